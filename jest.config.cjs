@@ -1,0 +1,15 @@
+/** One configuration for every room; `x.test.ts` stands beside `x.ts`, whole-process stories live in e2e. */
+const swc = ["@swc/jest", { jsc: { target: "es2022", parser: { syntax: "typescript" } }, sourceMaps: "inline" }];
+module.exports = {
+  testEnvironment: "node",
+  roots: ["<rootDir>/packages", "<rootDir>/services", "<rootDir>/native/cuda-batcher", "<rootDir>/cli", "<rootDir>/bench", "<rootDir>/e2e", "<rootDir>/zoo"],
+  testMatch: ["**/*.test.ts"],
+  modulePathIgnorePatterns: ["/dist/", "/build/"],
+  transform: { "^.+\\.ts$": swc },
+  moduleNameMapper: {
+    "^@infaas/(policy|api|runtime|client)$": "<rootDir>/packages/$1/src/index.ts",
+    "^@infaas/(frontend|metadata|executor)$": "<rootDir>/services/$1/src/index.ts",
+    "^@infaas/cuda-batcher$": "<rootDir>/native/cuda-batcher/lib/index.ts",
+  },
+  testTimeout: 30000,
+};
