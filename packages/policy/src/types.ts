@@ -1,0 +1,123 @@
+/**
+ * The nouns every decision is made of. Units: milliseconds as doubles, bytes, US dollars per hour,
+ * queries per second, accuracy in the task's own metric (0..1). Source: INFaaS (ATC '21) section 3; `docs/glossary.md`.
+ */
+
+/** Kind of device a variant runs on. */
+export type DeviceKind = "cpu" | "cuda";
+
+/** Number format the variant computes in. */
+export type Precision = "fp32" | "fp16" | "int8";
+
+/** What to optimise among the variants that meet every stated requirement. */
+export type Objective = "min-cost" | "max-accuracy";
+
+/** Measured latency of one batch of `batch` items, engine only (no queue, no network). */
+export interface BatchLatency {
+  readonly batch: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+}
+
+/** `latency(b) = alphaMs + betaMs * b` over the measured p50s, and the worst absolute residual of that line. */
+export interface AffineFit {
+  readonly alphaMs: number;
+  readonly betaMs: number;
+  readonly worstResidualMs: number;
+}
+
+/** What a variant costs to run on one kind of host, measured by the profiler. */
+export interface Profile {
+  /** Ascending by batch; the first is batch 1. */
+  readonly points: readonly BatchLatency[];
+  readonly fit: AffineFit;
+  /** Time from request to a probed, ready instance. */
+  readonly loadMs: number;
+  readonly peakMemoryBytes: number;
+  /** Items per second of one instance with every one of its engine threads busy. */
+  readonly saturationPerSecond: number;
+  /** Host type the figures were measured on. */
+  readonly hostType: string;
+}
+
+/** Accuracy with its origin; `declared` when no validation set was given at registration. */
+export interface Accuracy {
+  readonly value: number;
+  readonly metric: string;
+  readonly dataset: string;
+  readonly sampleCount: number;
+  readonly origin: "measured" | "declared";
+}
+
+/** One way of running one architecture. Fields are explicit; nothing is ever parsed out of `name`. */
+export interface Variant {
+  readonly name: string;
+  readonly architecture: string;
+  readonly task: string;
+  readonly version: number;
+  readonly engine: string;
+  readonly deviceKind: DeviceKind;
+  readonly precision: Precision;
+  /** Cores one batch uses (intra-op threads). */
+  readonly threads: number;
+  /** Batches one instance runs at once. */
+  readonly concurrency: number;
+  readonly maxBatch: number;
+  readonly accuracy: Accuracy | null;
+  readonly profile: Profile;
+}
+
+/** INFaaS instance states (paper section 4.1); an inactive variant has no instance. */
+export type InstanceState = "active" | "overloaded" | "interfered";
+
+/** One loaded copy of a variant, as the frontend knows it now. */
+export interface Instance {
+  readonly variant: string;
+  readonly executor: string;
+  readonly state: InstanceState;
+  /** Predicted time until everything queued and running there is done. */
+  readonly drainMs: number;
+  /** Measured time of the hop frontend → executor → frontend without queue and compute. */
+  readonly hopMs: number;
+}
+
+/** One executor and the host it owns. */
+export interface Executor {
+  readonly name: string;
+  readonly hostType: string;
+  readonly deviceKinds: readonly DeviceKind[];
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly memoryFreeBytes: number;
+  /** Busy share of the host, 0..1. */
+  readonly utilisation: number;
+  readonly pricePerHourUsd: number;
+  /** False while it drains: it takes no new work. */
+  readonly accepting: boolean;
+}
+
+/** What a query names: one variant, an architecture's variants, or all variants of a task. */
+export interface Target {
+  readonly kind: "variant" | "architecture" | "task";
+  readonly name: string;
+}
+
+/** Requirements of one query. `null` means "no requirement". */
+export interface Slo {
+  /** Latency objective measured at the frontend, including queue and network to the executor. */
+  readonly latencyMs: number | null;
+  readonly minAccuracy: number | null;
+  /** US dollars per 1,000 queries. */
+  readonly maxCostUsd: number | null;
+  readonly objective: Objective;
+  readonly noDowngrade: boolean;
+}
+
+/** One query as the selector sees it. */
+export interface Query {
+  readonly target: Target;
+  /** Rows in the request (size of the batch axis; 1 for unbatched models). */
+  readonly rows: number;
+  readonly slo: Slo;
+}
