@@ -1,8 +1,19 @@
 /** One configuration for every room; `x.test.ts` stands beside `x.ts`, whole-process stories live in e2e. */
-const swc = ["@swc/jest", { jsc: { target: "es2022", parser: { syntax: "typescript" } }, sourceMaps: "inline" }];
+const swc = [
+  "@swc/jest",
+  { jsc: { target: "es2022", parser: { syntax: "typescript" } }, sourceMaps: "inline" },
+];
 module.exports = {
   testEnvironment: "node",
-  roots: ["<rootDir>/packages", "<rootDir>/services", "<rootDir>/native/cuda-batcher", "<rootDir>/cli", "<rootDir>/bench", "<rootDir>/e2e", "<rootDir>/zoo"],
+  roots: [
+    "<rootDir>/packages",
+    "<rootDir>/services",
+    "<rootDir>/native/cuda-batcher",
+    "<rootDir>/cli",
+    "<rootDir>/bench",
+    "<rootDir>/e2e",
+    "<rootDir>/zoo",
+  ],
   testMatch: ["**/*.test.ts"],
   modulePathIgnorePatterns: ["/dist/", "/build/"],
   transform: { "^.+\\.ts$": swc },
