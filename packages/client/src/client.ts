@@ -1,0 +1,163 @@
+import { fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  ArtifactService,
+  CatalogService,
+  type ExplainResponse,
+  type Explanation,
+  type GetStatusResponse,
+  InferenceService,
+  type ListModelsResponse,
+  type Receipt,
+  type Refusal,
+  RefusalSchema,
+  type RegistrationProgress,
+  type RegistrationResult,
+  type Task,
+  type TaskSchema,
+} from "@infaas/api";
+import { createRpcClient, ServiceError } from "@infaas/runtime";
+import { type Requirements, sloOf } from "./requirements";
+import type { Tensor } from "./tensor";
+import { uploadFile } from "./upload";
+
+/** One answered query: tensors by position, and where time and money went. */
+export interface Answer {
+  readonly id: string;
+  readonly outputs: readonly Tensor[];
+  readonly receipt: Receipt;
+  /** Present when `explain` was asked for. */
+  readonly explanation: Explanation | undefined;
+}
+
+/** One model file to offer under a task. */
+export interface Registration {
+  readonly name: string;
+  readonly task: string;
+  /** Path of the ONNX file. */
+  readonly path: string;
+  readonly description?: string;
+  /** Largest accuracy loss a derived precision may have. Default 0.01. */
+  readonly accuracyTolerance?: number;
+  /** Used only where the task has no validation set. */
+  readonly declaredAccuracy?: number;
+  readonly aliases?: readonly string[];
+}
+
+/** How one query is sent. */
+export interface QueryOptions {
+  readonly id?: string;
+  readonly explain?: boolean;
+  /** gRPC deadline; shorter than the latency objective it wins. Default 60 s. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A connection to one INFaaS frontend. Every method rejects with `ServiceError`, which carries the gRPC code. */
+export interface InfaasClient {
+  /** Answers by requirement; `target` is a task, an architecture or a variant. */
+  query(target: string, inputs: readonly Tensor[], needs?: Requirements, o?: QueryOptions): Promise<Answer>;
+  /** Which variant a query would get now, and why. */
+  explain(target: string, needs?: Requirements, rows?: number): Promise<ExplainResponse>;
+  putTask(task: MessageInitShape<typeof TaskSchema>): Promise<Task>;
+  /** Uploads the file if needed, then has its variants generated and profiled. */
+  register(r: Registration, onProgress?: (p: RegistrationProgress) => void): Promise<RegistrationResult>;
+  /** Uploads a file by content; returns its digest. */
+  upload(path: string): Promise<string>;
+  listModels(task?: string): Promise<ListModelsResponse>;
+  status(): Promise<GetStatusResponse>;
+  drain(executor: string): Promise<void>;
+  close(): void;
+}
+
+/** Profiling a large model takes minutes; a registration that is silent for longer than this is lost. */
+const registrationTimeoutMs = 30 * 60_000;
+const queryTimeoutMs = 60_000;
+
+/** Opens a client to the frontend at `address` (`host:port`). */
+export function createInfaasClient(address: string): InfaasClient {
+  const inference = createRpcClient(InferenceService, address, { defaultTimeoutMs: queryTimeoutMs });
+  const catalog = createRpcClient(CatalogService, address);
+  const artifacts = createRpcClient(ArtifactService, address);
+
+  async function query(
+    target: string,
+    inputs: readonly Tensor[],
+    needs: Requirements = {},
+    o: QueryOptions = {},
+  ) {
+    const response = await inference.query(
+      {
+        target,
+        slo: sloOf(needs),
+        inputs: inputs.map(({ name, datatype, shape }) => ({ name, datatype, shape: shape.map(BigInt) })),
+        rawInputContents: inputs.map((input) => input.bytes),
+        id: o.id ?? "",
+        explain: o.explain ?? false,
+      },
+      { timeoutMs: o.timeoutMs ?? queryTimeoutMs, ...(o.signal === undefined ? {} : { signal: o.signal }) },
+    );
+    if (response.receipt === undefined)
+      throw new ServiceError(13, "the answer came without a receipt: this is a bug");
+    return {
+      id: response.id,
+      outputs: response.outputs.map((output, i) => ({
+        name: output.name,
+        datatype: output.datatype,
+        shape: output.shape.map(Number),
+        bytes: response.rawOutputContents[i] ?? new Uint8Array(0),
+      })),
+      receipt: response.receipt,
+      explanation: response.explanation,
+    };
+  }
+
+  async function register(r: Registration, onProgress: (p: RegistrationProgress) => void = () => {}) {
+    const modelDigest = await uploadFile(artifacts, r.path);
+    const events = catalog.registerModel(
+      {
+        name: r.name,
+        task: r.task,
+        modelDigest,
+        description: r.description ?? "",
+        aliases: [...(r.aliases ?? [])],
+        ...(r.accuracyTolerance === undefined ? {} : { accuracyTolerance: r.accuracyTolerance }),
+        ...(r.declaredAccuracy === undefined ? {} : { declaredAccuracy: r.declaredAccuracy }),
+      },
+      { timeoutMs: registrationTimeoutMs },
+    );
+    for await (const { event } of events) {
+      if (event.case === "progress") onProgress(event.value);
+      if (event.case === "result") return event.value;
+    }
+    throw new ServiceError(14, `registration of '${r.name}' ended without a result`);
+  }
+
+  async function putTask(task: MessageInitShape<typeof TaskSchema>) {
+    const response = await catalog.putTask({ task });
+    if (response.task === undefined)
+      throw new ServiceError(13, "putTask answered without the task: this is a bug");
+    return response.task;
+  }
+
+  return {
+    query,
+    register,
+    putTask,
+    explain: (target, needs = {}, rows = 1) => inference.explain({ target, slo: sloOf(needs), rows }),
+    upload: (path) => uploadFile(artifacts, path),
+    listModels: (task = "") => catalog.listModels({ task }),
+    status: () => catalog.getStatus({}),
+    drain: async (executor) => {
+      await catalog.drainExecutor({ executor });
+    },
+    close: () => {
+      for (const client of [inference, catalog, artifacts]) client.close();
+    },
+  };
+}
+
+/** The refusal with its offers, when a query was refused for its requirements; undefined for any other failure. */
+export function refusalOf(error: unknown): Refusal | undefined {
+  const detail = ServiceError.from(error).details.find((d) => d.typeName === RefusalSchema.typeName);
+  return detail === undefined ? undefined : fromBinary(RefusalSchema, detail.value);
+}

@@ -1,0 +1,11 @@
+export {
+  type Answer,
+  createInfaasClient,
+  type InfaasClient,
+  type QueryOptions,
+  type Registration,
+  refusalOf,
+} from "./client";
+export type { Requirements } from "./requirements";
+export { numbersOf, type Tensor, tensorFromNumbers } from "./tensor";
+export { digestOfFile } from "./upload";
