@@ -1,0 +1,84 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { Code, ServiceError } from "@infaas/runtime";
+import { type Database, open, type RootDatabase } from "lmdb";
+import {
+  LocalStore,
+  type LocalStoreOptions,
+  type StoreBacking,
+  type StoreState,
+  type StoreStep,
+} from "./local-store";
+import type { Lease, StoreEntry } from "./store";
+
+/** Changes with the layout of the file; a file of another layout is refused, never guessed at. */
+const layout = 1;
+/** File of the store inside its folder. */
+const fileName = "metadata.lmdb";
+/** Read transactions at once; this process has one. */
+const readersMax = 8;
+
+interface StoredEntry {
+  readonly value: Uint8Array;
+  readonly revision: bigint;
+  readonly leaseId: string | null;
+}
+
+/**
+ * A store in one LMDB file under `folder`, for a single metadata process. A step is answered only after LMDB has
+ * committed and fsynced it (`noSync` off, `overlappingSync` off), so that what was answered survives kill -9 and
+ * power loss; LMDB's copy-on-write pages mean a torn write is never seen. Costs one fsync per step; steps of
+ * metadata are rare. FAILED_PRECONDITION when the file has another layout.
+ */
+export function openEmbeddedStore(folder: string, options: LocalStoreOptions): LocalStore {
+  mkdirSync(folder, { recursive: true });
+  return new LocalStore(new LmdbBacking(join(folder, fileName)), options);
+}
+
+class LmdbBacking implements StoreBacking {
+  readonly #root: RootDatabase;
+  readonly #entries: Database<StoredEntry, string>;
+  readonly #leases: Database<Lease, string>;
+  readonly #facts: Database<bigint | number, string>;
+
+  constructor(path: string) {
+    this.#root = open({ path, overlappingSync: false, noSync: false, maxReaders: readersMax, maxDbs: 3 });
+    this.#entries = this.#root.openDB({ name: "entries", encoding: "msgpack" });
+    this.#leases = this.#root.openDB({ name: "leases", encoding: "msgpack" });
+    this.#facts = this.#root.openDB({ name: "facts", encoding: "msgpack" });
+    const found = this.#facts.get("layout");
+    if (found === undefined) this.#facts.putSync("layout", layout);
+    else if (found !== layout) {
+      throw new ServiceError(
+        Code.FAILED_PRECONDITION,
+        `metadata file has layout ${found}, this version reads ${layout}`,
+      );
+    }
+  }
+
+  load(): StoreState {
+    const entries = [...this.#entries.getRange({})].map(({ key, value }): StoreEntry => ({ key, ...value }));
+    const leases = [...this.#leases.getRange({})].map(({ value }) => value);
+    return { revision: BigInt(this.#facts.get("revision") ?? 0), entries, leases };
+  }
+
+  async commit(step: StoreStep): Promise<void> {
+    await this.#root.transaction(() => {
+      for (const change of step.changes) {
+        if (change.kind === "delete") this.#entries.remove(change.key);
+        else this.#entries.put(change.entry.key, stored(change.entry));
+      }
+      if (step.grantedLease !== null) this.#leases.put(step.grantedLease.id, step.grantedLease);
+      if (step.endedLeaseId !== null) this.#leases.remove(step.endedLeaseId);
+      this.#facts.put("revision", step.revision);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+}
+
+function stored({ value, revision, leaseId }: StoreEntry): StoredEntry {
+  return { value, revision, leaseId };
+}

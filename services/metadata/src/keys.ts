@@ -1,0 +1,58 @@
+/** First part of every key, so that an etcd may be shared with others. The number changes with the layout. */
+export const rootPrefix = "infaas/v1/";
+
+/** Prefixes of the kinds of record; a record's key is `<prefix><parts, each percent-encoded>`. */
+export const prefixes = {
+  task: `${rootPrefix}task/`,
+  architecture: `${rootPrefix}architecture/`,
+  variant: `${rootPrefix}variant/`,
+  member: `${rootPrefix}member/`,
+  placement: `${rootPrefix}placement/`,
+  report: `${rootPrefix}report/`,
+  session: `${rootPrefix}session/`,
+} as const;
+
+/** Who leads; attached to the leader's lease. */
+export const leadershipKey = `${rootPrefix}leadership`;
+/** The last term ever given; outlives every leader, so that terms only grow. */
+export const termKey = `${rootPrefix}term`;
+/** Rewritten by every change of registry or will: comparing its revision makes "validated as a whole" atomic. */
+export const guardKey = `${rootPrefix}guard`;
+
+/** Key of a task record. */
+export const taskKey = (task: string): string => prefixes.task + part(task);
+
+/** Key of one version of an architecture. */
+export const architectureKey = (architecture: string, version: number): string =>
+  `${architecturePrefix(architecture)}${version}`;
+
+/** Prefix of all versions of an architecture. */
+export const architecturePrefix = (architecture: string): string =>
+  `${prefixes.architecture}${part(architecture)}/`;
+
+/** Key of a variant. The architecture comes first so that all of its variants share a prefix. */
+export const variantKey = (architecture: string, variant: string): string =>
+  variantPrefix(architecture) + part(variant);
+
+/** Prefix of all variants of an architecture. */
+export const variantPrefix = (architecture: string): string => `${prefixes.variant}${part(architecture)}/`;
+
+/** Key of a placement. The architecture comes first so that deleting one deletes its placements by prefix. */
+export const placementKey = (architecture: string, variant: string, executor: string): string =>
+  `${placementPrefix(architecture)}${part(variant)}/${part(executor)}`;
+
+/** Prefix of all placements of an architecture's variants. */
+export const placementPrefix = (architecture: string): string =>
+  `${prefixes.placement}${part(architecture)}/`;
+
+/** Key of a member record; attached to the member's lease. */
+export const memberKey = (member: string): string => prefixes.member + part(member);
+
+/** Key of what an executor says of its instances; attached to the executor's lease. */
+export const reportKey = (executor: string): string => prefixes.report + part(executor);
+
+/** Key that says whose a lease is; gone as soon as the lease may no longer write. */
+export const sessionKey = (leaseId: string): string => prefixes.session + part(leaseId);
+
+/** Names are free text to us: encoding each part keeps `/` a separator only. */
+const part = (name: string): string => encodeURIComponent(name);
