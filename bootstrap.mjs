@@ -46,6 +46,8 @@ const steps = [
       ...files("native/cuda-batcher/src", ".cc", ".h", ".cu", ".txt"),
     ],
     output: "native/cuda-batcher/build",
+    // A CUDA compiler that came or went changes what is built.
+    salt: () => `${process.env.CUDACXX ?? ""}${existsSync(join(root, ".cache/cuda"))}`,
     command: ["npm", "run", "--silent", "build:native", "-w", "@infaas/cuda-batcher"],
   },
   {
@@ -122,7 +124,7 @@ function setUp() {
   const stamps = existsSync(stampsPath) ? JSON.parse(readFileSync(stampsPath, "utf8")) : {};
   let machineChecked = false;
   for (const step of steps) {
-    const now = digest(step.inputs(), step.after === undefined ? "" : (stamps[step.after] ?? ""));
+    const now = digest(step.inputs(), `${stamps[step.after] ?? ""}${step.salt?.() ?? ""}`);
     if (stamps[step.name] === now && existsSync(join(root, step.output))) continue;
     if (!machineChecked) checkMachine();
     machineChecked = true;
