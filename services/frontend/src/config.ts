@@ -1,0 +1,95 @@
+import type { ConfigOf, OptionTable } from "@infaas/runtime";
+
+/** Every option of the frontend: meaning, trade-off, default. Wrong values stop the process at start. */
+export const frontendOptions = {
+  name: {
+    type: "string",
+    default: "frontend-1",
+    doc: "name of this frontend among the members; must be unique",
+  },
+  listen: {
+    type: "string",
+    default: "127.0.0.1:8001",
+    doc: "host:port of the gRPC face; port 0 picks a free one",
+  },
+  advertise: {
+    type: "string",
+    default: null,
+    doc: "host:port under which executors reach this frontend; the listening address unless given",
+  },
+  metadata: { type: "string", default: "127.0.0.1:8101", doc: "host:port of the metadata service" },
+  leaseTtlMs: {
+    type: "number",
+    default: 5000,
+    min: 500,
+    max: 600_000,
+    unit: "ms",
+    doc: "how long this frontend stays a member without a sign of life; shorter finds a dead one sooner, longer forgives pauses",
+  },
+  largeLinks: {
+    type: "number",
+    default: 4,
+    min: 1,
+    max: 16,
+    doc: "links per executor for requests above 64 KiB; more of them keep large buffers from queueing behind each other",
+  },
+  inFlightMax: {
+    type: "number",
+    default: 2048,
+    min: 1,
+    max: 65_536,
+    doc: "queries in flight on one link; beyond it queries are refused with RESOURCE_EXHAUSTED",
+  },
+  coldWaitersMax: {
+    type: "number",
+    default: 1024,
+    min: 1,
+    max: 65_536,
+    doc: "queries that may wait for instances being loaded; beyond it they are refused with RESOURCE_EXHAUSTED",
+  },
+  coldWaitMaxMs: {
+    type: "number",
+    default: 30_000,
+    min: 100,
+    max: 600_000,
+    unit: "ms",
+    doc: "longest wait of a query without a latency objective for an instance to load",
+  },
+  queryMaxMs: {
+    type: "number",
+    default: 60_000,
+    min: 100,
+    max: 3_600_000,
+    unit: "ms",
+    doc: "a query without deadline is given up after this long, so that none hangs",
+  },
+  otlpEndpoint: {
+    type: "string",
+    default: null,
+    doc: "OTLP/gRPC address (host:port) for traces and metrics; none are exported unless given",
+  },
+  traceSampleRatio: {
+    type: "number",
+    default: 0.01,
+    min: 0,
+    max: 1,
+    doc: "share of queries traced when the caller's traceparent does not decide",
+  },
+  metricPeriodMs: {
+    type: "number",
+    default: 1000,
+    min: 100,
+    max: 60_000,
+    unit: "ms",
+    doc: "period of metric export",
+  },
+  logLevel: {
+    type: "string",
+    default: "info",
+    choices: ["debug", "info", "warn", "error"],
+    doc: "least severe level that is logged",
+  },
+} as const satisfies OptionTable;
+
+/** The frontend's options once read. */
+export type FrontendConfig = ConfigOf<typeof frontendOptions>;

@@ -1,0 +1,135 @@
+import { type Clock, Code, type Logger, type Random, ServiceError } from "@infaas/runtime";
+import { Link } from "./link";
+
+/** Requests above this size take a large link, so that small ones never wait behind them. */
+export const LARGE_REQUEST_BYTES = 64 * 1024;
+
+/** An executor as membership knows it. */
+export interface ExecutorAddress {
+  readonly name: string;
+  readonly address: string;
+  /** Distinguishes two lives of the same name. */
+  readonly incarnation: string;
+}
+
+/** Who is told about the executors' connections. */
+export interface PoolEvents {
+  reachable(executor: string, reachable: boolean): void;
+  draining(executor: string): void;
+}
+
+/** What the pool needs. */
+export interface PoolOptions {
+  readonly frontend: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly largeLinks: number;
+  readonly inFlightMax: number;
+  readonly events: PoolEvents;
+}
+
+interface Connection {
+  readonly member: ExecutorAddress;
+  readonly small: Link;
+  readonly large: readonly Link[];
+  nextLarge: number;
+  reachable: boolean;
+}
+
+/** The links to every executor: one for small requests and a few for large ones each. */
+export class ExecutorPool {
+  private readonly connections = new Map<string, Connection>();
+
+  constructor(private readonly o: PoolOptions) {}
+
+  /** Opens and closes links so that exactly `members` are connected. A new life of a name gets new links. */
+  reconcile(members: Iterable<ExecutorAddress>): void {
+    const wanted = new Map<string, ExecutorAddress>();
+    for (const member of members) wanted.set(member.name, member);
+    for (const [name, connection] of this.connections) {
+      const member = wanted.get(name);
+      if (member === undefined || !isSame(member, connection.member)) {
+        this.disconnect(connection, "is gone from the cluster");
+      }
+    }
+    for (const member of wanted.values()) {
+      if (!this.connections.has(member.name)) this.connect(member);
+    }
+  }
+
+  /** The link that the next request of this size takes; null when the executor is out of reach or all are full. */
+  linkFor(executor: string, requestBytes: number): Link | null {
+    const connection = this.connections.get(executor);
+    if (connection === undefined) return null;
+    const { small, large } = connection;
+    if (requestBytes > LARGE_REQUEST_BYTES) {
+      for (let i = 0; i < large.length; i++) {
+        const link = large[(connection.nextLarge + i) % large.length]!;
+        if (!link.up || !link.hasRoom) continue;
+        connection.nextLarge = (connection.nextLarge + i + 1) % large.length;
+        return link;
+      }
+    }
+    return small.up && small.hasRoom ? small : null;
+  }
+
+  isReachable(executor: string): boolean {
+    return this.connections.get(executor)?.reachable ?? false;
+  }
+
+  /** Queries in flight over all links. */
+  get inFlight(): number {
+    let sum = 0;
+    for (const { small, large } of this.connections.values()) {
+      sum += small.inFlight;
+      for (const link of large) sum += link.inFlight;
+    }
+    return sum;
+  }
+
+  close(): void {
+    for (const connection of this.connections.values())
+      this.disconnect(connection, "is left: frontend stops");
+  }
+
+  private connect(member: ExecutorAddress): void {
+    const { frontend, clock, random, logger, inFlightMax, largeLinks } = this.o;
+    const link = (isSmall: boolean) =>
+      new Link({
+        address: member.address,
+        frontend,
+        clock,
+        random,
+        logger,
+        inFlightMax,
+        events: {
+          changed: (up) => {
+            if (isSmall) this.setReachable(member, up);
+          },
+          draining: () => this.o.events.draining(member.name),
+        },
+      });
+    const large = Array.from({ length: largeLinks }, () => link(false));
+    this.connections.set(member.name, { member, small: link(true), large, nextLarge: 0, reachable: false });
+  }
+
+  private disconnect(connection: Connection, why: string): void {
+    const { name } = connection.member;
+    this.connections.delete(name);
+    const fault = new ServiceError(Code.UNAVAILABLE, `executor ${name} ${why}`);
+    for (const link of [connection.small, ...connection.large]) link.close(fault);
+    this.o.events.reachable(name, false);
+  }
+
+  private setReachable(member: ExecutorAddress, reachable: boolean): void {
+    const connection = this.connections.get(member.name);
+    if (connection === undefined || connection.member !== member) return;
+    connection.reachable = reachable;
+    this.o.events.reachable(member.name, reachable);
+  }
+}
+
+function isSame(a: ExecutorAddress, b: ExecutorAddress): boolean {
+  return a.address === b.address && a.incarnation === b.incarnation;
+}

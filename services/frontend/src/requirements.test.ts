@@ -1,0 +1,112 @@
+import { NO_SLO, type RawValue, readRequirements, sloFault } from "./requirements";
+
+function read(
+  parameters: Record<string, RawValue>,
+  metadata: Record<string, string> = {},
+  deadlineMs: number | null = null,
+) {
+  return readRequirements({
+    parameters: new Map(Object.entries(parameters)),
+    metadata: (name) => metadata[name],
+    deadlineMs,
+  });
+}
+
+describe("readRequirements", () => {
+  describe("when nothing is said", () => {
+    it("demands nothing", () => {
+      expect(read({})).toEqual({
+        ok: true,
+        requirements: { slo: NO_SLO, explain: false, lane: 0, queueTimeoutMs: null },
+      });
+    });
+  });
+
+  describe("when requirements ride in parameters", () => {
+    it("reads every one, whatever number type it came in", () => {
+      const result = read({
+        slo_latency_ms: 25n,
+        slo_min_accuracy: 0.9,
+        slo_max_cost: "0.002",
+        objective: "max-accuracy",
+        no_downgrade: true,
+        explain: true,
+        priority: 2n,
+        timeout: 1500n,
+      });
+      expect(result).toEqual({
+        ok: true,
+        requirements: {
+          slo: {
+            latencyMs: 25,
+            minAccuracy: 0.9,
+            maxCostUsd: 0.002,
+            objective: "max-accuracy",
+            noDowngrade: true,
+          },
+          explain: true,
+          lane: 1,
+          queueTimeoutMs: 1.5,
+        },
+      });
+    });
+  });
+
+  describe("when requirements ride in request metadata", () => {
+    it("reads the names with dashes, and lets parameters win", () => {
+      const result = read(
+        { slo_min_accuracy: 0.8 },
+        { "slo-latency-ms": "12.5", "slo-min-accuracy": "0.95", "no-downgrade": "true" },
+      );
+      expect(result).toMatchObject({
+        ok: true,
+        requirements: { slo: { latencyMs: 12.5, minAccuracy: 0.8, noDowngrade: true } },
+      });
+    });
+  });
+
+  describe("when the call has a deadline", () => {
+    it.each([
+      [{ slo_latency_ms: 100 }, 30, 30],
+      [{ slo_latency_ms: 20 }, 30, 20],
+      [{}, 30, 30],
+    ])("of %p and %p ms the shorter wins", (parameters, deadlineMs, expected) => {
+      expect(read(parameters as Record<string, RawValue>, {}, deadlineMs)).toMatchObject({
+        requirements: { slo: { latencyMs: expected } },
+      });
+    });
+  });
+
+  describe("when a value is out of its range", () => {
+    it.each<[Record<string, RawValue>, string]>([
+      [{ slo_latency_ms: 0 }, "slo_latency_ms is 0; allowed: a number above 0 and up to 86400000"],
+      [{ slo_latency_ms: "soon" }, "slo_latency_ms is 'soon'; allowed: a number above 0 and up to 86400000"],
+      [{ slo_min_accuracy: 1.2 }, "slo_min_accuracy is 1.2; allowed: a number from 0 to 1"],
+      [{ slo_min_accuracy: true }, "slo_min_accuracy is true; allowed: a number from 0 to 1"],
+      [{ slo_max_cost: -1 }, "slo_max_cost is -1; allowed: a number above 0 and up to 1000000"],
+      [{ slo_max_cost: Number.NaN }, "slo_max_cost is NaN; allowed: a number above 0 and up to 1000000"],
+      [{ objective: "fast" }, "objective is 'fast'; allowed: min-cost, max-accuracy"],
+      [{ no_downgrade: "maybe" }, "no_downgrade is 'maybe'; allowed: true or false"],
+      [{ priority: 1.5 }, "priority is 1.5; allowed: a whole number from 0 to 9007199254740991"],
+      [{ timeout: -1n }, "timeout is -1; allowed: a whole number from 0 to 86400000000"],
+      [
+        { slo_latncy_ms: 5 },
+        "slo_latncy_ms is no requirement; known: slo_latency_ms, slo_min_accuracy, slo_max_cost",
+      ],
+    ])("refuses %p and says what is allowed", (parameters, fault) => {
+      expect(read(parameters)).toEqual({ ok: false, fault });
+    });
+  });
+
+  it("keeps priorities beyond the last lane in the last lane", () => {
+    expect(read({ priority: 99 })).toMatchObject({ requirements: { lane: 2 } });
+    expect(read({ priority: 1 })).toMatchObject({ requirements: { lane: 0 } });
+  });
+});
+
+describe("sloFault", () => {
+  it("accepts a sound objective and names the first unsound one", () => {
+    expect(sloFault({ ...NO_SLO, latencyMs: 10 })).toBeNull();
+    expect(sloFault({ ...NO_SLO, minAccuracy: 2 })).toBe("min_accuracy is 2; allowed: a number from 0 to 1");
+  });
+});

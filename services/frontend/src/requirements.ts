@@ -1,0 +1,198 @@
+import type { Objective, Slo } from "@infaas/policy";
+
+/** What a query demands, however it was said (parameters, request metadata, a typed Slo). */
+export interface Requirements {
+  readonly slo: Slo;
+  /** Return the structured explanation with the answer. */
+  readonly explain: boolean;
+  /** Queue lane in the executor: 0 is served first. */
+  readonly lane: number;
+  /** Longest wait in the executor's queue in ms; null = as long as the budget allows. */
+  readonly queueTimeoutMs: number | null;
+}
+
+/** The requirements, or one sentence naming the parameter, what came and what is allowed. */
+export type RequirementsRead =
+  | { readonly ok: true; readonly requirements: Requirements }
+  | { readonly ok: false; readonly fault: string };
+
+/** A parameter as it came: typed in `ModelInferRequest.parameters`, text in request metadata. */
+export type RawValue = string | number | bigint | boolean;
+
+/** The two places a requirement may be said in; parameters win over metadata. */
+export interface RequirementSources {
+  readonly parameters: ReadonlyMap<string, RawValue>;
+  /** Value of a request-metadata name (with dashes), or undefined. */
+  readonly metadata: (name: string) => string | undefined;
+  /** Milliseconds left of the gRPC deadline; null without one. */
+  readonly deadlineMs: number | null;
+}
+
+/** Lanes of an executor's queue. `priority` 1 (highest, the default) .. 3 are lanes 0 .. 2; beyond that is lane 2. */
+export const LANES = 3;
+/** Longest objective or timeout that means anything: a day. */
+const DURATION_MAX_MS = 86_400_000;
+const COST_MAX_USD = 1_000_000;
+const OBJECTIVES: readonly Objective[] = ["min-cost", "max-accuracy"];
+
+/** No requirement at all. */
+export const NO_SLO: Slo = {
+  latencyMs: null,
+  minAccuracy: null,
+  maxCostUsd: null,
+  objective: "min-cost",
+  noDowngrade: false,
+};
+
+const SLO_NAMES = ["slo_latency_ms", "slo_min_accuracy", "slo_max_cost"] as const;
+const NO_REQUIREMENTS: RequirementsRead = {
+  ok: true,
+  requirements: { slo: NO_SLO, explain: false, lane: 0, queueTimeoutMs: null },
+};
+
+/**
+ * Reads the requirements of one query. The gRPC deadline becomes the latency objective when it is shorter or the only one.
+ * Source: the parameter table of the wire contract (docs/architecture.md).
+ */
+export function readRequirements(sources: RequirementSources): RequirementsRead {
+  const reader = new Reader(sources);
+  const latencyMs = reader.number("slo_latency_ms", { above: 0, max: DURATION_MAX_MS });
+  const minAccuracy = reader.number("slo_min_accuracy", { min: 0, max: 1 });
+  const maxCostUsd = reader.number("slo_max_cost", { above: 0, max: COST_MAX_USD });
+  const objective = reader.choice("objective", OBJECTIVES) ?? "min-cost";
+  const noDowngrade = reader.boolean("no_downgrade") ?? false;
+  const explain = reader.boolean("explain") ?? false;
+  const priority = reader.number("priority", { min: 0, max: Number.MAX_SAFE_INTEGER, whole: true }) ?? 0;
+  const timeoutUs = reader.number("timeout", { min: 0, max: DURATION_MAX_MS * 1000, whole: true });
+  reader.refuseUnknown();
+  if (reader.fault !== null) return { ok: false, fault: reader.fault };
+  if (!reader.found && sources.deadlineMs === null) return NO_REQUIREMENTS;
+  const slo = {
+    latencyMs: shorter(latencyMs, sources.deadlineMs),
+    minAccuracy,
+    maxCostUsd,
+    objective,
+    noDowngrade,
+  };
+  const lane = Math.min(Math.max(priority - 1, 0), LANES - 1);
+  const queueTimeoutMs = timeoutUs === null || timeoutUs === 0 ? null : timeoutUs / 1000;
+  return { ok: true, requirements: { slo, explain, lane, queueTimeoutMs } };
+}
+
+/** Checks a typed SLO (infaas.v1) against the same bounds; null when it is fine. */
+export function sloFault(slo: Slo): string | null {
+  const faults = [
+    rangeFault("latency_ms", slo.latencyMs, { above: 0, max: DURATION_MAX_MS }),
+    rangeFault("min_accuracy", slo.minAccuracy, { min: 0, max: 1 }),
+    rangeFault("max_cost_usd", slo.maxCostUsd, { above: 0, max: COST_MAX_USD }),
+  ];
+  return faults.find((fault) => fault !== null) ?? null;
+}
+
+/** The shorter of two times, where null is "none". */
+export function shorter(a: number | null, b: number | null): number | null {
+  if (a === null) return b;
+  if (b === null) return a;
+  return Math.min(a, b);
+}
+
+interface Range {
+  readonly min?: number;
+  /** Exclusive lower bound. */
+  readonly above?: number;
+  readonly max: number;
+  readonly whole?: boolean;
+}
+
+class Reader {
+  fault: string | null = null;
+  found = false;
+
+  constructor(private readonly sources: RequirementSources) {}
+
+  number(name: string, range: Range): number | null {
+    const raw = this.raw(name);
+    if (raw === undefined) return null;
+    const value = toNumber(raw);
+    const fault =
+      value === null
+        ? `${name} is ${quoted(raw)}; allowed: ${describe(range)}`
+        : rangeFault(name, value, range);
+    if (fault !== null) this.blame(fault);
+    return value;
+  }
+
+  boolean(name: string): boolean | null {
+    const raw = this.raw(name);
+    if (raw === undefined) return null;
+    if (raw === true || raw === "true" || raw === "1") return true;
+    if (raw === false || raw === "false" || raw === "0") return false;
+    this.blame(`${name} is ${quoted(raw)}; allowed: true or false`);
+    return null;
+  }
+
+  choice<T extends string>(name: string, allowed: readonly T[]): T | null {
+    const raw = this.raw(name);
+    if (raw === undefined) return null;
+    const choice = allowed.find((option) => option === raw);
+    if (choice === undefined) this.blame(`${name} is ${quoted(raw)}; allowed: ${allowed.join(", ")}`);
+    return choice ?? null;
+  }
+
+  /** A misspelt requirement must not pass as "no requirement". */
+  refuseUnknown(): void {
+    for (const name of this.sources.parameters.keys()) {
+      if (!name.startsWith("slo_") || SLO_NAMES.some((known) => known === name)) continue;
+      this.blame(`${name} is no requirement; known: ${SLO_NAMES.join(", ")}`);
+    }
+  }
+
+  private raw(name: string): RawValue | undefined {
+    const { parameters, metadata } = this.sources;
+    const value = parameters.size === 0 ? undefined : parameters.get(name);
+    const raw = value ?? metadata(dashed(name));
+    if (raw !== undefined) this.found = true;
+    return raw;
+  }
+
+  private blame(fault: string): void {
+    this.fault ??= fault;
+  }
+}
+
+const dashedNames = new Map<string, string>();
+
+function dashed(name: string): string {
+  let dashedName = dashedNames.get(name);
+  if (dashedName === undefined) {
+    dashedName = name.replaceAll("_", "-");
+    dashedNames.set(name, dashedName);
+  }
+  return dashedName;
+}
+
+function toNumber(raw: RawValue): number | null {
+  if (typeof raw === "boolean") return null;
+  if (typeof raw === "string" && raw.trim() === "") return null;
+  const value = Number(raw);
+  return Number.isFinite(value) ? value : null;
+}
+
+function rangeFault(name: string, value: number | null, range: Range): string | null {
+  if (value === null) return null;
+  const low =
+    range.above !== undefined ? value > range.above : value >= (range.min ?? Number.NEGATIVE_INFINITY);
+  const inRange = low && value <= range.max && (range.whole !== true || Number.isInteger(value));
+  return inRange ? null : `${name} is ${value}; allowed: ${describe(range)}`;
+}
+
+function describe({ min, above, max, whole }: Range): string {
+  const kind = whole === true ? "a whole number" : "a number";
+  return above !== undefined
+    ? `${kind} above ${above} and up to ${max}`
+    : `${kind} from ${min ?? 0} to ${max}`;
+}
+
+function quoted(raw: RawValue): string {
+  return typeof raw === "string" ? `'${raw}'` : String(raw);
+}
