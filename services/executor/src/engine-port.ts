@@ -1,0 +1,87 @@
+/**
+ * The port to whatever computes: the native add-on in production, a model of it in the simulator. Nothing else in this
+ * service knows which one it is. Failures are `ServiceError`: RESOURCE_EXHAUSTED (queue full), DEADLINE_EXCEEDED (cannot
+ * be done in time, nothing was computed), CANCELLED, UNAVAILABLE (closing), INVALID_ARGUMENT, INTERNAL (engine fault).
+ */
+
+/** One tensor of a loaded model. */
+export interface EngineTensor {
+  readonly name: string;
+  /** Open Inference Protocol name, for example `FP32`. */
+  readonly datatype: string;
+  /** Whole shape; -1 is a free axis. The batch axis of a batchable model is the first. */
+  readonly dims: readonly number[];
+}
+
+/** One measured point that seeds the latency prediction of a fresh engine. */
+export interface LatencyPoint {
+  readonly batch: number;
+  readonly latencyMs: number;
+}
+
+/** What to open and how many cores it may use. */
+export interface EngineOptions {
+  /** Model file on local disk. */
+  readonly path: string;
+  /** Batches run at once. */
+  readonly concurrency: number;
+  /** Cores one batch uses. */
+  readonly threads: number;
+  /** Rows in one batch, at most. */
+  readonly maxBatch: number;
+  readonly latency: readonly LatencyPoint[];
+  /** Rows that may wait; beyond it a query is refused at once. */
+  readonly queueRowsMax: number;
+  /** Bytes that may wait; beyond it a query is refused at once. */
+  readonly queueBytesMax: number;
+}
+
+/** How one query is to be run. */
+export interface EngineQuery {
+  /** Rows on the batch axis; 1 for a model that is not batchable. */
+  readonly rows: number;
+  /** Whole shape of each input, in the order of `Engine.inputs`. */
+  readonly dims: readonly (readonly number[])[];
+  /** 0 is served first; ageing keeps the others from starving. */
+  readonly lane: number;
+  /** Time left until the answer is worthless; null when there is no limit. */
+  readonly timeoutMs: number | null;
+  readonly signal: AbortSignal | null;
+}
+
+/** The answer to one query and where its time went. */
+export interface EngineAnswer {
+  /** Raw little-endian rows, in the order of `Engine.outputs`; valid until `release`. */
+  readonly outputs: readonly Uint8Array[];
+  readonly outputDims: readonly (readonly number[])[];
+  /** Rows of the whole batch it was computed in. */
+  readonly batchSize: number;
+  readonly queueMs: number;
+  readonly gatherMs: number;
+  readonly runMs: number;
+  readonly scatterMs: number;
+  /** Gives lent memory back. Idempotent. */
+  release(): void;
+}
+
+/** One opened model. */
+export interface Engine {
+  readonly inputs: readonly EngineTensor[];
+  readonly outputs: readonly EngineTensor[];
+  readonly batchable: boolean;
+  readonly maxBatch: number;
+  readonly queuedRows: number;
+  readonly runningRows: number;
+  submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer>;
+  /** Predicted time until everything queued and running is done. */
+  drainTimeMs(): number;
+  /** Refuses new queries and resolves when all accepted ones are answered. */
+  drain(): Promise<void>;
+  /** Frees everything; what is still in flight is refused with UNAVAILABLE. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Opens engines. */
+export interface EnginePort {
+  open(options: EngineOptions): Promise<Engine>;
+}

@@ -1,0 +1,140 @@
+import { type HeldInstance, loadsAtOnceMax, planReconcile, type WantedInstance } from "./plan-reconcile";
+
+const memory = { totalBytes: 100 };
+
+function want(key: string, memoryBytes: number, wantedAtMs = 0): WantedInstance {
+  return { key, memoryBytes, wantedAtMs };
+}
+
+function hold(key: string, memoryBytes: number, more: Partial<HeldInstance> = {}): HeldInstance {
+  return { key, phase: "ready", memoryBytes, usedAtMs: 0, inFlight: 0, retryAtMs: 0, ...more };
+}
+
+describe("planReconcile", () => {
+  it("loads what is wanted and absent", () => {
+    const plan = planReconcile([want("a", 10)], [], memory, 0);
+    expect(plan).toEqual({ load: ["a"], drain: [], short: [], againAtMs: null });
+  });
+
+  it("drains what is held and not wanted, in use or not", () => {
+    const held = [hold("a", 10, { inFlight: 3 }), hold("b", 10), hold("c", 10, { phase: "loading" })];
+    expect(planReconcile([want("b", 10)], held, memory, 0).drain).toEqual(["a", "c"]);
+  });
+
+  it("does nothing when the will is met", () => {
+    const plan = planReconcile([want("a", 10)], [hold("a", 10)], memory, 0);
+    expect(plan).toEqual({ load: [], drain: [], short: [], againAtMs: null });
+  });
+
+  it("loads no more than a few at once, most recently wanted first", () => {
+    const wanted = [want("a", 1, 1), want("b", 1, 3), want("c", 1, 2)];
+    expect(planReconcile(wanted, [], memory, 5).load).toEqual(["b", "c"]);
+    expect(loadsAtOnceMax).toBe(2);
+  });
+
+  it("counts running loads against that bound", () => {
+    const held = [hold("x", 1, { phase: "loading" }), hold("y", 1, { phase: "probing" })];
+    expect(planReconcile([want("a", 1), want("x", 1), want("y", 1)], held, memory, 0).load).toEqual([]);
+  });
+
+  describe("when a load failed", () => {
+    const failed = hold("a", 0, { phase: "failed", retryAtMs: 50 });
+
+    it("waits for its time and says when that is", () => {
+      expect(planReconcile([want("a", 10)], [failed], memory, 49)).toMatchObject({ load: [], againAtMs: 50 });
+    });
+
+    it("tries again then", () => {
+      expect(planReconcile([want("a", 10)], [failed], memory, 50)).toMatchObject({
+        load: ["a"],
+        againAtMs: null,
+      });
+    });
+
+    it("forgets it when it is not wanted any more", () => {
+      expect(planReconcile([], [failed], memory, 0).drain).toEqual(["a"]);
+    });
+  });
+
+  describe("when memory is short", () => {
+    it("evicts the least recently used idle instance and loads when it is gone", () => {
+      const held = [hold("old", 60, { usedAtMs: 5 }), hold("new", 40, { usedAtMs: 9 })];
+      const wanted = [want("old", 60), want("new", 40), want("a", 50, 20)];
+      expect(planReconcile(wanted, held, memory, 20)).toMatchObject({ load: [], drain: ["old"], short: [] });
+      const later = [hold("new", 40, { usedAtMs: 9 })];
+      expect(planReconcile(wanted, later, memory, 21)).toMatchObject({ load: ["a"], drain: [] });
+    });
+
+    it("evicts no more while enough is leaving already", () => {
+      const held = [hold("old", 60, { phase: "draining" }), hold("new", 40, { usedAtMs: 9 })];
+      expect(planReconcile([want("new", 40), want("a", 50, 20)], held, memory, 20).drain).toEqual([]);
+    });
+
+    it.each<[string, Partial<HeldInstance>]>([
+      ["answers queries", { inFlight: 1 }],
+      ["is loading", { phase: "loading" }],
+      ["is being probed", { phase: "probing" }],
+      ["was used after the new one was wanted", { usedAtMs: 30 }],
+    ])("never evicts an instance that %s", (_, more) => {
+      const plan = planReconcile([want("b", 80), want("a", 50, 20)], [hold("b", 80, more)], memory, 40);
+      expect(plan).toMatchObject({
+        load: [],
+        drain: [],
+        short: [{ key: "a", neededBytes: 50, availableBytes: 20 }],
+      });
+    });
+
+    it("does not bring an evicted one back before it is wanted anew", () => {
+      const held = [hold("new", 80, { usedAtMs: 21 })];
+      const plan = planReconcile([want("old", 60, 1), want("new", 80, 20)], held, memory, 100);
+      expect(plan).toMatchObject({ load: [], drain: [], short: [{ key: "old" }] });
+      const again = planReconcile([want("old", 60, 100), want("new", 80, 20)], held, memory, 101);
+      expect(again.drain).toEqual(["new"]);
+    });
+
+    it("names a variant larger than the host as short and evicts nothing for it", () => {
+      const plan = planReconcile([want("b", 50), want("a", 101, 9)], [hold("b", 50)], memory, 10);
+      expect(plan).toMatchObject({ drain: [], short: [{ key: "a", neededBytes: 101, availableBytes: 100 }] });
+    });
+
+    it("gives the same memory to one variant only", () => {
+      const plan = planReconcile([want("a", 60, 2), want("b", 60, 1)], [], memory, 3);
+      expect(plan).toMatchObject({ load: ["a"], short: [{ key: "b", neededBytes: 60, availableBytes: 40 }] });
+    });
+
+    it("never plans more memory than there is, whatever is held and wanted", () => {
+      const random = lcg(7);
+      for (let round = 0; round < 2_000; round += 1) {
+        const held = Array.from({ length: 5 }, (_, i) =>
+          hold(`h${i}`, Math.floor(random() * 30), {
+            usedAtMs: Math.floor(random() * 10),
+            inFlight: random() < 0.3 ? 1 : 0,
+            phase: random() < 0.2 ? "draining" : "ready",
+          }),
+        );
+        const wanted = Array.from({ length: 6 }, (_, i) =>
+          want(i < 3 ? `h${i}` : `n${i}`, Math.floor(random() * 60), Math.floor(random() * 12)),
+        );
+        const plan = planReconcile(wanted, held, memory, 20);
+        const heldBytes = held.reduce((sum, h) => sum + h.memoryBytes, 0);
+        const loadBytes = wanted
+          .filter((w) => plan.load.includes(w.key))
+          .reduce((sum, w) => sum + w.memoryBytes, 0);
+        if (plan.load.length > 0) expect(heldBytes + loadBytes).toBeLessThanOrEqual(memory.totalBytes);
+        for (const key of plan.drain) {
+          const victim = held.find((h) => h.key === key);
+          const isWanted = wanted.some((w) => w.key === key);
+          expect(isWanted && (victim?.inFlight ?? 0) > 0).toBe(false);
+        }
+      }
+    });
+  });
+});
+
+function lcg(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1_664_525 + 1_013_904_223) % 4_294_967_296;
+    return state / 4_294_967_296;
+  };
+}

@@ -1,0 +1,169 @@
+/** A variant that should have an instance here. `key` names the variant and what it runs, see `instanceKey`. */
+export interface WantedInstance {
+  readonly key: string;
+  /** Memory an instance takes at its peak. */
+  readonly memoryBytes: number;
+  /** When the wish was last expressed; wishing counts as a use for the eviction order. */
+  readonly wantedAtMs: number;
+}
+
+/** An instance that is here, in whatever phase. */
+export interface HeldInstance {
+  readonly key: string;
+  readonly phase: "loading" | "probing" | "ready" | "draining" | "failed";
+  /** What it holds now; 0 once it failed. */
+  readonly memoryBytes: number;
+  /** Last query, or when it became ready. */
+  readonly usedAtMs: number;
+  /** Queries accepted and not answered. */
+  readonly inFlight: number;
+  /** When a failed one may be tried again. */
+  readonly retryAtMs: number;
+}
+
+/** What this host can give. */
+export interface MemoryBudget {
+  readonly totalBytes: number;
+}
+
+/** A wanted variant that is not loaded now, and why. */
+export interface Shortfall {
+  readonly key: string;
+  readonly neededBytes: number;
+  /** What could be had: free memory, plus what idle instances used less recently would give back. */
+  readonly availableBytes: number;
+}
+
+/** What to do now to come nearer to the will. */
+export interface ReconcilePlan {
+  readonly load: readonly string[];
+  readonly drain: readonly string[];
+  readonly short: readonly Shortfall[];
+  /** When to plan again although nothing changed; null when there is no such time. */
+  readonly againAtMs: number | null;
+}
+
+/** Loads that may run at once: more would slow the serving instances and each other. */
+export const loadsAtOnceMax = 2;
+
+/**
+ * Returns what to load and drain so that `held` becomes `wanted` within memory. What is not wanted drains at once. When
+ * memory is short, the least recently used idle instances make room for a variant wanted more recently than they were
+ * used; what is in use, loading or probing is never evicted. Equal input gives equal output, and an evicted variant does
+ * not come back before it is wanted anew or room appears, so two variants never chase each other.
+ */
+export function planReconcile(
+  wanted: readonly WantedInstance[],
+  held: readonly HeldInstance[],
+  memory: MemoryBudget,
+  nowMs: number,
+): ReconcilePlan {
+  const wantedAt = new Map(wanted.map((w) => [w.key, w.wantedAtMs]));
+  const drain = held.filter((h) => isServing(h) && !wantedAt.has(h.key)).map((h) => h.key);
+  const room = new Room(held, wantedAt, memory, drain);
+  const missing = missingInstances(wanted, held, nowMs);
+  const load: string[] = [];
+  const short: Shortfall[] = [];
+  let slots = loadsAtOnceMax - held.filter((h) => h.phase === "loading" || h.phase === "probing").length;
+  for (const want of missing) {
+    const outcome = room.claim(want);
+    if (outcome === "short") {
+      short.push({ key: want.key, neededBytes: want.memoryBytes, availableBytes: room.availableTo(want) });
+    } else if (outcome === "free" && slots > 0) {
+      load.push(want.key);
+      slots -= 1;
+    }
+  }
+  return { load, drain: [...drain, ...room.evicted], short, againAtMs: nextRetry(wantedAt, held, nowMs) };
+}
+
+/** Wanted, not here, and not resting after a failure; most recently wanted first. */
+function missingInstances(
+  wanted: readonly WantedInstance[],
+  held: readonly HeldInstance[],
+  nowMs: number,
+): readonly WantedInstance[] {
+  const present = new Map(held.map((h) => [h.key, h]));
+  return wanted
+    .filter((w) => {
+      const here = present.get(w.key);
+      return here === undefined || (here.phase === "failed" && nowMs >= here.retryAtMs);
+    })
+    .sort((a, b) => b.wantedAtMs - a.wantedAtMs || compareNames(a.key, b.key));
+}
+
+/** Memory as it will be once everything now leaving is gone. */
+class Room {
+  readonly evicted: string[] = [];
+  private freeBytes: number;
+  private leavingBytes: number;
+  private readonly victims: HeldInstance[];
+
+  constructor(
+    held: readonly HeldInstance[],
+    private readonly wantedAt: ReadonlyMap<string, number>,
+    memory: MemoryBudget,
+    drained: readonly string[],
+  ) {
+    const leaving = new Set(drained);
+    this.freeBytes = memory.totalBytes - sumBytes(held);
+    this.leavingBytes = sumBytes(held.filter((h) => h.phase === "draining" || leaving.has(h.key)));
+    this.victims = held
+      .filter((h) => h.phase === "ready" && h.inFlight === 0 && !leaving.has(h.key))
+      .sort((a, b) => this.recency(a) - this.recency(b) || compareNames(a.key, b.key));
+  }
+
+  /** Sets memory aside: `free` = there now, `leaving` = there once drains end, `short` = cannot be had. */
+  claim(want: WantedInstance): "free" | "leaving" | "short" {
+    if (want.memoryBytes <= this.freeBytes) {
+      this.freeBytes -= want.memoryBytes;
+      return "free";
+    }
+    if (want.memoryBytes > this.availableTo(want)) return "short";
+    while (want.memoryBytes > this.freeBytes + this.leavingBytes) this.evictNext();
+    this.leavingBytes -= want.memoryBytes - Math.max(0, this.freeBytes);
+    this.freeBytes = Math.min(0, this.freeBytes);
+    return "leaving";
+  }
+
+  availableTo(want: WantedInstance): number {
+    const yielding = this.victims.filter((v) => this.recency(v) < want.wantedAtMs);
+    return Math.max(0, this.freeBytes + this.leavingBytes + sumBytes(yielding));
+  }
+
+  private evictNext(): void {
+    const victim = this.victims.shift();
+    if (victim === undefined) throw new Error("evicted more than was available: this is a bug");
+    this.evicted.push(victim.key);
+    this.leavingBytes += victim.memoryBytes;
+  }
+
+  private recency(held: HeldInstance): number {
+    return Math.max(held.usedAtMs, this.wantedAt.get(held.key) ?? 0);
+  }
+}
+
+function nextRetry(
+  wantedAt: ReadonlyMap<string, number>,
+  held: readonly HeldInstance[],
+  nowMs: number,
+): number | null {
+  const times = held
+    .filter((h) => h.phase === "failed" && wantedAt.has(h.key) && h.retryAtMs > nowMs)
+    .map((h) => h.retryAtMs);
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+function isServing(held: HeldInstance): boolean {
+  return (
+    held.phase === "ready" || held.phase === "loading" || held.phase === "probing" || held.phase === "failed"
+  );
+}
+
+function sumBytes(held: readonly HeldInstance[]): number {
+  return held.reduce((sum, h) => sum + h.memoryBytes, 0);
+}
+
+function compareNames(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
