@@ -1,0 +1,68 @@
+import { availableParallelism, totalmem } from "node:os";
+import { join } from "node:path";
+import type { ProcessSpec } from "./process-group";
+
+/** What `infaas up` starts on this machine. */
+export interface ClusterPlan {
+  /** Folder of the clone: where the services' compiled code lies. */
+  readonly root: string;
+  readonly dataFolder: string;
+  readonly executorCount: number;
+  readonly store: "embedded" | "memory" | "etcd";
+  readonly etcdAddress: string;
+  /** The frontend's port; metadata and executors follow at +100 and +200. */
+  readonly port: number;
+  readonly otlpEndpoint: string | undefined;
+}
+
+/** Price of a small general-purpose cloud host with 8 cores, US dollars per hour (m5.2xlarge list price). */
+const pricePerHourFor8CoresUsd = 0.384;
+
+/** Addresses of the parts of a plan. */
+export function addressesOf(plan: ClusterPlan) {
+  return {
+    frontend: `127.0.0.1:${plan.port}`,
+    metadata: `127.0.0.1:${plan.port + 100}`,
+    executors: Array.from({ length: plan.executorCount }, (_, i) => `127.0.0.1:${plan.port + 200 + i}`),
+  };
+}
+
+/** The processes of a plan in start order. Executors share this machine's cores in price and memory, not in use. */
+export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
+  const { frontend, metadata, executors } = addressesOf(plan);
+  const cores = availableParallelism();
+  const memoryBytes = Math.floor(totalmem() / 2 / plan.executorCount);
+  const otlp = plan.otlpEndpoint === undefined ? [] : ["--otlp-endpoint", plan.otlpEndpoint];
+  const store = ["--store", plan.store, ...(plan.store === "etcd" ? ["--etcd", plan.etcdAddress] : [])];
+  return [
+    service(plan, "metadata", "metadata", [
+      "--listen",
+      metadata,
+      ...store,
+      "--data-dir",
+      join(plan.dataFolder, "metadata"),
+    ]),
+    ...executors.map((listen, i) =>
+      service(plan, "executor", `executor-${i + 1}`, [
+        ...["--name", `executor-${i + 1}`, "--listen", listen, "--metadata", metadata],
+        ...["--data-dir", join(plan.dataFolder, `executor-${i + 1}`), "--cores", String(cores)],
+        ...["--memory-bytes", String(memoryBytes), "--host-type", "local-cpu"],
+        ...["--price-per-hour", String((pricePerHourFor8CoresUsd * cores) / 8), ...otlp],
+      ]),
+    ),
+    service(plan, "frontend", "frontend", [
+      "--name",
+      "frontend-1",
+      "--listen",
+      frontend,
+      "--metadata",
+      metadata,
+      ...otlp,
+    ]),
+  ];
+}
+
+function service(plan: ClusterPlan, room: string, name: string, args: readonly string[]): ProcessSpec {
+  const entry = join(plan.root, "services", room, "dist", "main.js");
+  return { name, command: process.execPath, args: [entry, ...args] };
+}

@@ -1,0 +1,31 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { Code, ServiceError } from "@infaas/runtime";
+import type { ProcessSpec } from "./process-group";
+
+/** A single etcd on loopback with its state in `folder`. FAILED_PRECONDITION when no etcd is on this machine. */
+export function etcdProcess(root: string, folder: string, clientPort: number): ProcessSpec {
+  const client = `http://127.0.0.1:${clientPort}`;
+  const peer = `http://127.0.0.1:${clientPort + 1}`;
+  return {
+    name: "etcd",
+    command: etcdBinary(root),
+    args: [
+      ...["--name", "infaas", "--data-dir", folder],
+      ...["--listen-client-urls", client, "--advertise-client-urls", client],
+      ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
+      ...["--initial-cluster", `infaas=${peer}`],
+    ],
+  };
+}
+
+function etcdBinary(root: string): string {
+  const own = join(root, ".cache", "etcd", "etcd");
+  if (existsSync(own)) return own;
+  if (spawnSync("etcd", ["--version"], { stdio: "ignore" }).status === 0) return "etcd";
+  throw new ServiceError(
+    Code.FAILED_PRECONDITION,
+    "no etcd was found: run 'npm run etcd:install -w @infaas/metadata', or name a running one with --etcd host:port",
+  );
+}

@@ -1,0 +1,25 @@
+/** Milliseconds for people: three significant digits. */
+export function ms(value: number): string {
+  return `${significant(value)} ms`;
+}
+
+/** US dollars per 1,000 queries for people. */
+export function usd(value: number): string {
+  return value === 0 ? "$0" : `$${significant(value)}`;
+}
+
+/** A share of one as a percentage with one decimal. */
+export function percent(value: number): string {
+  return `${(value * 100).toFixed(1)} %`;
+}
+
+/** Bytes in MiB with one decimal. */
+export function mebibytes(value: number | bigint): string {
+  return `${(Number(value) / (1 << 20)).toFixed(1)} MiB`;
+}
+
+function significant(value: number): string {
+  if (value === 0) return "0";
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
+  return value.toFixed(Math.min(12, digits));
+}

@@ -1,0 +1,46 @@
+import type { Requirements } from "@infaas/client";
+import { Code, ServiceError } from "@infaas/runtime";
+import type { Arguments, VerbOption } from "./verb";
+
+/** Options that state what a query needs; the same for `query` and `explain`. */
+export const needOptions: Readonly<Record<string, VerbOption>> = {
+  latency: { type: "number", doc: "latency objective, milliseconds at the frontend" },
+  accuracy: { type: "number", doc: "accuracy floor, 0..1 in the task's metric" },
+  "max-cost": { type: "number", doc: "most to pay, US dollars per 1,000 queries" },
+  objective: { type: "string", doc: "min-cost or max-accuracy", default: "min-cost" },
+  "no-downgrade": {
+    type: "boolean",
+    doc: "refuse rather than be served below the best adequate variant because of load",
+  },
+};
+
+/** The requirements that the arguments state. */
+export function needsOf(args: Arguments): Requirements {
+  const objective = args.text("objective");
+  if (objective !== "min-cost" && objective !== "max-accuracy") {
+    throw new ServiceError(
+      Code.INVALID_ARGUMENT,
+      `--objective is '${objective}'; it may be min-cost or max-accuracy`,
+    );
+  }
+  const latencyMs = args.number("latency");
+  const minAccuracy = args.number("accuracy");
+  const maxCostUsd = args.number("max-cost");
+  return {
+    objective,
+    noDowngrade: args.flag("no-downgrade"),
+    ...(latencyMs === undefined ? {} : { latencyMs }),
+    ...(minAccuracy === undefined ? {} : { minAccuracy }),
+    ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
+  };
+}
+
+/** The one positional argument, or INVALID_ARGUMENT saying what it is. */
+export function onlyPositional(args: Arguments, what: string): string {
+  const [first, ...rest] = args.positionals;
+  if (first !== undefined && rest.length === 0) return first;
+  throw new ServiceError(
+    Code.INVALID_ARGUMENT,
+    `exactly one ${what} is needed, ${args.positionals.length} were given`,
+  );
+}

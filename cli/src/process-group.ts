@@ -1,0 +1,97 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createWriteStream, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Code, ServiceError, systemClock } from "@infaas/runtime";
+
+/** How long a process may take to stop by itself before it is killed; Ctrl-C ends everything within 5 s. */
+const stopGraceMs = 4_000;
+/** Lines of a process's log that are shown when it dies unasked. */
+const lastLines = 8;
+/** A process that dies more often than this is not started again. */
+const restartsMax = 5;
+/** Pause before a process that died is started again. */
+const restartDelayMs = 500;
+
+/** One process to run: a program with its arguments. */
+export interface ProcessSpec {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/** Where the group keeps logs (`logs/<name>.log`) and process ids (`pids/<name>`), and whom it tells. */
+export interface ProcessGroupOptions {
+  readonly folder: string;
+  note(line: string): void;
+  /** A process is down for good. */
+  onLoss(error: ServiceError): void;
+}
+
+/** Child processes under one roof: once all are up a death is followed by a restart; all stop together. */
+export class ProcessGroup {
+  private readonly children = new Map<string, ChildProcess>();
+  private readonly restarts = new Map<string, number>();
+  private state: "starting" | "up" | "stopping" = "starting";
+
+  constructor(private readonly options: ProcessGroupOptions) {
+    for (const name of ["logs", "pids"]) mkdirSync(join(options.folder, name), { recursive: true });
+  }
+
+  /** From now on a process that dies is started again, a bounded number of times. */
+  keepUp(): void {
+    this.state = "up";
+  }
+
+  /** Starts a process. */
+  start(spec: ProcessSpec): void {
+    const log = createWriteStream(join(this.options.folder, "logs", `${spec.name}.log`), { flags: "a" });
+    // A process group of its own, so that Ctrl-C reaches this supervisor alone and it stops the others in order.
+    const child = spawn(spec.command, spec.args, { detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    const pidFile = join(this.options.folder, "pids", spec.name);
+    if (child.pid !== undefined) writeFileSync(pidFile, `${child.pid}\n`);
+    const tail: string[] = [];
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.pipe(log, { end: false });
+      stream.on("data", (chunk: Buffer) => {
+        tail.push(...chunk.toString().split("\n").filter(Boolean));
+        tail.splice(0, Math.max(0, tail.length - lastLines));
+      });
+    }
+    child.on("error", (error) => tail.push(error.message));
+    child.on("close", (status, signal) => {
+      this.children.delete(spec.name);
+      rmSync(pidFile, { force: true });
+      log.end();
+      this.afterDeath(spec, signal ?? `status ${status}`, tail);
+    });
+    this.children.set(spec.name, child);
+  }
+
+  /** Stops all, last started first; what does not stop in time is killed. */
+  async stop(): Promise<void> {
+    this.state = "stopping";
+    const ends = [...this.children.values()].reverse().map((child) => {
+      const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+      child.kill("SIGTERM");
+      const timer = systemClock.setTimer(stopGraceMs, () => child.kill("SIGKILL"));
+      return ended.then(() => timer.cancel());
+    });
+    await Promise.all(ends);
+  }
+
+  private afterDeath(spec: ProcessSpec, how: string, tail: readonly string[]): void {
+    if (this.state === "stopping") return;
+    const count = (this.restarts.get(spec.name) ?? 0) + 1;
+    if (this.state === "starting" || count > restartsMax) {
+      this.options.onLoss(
+        new ServiceError(Code.UNAVAILABLE, `${spec.name} ended with ${how}:\n${tail.join("\n")}`),
+      );
+      return;
+    }
+    this.restarts.set(spec.name, count);
+    this.options.note(`${spec.name} ended with ${how}; starting it again (${count} of ${restartsMax})`);
+    systemClock.setTimer(restartDelayMs, () => {
+      if (this.state === "up") this.start(spec);
+    });
+  }
+}

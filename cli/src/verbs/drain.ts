@@ -1,0 +1,18 @@
+import { withClient } from "../connect";
+import { onlyPositional } from "../needs";
+import type { Verb } from "../verb";
+
+/** Takes an executor out of service. */
+export const drain: Verb = {
+  name: "drain",
+  usage: "EXECUTOR",
+  summary: "take an executor out of service once its queue is empty",
+  options: {},
+  async run(args, terminal) {
+    const executor = onlyPositional(args, "executor name");
+    await withClient(args, (client) => client.drain(executor));
+    terminal.result({ executor, draining: true }, () =>
+      terminal.print(`${executor} takes no new work and is draining`),
+    );
+  },
+};

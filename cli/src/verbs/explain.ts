@@ -1,0 +1,20 @@
+import { withClient } from "../connect";
+import { needOptions, needsOf, onlyPositional } from "../needs";
+import { printExplanation, printRefusal } from "../refusal";
+import type { Verb } from "../verb";
+
+/** Which variant a query would get now, and why every other one lost. */
+export const explain: Verb = {
+  name: "explain",
+  usage: "TARGET",
+  summary: "which variant a query would get now, and why the others lost",
+  options: { ...needOptions, rows: { type: "number", doc: "rows of the query", default: 1 } },
+  async run(args, terminal) {
+    const target = onlyPositional(args, "task, architecture or variant");
+    const answer = await withClient(args, (c) => c.explain(target, needsOf(args), args.number("rows") ?? 1));
+    terminal.result(answer, () => {
+      if (answer.explanation !== undefined) printExplanation(answer.explanation, terminal);
+      if (answer.refusal !== undefined) printRefusal(answer.refusal, terminal);
+    });
+  },
+};

@@ -1,0 +1,11 @@
+import type { Verb } from "../verb";
+import { drain } from "./drain";
+import { explain } from "./explain";
+import { models } from "./models";
+import { query } from "./query";
+import { register } from "./register";
+import { status } from "./status";
+import { up } from "./up";
+
+/** Every verb, in the order of the help. */
+export const verbs: readonly Verb[] = [up, register, query, models, explain, status, drain];

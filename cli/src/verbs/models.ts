@@ -1,0 +1,49 @@
+import { InstancePhase, type ListModelsResponse, Precision } from "@infaas/api";
+import { withClient } from "../connect";
+import { mebibytes, ms, percent } from "../format";
+import type { Verb } from "../verb";
+
+/** Everything registered, with what was measured. */
+export const models: Verb = {
+  name: "models",
+  usage: "[TASK]",
+  summary: "tasks, architectures and variants with what was measured",
+  options: {},
+  async run(args, terminal) {
+    const listed = await withClient(args, (client) => client.listModels(args.positionals[0]));
+    terminal.result(listed, () => terminal.table(head, rowsOf(listed)));
+  },
+};
+
+const head = [
+  "task",
+  "variant",
+  "precision",
+  "threads",
+  "batch",
+  "accuracy",
+  "p50 at 1",
+  "items/s",
+  "memory",
+  "loaded",
+];
+
+function rowsOf(listed: ListModelsResponse): string[][] {
+  return listed.variants.map((variant) => {
+    const ready = listed.instances.filter(
+      (i) => i.variant === variant.name && i.phase === InstancePhase.READY,
+    );
+    return [
+      variant.task,
+      variant.name,
+      (Precision[variant.precision] ?? "").toLowerCase(),
+      String(variant.threads),
+      String(variant.maxBatch),
+      variant.accuracy === undefined ? "-" : percent(variant.accuracy.value),
+      ms(variant.profile?.points[0]?.p50Ms ?? Number.NaN),
+      Math.round(variant.profile?.saturationPerSecond ?? 0).toLocaleString("en"),
+      mebibytes(variant.profile?.peakMemoryBytes ?? 0n),
+      ready.map((i) => i.executor).join(", "),
+    ];
+  });
+}

@@ -1,0 +1,84 @@
+import { type Answer, numbersOf, type Requirements } from "@infaas/client";
+import { withClient } from "../connect";
+import { ms, percent, usd } from "../format";
+import { needOptions, needsOf, onlyPositional } from "../needs";
+import { inputsOfTarget, readInputs } from "../query-input";
+import { printExplanation } from "../refusal";
+import type { Terminal } from "../terminal";
+import type { Verb } from "../verb";
+
+/** One query by requirement, with its receipt. */
+export const query: Verb = {
+  name: "query",
+  usage: "TARGET",
+  summary: "ask one query; prints the answer and where time and money went",
+  options: {
+    image: { type: "string", doc: "picture file; resized as the task says" },
+    text: { type: "string", doc: "text, for tasks that take text" },
+    tensor: { type: "string", doc: "JSON file: {inputs: [{name, datatype, shape, data}]}" },
+    ...needOptions,
+    explain: { type: "boolean", doc: "also print why this variant" },
+    timeout: { type: "number", doc: "gRPC deadline, milliseconds", default: 60_000 },
+  },
+  async run(args, terminal) {
+    const target = onlyPositional(args, "task, architecture or variant");
+    const needs = needsOf(args);
+    const { answer, labels } = await withClient(args, async (client) => {
+      const found = inputsOfTarget(await client.listModels(), target);
+      const inputs = await readInputs(args, found);
+      const options = { explain: args.flag("explain"), timeoutMs: args.number("timeout") ?? 60_000 };
+      return { answer: await client.query(target, inputs, needs, options), labels: found.task.labels };
+    });
+    const outputs = answer.outputs.map((o) => ({ name: o.name, shape: o.shape, values: numbersOf(o) }));
+    terminal.result({ outputs, receipt: answer.receipt, explanation: answer.explanation }, () =>
+      printAnswer({ answer, labels, needs }, terminal),
+    );
+  },
+};
+
+function printAnswer(
+  a: { answer: Answer; labels: readonly string[]; needs: Requirements },
+  terminal: Terminal,
+) {
+  const scores = numbersOf(
+    a.answer.outputs[0] ?? { name: "", datatype: "FP32", shape: [0], bytes: new Uint8Array(0) },
+  );
+  const best = scores.map((score, index) => ({ score, index })).sort((x, y) => y.score - x.score);
+  for (const { score, index } of best.slice(0, 3)) {
+    terminal.print(`${(a.labels[index] ?? `class ${index}`).padEnd(16)} ${score.toFixed(4)}`);
+  }
+  printReceipt(a.answer, a.needs, terminal);
+  if (a.answer.explanation !== undefined) printExplanation(a.answer.explanation, terminal);
+}
+
+function printReceipt({ receipt: r }: Answer, needs: Requirements, terminal: Terminal) {
+  const floor = needs.minAccuracy === undefined ? "" : ` (asked for ≥ ${percent(needs.minAccuracy)})`;
+  const objective = needs.latencyMs === undefined ? "" : ` (asked for ≤ ${ms(needs.latencyMs)})`;
+  const measured =
+    r.accuracy === undefined ? "not measured" : `${percent(r.accuracy.value)} on ${r.accuracy.dataset}`;
+  const stages: readonly (readonly [string, number])[] = [
+    ["select", r.selectMs],
+    ["network", r.networkMs],
+    ["queue", r.queueMs],
+    ["gather", r.gatherMs],
+    ["compute", r.computeMs],
+    ["scatter", r.scatterMs],
+  ];
+  const notes = [
+    r.cold ? "waited for a load" : "",
+    r.downgraded ? "load forced a lesser variant" : "",
+  ].filter(Boolean);
+  terminal.table(
+    [],
+    [
+      ["variant", r.variant],
+      ["executor", r.executor],
+      ["accuracy", `${measured}${floor}`],
+      ["batch", String(r.batchSize)],
+      ["latency", `${ms(r.totalMs)}${objective}`],
+      ["  of which", stages.map(([name, value]) => `${name} ${ms(value)}`).join(", ")],
+      ["cost", `${usd(r.costUsd * 1000)} per 1,000 queries`],
+      ...(notes.length === 0 ? [] : [["note", notes.join("; ")]]),
+    ],
+  );
+}

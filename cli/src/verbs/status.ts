@@ -1,0 +1,45 @@
+import { InstancePhase } from "@infaas/api";
+import { withClient } from "../connect";
+import { mebibytes, ms, percent } from "../format";
+import type { Verb } from "../verb";
+
+/** Hosts, instances and how fresh the frontend's view of them is. */
+export const status: Verb = {
+  name: "status",
+  usage: "",
+  summary: "hosts, instances and how fresh the frontend's snapshot is",
+  options: {},
+  async run(args, terminal) {
+    const now = await withClient(args, (client) => client.status());
+    terminal.result(now, () => {
+      const age = `snapshot ${now.snapshotRevision}, ${ms(now.snapshotAgeMs)} old`;
+      terminal.print(
+        `${age}; leader ${now.leader || "none"}; ${now.queriesAnswered} answered, ${now.queriesRefused} refused`,
+      );
+      terminal.table(
+        ["executor", "address", "host type", "cores", "memory free", "busy", "$/h", "accepting"],
+        now.executors.map((e) => [
+          e.name,
+          e.address,
+          e.hostType,
+          String(e.cores),
+          mebibytes(e.memoryFreeBytes),
+          percent(e.utilisation),
+          e.pricePerHourUsd.toFixed(3),
+          e.accepting ? "yes" : "no",
+        ]),
+      );
+      terminal.table(
+        ["instance", "executor", "phase", "state", "in flight", "served/s"],
+        now.instances.map((i) => [
+          i.variant,
+          i.executor,
+          (InstancePhase[i.phase] ?? "").toLowerCase() + (i.reason === "" ? "" : `: ${i.reason}`),
+          i.loadState,
+          String(i.inFlight),
+          i.servedPerSecond.toFixed(0),
+        ]),
+      );
+    });
+  },
+};

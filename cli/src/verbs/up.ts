@@ -1,0 +1,137 @@
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { createInfaasClient, type InfaasClient } from "@infaas/client";
+import { Code, ServiceError, sleep, systemClock } from "@infaas/runtime";
+import { addressesOf, type ClusterPlan, processesOf } from "../cluster";
+import { etcdProcess } from "../etcd";
+import { ProcessGroup } from "../process-group";
+import type { Terminal } from "../terminal";
+import type { Arguments, Verb } from "../verb";
+import { registerZoo } from "../zoo";
+
+/** Everything has to answer within this time, or the start has failed. */
+const startTimeoutMs = 30_000;
+const pollMs = 50;
+const etcdClientPort = 2379;
+
+/** Starts the whole system on this machine and keeps it until Ctrl-C. */
+export const up: Verb = {
+  name: "up",
+  usage: "",
+  summary: "start the whole system on this machine; Ctrl-C stops it",
+  options: {
+    executors: { type: "number", doc: "executor processes", default: 1 },
+    store: { type: "string", doc: "embedded, memory or etcd", default: "embedded" },
+    etcd: { type: "string", doc: "host:port of a running etcd; without it, --store etcd starts one here" },
+    "data-dir": { type: "string", doc: "state of the whole system", default: ".infaas" },
+    port: {
+      type: "number",
+      doc: "the frontend's port; metadata at +100, executors from +200",
+      default: 8001,
+    },
+    "otlp-endpoint": {
+      type: "string",
+      doc: "OpenTelemetry collector for traces, for example http://127.0.0.1:4317",
+    },
+    "no-zoo": { type: "boolean", doc: "do not register the models of zoo/" },
+  },
+  async run(args, terminal) {
+    const plan = planOf(args);
+    mkdirSync(plan.dataFolder, { recursive: true });
+    const stopped = new AbortController();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.abort());
+    const group = new ProcessGroup({
+      folder: plan.dataFolder,
+      note: (line) => terminal.note(line),
+      onLoss: (error) => stopped.abort(error),
+    });
+    const client = createInfaasClient(addressesOf(plan).frontend);
+    try {
+      const etcd = plan.store === "etcd" && args.text("etcd") === undefined;
+      if (etcd) group.start(etcdProcess(plan.root, join(plan.dataFolder, "etcd"), etcdClientPort));
+      for (const spec of processesOf(plan)) group.start(spec);
+      const startedAtMs = systemClock.nowMs();
+      await untilReady(client, plan, stopped.signal);
+      if (!args.flag("no-zoo"))
+        await orStopped(registerZoo(client, join(plan.root, "zoo"), terminal), stopped.signal);
+      group.keepUp();
+      greet(plan, systemClock.nowMs() - startedAtMs, terminal);
+      await new Promise<void>((done) => {
+        if (stopped.signal.aborted) done();
+        stopped.signal.addEventListener("abort", () => done());
+      });
+    } finally {
+      client.close();
+      await group.stop();
+    }
+    if (stopped.signal.reason instanceof ServiceError) throw stopped.signal.reason;
+    terminal.note("stopped");
+  },
+};
+
+function planOf(args: Arguments): ClusterPlan {
+  const store = args.text("store");
+  if (store !== "embedded" && store !== "memory" && store !== "etcd") {
+    throw new ServiceError(
+      Code.INVALID_ARGUMENT,
+      `--store is '${store}'; it may be embedded, memory or etcd`,
+    );
+  }
+  const executorCount = args.number("executors") ?? 1;
+  if (!Number.isInteger(executorCount) || executorCount < 1 || executorCount > 64) {
+    throw new ServiceError(Code.INVALID_ARGUMENT, `--executors is ${executorCount}; it may be 1 to 64`);
+  }
+  return {
+    root: resolve(__dirname, "..", "..", ".."),
+    dataFolder: resolve(args.text("data-dir") ?? ".infaas"),
+    executorCount,
+    store,
+    etcdAddress: args.text("etcd") ?? `127.0.0.1:${etcdClientPort}`,
+    port: args.number("port") ?? 8001,
+    otlpEndpoint: args.text("otlp-endpoint"),
+  };
+}
+
+/** Waits until the frontend knows every executor; throws what killed a process, or UNAVAILABLE after the bound. */
+async function untilReady(client: InfaasClient, plan: ClusterPlan, stopped: AbortSignal): Promise<void> {
+  const giveUpAtMs = systemClock.nowMs() + startTimeoutMs;
+  let last = "no answer";
+  while (systemClock.nowMs() < giveUpAtMs && !stopped.aborted) {
+    try {
+      const { executors } = await client.status();
+      const accepting = executors.filter((e) => e.accepting).length;
+      if (accepting >= plan.executorCount) return;
+      last = `${accepting} of ${plan.executorCount} executors are there`;
+    } catch (error) {
+      last = ServiceError.from(error).message;
+    }
+    await sleep(systemClock, pollMs, stopped);
+  }
+  stopped.throwIfAborted();
+  throw new ServiceError(Code.UNAVAILABLE, `the system was not up within ${startTimeoutMs} ms: ${last}`);
+}
+
+/** Settles with `work`, or rejects as soon as the system is being stopped. */
+function orStopped<T>(work: Promise<T>, stopped: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    stopped.addEventListener("abort", () => reject(stopped.reason));
+    work.then(resolve, reject);
+  });
+}
+
+function greet(plan: ClusterPlan, tookMs: number, terminal: Terminal): void {
+  const { frontend, metadata, executors } = addressesOf(plan);
+  terminal.print(`
+INFaaS is up after ${(tookMs / 1000).toFixed(1)} s
+  frontend   ${frontend}   gRPC: infaas.v1, Open Inference Protocol v2, health, reflection
+  metadata   ${metadata}   ${plan.store} store
+  executors  ${executors.join(", ")}
+  state      ${plan.dataFolder}
+
+Try, in another shell:
+  npx infaas models
+  npx infaas query digit-classification --image zoo/examples/seven.png --accuracy 0.95 --latency 50
+  npx infaas explain digit-classification --accuracy 0.98 --latency 5
+
+Ctrl-C stops everything.`);
+}

@@ -1,0 +1,77 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { TaskSchema } from "@infaas/api";
+import type { InfaasClient } from "@infaas/client";
+import { Code, ServiceError } from "@infaas/runtime";
+import type { Terminal } from "./terminal";
+import { registerWithProgress } from "./verbs/register";
+
+/** What zoo/manifest.json says; paths are relative to the zoo folder. */
+interface ZooManifest {
+  readonly tasks: readonly ZooTask[];
+  readonly architectures: readonly ZooArchitecture[];
+}
+
+interface ZooTask {
+  readonly name: string;
+  readonly metric: string;
+  readonly labels: readonly string[];
+  readonly description: string;
+  readonly image?: MessageInitShape<typeof TaskSchema>["image"];
+  readonly text?: MessageInitShape<typeof TaskSchema>["text"];
+  readonly validation: { dataset: string; inputs: { file: string }; labels: { file: string }; count: number };
+}
+
+interface ZooArchitecture {
+  readonly name: string;
+  readonly task: string;
+  readonly file: string;
+  readonly description: string;
+  readonly accuracyTolerance: number;
+}
+
+/** Registers every model of the zoo that is not registered yet; returns how many it had to. */
+export async function registerZoo(client: InfaasClient, folder: string, terminal: Terminal): Promise<number> {
+  const manifest = await readManifest(folder);
+  const known = await client.listModels();
+  const missing = manifest.architectures.filter((a) => !known.architectures.some((k) => k.name === a.name));
+  for (const task of manifest.tasks) {
+    if (missing.some((a) => a.task === task.name)) await putTask(client, folder, task);
+  }
+  for (const model of missing) {
+    const registration = {
+      name: model.name,
+      task: model.task,
+      path: join(folder, model.file),
+      description: model.description,
+      accuracyTolerance: model.accuracyTolerance,
+    };
+    await registerWithProgress(client, registration, terminal);
+  }
+  return missing.length;
+}
+
+async function readManifest(folder: string): Promise<ZooManifest> {
+  const path = join(folder, "manifest.json");
+  try {
+    return JSON.parse(await readFile(path, "utf8")) as ZooManifest;
+  } catch (cause) {
+    throw new ServiceError(Code.NOT_FOUND, `the zoo's manifest cannot be read: ${path}`, { cause });
+  }
+}
+
+async function putTask(client: InfaasClient, folder: string, task: ZooTask): Promise<void> {
+  const { dataset, inputs, labels, count } = task.validation;
+  const inputsDigest = await client.upload(join(folder, inputs.file));
+  const labelsDigest = await client.upload(join(folder, labels.file));
+  await client.putTask({
+    name: task.name,
+    metric: task.metric,
+    labels: [...task.labels],
+    description: task.description,
+    validation: { dataset, inputsDigest, labelsDigest, count },
+    ...(task.image === undefined ? {} : { image: task.image }),
+    ...(task.text === undefined ? {} : { text: task.text }),
+  });
+}
