@@ -1,0 +1,71 @@
+/** A timer that has been set; cancelling twice, or after it fired, does nothing. */
+export interface Timer {
+  cancel(): void;
+}
+
+/** The one source of time. Everything that waits or measures is given one, so that tests can own it. */
+export interface Clock {
+  /** Monotonic milliseconds with fractions; the zero point has no meaning. */
+  nowMs(): number;
+  /** Milliseconds since 1970, for records and spans; may jump. */
+  epochMs(): number;
+  /** Calls `fire` once after `delayMs`; keeps the process alive until then. */
+  setTimer(delayMs: number, fire: () => void): Timer;
+}
+
+/** The machine's clock. */
+export const systemClock: Clock = {
+  nowMs: () => performance.now(),
+  epochMs: () => Date.now(),
+  setTimer: (delayMs, fire) => {
+    const handle = setTimeout(fire, delayMs);
+    return { cancel: () => clearTimeout(handle) };
+  },
+};
+
+/** Resolves after `delayMs`, or at once when `signal` aborts. Never rejects: the caller looks at the signal. */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      timer.cancel();
+      signal?.removeEventListener("abort", wake);
+      resolve();
+    };
+    const timer = clock.setTimer(delayMs, wake);
+    signal?.addEventListener("abort", wake, { once: true });
+  });
+}
+
+/**
+ * Runs `task` every `periodMs`, first after one period. A run that is still going when the next is due delays it, so
+ * runs never overlap; what a run throws goes to `onError` and the next run still comes.
+ */
+export function every(
+  clock: Clock,
+  periodMs: number,
+  task: () => void | Promise<void>,
+  onError: (e: unknown) => void,
+): Timer {
+  let cancelled = false;
+  let timer: Timer;
+  const turn = async (): Promise<void> => {
+    const startedMs = clock.nowMs();
+    try {
+      await task();
+    } catch (e) {
+      onError(e);
+    }
+    if (!cancelled) schedule(Math.max(0, periodMs - (clock.nowMs() - startedMs)));
+  };
+  const schedule = (delayMs: number): void => {
+    timer = clock.setTimer(delayMs, () => void turn());
+  };
+  schedule(periodMs);
+  return {
+    cancel: () => {
+      cancelled = true;
+      timer.cancel();
+    },
+  };
+}

@@ -1,0 +1,70 @@
+/** The canonical gRPC status codes. */
+export const Code = {
+  OK: 0,
+  CANCELLED: 1,
+  UNKNOWN: 2,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  OUT_OF_RANGE: 11,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
+} as const;
+export type Code = (typeof Code)[keyof typeof Code];
+
+const names = new Map<number, keyof typeof Code>(
+  (Object.keys(Code) as (keyof typeof Code)[]).map((name) => [Code[name], name]),
+);
+
+/** Returns the code a number stands for; a number outside the table is UNKNOWN. */
+export function codeOf(value: number): Code {
+  const name = names.get(value);
+  return name === undefined ? Code.UNKNOWN : Code[name];
+}
+
+/** Returns the canonical name: `NOT_FOUND` for 5. */
+export function codeName(code: Code): keyof typeof Code {
+  return names.get(code) ?? "UNKNOWN";
+}
+
+/** A typed message that travels beside an error: protobuf bytes and the full name of their type. */
+export interface ErrorDetail {
+  /** For example `infaas.v1.Refusal`. */
+  readonly typeName: string;
+  readonly value: Uint8Array;
+}
+
+/** The one failure of this system: a canonical code and a lower-case sentence holding what came and what was allowed. */
+export class ServiceError extends Error {
+  override readonly name = "ServiceError";
+  readonly code: Code;
+  readonly details: readonly ErrorDetail[];
+
+  constructor(
+    code: Code,
+    message: string,
+    options: { cause?: unknown; details?: readonly ErrorDetail[] } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.details = options.details ?? [];
+  }
+
+  /** Returns `e` itself when it is one, CANCELLED for an abort, and INTERNAL for anything nobody expected. */
+  static from(e: unknown): ServiceError {
+    if (e instanceof ServiceError) return e;
+    if (e instanceof Error && e.name === "AbortError") {
+      return new ServiceError(Code.CANCELLED, "cancelled", { cause: e });
+    }
+    const message = e instanceof Error ? e.message : String(e);
+    return new ServiceError(Code.INTERNAL, message, { cause: e });
+  }
+}

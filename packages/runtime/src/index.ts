@@ -1,0 +1,23 @@
+/** How a process of this system lives: its clock, its errors, its options, its end, and how it talks. */
+export { type Clock, every, sleep, systemClock, type Timer } from "./clock";
+export {
+  type ConfigOf,
+  type ConfigResult,
+  describeOptions,
+  type Option,
+  type OptionTable,
+  readConfig,
+} from "./config";
+export { Code, codeName, type ErrorDetail, ServiceError } from "./errors";
+export { Lifecycle, runMain } from "./lifecycle";
+export { createLogger, type Logger, type LogLevel } from "./logger";
+export { type Random, seededRandom, systemRandom } from "./random";
+export { type CallOptions, type ClientOf, createRpcClient, type RpcClientOptions } from "./rpc/client";
+export type { Health } from "./rpc/health";
+export { type OpenRawStream, openRawBidi, type RawBidiOptions } from "./rpc/open-raw-bidi";
+export type { GatherMessage, RawStream, RawUnaryCall, TrailerValues } from "./rpc/raw";
+export { createRpcServer, type RpcServer, type RpcServerOptions } from "./rpc/server";
+export { type CallContext, type HandlersOf, type Implementation, implementService } from "./rpc/service";
+export { retryDelayMs, retryInfo } from "./rpc/status";
+export { tuneProcess } from "./tune-process";
+export { VirtualClock } from "./virtual-clock";

@@ -1,0 +1,60 @@
+import { systemClock } from "./clock";
+
+/** How urgent a line is, least first. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** Writes one line per event. Fields are plain values; an Error among them is written with its cause and stack. */
+export interface Logger {
+  debug(message: string, fields?: object): void;
+  info(message: string, fields?: object): void;
+  warn(message: string, fields?: object): void;
+  error(message: string, fields?: object): void;
+  /** Returns a logger that adds `fields` to every line. */
+  child(fields: object): Logger;
+}
+
+const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/** Returns a logger of JSON lines, on standard error unless `write` is given. Level `info` unless told. */
+export function createLogger(o: {
+  service: string;
+  level?: LogLevel;
+  write?: (line: string) => void;
+}): Logger {
+  const threshold = levels.indexOf(o.level ?? "info");
+  const write = o.write ?? ((line: string) => void process.stderr.write(line));
+  const make = (base: object): Logger => {
+    const log =
+      (level: LogLevel) =>
+      (message: string, fields: object = {}): void => {
+        if (levels.indexOf(level) < threshold) return;
+        const line = {
+          time: new Date(systemClock.epochMs()).toISOString(),
+          level,
+          ...base,
+          message,
+          ...fields,
+        };
+        write(`${JSON.stringify(line, readable)}\n`);
+      };
+    return {
+      debug: log("debug"),
+      info: log("info"),
+      warn: log("warn"),
+      error: log("error"),
+      child: (fields) => make({ ...base, ...fields }),
+    };
+  };
+  return make({ service: o.service });
+}
+
+/** What JSON cannot say by itself: errors, big integers, maps. */
+function readable(_key: string, value: unknown): unknown {
+  if (value instanceof Error) {
+    const { code } = value as { code?: unknown };
+    return { message: value.message, code, cause: value.cause, stack: value.stack };
+  }
+  if (typeof value === "bigint") return value.toString();
+  if (value instanceof Map) return Object.fromEntries(value);
+  return value;
+}

@@ -1,0 +1,98 @@
+import { Metadata, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
+import { Code, ServiceError } from "../errors";
+import { asBuffer, type GatherMessage, type RawStream, type RawUnaryCall, type TrailerValues } from "./raw";
+import { deadlineMsOf } from "./serve-endpoint";
+import { toGrpcStatus } from "./status";
+
+/** One unary call as grpc-js gives it, in the small form that the data path uses. */
+export class ServedRawUnary implements RawUnaryCall {
+  readonly deadlineMs: number | null;
+  readonly #call: ServerUnaryCall<Buffer, Buffer>;
+  readonly #callback: sendUnaryData<Buffer>;
+  #ended = false;
+
+  constructor(call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) {
+    this.#call = call;
+    this.#callback = callback;
+    this.deadlineMs = deadlineMsOf(call);
+  }
+
+  get metadata(): Metadata {
+    return this.#call.metadata;
+  }
+
+  get peer(): string {
+    return this.#call.getPeer();
+  }
+
+  get cancelled(): boolean {
+    return this.#call.cancelled;
+  }
+
+  onCancel(f: () => void): void {
+    this.#call.on("cancelled", f);
+  }
+
+  answer(bytes: Uint8Array | GatherMessage, trailer?: TrailerValues): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#callback(null, asBuffer(bytes), trailer === undefined ? undefined : metadataOf(trailer));
+  }
+
+  refuse(e: ServiceError, trailer?: TrailerValues): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#callback(toGrpcStatus(e, metadataOf(trailer ?? {})));
+  }
+}
+
+/** The server's end of a raw stream. */
+export class ServedRawStream implements RawStream {
+  readonly #call: ServerDuplexStream<Buffer, Buffer>;
+
+  constructor(call: ServerDuplexStream<Buffer, Buffer>) {
+    this.#call = call;
+  }
+
+  get metadata(): Metadata {
+    return this.#call.metadata;
+  }
+
+  write(bytes: Uint8Array | GatherMessage): boolean {
+    if (this.#call.cancelled || this.#call.writableEnded) return false;
+    return this.#call.write(asBuffer(bytes));
+  }
+
+  onData(f: (bytes: Buffer) => void): void {
+    this.#call.on("data", f);
+  }
+
+  onDrain(f: () => void): void {
+    this.#call.on("drain", f);
+  }
+
+  onEnd(f: (error: ServiceError | null) => void): void {
+    let told = false;
+    const tell = (error: ServiceError | null): void => {
+      if (told) return;
+      told = true;
+      f(error);
+    };
+    this.#call.on("end", () => tell(null));
+    this.#call.on("cancelled", () => tell(new ServiceError(Code.CANCELLED, "the peer is gone")));
+  }
+
+  end(): void {
+    this.#call.end();
+  }
+
+  destroy(e: ServiceError): void {
+    this.#call.emit("error", toGrpcStatus(e));
+  }
+}
+
+function metadataOf(values: TrailerValues): Metadata {
+  const metadata = new Metadata();
+  for (const [key, value] of Object.entries(values)) metadata.set(key, value);
+  return metadata;
+}

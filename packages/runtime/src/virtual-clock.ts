@@ -1,0 +1,60 @@
+import type { Clock, Timer } from "./clock";
+
+interface Pending {
+  readonly dueMs: number;
+  readonly order: number;
+  readonly fire: () => void;
+}
+
+/** Where a virtual clock begins, in milliseconds since 1970: any fixed day will do. */
+const epochStartMs = Date.UTC(2026, 0, 1);
+
+/** A clock that stands still until it is told to advance; timers fire in order of their due time. For tests and simulation. */
+export class VirtualClock implements Clock {
+  #nowMs = 0;
+  #order = 0;
+  readonly #pending = new Set<Pending>();
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  epochMs(): number {
+    return epochStartMs + this.#nowMs;
+  }
+
+  setTimer(delayMs: number, fire: () => void): Timer {
+    this.#order += 1;
+    const entry = { dueMs: this.#nowMs + Math.max(0, delayMs), order: this.#order, fire };
+    this.#pending.add(entry);
+    return { cancel: () => void this.#pending.delete(entry) };
+  }
+
+  /** Moves time forward by `ms`, firing what comes due; promises that a timer settles run before the next timer. */
+  async advance(ms: number): Promise<void> {
+    const endMs = this.#nowMs + ms;
+    await settle();
+    for (let next = this.#next(endMs); next !== null; next = this.#next(endMs)) {
+      this.#pending.delete(next);
+      this.#nowMs = Math.max(this.#nowMs, next.dueMs);
+      next.fire();
+      await settle();
+    }
+    this.#nowMs = endMs;
+  }
+
+  #next(endMs: number): Pending | null {
+    let first: Pending | null = null;
+    for (const entry of this.#pending) {
+      if (entry.dueMs > endMs) continue;
+      if (first === null || entry.dueMs < first.dueMs) first = entry;
+      else if (entry.dueMs === first.dueMs && entry.order < first.order) first = entry;
+    }
+    return first;
+  }
+}
+
+/** Lets every settled promise run its reactions: an immediate comes after the whole microtask queue. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
