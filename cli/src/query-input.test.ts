@@ -55,8 +55,8 @@ describe("readInputs", () => {
   });
 
   it("turns text into ids, unknown characters and padding included", async () => {
-    const [tensor] = await readInputs(parseVerb(query, ["--text", "Ab?c"]), inputsOfTarget(listed, "words"));
-    expect(numbersOf(tensor ?? fail())).toEqual([1, 2, 9, 3, 0, 0]);
+    const [tensor] = await readInputs(parseVerb(query, ["--text", "aB?c"]), inputsOfTarget(listed, "words"));
+    expect(numbersOf(tensor ?? fail())).toEqual([1, 9, 9, 3, 0, 0]);
   });
 
   it("reads tensors from a JSON file", async () => {

@@ -65,7 +65,7 @@ function layOut(pixels: Uint8Array, { width, height, channels, layout }: ImageHi
 
 function textTensor(text: string, { task, inputs }: TargetInputs): Tensor {
   const { input, hint } = onlyInput<TextHint>(task.text, inputs, task.name, "text");
-  const ids = Array.from(text.toLowerCase())
+  const ids = Array.from(text)
     .slice(0, hint.length)
     .map((c) => characterId(c, hint));
   const padded = [...ids, ...new Array<number>(hint.length - ids.length).fill(0)];

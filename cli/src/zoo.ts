@@ -31,25 +31,45 @@ interface ZooArchitecture {
   readonly accuracyTolerance: number;
 }
 
-/** Registers every model of the zoo that is not registered yet; returns how many it had to. */
-export async function registerZoo(client: InfaasClient, folder: string, terminal: Terminal): Promise<number> {
-  const manifest = await readManifest(folder);
+/** Which models of which zoo to register. */
+export interface ZooChoice {
+  readonly folder: string;
+  /** `all`, `none`, or architecture names separated by commas. */
+  readonly chosen: string;
+  readonly terminal: Terminal;
+}
+
+/** Registers the chosen models that are not registered yet; returns how many it had to. NOT_FOUND for an unknown name. */
+export async function registerZoo(client: InfaasClient, choice: ZooChoice): Promise<number> {
+  if (choice.chosen === "none") return 0;
+  const manifest = await readManifest(choice.folder);
+  const wanted = chosenOf(manifest, choice.chosen);
   const known = await client.listModels();
-  const missing = manifest.architectures.filter((a) => !known.architectures.some((k) => k.name === a.name));
+  const missing = wanted.filter((a) => !known.architectures.some((k) => k.name === a.name));
   for (const task of manifest.tasks) {
-    if (missing.some((a) => a.task === task.name)) await putTask(client, folder, task);
+    if (missing.some((a) => a.task === task.name)) await putTask(client, choice.folder, task);
   }
   for (const model of missing) {
     const registration = {
       name: model.name,
       task: model.task,
-      path: join(folder, model.file),
+      path: join(choice.folder, model.file),
       description: model.description,
       accuracyTolerance: model.accuracyTolerance,
     };
-    await registerWithProgress(client, registration, terminal);
+    await registerWithProgress(client, registration, choice.terminal);
   }
   return missing.length;
+}
+
+function chosenOf(manifest: ZooManifest, chosen: string): readonly ZooArchitecture[] {
+  if (chosen === "all") return manifest.architectures;
+  return chosen.split(",").map((name) => {
+    const found = manifest.architectures.find((a) => a.name === name);
+    if (found !== undefined) return found;
+    const known = manifest.architectures.map((a) => a.name).join(", ");
+    throw new ServiceError(Code.NOT_FOUND, `the zoo has no model '${name}'; it has ${known}`);
+  });
 }
 
 async function readManifest(folder: string): Promise<ZooManifest> {

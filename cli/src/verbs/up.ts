@@ -33,7 +33,11 @@ export const up: Verb = {
       type: "string",
       doc: "OpenTelemetry collector for traces, for example http://127.0.0.1:4317",
     },
-    "no-zoo": { type: "boolean", doc: "do not register the models of zoo/" },
+    zoo: {
+      type: "string",
+      doc: "models of zoo/ to register: all, none, or names separated by commas",
+      default: "all",
+    },
   },
   async run(args, terminal) {
     const plan = planOf(args);
@@ -52,8 +56,9 @@ export const up: Verb = {
       for (const spec of processesOf(plan)) group.start(spec);
       const startedAtMs = systemClock.nowMs();
       await untilReady(client, plan, stopped.signal);
-      if (!args.flag("no-zoo"))
-        await orStopped(registerZoo(client, join(plan.root, "zoo"), terminal), stopped.signal);
+      const chosen = args.text("zoo") ?? "all";
+      const zoo = registerZoo(client, { folder: join(plan.root, "zoo"), chosen, terminal });
+      await orStopped(zoo, stopped.signal);
       group.keepUp();
       greet(plan, systemClock.nowMs() - startedAtMs, terminal);
       await new Promise<void>((done) => {

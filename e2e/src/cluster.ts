@@ -1,0 +1,153 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInfaasClient, type InfaasClient } from "@infaas/client";
+
+/** Folder of the clone. */
+export const root = resolve(__dirname, "..", "..");
+const cli = join(root, "cli", "bin", "infaas.js");
+/** Registration of a model profiles it; a loaded CI machine needs this long for a few of them. */
+const startTimeoutMs = 240_000;
+const stopTimeoutMs = 8_000;
+
+/** What to start; everything has the default of `infaas up`. */
+export interface ClusterOptions {
+  /** Models of zoo/ by name, or `all` or `none`. */
+  readonly zoo: string;
+  /** State of an earlier cluster to go on with. */
+  readonly folder?: string;
+  readonly args?: readonly string[];
+}
+
+/** A whole system of real processes on loopback, started by `infaas up` as a user starts it. */
+export class Cluster {
+  private constructor(
+    private readonly supervisor: ChildProcess,
+    readonly folder: string,
+    readonly address: string,
+    readonly client: InfaasClient,
+    /** What `infaas up` printed until it was up. */
+    readonly output: string,
+  ) {}
+
+  /** Resolves once the system says that it is up; rejects with its output when it does not come up. */
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const folder = options.folder ?? mkdtempSync(join(tmpdir(), "infaas-e2e-"));
+    const port = await freePorts();
+    const words = [
+      "up",
+      "--port",
+      String(port),
+      "--data-dir",
+      folder,
+      "--zoo",
+      options.zoo,
+      ...(options.args ?? []),
+    ];
+    const supervisor = spawn(process.execPath, [cli, ...words], { stdio: ["ignore", "pipe", "pipe"] });
+    const output = await untilUp(supervisor);
+    const address = `127.0.0.1:${port}`;
+    return new Cluster(supervisor, folder, address, createInfaasClient(address), output);
+  }
+
+  /** Process id of `metadata`, `frontend` or `executor-N`. */
+  pidOf(name: string): number {
+    return Number(readFileSync(join(this.folder, "pids", name), "utf8"));
+  }
+
+  /** Ends a process as a power cut would. */
+  kill(name: string): void {
+    process.kill(this.pidOf(name), "SIGKILL");
+  }
+
+  /** Sends Ctrl-C and resolves with the exit status; keeps the state when `keep` is set. */
+  async stop(options: { keep?: boolean } = {}): Promise<number> {
+    this.client.close();
+    const ended = new Promise<number>((done) => this.supervisor.once("exit", (status) => done(status ?? -1)));
+    this.supervisor.kill("SIGINT");
+    const timer = setTimeout(() => this.supervisor.kill("SIGKILL"), stopTimeoutMs);
+    const status = await ended;
+    clearTimeout(timer);
+    if (options.keep !== true) rmSync(this.folder, { recursive: true, force: true });
+    return status;
+  }
+}
+
+/** Runs one `infaas` command against a cluster; resolves with what it printed. */
+export function infaas(
+  cluster: Cluster,
+  ...words: string[]
+): Promise<{ status: number; stdout: string; stderr: string }> {
+  return new Promise((done) => {
+    const env = { ...process.env, INFAAS_ADDRESS: cluster.address };
+    const child = spawn(process.execPath, [cli, ...words], {
+      env,
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      stderr += chunk;
+    });
+    child.on("close", (status) => done({ status: status ?? -1, stdout, stderr }));
+  });
+}
+
+/** Polls until `condition` holds; rejects after `withinMs` with what was waited for. */
+export async function eventually(
+  what: string,
+  withinMs: number,
+  condition: () => Promise<boolean>,
+): Promise<void> {
+  const giveUpAt = performance.now() + withinMs;
+  while (performance.now() < giveUpAt) {
+    if (await condition().catch(() => false)) return;
+    await new Promise((next) => setTimeout(next, 50));
+  }
+  throw new Error(`not within ${withinMs} ms: ${what}`);
+}
+
+function untilUp(supervisor: ChildProcess): Promise<string> {
+  return new Promise((done, failed) => {
+    let output = "";
+    const timer = setTimeout(() => {
+      supervisor.kill("SIGKILL");
+      failed(new Error(`not up within ${startTimeoutMs} ms:\n${output}`));
+    }, startTimeoutMs);
+    const read = (chunk: Buffer) => {
+      output += chunk.toString();
+      if (!output.includes("Ctrl-C stops everything")) return;
+      clearTimeout(timer);
+      done(output);
+    };
+    supervisor.stdout?.on("data", read);
+    supervisor.stderr?.on("data", read);
+    supervisor.once("exit", (status) => {
+      clearTimeout(timer);
+      failed(new Error(`ended with status ${status} before it was up:\n${output}`));
+    });
+  });
+}
+
+/** A base port whose followers for metadata (+100) and executors (+200, +201) are free too. */
+async function freePorts(): Promise<number> {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const base = 20_000 + Math.floor(Math.random() * 30_000);
+    const free = await Promise.all([base, base + 100, base + 200, base + 201].map(isFree));
+    if (free.every(Boolean)) return base;
+  }
+  throw new Error("no free ports were found in 20 attempts");
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const server = createServer();
+    server.once("error", () => done(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => done(true)));
+  });
+}

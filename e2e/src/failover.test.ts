@@ -1,0 +1,103 @@
+import { Code, ServiceError } from "@infaas/runtime";
+import { Cluster, eventually } from "./cluster";
+import { validationRow } from "./validation";
+
+const task = "digit-classification/uci-digits";
+const model = "digits-logreg";
+
+/** Keeps `inFlight` queries running until stopped; counts what became of them. */
+function load(cluster: Cluster, inFlight: number) {
+  const outcome = { answered: 0, wrong: 0, failures: [] as ServiceError[] };
+  let running = true;
+  let next = 0;
+  const expected = new Map<number, string>();
+  const one = async () => {
+    while (running) {
+      const index = next++ % 50;
+      try {
+        const { outputs } = await cluster.client.query(
+          model,
+          [validationRow(task, index).input],
+          {},
+          { timeoutMs: 10_000 },
+        );
+        const digits = Buffer.from(outputs[0]?.bytes ?? []).toString("hex");
+        if (expected.has(index) && !close(expected.get(index) ?? "", digits)) outcome.wrong++;
+        expected.set(index, digits);
+        outcome.answered++;
+      } catch (error) {
+        outcome.failures.push(ServiceError.from(error));
+      }
+    }
+  };
+  const ended = Promise.all(Array.from({ length: inFlight }, one));
+  return {
+    outcome,
+    stop: async () => {
+      running = false;
+      await ended;
+      return outcome;
+    },
+  };
+}
+
+/** Same scores up to what batching may change. */
+function close(a: string, b: string): boolean {
+  const [x, y] = [a, b].map((hex) => new Float32Array(new Uint8Array(Buffer.from(hex, "hex")).buffer));
+  return (
+    x !== undefined && y !== undefined && x.every((value, i) => Math.abs(value - (y[i] ?? Number.NaN)) < 1e-3)
+  );
+}
+
+describe("a cluster with two executors under load", () => {
+  let cluster: Cluster;
+  beforeAll(async () => {
+    cluster = await Cluster.start({ zoo: model, args: ["--executors", "2"] });
+  }, 300_000);
+  afterAll(() => cluster?.stop());
+
+  it("loses no query but with UNAVAILABLE when an executor is killed, and is whole again afterwards", async () => {
+    const before = cluster.pidOf("executor-1");
+    const running = load(cluster, 8);
+    await eventually("queries are answered", 10_000, async () => running.outcome.answered > 50);
+    cluster.kill("executor-1");
+    const atKill = running.outcome.answered;
+    await eventually("queries go on", 15_000, async () => running.outcome.answered > atKill + 100);
+    const { wrong, failures } = await running.stop();
+    expect(wrong).toBe(0);
+    for (const failure of failures)
+      expect([Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED]).toContain(failure.code);
+    await eventually("the executor is back", 20_000, async () => {
+      const { executors } = await cluster.client.status();
+      return cluster.pidOf("executor-1") !== before && executors.filter((e) => e.accepting).length === 2;
+    });
+  }, 60_000);
+
+  it("goes on from the snapshot while metadata is away, and everything is back afterwards", async () => {
+    const before = cluster.pidOf("metadata");
+    const running = load(cluster, 4);
+    await eventually("queries are answered", 10_000, async () => running.outcome.answered > 20);
+    cluster.kill("metadata");
+    const atKill = running.outcome.answered;
+    await eventually("queries go on", 10_000, async () => running.outcome.answered > atKill + 100);
+    const { failures } = await running.stop();
+    expect(failures.map((f) => f.message)).toEqual([]);
+    await eventually("metadata is back and its records with it", 20_000, async () => {
+      const { architectures } = await cluster.client.listModels();
+      const { executors, snapshotAgeMs } = await cluster.client.status();
+      return (
+        cluster.pidOf("metadata") !== before &&
+        architectures.some((a) => a.name === model) &&
+        executors.length === 2 &&
+        snapshotAgeMs < 10_000
+      );
+    });
+  }, 60_000);
+
+  it("stops within 5 s on Ctrl-C", async () => {
+    const from = performance.now();
+    expect(await cluster.stop()).toBe(0);
+    expect(performance.now() - from).toBeLessThan(5_000);
+    cluster = await Cluster.start({ zoo: "none" });
+  }, 60_000);
+});
