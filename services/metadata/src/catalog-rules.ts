@@ -1,0 +1,88 @@
+import type { Architecture, ImageHint, Task, TensorSpec, TextHint } from "@infaas/api";
+import { nameFault } from "./names";
+import { inUnit } from "./variant-rules";
+
+/** Tensor element types of the Open Inference Protocol. */
+const datatypes = new Set(
+  "BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 BF16 FP32 FP64 BYTES".split(" "),
+);
+const layouts = ["NCHW", "NHWC"];
+
+/** Everything that is wrong with a task by itself. */
+export function taskFaults(task: Task): string[] {
+  const faults = [
+    nameFault("task", task.name),
+    task.metric === "" ? "metric is not given" : null,
+    ...twice("label", task.labels),
+    task.labels.includes("") ? "a label is empty" : null,
+    ...(task.validation === undefined ? [] : validationFaults(task.validation)),
+    ...(task.image === undefined ? [] : imageFaults(task.image)),
+    ...(task.text === undefined ? [] : textFaults(task.text)),
+  ];
+  return faults.filter((fault) => fault !== null);
+}
+
+/** Everything that is wrong with an architecture by itself. */
+export function architectureFaults(architecture: Architecture): string[] {
+  const { declaredAccuracy, batchable, unbatchableReason } = architecture;
+  const faults = [
+    nameFault("architecture", architecture.name),
+    ...architecture.aliases.map((alias) => nameFault("alias", alias)),
+    ...twice("alias", [architecture.name, ...architecture.aliases]),
+    ...tensorFaults("input", architecture.inputs, batchable),
+    ...tensorFaults("output", architecture.outputs, batchable),
+    !batchable && unbatchableReason === "" ? "it is not batchable but no reason is given" : null,
+    inUnit("accuracy tolerance", architecture.accuracyTolerance),
+    declaredAccuracy === undefined ? null : inUnit("declared accuracy", declaredAccuracy),
+  ];
+  return faults.filter((fault) => fault !== null);
+}
+
+function validationFaults({ dataset, count }: NonNullable<Task["validation"]>): (string | null)[] {
+  return [
+    dataset === "" ? "validation dataset has no name" : null,
+    count >= 1 ? null : `validation count ${count} is below 1`,
+  ];
+}
+
+function imageFaults({ width, height, channels, layout, scale }: ImageHint): (string | null)[] {
+  const sized = width >= 1 && height >= 1 && channels >= 1;
+  return [
+    sized ? null : `image of ${width} x ${height} x ${channels} has a side below 1`,
+    layouts.includes(layout) ? null : `image layout "${layout}" is none of ${layouts.join(", ")}`,
+    Number.isFinite(scale) && scale !== 0 ? null : `image scale ${scale} makes every picture the same`,
+  ];
+}
+
+function textFaults({ length, alphabet }: TextHint): (string | null)[] {
+  return [
+    length >= 1 ? null : `text length ${length} is below 1`,
+    alphabet === "" ? "text alphabet is empty" : null,
+  ];
+}
+
+function tensorFaults(what: string, tensors: readonly TensorSpec[], batchable: boolean): (string | null)[] {
+  const faults: (string | null)[] = tensors.length === 0 ? [`it has no ${what}`] : [];
+  faults.push(
+    ...twice(
+      what,
+      tensors.map(({ name }) => name),
+    ),
+  );
+  for (const { name, datatype, shape } of tensors) {
+    const called = `${what} "${name}"`;
+    if (name === "") faults.push(`an ${what} has no name`);
+    if (!datatypes.has(datatype)) faults.push(`${called} has unknown datatype "${datatype}"`);
+    if (shape.some((side) => side === 0n || side < -1n))
+      faults.push(`${called} has shape [${shape.join(", ")}]`);
+    if (batchable && shape[0] !== -1n) {
+      faults.push(`${called} has first axis ${shape[0] ?? "none"}, must be -1 in a batchable architecture`);
+    }
+  }
+  return faults;
+}
+
+function twice(what: string, names: readonly string[]): string[] {
+  const repeated = names.filter((name, index) => names.indexOf(name) !== index);
+  return [...new Set(repeated)].map((name) => `${what} "${name}" is given twice`);
+}

@@ -1,0 +1,37 @@
+import type { OptionTable } from "@infaas/runtime";
+
+/** Every option of the metadata service. */
+export const options = {
+  listen: {
+    type: "string",
+    default: "127.0.0.1:8101",
+    doc: "Address to serve gRPC on; port 0 takes a free one.",
+  },
+  store: {
+    type: "string",
+    default: "embedded",
+    choices: ["embedded", "etcd", "memory"],
+    doc: "Where records are kept: in a file of the data folder (one metadata process), in etcd (survives a host; several metadata processes), or in memory (lost at exit).",
+  },
+  dataDir: {
+    type: "string",
+    default: ".infaas/metadata",
+    doc: "Folder of the embedded store and of the model files. With several metadata processes on etcd, a folder they share.",
+  },
+  etcd: {
+    type: "list",
+    default: ["http://127.0.0.1:2379"],
+    doc: "Client addresses of the etcd cluster, separated by commas; used with --store etcd.",
+  },
+  otlp: {
+    type: "string",
+    default: null,
+    doc: "Address of an OpenTelemetry collector (gRPC) for this process's own metrics.",
+  },
+  logLevel: {
+    type: "string",
+    default: "info",
+    choices: ["debug", "info", "warn", "error"],
+    doc: "The least important log line that is written.",
+  },
+} as const satisfies OptionTable;

@@ -1,0 +1,59 @@
+import { Code, ServiceError } from "@infaas/runtime";
+import { guardKey } from "./keys";
+import type { RecordView } from "./record-view";
+import type { MetadataStore, StoreWrite } from "./store";
+import type { WatchHub } from "./watch-hub";
+
+/** What a guarded change wants written, and what to answer once it is; no writes = nothing to do. */
+export interface GuardedPlan<T> {
+  readonly writes: readonly StoreWrite[];
+  readonly result: T;
+}
+
+/** Other metadata processes may write between plan and commit; each time we plan anew, this often. */
+const attemptsMax = 16;
+
+/**
+ * Changes registry and will as a whole: plans against the view, commits only if no other guarded change came between
+ * (the guard key is compared and rewritten), else plans anew. In this process one change runs at a time.
+ */
+export class GuardedWriter {
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly store: MetadataStore,
+    private readonly hub: WatchHub,
+  ) {}
+
+  /** Resolves when the view shows the change. What `plan` throws is thrown; ABORTED when others keep getting between. */
+  write<T>(
+    plan: (view: RecordView) => GuardedPlan<T> | Promise<GuardedPlan<T>>,
+  ): Promise<{ result: T; revision: bigint }> {
+    const outcome = this.#last.then(() => this.#attempt(plan));
+    this.#last = outcome.catch(() => undefined);
+    return outcome;
+  }
+
+  async #attempt<T>(plan: (view: RecordView) => GuardedPlan<T> | Promise<GuardedPlan<T>>) {
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      const { guardRevision } = this.hub.view;
+      const { writes, result } = await plan(this.hub.view);
+      if (writes.length === 0) return { result, revision: this.hub.view.revision };
+      const guard = { kind: "put", key: guardKey, value: Buffer.from("guard"), leaseId: null } as const;
+      const outcome = await this.store.transaction({
+        compares: [{ key: guardKey, revision: guardRevision }],
+        writes: [...writes, guard],
+      });
+      if (outcome.kind === "committed") {
+        await this.hub.reached(outcome.revision);
+        return { result, revision: outcome.revision };
+      }
+      const current = await this.store.get(guardKey);
+      await this.hub.reached(current?.revision ?? 0n);
+    }
+    throw new ServiceError(
+      Code.ABORTED,
+      `others changed the registry between each of ${attemptsMax} attempts; try again`,
+    );
+  }
+}

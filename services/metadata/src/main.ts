@@ -1,0 +1,52 @@
+import { join } from "node:path";
+import {
+  type ConfigOf,
+  createLogger,
+  describeOptions,
+  readConfig,
+  runMain,
+  systemClock,
+  systemRandom,
+} from "@infaas/runtime";
+import { options } from "./config";
+import { openEmbeddedStore } from "./embedded-store";
+import { openMemoryStore } from "./memory-store";
+import { openMetadata } from "./metadata";
+import { createMetadataServer } from "./server";
+import type { MetadataStore } from "./store";
+
+/** How long calls that run may still take at the end; watches are closed by us. */
+const stopGraceMs = 1_000;
+
+if (process.argv.includes("--help")) process.stdout.write(`${describeOptions(options)}\n`);
+else start();
+
+function start(): void {
+  const read = readConfig(options, process.argv.slice(2), process.env);
+  if (!read.ok) {
+    process.stderr.write(`${read.faults.join("\n")}\n`);
+    process.exit(2);
+  }
+  const { config } = read;
+  runMain(async (lifecycle) => {
+    const logger = createLogger({ service: "metadata", level: config.logLevel });
+    const store = openStore(config);
+    const metadata = await openMetadata({ store, dataDir: config.dataDir, clock: systemClock, logger });
+    lifecycle.onStop("metadata", () => metadata.close());
+    const server = createMetadataServer(metadata, logger);
+    lifecycle.onStop("server", () => server.stop(stopGraceMs));
+    lifecycle.onStop("watches", () => metadata.hub.close());
+    const port = await server.listen(config.listen);
+    logger.info("serving", { port, store: config.store, revision: String(metadata.hub.view.revision) });
+  });
+}
+
+function openStore({ store, dataDir }: ConfigOf<typeof options>): MetadataStore {
+  const local = { clock: systemClock, random: systemRandom };
+  switch (store) {
+    case "memory":
+      return openMemoryStore(local);
+    default:
+      return openEmbeddedStore(join(dataDir, "store"), local);
+  }
+}

@@ -1,0 +1,42 @@
+import { join } from "node:path";
+import type { Clock, Logger } from "@infaas/runtime";
+import { Artifacts } from "./artifacts";
+import { GuardedWriter } from "./guarded-writer";
+import { Membership } from "./membership";
+import { Registry } from "./registry";
+import type { MetadataStore } from "./store";
+import { WatchHub } from "./watch-hub";
+
+/** Everything the metadata service knows and does, over one store. */
+export interface Metadata {
+  readonly store: MetadataStore;
+  readonly hub: WatchHub;
+  readonly writer: GuardedWriter;
+  readonly membership: Membership;
+  readonly registry: Registry;
+  readonly artifacts: Artifacts;
+  /** Ends every watch, then closes the store. */
+  close(): Promise<void>;
+}
+
+/** What a metadata service is opened over. */
+export interface MetadataOptions {
+  readonly store: MetadataStore;
+  /** Folder of the model files; made if it is missing. */
+  readonly dataDir: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Reads everything in the store and begins to follow it. */
+export async function openMetadata({ store, dataDir, clock, logger }: MetadataOptions): Promise<Metadata> {
+  const artifacts = await Artifacts.open(join(dataDir, "artifacts"));
+  const hub = await WatchHub.open(store, clock, logger);
+  const writer = new GuardedWriter(store, hub);
+  const close = async () => {
+    hub.close();
+    await store.close();
+  };
+  const membership = new Membership(store, hub);
+  return { store, hub, writer, membership, registry: new Registry(writer, artifacts), artifacts, close };
+}

@@ -1,0 +1,94 @@
+import type { Record } from "@infaas/api";
+import { guardKey, prefixes, rootPrefix } from "./keys";
+import { decodeRecord, type RecordKind, type RecordOf } from "./records";
+import type { Change, StoreEntry, StoreListing } from "./store";
+
+/** One record with what the store knows of it. */
+export interface HeldRecord {
+  readonly record: Record;
+  /** Of the last write to it. */
+  readonly revision: bigint;
+  readonly leaseId: string | null;
+  /** Size in the store, near enough to its size on the wire. */
+  readonly bytes: number;
+}
+
+/** What a change means to watchers. */
+export interface RecordChanges {
+  readonly puts: readonly Record[];
+  readonly deletedKeys: readonly string[];
+}
+
+/** Keys of the store that are ours alone: no record, never shown to watchers. */
+const isInternal = (key: string): boolean =>
+  key === guardKey || key === `${rootPrefix}term` || key.startsWith(prefixes.session);
+
+/** Every record as of one revision, decoded once; follows the store by `apply`. */
+export class RecordView {
+  readonly #held = new Map<string, HeldRecord>();
+  #revision = 0n;
+  #guardRevision = 0n;
+
+  get revision(): bigint {
+    return this.#revision;
+  }
+
+  /** Revision of the guard key; 0 before the first guarded write. */
+  get guardRevision(): bigint {
+    return this.#guardRevision;
+  }
+
+  /** Starts over from a listing. */
+  replace(listing: StoreListing): void {
+    this.#held.clear();
+    this.#guardRevision = 0n;
+    for (const entry of listing.entries) this.#put(entry);
+    this.#revision = listing.revision;
+  }
+
+  /** Takes over what one transaction did and returns what watchers should be told. */
+  apply(revision: bigint, changes: readonly Change[]): RecordChanges {
+    const puts: Record[] = [];
+    const deletedKeys: string[] = [];
+    for (const change of changes) {
+      if (change.kind === "put") {
+        const held = this.#put(change.entry);
+        if (held !== null) puts.push(held.record);
+      } else if (this.#held.delete(change.key)) deletedKeys.push(change.key);
+    }
+    this.#revision = revision;
+    return { puts, deletedKeys };
+  }
+
+  /** All records, in no particular order. */
+  all(): IterableIterator<HeldRecord> {
+    return this.#held.values();
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** The record under a key, or null. */
+  at(key: string): HeldRecord | null {
+    return this.#held.get(key) ?? null;
+  }
+
+  /** All messages of one kind. */
+  of<K extends RecordKind>(kind: K): RecordOf<K>[] {
+    const found: RecordOf<K>[] = [];
+    for (const { record } of this.#held.values()) {
+      if (record.value.case === kind) found.push(record.value.value as RecordOf<K>);
+    }
+    return found;
+  }
+
+  #put(entry: StoreEntry): HeldRecord | null {
+    if (entry.key === guardKey) this.#guardRevision = entry.revision;
+    if (isInternal(entry.key)) return null;
+    const record = decodeRecord(entry.key, entry.value);
+    const held = { record, revision: entry.revision, leaseId: entry.leaseId, bytes: entry.value.length };
+    this.#held.set(entry.key, held);
+    return held;
+  }
+}

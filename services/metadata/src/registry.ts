@@ -1,0 +1,243 @@
+import { clone } from "@bufbuild/protobuf";
+import { type Architecture, ArchitectureSchema, type Task, type Variant } from "@infaas/api";
+import { Code, ServiceError } from "@infaas/runtime";
+import type { ArtifactState } from "./artifacts";
+import { architectureFaults, taskFaults } from "./catalog-rules";
+import type { GuardedPlan, GuardedWriter } from "./guarded-writer";
+import {
+  architectureKey,
+  architecturePrefix,
+  placementKey,
+  placementPrefix,
+  taskKey,
+  variantKey,
+  variantPrefix,
+} from "./keys";
+import { checkName } from "./names";
+import type { RecordView } from "./record-view";
+import { encodeRecord, type RecordKind, type RecordOf } from "./records";
+import type { StoreWrite } from "./store";
+import { familyFaults, variantFaults } from "./variant-rules";
+
+/** Variants of one architecture. Replacing all by as many others takes three writes each, plus the guard: below 128. */
+export const variantsMax = 40;
+/** Bytes of one int32 label of a validation set. */
+const labelBytes = 4;
+
+/** What the registry asks of the artifact store. */
+export interface ArtifactLookup {
+  stat(digest: string): Promise<ArtifactState>;
+}
+
+/** What may exist. Every change is checked against everything else and written as a whole, or refused. */
+export class Registry {
+  constructor(
+    private readonly writer: GuardedWriter,
+    private readonly artifacts: ArtifactLookup,
+  ) {}
+
+  /**
+   * Creates or replaces a task. Metric and validation set may not change under variants whose accuracy was measured by
+   * them (FAILED_PRECONDITION); ALREADY_EXISTS when something else has the name.
+   */
+  async putTask(task: Task): Promise<bigint> {
+    refuse(Code.INVALID_ARGUMENT, taskFaults(task));
+    await this.#checkValidation(task);
+    const { revision } = await this.writer.write((view) => {
+      checkFree(view, task.name, { kind: "task", owner: task.name });
+      const measured = view.of("variant").filter((variant) => variant.task === task.name);
+      refuse(
+        Code.FAILED_PRECONDITION,
+        measured.flatMap((variant) => contradiction(task, variant)),
+      );
+      return { writes: [put(taskKey(task.name), "task", task)], result: null };
+    });
+    return revision;
+  }
+
+  /**
+   * Records an architecture. The newest version's own file again updates the description in place (`unchanged`);
+   * another file is the next version, and takes over the aliases.
+   */
+  async putArchitecture(asked: Architecture): Promise<{ architecture: Architecture; unchanged: boolean }> {
+    refuse(Code.INVALID_ARGUMENT, architectureFaults(asked));
+    await this.#checkComplete(asked.modelDigest);
+    const { result } = await this.writer.write((view) => planArchitecture(view, asked));
+    return result;
+  }
+
+  /**
+   * Replaces the variants of an architecture by those of its newest version; earlier versions keep their record, but
+   * are served no more. Placements of variants that are gone go too.
+   */
+  async putVariants(name: string, version: number, variants: readonly Variant[]): Promise<bigint> {
+    if (variants.length === 0 || variants.length > variantsMax) {
+      const both = `${variants.length} variants of "${name}" are outside the 1 to ${variantsMax} allowed`;
+      throw new ServiceError(Code.INVALID_ARGUMENT, both);
+    }
+    for (const digest of new Set(variants.map(({ modelDigest }) => modelDigest)))
+      await this.#checkComplete(digest);
+    const { revision } = await this.writer.write((view) => planVariants(view, { name, version, variants }));
+    return revision;
+  }
+
+  /** Deletes all versions, variants, placements and aliases of an architecture at once; NOT_FOUND if there is none. */
+  async deleteArchitecture(name: string): Promise<void> {
+    checkName("architecture", name);
+    await this.writer.write((view) => {
+      newest(view, name);
+      const prefixes = [architecturePrefix(name), variantPrefix(name), placementPrefix(name)];
+      return { writes: prefixes.map((prefix) => ({ kind: "deletePrefix", prefix })), result: null };
+    });
+  }
+
+  async #checkComplete(digest: string): Promise<number> {
+    const { complete, receivedBytes } = await this.artifacts.stat(digest);
+    if (complete) return receivedBytes;
+    const missing = `file ${digest} must be uploaded first; ${receivedBytes} bytes of it are here`;
+    throw new ServiceError(Code.FAILED_PRECONDITION, missing);
+  }
+
+  async #checkValidation({ name, validation }: Task): Promise<void> {
+    if (validation === undefined) return;
+    const inputs = await this.#checkComplete(validation.inputsDigest);
+    const labels = await this.#checkComplete(validation.labelsDigest);
+    const { count } = validation;
+    const of = `of task "${name}" for ${count} examples`;
+    refuse(Code.INVALID_ARGUMENT, [
+      ...(labels === count * labelBytes
+        ? []
+        : [`labels ${of} are ${labels} bytes, must be ${count * labelBytes}`]),
+      ...(inputs % count === 0 ? [] : [`inputs ${of} are ${inputs} bytes, not a whole number per example`]),
+    ]);
+  }
+}
+
+function planArchitecture(
+  view: RecordView,
+  asked: Architecture,
+): GuardedPlan<{ architecture: Architecture; unchanged: boolean }> {
+  requireTask(view, asked.task);
+  for (const name of [asked.name, ...asked.aliases]) {
+    checkFree(view, name, { kind: "architecture", owner: asked.name });
+  }
+  const before = versions(view, asked.name).at(-1);
+  if (before !== undefined && before.task !== asked.task) {
+    const both = `architecture "${asked.name}" belongs to task "${before.task}", not "${asked.task}"; delete it first`;
+    throw new ServiceError(Code.FAILED_PRECONDITION, both);
+  }
+  const unchanged = before?.modelDigest === asked.modelDigest;
+  const architecture = clone(ArchitectureSchema, asked);
+  architecture.version = unchanged ? before.version : (before?.version ?? 0) + 1;
+  if (unchanged) checkAgainstVariants(view, architecture);
+  const writes = [put(architectureKey(asked.name, architecture.version), "architecture", architecture)];
+  if (before !== undefined && !unchanged && before.aliases.length > 0) writes.push(withoutAliases(before));
+  return { writes, result: { architecture, unchanged } };
+}
+
+function planVariants(
+  view: RecordView,
+  asked: { name: string; version: number; variants: readonly Variant[] },
+): GuardedPlan<null> {
+  const architecture = newest(view, asked.name);
+  if (architecture.version !== asked.version) {
+    const both = `version ${asked.version} of "${asked.name}" is not its newest, which is ${architecture.version}`;
+    throw new ServiceError(Code.FAILED_PRECONDITION, both);
+  }
+  const task = requireTask(view, architecture.task);
+  refuse(Code.INVALID_ARGUMENT, [
+    ...asked.variants.flatMap((variant) => variantFaults(variant, { architecture, task })),
+    ...familyFaults(asked.variants, architecture),
+  ]);
+  for (const { name } of asked.variants) checkFree(view, name, { kind: "variant", owner: asked.name });
+  const kept = new Set(asked.variants.map(({ name }) => name));
+  const gone = variantsOf(view, asked.name).filter(({ name }) => !kept.has(name));
+  const writes: StoreWrite[] = asked.variants.map((variant) =>
+    put(variantKey(asked.name, variant.name), "variant", variant),
+  );
+  for (const { name } of gone) {
+    writes.push({ kind: "delete", key: variantKey(asked.name, name) });
+    writes.push({ kind: "deletePrefix", prefix: placementKey(asked.name, name, "") });
+  }
+  return { writes, result: null };
+}
+
+/** An architecture record may be rewritten under its variants only if they still fit it. */
+function checkAgainstVariants(view: RecordView, architecture: Architecture): void {
+  const task = requireTask(view, architecture.task);
+  const variants = variantsOf(view, architecture.name).filter(
+    ({ version }) => version === architecture.version,
+  );
+  refuse(Code.FAILED_PRECONDITION, [
+    ...variants.flatMap((variant) => variantFaults(variant, { architecture, task })),
+    ...familyFaults(variants, architecture),
+  ]);
+}
+
+function contradiction(task: Task, variant: Variant): string[] {
+  const { accuracy } = variant;
+  if (accuracy === undefined) return [];
+  const has = `variant "${variant.name}" has accuracy by`;
+  const faults: string[] = [];
+  if (accuracy.metric !== task.metric)
+    faults.push(`${has} metric "${accuracy.metric}", not "${task.metric}"`);
+  const dataset = task.validation?.dataset ?? "";
+  const measured = accuracy.sampleCount > 0;
+  if (measured && accuracy.dataset !== dataset)
+    faults.push(`${has} dataset "${accuracy.dataset}", not "${dataset}"`);
+  return faults;
+}
+
+/** Queries name tasks, architectures, aliases and variants alike, so a name belongs to one of them. */
+function checkFree(view: RecordView, name: string, by: { kind: RecordKind; owner: string }): void {
+  const taken = (kind: string, owner: string) =>
+    new ServiceError(Code.ALREADY_EXISTS, `name "${name}" is taken by ${kind} "${owner}"`);
+  for (const task of view.of("task")) {
+    if (task.name === name && by.kind !== "task") throw taken("task", task.name);
+  }
+  for (const architecture of view.of("architecture")) {
+    const { name: owner, aliases } = architecture;
+    if (by.kind === "architecture" && owner === by.owner) continue;
+    if (owner === name) throw taken("architecture", owner);
+    if (aliases.includes(name)) throw taken("an alias of architecture", owner);
+  }
+  for (const variant of view.of("variant")) {
+    if (variant.name !== name || (by.kind === "variant" && variant.architecture === by.owner)) continue;
+    throw taken(`a variant of architecture`, variant.architecture);
+  }
+}
+
+function versions(view: RecordView, name: string): Architecture[] {
+  const found = view.of("architecture").filter((architecture) => architecture.name === name);
+  return found.sort((a, b) => a.version - b.version);
+}
+
+function newest(view: RecordView, name: string): Architecture {
+  const found = versions(view, name).at(-1);
+  if (found === undefined) throw new ServiceError(Code.NOT_FOUND, `architecture "${name}" is not registered`);
+  return found;
+}
+
+function variantsOf(view: RecordView, architecture: string): Variant[] {
+  return view.of("variant").filter((variant) => variant.architecture === architecture);
+}
+
+function requireTask(view: RecordView, name: string): Task {
+  const record = view.at(taskKey(name))?.record.value;
+  if (record?.case === "task") return record.value;
+  throw new ServiceError(Code.NOT_FOUND, `task "${name}" is not registered`);
+}
+
+function withoutAliases(architecture: Architecture): StoreWrite {
+  const bare = clone(ArchitectureSchema, architecture);
+  bare.aliases = [];
+  return put(architectureKey(bare.name, bare.version), "architecture", bare);
+}
+
+function put<K extends RecordKind>(key: string, kind: K, value: RecordOf<K>): StoreWrite {
+  return { kind: "put", key, value: encodeRecord(kind, value), leaseId: null };
+}
+
+function refuse(code: Code, faults: readonly string[]): void {
+  if (faults.length > 0) throw new ServiceError(code, faults.join("; "));
+}

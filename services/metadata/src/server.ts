@@ -1,0 +1,98 @@
+import {
+  ArtifactService,
+  ClusterService,
+  file_infaas_v1_artifact,
+  file_infaas_v1_cluster,
+  RegistryService,
+} from "@infaas/api";
+import {
+  Code,
+  createRpcServer,
+  type Implementation,
+  implementService,
+  type Logger,
+  type RpcServer,
+  ServiceError,
+} from "@infaas/runtime";
+import { campaign } from "./leader";
+import type { Metadata } from "./metadata";
+import { setPlacement } from "./will";
+
+/** A gRPC server of all that the metadata service offers, with health and reflection; it does not listen yet. */
+export function createMetadataServer(metadata: Metadata, logger: Logger): RpcServer {
+  const server = createRpcServer({ logger, reflection: [file_infaas_v1_cluster, file_infaas_v1_artifact] });
+  const services = [ClusterService, RegistryService, ArtifactService];
+  for (const implementation of [cluster(metadata), registry(metadata), artifacts(metadata)])
+    server.add(implementation);
+  for (const { typeName } of services) server.health.set(typeName, true);
+  return server;
+}
+
+function cluster({ store, hub, writer, membership }: Metadata): Implementation {
+  return implementService(ClusterService, {
+    async join({ member, ttlMs }) {
+      const lease = await membership.join(given("member", member), ttlMs);
+      return { leaseId: lease.id, ttlMs: lease.ttlMs };
+    },
+    async keepAlive({ leaseId }) {
+      return { ttlMs: (await membership.keepAlive(leaseId)).ttlMs };
+    },
+    async leave({ leaseId }) {
+      await membership.leave(leaseId);
+      return {};
+    },
+    async reportInstances({ leaseId, report }) {
+      await membership.report(leaseId, given("report", report));
+      return {};
+    },
+    async setAccepting({ executor, accepting }) {
+      await membership.setAccepting(executor, accepting);
+      return {};
+    },
+    watch: ({ fromRevision }, { signal }) => hub.subscribe(fromRevision, signal),
+    async campaign({ leaseId, member }) {
+      return { leadership: await campaign({ store, hub }, { leaseId, member }) };
+    },
+    async setPlacement({ placement, wanted }) {
+      return { revision: await setPlacement(writer, given("placement", placement), wanted) };
+    },
+  });
+}
+
+function registry({ registry }: Metadata): Implementation {
+  return implementService(RegistryService, {
+    async putTaskRecord({ task }) {
+      return { revision: await registry.putTask(given("task", task)) };
+    },
+    putArchitecture: ({ architecture }) => registry.putArchitecture(given("architecture", architecture)),
+    async putVariants({ architecture, version, variants }) {
+      return { revision: await registry.putVariants(architecture, version, variants) };
+    },
+    async deleteArchitecture({ architecture }) {
+      await registry.deleteArchitecture(architecture);
+      return {};
+    },
+  });
+}
+
+function artifacts({ artifacts }: Metadata): Implementation {
+  return implementService(ArtifactService, {
+    async statArtifact({ digest }) {
+      const { complete, receivedBytes } = await artifacts.stat(digest);
+      return { complete, receivedBytes: BigInt(receivedBytes) };
+    },
+    async uploadArtifact(pieces) {
+      return { totalBytes: BigInt(await artifacts.upload(pieces)) };
+    },
+    async *downloadArtifact({ digest, offset }) {
+      for await (const { data, totalBytes } of artifacts.download(digest, offset)) {
+        yield { data, totalBytes: BigInt(totalBytes) };
+      }
+    },
+  });
+}
+
+function given<T>(what: string, message: T | undefined): T {
+  if (message === undefined) throw new ServiceError(Code.INVALID_ARGUMENT, `${what} is not given`);
+  return message;
+}

@@ -1,0 +1,199 @@
+import { create } from "@bufbuild/protobuf";
+import { type Record, type WatchResponse, WatchResponseSchema } from "@infaas/api";
+import { type Clock, Code, type Logger, ServiceError, sleep } from "@infaas/runtime";
+import { rootPrefix } from "./keys";
+import { RecordView } from "./record-view";
+import { isRecoverable, type MetadataStore, type StoreEvent, type StoreWatch } from "./store";
+import { WatchQueue } from "./watch-queue";
+
+/** Changes kept for watchers that come back; one that missed more gets a snapshot. */
+const historyMaxMessages = 4096;
+/** Records of a snapshot are sent in messages of about this size, far below the 64 MiB a message may have. */
+const snapshotMessageBytes = 1 << 20;
+/** How long a writer waits to see its own write come back by the watch. */
+const reachTimeoutMs = 5_000;
+/** Pause before asking a store again that was away: doubled each time, within these. */
+const retryMinMs = 50;
+const retryMaxMs = 2_000;
+/** How long opening waits for a store that is not up yet. */
+const openTimeoutMs = 30_000;
+
+/**
+ * One watch on the store, fanned out: keeps the decoded view of every record and tells each watcher a snapshot, then
+ * every change in order. Goes on by itself when the store was away or has compacted the revision it stood at.
+ */
+export class WatchHub {
+  readonly view = new RecordView();
+  readonly #queues = new Set<WatchQueue>();
+  readonly #reaching = new Set<() => void>();
+  readonly #closing = new AbortController();
+  #history: WatchResponse[] = [];
+  /** Watchers may resume from this revision on. */
+  #resumableFrom = 0n;
+  #watch: StoreWatch | null = null;
+  #droppedCount = 0;
+
+  private constructor(
+    private readonly store: MetadataStore,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Reads everything and starts to follow; waits a bounded time for a store that is not up yet. */
+  static async open(store: MetadataStore, clock: Clock, logger: Logger): Promise<WatchHub> {
+    const hub = new WatchHub(store, clock, logger);
+    const giveUpMs = clock.nowMs() + openTimeoutMs;
+    for (let pauseMs = retryMinMs; ; pauseMs = Math.min(pauseMs * 2, retryMaxMs)) {
+      try {
+        await hub.#readAll();
+        return hub;
+      } catch (error) {
+        const failure = ServiceError.from(error);
+        if (!isRecoverable(failure) || clock.nowMs() >= giveUpMs) throw failure;
+        await sleep(clock, pauseMs);
+      }
+    }
+  }
+
+  get watcherCount(): number {
+    return this.#queues.size;
+  }
+
+  /** Watchers dropped so far because they did not keep up. */
+  get droppedCount(): number {
+    return this.#droppedCount;
+  }
+
+  /**
+   * Everything from `fromRevision` on: only the changes if all of them are still known, else a snapshot first
+   * (always for 0). Ends when `signal` aborts; RESOURCE_EXHAUSTED when the reader is too slow.
+   */
+  async *subscribe(fromRevision: bigint, signal: AbortSignal): AsyncGenerator<WatchResponse> {
+    const queue = new WatchQueue();
+    const known =
+      fromRevision >= this.#resumableFrom && fromRevision > 0n && fromRevision <= this.view.revision + 1n;
+    queue.restart(
+      known ? this.#history.filter((message) => message.revision >= fromRevision) : this.#snapshot(),
+    );
+    const close = () => queue.close();
+    signal.addEventListener("abort", close);
+    this.#queues.add(queue);
+    try {
+      if (signal.aborted || this.#closing.signal.aborted) return;
+      yield* queue;
+    } finally {
+      signal.removeEventListener("abort", close);
+      this.#queues.delete(queue);
+    }
+  }
+
+  /** Resolves when the view holds `revision`; UNAVAILABLE when the store does not tell it in time. */
+  async reached(revision: bigint): Promise<void> {
+    if (this.view.revision >= revision) return;
+    await new Promise<void>((resolve, reject) => {
+      const check = () => {
+        if (this.view.revision < revision) return;
+        timer.cancel();
+        this.#reaching.delete(check);
+        resolve();
+      };
+      const timer = this.clock.setTimer(reachTimeoutMs, () => {
+        this.#reaching.delete(check);
+        const seen = `revision ${revision} was written but only ${this.view.revision} seen within ${reachTimeoutMs} ms`;
+        reject(new ServiceError(Code.UNAVAILABLE, seen));
+      });
+      this.#reaching.add(check);
+    });
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#watch?.close();
+    for (const queue of this.#queues) queue.close();
+  }
+
+  async #readAll(): Promise<void> {
+    const listing = await this.store.list(rootPrefix);
+    this.view.replace(listing);
+    this.#history = [];
+    this.#resumableFrom = listing.revision + 1n;
+    const snapshot = this.#queues.size > 0 ? this.#snapshot() : [];
+    for (const queue of this.#queues) queue.restart(snapshot);
+    this.#follow();
+  }
+
+  #follow(): void {
+    const range = { prefix: rootPrefix, fromRevision: this.view.revision + 1n };
+    if (!this.#closing.signal.aborted) this.#watch = this.store.watch(range, (event) => this.#take(event));
+    this.#wakeReaching();
+  }
+
+  #take(event: StoreEvent): void {
+    if (this.#closing.signal.aborted) return;
+    if (event.kind === "changes") {
+      const { puts, deletedKeys } = this.view.apply(event.revision, event.changes);
+      if (puts.length + deletedKeys.length > 0) this.#tell(event.revision, puts, deletedKeys);
+      this.#wakeReaching();
+    } else if (event.kind === "compacted") {
+      this.logger.warn("the revision watched was compacted, reading everything", {
+        revision: String(this.view.revision),
+      });
+      void this.#again(() => this.#readAll());
+    } else {
+      this.logger.warn("the watch on the store broke", { error: event.error });
+      void this.#again(async () => this.#follow());
+    }
+  }
+
+  #tell(revision: bigint, puts: readonly Record[], deletedKeys: readonly string[]): void {
+    const message = create(WatchResponseSchema, { revision, puts: [...puts], deletedKeys: [...deletedKeys] });
+    this.#history.push(message);
+    if (this.#history.length > historyMaxMessages)
+      this.#resumableFrom = (this.#history.shift()?.revision ?? 0n) + 1n;
+    for (const queue of this.#queues) {
+      queue.push(message);
+      if (!queue.dropped) continue;
+      this.#queues.delete(queue);
+      this.#droppedCount++;
+    }
+  }
+
+  /** Runs `step` after a pause, and again until it works or we close. */
+  async #again(step: () => Promise<void>): Promise<void> {
+    for (let pauseMs = retryMinMs; ; pauseMs = Math.min(pauseMs * 2, retryMaxMs)) {
+      await sleep(this.clock, pauseMs, this.#closing.signal);
+      if (this.#closing.signal.aborted) return;
+      try {
+        await step();
+        return;
+      } catch (error) {
+        this.logger.warn("the store is away, trying again", { error, pauseMs });
+      }
+    }
+  }
+
+  #snapshot(): WatchResponse[] {
+    const messages = [this.#snapshotMessage()];
+    let bytes = 0;
+    for (const held of this.view.all()) {
+      if (bytes > 0 && bytes + held.bytes > snapshotMessageBytes) {
+        messages.push(this.#snapshotMessage());
+        bytes = 0;
+      }
+      messages.at(-1)?.puts.push(held.record);
+      bytes += held.bytes;
+    }
+    const [first, last] = [messages[0], messages.at(-1)];
+    if (first !== undefined) first.snapshotBegin = true;
+    if (last !== undefined) last.snapshotComplete = true;
+    return messages;
+  }
+
+  #snapshotMessage(): WatchResponse {
+    return create(WatchResponseSchema, { revision: this.view.revision });
+  }
+
+  #wakeReaching(): void {
+    for (const check of [...this.#reaching]) check();
+  }
+}

@@ -1,0 +1,64 @@
+import { DeviceKind, MemberKind, type Placement, type Variant } from "@infaas/api";
+import { Code, ServiceError } from "@infaas/runtime";
+import type { GuardedWriter } from "./guarded-writer";
+import { memberKey, placementKey } from "./keys";
+import type { RecordView } from "./record-view";
+import { encodeRecord } from "./records";
+
+/** Who may want an instance. */
+const reasons = ["registration", "query", "autoscaler", "operator"];
+
+/**
+ * Wants one instance of a variant on an executor, or wants it no longer; the same wish again changes nothing. NOT_FOUND
+ * for an unknown variant or an executor that has not joined, FAILED_PRECONDITION when it lacks the variant's device.
+ */
+export async function setPlacement(
+  writer: GuardedWriter,
+  placement: Placement,
+  wanted: boolean,
+): Promise<bigint> {
+  const { revision } = await writer.write((view) => ({
+    writes: wanted ? want(view, placement) : wantNot(view, placement),
+    result: null,
+  }));
+  return revision;
+}
+
+function want(view: RecordView, placement: Placement) {
+  if (!reasons.includes(placement.reason)) {
+    throw new ServiceError(
+      Code.INVALID_ARGUMENT,
+      `reason "${placement.reason}" is none of ${reasons.join(", ")}`,
+    );
+  }
+  const variant = view.of("variant").find(({ name }) => name === placement.variant);
+  if (variant === undefined)
+    throw new ServiceError(Code.NOT_FOUND, `variant "${placement.variant}" is not registered`);
+  checkHost(view, placement, variant);
+  const key = placementKey(variant.architecture, variant.name, placement.executor);
+  if (view.at(key) !== null) return [];
+  return [{ kind: "put", key, value: encodeRecord("placement", placement), leaseId: null } as const];
+}
+
+/** Deletes whatever record wants this, also one whose variant or executor is gone by now. */
+function wantNot(view: RecordView, { variant, executor }: Placement) {
+  const keys: string[] = [];
+  for (const { record } of view.all()) {
+    if (record.value.case !== "placement") continue;
+    const { value } = record.value;
+    if (value.variant === variant && value.executor === executor) keys.push(record.key);
+  }
+  return keys.map((key) => ({ kind: "delete", key }) as const);
+}
+
+function checkHost(view: RecordView, { executor }: Placement, variant: Variant): void {
+  const member = view.at(memberKey(executor))?.record.value;
+  if (member?.case !== "member" || member.value.kind !== MemberKind.EXECUTOR) {
+    throw new ServiceError(Code.NOT_FOUND, `no executor "${executor}" has joined`);
+  }
+  const { deviceKinds } = member.value;
+  if (deviceKinds.includes(variant.deviceKind)) return;
+  const has = deviceKinds.map((kind) => DeviceKind[kind]).join(", ");
+  const both = `variant "${variant.name}" runs on ${DeviceKind[variant.deviceKind]}, executor "${executor}" has ${has}`;
+  throw new ServiceError(Code.FAILED_PRECONDITION, both);
+}
