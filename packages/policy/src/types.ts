@@ -78,6 +78,8 @@ export interface Instance {
   readonly state: InstanceState;
   /** Predicted time until everything queued and running there is done. */
   readonly drainMs: number;
+  /** When `drainMs` was true, on the clock of the decision; it has shrunk since. Absent: it is true now. */
+  readonly reportedAtMs?: number;
   /** Measured time of the hop frontend → executor → frontend without queue and compute. */
   readonly hopMs: number;
 }
@@ -90,6 +92,8 @@ export interface Executor {
   readonly cores: number;
   readonly memoryBytes: number;
   readonly memoryFreeBytes: number;
+  /** Held by idle instances that the executor would evict for a new one. Absent: none. */
+  readonly memoryEvictableBytes?: number;
   /** Busy share of the host, 0..1. */
   readonly utilisation: number;
   readonly pricePerHourUsd: number;
@@ -101,6 +105,8 @@ export interface Executor {
 export interface Target {
   readonly kind: "variant" | "architecture" | "task";
   readonly name: string;
+  /** Version of the architecture. Absent: the newest. */
+  readonly version?: number;
 }
 
 /** Requirements of one query. `null` means "no requirement". */

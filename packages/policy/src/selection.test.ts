@@ -1,0 +1,218 @@
+import { executor, instance, pointsOf, slo, snapshotOf, variant } from "./fixture";
+import { selectVariant } from "./selection";
+import type { Query, Slo } from "./types";
+
+const task = "digits/uci";
+const asking = (over: Partial<Slo> = {}, rows = 1): Query => ({
+  target: { kind: "task", name: task },
+  rows,
+  slo: slo(over),
+});
+const cheap = variant({ name: "cheap", accuracy: 0.9, points: pointsOf(2), saturationPerSecond: 1000 });
+const fine = variant({ name: "fine", accuracy: 0.98, points: pointsOf(20), saturationPerSecond: 50 });
+const variants = [cheap, fine];
+const both = [instance({ variant: "cheap" }), instance({ variant: "fine" })];
+
+describe("selectVariant", () => {
+  describe("when everything asked for is loaded and idle", () => {
+    it.each([
+      ["the cheapest without any requirement", {}, "cheap"],
+      ["the cheapest at or above the floor", { minAccuracy: 0.95 }, "fine"],
+      ["the most accurate when that is the objective", { objective: "max-accuracy" }, "fine"],
+      ["the most accurate in time", { objective: "max-accuracy", latencyMs: 10 }, "cheap"],
+    ] as const)("takes %s", (_, over, name) => {
+      const decision = selectVariant(snapshotOf({ variants, instances: both }), asking(over), 0);
+      expect(decision).toMatchObject({ kind: "selected", variant: { name }, downgraded: false });
+    });
+
+    it("takes the one that was named, whatever it costs", () => {
+      const query = { ...asking(), target: { kind: "variant", name: "fine" } as const };
+      expect(selectVariant(snapshotOf({ variants, instances: both }), query, 0)).toMatchObject({
+        variant: { name: "fine" },
+        predictedMs: 20.5,
+      });
+    });
+
+    it("leaves out what is above the price asked for", () => {
+      const query = asking({ objective: "max-accuracy", maxCostUsd: 1e-4 });
+      expect(selectVariant(snapshotOf({ variants, instances: both }), query, 0)).toMatchObject({
+        variant: { name: "cheap" },
+      });
+    });
+
+    it("answers unknown for a target the catalog does not have", () => {
+      const query = { ...asking(), target: { kind: "task", name: "chess" } as const };
+      expect(selectVariant(snapshotOf({ variants }), query, 0)).toEqual({ kind: "unknown", name: "chess" });
+    });
+  });
+
+  describe("when a variant is loaded on several executors", () => {
+    const executors = [
+      executor({ name: "a", utilisation: 0.1 }),
+      executor({ name: "b", utilisation: 0.6 }),
+      executor({ name: "c", utilisation: 0 }),
+    ];
+    const on = (drains: readonly number[]) =>
+      ["a", "b", "c"].map((name, i) =>
+        instance({ variant: "cheap", executor: name, drainMs: drains[i] ?? 0 }),
+      );
+
+    it("fills the busier executor while the prediction keeps the margin", () => {
+      const snapshot = snapshotOf({ variants, executors, instances: on([0, 5, 0]) });
+      expect(selectVariant(snapshot, asking({ latencyMs: 10 }), 0)).toMatchObject({
+        executor: { name: "b" },
+      });
+    });
+
+    it("goes for the next busy executor once the margin is gone", () => {
+      const snapshot = snapshotOf({ variants, executors, instances: on([0, 6, 0]) });
+      expect(selectVariant(snapshot, asking({ latencyMs: 10 }), 0)).toMatchObject({
+        executor: { name: "a" },
+      });
+    });
+
+    it("takes the earliest completion, then the least loaded, without an objective", () => {
+      const late = snapshotOf({ variants, executors, instances: on([1, 0.5, 2]) });
+      expect(selectVariant(late, asking(), 0)).toMatchObject({ executor: { name: "b" } });
+      const even = snapshotOf({ variants, executors, instances: on([0, 0, 0]) });
+      expect(selectVariant(even, asking(), 0)).toMatchObject({ executor: { name: "c" } });
+    });
+
+    it("leaves out an executor that drains", () => {
+      const draining = executors.map((e) => (e.name === "c" ? { ...e, accepting: false } : e));
+      const snapshot = snapshotOf({ variants, executors: draining, instances: on([0, 0, 0]) });
+      expect(selectVariant(snapshot, asking(), 0)).toMatchObject({ executor: { name: "a" } });
+    });
+
+    it("counts down a drain that was reported earlier", () => {
+      const instances = [instance({ variant: "cheap", drainMs: 100, reportedAtMs: 1000 })];
+      const snapshot = snapshotOf({ variants, instances });
+      expect(selectVariant(snapshot, asking({ latencyMs: 10 }), 1000)).toMatchObject({ kind: "saturated" });
+      expect(selectVariant(snapshot, asking({ latencyMs: 10 }), 1095)).toMatchObject({ kind: "selected" });
+    });
+  });
+
+  describe("when load stands in the way", () => {
+    const busy = [instance({ variant: "fine", drainMs: 500 }), instance({ variant: "cheap" })];
+    const query = asking({ objective: "max-accuracy", latencyMs: 50 });
+
+    it("says that it serves less than it would idle", () => {
+      expect(selectVariant(snapshotOf({ variants, instances: busy }), query, 0)).toMatchObject({
+        kind: "selected",
+        variant: { name: "cheap" },
+        downgraded: true,
+      });
+    });
+
+    it("refuses rather than downgrade when told so, with the time after which to retry", () => {
+      const strict = { ...query, slo: { ...query.slo, noDowngrade: true } };
+      expect(selectVariant(snapshotOf({ variants, instances: busy }), strict, 0)).toEqual({
+        kind: "saturated",
+        reason: "busy",
+        retryAfterMs: 470.5,
+        startLoad: null,
+      });
+    });
+
+    it("takes the overloaded instance free soonest that is still in time", () => {
+      const instances = [
+        instance({ variant: "cheap", state: "overloaded", drainMs: 9 }),
+        instance({ variant: "fine", state: "interfered", drainMs: 1 }),
+      ];
+      const decision = selectVariant(snapshotOf({ variants, instances }), asking({ latencyMs: 30 }), 0);
+      expect(decision).toMatchObject({ kind: "selected", variant: { name: "cheap" } });
+    });
+
+    it("prefers a dearer active instance to a cheaper overloaded one", () => {
+      const instances = [instance({ variant: "cheap", state: "overloaded" }), instance({ variant: "fine" })];
+      const decision = selectVariant(snapshotOf({ variants, instances }), asking({ latencyMs: 30 }), 0);
+      expect(decision).toMatchObject({ variant: { name: "fine" }, downgraded: false });
+    });
+  });
+
+  describe("when nothing adequate is loaded", () => {
+    it("loads the variant that answers soonest, on the least utilised executor with room", () => {
+      const executors = [
+        executor({ name: "a", utilisation: 0.5 }),
+        executor({ name: "b", utilisation: 0.2 }),
+        executor({ name: "full", utilisation: 0, memoryFreeBytes: 10 }),
+      ];
+      expect(
+        selectVariant(snapshotOf({ variants, executors }), asking({ latencyMs: 5000 }), 0),
+      ).toMatchObject({
+        kind: "cold",
+        variant: { name: "cheap" },
+        executor: { name: "b" },
+        expectedWaitMs: 1000,
+        predictedMs: 1002,
+      });
+    });
+
+    it("waits for a load within the bound when no latency is asked for", () => {
+      expect(selectVariant(snapshotOf({ variants }), asking(), 0)).toMatchObject({ kind: "cold" });
+      const heavy = variant({ name: "heavy", loadMs: 40_000 });
+      expect(selectVariant(snapshotOf({ variants: [heavy] }), asking(), 0)).toMatchObject({
+        kind: "saturated",
+      });
+    });
+
+    it("starts the load and says when to retry if it takes longer than the objective", () => {
+      expect(selectVariant(snapshotOf({ variants }), asking({ latencyMs: 100 }), 0)).toMatchObject({
+        kind: "saturated",
+        reason: "loading",
+        retryAfterMs: 1000,
+        startLoad: { variant: { name: "cheap" }, executor: { name: "host" } },
+      });
+    });
+
+    it("uses memory that idle instances would give up", () => {
+      const executors = [executor({ memoryFreeBytes: 10, memoryEvictableBytes: 1e9 })];
+      expect(selectVariant(snapshotOf({ variants, executors }), asking(), 0)).toMatchObject({ kind: "cold" });
+      const full = [executor({ memoryFreeBytes: 10 })];
+      expect(selectVariant(snapshotOf({ variants, executors: full }), asking(), 0)).toMatchObject({
+        kind: "saturated",
+        reason: "no-room",
+      });
+    });
+
+    it("asks to come back when no executor takes work", () => {
+      const executors = [executor({ accepting: false })];
+      expect(selectVariant(snapshotOf({ variants, executors }), asking(), 0)).toMatchObject({
+        kind: "saturated",
+        reason: "no-executor",
+      });
+    });
+  });
+
+  describe("when nothing can ever satisfy it", () => {
+    it.each([
+      [{ minAccuracy: 0.99 }, "accuracy-below-floor", 0.98],
+      [{ latencyMs: 1 }, "latency-above-slo", 2.5],
+      [{ minAccuracy: 0.95, latencyMs: 10 }, "latency-above-slo", 20.5],
+    ] as const)("names the requirement that fails for %o", (over, reason, value) => {
+      const decision = selectVariant(snapshotOf({ variants, instances: both }), asking(over), 0);
+      expect(decision).toMatchObject({ kind: "infeasible", reason, value });
+    });
+
+    it("names the largest batch when the query has more rows", () => {
+      expect(selectVariant(snapshotOf({ variants }), asking({}, 65), 0)).toMatchObject({
+        kind: "infeasible",
+        reason: "batch-too-large",
+        value: 64,
+        limit: 65,
+        offers: [],
+      });
+    });
+
+    it("offers each requirement that could give, with its price", () => {
+      const query = asking({ minAccuracy: 0.95, latencyMs: 10 });
+      const decision = selectVariant(snapshotOf({ variants, instances: both }), query, 0);
+      expect(decision).toMatchObject({
+        offers: [
+          { relax: ["latency"], variant: "fine", latencyMs: 20.5, accuracy: 0.98 },
+          { relax: ["accuracy"], variant: "cheap", latencyMs: 2.5, accuracy: 0.9 },
+        ],
+      });
+    });
+  });
+});

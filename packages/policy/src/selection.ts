@@ -1,0 +1,212 @@
+import {
+  EXECUTOR_RETRY_MS,
+  PACKING_MARGIN,
+  RETRY_MIN_MS,
+  ROOM_RETRY_MS,
+  UNSTATED_WAIT_MAX_MS,
+} from "./bounds";
+import { findTarget, levelFor, serviceMs, type TargetIndex } from "./catalog";
+import { planCold } from "./cold-selection";
+import { costPerThousandUsd } from "./cost";
+import type { Decision, Selected } from "./decision";
+import { explainInfeasible } from "./offers";
+import { drainMsAt, type InstanceGroup, loadedOrder, type Member, type Snapshot } from "./snapshot";
+import type { Query } from "./types";
+
+/** What one pass over the loaded instances found. */
+interface Scan {
+  best: Placed | null;
+  /** Soonest free among instances that are not active but still in time. */
+  fallback: Placed | null;
+  /** Objective key of the first group that would do if idle: cost, or accuracy. */
+  idleKey: number | null;
+  /** Least accuracy among the groups of that key: what the query would be sure to get without load. */
+  idleAccuracy: number;
+  /** Time until some instance that would do if idle is in time again. */
+  retryMs: number;
+}
+
+interface Placed {
+  readonly group: InstanceGroup;
+  readonly member: Member;
+  readonly predictedMs: number;
+}
+
+/**
+ * Returns where one query goes (policy section 3). Pure: equal arguments give equal answers. Microseconds at thousands
+ * of variants, because only loaded instances of the target that meet the accuracy floor are looked at, best first.
+ * Steps 4 and 5: an overloaded or interfered instance that is still in time goes before a load, which it outruns.
+ */
+export function selectVariant(snapshot: Snapshot, query: Query, nowMs: number): Decision {
+  const index = findTarget(snapshot.catalog, query.target);
+  if (!index) return { kind: "unknown", name: query.target.name };
+  let floor = query.slo.minAccuracy;
+  let scan = scanLoaded(snapshot, index, query, floor, nowMs);
+  if (query.slo.noDowngrade && scan.idleKey !== null && (floor === null || scan.idleAccuracy > floor)) {
+    const chosen = scan.best ?? scan.fallback;
+    if (!chosen || chosen.group.entry.accuracy < scan.idleAccuracy) {
+      floor = scan.idleAccuracy;
+      scan = scanLoaded(snapshot, index, query, floor, nowMs);
+    }
+  }
+  const chosen = scan.best ?? scan.fallback;
+  return chosen ? selected(chosen, scan, query) : selectUnloaded(snapshot, index, query, floor, scan);
+}
+
+function selected(chosen: Placed, scan: Scan, query: Query): Selected {
+  const { group, member, predictedMs } = chosen;
+  return {
+    kind: "selected",
+    variant: group.entry.variant,
+    executor: member.executor,
+    instance: member.instance,
+    predictedMs,
+    costUsd: group.itemUsd * query.rows,
+    downgraded: scan.idleKey !== null && group.entry.accuracy < scan.idleAccuracy,
+  };
+}
+
+function selectUnloaded(
+  snapshot: Snapshot,
+  index: TargetIndex,
+  query: Query,
+  floor: number | null,
+  scan: Scan,
+): Decision {
+  const busy = scan.idleKey !== null;
+  const plan = planCold(snapshot, index, query, { floor, busy });
+  if (plan.kind === "cold") return plan;
+  if (busy) {
+    return {
+      kind: "saturated",
+      reason: "busy",
+      retryAfterMs: Math.max(RETRY_MIN_MS, scan.retryMs),
+      startLoad: null,
+    };
+  }
+  if (plan.kind === "late") {
+    const { startLoad } = plan;
+    return {
+      kind: "saturated",
+      reason: "loading",
+      retryAfterMs: Math.max(RETRY_MIN_MS, startLoad.loadMs),
+      startLoad,
+    };
+  }
+  if (plan.kind === "no-room") {
+    return { kind: "saturated", reason: "no-room", retryAfterMs: ROOM_RETRY_MS, startLoad: null };
+  }
+  if (!snapshot.executors.some((e) => e.accepting)) {
+    return { kind: "saturated", reason: "no-executor", retryAfterMs: EXECUTOR_RETRY_MS, startLoad: null };
+  }
+  return explainInfeasible(snapshot, index, query);
+}
+
+function scanLoaded(
+  snapshot: Snapshot,
+  index: TargetIndex,
+  query: Query,
+  floor: number | null,
+  nowMs: number,
+): Scan {
+  const { objective, maxCostUsd, latencyMs } = query.slo;
+  const scan: Scan = {
+    best: null,
+    fallback: null,
+    idleKey: null,
+    idleAccuracy: 0,
+    retryMs: Number.POSITIVE_INFINITY,
+  };
+  const level = levelFor(index, floor);
+  if (level < 0) return scan;
+  const byCost = objective === "min-cost";
+  const limitMs = latencyMs ?? Number.POSITIVE_INFINITY;
+  const lowest = index.levels[level] ?? 0;
+  for (const group of loadedOrder(snapshot, index, objective, level)) {
+    const { entry } = group;
+    if (entry.accuracy < lowest) break;
+    if (scan.best && key(group, byCost) !== key(scan.best.group, byCost)) break;
+    if (maxCostUsd !== null && costPerThousandUsd(group.itemUsd, query.rows) > maxCostUsd) {
+      if (byCost) break;
+      continue;
+    }
+    if (query.rows > entry.variant.maxBatch) continue;
+    const batchMs = serviceMs(entry, query.rows);
+    if (batchMs <= limitMs) scanGroup(scan, group, { batchMs, latencyMs, byCost, nowMs });
+  }
+  return scan;
+}
+
+interface GroupScan {
+  readonly batchMs: number;
+  readonly latencyMs: number | null;
+  readonly byCost: boolean;
+  readonly nowMs: number;
+}
+
+function scanGroup(scan: Scan, group: InstanceGroup, { batchMs, latencyMs, byCost, nowMs }: GroupScan): void {
+  for (const member of group.members) {
+    const { instance, executor } = member;
+    if (!executor.accepting) continue;
+    const idleMs = batchMs + instance.hopMs;
+    if (latencyMs !== null && idleMs > latencyMs) continue;
+    noteIdle(scan, group, byCost);
+    const drainMs = drainMsAt(instance, nowMs);
+    const lateMs = latencyMs === null ? drainMs - UNSTATED_WAIT_MAX_MS : drainMs + idleMs - latencyMs;
+    if (lateMs > 0) {
+      if (lateMs < scan.retryMs) scan.retryMs = lateMs;
+      continue;
+    }
+    const predictedMs = drainMs + idleMs;
+    if (instance.state === "active") {
+      if (!scan.best || goesBefore(group, member, predictedMs, scan.best, latencyMs)) {
+        scan.best = { group, member, predictedMs };
+      }
+    } else if (!scan.best && (!scan.fallback || isFreeSooner(group, member, predictedMs, scan.fallback))) {
+      scan.fallback = { group, member, predictedMs };
+    }
+  }
+}
+
+function noteIdle(scan: Scan, group: InstanceGroup, byCost: boolean): void {
+  const groupKey = key(group, byCost);
+  if (scan.idleKey === null) {
+    scan.idleKey = groupKey;
+    scan.idleAccuracy = group.entry.accuracy;
+  } else if (groupKey === scan.idleKey && group.entry.accuracy < scan.idleAccuracy) {
+    scan.idleAccuracy = group.entry.accuracy;
+  }
+}
+
+/** Among equals by objective: fill the busiest executor while the margin holds, else the earliest completion. */
+function goesBefore(
+  group: InstanceGroup,
+  member: Member,
+  predictedMs: number,
+  other: Placed,
+  latencyMs: number | null,
+): boolean {
+  const load = member.executor.utilisation - other.member.executor.utilisation;
+  if (latencyMs !== null && load !== 0) {
+    const packMs = latencyMs * (1 - PACKING_MARGIN);
+    if (predictedMs <= packMs && other.predictedMs <= packMs) return load > 0;
+  }
+  if (predictedMs !== other.predictedMs) return predictedMs < other.predictedMs;
+  return load !== 0 ? load < 0 : isNamedBefore(group, member, other);
+}
+
+function isFreeSooner(group: InstanceGroup, member: Member, predictedMs: number, other: Placed): boolean {
+  return predictedMs === other.predictedMs
+    ? isNamedBefore(group, member, other)
+    : predictedMs < other.predictedMs;
+}
+
+function isNamedBefore(group: InstanceGroup, member: Member, other: Placed): boolean {
+  const { executor } = member;
+  if (executor.name !== other.member.executor.name) return executor.name < other.member.executor.name;
+  return group.entry.index < other.group.entry.index;
+}
+
+function key(group: InstanceGroup, byCost: boolean): number {
+  return byCost ? group.itemUsd : group.entry.accuracy;
+}
