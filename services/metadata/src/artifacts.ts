@@ -193,7 +193,8 @@ async function sizeOf(path: string): Promise<number | null> {
   try {
     return (await stat(path)).size;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    if (typeof error === "object" && error !== null && "code" in error && error.code === "ENOENT")
+      return null;
     throw error;
   }
 }
