@@ -1,0 +1,70 @@
+import { readFile } from "node:fs/promises";
+import { clone, create } from "@bufbuild/protobuf";
+import {
+  type Architecture,
+  ArchitectureSchema,
+  type ProfileModelRequest,
+  type Task,
+  TaskSchema,
+  TensorSpecSchema,
+} from "@infaas/api";
+import { Code, ServiceError } from "@infaas/runtime";
+import { readValidation } from "./accuracy";
+import { probeBatchInvariance } from "./onnx/batch-invariance";
+import { decodeModel } from "./onnx/model-file";
+import { ModelRunner, withRunner } from "./onnx/model-runner";
+import { type RowSet, randomRows } from "./onnx/row-set";
+import { findBatchAxis, readSignature, type Signature, type TensorSignature } from "./onnx/signature";
+import type { ProfilePorts } from "./profile-ports";
+import type { ProfiledArchitecture } from "./profiled-model";
+import { PROFILE_BATCH_MAX } from "./profiler";
+
+/**
+ * Reads a model file and its validation set, and finds out by running it whether rows may share a batch.
+ * @throws ServiceError INVALID_ARGUMENT when the request, the file or the validation set cannot be used.
+ */
+export async function inspectModel(
+  request: ProfileModelRequest,
+  path: string,
+  ports: ProfilePorts,
+): Promise<ProfiledArchitecture> {
+  const { architecture, task } = named(request);
+  const model = decodeModel(await readFile(path));
+  const signature = readSignature(model);
+  const validation = await readValidation(task, signature.inputs, ports.readArtifact);
+  const rows = validation?.rows ?? randomRows(signature.inputs, task.text?.length ?? null);
+  const reason = await whyNotBatchable({ path, signature, rows }, ports);
+  architecture.inputs = signature.inputs.map(specOf);
+  architecture.outputs = signature.outputs.map(specOf);
+  architecture.batchable = reason === "";
+  architecture.unbatchableReason = reason;
+  return { architecture, task, model, signature, rows, validation };
+}
+
+function named({ architecture, task }: ProfileModelRequest): { architecture: Architecture; task: Task } {
+  if (!architecture?.name || !architecture.modelDigest) {
+    throw new ServiceError(
+      Code.INVALID_ARGUMENT,
+      "an architecture with a name and a model digest is needed to profile it",
+    );
+  }
+  return { architecture: clone(ArchitectureSchema, architecture), task: task ?? create(TaskSchema) };
+}
+
+async function whyNotBatchable(
+  { path, signature, rows }: { readonly path: string; readonly signature: Signature; readonly rows: RowSet },
+  { engines }: ProfilePorts,
+): Promise<string> {
+  const axis = findBatchAxis(signature);
+  if (!axis.present) return axis.reason;
+  const maxBatch = PROFILE_BATCH_MAX;
+  const open = ModelRunner.open(engines, rows, { path, threads: 1, concurrency: 1, maxBatch });
+  const probe = await withRunner(open, (runner) => {
+    return probeBatchInvariance({ runner, rows, outputs: signature.outputs, maxBatch });
+  });
+  return probe.invariant ? "" : probe.reason;
+}
+
+function specOf({ name, datatype, shape }: TensorSignature) {
+  return create(TensorSpecSchema, { name, datatype, shape: shape.map(BigInt) });
+}

@@ -1,0 +1,83 @@
+import { Code, ServiceError } from "@infaas/runtime";
+import type { Engine, EnginePort } from "../engine-port";
+import type { RowSet } from "./row-set";
+
+/** Rows that may wait in front of an engine while it is measured: a batch running and one behind it, per engine thread. */
+const QUEUE_BATCHES_PER_THREAD = 4;
+/** Room for the rows in the queue, and for models whose outputs are larger than their inputs. */
+const QUEUE_BYTES_MIN = 1 << 20;
+
+/** How many cores and rows an engine gets. */
+export interface RunnerOptions {
+  readonly path: string;
+  readonly threads: number;
+  readonly concurrency: number;
+  readonly maxBatch: number;
+}
+
+/** One answer: raw outputs, copied, and how long the engine computed. */
+export interface RunAnswer {
+  readonly outputs: readonly Uint8Array[];
+  readonly runMs: number;
+}
+
+/** An opened model that runs chosen rows of one row set together, as exactly one batch. */
+export class ModelRunner {
+  private constructor(
+    private readonly engine: Engine,
+    private readonly rows: RowSet,
+  ) {}
+
+  static async open(engines: EnginePort, rows: RowSet, o: RunnerOptions): Promise<ModelRunner> {
+    const batches = o.concurrency * QUEUE_BATCHES_PER_THREAD;
+    const engine = await engines.open({
+      ...o,
+      latency: [],
+      queueRowsMax: batches * o.maxBatch,
+      queueBytesMax: Math.max(QUEUE_BYTES_MIN, batches * o.maxBatch * rows.rowBytes),
+    });
+    return new ModelRunner(engine, rows);
+  }
+
+  /** @throws ServiceError INTERNAL when the engine put other rows into the batch. */
+  async run(rows: readonly number[]): Promise<RunAnswer> {
+    const inputs = this.rows.inputsOf(rows);
+    return await this.submit(inputs, rows.length);
+  }
+
+  /** Runs inputs that were gathered before, so that a measuring loop copies nothing. */
+  async submit(inputs: readonly Uint8Array[], rows: number): Promise<RunAnswer> {
+    const answer = await this.engine.submit(inputs, {
+      rows,
+      dims: this.rows.dimsOf(rows),
+      lane: 0,
+      timeoutMs: null,
+      signal: null,
+    });
+    try {
+      if (answer.batchSize < rows) {
+        throw new ServiceError(Code.INTERNAL, `batch of ${rows} rows was run as ${answer.batchSize}`);
+      }
+      return { outputs: answer.outputs.map((bytes) => Uint8Array.from(bytes)), runMs: answer.runMs };
+    } finally {
+      answer.release();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.engine.close();
+  }
+}
+
+/** Opens a model, hands it to `use` and closes it however that ends. */
+export async function withRunner<T>(
+  open: Promise<ModelRunner>,
+  use: (runner: ModelRunner) => Promise<T>,
+): Promise<T> {
+  const runner = await open;
+  try {
+    return await use(runner);
+  } finally {
+    await runner.close();
+  }
+}

@@ -1,0 +1,172 @@
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import {
+  Precision,
+  type ProfileModelRequest,
+  type ProfileModelResponse,
+  ProfileModelResponseSchema,
+  type RegistrationProgress,
+  RegistrationProgressSchema,
+  type RegistrationResult,
+  RegistrationResultSchema,
+  type RejectedVariant,
+  RejectedVariantSchema,
+  type Variant,
+} from "@infaas/api";
+import { type FileAnswers, measureAnswers } from "./golden-answer";
+import { inspectModel } from "./inspect-model";
+import type { ProfilePorts } from "./profile-ports";
+import { profileVariants } from "./profile-variants";
+import type { ModelVersionFile, ProfiledArchitecture } from "./profiled-model";
+import { deriveInt8, planInt8 } from "./quantization/derive-int8";
+import { corePlans, ENGINE, precisionName } from "./variant-generator";
+
+/** A derived file must be at least this much faster or smaller, or it is not worth its loss. */
+const GAIN_MIN = 1.05;
+
+/** Steps yield progress and end in a value. */
+type Steps<T> = AsyncGenerator<RegistrationProgress, T, void>;
+
+/**
+ * Inspects one model, makes its variants and measures each on this host. Yields progress as it goes; the last event
+ * is the result. Derived files are uploaded before the result names them; nothing else is written anywhere.
+ * @throws ServiceError INVALID_ARGUMENT when the file or the validation set cannot be used.
+ */
+export async function* profileModel(
+  request: ProfileModelRequest,
+  ports: ProfilePorts,
+): AsyncGenerator<ProfileModelResponse, void, void> {
+  const steps = new Registration(ports).run(request);
+  for (;;) {
+    const step = await steps.next();
+    if (step.done) {
+      yield create(ProfileModelResponseSchema, { event: { case: "result", value: step.value } });
+      return;
+    }
+    yield create(ProfileModelResponseSchema, { event: { case: "progress", value: step.value } });
+  }
+}
+
+/** Accuracy and profile of one file's variants. */
+interface MeasuredFile {
+  readonly file: ModelVersionFile;
+  readonly answers: FileAnswers;
+  readonly variants: Variant[];
+}
+
+type DerivedFile =
+  | { readonly kept: true; readonly variants: Variant[] }
+  | { readonly kept: false; readonly reason: string };
+
+/** One run of `profileModel`: the order of its steps and how many are done. */
+class Registration {
+  #done = 0;
+  readonly #total: number;
+
+  constructor(private readonly ports: ProfilePorts) {
+    // Inspect, calibrate, generate; then for each of two precisions its accuracy and one profile per way to use the cores.
+    this.#total = 3 + 2 * (1 + corePlans(ports.host.cores).length);
+  }
+
+  async *run(request: ProfileModelRequest): Steps<RegistrationResult> {
+    yield this.#step("inspect", "", "reads the model and probes whether rows may share a batch");
+    const path = await this.ports.fetchModel(request.architecture?.modelDigest ?? "");
+    const profiled = await inspectModel(request, path, this.ports);
+    const { batchable } = profiled.architecture;
+    const original = { path, precision: Precision.FP32, fileBytes: (await stat(path)).size, batchable };
+    const full = yield* this.#measure(profiled, original);
+    const int8 = yield* this.#int8(profiled, full);
+    const variants = int8.kept ? [...full.variants, ...int8.variants] : full.variants;
+    const rejected = int8.kept ? [] : [rejection(profiled, int8.reason)];
+    return create(RegistrationResultSchema, { architecture: profiled.architecture, variants, rejected });
+  }
+
+  async *#measure(profiled: ProfiledArchitecture, file: ModelVersionFile): Steps<MeasuredFile> {
+    const answers = yield* this.#answers(profiled, file);
+    const variants = yield* this.#profiles(profiled, file, answers);
+    return { file, answers, variants };
+  }
+
+  async *#answers(profiled: ProfiledArchitecture, file: ModelVersionFile): Steps<FileAnswers> {
+    const count = profiled.validation?.rows.count ?? 0;
+    yield this.#step("accuracy", precisionName(file.precision), `runs ${count} labelled examples`);
+    return await measureAnswers(profiled, file, this.ports);
+  }
+
+  async *#profiles(
+    profiled: ProfiledArchitecture,
+    file: ModelVersionFile,
+    answers: FileAnswers,
+  ): Steps<Variant[]> {
+    const variants: Variant[] = [];
+    for (const cores of corePlans(this.ports.host.cores)) {
+      const name = `${precisionName(file.precision)}-t${cores.threads}`;
+      yield this.#step("profile", name, `measures ${cores.concurrency} x ${cores.threads} threads`);
+      variants.push(...(await profileVariants({ profiled, file, answers, cores }, this.ports)));
+    }
+    return variants;
+  }
+
+  async *#int8(profiled: ProfiledArchitecture, full: MeasuredFile): Steps<DerivedFile> {
+    const plan = planInt8(profiled);
+    if (!plan.possible) return { kept: false, reason: plan.reason };
+    yield this.#step("calibrate", "int8", `learns the ranges of ${plan.nodes.length} quantised operators`);
+    const folder = await mkdtemp(join(this.ports.scratchDir, "profile-"));
+    try {
+      const file = await deriveInt8(profiled, plan.nodes, this.ports, folder);
+      return yield* this.#judgeInt8(profiled, full, file);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  async *#judgeInt8(
+    profiled: ProfiledArchitecture,
+    full: MeasuredFile,
+    file: ModelVersionFile,
+  ): Steps<DerivedFile> {
+    const answers = yield* this.#answers(profiled, file);
+    const tooLossy = lossFault(full.answers, answers, profiled.architecture.accuracyTolerance);
+    if (tooLossy) return { kept: false, reason: tooLossy };
+    const variants = yield* this.#profiles(profiled, file, answers);
+    const noGain = gainFault(full, { file, answers, variants });
+    if (noGain) return { kept: false, reason: noGain };
+    yield this.#step("generate", "int8", "uploads the int8 file");
+    const digest = await this.ports.storeArtifact(file.path);
+    for (const variant of variants) variant.modelDigest = digest;
+    return { kept: true, variants };
+  }
+
+  #step(stage: string, variant: string, message: string): RegistrationProgress {
+    const done = this.#done;
+    this.#done += 1;
+    return create(RegistrationProgressSchema, { stage, variant, done, total: this.#total, message });
+  }
+}
+
+function rejection({ architecture }: ProfiledArchitecture, reason: string): RejectedVariant {
+  const name = `${architecture.name}.v${architecture.version}.${ENGINE}-cpu-${precisionName(Precision.INT8)}`;
+  return create(RejectedVariantSchema, { name, reason });
+}
+
+function lossFault(full: FileAnswers, derived: FileAnswers, tolerance: number): string | null {
+  const before = full.accuracy ?? 0;
+  const after = derived.accuracy ?? 0;
+  if (before - after <= tolerance) return null;
+  return `accuracy falls from ${before.toFixed(4)} to ${after.toFixed(4)}; a loss of ${tolerance} is allowed`;
+}
+
+function gainFault(full: MeasuredFile, derived: MeasuredFile): string | null {
+  const smaller = full.file.fileBytes / derived.file.fileBytes;
+  const before = loneLatencyMs(full);
+  const after = loneLatencyMs(derived);
+  if (smaller >= GAIN_MIN || before / after >= GAIN_MIN) return null;
+  const sizes = `${derived.file.fileBytes} bytes against ${full.file.fileBytes}`;
+  return `neither smaller (${sizes}) nor faster (${after.toFixed(4)} ms a row against ${before.toFixed(4)})`;
+}
+
+/** Median of one row on one core. */
+function loneLatencyMs({ variants }: MeasuredFile): number {
+  return variants[0]?.profile?.points[0]?.p50Ms ?? Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,96 @@
+import { create } from "@bufbuild/protobuf";
+import { DeviceKind, type Profile, ProfileSchema, type Variant, VariantSchema } from "@infaas/api";
+import { fitProfile, type LatencyProfile } from "@infaas/policy";
+import { accuracyOf } from "./accuracy";
+import type { FileAnswers } from "./golden-answer";
+import type { ProfilePorts } from "./profile-ports";
+import type { ModelVersionFile, ProfiledArchitecture } from "./profiled-model";
+import {
+  type InstanceFigures,
+  measureInstance,
+  measureLatency,
+  PROFILE_BATCH_MAX,
+  type ProfiledModel,
+} from "./profiler";
+import { type CorePlan, ENGINE, findKnee, maxBatches, variantName } from "./variant-generator";
+
+/** Measures every variant of one file that uses the cores in one way: single rows, and batches up to the knee. */
+export async function profileVariants(
+  o: {
+    readonly profiled: ProfiledArchitecture;
+    readonly file: ModelVersionFile;
+    readonly answers: FileAnswers;
+    readonly cores: CorePlan;
+  },
+  ports: ProfilePorts,
+): Promise<Variant[]> {
+  const { profiled, file, cores } = o;
+  const model: ProfiledModel = {
+    path: file.path,
+    rows: profiled.rows,
+    engines: ports.engines,
+    clock: ports.clock,
+  };
+  const measured = await measureLatency(model, cores.threads, file.batchable ? PROFILE_BATCH_MAX : 1);
+  const variants: Variant[] = [];
+  for (const maxBatch of maxBatches(findKnee(fitProfile(measured).points))) {
+    const figures = await measureInstance(model, cores, maxBatch);
+    const profile = profileOf(fitProfile(measured.filter(({ batch }) => batch <= maxBatch)), figures, ports);
+    variants.push(createVariant({ ...o, maxBatch, profile }));
+  }
+  return variants;
+}
+
+function profileOf({ points, fit }: LatencyProfile, figures: InstanceFigures, ports: ProfilePorts): Profile {
+  return create(ProfileSchema, {
+    points: [...points],
+    ...fit,
+    loadMs: figures.loadMs,
+    peakMemoryBytes: BigInt(Math.ceil(figures.peakMemoryBytes)),
+    saturationPerSecond: figures.saturationPerSecond,
+    hostType: ports.host.hostType,
+    hostCores: ports.host.cores,
+    engineVersion: ports.engineVersion,
+    measuredAtMs: BigInt(Math.round(ports.clock.epochMs())),
+  });
+}
+
+function createVariant(o: {
+  readonly profiled: ProfiledArchitecture;
+  readonly file: ModelVersionFile;
+  readonly answers: FileAnswers;
+  readonly cores: CorePlan;
+  readonly maxBatch: number;
+  readonly profile: Profile;
+}): Variant {
+  const { architecture, task } = o.profiled;
+  const { precision } = o.file;
+  const accuracy = accuracyOf({
+    measured: o.answers.accuracy,
+    declared: architecture.declaredAccuracy,
+    task,
+  });
+  return create(VariantSchema, {
+    name: variantName({
+      architecture: architecture.name,
+      version: architecture.version,
+      precision,
+      threads: o.cores.threads,
+      maxBatch: o.maxBatch,
+    }),
+    architecture: architecture.name,
+    task: task.name,
+    version: architecture.version,
+    engine: ENGINE,
+    deviceKind: DeviceKind.CPU,
+    precision,
+    ...o.cores,
+    maxBatch: o.maxBatch,
+    modelDigest: architecture.modelDigest,
+    ...(accuracy ? { accuracy } : {}),
+    profile: o.profile,
+    goldenInputs: o.answers.goldenInputs,
+    goldenOutputs: o.answers.goldenOutputs,
+    goldenTolerance: o.answers.goldenTolerance,
+  });
+}

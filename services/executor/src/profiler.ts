@@ -1,0 +1,132 @@
+import { stat } from "node:fs/promises";
+import { type BatchSamples, fitProfile } from "@infaas/policy";
+import type { Clock } from "@infaas/runtime";
+import type { EnginePort } from "./engine-port";
+import { ModelRunner, withRunner } from "./onnx/model-runner";
+import type { RowSet } from "./onnx/row-set";
+import { type CorePlan, findKnee } from "./variant-generator";
+
+/** Largest batch tried; beyond it a CPU gains nothing and a query only waits. */
+export const PROFILE_BATCH_MAX = 64;
+/** Time for one batch size: long enough for a steady median, short enough that eight architectures take a minute. */
+const POINT_MS = 100;
+/** Samples wanted per batch size, so that a p95 means something... */
+const POINT_SAMPLES = 30;
+/** ...but never beyond this time, however slow the model. */
+const POINT_LIMIT_MS = 300;
+/** Runs that are not counted: first-touch memory, caches, thread wake-up. */
+const WARM_UP_RUNS = 3;
+/** Time for which all engine threads are kept busy to measure saturation. */
+const SATURATION_MS = 150;
+/** Batches kept in flight per engine thread at saturation: one running, one waiting. */
+const IN_FLIGHT_PER_THREAD = 2;
+/** Batch sizes without a gain after which larger ones are not tried. */
+const FLAT_STEPS_MAX = 2;
+/** Slabs an engine holds beside one per thread: forming, ready, lent. */
+const SPARE_SLABS = 3;
+
+/** What one instance of a variant costs to hold and can do. */
+export interface InstanceFigures {
+  /** Opening the file until the first answer. */
+  readonly loadMs: number;
+  /** Growth of the process while it ran, and at least the file plus its batch memory. */
+  readonly peakMemoryBytes: number;
+  /** Items per second with all engine threads busy. */
+  readonly saturationPerSecond: number;
+}
+
+/** One model file and the rows it is measured with. */
+export interface ProfiledModel {
+  readonly path: string;
+  readonly rows: RowSet;
+  readonly engines: EnginePort;
+  readonly clock: Clock;
+}
+
+/**
+ * Latencies by batch size 1, 2, 4, ... of one batch at a time, until items per second stop rising or `maxBatch` is reached.
+ * Engine time only: what is added by queues and the network is measured where it arises.
+ */
+export async function measureLatency(
+  model: ProfiledModel,
+  threads: number,
+  maxBatch: number,
+): Promise<BatchSamples[]> {
+  const open = ModelRunner.open(model.engines, model.rows, {
+    path: model.path,
+    threads,
+    concurrency: 1,
+    maxBatch,
+  });
+  return await withRunner(open, async (runner) => {
+    const measured: BatchSamples[] = [];
+    for (let batch = 1; batch <= maxBatch; batch *= 2) {
+      measured.push({ batch, samplesMs: await measureBatch(runner, model, batch) });
+      if (batch / findKnee(fitProfile(measured).points) >= 2 ** FLAT_STEPS_MAX) break;
+    }
+    return measured;
+  });
+}
+
+/** Opens one instance as it will be served, and measures what it takes and gives. */
+export async function measureInstance(
+  model: ProfiledModel,
+  cores: CorePlan,
+  maxBatch: number,
+): Promise<InstanceFigures> {
+  const { path, rows, engines, clock } = model;
+  const fileBytes = (await stat(path)).size;
+  const residentBytes = process.memoryUsage.rss();
+  const startMs = clock.nowMs();
+  return await withRunner(ModelRunner.open(engines, rows, { path, ...cores, maxBatch }), async (runner) => {
+    const { outputs } = await runner.run([0]);
+    const loadMs = clock.nowMs() - startMs;
+    const saturationPerSecond = await measureSaturation(runner, model, cores.concurrency, maxBatch);
+    const outputBytes = outputs.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const slabBytes = maxBatch * (rows.rowBytes + outputBytes);
+    const leastBytes = fileBytes + (cores.concurrency + SPARE_SLABS) * slabBytes;
+    const grownBytes = process.memoryUsage.rss() - residentBytes;
+    return { loadMs, peakMemoryBytes: Math.max(grownBytes, leastBytes), saturationPerSecond };
+  });
+}
+
+async function measureBatch(
+  runner: ModelRunner,
+  { rows, clock }: ProfiledModel,
+  batch: number,
+): Promise<number[]> {
+  const inputs = rows.inputsOf(firstRows(batch));
+  const deadlineMs = clock.nowMs() + POINT_LIMIT_MS;
+  for (let run = 0; run < WARM_UP_RUNS && (run === 0 || clock.nowMs() < deadlineMs); run++)
+    await runner.submit(inputs, batch);
+  const samples: number[] = [];
+  const startMs = clock.nowMs();
+  const wanted = () => samples.length < POINT_SAMPLES || clock.nowMs() - startMs < POINT_MS;
+  do samples.push((await runner.submit(inputs, batch)).runMs);
+  while (wanted() && clock.nowMs() < deadlineMs);
+  return samples;
+}
+
+async function measureSaturation(
+  runner: ModelRunner,
+  { rows, clock }: ProfiledModel,
+  concurrency: number,
+  batch: number,
+): Promise<number> {
+  const inputs = rows.inputsOf(firstRows(batch));
+  for (let run = 0; run < WARM_UP_RUNS; run++) await runner.submit(inputs, batch);
+  const startMs = clock.nowMs();
+  let batches = 0;
+  const keepBusy = async () => {
+    do {
+      await runner.submit(inputs, batch);
+      batches += 1;
+    } while (clock.nowMs() - startMs < SATURATION_MS);
+  };
+  await Promise.all(Array.from({ length: concurrency * IN_FLIGHT_PER_THREAD }, keepBusy));
+  return (batches * batch * 1000) / (clock.nowMs() - startMs);
+}
+
+function firstRows(count: number): number[] {
+  return Array.from({ length: count }, (_, row) => row);
+}

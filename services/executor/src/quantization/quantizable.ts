@@ -1,0 +1,103 @@
+import type { GraphProto, NodeProto, TensorProto } from "@infaas/api";
+import { dimsOf, floatsOf } from "../onnx/float-tensor";
+import { floatAttribute, intAttribute } from "../onnx/node";
+
+/** One operator that is computed in int8: its activation, its constant weights and where its answer is quantised. */
+export interface QuantizableNode {
+  readonly node: NodeProto;
+  /** Name of the activation. */
+  readonly activation: string;
+  readonly weight: TensorProto;
+  /** Axis of the weights that the output channels lie on. */
+  readonly channelAxis: number;
+  readonly bias: TensorProto | null;
+  /**
+   * A Conv runs in int8 only if its answer is quantised too (onnxruntime has no integer convolution that answers floats):
+   * the name of that answer, after the Relu when a Relu is all that reads it. Null for MatMul and Gemm, which answer floats.
+   */
+  readonly quantizedOutput: string | null;
+}
+
+/** Operators whose rounding may depend on how many rows are computed together (measured: a lone row takes another path). */
+const ROW_COUNT_DEPENDENT = new Set([
+  "MatMul",
+  "Gemm",
+  "Conv",
+  "ConvTranspose",
+  "LSTM",
+  "GRU",
+  "RNN",
+  "Einsum",
+]);
+
+/**
+ * MatMul, Gemm and Conv nodes with constant float weights that can be computed in int8.
+ *
+ * A node behind an operator that stays in floating point and rounds by the number of rows is left out: the last bit it
+ * changes could move a value across a rounding step, and a row's answer would depend on its batchmates.
+ */
+export function findQuantizable(graph: GraphProto): QuantizableNode[] {
+  const constants = new Map(graph.initializer.map((tensor) => [tensor.name ?? "", tensor]));
+  const unsteady = new Set<string>();
+  const found: QuantizableNode[] = [];
+  for (const node of graph.node) {
+    const behindUnsteady = node.input.some((name) => unsteady.has(name));
+    const candidate = behindUnsteady ? null : describe({ node, graph, constants });
+    if (candidate) found.push(candidate);
+    else if (behindUnsteady || roundsByRowCount(node, constants))
+      for (const name of node.output) unsteady.add(name);
+  }
+  return found;
+}
+
+interface Place {
+  readonly node: NodeProto;
+  readonly graph: GraphProto;
+  readonly constants: ReadonlyMap<string, TensorProto>;
+}
+
+function describe({ node, graph, constants }: Place): QuantizableNode | null {
+  const [activation = "", weightName = "", biasName = ""] = node.input;
+  const weight = constants.get(weightName);
+  const bias = constants.get(biasName) ?? null;
+  if (node.domain || !weight || constants.has(activation) || (biasName !== "" && !bias)) return null;
+  const channelAxis = channelAxisOf(node, dimsOf(weight).length);
+  if (
+    channelAxis === null ||
+    !floatsOf(weight) ||
+    (bias && !isChannelBias(bias, dimsOf(weight)[channelAxis]))
+  )
+    return null;
+  const quantizedOutput = node.opType === "Conv" ? endOfConv(node, graph) : null;
+  return { node, activation, weight, channelAxis, bias, quantizedOutput };
+}
+
+function channelAxisOf(node: NodeProto, rank: number): number | null {
+  if (node.opType === "Conv") return 0;
+  if (node.opType === "MatMul") return rank === 2 ? 1 : null;
+  if (node.opType !== "Gemm") return null;
+  const plain =
+    intAttribute(node, "transA", 0) === 0 &&
+    floatAttribute(node, "alpha", 1) === 1 &&
+    floatAttribute(node, "beta", 1) === 1;
+  if (!plain) return null;
+  return intAttribute(node, "transB", 0) === 0 ? 1 : 0;
+}
+
+function isChannelBias(bias: TensorProto, channels: number | undefined): boolean {
+  return floatsOf(bias)?.length === channels;
+}
+
+function endOfConv(node: NodeProto, graph: GraphProto): string {
+  const output = node.output[0] ?? "";
+  const readers = graph.node.filter(({ input }) => input.includes(output));
+  const [only] = readers;
+  const alone = readers.length === 1 && !graph.output.some(({ name }) => name === output);
+  return alone && only?.opType === "Relu" ? (only.output[0] ?? output) : output;
+}
+
+function roundsByRowCount(node: NodeProto, constants: ReadonlyMap<string, TensorProto>): boolean {
+  if (!ROW_COUNT_DEPENDENT.has(node.opType ?? "")) return false;
+  // A product of two activations is computed row by row of the batch, each of the same size.
+  return node.opType !== "MatMul" || node.input.some((name) => constants.has(name));
+}
