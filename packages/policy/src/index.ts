@@ -1,6 +1,18 @@
 /** Every decision, pure: no clock, no I/O, no randomness. */
 
 export {
+  admitColdWait,
+  type Budget,
+  type BudgetInput,
+  budgetOf,
+  COLD_WAIT_BOUNDS,
+  type ColdWait,
+  type ColdWaitBounds,
+  type ColdWaitInput,
+  LANE_COUNT,
+  laneOf,
+} from "./admission";
+export {
   EXECUTOR_RETRY_MS,
   EXPLAINED_MAX,
   PACKING_MARGIN,
@@ -29,6 +41,14 @@ export type {
 } from "./decision";
 export { type Candidate, type Explanation, explainDecision } from "./explanation";
 export {
+  FRESH_STATE,
+  nextState,
+  STATE_DEFAULTS,
+  type StateOptions,
+  type StateTrack,
+  type StateWindow,
+} from "./instance-state";
+export {
   type BatchSamples,
   bestBatch,
   fitProfile,
@@ -37,6 +57,7 @@ export {
   type Quantile,
 } from "./latency-profile";
 export type { Offer, Requirement } from "./offers";
+export { type InitialPlacement, type PlannedInstance, paretoEfficient, planInitialPlacement } from "./pareto";
 export { type Resolution, resolveTarget } from "./resolve-target";
 export { selectVariant } from "./selection";
 export { buildSnapshot, type Snapshot, type SnapshotInput, withInstances } from "./snapshot";

@@ -1,0 +1,69 @@
+import { predictBatchMs } from "./latency-profile";
+import type { InstanceState, Profile } from "./types";
+
+/** When latency counts as above the profile. The paper gives no factor; both and the windows are ours (policy section 2). */
+export interface StateOptions {
+  /** Measured p95 above this many times the profile's is interference. Default 1.5. */
+  readonly interferedAbove: number;
+  /** And is over below this many times. Default 1.25: the gap keeps the state from flapping. */
+  readonly clearedBelow: number;
+  /** Windows in a row before either change. Default 2. */
+  readonly windows: number;
+}
+
+/** Defaults of `StateOptions`. */
+export const STATE_DEFAULTS: StateOptions = { interferedAbove: 1.5, clearedBelow: 1.25, windows: 2 };
+
+/** What was measured of a variant on one executor in one window. */
+export interface StateWindow {
+  /** Items answered per second by all its instances there. */
+  readonly servedPerSecond: number;
+  readonly instances: number;
+  /** p95 of the engine time of a batch; null when nothing ran. */
+  readonly p95Ms: number | null;
+  /** Mean batch size, to find the profile's figure. */
+  readonly batch: number;
+}
+
+/** A state with what its hysteresis remembers. */
+export interface StateTrack {
+  readonly state: InstanceState;
+  readonly interfered: boolean;
+  /** Windows in a row that spoke for changing `interfered`. */
+  readonly against: number;
+}
+
+/** Track of an instance just loaded. */
+export const FRESH_STATE: StateTrack = { state: "active", interfered: false, against: 0 };
+
+/**
+ * Returns the track after one more window. Overloaded: the served rate reached the saturation throughput of the
+ * instances; it goes before interfered, because a queue behind a full engine is no contention. A window in which
+ * nothing ran changes nothing about interference.
+ */
+export function nextState(
+  track: StateTrack,
+  window: StateWindow,
+  profile: Profile,
+  options: StateOptions = STATE_DEFAULTS,
+): StateTrack {
+  const { interfered, against } = nextInterference(track, window, profile, options);
+  const saturatedAt = profile.saturationPerSecond * window.instances;
+  const overloaded = window.instances > 0 && window.servedPerSecond >= saturatedAt;
+  return { state: overloaded ? "overloaded" : interfered ? "interfered" : "active", interfered, against };
+}
+
+function nextInterference(
+  track: StateTrack,
+  window: StateWindow,
+  profile: Profile,
+  options: StateOptions,
+): Pick<StateTrack, "interfered" | "against"> {
+  if (window.p95Ms === null) return track;
+  const factor = window.p95Ms / predictBatchMs(profile, Math.max(1, window.batch), "p95");
+  const speaksAgainst = track.interfered ? factor < options.clearedBelow : factor > options.interferedAbove;
+  const against = speaksAgainst ? track.against + 1 : 0;
+  return against >= options.windows
+    ? { interfered: !track.interfered, against: 0 }
+    : { interfered: track.interfered, against };
+}
