@@ -145,7 +145,7 @@ export class Link {
     const { address, frontend, clock } = this.o;
     this.outbox = [];
     this.blocked = false;
-    const stream = openRawBidi(address, ExecutionService, "link", {
+    const stream = openRawBidi(address, ExecutionService, "Link", {
       receiveWindowBytes: RECEIVE_WINDOW_BYTES,
       metadata: { "infaas-frontend": frontend },
     });

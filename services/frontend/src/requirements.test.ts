@@ -17,7 +17,7 @@ describe("readRequirements", () => {
     it("demands nothing", () => {
       expect(read({})).toEqual({
         ok: true,
-        requirements: { slo: NO_SLO, explain: false, lane: 0, queueTimeoutMs: null },
+        requirements: { slo: NO_SLO, explain: false, lane: 1, queueTimeoutMs: null },
       });
     });
   });

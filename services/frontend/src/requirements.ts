@@ -1,4 +1,4 @@
-import type { Objective, Slo } from "@infaas/policy";
+import { laneOf, type Objective, type Slo } from "@infaas/policy";
 
 /** What a query demands, however it was said (parameters, request metadata, a typed Slo). */
 export interface Requirements {
@@ -28,8 +28,6 @@ export interface RequirementSources {
   readonly deadlineMs: number | null;
 }
 
-/** Lanes of an executor's queue. `priority` 1 (highest, the default) .. 3 are lanes 0 .. 2; beyond that is lane 2. */
-export const LANES = 3;
 /** Longest objective or timeout that means anything: a day. */
 const DURATION_MAX_MS = 86_400_000;
 const COST_MAX_USD = 1_000_000;
@@ -45,9 +43,11 @@ export const NO_SLO: Slo = {
 };
 
 const SLO_NAMES = ["slo_latency_ms", "slo_min_accuracy", "slo_max_cost"] as const;
+/** Lane of a query without priority. */
+export const DEFAULT_LANE = laneOf(0);
 const NO_REQUIREMENTS: RequirementsRead = {
   ok: true,
-  requirements: { slo: NO_SLO, explain: false, lane: 0, queueTimeoutMs: null },
+  requirements: { slo: NO_SLO, explain: false, lane: DEFAULT_LANE, queueTimeoutMs: null },
 };
 
 /**
@@ -74,7 +74,7 @@ export function readRequirements(sources: RequirementSources): RequirementsRead 
     objective,
     noDowngrade,
   };
-  const lane = Math.min(Math.max(priority - 1, 0), LANES - 1);
+  const lane = laneOf(priority);
   const queueTimeoutMs = timeoutUs === null || timeoutUs === 0 ? null : timeoutUs / 1000;
   return { ok: true, requirements: { slo, explain, lane, queueTimeoutMs } };
 }

@@ -6,15 +6,14 @@ const QUERY: AnsweredQuery = {
   totalMs: 5,
   queueMs: 1,
   gatherMs: 0.25,
-  runMs: 3,
+  computeMs: 3,
   scatterMs: 0.5,
-  epochMs: 1_000,
 };
 
 describe("Statistics", () => {
   describe("when four queries of two rows shared one batch of eight", () => {
     const statistics = new Statistics();
-    for (let i = 0; i < 4; i++) statistics.recordAnswer("cnn@1", { ...QUERY, epochMs: 1_000 + i });
+    for (let i = 0; i < 4; i++) statistics.recordAnswer("cnn@1", QUERY, 1_000 + i);
     const totals = statistics.totalsOf(["cnn@1"]);
 
     it("counts four successes, eight inferences and one execution", () => {
@@ -35,8 +34,8 @@ describe("Statistics", () => {
 
   describe("when a virtual model is asked for", () => {
     const statistics = new Statistics();
-    statistics.recordAnswer("a", QUERY);
-    statistics.recordAnswer("b", QUERY);
+    statistics.recordAnswer("a", QUERY, 1_000);
+    statistics.recordAnswer("b", QUERY, 1_000);
     statistics.recordFailure("task", 7);
 
     it("sums its variants and its own failures", () => {

@@ -5,9 +5,8 @@ export interface AnsweredQuery {
   readonly totalMs: number;
   readonly queueMs: number;
   readonly gatherMs: number;
-  readonly runMs: number;
+  readonly computeMs: number;
   readonly scatterMs: number;
-  readonly epochMs: number;
 }
 
 /** Cumulative figures of one model name. Counts are exact; durations in ms. */
@@ -76,7 +75,7 @@ export class Statistics {
   /** Queries refused or failed since start. */
   refused = 0;
 
-  recordAnswer(variant: string, query: AnsweredQuery): void {
+  recordAnswer(variant: string, query: AnsweredQuery, epochMs: number): void {
     this.answered++;
     const counters = this.countersOf(variant);
     const share = query.batchSize > 0 ? query.rows / query.batchSize : 1;
@@ -85,15 +84,15 @@ export class Statistics {
     totals[SUCCESS_MS]! += query.totalMs;
     totals[QUEUE_MS]! += query.queueMs;
     totals[GATHER_MS]! += query.gatherMs;
-    totals[RUN_MS]! += query.runMs;
+    totals[RUN_MS]! += query.computeMs;
     totals[SCATTER_MS]! += query.scatterMs;
     totals[INFERENCES]! += query.rows;
     totals[EXECUTIONS]! += share;
-    totals[LAST_EPOCH_MS] = query.epochMs;
+    totals[LAST_EPOCH_MS] = epochMs;
     const batch = batchRow(counters, Math.min(query.batchSize, BATCH_SIZE_MAX));
     batch[BATCH_EXECUTIONS]! += share;
     batch[BATCH_GATHER_MS]! += query.gatherMs * share;
-    batch[BATCH_RUN_MS]! += query.runMs * share;
+    batch[BATCH_RUN_MS]! += query.computeMs * share;
     batch[BATCH_SCATTER_MS]! += query.scatterMs * share;
   }
 

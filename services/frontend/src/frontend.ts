@@ -1,0 +1,203 @@
+import { ArtifactService, ClusterService, RegistryService } from "@infaas/api";
+import {
+  type Clock,
+  createRpcClient,
+  createTelemetry,
+  type Lifecycle,
+  type Logger,
+  type Random,
+  type Telemetry,
+} from "@infaas/runtime";
+import { artifactRelay } from "./artifact-relay";
+import { catalogService } from "./catalog-service";
+import { ClusterView } from "./cluster-view";
+import { ColdStarts } from "./cold-starts";
+import type { FrontendConfig } from "./config";
+import { ExecutorPool } from "./executor-pool";
+import { inferIngress } from "./infer-ingress";
+import { inferenceService } from "./inference-service";
+import { placeInitially } from "./initial-placement";
+import { Leader } from "./leader";
+import { Membership } from "./membership";
+import { followMetadata } from "./metadata-watch";
+import { registerMetrics } from "./metrics";
+import { ModelHealth } from "./model-health";
+import { openInference } from "./open-inference";
+import { otlpReceiver } from "./otlp-receiver";
+import { Router } from "./router";
+import { Selector } from "./selector";
+import { createFrontendServer } from "./server";
+import { Statistics } from "./statistics";
+import { QueryTraces } from "./traces";
+
+/** What a frontend gets from its process. */
+export interface FrontendPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly version: string;
+}
+
+/** A running frontend. */
+export interface Frontend {
+  /** host:port that was bound. */
+  readonly address: string;
+  readonly view: ClusterView;
+}
+
+/** How long queries on their way may still be answered when the process stops. */
+const STOP_GRACE_MS = 3_000;
+const METADATA_CALL_TIMEOUT_MS = 10_000;
+
+/** Starts a frontend: it serves as soon as it listens, and knows the cluster as soon as metadata has told. */
+export async function startFrontend(
+  config: FrontendConfig,
+  ports: FrontendPorts,
+  lifecycle: Lifecycle,
+): Promise<Frontend> {
+  const { clock, random, logger } = ports;
+  const metadata = connectMetadata(config, lifecycle);
+  const telemetry = startTelemetry(config, lifecycle);
+  const view = new ClusterView({ clock, logger });
+  const statistics = new Statistics();
+  const { cluster } = metadata;
+  const pool = new ExecutorPool({
+    frontend: config.name,
+    clock,
+    random,
+    logger,
+    largeLinks: config.largeLinks,
+    inFlightMax: config.inFlightMax,
+    events: {
+      reachable: (executor, reachable) => view.setReachable(executor, reachable),
+      draining: (executor) => view.setDraining(executor),
+    },
+  });
+  view.onMembers(() => pool.reconcile([...view.executors.values()].map((e) => e.facts)));
+  const coldStarts = new ColdStarts({
+    clock,
+    logger,
+    view,
+    cluster,
+    waitersMax: config.coldWaitersMax,
+    waitMaxMs: config.coldWaitMaxMs,
+  });
+  const selector = new Selector(view, ({ variant, executor }) =>
+    coldStarts.start(variant.name, executor.name),
+  );
+  const router = new Router({
+    clock,
+    logger,
+    view,
+    pool,
+    selector,
+    coldStarts,
+    queryMaxMs: config.queryMaxMs,
+  });
+  const traces = new QueryTraces({ recorder: telemetry.tracer, clock });
+  registerMetrics(telemetry.meter, { view, statistics, router, coldStarts });
+  const way = { clock, view, router, selector, statistics, traces };
+  const server = createFrontendServer({
+    logger,
+    modelInfer: inferIngress(way),
+    services: [
+      openInference({ view, statistics, version: ports.version }),
+      inferenceService(way),
+      catalogService({
+        view,
+        statistics,
+        ...metadata,
+        registration: {
+          view,
+          ...metadata,
+          logger,
+          placeInitially: (result) => placeInitially({ view, cluster, logger }, result),
+        },
+      }),
+      artifactRelay(metadata.artifacts),
+      otlpReceiver(view),
+    ],
+  });
+  new ModelHealth(view, server.health);
+  lifecycle.onStop("links", () => pool.close());
+  router.start();
+  lifecycle.onStop("router", () => router.stop());
+  const port = await server.listen(config.listen);
+  lifecycle.onStop("server", () => server.stop(STOP_GRACE_MS));
+  const address = config.advertise ?? withPort(config.listen, port);
+  join(config, ports, { address, view, cluster, lifecycle });
+  logger.info("frontend listens", { address, metadata: config.metadata });
+  return { address, view };
+}
+
+interface Joining {
+  readonly address: string;
+  readonly view: ClusterView;
+  readonly cluster: ReturnType<typeof connectMetadata>["cluster"];
+  readonly lifecycle: Lifecycle;
+}
+
+/** Keeps this frontend a member, lets it campaign, and follows what metadata says. */
+function join(
+  config: FrontendConfig,
+  ports: FrontendPorts,
+  { address, view, cluster, lifecycle }: Joining,
+): void {
+  const { clock, random, logger } = ports;
+  const { signal } = lifecycle;
+  const membership = new Membership({
+    cluster,
+    clock,
+    random,
+    logger,
+    name: config.name,
+    address,
+    ttlMs: config.leaseTtlMs,
+  });
+  const leader = new Leader({
+    cluster,
+    clock,
+    logger,
+    member: config.name,
+    leaseId: () => membership.leaseId,
+  });
+  const events = {
+    received: (response: Parameters<ClusterView["received"]>[0]) => view.received(response),
+    interrupted: () => view.interrupted(),
+    resumeFrom: () => (view.revision === 0n ? 0n : view.revision + 1n),
+  };
+  const membershipDone = membership.run(signal);
+  const watchDone = followMetadata({ cluster, clock, random, logger, signal, events });
+  leader.start();
+  lifecycle.onStop("membership", async () => {
+    leader.stop();
+    await Promise.all([membershipDone, watchDone]);
+  });
+}
+
+function connectMetadata(config: FrontendConfig, lifecycle: Lifecycle) {
+  const o = { defaultTimeoutMs: METADATA_CALL_TIMEOUT_MS };
+  const cluster = createRpcClient(ClusterService, config.metadata, o);
+  const registry = createRpcClient(RegistryService, config.metadata, o);
+  const artifacts = createRpcClient(ArtifactService, config.metadata);
+  lifecycle.onStop("metadata connections", () => {
+    for (const client of [cluster, registry, artifacts]) client.close();
+  });
+  return { cluster, registry, artifacts };
+}
+
+function startTelemetry(config: FrontendConfig, lifecycle: Lifecycle): Telemetry {
+  const telemetry = createTelemetry({
+    service: "infaas-frontend",
+    instance: config.name,
+    otlpEndpoint: config.otlpEndpoint,
+    sampleRatio: config.traceSampleRatio,
+    metricPeriodMs: config.metricPeriodMs,
+  });
+  lifecycle.onStop("telemetry", () => telemetry.shutdown());
+  return telemetry;
+}
+
+function withPort(listen: string, port: number): string {
+  return `${listen.slice(0, listen.lastIndexOf(":"))}:${port}`;
+}

@@ -1,0 +1,146 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  explanationToWire,
+  InferenceService,
+  ModelInferRequestSchema,
+  ModelInferResponseSchema,
+  type QueryRequest,
+  sloFromWire,
+} from "@infaas/api";
+import type { Slo } from "@infaas/policy";
+import {
+  type CallContext,
+  type Clock,
+  Code,
+  type Implementation,
+  implementService,
+  ServiceError,
+} from "@infaas/runtime";
+import type { ClusterView } from "./cluster-view";
+import { countRows } from "./infer-ingress";
+import { findModel } from "./open-inference";
+import { receiptMessage } from "./receipts";
+import { refusalMessage } from "./refusals";
+import { DEFAULT_LANE, shorter, sloFault } from "./requirements";
+import type { QueryCaller, Router } from "./router";
+import type { Selector } from "./selector";
+import type { Statistics } from "./statistics";
+import type { QueryTraces } from "./traces";
+
+/** What the service needs. */
+export interface InferenceServiceOptions {
+  readonly clock: Clock;
+  readonly view: ClusterView;
+  readonly router: Router;
+  readonly selector: Selector;
+  readonly statistics: Statistics;
+  readonly traces: QueryTraces;
+}
+
+type QueryAnswer = Parameters<QueryCaller["answered"]>;
+
+const ROWS_MAX = 1_000_000;
+
+/** infaas.v1.InferenceService: the same way of a query as ModelInfer, with typed requirements and receipt. */
+export function inferenceService(o: InferenceServiceOptions): Implementation {
+  return implementService(InferenceService, {
+    query: async (request, context) => {
+      const [body, receipt, explanation] = await answerOf(o, request, context);
+      const { outputs, rawOutputContents } = fromBinary(ModelInferResponseSchema, body);
+      return {
+        id: request.id,
+        outputs,
+        rawOutputContents,
+        receipt: receiptMessage(receipt),
+        ...(explanation === null ? {} : { explanation }),
+      };
+    },
+    explain: async ({ target, slo, rows }) => {
+      const model = findModel(o.view, target, "");
+      if (rows < 0 || rows > ROWS_MAX) {
+        throw new ServiceError(
+          Code.INVALID_ARGUMENT,
+          `rows is ${rows}; allowed: 1 to ${ROWS_MAX}, 0 means 1`,
+        );
+      }
+      const wanted = readSlo(slo, null);
+      const question = {
+        model,
+        rows: Math.max(1, rows),
+        slo: wanted,
+        remainingMs: wanted.latencyMs ?? Number.POSITIVE_INFINITY,
+        explain: true,
+        nowMs: o.clock.nowMs(),
+        excludedExecutor: null,
+      };
+      const explained = o.selector.explain(question);
+      const { decision } = explained;
+      const explanation = explanationToWire(explained);
+      if (decision.kind === "selected" || decision.kind === "cold") {
+        return { variant: decision.variant.name, executor: decision.executor.name, explanation };
+      }
+      return { explanation, refusal: refusalMessage(decision, question, null) };
+    },
+  });
+}
+
+function answerOf(
+  o: InferenceServiceOptions,
+  request: QueryRequest,
+  context: CallContext,
+): Promise<QueryAnswer> {
+  const arrivedMs = o.clock.nowMs();
+  const trace = o.traces.start(context.metadata.get("traceparent")[0]?.toString());
+  return new Promise((resolve, reject) => {
+    const refused = (name: string, error: ServiceError) => {
+      const totalMs = o.clock.nowMs() - arrivedMs;
+      o.statistics.recordFailure(name, totalMs);
+      o.traces.refused(trace, error, totalMs);
+      reject(error);
+    };
+    try {
+      const model = findModel(o.view, request.target, "");
+      const slo = readSlo(request.slo, context.deadlineMs);
+      const inputs = request.inputs.map(({ name, shape }) => ({ name, shape: shape.map(Number) }));
+      const rows = countRows(model, inputs);
+      if (rows instanceof ServiceError) throw rows;
+      const flight = o.router.route({
+        model,
+        rows,
+        requirements: { slo, explain: request.explain, lane: DEFAULT_LANE, queueTimeoutMs: null },
+        body: encodeInferRequest(request),
+        arrivedMs,
+        trace,
+        caller: {
+          answered: (...answer) => {
+            o.statistics.recordAnswer(answer[1].variant.name, answer[1], o.clock.epochMs());
+            o.traces.answered(trace, answer[1]);
+            resolve(answer);
+          },
+          refused: (error) => refused(model.name, error),
+        },
+      });
+      context.signal.addEventListener("abort", () => {
+        flight.cancel();
+        reject(new ServiceError(Code.CANCELLED, "cancelled by the caller"));
+      });
+    } catch (error) {
+      refused("", ServiceError.from(error));
+    }
+  });
+}
+
+function readSlo(wire: QueryRequest["slo"], deadlineMs: number | null): Slo {
+  const converted = sloFromWire(wire);
+  if (!converted.ok) throw new ServiceError(Code.INVALID_ARGUMENT, converted.fault);
+  const slo = converted.value;
+  const fault = sloFault(slo);
+  if (fault !== null) throw new ServiceError(Code.INVALID_ARGUMENT, fault);
+  return { ...slo, latencyMs: shorter(slo.latencyMs, deadlineMs) };
+}
+
+/** The link carries ModelInferRequests only: one form for executors to read. */
+function encodeInferRequest({ target, id, inputs, rawInputContents }: QueryRequest): Uint8Array {
+  const request = create(ModelInferRequestSchema, { modelName: target, id, inputs, rawInputContents });
+  return toBinary(ModelInferRequestSchema, request);
+}

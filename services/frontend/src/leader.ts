@@ -1,0 +1,63 @@
+import type { ClusterService } from "@infaas/api";
+import { type ClientOf, type Clock, every, type Logger, ServiceError, type Timer } from "@infaas/runtime";
+
+/** What a campaign needs. */
+export interface LeaderOptions {
+  readonly cluster: ClientOf<typeof ClusterService>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly member: string;
+  /** The lease this member campaigns under; null while it has none. */
+  readonly leaseId: () => string | null;
+}
+
+/** How often leadership is asked for; metadata answers with whoever leads. */
+const CAMPAIGN_PERIOD_MS = 1_000;
+const CALL_TIMEOUT_MS = 1_000;
+
+/** Whether this frontend leads: the one that alone writes what should be placed where. */
+export class Leader {
+  private leading = false;
+  private timer: Timer | null = null;
+
+  constructor(private readonly o: LeaderOptions) {}
+
+  get isLeader(): boolean {
+    return this.leading;
+  }
+
+  start(): void {
+    this.timer = every(
+      this.o.clock,
+      CAMPAIGN_PERIOD_MS,
+      () => this.campaign(),
+      () => this.lead(false),
+    );
+  }
+
+  stop(): void {
+    this.timer?.cancel();
+    this.lead(false);
+  }
+
+  private async campaign(): Promise<void> {
+    const leaseId = this.o.leaseId();
+    if (leaseId === null) return this.lead(false);
+    try {
+      const { member } = this.o;
+      const { leadership } = await this.o.cluster.campaign(
+        { leaseId, member },
+        { timeoutMs: CALL_TIMEOUT_MS },
+      );
+      this.lead(leadership?.member === member);
+    } catch (error) {
+      this.o.logger.debug("campaign failed", { error: ServiceError.from(error).message });
+      this.lead(false);
+    }
+  }
+
+  private lead(leading: boolean): void {
+    if (leading !== this.leading) this.o.logger.info(leading ? "leads" : "leads no longer");
+    this.leading = leading;
+  }
+}

@@ -1,0 +1,136 @@
+import type { LinkLoad } from "@infaas/api";
+import {
+  type DeviceKind,
+  type Executor,
+  FRESH_STATE,
+  type Instance,
+  type InstanceState,
+  nextState,
+  type StateTrack,
+  type Variant,
+} from "@infaas/policy";
+import type { InstanceFigures } from "./otlp-receiver";
+
+/** Weight of the newest measurement of the hop. */
+const HOP_WEIGHT = 0.1;
+/** Assumed until a hop was measured. */
+const HOP_FIRST_MS = 0.5;
+
+/** One ready instance with its load figures, kept current in place: every report and every query sent is O(1). */
+export class LiveInstance implements Instance {
+  hopMs = HOP_FIRST_MS;
+  /** Queries of this frontend sent and not yet answered. */
+  inFlight = 0;
+  /** Items answered per second, over the executor's last export period. */
+  servedPerSecond = 0;
+  readonly variant: string;
+  drainMs = 0;
+  reportedAtMs = 0;
+  private readonly rowMs: number;
+  private track: StateTrack = FRESH_STATE;
+  private served: { readonly total: number; readonly atMs: number } | null = null;
+
+  constructor(
+    readonly profiled: Variant,
+    readonly executor: string,
+    readonly memoryBytes: number,
+  ) {
+    this.variant = profiled.name;
+    const perSecond = profiled.profile.saturationPerSecond;
+    this.rowMs = perSecond > 0 ? 1000 / perSecond : profiled.profile.fit.betaMs;
+  }
+
+  get state(): InstanceState {
+    return this.track.state;
+  }
+
+  /** A query of so many rows goes there: it lengthens the queue by its share of the saturation throughput. */
+  sent(rows: number, nowMs: number): void {
+    this.inFlight++;
+    this.drainMs = Math.max(0, this.drainMs - (nowMs - this.reportedAtMs)) + rows * this.rowMs;
+    this.reportedAtMs = nowMs;
+  }
+
+  /** A query came back, however it ended. */
+  settled(): void {
+    this.inFlight--;
+  }
+
+  /** What the executor itself says now; it has seen all but what is still on the wire. */
+  reported(drainMs: number, nowMs: number): void {
+    this.drainMs = drainMs;
+    this.reportedAtMs = nowMs;
+  }
+
+  /** One window of what the executor exported; in-band reports are newer while queries of this frontend are on their way. */
+  exported({ servedTotal, drainMs, latencyP95Ms, batchSize }: InstanceFigures, nowMs: number): void {
+    if (drainMs !== null && this.inFlight === 0) this.reported(drainMs, nowMs);
+    if (servedTotal === null) return;
+    const before = this.served;
+    this.served = { total: servedTotal, atMs: nowMs };
+    if (before === null || nowMs <= before.atMs) return;
+    this.servedPerSecond = (Math.max(0, servedTotal - before.total) * 1000) / (nowMs - before.atMs);
+    const window = {
+      servedPerSecond: this.servedPerSecond,
+      instances: 1,
+      p95Ms: this.servedPerSecond > 0 ? latencyP95Ms : null,
+      batch: batchSize ?? 1,
+    };
+    this.track = nextState(this.track, window, this.profiled.profile);
+  }
+
+  /** One measured hop: round trip less what the executor took. */
+  hopMeasured(hopMs: number): void {
+    this.hopMs += (Math.max(0, hopMs) - this.hopMs) * HOP_WEIGHT;
+  }
+}
+
+/** Facts of an executor that do not move. */
+export interface ExecutorFacts {
+  readonly name: string;
+  readonly address: string;
+  readonly incarnation: string;
+  readonly hostType: string;
+  readonly deviceKinds: readonly DeviceKind[];
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly pricePerHourUsd: number;
+}
+
+/** One executor with its load figures, kept current in place. */
+export class LiveExecutor implements Executor {
+  readonly name: string;
+  readonly hostType: string;
+  readonly deviceKinds: readonly DeviceKind[];
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly pricePerHourUsd: number;
+  utilisation = 0;
+  memoryFreeBytes: number;
+  memoryEvictableBytes = 0;
+  /** As membership says. */
+  memberAccepting = true;
+  /** The executor asked to be left alone. */
+  draining = false;
+  /** A link to it is up. */
+  reachable = false;
+
+  constructor(readonly facts: ExecutorFacts) {
+    this.name = facts.name;
+    this.hostType = facts.hostType;
+    this.deviceKinds = facts.deviceKinds;
+    this.cores = facts.cores;
+    this.memoryBytes = facts.memoryBytes;
+    this.memoryFreeBytes = facts.memoryBytes;
+    this.pricePerHourUsd = facts.pricePerHourUsd;
+  }
+
+  get accepting(): boolean {
+    return this.memberAccepting && !this.draining && this.reachable;
+  }
+
+  reported(load: Pick<LinkLoad, "executorUtilisation" | "memoryFreeBytes">): void {
+    this.utilisation = load.executorUtilisation;
+    this.memoryFreeBytes = load.memoryFreeBytes;
+  }
+}

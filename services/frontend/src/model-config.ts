@@ -1,0 +1,77 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  ConfigDataType,
+  type ModelConfigSchema,
+  type ModelMetadataResponseSchema,
+  type TensorSpec,
+} from "@infaas/api";
+import { LANE_COUNT } from "@infaas/policy";
+import type { CatalogModel } from "./catalog";
+
+/** What runs our models, in the words of the protocol. */
+const PLATFORM = "onnxruntime_onnx";
+/** Platform of a name that stands for several variants. */
+const VIRTUAL_PLATFORM = "infaas";
+
+const DATA_TYPES: Readonly<Record<string, ConfigDataType>> = {
+  BOOL: ConfigDataType.TYPE_BOOL,
+  UINT8: ConfigDataType.TYPE_UINT8,
+  UINT16: ConfigDataType.TYPE_UINT16,
+  UINT32: ConfigDataType.TYPE_UINT32,
+  UINT64: ConfigDataType.TYPE_UINT64,
+  INT8: ConfigDataType.TYPE_INT8,
+  INT16: ConfigDataType.TYPE_INT16,
+  INT32: ConfigDataType.TYPE_INT32,
+  INT64: ConfigDataType.TYPE_INT64,
+  FP16: ConfigDataType.TYPE_FP16,
+  FP32: ConfigDataType.TYPE_FP32,
+  FP64: ConfigDataType.TYPE_FP64,
+  BYTES: ConfigDataType.TYPE_STRING,
+  BF16: ConfigDataType.TYPE_BF16,
+};
+
+/** ModelMetadata of any name; the batch axis, where there is one, is a leading -1. */
+export function modelMetadata(model: CatalogModel): MessageInitShape<typeof ModelMetadataResponseSchema> {
+  const { name, version, architecture } = model;
+  const tensor = (spec: TensorSpec) => ({
+    name: spec.name,
+    datatype: spec.datatype,
+    shape: model.batched ? [-1n, ...spec.shape.slice(1)] : spec.shape,
+  });
+  return {
+    name,
+    versions: [version],
+    platform: platformOf(model),
+    inputs: architecture?.inputs.map(tensor) ?? [],
+    outputs: architecture?.outputs.map(tensor) ?? [],
+  };
+}
+
+/** ModelConfig of any name; dims leave the batch axis out, as the protocol wants where max_batch_size > 0. */
+export function modelConfig(model: CatalogModel): MessageInitShape<typeof ModelConfigSchema> {
+  const { name, architecture, batched, maxBatch } = model;
+  const dims = (spec: TensorSpec) => (batched ? spec.shape.slice(1) : spec.shape);
+  const type = (spec: TensorSpec) => DATA_TYPES[spec.datatype] ?? ConfigDataType.TYPE_INVALID;
+  return {
+    name,
+    platform: platformOf(model),
+    backend: model.variants[0]?.engine ?? "",
+    maxBatchSize: maxBatch,
+    input: architecture?.inputs.map((s) => ({ name: s.name, dataType: type(s), dims: dims(s) })) ?? [],
+    output: architecture?.outputs.map((s) => ({ name: s.name, dataType: type(s), dims: dims(s) })) ?? [],
+    versionPolicy: { policyChoice: { case: "latest", value: { numVersions: 1 } } },
+    ...(batched
+      ? {
+          schedulingChoice: {
+            case: "dynamicBatching",
+            value: { priorityLevels: BigInt(LANE_COUNT), defaultPriorityLevel: 2n },
+          },
+        }
+      : {}),
+    modelTransactionPolicy: { decoupled: false },
+  };
+}
+
+function platformOf(model: CatalogModel): string {
+  return model.target.kind === "variant" ? PLATFORM : VIRTUAL_PLATFORM;
+}

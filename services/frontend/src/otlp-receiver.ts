@@ -1,0 +1,111 @@
+import {
+  type ExportMetricsServiceRequest,
+  type KeyValue,
+  MetricsService,
+  type NumberDataPoint,
+} from "@infaas/api";
+import { type Implementation, implementService } from "@infaas/runtime";
+
+/** Figures of one executor. */
+export interface ExecutorFigures {
+  readonly executor: string;
+  /** Busy share of the host, 0..1; null when not said. */
+  readonly utilisation: number | null;
+  readonly memoryFreeBytes: number | null;
+}
+
+/** Figures of one instance over the executor's last export period. */
+export interface InstanceFigures {
+  readonly variant: string;
+  readonly executor: string;
+  /** Items answered since the instance was loaded; null when not said. */
+  readonly servedTotal: number | null;
+  /** p95 of its batches' latency in the last window, ms, and the mean batch size it was seen at. */
+  readonly latencyP95Ms: number | null;
+  readonly batchSize: number | null;
+  readonly drainMs: number | null;
+}
+
+/** Who uses what executors export. */
+export interface FiguresSink {
+  executorFigures(figures: ExecutorFigures): void;
+  instanceFigures(figures: InstanceFigures): void;
+}
+
+/** OpenTelemetry's own receiver: executors export their metrics to every frontend. Unknown metrics are let pass. */
+export function otlpReceiver(sink: FiguresSink): Implementation {
+  return implementService(MetricsService, {
+    export: async (request) => {
+      const { executors, instances } = readFigures(request);
+      for (const figures of executors) sink.executorFigures(figures);
+      for (const figures of instances) sink.instanceFigures(figures);
+      return {};
+    },
+  });
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The figures in one export. */
+export function readFigures(request: ExportMetricsServiceRequest): {
+  readonly executors: readonly ExecutorFigures[];
+  readonly instances: readonly InstanceFigures[];
+} {
+  const executors = new Map<string, Mutable<ExecutorFigures>>();
+  const instances = new Map<string, Mutable<InstanceFigures>>();
+  const executorOf = (executor: string) =>
+    getOrAdd(executors, executor, () => ({ executor, utilisation: null, memoryFreeBytes: null }));
+  const instanceOf = (executor: string, variant: string) =>
+    getOrAdd(instances, `${executor} ${variant}`, () => ({
+      variant,
+      executor,
+      servedTotal: null,
+      latencyP95Ms: null,
+      batchSize: null,
+      drainMs: null,
+    }));
+  for (const resource of request.resourceMetrics) {
+    const origin = text(resource.resource?.attributes ?? [], "service.instance.id");
+    for (const metric of resource.scopeMetrics.flatMap((scope) => scope.metrics)) {
+      for (const point of pointsOf(metric.data)) {
+        const executor = text(point.attributes, "executor") ?? origin;
+        const value = numberOf(point);
+        if (executor === null || value === null) continue;
+        const variant = text(point.attributes, "variant");
+        if (metric.name === "infaas.executor.utilisation") executorOf(executor).utilisation = value;
+        if (metric.name === "infaas.executor.memory.free") executorOf(executor).memoryFreeBytes = value;
+        if (variant === null) continue;
+        if (metric.name === "infaas.instance.served") instanceOf(executor, variant).servedTotal = value;
+        if (metric.name === "infaas.instance.latency") instanceOf(executor, variant).latencyP95Ms = value;
+        if (metric.name === "infaas.instance.batch") instanceOf(executor, variant).batchSize = value;
+        if (metric.name === "infaas.instance.drain") instanceOf(executor, variant).drainMs = value;
+      }
+    }
+  }
+  return { executors: [...executors.values()], instances: [...instances.values()] };
+}
+
+function pointsOf(data: ExportMetricsData): readonly NumberDataPoint[] {
+  return data.case === "gauge" || data.case === "sum" ? data.value.dataPoints : [];
+}
+
+type ExportMetricsData =
+  ExportMetricsServiceRequest["resourceMetrics"][number]["scopeMetrics"][number]["metrics"][number]["data"];
+
+function numberOf(point: NumberDataPoint): number | null {
+  return point.value.case === undefined ? null : Number(point.value.value);
+}
+
+function text(attributes: readonly KeyValue[], key: string): string | null {
+  const value = attributes.find((a) => a.key === key)?.value?.value;
+  return value?.case === "stringValue" ? value.value : null;
+}
+
+function getOrAdd<V>(map: Map<string, V>, key: string, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}

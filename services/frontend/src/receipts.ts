@@ -1,0 +1,74 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { AccuracyOrigin, type ReceiptSchema } from "@infaas/api";
+import type { Variant } from "@infaas/policy";
+
+/** Where one answered query went and what it cost. Times in ms. */
+export interface QueryReceipt {
+  readonly variant: Variant;
+  readonly executor: string;
+  readonly rows: number;
+  readonly batchSize: number;
+  readonly selectMs: number;
+  /** Both ways between frontend and executor, without what the executor itself took. */
+  readonly networkMs: number;
+  readonly queueMs: number;
+  readonly gatherMs: number;
+  readonly computeMs: number;
+  readonly scatterMs: number;
+  readonly executorMs: number;
+  readonly totalMs: number;
+  /** US dollars for this query. */
+  readonly costUsd: number;
+  readonly downgraded: boolean;
+  readonly cold: boolean;
+  readonly minAccuracy: number | null;
+}
+
+/** The receipt in short, as parameters of a ModelInferResponse. */
+export function receiptParameters(r: QueryReceipt): Record<string, string | number | boolean> {
+  const { accuracy } = r.variant;
+  const parameters: Record<string, string | number | boolean> = {
+    variant: r.variant.name,
+    architecture: r.variant.architecture,
+    executor: r.executor,
+    queue_ms: r.queueMs,
+    batch_size: r.batchSize,
+    compute_ms: r.computeMs,
+    total_ms: r.totalMs,
+    cost: r.costUsd,
+    downgraded: r.downgraded,
+    cold: r.cold,
+  };
+  if (accuracy !== null) {
+    parameters.accuracy = accuracy.value;
+    parameters.accuracy_dataset = accuracy.dataset;
+  }
+  return parameters;
+}
+
+/** The receipt in full, as infaas.v1 has it. */
+export function receiptMessage(r: QueryReceipt): MessageInitShape<typeof ReceiptSchema> {
+  const { accuracy } = r.variant;
+  return {
+    variant: r.variant.name,
+    architecture: r.variant.architecture,
+    executor: r.executor,
+    ...(accuracy === null ? {} : { accuracy: { ...accuracy, origin: originOf(accuracy.origin) } }),
+    batchSize: r.batchSize,
+    selectMs: r.selectMs,
+    networkMs: r.networkMs,
+    queueMs: r.queueMs,
+    gatherMs: r.gatherMs,
+    computeMs: r.computeMs,
+    scatterMs: r.scatterMs,
+    totalMs: r.totalMs,
+    costUsd: r.costUsd,
+    downgraded: r.downgraded,
+    cold: r.cold,
+    ...(r.minAccuracy === null ? {} : { minAccuracy: r.minAccuracy }),
+  };
+}
+
+function originOf(origin: "measured" | "declared"): AccuracyOrigin {
+  return origin === "measured" ? AccuracyOrigin.MEASURED : AccuracyOrigin.DECLARED;
+}

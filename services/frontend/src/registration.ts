@@ -1,0 +1,150 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type ArtifactService,
+  ExecutionService,
+  type RegisterModelRequest,
+  type RegisterModelResponseSchema,
+  type RegistrationResult,
+  type RegistryService,
+  type Task,
+} from "@infaas/api";
+import { type ClientOf, Code, createRpcClient, type Logger, ServiceError } from "@infaas/runtime";
+import type { ClusterView } from "./cluster-view";
+import type { LiveExecutor } from "./live-instance";
+
+/** What registration needs. */
+export interface RegistrationOptions {
+  readonly view: ClusterView;
+  readonly registry: ClientOf<typeof RegistryService>;
+  readonly artifacts: ClientOf<typeof ArtifactService>;
+  readonly logger: Logger;
+  /** Wants the instances a fresh architecture starts with. */
+  readonly placeInitially: (result: RegistrationResult) => Promise<void>;
+}
+
+type Event = MessageInitShape<typeof RegisterModelResponseSchema>;
+
+const NAME = /^[a-z0-9][a-z0-9._-]{0,127}$/;
+const TOLERANCE_DEFAULT = 0.01;
+const CALL_TIMEOUT_MS = 10_000;
+
+/**
+ * Registers one model file: an executor generates and profiles its variants, the registry records them, the efficient
+ * ones are placed. Yields progress as it happens, then the result. The very same file again is a no-op.
+ */
+export async function* registerModel(
+  o: RegistrationOptions,
+  request: RegisterModelRequest,
+  signal: AbortSignal,
+): AsyncGenerator<Event> {
+  const task = checkRequest(o.view, request);
+  const before = unchanged(o.view, request);
+  if (before !== null) {
+    yield { event: { case: "result", value: before } };
+    return;
+  }
+  const { complete } = await o.artifacts.statArtifact(
+    { digest: request.modelDigest },
+    { timeoutMs: CALL_TIMEOUT_MS },
+  );
+  if (!complete) {
+    throw new ServiceError(
+      Code.FAILED_PRECONDITION,
+      `model file ${request.modelDigest} is not uploaded; upload it by ArtifactService first`,
+    );
+  }
+  const profiled = yield* profile(leastBusy(o.view), request, task, signal);
+  yield progress("record", `recording ${profiled.variants.length} variants`);
+  const result = await record(o.registry, profiled);
+  await o.placeInitially(result);
+  yield { event: { case: "result", value: result } };
+}
+
+function checkRequest(view: ClusterView, request: RegisterModelRequest): Task {
+  if (!NAME.test(request.name)) {
+    throw new ServiceError(
+      Code.INVALID_ARGUMENT,
+      `model name is '${request.name}'; allowed: 1 to 128 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit`,
+    );
+  }
+  const task = view.catalog.tasks.find((t) => t.name === request.task);
+  if (task === undefined) {
+    const known = view.catalog.tasks.map((t) => t.name).join(", ");
+    throw new ServiceError(
+      Code.NOT_FOUND,
+      `task '${request.task}' is not known; known: ${known === "" ? "none, put one first" : known}`,
+    );
+  }
+  return task;
+}
+
+function unchanged(view: ClusterView, request: RegisterModelRequest): RegistrationResult | null {
+  const architecture = view.catalog.architectures.find((a) => a.name === request.name);
+  if (architecture?.modelDigest !== request.modelDigest || architecture.task !== request.task) return null;
+  const variants = view.catalog.wireVariants.filter((v) => v.architecture === request.name);
+  if (variants.length === 0) return null;
+  return { $typeName: "infaas.v1.RegistrationResult", architecture, variants, rejected: [], unchanged: true };
+}
+
+function leastBusy(view: ClusterView): LiveExecutor {
+  const accepting = [...view.executors.values()].filter((e) => e.accepting);
+  const [first, ...rest] = accepting;
+  if (first === undefined) {
+    throw new ServiceError(Code.UNAVAILABLE, "no executor takes work; variants are profiled on one");
+  }
+  return rest.reduce((best, e) => (e.utilisation < best.utilisation ? e : best), first);
+}
+
+async function* profile(
+  executor: LiveExecutor,
+  request: RegisterModelRequest,
+  task: Task,
+  signal: AbortSignal,
+): AsyncGenerator<Event, RegistrationResult> {
+  const execution = createRpcClient(ExecutionService, executor.facts.address);
+  try {
+    const { name, modelDigest, description, aliases, accuracyTolerance, declaredAccuracy } = request;
+    const architecture = {
+      name,
+      task: task.name,
+      modelDigest,
+      description,
+      aliases,
+      accuracyTolerance: accuracyTolerance ?? TOLERANCE_DEFAULT,
+      ...(declaredAccuracy === undefined ? {} : { declaredAccuracy }),
+    };
+    for await (const { event } of execution.profileModel({ architecture, task }, { signal })) {
+      if (event.case === "progress") yield { event };
+      if (event.case === "result") return event.value;
+    }
+  } finally {
+    execution.close();
+  }
+  throw new ServiceError(Code.UNAVAILABLE, `executor ${executor.name} ended profiling without a result`);
+}
+
+async function record(
+  registry: ClientOf<typeof RegistryService>,
+  profiled: RegistrationResult,
+): Promise<RegistrationResult> {
+  const { architecture } = profiled;
+  if (architecture === undefined || profiled.variants.length === 0) {
+    const reasons = profiled.rejected.map((r) => `${r.name}: ${r.reason}`).join("; ");
+    throw new ServiceError(
+      Code.FAILED_PRECONDITION,
+      `no variant could be made${reasons === "" ? "" : `: ${reasons}`}`,
+    );
+  }
+  const put = await registry.putArchitecture({ architecture }, { timeoutMs: CALL_TIMEOUT_MS });
+  const recorded = put.architecture ?? architecture;
+  const variants = profiled.variants.map((v) => ({ ...v, version: recorded.version }));
+  await registry.putVariants(
+    { architecture: recorded.name, version: recorded.version, variants },
+    { timeoutMs: CALL_TIMEOUT_MS },
+  );
+  return { ...profiled, architecture: recorded, variants };
+}
+
+function progress(stage: string, message: string): Event {
+  return { event: { case: "progress", value: { stage, message, done: 0, total: 1 } } };
+}

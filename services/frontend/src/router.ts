@@ -1,0 +1,307 @@
+import type { AnswerFrame, Explanation, RefusalFrame } from "@infaas/api";
+import {
+  type Clock,
+  Code,
+  every,
+  type Logger,
+  ServiceError,
+  type SpanContext,
+  type Timer,
+} from "@infaas/runtime";
+import type { CatalogModel } from "./catalog";
+import type { ClusterView } from "./cluster-view";
+import type { ColdStarts, ColdWait } from "./cold-starts";
+import type { ExecutorPool } from "./executor-pool";
+import type { Link, LinkCaller } from "./link";
+import type { LiveInstance } from "./live-instance";
+import type { QueryReceipt } from "./receipts";
+import { lateRefusal, refusedByExecutor } from "./refusals";
+import type { Requirements } from "./requirements";
+import type { Chosen, Decision, Selector } from "./selector";
+
+/** One query on its way. */
+export interface RoutedQuery {
+  readonly model: CatalogModel;
+  readonly requirements: Requirements;
+  readonly rows: number;
+  /** The original ModelInferRequest. */
+  readonly body: Uint8Array;
+  /** Monotonic time of arrival at this frontend. */
+  readonly arrivedMs: number;
+  readonly trace: SpanContext | null;
+  readonly caller: QueryCaller;
+}
+
+/** Who waits for a query. One of the two is called, once, unless it was cancelled. */
+export interface QueryCaller {
+  answered(body: Uint8Array, receipt: QueryReceipt, explanation: Explanation | null): void;
+  refused(error: ServiceError): void;
+}
+
+/** What the router needs. */
+export interface RouterOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly view: ClusterView;
+  readonly pool: ExecutorPool;
+  readonly selector: Selector;
+  readonly coldStarts: ColdStarts;
+  /** A query without deadline is given up after this long. */
+  readonly queryMaxMs: number;
+}
+
+/** A lost query is sent once more, to another executor. */
+const RETRIES_MAX = 1;
+/** A query that got a load placed for it may need another one when that was evicted meanwhile; no more than this. */
+const COLD_WAITS_MAX = 3;
+/** How long after its objective a query is still waited for: the executor sheds what is late, this is for one that hangs. */
+const LATE_GRACE_MS = 1_000;
+/** Period in which overdue queries are looked for. */
+const SWEEP_PERIOD_MS = 250;
+
+/** Sends each query to the instance that the selector chooses: one decision, at most one retry elsewhere, no waiting but for loads. */
+export class Router {
+  private readonly flights = new Set<Flight>();
+  private sweeper: Timer | null = null;
+
+  constructor(private readonly o: RouterOptions) {}
+
+  start(): void {
+    const onError = (error: unknown) => this.o.logger.error("sweep failed", { error: String(error) });
+    this.sweeper = every(this.o.clock, SWEEP_PERIOD_MS, () => this.sweep(), onError);
+  }
+
+  /** Refuses what is still on its way. */
+  stop(): void {
+    this.sweeper?.cancel();
+    for (const flight of this.flights)
+      flight.giveUp(new ServiceError(Code.UNAVAILABLE, "frontend is stopping"));
+  }
+
+  get inFlight(): number {
+    return this.flights.size;
+  }
+
+  /** Starts a query; the returned function cancels it. */
+  route(query: RoutedQuery): Flight {
+    const flight = new Flight(this.o, query, (done) => this.flights.delete(done));
+    this.flights.add(flight);
+    flight.start();
+    return flight;
+  }
+
+  private sweep(): void {
+    const nowMs = this.o.clock.nowMs();
+    for (const flight of this.flights) if (flight.isOverdue(nowMs)) flight.giveUp(flight.lateError());
+  }
+}
+
+/** One query from decision to answer. */
+export class Flight implements LinkCaller {
+  private link: Link | null = null;
+  private linkId = 0;
+  private instance: LiveInstance | null = null;
+  private chosen: Chosen | null = null;
+  private waiting: ColdWait | null = null;
+  private retries = 0;
+  private coldWaits = 0;
+  private decidedMs = 0;
+  private sentMs = 0;
+  private done = false;
+  private readonly overdueMs: number;
+
+  constructor(
+    private readonly o: RouterOptions,
+    private readonly query: RoutedQuery,
+    private readonly onDone: (flight: Flight) => void,
+  ) {
+    const { arrivedMs, requirements } = query;
+    const { latencyMs } = requirements.slo;
+    this.overdueMs = arrivedMs + (latencyMs === null ? o.queryMaxMs : latencyMs + LATE_GRACE_MS);
+  }
+
+  start(): void {
+    this.decide(null);
+  }
+
+  /** The caller is gone: nothing is called back, the executor is told. */
+  cancel(): void {
+    if (this.done) return;
+    this.withdraw();
+    this.finish();
+  }
+
+  /** Ends the query with `error`. */
+  giveUp(error: ServiceError): void {
+    if (this.done) return;
+    this.withdraw();
+    this.refuse(error);
+  }
+
+  isOverdue(nowMs: number): boolean {
+    return nowMs >= this.overdueMs;
+  }
+
+  lateError(): ServiceError {
+    return lateRefusal(this.o.clock.nowMs() - this.query.arrivedMs, this.query.requirements.slo.latencyMs);
+  }
+
+  answered(frame: AnswerFrame): void {
+    const { instance, chosen } = this;
+    if (this.done || instance === null || chosen === null) return;
+    const nowMs = this.o.clock.nowMs();
+    const networkMs = Math.max(0, nowMs - this.sentMs - frame.executorMs);
+    this.o.view.report(instance, frame.load, nowMs);
+    instance.hopMeasured(networkMs);
+    this.leaveInstance();
+    const { query } = this;
+    const receipt: QueryReceipt = {
+      variant: instance.profiled,
+      executor: instance.executor,
+      rows: query.rows,
+      batchSize: frame.batchSize,
+      selectMs: this.decidedMs - query.arrivedMs,
+      networkMs,
+      queueMs: frame.queueMs,
+      gatherMs: frame.gatherMs,
+      computeMs: frame.runMs,
+      scatterMs: frame.scatterMs,
+      executorMs: frame.executorMs,
+      totalMs: nowMs - query.arrivedMs,
+      costUsd: chosen.costUsd,
+      downgraded: chosen.downgraded,
+      cold: this.coldWaits > 0,
+      minAccuracy: query.requirements.slo.minAccuracy,
+    };
+    this.finish();
+    query.caller.answered(frame.body, receipt, chosen.explanation);
+  }
+
+  refused(frame: RefusalFrame): void {
+    const { instance } = this;
+    if (this.done || instance === null) return;
+    this.o.view.report(instance, frame.load, this.o.clock.nowMs());
+    this.leaveInstance();
+    if (frame.code === Code.UNAVAILABLE && this.retryElsewhere(instance.executor)) return;
+    this.refuse(refusedByExecutor(frame));
+  }
+
+  lost(fault: ServiceError): void {
+    const { instance } = this;
+    if (this.done || instance === null) return;
+    this.leaveInstance();
+    if (!this.retryElsewhere(instance.executor)) this.refuse(fault);
+  }
+
+  private retryElsewhere(excludedExecutor: string): boolean {
+    if (this.retries >= RETRIES_MAX) return false;
+    this.retries++;
+    const nowMs = this.o.clock.nowMs();
+    if (this.remainingMs(nowMs) <= 0) return false;
+    this.decide(excludedExecutor);
+    return true;
+  }
+
+  private decide(excludedExecutor: string | null): void {
+    const { query, o } = this;
+    const nowMs = o.clock.nowMs();
+    const remainingMs = this.remainingMs(nowMs);
+    if (remainingMs <= 0) {
+      this.refuse(this.lateError());
+      return;
+    }
+    const decision = o.selector.decide({
+      model: query.model,
+      rows: query.rows,
+      slo: query.requirements.slo,
+      remainingMs,
+      explain: query.requirements.explain,
+      nowMs,
+      excludedExecutor,
+    });
+    this.decidedMs = o.clock.nowMs();
+    this.follow(decision);
+  }
+
+  private follow(decision: Decision): void {
+    if (decision.kind === "refuse") this.refuse(decision.error);
+    else if (decision.kind === "send") this.send(decision);
+    else this.waitFor(decision.variant, decision.executor);
+  }
+
+  private waitFor(variant: string, executor: string): void {
+    if (this.coldWaits >= COLD_WAITS_MAX) {
+      const message = `${variant} was unloaded again while waiting for it`;
+      this.refuse(new ServiceError(Code.UNAVAILABLE, message));
+      return;
+    }
+    this.coldWaits++;
+    const waitMaxMs = this.remainingMs(this.o.clock.nowMs());
+    this.waiting = this.o.coldStarts.wait(variant, executor, waitMaxMs, (fault) => {
+      this.waiting = null;
+      if (this.done) return;
+      if (fault === null) this.decide(null);
+      else this.refuse(fault);
+    });
+  }
+
+  private send(chosen: Chosen): void {
+    const { query, o } = this;
+    const { instance } = chosen;
+    const link = o.pool.linkFor(instance.executor, query.body.byteLength);
+    if (link === null) {
+      const message = `links to executor ${instance.executor} are full; try again later`;
+      this.refuse(new ServiceError(Code.RESOURCE_EXHAUSTED, message));
+      return;
+    }
+    const { lane, queueTimeoutMs } = query.requirements;
+    const nowMs = this.decidedMs;
+    const timeoutMs = Math.min(
+      this.remainingMs(nowMs),
+      queueTimeoutMs === null ? Number.POSITIVE_INFINITY : queueTimeoutMs + chosen.batchLatencyMs,
+    );
+    this.chosen = chosen;
+    this.instance = instance;
+    instance.sent(query.rows, nowMs);
+    this.link = link;
+    this.sentMs = nowMs;
+    this.linkId = link.send(
+      {
+        timeoutMs: Number.isFinite(timeoutMs) ? timeoutMs : 0,
+        lane,
+        trace: query.trace,
+        variant: instance.variant,
+        body: query.body,
+      },
+      this,
+    );
+  }
+
+  private remainingMs(nowMs: number): number {
+    const { latencyMs } = this.query.requirements.slo;
+    return latencyMs === null ? Number.POSITIVE_INFINITY : this.query.arrivedMs + latencyMs - nowMs;
+  }
+
+  private withdraw(): void {
+    this.waiting?.cancel();
+    this.waiting = null;
+    this.link?.cancel(this.linkId);
+    if (this.instance !== null) this.leaveInstance();
+  }
+
+  private leaveInstance(): void {
+    this.instance?.settled();
+    this.instance = null;
+    this.link = null;
+  }
+
+  private refuse(error: ServiceError): void {
+    this.finish();
+    this.query.caller.refused(error);
+  }
+
+  private finish(): void {
+    this.done = true;
+    this.onDone(this);
+  }
+}

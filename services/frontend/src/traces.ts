@@ -1,0 +1,55 @@
+import type { Clock, ServiceError, SpanContext, SpanRecorder } from "@infaas/runtime";
+import type { QueryReceipt } from "./receipts";
+
+/** What query traces need. */
+export interface QueryTracesOptions {
+  readonly recorder: SpanRecorder;
+  readonly clock: Clock;
+}
+
+/**
+ * One trace per sampled query. Sampling is decided first, spans are made afterwards from the receipt's times, so a
+ * query that is not sampled costs nothing. The executor's spans hang below this frontend's by the ids in the frame.
+ */
+export class QueryTraces {
+  constructor(private readonly o: QueryTracesOptions) {}
+
+  /** Null = not sampled. A caller's traceparent decides. */
+  start(traceparent: string | undefined): SpanContext | null {
+    return this.o.recorder.start(traceparent);
+  }
+
+  answered(context: SpanContext | null, r: QueryReceipt): void {
+    if (context === null) return;
+    const { recorder, clock } = this.o;
+    const endEpochMs = clock.epochMs();
+    const startEpochMs = endEpochMs - r.totalMs;
+    const attributes = {
+      "infaas.variant": r.variant.name,
+      "infaas.architecture": r.variant.architecture,
+      "infaas.executor": r.executor,
+      "infaas.batch_size": r.batchSize,
+      "infaas.cost_usd": r.costUsd,
+      "infaas.downgraded": r.downgraded,
+      "infaas.cold": r.cold,
+    };
+    recorder.record({ name: "query", context, startEpochMs, endEpochMs, attributes });
+    const child = (name: string, fromMs: number, lengthMs: number) =>
+      recorder.record({
+        name,
+        context: recorder.child(context),
+        parentSpanId: context.spanId,
+        startEpochMs: startEpochMs + fromMs,
+        endEpochMs: startEpochMs + fromMs + lengthMs,
+      });
+    child("select", 0, r.selectMs);
+    child("forward", r.selectMs, r.totalMs - r.selectMs);
+  }
+
+  refused(context: SpanContext | null, error: ServiceError, totalMs: number): void {
+    if (context === null) return;
+    const endEpochMs = this.o.clock.epochMs();
+    const startEpochMs = endEpochMs - totalMs;
+    this.o.recorder.record({ name: "query", context, startEpochMs, endEpochMs, error: error.message });
+  }
+}
