@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Code, ServiceError } from "@infaas/runtime";
+import { type ArtifactSource, downloadAttemptsMax, ModelStore } from "./model-store";
+
+const content = Buffer.from(Array.from({ length: 10_000 }, (_, i) => i % 251));
+const hex = createHash("sha256").update(content).digest("hex");
+const digest = `sha256:${hex}`;
+
+/** Gives `content` in pieces; breaks off after `breakAfter[call]` bytes where that is a number. */
+class PiecewiseSource implements ArtifactSource {
+  readonly offsets: number[] = [];
+
+  constructor(
+    private readonly bytes: Buffer,
+    private readonly breakAfter: readonly number[] = [],
+  ) {}
+
+  async *download(_: string, offset: number): AsyncIterable<Uint8Array> {
+    const limit = this.breakAfter[this.offsets.length] ?? Number.POSITIVE_INFINITY;
+    this.offsets.push(offset);
+    let sent = 0;
+    for (let at = offset; at < this.bytes.length; at += 1_000) {
+      if (sent >= limit) throw new ServiceError(Code.UNAVAILABLE, "connection lost");
+      yield this.bytes.subarray(at, at + 1_000);
+      sent += 1_000;
+    }
+  }
+}
+
+describe("ModelStore", () => {
+  let folder = "";
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "model-store-"));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it("downloads a file once and hands out its verified copy", async () => {
+    const source = new PiecewiseSource(content);
+    const store = new ModelStore(folder, source);
+    const [path, same] = await Promise.all([store.file(digest), store.file(digest)]);
+    expect(same).toBe(path);
+    expect(await readFile(path)).toEqual(content);
+    await new ModelStore(folder, source).file(digest);
+    expect(source.offsets).toEqual([0]);
+  });
+
+  it("goes on where a download broke off", async () => {
+    const source = new PiecewiseSource(content, [3_000, 4_000]);
+    const path = await new ModelStore(folder, source).file(digest);
+    expect(source.offsets).toEqual([0, 3_000, 7_000]);
+    expect(await readFile(path)).toEqual(content);
+  });
+
+  it("goes on after a restart too", async () => {
+    await writeFile(join(folder, `${hex}.part`), content.subarray(0, 5_000));
+    const source = new PiecewiseSource(content);
+    await new ModelStore(folder, source).file(digest);
+    expect(source.offsets).toEqual([5_000]);
+  });
+
+  it("gives up after some interruptions and keeps what it has", async () => {
+    const source = new PiecewiseSource(content, [1_000, 1_000, 1_000]);
+    await expect(new ModelStore(folder, source).file(digest)).rejects.toMatchObject({
+      code: Code.UNAVAILABLE,
+    });
+    expect(source.offsets).toHaveLength(downloadAttemptsMax);
+    expect(await readdir(folder)).toEqual([`${hex}.part`]);
+  });
+
+  it("refuses content of another digest and drops it", async () => {
+    const store = new ModelStore(folder, new PiecewiseSource(Buffer.from("something else")));
+    await expect(store.file(digest)).rejects.toMatchObject({ code: Code.DATA_LOSS });
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("replaces a local file that was damaged", async () => {
+    await writeFile(join(folder, hex), content.subarray(1));
+    const path = await new ModelStore(folder, new PiecewiseSource(content)).file(digest);
+    expect(await readFile(path)).toEqual(content);
+  });
+
+  it.each(["", "sha256:", "md5:00", `sha256:${"g".repeat(64)}`, `sha256:../${"0".repeat(61)}`])(
+    "refuses %j as a digest",
+    async (wrong) => {
+      const store = new ModelStore(folder, new PiecewiseSource(content));
+      await expect(store.file(wrong)).rejects.toMatchObject({ code: Code.INVALID_ARGUMENT });
+    },
+  );
+});

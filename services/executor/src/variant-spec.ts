@@ -1,0 +1,59 @@
+import type { Variant } from "@infaas/api";
+import type { LatencyPoint } from "./engine-port";
+
+/** What this executor needs to know of a variant in order to run it. */
+export interface VariantSpec {
+  readonly name: string;
+  readonly modelDigest: string;
+  readonly threads: number;
+  readonly concurrency: number;
+  readonly maxBatch: number;
+  /** Peak memory of one instance as measured at registration. */
+  readonly memoryBytes: number;
+  readonly latency: readonly LatencyPoint[];
+  /** One row of every input, raw; empty when the registration gave none. */
+  readonly goldenInputs: readonly Uint8Array[];
+  readonly goldenOutputs: readonly Uint8Array[];
+  /** Largest absolute difference that still passes the probe. */
+  readonly goldenTolerance: number;
+}
+
+/** Returns the runnable part of a registry record, or why it cannot be run here. */
+export function variantSpec(wire: Variant): { ok: true; value: VariantSpec } | { ok: false; fault: string } {
+  const faults = variantFaults(wire);
+  if (faults.length > 0) return { ok: false, fault: `variant ${wire.name}: ${faults.join("; ")}` };
+  const points = wire.profile?.points ?? [];
+  return {
+    ok: true,
+    value: {
+      name: wire.name,
+      modelDigest: wire.modelDigest,
+      threads: wire.threads,
+      concurrency: wire.concurrency,
+      maxBatch: wire.maxBatch,
+      memoryBytes: Number(wire.profile?.peakMemoryBytes ?? 0n),
+      latency: points.map((p) => ({ batch: p.batch, latencyMs: p.p50Ms })),
+      goldenInputs: wire.goldenInputs,
+      goldenOutputs: wire.goldenOutputs,
+      goldenTolerance: wire.goldenTolerance,
+    },
+  };
+}
+
+/** Returns the identity of an instance: two records with one key ask for the very same thing, so nothing is loaded anew. */
+export function instanceKey(spec: VariantSpec): string {
+  return `${spec.name}|${spec.modelDigest}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}`;
+}
+
+function variantFaults(wire: Variant): string[] {
+  const faults: string[] = [];
+  if (wire.engine !== "onnxruntime")
+    faults.push(`engine ${wire.engine} is not built, this executor has onnxruntime`);
+  if (wire.threads < 1) faults.push(`threads ${wire.threads} is below 1`);
+  if (wire.concurrency < 1) faults.push(`concurrency ${wire.concurrency} is below 1`);
+  if (wire.maxBatch < 1) faults.push(`max batch ${wire.maxBatch} is below 1`);
+  if (wire.modelDigest === "") faults.push("it names no model file");
+  if (wire.goldenOutputs.length > 0 && wire.goldenInputs.length === 0)
+    faults.push("golden outputs without inputs");
+  return faults;
+}
