@@ -99,7 +99,7 @@ describe("openEmbeddedStore", () => {
 
 /** Runs a process that writes as fast as it can, kills it after some answers; returns the last revision answered. */
 async function killWriter(folder: string, answers: number): Promise<bigint> {
-  const inTest = (file: string) => join(__dirname, "../test", file);
+  const inTest = (file: string) => join(__dirname, "fixtures", file);
   const child = fork(inTest("embedded-writer.ts"), [folder], {
     execArgv: ["--require", inTest("typescript.cjs")],
   });

@@ -10,6 +10,7 @@ import {
 } from "@infaas/runtime";
 import { options } from "./config";
 import { openEmbeddedStore } from "./embedded-store";
+import { openEtcdStore } from "./etcd-store";
 import { openMemoryStore } from "./memory-store";
 import { openMetadata } from "./metadata";
 import { createMetadataServer } from "./server";
@@ -41,11 +42,13 @@ function start(): void {
   });
 }
 
-function openStore({ store, dataDir }: ConfigOf<typeof options>): MetadataStore {
+function openStore({ store, dataDir, etcd }: ConfigOf<typeof options>): MetadataStore {
   const local = { clock: systemClock, random: systemRandom };
   switch (store) {
     case "memory":
       return openMemoryStore(local);
+    case "etcd":
+      return openEtcdStore({ hosts: etcd, clock: systemClock });
     default:
       return openEmbeddedStore(join(dataDir, "store"), local);
   }

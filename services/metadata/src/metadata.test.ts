@@ -3,9 +3,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ArtifactService, ClusterService, InstancePhase, RegistryService } from "@infaas/api";
-import { Code, createLogger, createRpcClient, systemClock, systemRandom } from "@infaas/runtime";
-import { exampleArchitecture, exampleTask, exampleVariant, executorMember, Watching } from "../test/examples";
+import { createLogger, createRpcClient, systemClock, systemRandom } from "@infaas/runtime";
 import { openEmbeddedStore } from "./embedded-store";
+import {
+  exampleArchitecture,
+  exampleTask,
+  exampleVariant,
+  executorMember,
+  Watching,
+} from "./fixtures/examples";
 import { openMetadata } from "./metadata";
 import { createMetadataServer } from "./server";
 

@@ -7,7 +7,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const etcdModule = "go.etcd.io/etcd/server/v3@v3.7.3";
-const target = resolve(dirname(fileURLToPath(import.meta.url)), "../../../.cache/etcd/etcd");
+const target = resolve(dirname(fileURLToPath(import.meta.url)), "../../.cache/etcd/etcd");
 
 if (existsSync(target)) {
   console.log(`etcd is there: ${version(target)}`);
