@@ -1,4 +1,19 @@
 /** Every word on the wire by name, and what reads and writes it without copying. */
+
+export {
+  type Converted,
+  deviceKindFromWire,
+  deviceKindToWire,
+  originToWire,
+  precisionFromWire,
+  precisionToWire,
+  sloFromWire,
+  sloToWire,
+  variantFromWire,
+  variantToWire,
+} from "./convert";
+export { encodeFrame, type LinkMessage, linkMessage } from "./encode-frame";
+export { FrameReader, type FramesRead } from "./frame-reader";
 export {
   ArtifactService,
   type DownloadArtifactRequest,
@@ -499,3 +514,34 @@ export {
   type OrcaLoadReport,
   OrcaLoadReportSchema,
 } from "./gen/xds/data/orca/v3/orca_load_report_pb";
+export { type AnswerHead, type AnswerOutput, encodeAnswerBody, encodeAnswerHead } from "./infer-answer";
+export {
+  type InferHead,
+  type InferHeadInput,
+  type InferScan,
+  type ParameterValue,
+  scanInferRequest,
+} from "./infer-scan";
+export type {
+  AnswerFrame,
+  CancelFrame,
+  DrainingFrame,
+  Frame,
+  InferFrame,
+  LinkLoad,
+  OutgoingFrame,
+  RefusalFrame,
+  SpanIds,
+} from "./link-frame";
+export {
+  type DataType,
+  datatypeBytes,
+  decodeBytes,
+  decodeRaw,
+  type Encoded,
+  elementCount,
+  encodeBytes,
+  encodeTyped,
+  isDataType,
+  type TypedContents,
+} from "./tensor";

@@ -78,8 +78,10 @@ export class ServedRawStream implements RawStream {
       told = true;
       f(error);
     };
-    this.#call.on("end", () => tell(null));
-    this.#call.on("cancelled", () => tell(new ServiceError(Code.CANCELLED, "the peer is gone")));
+    const gone = new ServiceError(Code.CANCELLED, "the peer is gone");
+    this.#call.on("cancelled", () => tell(gone));
+    // A peer that resets the stream looks at first like one that half-closes; which it was is known a turn later.
+    this.#call.on("end", () => setImmediate(() => tell(this.#call.cancelled ? gone : null)));
   }
 
   end(): void {

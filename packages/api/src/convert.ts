@@ -1,0 +1,193 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type * as policy from "@infaas/policy";
+import {
+  type Accuracy,
+  AccuracyOrigin,
+  DeviceKind,
+  Objective,
+  Precision,
+  type Profile,
+  type Slo,
+  SloSchema,
+  type Variant,
+  type VariantSchema,
+} from "./gen/infaas/v1/types_pb";
+
+/** The domain's value, or one sentence on what of the message cannot be. */
+export type Converted<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly fault: string };
+
+/** Carries the sentence out of a nested conversion; never leaves this file. */
+class Fault extends Error {}
+
+function checked<T>(convert: () => T): Converted<T> {
+  try {
+    return { ok: true, value: convert() };
+  } catch (e) {
+    if (e instanceof Fault) return { ok: false, fault: e.message };
+    throw e;
+  }
+}
+
+function need<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new Fault(`${what} is missing`);
+  return value;
+}
+
+function positive(value: number, what: string): number {
+  if (!Number.isFinite(value) || value <= 0) throw new Fault(`${what} is ${value}, allowed is more than 0`);
+  return value;
+}
+
+function notNegative(value: number, what: string): number {
+  if (!Number.isFinite(value) || value < 0) throw new Fault(`${what} is ${value}, allowed is 0 or more`);
+  return value;
+}
+
+function bytes(value: bigint, what: string): number {
+  const count = Number(value);
+  if (!Number.isSafeInteger(count) || count < 0) throw new Fault(`${what} is ${value}, allowed is 0 to 2^53`);
+  return count;
+}
+
+/** Returns the device kind; null for unspecified or unknown. */
+export function deviceKindFromWire(kind: DeviceKind): policy.DeviceKind | null {
+  if (kind === DeviceKind.CPU) return "cpu";
+  return kind === DeviceKind.CUDA ? "cuda" : null;
+}
+
+/** Returns the device kind as the wire has it. */
+export function deviceKindToWire(kind: policy.DeviceKind): DeviceKind {
+  return kind === "cpu" ? DeviceKind.CPU : DeviceKind.CUDA;
+}
+
+/** Returns the precision; null for unspecified or unknown. */
+export function precisionFromWire(precision: Precision): policy.Precision | null {
+  switch (precision) {
+    case Precision.FP32:
+      return "fp32";
+    case Precision.FP16:
+      return "fp16";
+    case Precision.INT8:
+      return "int8";
+    default:
+      return null;
+  }
+}
+
+/** Returns the precision as the wire has it. */
+export function precisionToWire(precision: policy.Precision): Precision {
+  return { fp32: Precision.FP32, fp16: Precision.FP16, int8: Precision.INT8 }[precision];
+}
+
+/** Returns the variant that a record describes; a fault names the field that no working variant could have. */
+export function variantFromWire(v: Variant): Converted<policy.Variant> {
+  return checked(() => {
+    if (v.name === "") throw new Fault("variant has no name");
+    const what = `variant ${v.name}`;
+    return {
+      name: v.name,
+      architecture: v.architecture,
+      task: v.task,
+      version: v.version,
+      engine: v.engine,
+      deviceKind: need(deviceKindFromWire(v.deviceKind) ?? undefined, `${what}: device_kind`),
+      precision: need(precisionFromWire(v.precision) ?? undefined, `${what}: precision`),
+      threads: positive(v.threads, `${what}: threads`),
+      concurrency: positive(v.concurrency, `${what}: concurrency`),
+      maxBatch: positive(v.maxBatch, `${what}: max_batch`),
+      accuracy: v.accuracy === undefined ? null : accuracyFromWire(v.accuracy, what),
+      profile: profileFromWire(need(v.profile, `${what}: profile`), what),
+    };
+  });
+}
+
+function accuracyFromWire(a: Accuracy, what: string): policy.Accuracy {
+  const { value, metric, dataset, sampleCount } = a;
+  if (!Number.isFinite(value)) throw new Fault(`${what}: accuracy is ${value}, allowed is a number`);
+  const origin = a.origin === AccuracyOrigin.DECLARED ? "declared" : "measured";
+  if (a.origin === AccuracyOrigin.UNSPECIFIED) throw new Fault(`${what}: accuracy has no origin`);
+  return { value, metric, dataset, sampleCount, origin };
+}
+
+function profileFromWire(p: Profile, what: string): policy.Profile {
+  const points = p.points.map(({ batch, p50Ms, p95Ms, p99Ms }) => ({
+    batch: positive(batch, `${what}: batch of a profile point`),
+    p50Ms: positive(p50Ms, `${what}: p50_ms of batch ${batch}`),
+    p95Ms: positive(p95Ms, `${what}: p95_ms of batch ${batch}`),
+    p99Ms: positive(p99Ms, `${what}: p99_ms of batch ${batch}`),
+  }));
+  if (points.length === 0) throw new Fault(`${what}: profile has no points`);
+  points.sort((a, b) => a.batch - b.batch);
+  return {
+    points,
+    fit: { alphaMs: p.alphaMs, betaMs: p.betaMs, worstResidualMs: p.worstResidualMs },
+    loadMs: notNegative(p.loadMs, `${what}: load_ms`),
+    peakMemoryBytes: bytes(p.peakMemoryBytes, `${what}: peak_memory_bytes`),
+    saturationPerSecond: positive(p.saturationPerSecond, `${what}: saturation_per_second`),
+    hostType: p.hostType,
+  };
+}
+
+/** Returns the variant as a record; files, golden data and where the profile was made are not part of the domain's. */
+export function variantToWire(v: policy.Variant): MessageInitShape<typeof VariantSchema> {
+  const { accuracy, profile } = v;
+  const { fit } = profile;
+  return {
+    name: v.name,
+    architecture: v.architecture,
+    task: v.task,
+    version: v.version,
+    engine: v.engine,
+    deviceKind: deviceKindToWire(v.deviceKind),
+    precision: precisionToWire(v.precision),
+    threads: v.threads,
+    concurrency: v.concurrency,
+    maxBatch: v.maxBatch,
+    ...(accuracy === null ? {} : { accuracy: { ...accuracy, origin: originToWire(accuracy.origin) } }),
+    profile: {
+      points: profile.points.map((point) => ({ ...point })),
+      alphaMs: fit.alphaMs,
+      betaMs: fit.betaMs,
+      worstResidualMs: fit.worstResidualMs,
+      loadMs: profile.loadMs,
+      peakMemoryBytes: BigInt(Math.round(profile.peakMemoryBytes)),
+      saturationPerSecond: profile.saturationPerSecond,
+      hostType: profile.hostType,
+    },
+  };
+}
+
+/** Returns where an accuracy comes from, as the wire has it. */
+export function originToWire(origin: policy.Accuracy["origin"]): AccuracyOrigin {
+  return origin === "measured" ? AccuracyOrigin.MEASURED : AccuracyOrigin.DECLARED;
+}
+
+/** Returns the requirements of a query; an absent message is no requirement. A fault names the field out of range. */
+export function sloFromWire(s: Slo | undefined): Converted<policy.Slo> {
+  return checked(() => ({
+    latencyMs: s?.latencyMs === undefined ? null : positive(s.latencyMs, "latency_ms"),
+    minAccuracy: s?.minAccuracy === undefined ? null : notNegative(s.minAccuracy, "min_accuracy"),
+    maxCostUsd: s?.maxCostUsd === undefined ? null : positive(s.maxCostUsd, "max_cost_usd"),
+    objective: objectiveFromWire(s?.objective ?? Objective.UNSPECIFIED),
+    noDowngrade: s?.noDowngrade ?? false,
+  }));
+}
+
+function objectiveFromWire(objective: Objective): policy.Objective {
+  if (objective === Objective.UNSPECIFIED || objective === Objective.MIN_COST) return "min-cost";
+  if (objective === Objective.MAX_ACCURACY) return "max-accuracy";
+  throw new Fault(`objective is ${objective}, allowed are 0 to ${Objective.MAX_ACCURACY}`);
+}
+
+/** Returns the requirements as the wire has them. */
+export function sloToWire(s: policy.Slo): Slo {
+  return create(SloSchema, {
+    ...(s.latencyMs === null ? {} : { latencyMs: s.latencyMs }),
+    ...(s.minAccuracy === null ? {} : { minAccuracy: s.minAccuracy }),
+    ...(s.maxCostUsd === null ? {} : { maxCostUsd: s.maxCostUsd }),
+    objective: s.objective === "min-cost" ? Objective.MIN_COST : Objective.MAX_ACCURACY,
+    noDowngrade: s.noDowngrade,
+  });
+}

@@ -1,0 +1,187 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { InferTensorContentsSchema } from "./gen/inference/grpc_service_pb";
+
+/** Tensor datatypes of the Open Inference Protocol, by their names on the wire. BF16 is Triton's addition. */
+export type DataType =
+  | "BOOL"
+  | "UINT8"
+  | "UINT16"
+  | "UINT32"
+  | "UINT64"
+  | "INT8"
+  | "INT16"
+  | "INT32"
+  | "INT64"
+  | "FP16"
+  | "FP32"
+  | "FP64"
+  | "BF16"
+  | "BYTES";
+
+const elementBytes: Readonly<Record<DataType, number | null>> = {
+  BOOL: 1,
+  UINT8: 1,
+  UINT16: 2,
+  UINT32: 4,
+  UINT64: 8,
+  INT8: 1,
+  INT16: 2,
+  INT32: 4,
+  INT64: 8,
+  FP16: 2,
+  FP32: 4,
+  FP64: 8,
+  BF16: 2,
+  BYTES: null,
+};
+
+/** Something read, or one sentence on what came and what is allowed. */
+export type Encoded<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly fault: string };
+
+/** Typed elements as the protocol carries them. */
+export type TypedContents = MessageInitShape<typeof InferTensorContentsSchema>;
+
+/** Returns whether this is the name of a datatype. */
+export function isDataType(name: string): name is DataType {
+  return Object.hasOwn(elementBytes, name);
+}
+
+/** Returns the bytes of one element; null for BYTES, whose elements differ, and for a name that is none. */
+export function datatypeBytes(d: DataType): number | null {
+  return elementBytes[d] ?? null;
+}
+
+/** Returns how many elements a shape holds: 1 for no dimensions, negative or NaN when a dimension is. */
+export function elementCount(shape: readonly number[]): number {
+  let count = 1;
+  for (const dim of shape) count *= dim;
+  return count;
+}
+
+/** Returns the raw form (little-endian, row-major) of typed contents. FP16 and BF16 have no typed form: a fault. */
+export function encodeTyped(datatype: string, contents: TypedContents): Encoded<Uint8Array> {
+  switch (datatype) {
+    case "BOOL":
+      return encoded(Uint8Array.from(contents.boolContents ?? [], Number));
+    case "INT8":
+      return ranged(datatype, contents.intContents, -(2 ** 7), 2 ** 7 - 1, (v) => Int8Array.from(v));
+    case "INT16":
+      return ranged(datatype, contents.intContents, -(2 ** 15), 2 ** 15 - 1, (v) => Int16Array.from(v));
+    case "INT32":
+      return encoded(Int32Array.from(contents.intContents ?? []));
+    case "INT64":
+      return encoded(BigInt64Array.from(contents.int64Contents ?? []));
+    case "UINT8":
+      return ranged(datatype, contents.uintContents, 0, 2 ** 8 - 1, (v) => Uint8Array.from(v));
+    case "UINT16":
+      return ranged(datatype, contents.uintContents, 0, 2 ** 16 - 1, (v) => Uint16Array.from(v));
+    case "UINT32":
+      return encoded(Uint32Array.from(contents.uintContents ?? []));
+    case "UINT64":
+      return encoded(BigUint64Array.from(contents.uint64Contents ?? []));
+    case "FP32":
+      return encoded(Float32Array.from(contents.fp32Contents ?? []));
+    case "FP64":
+      return encoded(Float64Array.from(contents.fp64Contents ?? []));
+    case "BYTES":
+      return { ok: true, value: encodeBytes(contents.bytesContents ?? []) };
+    default:
+      return { ok: false, fault: `datatype ${datatype} has no typed contents; send raw_input_contents` };
+  }
+}
+
+/** Returns raw bytes as typed contents. A fault when they are no whole number of elements. */
+export function decodeRaw(datatype: string, raw: Uint8Array): Encoded<TypedContents> {
+  const size = isDataType(datatype) ? elementBytes[datatype] : null;
+  if (size !== null && raw.byteLength % size !== 0) {
+    return {
+      ok: false,
+      fault: `${raw.byteLength} bytes are no whole number of ${datatype} elements of ${size}`,
+    };
+  }
+  const buffer = new Uint8Array(raw).buffer;
+  switch (datatype) {
+    case "BOOL":
+      return { ok: true, value: { boolContents: Array.from(raw, (v) => v !== 0) } };
+    case "INT8":
+      return { ok: true, value: { intContents: [...new Int8Array(buffer)] } };
+    case "INT16":
+      return { ok: true, value: { intContents: [...new Int16Array(buffer)] } };
+    case "INT32":
+      return { ok: true, value: { intContents: [...new Int32Array(buffer)] } };
+    case "INT64":
+      return { ok: true, value: { int64Contents: [...new BigInt64Array(buffer)] } };
+    case "UINT8":
+      return { ok: true, value: { uintContents: [...raw] } };
+    case "UINT16":
+      return { ok: true, value: { uintContents: [...new Uint16Array(buffer)] } };
+    case "UINT32":
+      return { ok: true, value: { uintContents: [...new Uint32Array(buffer)] } };
+    case "UINT64":
+      return { ok: true, value: { uint64Contents: [...new BigUint64Array(buffer)] } };
+    case "FP32":
+      return { ok: true, value: { fp32Contents: [...new Float32Array(buffer)] } };
+    case "FP64":
+      return { ok: true, value: { fp64Contents: [...new Float64Array(buffer)] } };
+    case "BYTES": {
+      const elements = decodeBytes(raw);
+      return elements.ok ? { ok: true, value: { bytesContents: elements.value } } : elements;
+    }
+    default:
+      return { ok: false, fault: `datatype ${datatype} has no typed contents` };
+  }
+}
+
+/** Returns the raw form of BYTES elements: each with its length as a u32 before it. */
+export function encodeBytes(elements: readonly Uint8Array[]): Uint8Array {
+  const total = elements.reduce((sum, element) => sum + 4 + element.byteLength, 0);
+  const raw = Buffer.alloc(total);
+  let at = 0;
+  for (const element of elements) {
+    at = raw.writeUInt32LE(element.byteLength, at);
+    raw.set(element, at);
+    at += element.byteLength;
+  }
+  return raw;
+}
+
+/** Returns the elements of raw BYTES as views. A fault when a length goes beyond the end. */
+export function decodeBytes(raw: Uint8Array): Encoded<Uint8Array<ArrayBuffer>[]> {
+  const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
+  const elements: Uint8Array<ArrayBuffer>[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const left = bytes.length - at - 4;
+    const length = left < 0 ? 0 : bytes.readUInt32LE(at);
+    if (left < 0 || length > left) {
+      return {
+        ok: false,
+        fault: `BYTES element ${elements.length} goes beyond the ${bytes.length} bytes sent`,
+      };
+    }
+    elements.push(new Uint8Array(bytes.subarray(at + 4, at + 4 + length)));
+    at += 4 + length;
+  }
+  return { ok: true, value: elements };
+}
+
+function encoded(view: NodeJS.TypedArray): Encoded<Uint8Array> {
+  return { ok: true, value: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) };
+}
+
+function ranged(
+  datatype: string,
+  values: readonly number[] | undefined,
+  min: number,
+  max: number,
+  pack: (values: readonly number[]) => NodeJS.TypedArray,
+): Encoded<Uint8Array> {
+  const list = values ?? [];
+  const outside = list.find((v) => v < min || v > max);
+  if (outside !== undefined) {
+    return { ok: false, fault: `${outside} is no ${datatype}; allowed are ${min} to ${max}` };
+  }
+  return encoded(pack(list));
+}
