@@ -15,7 +15,7 @@ const bytesPerElement: Readonly<Record<string, number>> = { FP32: 4, INT64: 8 };
 export function validationRow(task: string, index: number): Example {
   const manifest = JSON.parse(readFileSync(join(root, "zoo", "manifest.json"), "utf8"));
   const entry = manifest.tasks.find((t: { name: string }) => t.name === task);
-  const { name, datatype, shape } = entry.input;
+  const { name, dtype: datatype, shape } = entry.input;
   const bytes = (bytesPerElement[datatype] ?? 1) * shape.reduce((a: number, b: number) => a * b, 1);
   const row = index % entry.validation.count;
   const inputs = readFileSync(join(root, "zoo", entry.validation.inputs.file));

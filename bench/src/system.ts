@@ -1,0 +1,69 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** Folder of the clone. */
+export const root = resolve(__dirname, "..", "..");
+/** Where generated models and the built load generator lie. */
+export const cache = join(root, ".cache", "bench");
+const port = 18_001;
+const upTimeoutMs = 60_000;
+
+/** A system of real processes on loopback, nothing registered. */
+export interface System {
+  readonly address: string;
+  pidOf(name: string): number;
+  stop(): Promise<void>;
+}
+
+/** Starts `infaas up` without the zoo. */
+export async function startSystem(): Promise<System> {
+  const folder = mkdtempSync(join(tmpdir(), "infaas-bench-"));
+  const words = ["up", "--port", String(port), "--data-dir", folder, "--zoo", "none"];
+  const child = spawn(process.execPath, [join(root, "cli", "bin", "infaas.js"), ...words], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await said(child, "Ctrl-C stops everything");
+  return {
+    address: `127.0.0.1:${port}`,
+    pidOf: (name) => Number(readFileSync(join(folder, "pids", name), "utf8")),
+    async stop() {
+      const ended = new Promise((done) => child.once("exit", done));
+      child.kill("SIGINT");
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function said(child: ChildProcess, words: string): Promise<void> {
+  return new Promise((done, failed) => {
+    let output = "";
+    const timer = setTimeout(
+      () => failed(new Error(`not up within ${upTimeoutMs} ms:\n${output}`)),
+      upTimeoutMs,
+    );
+    child.once("exit", () => failed(new Error(`ended before it was up:\n${output}`)));
+    child.stdout?.on("data", (chunk) => {
+      output += chunk;
+      if (!output.includes(words)) return;
+      clearTimeout(timer);
+      done();
+    });
+  });
+}
+
+/** Builds the load generator (Go) unless it is there; throws a sentence when there is no Go. */
+export function buildLoadGenerator(): string {
+  const program = join(cache, "load");
+  if (existsSync(program)) return program;
+  mkdirSync(cache, { recursive: true });
+  const built = spawnSync("go", ["build", "-o", program, "."], {
+    cwd: join(root, "bench", "load"),
+    encoding: "utf8",
+  });
+  if (built.status !== 0)
+    throw new Error(`the load generator needs Go 1.26 or newer: ${built.stderr ?? built.error}`);
+  return program;
+}
