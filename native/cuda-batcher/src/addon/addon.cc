@@ -1,0 +1,368 @@
+// The add-on's exports; lib/native.ts is their other side, in the same order.
+#include <napi.h>
+
+#include <chrono>
+
+#include "addon/batcher_handle.h"
+#include "addon/convert.h"
+#include "addon/exit_guard.h"
+#include "addon/mail.h"
+#include "core/batch_policy.h"
+#include "core/measure.h"
+#include "cuda/driver.h"
+#include "onnxruntime/engine.h"
+#include "tensorrt/library.h"
+
+namespace cb {
+
+namespace {
+
+using Shared = std::shared_ptr<BatcherHandle>;
+
+double steadyMs() {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+Shared& handleOf(const Napi::Value& value) { return *value.As<Napi::External<Shared>>().Data(); }
+
+// Runs `work` off the JS thread and settles a promise: the one way here to do either.
+class Task : public Napi::AsyncWorker {
+ public:
+  using Work = std::function<void(std::string& error)>;
+  using Answer = std::function<Napi::Value(Napi::Env)>;
+
+  static Napi::Value start(Napi::Env env, Work work, Answer answer) {
+    auto* task = new Task(env, std::move(work), std::move(answer));
+    task->Queue();
+    return task->deferred_.Promise();
+  }
+
+ protected:
+  void Execute() override {
+    std::string error;
+    work_(error);
+    if (!error.empty()) SetError(error);
+  }
+  void OnOK() override {
+    try {
+      deferred_.Resolve(answer_(Env()));
+    } catch (const Napi::Error& error) {
+      deferred_.Reject(error.Value());
+    }
+  }
+  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+
+ private:
+  Task(Napi::Env env, Work work, Answer answer)
+      : AsyncWorker(env), deferred_(env), work_(std::move(work)), answer_(std::move(answer)) {}
+
+  Napi::Promise::Deferred deferred_;
+  Work work_;
+  Answer answer_;
+};
+
+const char* cudaStateName(CudaState state) {
+  switch (state) {
+    case CudaState::kOk:
+      return "ok";
+    case CudaState::kNotBuilt:
+      return "not-built";
+    case CudaState::kNoDriver:
+      return "no-driver";
+    case CudaState::kDriverTooOld:
+      return "driver-too-old";
+    case CudaState::kNoDevice:
+      return "no-device";
+    case CudaState::kError:
+      return "error";
+  }
+  return "error";
+}
+
+Napi::Object toCuda(Napi::Env env, const CudaProbe& probe) {
+  Napi::Object object = Napi::Object::New(env);
+  Napi::Array devices = Napi::Array::New(env, probe.devices.size());
+  for (size_t i = 0; i < probe.devices.size(); i++) {
+    const CudaDevice& device = probe.devices[i];
+    Napi::Object described = Napi::Object::New(env);
+    described.Set("index", device.index);
+    described.Set("name", device.name);
+    Napi::Array capability = Napi::Array::New(env, 2);
+    capability.Set(0u, device.computeMajor);
+    capability.Set(1u, device.computeMinor);
+    described.Set("computeCapability", capability);
+    described.Set("memoryBytes", static_cast<double>(device.memoryBytes));
+    devices.Set(static_cast<uint32_t>(i), described);
+  }
+  object.Set("state", cudaStateName(probe.state));
+  object.Set("detail", probe.detail);
+  object.Set("driverVersion", probe.driverVersion);
+  object.Set("runtimeVersion", probe.runtimeVersion);
+  object.Set("devices", devices);
+  return object;
+}
+
+Napi::Object toEngine(Napi::Env env, const char* id, bool ok, const std::string& version, const std::string& detail) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("id", id);
+  object.Set("ok", ok);
+  object.Set("version", version);
+  object.Set("detail", detail);
+  return object;
+}
+
+bool externalBuffers(Napi::Env env) {
+  static uint8_t byte = 0;
+  napi_value buffer = nullptr;
+  if (napi_create_external_arraybuffer(env, &byte, 1, nullptr, nullptr, &buffer) != napi_ok) return false;
+  napi_detach_arraybuffer(env, buffer);
+  return true;
+}
+
+// probe(library) -> {cuda, engines, externalBuffers}
+Napi::Value probe(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  char version[64] = "";
+  char error[512] = "";
+  const std::string library = info[0].As<Napi::String>();
+  const bool ok = onnxruntimeEngine()->probe(library.c_str(), version, sizeof version, error, sizeof error) == 0;
+  const TensorrtProbe tensorrt = probeTensorrt();
+  Napi::Array engines = Napi::Array::New(env, 2);
+  engines.Set(0u, toEngine(env, "onnxruntime", ok, version, ok ? library : error));
+  // Its library may be here, but nothing runs on it yet: not ok until an engine is built.
+  engines.Set(1u, toEngine(env, "tensorrt", false, tensorrt.version,
+                           tensorrt.found ? tensorrt.library + ": " + tensorrt.detail : tensorrt.detail));
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("cuda", toCuda(env, probeCuda()));
+  object.Set("engines", engines);
+  object.Set("externalBuffers", externalBuffers(env));
+  return object;
+}
+
+// load(options) -> Promise<External model>
+Napi::Value load(const Napi::CallbackInfo& info) {
+  const ModelOptions options = convert::modelOptions(info[0].As<Napi::Object>());
+  auto model = std::make_shared<std::shared_ptr<Model>>();
+  return Task::start(
+      info.Env(),
+      [options, model](std::string& error) { *model = Model::load(onnxruntimeEngine(), options, error); },
+      [model](Napi::Env env) {
+        using Loaded = std::shared_ptr<Model>;
+        return Napi::External<Loaded>::New(env, new Loaded(*model), [](Napi::Env, Loaded* loaded) { delete loaded; });
+      });
+}
+
+std::shared_ptr<Model>& modelOf(const Napi::Value& value) {
+  return *value.As<Napi::External<std::shared_ptr<Model>>>().Data();
+}
+
+// describe(model) -> {inputs, outputs, batchable}
+Napi::Value describe(const Napi::CallbackInfo& info) { return convert::toModel(info.Env(), *modelOf(info[0])); }
+
+// mailLength(options, outputs) -> numbers the mail must hold
+Napi::Value mailLength(const Napi::CallbackInfo& info) {
+  const BatcherOptions options = convert::batcherOptions(info[0].As<Napi::Object>());
+  const size_t outputs = info[1].As<Napi::Number>().Uint32Value();
+  return Napi::Number::New(info.Env(), static_cast<double>(mail::capacity(options, outputs)));
+}
+
+// open(model, options, mail, onBatch) -> External handle
+Napi::Value open(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Shared handle =
+      BatcherHandle::open(env, modelOf(info[0]), convert::batcherOptions(info[1].As<Napi::Object>()),
+                          info[2].As<Napi::Float64Array>(), info[3].As<Napi::Function>());
+  return Napi::External<Shared>::New(env, new Shared(handle), [](Napi::Env, Shared* held) { delete held; });
+}
+
+// The calls below are made once per request or more: plain N-API, without wrappers.
+
+template <size_t Count>
+struct Arguments {
+  napi_value values[Count];
+  Arguments(napi_env env, napi_callback_info info) {
+    size_t count = Count;
+    napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
+  }
+  BatcherHandle& handle(napi_env env) const {
+    void* data = nullptr;
+    napi_get_value_external(env, values[0], &data);
+    return **static_cast<Shared*>(data);
+  }
+  int32_t integer(napi_env env, size_t index) const {
+    int32_t value = 0;
+    napi_get_value_int32(env, values[index], &value);
+    return value;
+  }
+  double number(napi_env env, size_t index) const {
+    double value = 0;
+    napi_get_value_double(env, values[index], &value);
+    return value;
+  }
+};
+
+napi_value toJs(napi_env env, double number) {
+  napi_value value = nullptr;
+  napi_create_double(env, number, &value);
+  return value;
+}
+
+// submit(handle, ticket, rows, lane, timeoutMs, maxBatch, dims, inputs) -> SubmitCode
+napi_value submit(napi_env env, napi_callback_info info) {
+  const Arguments<8> a(env, info);
+  try {
+    const SubmitCode code =
+        a.handle(env).submit(env, static_cast<uint32_t>(a.integer(env, 1)), a.integer(env, 2), a.integer(env, 3),
+                             a.number(env, 4), a.integer(env, 5), a.values[6], a.values[7]);
+    napi_value value = nullptr;
+    napi_create_int32(env, static_cast<int32_t>(code), &value);
+    return value;
+  } catch (const Napi::Error& error) {
+    error.ThrowAsJavaScriptException();
+    return nullptr;
+  }
+}
+
+// wake(handle)
+napi_value wake(napi_env env, napi_callback_info info) {
+  Arguments<1>(env, info).handle(env).batcher().wake();
+  return nullptr;
+}
+
+// release(handle, slab)
+napi_value release(napi_env env, napi_callback_info info) {
+  const Arguments<2> a(env, info);
+  a.handle(env).giveBackSlab(a.integer(env, 1));
+  return nullptr;
+}
+
+// cancel(handle, ticket) -> whether it was still queued
+napi_value cancel(napi_env env, napi_callback_info info) {
+  const Arguments<2> a(env, info);
+  napi_value value = nullptr;
+  napi_get_boolean(env, a.handle(env).cancel(static_cast<uint32_t>(a.integer(env, 1))), &value);
+  return value;
+}
+
+napi_value queuedRows(napi_env env, napi_callback_info info) {
+  return toJs(env, static_cast<double>(Arguments<1>(env, info).handle(env).batcher().queuedRows()));
+}
+
+napi_value runningRows(napi_env env, napi_callback_info info) {
+  return toJs(env, static_cast<double>(Arguments<1>(env, info).handle(env).batcher().runningRows()));
+}
+
+napi_value drainTimeMs(napi_env env, napi_callback_info info) {
+  return toJs(env, Arguments<1>(env, info).handle(env).batcher().drainTimeMs());
+}
+
+// arena(handle) -> ArrayBuffer | undefined
+Napi::Value arena(const Napi::CallbackInfo& info) { return handleOf(info[0])->arena(info.Env()); }
+
+// stats(handle) -> counters and the latency table
+Napi::Value stats(const Napi::CallbackInfo& info) {
+  const Shared& handle = handleOf(info[0]);
+  Napi::Object object = convert::toCounters(info.Env(), handle->batcher().counters());
+  object.Set("latencyMs", convert::toDoubles(info.Env(), handle->batcher().latencyMs()));
+  return object;
+}
+
+// stop(handle) -> Promise: joined; what was queued comes as dropped, what ran as usual
+Napi::Value stop(const Napi::CallbackInfo& info) {
+  const Shared handle = handleOf(info[0]);
+  return Task::start(
+      info.Env(), [handle](std::string&) { handle->stop(false); }, [](Napi::Env env) { return env.Undefined(); });
+}
+
+// dispose(handle): after stop, once every delivery has been seen
+Napi::Value dispose(const Napi::CallbackInfo& info) {
+  handleOf(info[0])->dispose(info.Env());
+  return info.Env().Undefined();
+}
+
+// measure(model, options) -> Promise<{latencyMs, elapsedMs}>
+Napi::Value measureModel(const Napi::CallbackInfo& info) {
+  const std::shared_ptr<Model> model = modelOf(info[0]);
+  const MeasureOptions options = convert::measureOptions(info[1].As<Napi::Object>());
+  auto measured = std::make_shared<Measured>();
+  const uint64_t guard = addExitGuard([model] { model->terminate(); });
+  return Task::start(
+      info.Env(),
+      [model, options, measured, guard](std::string& error) {
+        *measured = measure(*model, options, steadyMs);
+        removeExitGuard(guard);
+        error = measured->error;
+      },
+      [measured](Napi::Env env) { return convert::toMeasured(env, *measured); });
+}
+
+// planBatch(nowMs, arrivalMs, deadlineMs, rows, lane, maxBatch, shapeKey, latencyMs, sizes, rules) -> plan
+Napi::Value plan(const Napi::CallbackInfo& info) {
+  const std::vector<double> arrivalMs = convert::doubles(info[1]);
+  const std::vector<double> deadlineMs = convert::doubles(info[2]);
+  const std::vector<int32_t> rows = convert::integers(info[3]);
+  const std::vector<int32_t> lane = convert::integers(info[4]);
+  const std::vector<int32_t> maxBatch = convert::integers(info[5]);
+  const std::vector<int32_t> shape = convert::integers(info[6]);
+  const std::vector<double> latencyMs = convert::doubles(info[7]);
+  const std::vector<int32_t> sizes = convert::integers(info[8]);
+  const std::vector<double> numbers = convert::doubles(info[9]);
+  std::vector<Candidate> candidates;
+  for (size_t i = 0; i < rows.size(); i++) {
+    candidates.push_back(
+        {arrivalMs[i], deadlineMs[i], rows[i], lane[i], maxBatch[i], static_cast<uint64_t>(shape[i])});
+  }
+  PlanRules rules{};
+  rules.maxBatch = static_cast<int32_t>(latencyMs.size()) - 1;
+  rules.engines = static_cast<int32_t>(numbers[0]);
+  rules.maxQueueDelayMs = numbers[1];
+  rules.arrivalGapMs = numbers[2];
+  rules.safety = numbers[3];
+  rules.latencyMs = latencyMs.data();
+  rules.sizes = sizes.data();
+  rules.sizeCount = sizes.size();
+  Plan planned;
+  planBatch(info[0].As<Napi::Number>().DoubleValue(), candidates.data(), candidates.size(), rules, planned);
+  Napi::Object object = Napi::Object::New(info.Env());
+  object.Set("take", convert::toIntegers(info.Env(), planned.take));
+  object.Set("drop", convert::toIntegers(info.Env(), planned.drop));
+  object.Set("rows", planned.rows);
+  object.Set("paddedRows", planned.paddedRows);
+  object.Set("startAtMs", planned.startAtMs);
+  return object;
+}
+
+void setRaw(Napi::Env env, Napi::Object exports, const char* name, napi_callback callback) {
+  napi_value function = nullptr;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
+  exports.Set(name, Napi::Value(env, function));
+}
+
+}  // namespace
+
+}  // namespace cb
+
+static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  using namespace cb;
+  exports.Set("probe", Napi::Function::New<probe>(env, "probe"));
+  exports.Set("load", Napi::Function::New<load>(env, "load"));
+  exports.Set("describe", Napi::Function::New<describe>(env, "describe"));
+  exports.Set("mailLength", Napi::Function::New<mailLength>(env, "mailLength"));
+  exports.Set("open", Napi::Function::New<cb::open>(env, "open"));
+  setRaw(env, exports, "submit", submit);
+  setRaw(env, exports, "wake", wake);
+  setRaw(env, exports, "release", cb::release);
+  setRaw(env, exports, "cancel", cancel);
+  setRaw(env, exports, "queuedRows", queuedRows);
+  setRaw(env, exports, "runningRows", runningRows);
+  setRaw(env, exports, "drainTimeMs", drainTimeMs);
+  exports.Set("arena", Napi::Function::New<arena>(env, "arena"));
+  exports.Set("stats", Napi::Function::New<stats>(env, "stats"));
+  exports.Set("stop", Napi::Function::New<stop>(env, "stop"));
+  exports.Set("dispose", Napi::Function::New<dispose>(env, "dispose"));
+  exports.Set("measure", Napi::Function::New<measureModel>(env, "measure"));
+  exports.Set("planBatch", Napi::Function::New<plan>(env, "planBatch"));
+  return exports;
+}
+
+NODE_API_MODULE(cuda_batcher, initialize)

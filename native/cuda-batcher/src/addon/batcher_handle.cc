@@ -1,0 +1,262 @@
+#include "addon/batcher_handle.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "addon/exit_guard.h"
+#include "addon/mail.h"
+
+namespace cb {
+
+namespace {
+
+// Shapes remembered at a time. Past it all are forgotten: equal shapes then fail to share a batch once, nothing worse.
+constexpr size_t kShapesMax = 4096;
+
+double steadyMs() {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// What the environment's cleanup hook and the thread-safe function keep alive.
+using Shared = std::shared_ptr<BatcherHandle>;
+
+void cleanUp(void* data) {
+  auto* handle = static_cast<Shared*>(data);
+  (*handle)->stop(true);
+}
+
+bool readBytes(napi_env env, napi_value value, RequestInput& input) {
+  void* data = nullptr;
+  size_t length = 0;
+  napi_typedarray_type type;
+  if (napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr) != napi_ok) return false;
+  if (type != napi_uint8_array) return false;
+  input.data = static_cast<const uint8_t*>(data);
+  input.bytes = length;
+  return true;
+}
+
+}  // namespace
+
+Shared BatcherHandle::open(Napi::Env env, std::shared_ptr<Model> model, BatcherOptions options,
+                           Napi::Float64Array mail, Napi::Function onBatch) {
+  Shared handle(new BatcherHandle);
+  handle->mail_ = Napi::Persistent(mail);
+  handle->mailData_ = mail.Data();
+  const auto callJs = [](napi_env env, napi_value onBatch, void* context, void* data) {
+    std::unique_ptr<Delivery> delivery(static_cast<Delivery*>(data));
+    BatcherHandle& handle = **static_cast<Shared*>(context);
+    if (env == nullptr || handle.disposed_) {
+      handle.batcher_->finish(std::move(delivery), false, steadyMs());
+    } else {
+      handle.receive(env, onBatch, std::move(delivery));
+    }
+  };
+  const auto finalize = [](napi_env env, void* data, void*) {
+    napi_remove_env_cleanup_hook(env, cleanUp, data);
+    delete static_cast<Shared*>(data);
+  };
+  auto* context = new Shared(handle);
+  napi_value name = Napi::String::New(env, "cuda-batcher");
+  if (napi_create_threadsafe_function(env, onBatch, nullptr, name, 0, 1, context, finalize, context, callJs,
+                                      &handle->function_) != napi_ok) {
+    delete context;
+    throw Napi::Error::New(env, "no thread-safe function could be made");
+  }
+  napi_unref_threadsafe_function(env, handle->function_);
+  // After the function, so that it runs before the function is taken down.
+  napi_add_env_cleanup_hook(env, cleanUp, context);
+  handle->gateOpen_ = true;
+  BatcherHandle* raw = handle.get();
+  handle->batcher_ = std::make_unique<Batcher>(
+      std::move(model), std::move(options), steadyMs,
+      [raw](std::unique_ptr<Delivery> delivery) { raw->deliver(std::move(delivery)); });
+  handle->exitGuard_ = addExitGuard([raw] { raw->stop(true); });
+  return handle;
+}
+
+BatcherHandle::~BatcherHandle() { removeExitGuard(exitGuard_); }
+
+SubmitCode BatcherHandle::submit(napi_env env, uint32_t ticket, int32_t rows, int32_t lane, double timeoutMs,
+                                 int32_t maxBatch, napi_value dims, napi_value inputs) {
+  Request* request = batcher_->blank();
+  const size_t count = batcher_->model().inputs().size();
+  request->ticket = ticket;
+  request->rows = rows;
+  request->lane = lane;
+  request->maxBatch = maxBatch;
+  request->inputs.resize(count);
+  request->bytes = 0;
+  for (size_t i = 0; i < count; i++) {
+    napi_value input;
+    if (napi_get_element(env, inputs, static_cast<uint32_t>(i), &input) != napi_ok ||
+        !readBytes(env, input, request->inputs[i])) {
+      batcher_->recycle(request);
+      throw Napi::TypeError::New(env, "inputs must be Uint8Arrays, one for each input");
+    }
+    request->bytes += request->inputs[i].bytes;
+  }
+  request->dims.clear();
+  request->shapeKey = 0;
+  void* dimsData = nullptr;
+  size_t dimsLength = 0;
+  napi_typedarray_type dimsType;
+  if (napi_get_typedarray_info(env, dims, &dimsType, &dimsLength, &dimsData, nullptr, nullptr) == napi_ok) {
+    const double* numbers = static_cast<const double*>(dimsData);
+    for (size_t i = 0; i < dimsLength; i++) request->dims.push_back(static_cast<int64_t>(numbers[i]));
+    request->shapeKey = shapeKey(request->dims);
+  }
+  request->arrivalMs = batcher_->nowMs();
+  request->deadlineMs = timeoutMs >= 0 ? request->arrivalMs + timeoutMs : kNoDeadline;
+  const Submitted submitted = batcher_->submit(request);
+  if (submitted == Submitted::kAccepted) {
+    addPending(env, 1);
+    return SubmitCode::kAccepted;
+  }
+  batcher_->recycle(request);
+  if (submitted == Submitted::kFull) return SubmitCode::kFull;
+  return submitted == Submitted::kDeadline ? SubmitCode::kDeadline : SubmitCode::kClosed;
+}
+
+// The batch axis of each input is left out: requests of different row counts share a batch.
+uint64_t BatcherHandle::shapeKey(const std::vector<int64_t>& dims) {
+  std::vector<int64_t> key(dims);
+  size_t at = 0;
+  for (const Tensor& input : batcher_->model().inputs()) {
+    if (batcher_->model().batchable()) key[at] = kUnknownDim;
+    at += input.dims.size();
+  }
+  const auto found = shapes_.find(key);
+  if (found != shapes_.end()) return found->second;
+  if (shapes_.size() >= kShapesMax) shapes_.clear();
+  shapes_.emplace(std::move(key), nextShape_);
+  return nextShape_++;
+}
+
+bool BatcherHandle::cancel(uint32_t ticket) {
+  Request* request = batcher_->cancel(ticket);
+  if (request == nullptr) return false;
+  batcher_->recycle(request);
+  return true;
+}
+
+void BatcherHandle::addPending(napi_env env, int64_t count) {
+  const bool was = pending_ > 0;
+  pending_ += count;
+  const bool is = pending_ > 0;
+  if (was == is || function_ == nullptr) return;
+  if (is) {
+    napi_ref_threadsafe_function(env, function_);
+  } else {
+    napi_unref_threadsafe_function(env, function_);
+  }
+}
+
+void BatcherHandle::deliver(std::unique_ptr<Delivery> delivery) {
+  {
+    std::lock_guard<std::mutex> lock(gate_);
+    if (gateOpen_ &&
+        napi_call_threadsafe_function(function_, delivery.get(), napi_tsfn_nonblocking) == napi_ok) {
+      delivery.release();
+      return;
+    }
+  }
+  batcher_->finish(std::move(delivery), false, steadyMs());
+}
+
+void BatcherHandle::receive(napi_env rawEnv, napi_value onBatch, std::unique_ptr<Delivery> delivery) {
+  Napi::Env env(rawEnv);
+  Napi::HandleScope scope(env);
+  const double nowMs = steadyMs();
+  const bool lent = delivery->error.empty() && delivery->slab != kNoSlab && !arena(env).IsUndefined();
+  double* to = mailData_;
+  to[mail::kFailed] = delivery->error.empty() ? 0 : 1;
+  to[mail::kRows] = delivery->rows;
+  to[mail::kGatherMs] = delivery->times.gatheredMs - delivery->times.takenMs;
+  to[mail::kRunMs] = delivery->times.copiedOutMs - delivery->times.gatheredMs;
+  to[mail::kScatterMs] = nowMs - delivery->times.copiedOutMs;
+  to[mail::kSlab] = lent ? delivery->slab : kNoSlab;
+  to[mail::kMembers] = static_cast<double>(delivery->members.size());
+  to[mail::kDropped] = static_cast<double>(delivery->dropped.size());
+  to[mail::kStopped] = delivery->stopped ? 1 : 0;
+  to[mail::kOutputs] = static_cast<double>(delivery->outputs.size());
+  to[mail::kPaddedRows] = delivery->paddedRows;
+  to += mail::kHead;
+  for (const Request* member : delivery->members) {
+    *to++ = member->ticket;
+    *to++ = member->rows;
+    *to++ = delivery->times.takenMs - member->arrivalMs;
+  }
+  for (const Request* dropped : delivery->dropped) *to++ = dropped->ticket;
+  Napi::Array copies = Napi::Array::New(env);
+  for (size_t i = 0; i < delivery->outputs.size(); i++, to += mail::kOutputNumbers) {
+    const EngineBuffer& output = delivery->outputs[i];
+    const bool inArena = lent && output.owner == nullptr;
+    to[mail::kOutputOffset] =
+        inArena ? static_cast<double>(static_cast<uint8_t*>(output.data) - batcher_->arena().data()) : 0;
+    to[mail::kOutputBytes] = static_cast<double>(output.bytes);
+    to[mail::kOutputRank] = output.rank;
+    for (int32_t d = 0; d < output.rank; d++) to[mail::kOutputDims + static_cast<size_t>(d)] = output.dims[d];
+    if (!inArena && delivery->error.empty()) {
+      Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, output.bytes);
+      if (output.bytes > 0) std::memcpy(copy.Data(), output.data, output.bytes);
+      copies.Set(static_cast<uint32_t>(i), copy);
+    }
+  }
+  napi_value arguments[] = {copies, delivery->error.empty() ? env.Undefined() : Napi::String::New(env, delivery->error)};
+  addPending(env, -static_cast<int64_t>(delivery->members.size() + delivery->dropped.size()));
+  // The callback answers whether it lent the slab out; otherwise it has copied what it needs.
+  napi_value kept = nullptr;
+  bool keep = false;
+  if (napi_call_function(env, env.Undefined(), onBatch, 2, arguments, &kept) == napi_ok) {
+    napi_get_value_bool(env, kept, &keep);
+  }
+  batcher_->finish(std::move(delivery), lent && keep, nowMs);
+}
+
+Napi::Value BatcherHandle::arena(Napi::Env env) {
+  if (!arena_.IsEmpty()) return arena_.Value();
+  const SlabArena& arena = batcher_->arena();
+  if (arena.bytes() == 0) return env.Undefined();
+  // The buffer keeps the handle, and so the mapping, until it is collected or detached.
+  auto* keep = new Shared(shared_from_this());
+  napi_value buffer = nullptr;
+  const napi_status status = napi_create_external_arraybuffer(
+      env, arena.data(), arena.bytes(), [](napi_env, void*, void* hint) { delete static_cast<Shared*>(hint); }, keep,
+      &buffer);
+  if (status != napi_ok) {
+    delete keep;
+    return env.Undefined();
+  }
+  arena_ = Napi::Persistent(Napi::ArrayBuffer(env, buffer));
+  return arena_.Value();
+}
+
+void BatcherHandle::shutGate() {
+  std::lock_guard<std::mutex> lock(gate_);
+  gateOpen_ = false;
+}
+
+void BatcherHandle::stop(bool hurry) {
+  if (hurry) shutGate();
+  batcher_->stop(hurry);
+}
+
+void BatcherHandle::dispose(Napi::Env env) {
+  if (disposed_) return;
+  disposed_ = true;
+  removeExitGuard(exitGuard_);
+  shutGate();
+  mail_.Reset();
+  if (!arena_.IsEmpty()) {
+    // Views die at once instead of keeping the memory until they are collected.
+    napi_detach_arraybuffer(env, arena_.Value());
+    arena_.Reset();
+  }
+  napi_threadsafe_function function = function_;
+  function_ = nullptr;
+  napi_release_threadsafe_function(function, napi_tsfn_release);
+}
+
+}  // namespace cb

@@ -1,0 +1,61 @@
+// A batcher as one JavaScript environment holds it: turns calls into requests and deliveries into callbacks, and keeps
+// the order of ending right (gate, threads, thread-safe function, memory).
+#pragma once
+
+#include <napi.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "core/batcher.h"
+
+namespace cb {
+
+// What submit answers besides 0; the same numbers stand in lib/native.ts.
+enum class SubmitCode : int32_t { kAccepted = 0, kFull = 1, kDeadline = 2, kClosed = 3 };
+
+class BatcherHandle : public std::enable_shared_from_this<BatcherHandle> {
+ public:
+  // JS thread. `mail` is where deliveries are written before `onBatch` is called (layout in mail.h).
+  static std::shared_ptr<BatcherHandle> open(Napi::Env env, std::shared_ptr<Model> model, BatcherOptions options,
+                                             Napi::Float64Array mail, Napi::Function onBatch);
+  ~BatcherHandle();
+
+  SubmitCode submit(napi_env env, uint32_t ticket, int32_t rows, int32_t lane, double timeoutMs, int32_t maxBatch,
+                    napi_value dims, napi_value inputs);
+  bool cancel(uint32_t ticket);
+  void giveBackSlab(int32_t slab) { batcher_->giveBackSlab(slab); }
+
+  // An ArrayBuffer over the arena, made once; undefined when there is no arena or the host forbids external memory.
+  Napi::Value arena(Napi::Env env);
+
+  void stop(bool hurry);           // any thread
+  void dispose(Napi::Env env);     // JS thread, after stop, when every delivery has been seen
+
+  Batcher& batcher() { return *batcher_; }
+
+ private:
+  BatcherHandle() = default;
+  void deliver(std::unique_ptr<Delivery> delivery);
+  void receive(napi_env env, napi_value onBatch, std::unique_ptr<Delivery> delivery);
+  uint64_t shapeKey(const std::vector<int64_t>& dims);
+  void addPending(napi_env env, int64_t count);
+  void shutGate();
+
+  std::unique_ptr<Batcher> batcher_;
+  napi_threadsafe_function function_ = nullptr;
+  std::mutex gate_;        // around every use of function_ off the JS thread
+  bool gateOpen_ = false;
+  Napi::Reference<Napi::Float64Array> mail_;
+  double* mailData_ = nullptr;
+  Napi::Reference<Napi::ArrayBuffer> arena_;
+  int64_t pending_ = 0;    // accepted and not yet seen by JS; the loop stays alive meanwhile
+  std::map<std::vector<int64_t>, uint64_t> shapes_;
+  uint64_t nextShape_ = 1;
+  uint64_t exitGuard_ = 0;
+  bool disposed_ = false;
+};
+
+}  // namespace cb

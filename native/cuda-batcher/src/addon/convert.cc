@@ -1,0 +1,146 @@
+#include "addon/convert.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace cb::convert {
+
+namespace {
+
+double number(const Napi::Object& from, const char* key) { return from.Get(key).As<Napi::Number>().DoubleValue(); }
+
+int32_t integer(const Napi::Object& from, const char* key) { return from.Get(key).As<Napi::Number>().Int32Value(); }
+
+std::string text(const Napi::Object& from, const char* key) { return from.Get(key).As<Napi::String>().Utf8Value(); }
+
+Napi::Array toTensors(Napi::Env env, const std::vector<Tensor>& tensors) {
+  Napi::Array array = Napi::Array::New(env, tensors.size());
+  for (size_t i = 0; i < tensors.size(); i++) {
+    Napi::Object object = Napi::Object::New(env);
+    Napi::Array dims = Napi::Array::New(env, tensors[i].dims.size());
+    for (size_t d = 0; d < tensors[i].dims.size(); d++) {
+      const bool symbolic = tensors[i].dims[d] < 0 && !tensors[i].symbols[d].empty();
+      dims.Set(static_cast<uint32_t>(d), symbolic
+                                             ? Napi::Value(Napi::String::New(env, tensors[i].symbols[d]))
+                                             : Napi::Number::New(env, static_cast<double>(tensors[i].dims[d])));
+    }
+    object.Set("name", tensors[i].name);
+    object.Set("dtype", static_cast<int32_t>(tensors[i].dtype));
+    object.Set("dims", dims);
+    object.Set("itemBytes", static_cast<double>(tensors[i].rowBytes));
+    array.Set(static_cast<uint32_t>(i), object);
+  }
+  return array;
+}
+
+}  // namespace
+
+ModelOptions modelOptions(const Napi::Object& from) {
+  ModelOptions options;
+  options.path = text(from, "path");
+  options.library = text(from, "library");
+  options.intraOpThreads = integer(from, "intraOpThreads");
+  options.concurrentRuns = integer(from, "instances");
+  return options;
+}
+
+BatcherOptions batcherOptions(const Napi::Object& from) {
+  BatcherOptions options;
+  options.instances = integer(from, "instances");
+  options.maxBatch = integer(from, "maxBatch");
+  options.maxQueueDelayMs = number(from, "maxQueueDelayMs");
+  options.queueRowsMax = static_cast<int64_t>(number(from, "queueRowsMax"));
+  options.queueBytesMax = static_cast<size_t>(number(from, "queueBytesMax"));
+  options.lanes = integer(from, "lanes");
+  options.ageingMs = number(from, "ageingMs");
+  options.seedMs = doubles(from.Get("latencyMs"));
+  options.sizes = integers(from.Get("preferredBatchSizes"));
+  return options;
+}
+
+MeasureOptions measureOptions(const Napi::Object& from) {
+  MeasureOptions options;
+  options.instances = integer(from, "instances");
+  options.batch = integer(from, "batch");
+  options.durationMs = number(from, "durationMs");
+  options.iterations = integer(from, "iterations");
+  options.warmUpMs = number(from, "warmUpMs");
+  for (const double dim : doubles(from.Get("dims"))) options.dims.push_back(static_cast<int64_t>(dim));
+  if (from.Get("inputs").IsArray()) {
+    const Napi::Array rows = from.Get("inputs").As<Napi::Array>();
+    for (uint32_t i = 0; i < rows.Length(); i++) {
+      const Napi::Uint8Array bytes = rows.Get(i).As<Napi::Uint8Array>();
+      options.row.emplace_back(bytes.Data(), bytes.Data() + bytes.ByteLength());
+    }
+  }
+  return options;
+}
+
+std::vector<double> doubles(const Napi::Value& from) {
+  if (!from.IsTypedArray()) return {};
+  const Napi::Float64Array array = from.As<Napi::Float64Array>();
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+std::vector<int32_t> integers(const Napi::Value& from) {
+  if (!from.IsTypedArray()) return {};
+  const Napi::Int32Array array = from.As<Napi::Int32Array>();
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+Napi::Float64Array toDoubles(Napi::Env env, const std::vector<double>& from) {
+  Napi::Float64Array array = Napi::Float64Array::New(env, from.size());
+  std::copy(from.begin(), from.end(), array.Data());
+  return array;
+}
+
+Napi::Int32Array toIntegers(Napi::Env env, const std::vector<int32_t>& from) {
+  Napi::Int32Array array = Napi::Int32Array::New(env, from.size());
+  std::copy(from.begin(), from.end(), array.Data());
+  return array;
+}
+
+Napi::Object toModel(Napi::Env env, const Model& model) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("inputs", toTensors(env, model.inputs()));
+  object.Set("outputs", toTensors(env, model.outputs()));
+  object.Set("batchable", model.batchable());
+  return object;
+}
+
+Napi::Object toCounters(Napi::Env env, const Counters& c) {
+  Napi::Object object = Napi::Object::New(env);
+  const auto set = [&](const char* key, double value) { object.Set(key, value); };
+  set("requests", static_cast<double>(c.requests));
+  set("rows", static_cast<double>(c.rows));
+  set("batches", static_cast<double>(c.batches));
+  set("rowsRun", static_cast<double>(c.rowsRun));
+  set("rowsPadded", static_cast<double>(c.rowsPadded));
+  set("refusedFull", static_cast<double>(c.refusedFull));
+  set("refusedDeadline", static_cast<double>(c.refusedDeadline));
+  set("shed", static_cast<double>(c.shed));
+  set("cancelled", static_cast<double>(c.cancelled));
+  set("failed", static_cast<double>(c.failed));
+  set("lateRows", static_cast<double>(c.lateRows));
+  set("directBatches", static_cast<double>(c.directBatches));
+  set("queueNs", c.queueNs);
+  set("gatherNs", c.gatherNs);
+  set("copyInNs", c.copyInNs);
+  set("runNs", c.runNs);
+  set("copyOutNs", c.copyOutNs);
+  set("scatterNs", c.scatterNs);
+  set("busyNs", c.busyNs);
+  set("computeExpiredNs", c.lateNs);
+  std::vector<double> batchRows(c.batchRows.begin(), c.batchRows.end());
+  object.Set("batchRows", toDoubles(env, batchRows));
+  return object;
+}
+
+Napi::Object toMeasured(Napi::Env env, const Measured& measured) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("latencyMs", toDoubles(env, measured.latencyMs));
+  object.Set("elapsedMs", measured.elapsedMs);
+  return object;
+}
+
+}  // namespace cb::convert

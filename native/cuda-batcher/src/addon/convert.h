@@ -1,0 +1,28 @@
+// JavaScript values to plain structs and back, on the JS thread. The TypeScript face has validated and filled in
+// defaults, so every field is there; an absent value is null.
+#pragma once
+
+#include <napi.h>
+
+#include <vector>
+
+#include "core/batcher.h"
+#include "core/measure.h"
+#include "core/model.h"
+
+namespace cb::convert {
+
+ModelOptions modelOptions(const Napi::Object& from);
+BatcherOptions batcherOptions(const Napi::Object& from);
+MeasureOptions measureOptions(const Napi::Object& from);
+
+std::vector<double> doubles(const Napi::Value& from);        // Float64Array; null: empty
+std::vector<int32_t> integers(const Napi::Value& from);      // Int32Array; null: empty
+Napi::Float64Array toDoubles(Napi::Env env, const std::vector<double>& from);
+Napi::Int32Array toIntegers(Napi::Env env, const std::vector<int32_t>& from);
+
+Napi::Object toModel(Napi::Env env, const Model& model);
+Napi::Object toCounters(Napi::Env env, const Counters& counters);
+Napi::Object toMeasured(Napi::Env env, const Measured& measured);
+
+}  // namespace cb::convert

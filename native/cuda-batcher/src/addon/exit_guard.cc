@@ -1,0 +1,48 @@
+#include "addon/exit_guard.h"
+
+#include <cstdlib>
+#include <map>
+#include <mutex>
+
+namespace cb {
+
+namespace {
+
+struct Guards {
+  std::mutex mutex;
+  std::map<uint64_t, std::function<void()>> stops;
+  uint64_t nextId = 1;
+  bool registered = false;
+};
+
+// Leaked: must outlive every static destructor.
+Guards& guards() {
+  static Guards* all = new Guards;
+  return *all;
+}
+
+void stopAll() {
+  std::map<uint64_t, std::function<void()>> stops;
+  {
+    std::lock_guard<std::mutex> lock(guards().mutex);
+    stops.swap(guards().stops);
+  }
+  for (auto& [id, stop] : stops) stop();
+}
+
+}  // namespace
+
+uint64_t addExitGuard(std::function<void()> stop) {
+  std::lock_guard<std::mutex> lock(guards().mutex);
+  if (!guards().registered) guards().registered = std::atexit(stopAll) == 0;
+  const uint64_t id = guards().nextId++;
+  guards().stops.emplace(id, std::move(stop));
+  return id;
+}
+
+void removeExitGuard(uint64_t id) {
+  std::lock_guard<std::mutex> lock(guards().mutex);
+  guards().stops.erase(id);
+}
+
+}  // namespace cb

@@ -1,0 +1,124 @@
+// One model's queue and engine threads: requests in, deliveries out. Thread-safe; knows no JavaScript and no device.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/batch_policy.h"
+#include "core/batch_run.h"
+#include "core/counters.h"
+#include "core/delivery.h"
+#include "core/latency_table.h"
+#include "core/model.h"
+#include "core/request_queue.h"
+
+namespace cb {
+
+struct BatcherOptions {
+  int32_t instances = 1;  // engine threads: batches that run at a time
+  int32_t maxBatch = 1;
+  double maxQueueDelayMs = 0;
+  int64_t queueRowsMax = 0;
+  size_t queueBytesMax = 0;
+  int32_t lanes = 1;
+  double ageingMs = 0;
+  std::vector<double> seedMs;   // see LatencyTable
+  std::vector<int32_t> sizes;   // see PlanRules
+};
+
+// Most requests one delivery drops: what one plan looks at.
+size_t windowMax(const BatcherOptions& options);
+
+enum class Submitted { kAccepted, kFull, kDeadline, kClosed };
+
+class Batcher {
+ public:
+  using Clock = BatchRun::Clock;
+  // Called on an engine thread, without a lock held; the receiver gives the delivery back through `finish`.
+  using Deliver = std::function<void(std::unique_ptr<Delivery>)>;
+
+  Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clock, Deliver deliver);
+  ~Batcher();  // stop()
+  Batcher(const Batcher&) = delete;
+  Batcher& operator=(const Batcher&) = delete;
+
+  // An empty request to fill in and submit; refused ones go back with `recycle`.
+  Request* blank();
+  void recycle(Request* request);
+
+  // Takes an accepted request until its delivery. Does not wake an engine before a full batch waits: call `wake` once
+  // after a burst, so that the burst becomes one batch and costs one wake-up.
+  Submitted submit(Request* request);
+  void wake();
+
+  // Takes a request out of the queue: null when it is running or gone, otherwise recycle it.
+  Request* cancel(uint32_t ticket);
+
+  // Frees what a delivery holds; its slab too, unless `keepSlab`: then `giveBackSlab` must follow.
+  void finish(std::unique_ptr<Delivery> delivery, bool keepSlab, double deliveredMs);
+  void giveBackSlab(int32_t slab) { arena_.giveBack(slab); }
+
+  // Refuses new requests, delivers queued ones as dropped, lets running batches end, and joins the threads.
+  // `hurry` asks the engine to abandon running batches. Idempotent.
+  void stop(bool hurry);
+
+  int64_t queuedRows() const;
+  int64_t runningRows() const;
+  double drainTimeMs() const;  // until all that is queued and running is done, as predicted
+  Counters counters() const;
+  std::vector<double> latencyMs() const;
+
+  const Model& model() const { return *model_; }
+  const SlabArena& arena() const { return arena_; }
+  const BatcherOptions& options() const { return options_; }
+  double nowMs() const { return clock_(); }
+
+ private:
+  struct Running {
+    int32_t rows = 0;
+    double untilMs = 0;
+  };
+
+  void work(size_t engine);
+  void dropQueued();
+  bool takeBatch(Delivery& delivery, double& startAtMs);
+  void runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery);
+  void runAlone(size_t engine, BatchRun& run, const Delivery& failed);
+  void account(const Delivery& delivery);
+  PlanRules rules() const;
+  double engineFreeAtMs(double nowMs) const;
+
+  const std::shared_ptr<Model> model_;
+  const BatcherOptions options_;
+  const Clock clock_;
+  const Deliver deliver_;
+  SlabArena arena_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_;
+  RequestQueue queue_;
+  LatencyTable latency_;
+  Counters counters_;
+  std::vector<Running> running_;         // index = engine thread
+  std::vector<Request*> queuedByTicket_;  // index = ticket
+  std::vector<Request*> window_;          // scratch of takeBatch
+  std::vector<Candidate> candidates_;
+  Plan plan_;
+  int32_t idle_ = 0;
+  bool stopping_ = false;
+  double lastArrivalMs_ = 0;
+  double arrivalGapMs_ = 0;  // 0: not known yet
+
+  std::mutex poolMutex_;
+  std::vector<std::unique_ptr<Request>> all_;
+  std::vector<Request*> pool_;
+
+  std::mutex stopMutex_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace cb

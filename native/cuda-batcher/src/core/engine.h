@@ -1,0 +1,84 @@
+// The table every engine is plugged in by: plain C types only, so that an engine may live in a library of its own
+// (one per TensorRT major) and a test may bring a fake one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace cb {
+
+constexpr uint32_t kEngineAbi = 1;
+constexpr int32_t kMaxRank = 8;
+constexpr int64_t kUnknownDim = -1;
+
+// Element types, numbered as in ONNX's TensorProto.
+enum class DType : int32_t {
+  kFloat32 = 1,
+  kUint8 = 2,
+  kInt8 = 3,
+  kUint16 = 4,
+  kInt16 = 5,
+  kInt32 = 6,
+  kInt64 = 7,
+  kString = 8,
+  kBool = 9,
+  kFloat16 = 10,
+  kFloat64 = 11,
+  kUint32 = 12,
+  kUint64 = 13,
+  kBfloat16 = 16,
+};
+
+// Bytes of one element; 0 for types without a fixed size (strings).
+size_t elementBytes(DType dtype);
+
+struct EngineModel;
+
+struct EngineLoadOptions {
+  const char* modelPath;
+  const char* libraryPath;  // the engine's own library; null: its default name
+  int32_t intraOpThreads;   // threads one run may use
+  int32_t concurrentRuns;   // how many threads will call run() at a time
+};
+
+// One input or output as the model declares it. Strings live as long as the model.
+struct EngineTensor {
+  const char* name;
+  DType dtype;
+  int32_t rank;
+  int64_t dims[kMaxRank];         // kUnknownDim where dynamic
+  const char* symbols[kMaxRank];  // name of a dynamic dimension, or ""
+};
+
+// A tensor's memory for one run. An output with data == null is allocated by the engine, which then fills in
+// data, bytes, rank, dims and owner; the caller gives owner back through `release`.
+struct EngineBuffer {
+  void* data;
+  size_t bytes;
+  int32_t rank;
+  int64_t dims[kMaxRank];
+  void* owner;
+};
+
+// Where the time of one run went besides computing; an engine on the host leaves both 0.
+struct EngineStages {
+  double copyInNs;   // host to device
+  double copyOutNs;  // device to host
+};
+
+// Functions that answer int return 0 on success; otherwise they write a sentence to `error` (of `errorBytes`).
+// `run` is called from several threads at once.
+struct EngineTable {
+  uint32_t abi;
+  const char* name;
+  int (*probe)(const char* libraryPath, char* version, size_t versionBytes, char* error, size_t errorBytes);
+  int (*load)(const EngineLoadOptions* options, EngineModel** model, char* error, size_t errorBytes);
+  int (*tensors)(EngineModel* model, bool outputs, size_t index, EngineTensor* tensor);  // 1: no such index
+  int (*run)(EngineModel* model, const EngineBuffer* in, size_t inCount, EngineBuffer* out, size_t outCount,
+             EngineStages* stages, char* error, size_t errorBytes);
+  void (*release)(EngineModel* model, void* owner);
+  void (*terminate)(EngineModel* model);  // running and later calls of run() end soon, with an error
+  void (*unload)(EngineModel* model);
+};
+
+}  // namespace cb

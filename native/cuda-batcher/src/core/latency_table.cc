@@ -1,0 +1,77 @@
+#include "core/latency_table.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace cb {
+
+namespace {
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+constexpr double kWeight = 0.2;         // a change shows after about five batches
+constexpr double kOutlier = 3;          // a single preempted run counts as no more than this many times the mean
+constexpr uint64_t kForgetAfter = 256;  // batches after which a size not seen again falls back to its seed
+constexpr double kDeviations = 3;       // mean + 3 mean deviations: about 2.5 % of runs take longer
+constexpr double kDeviationMax = 0.5;
+constexpr double kLeastMs = 1e-6;
+}  // namespace
+
+LatencyTable::LatencyTable(int32_t maxBatch, const std::vector<double>& seedMs)
+    : entries_(static_cast<size_t>(maxBatch) + 1, Entry{kUnknown, kUnknown, 0}),
+      meanMs_(static_cast<size_t>(maxBatch) + 1, 0.0) {
+  for (size_t rows = 1; rows < entries_.size() && rows <= seedMs.size(); rows++) {
+    entries_[rows].seedMs = seedMs[rows - 1];
+  }
+  rebuild();
+}
+
+void LatencyTable::observe(int32_t rows, double latencyMs) {
+  Entry& entry = entries_[static_cast<size_t>(rows)];
+  const double expectedMs = meanMs_[static_cast<size_t>(rows)];
+  const double cappedMs = expectedMs > 0 ? std::min(latencyMs, kOutlier * expectedMs) : latencyMs;
+  const double takenMs = std::max(cappedMs, kLeastMs);
+  batches_++;
+  if (std::isnan(entry.measuredMs)) {
+    entry.measuredMs = takenMs;
+  } else {
+    const double deviation = std::min(std::abs(takenMs - entry.measuredMs) / entry.measuredMs, 1.0);
+    relativeDeviation_ += kWeight / 2 * (deviation - relativeDeviation_);
+    entry.measuredMs += kWeight * (takenMs - entry.measuredMs);
+  }
+  entry.measuredAt = batches_;
+  if (entry.seedMs > 0) drift_ += kWeight * (takenMs / entry.seedMs - drift_);
+  rebuild();
+}
+
+double LatencyTable::safety() const { return 1 + kDeviations * std::min(relativeDeviation_, kDeviationMax); }
+
+double LatencyTable::knownMs(const Entry& entry) const {
+  const bool fresh = batches_ - entry.measuredAt <= kForgetAfter;
+  if (!std::isnan(entry.measuredMs) && (fresh || std::isnan(entry.seedMs))) return entry.measuredMs;
+  return entry.seedMs * drift_;
+}
+
+// Straight lines between known sizes; constant below the first, proportional above the last (both err on the slow
+// side); and never falling, because a plan searches for the largest batch that still fits.
+void LatencyTable::rebuild() {
+  size_t lastRows = 0;
+  double lastMs = 0;
+  for (size_t rows = 1; rows < entries_.size(); rows++) {
+    const double ms = knownMs(entries_[rows]);
+    if (std::isnan(ms)) continue;
+    for (size_t between = lastRows + 1; between < rows; between++) {
+      const double share = static_cast<double>(between - lastRows) / static_cast<double>(rows - lastRows);
+      meanMs_[between] = lastRows == 0 ? ms : lastMs + share * (ms - lastMs);
+    }
+    meanMs_[rows] = ms;
+    lastRows = rows;
+    lastMs = ms;
+  }
+  if (lastRows == 0) return;
+  for (size_t rows = lastRows + 1; rows < entries_.size(); rows++) {
+    meanMs_[rows] = lastMs * static_cast<double>(rows) / static_cast<double>(lastRows);
+  }
+  for (size_t rows = 1; rows < meanMs_.size(); rows++) meanMs_[rows] = std::max(meanMs_[rows], meanMs_[rows - 1]);
+}
+
+}  // namespace cb

@@ -1,0 +1,39 @@
+// A request on its way through the queue and a batch. It points at the caller's memory: nothing is copied before the
+// batch is gathered, so ordering, cancelling and refusing never move a row.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace cb {
+
+constexpr double kNoDeadline = std::numeric_limits<double>::infinity();
+
+struct RequestInput {
+  const uint8_t* data = nullptr;
+  size_t bytes = 0;
+};
+
+enum class RequestState { kIdle, kQueued, kRunning };
+
+struct Request {
+  uint32_t ticket = 0;   // the submitter's own number for it
+  int32_t rows = 1;
+  int32_t lane = 0;      // 0 is served first
+  int32_t maxBatch = 0;  // rows of the largest batch it may join
+  double arrivalMs = 0;
+  double deadlineMs = kNoDeadline;
+  uint64_t sequence = 0;
+  size_t bytes = 0;
+  std::vector<RequestInput> inputs;
+  // All inputs' dims one after another (rank of the model's inputs); empty when the model's own dims are fixed.
+  std::vector<int64_t> dims;
+  uint64_t shapeKey = 0;  // equal keys may share a batch; dims are compared as well
+  RequestState state = RequestState::kIdle;
+  Request* older = nullptr;  // neighbours in order of arrival within the lane
+  Request* newer = nullptr;
+};
+
+}  // namespace cb
