@@ -20,6 +20,8 @@ export interface VariantEntry {
 export interface TargetIndex {
   readonly target: Target;
   readonly entries: readonly VariantEntry[];
+  /** Most rows any of them takes; 0 when there is none. */
+  readonly maxBatch: number;
   /** Distinct accuracies, descending. */
   readonly levels: readonly number[];
   /** How many entries have at least the accuracy of that level. */
@@ -137,7 +139,8 @@ function toTarget(target: Target, list: readonly VariantEntry[]): TargetIndex {
     if (levels.at(-1) !== entry.accuracy) levels.push(entry.accuracy);
     levelEnds[levels.length - 1] = position + 1;
   });
-  return { target, entries, levels, levelEnds, coldOrders: [] };
+  const maxBatch = entries.reduce((most, e) => Math.max(most, e.variant.maxBatch), 0);
+  return { target, entries, maxBatch, levels, levelEnds, coldOrders: [] };
 }
 
 function uniqueByName(variants: readonly Variant[]): readonly Variant[] {

@@ -3,7 +3,7 @@ import { costPerThousandUsd } from "./cost";
 import type { Infeasible } from "./decision";
 import { efficientPoints, type IdlePoint } from "./pricing";
 import { groupsOf, type Snapshot } from "./snapshot";
-import type { Query, Slo } from "./types";
+import type { Executor, Query, Slo } from "./types";
 
 /** A requirement that can give. */
 export type Requirement = "latency" | "accuracy" | "cost";
@@ -26,7 +26,11 @@ interface Reachable {
   readonly accuracy: number;
   readonly latencyMs: number;
   readonly costUsd: number;
+  /** Bits of the requirements it fails. */
+  readonly fails: number;
 }
+
+const BITS: Record<Requirement, number> = { latency: 1, accuracy: 2, cost: 4 };
 
 /** Tried in order; all offers of the first row that gives any are made. */
 const RELAXATIONS: readonly (readonly (readonly Requirement[])[])[] = [
@@ -41,16 +45,17 @@ const RELAXATIONS: readonly (readonly (readonly Requirement[])[])[] = [
 
 /** Returns the refusal of a query that nothing can ever satisfy: which requirement fails, by how much, and offers. */
 export function explainInfeasible(snapshot: Snapshot, index: TargetIndex, query: Query): Infeasible {
-  const ways = reachable(snapshot, index, query.rows);
+  const ways = reachable(snapshot, index, query);
   return { kind: "infeasible", ...failing(index, query, ways), offers: makeOffers(query.slo, ways) };
 }
 
 function makeOffers(slo: Slo, ways: readonly Reachable[]): readonly Offer[] {
   for (const row of RELAXATIONS) {
-    const offers = row.flatMap((relax) => {
-      const way = nearest(slo, ways, relax);
-      return way ? [toOffer(way, relax)] : [];
-    });
+    const offers: Offer[] = [];
+    for (const relax of row) {
+      const way = relax.every((r) => isStated(slo, r)) ? nearest(ways, relax) : null;
+      if (way) offers.push(toOffer(way, relax));
+    }
     if (offers.length > 0) return offers;
   }
   return [];
@@ -66,17 +71,15 @@ function toOffer(way: Reachable, relax: readonly Requirement[]): Offer {
   };
 }
 
-/** The best of what meets every requirement that does not give: the fastest, most accurate or cheapest of them. */
-function nearest(slo: Slo, ways: readonly Reachable[], relax: readonly Requirement[]): Reachable | null {
-  if (!relax.every((r) => isStated(slo, r))) return null;
-  const adequate = ways.filter(
-    (w) =>
-      (relax.includes("accuracy") || meetsAccuracy(slo, w)) &&
-      (relax.includes("latency") || meetsLatency(slo, w)) &&
-      (relax.includes("cost") || meetsCost(slo, w)),
-  );
+/** Of what fails nothing but what gives: the fastest, most accurate or cheapest. */
+function nearest(ways: readonly Reachable[], relax: readonly Requirement[]): Reachable | null {
+  const allowed = relax.reduce((bits, r) => bits | BITS[r], 0);
   const order = ORDERS[relax[0] ?? "cost"];
-  return adequate.reduce<Reachable | null>((best, w) => (!best || order(w, best) < 0 ? w : best), null);
+  let best: Reachable | null = null;
+  for (const way of ways) {
+    if ((way.fails & ~allowed) === 0 && (!best || order(way, best) < 0)) best = way;
+  }
+  return best;
 }
 
 const byLatency = (a: Reachable, b: Reachable) => a.latencyMs - b.latencyMs;
@@ -96,60 +99,65 @@ function failing(
 ): Pick<Infeasible, "reason" | "value" | "limit"> {
   const { slo, rows } = query;
   if (index.entries.length === 0) return { reason: "not-loaded", value: null, limit: null };
-  const maxBatch = Math.max(0, ...index.entries.map((e) => e.variant.maxBatch));
-  if (rows > maxBatch) return { reason: "batch-too-large", value: maxBatch, limit: rows };
-  if (ways.length === 0) return { reason: "no-executor", value: null, limit: null };
-  const accurate = ways.filter((w) => meetsAccuracy(slo, w));
-  if (accurate.length === 0) {
-    const most = Math.max(...ways.map((w) => w.accuracy));
-    return {
-      reason: "accuracy-below-floor",
-      value: most === NO_ACCURACY ? null : most,
-      limit: slo.minAccuracy,
-    };
+  if (rows > index.maxBatch) return { reason: "batch-too-large", value: index.maxBatch, limit: rows };
+  const { accuracy, latency } = BITS;
+  const most = nearest(ways, ["accuracy", "latency", "cost"]);
+  if (!most) return { reason: "no-executor", value: null, limit: null };
+  if (most.fails & accuracy) {
+    const value = most.accuracy === NO_ACCURACY ? null : most.accuracy;
+    return { reason: "accuracy-below-floor", value, limit: slo.minAccuracy };
   }
-  const fast = accurate.filter((w) => meetsLatency(slo, w));
-  if (fast.length === 0) {
-    const value = Math.min(...accurate.map((w) => w.latencyMs));
-    return { reason: "latency-above-slo", value, limit: slo.latencyMs };
+  const fastest = nearest(ways, ["latency", "cost"]);
+  if (fastest && fastest.fails & latency) {
+    return { reason: "latency-above-slo", value: fastest.latencyMs, limit: slo.latencyMs };
   }
-  return { reason: "cost-above-max", value: Math.min(...fast.map((w) => w.costUsd)), limit: slo.maxCostUsd };
+  const value = nearest(ways, ["cost"])?.costUsd ?? null;
+  return { reason: "cost-above-max", value, limit: slo.maxCostUsd };
 }
 
-function reachable(snapshot: Snapshot, index: TargetIndex, rows: number): readonly Reachable[] {
-  return efficientPoints(snapshot.pricing, index, rows).flatMap((point) => {
-    const hopMs = idleHopMs(snapshot, point);
-    if (hopMs === null) return [];
-    return [
-      {
-        point,
-        accuracy: point.entry.accuracy,
-        latencyMs: point.serviceMs + hopMs,
-        costUsd: costPerThousandUsd(point.itemUsd, rows),
-      },
-    ];
-  });
+function reachable(snapshot: Snapshot, index: TargetIndex, query: Query): readonly Reachable[] {
+  const classHops = snapshot.hosts.map((hosts) => smallestHopMs(snapshot, hosts));
+  const ways: Reachable[] = [];
+  for (const point of efficientPoints(snapshot.pricing, index, query.rows)) {
+    const hopMs = loadedHopMs(snapshot, point) ?? classHops[point.classIndex] ?? null;
+    if (hopMs === null) continue;
+    const { accuracy } = point.entry;
+    const latencyMs = point.serviceMs + hopMs;
+    const costUsd = costPerThousandUsd(point.itemUsd, query.rows);
+    const fails = failBits(query.slo, latencyMs, accuracy, costUsd);
+    ways.push({ point, accuracy, latencyMs, costUsd, fails });
+  }
+  return ways;
 }
 
-/** Smallest hop to an instance of it or, when it is not loaded there, to a host that could; null when none accepts. */
-function idleHopMs(snapshot: Snapshot, point: IdlePoint): number | null {
-  const group = groupsOf(snapshot, point.entry).find((g) => g.classIndex === point.classIndex);
-  const loaded = (group?.members ?? []).filter((m) => m.executor.accepting).map((m) => m.instance.hopMs);
-  if (loaded.length > 0) return Math.min(...loaded);
-  const hosts = (snapshot.hosts[point.classIndex] ?? []).filter((e) => e.accepting);
-  return hosts.length > 0 ? Math.min(...hosts.map((e) => snapshot.hops.get(e.name) ?? 0)) : null;
+function failBits(slo: Slo, latencyMs: number, accuracy: number, costUsd: number): number {
+  return (
+    (slo.latencyMs !== null && latencyMs > slo.latencyMs ? BITS.latency : 0) |
+    (slo.minAccuracy !== null && accuracy < slo.minAccuracy ? BITS.accuracy : 0) |
+    (slo.maxCostUsd !== null && costUsd > slo.maxCostUsd ? BITS.cost : 0)
+  );
 }
 
-function meetsAccuracy(slo: Slo, way: Reachable): boolean {
-  return slo.minAccuracy === null || way.accuracy >= slo.minAccuracy;
+/** Smallest hop to an instance of it on that kind of host; null when it is not loaded there. */
+function loadedHopMs(snapshot: Snapshot, point: IdlePoint): number | null {
+  let least: number | null = null;
+  for (const group of groupsOf(snapshot, point.entry)) {
+    if (group.classIndex !== point.classIndex) continue;
+    for (const { executor, instance } of group.members) {
+      if (executor.accepting && (least === null || instance.hopMs < least)) least = instance.hopMs;
+    }
+  }
+  return least;
 }
 
-function meetsLatency(slo: Slo, way: Reachable): boolean {
-  return slo.latencyMs === null || way.latencyMs <= slo.latencyMs;
-}
-
-function meetsCost(slo: Slo, way: Reachable): boolean {
-  return slo.maxCostUsd === null || way.costUsd <= slo.maxCostUsd;
+/** Smallest hop to one of these hosts; null when none of them takes work. */
+function smallestHopMs(snapshot: Snapshot, hosts: readonly Executor[]): number | null {
+  let least: number | null = null;
+  for (const executor of hosts) {
+    if (!executor.accepting) continue;
+    least = Math.min(least ?? Number.MAX_VALUE, snapshot.hops.get(executor.name) ?? 0);
+  }
+  return least;
 }
 
 function isStated(slo: Slo, requirement: Requirement): boolean {
