@@ -38,7 +38,9 @@ export class FrameReader {
   push(message: Uint8Array): FramesRead {
     if (this.#fault !== null) return { ok: false, fault: this.#fault };
     const frames: Frame[] = [];
-    const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+    const bytes = Buffer.isBuffer(message)
+      ? message
+      : Buffer.from(message.buffer, message.byteOffset, message.byteLength);
     this.#fault = this.#message(bytes, frames);
     return this.#fault === null ? { ok: true, frames } : { ok: false, fault: this.#fault };
   }

@@ -35,6 +35,16 @@ describe("encodeAnswerHead and encodeAnswerBody", () => {
     expect(whole.rawOutputContents.map((raw) => raw.length)).toEqual([5_000, 0]);
   });
 
+  it("hold texts of any length, empty ones, and negative integers", () => {
+    const parameters = { long: "é".repeat(9_000), empty: "", negative: -5n };
+    const head = encodeAnswerHead({ modelName: "m".repeat(200), modelVersion: "", id: "", parameters });
+    const whole = fromBinary(ModelInferResponseSchema, head);
+    expect(whole.modelName).toHaveLength(200);
+    expect(whole.parameters.long?.parameterChoice.value).toBe(parameters.long);
+    expect(whole.parameters.empty?.parameterChoice).toEqual({ case: "stringParam", value: "" });
+    expect(whole.parameters.negative?.parameterChoice.value).toBe(-5n);
+  });
+
   it("pass the outputs on without copying them", () => {
     const bytes = new Uint8Array(10);
     expect(encodeAnswerBody([{ name: "o", datatype: "UINT8", shape: [10], bytes }])).toContain(bytes);

@@ -1,5 +1,5 @@
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { varintBytes, writeVarint } from "./varint";
+import { WireBuffer } from "./wire-buffer";
 
 /** One output as the engine gave it. `bytes` is raw little-endian row-major; it is passed on, not copied. */
 export interface AnswerOutput {
@@ -18,7 +18,10 @@ export interface AnswerHead {
   readonly parameters: Readonly<Record<string, string | number | bigint | boolean>>;
 }
 
-const rawTag = (6 << 3) | WireType.LengthDelimited;
+/** Field 6, length-delimited. */
+const rawTag = (6 << 3) | 2;
+
+const buffer = new WireBuffer();
 
 /**
  * Returns fields 5 (outputs) and 6 (raw_output_contents) of ModelInferResponse as parts to be sent one after another;
@@ -39,53 +42,51 @@ export function encodeAnswerBody(outputs: readonly AnswerOutput[]): Uint8Array[]
 
 /** Returns fields 1 to 4 of ModelInferResponse. */
 export function encodeAnswerHead(head: AnswerHead): Uint8Array {
-  const writer = new BinaryWriter();
-  writeText(writer, 1, head.modelName);
-  writeText(writer, 2, head.modelVersion);
-  writeText(writer, 3, head.id);
+  buffer.reset();
+  buffer.text(1, head.modelName);
+  buffer.text(2, head.modelVersion);
+  buffer.text(3, head.id);
   for (const key in head.parameters) {
-    const value = head.parameters[key]!;
-    writer.tag(4, WireType.LengthDelimited).fork();
-    writeText(writer, 1, key);
-    writer.tag(2, WireType.LengthDelimited).fork();
-    writeValue(writer, value);
-    writer.join().join();
+    const entry = buffer.begin(4);
+    buffer.text(1, key);
+    const choice = buffer.begin(2);
+    writeValue(head.parameters[key]!);
+    buffer.end(choice);
+    buffer.end(entry);
   }
-  return writer.finish();
+  return buffer.take();
 }
 
 function describe(outputs: readonly AnswerOutput[]): Uint8Array {
-  const writer = new BinaryWriter();
+  buffer.reset();
   for (const { name, datatype, shape } of outputs) {
-    writer.tag(5, WireType.LengthDelimited).fork();
-    writeText(writer, 1, name);
-    writeText(writer, 2, datatype);
+    const output = buffer.begin(5);
+    buffer.text(1, name);
+    buffer.text(2, datatype);
     if (shape.length > 0) {
-      writer.tag(3, WireType.LengthDelimited).fork();
-      for (const dim of shape) writer.int64(dim);
-      writer.join();
+      const dims = buffer.begin(3);
+      for (const dim of shape) buffer.packed(dim);
+      buffer.end(dims);
     }
-    writer.join();
+    buffer.end(output);
   }
-  return writer.finish();
+  return buffer.take();
 }
 
-function writeText(writer: BinaryWriter, field: number, text: string): void {
-  if (text !== "") writer.tag(field, WireType.LengthDelimited).string(text);
-}
-
-function writeValue(writer: BinaryWriter, value: string | number | bigint | boolean): void {
+function writeValue(value: string | number | bigint | boolean): void {
   switch (typeof value) {
     case "boolean":
-      writer.tag(1, WireType.Varint).bool(value);
+      buffer.varint(1, value ? 1 : 0);
       return;
     case "bigint":
-      writer.tag(2, WireType.Varint).int64(value);
+      buffer.int64(2, value);
       return;
     case "string":
-      writer.tag(3, WireType.LengthDelimited).string(value);
+      // An empty text is still a choice: it is written with length zero.
+      if (value === "") buffer.end(buffer.begin(3));
+      else buffer.text(3, value);
       return;
     default:
-      writer.tag(4, WireType.Bit64).double(value);
+      buffer.double(4, value);
   }
 }
