@@ -471,6 +471,11 @@ export {
   MetricsService,
 } from "./gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb";
 export {
+  type ExportTraceServiceRequest,
+  ExportTraceServiceRequestSchema,
+  TraceService,
+} from "./gen/opentelemetry/proto/collector/trace/v1/trace_service_pb";
+export {
   type AnyValue,
   AnyValueSchema,
   type ArrayValue,
@@ -509,6 +514,7 @@ export {
   type Resource,
   ResourceSchema,
 } from "./gen/opentelemetry/proto/resource/v1/resource_pb";
+export { type Span, SpanSchema } from "./gen/opentelemetry/proto/trace/v1/trace_pb";
 export {
   file_xds_data_orca_v3_orca_load_report,
   type OrcaLoadReport,
