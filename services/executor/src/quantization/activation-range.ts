@@ -17,7 +17,7 @@ export function scaleOf({ min, max }: ActivationRange): ActivationScale {
   const low = Math.min(0, min);
   const high = Math.max(0, max);
   const scale = Math.fround((high - low) / LEVELS) || 1;
-  return { scale, zeroPoint: Math.min(LEVELS, Math.round(-low / scale)) };
+  return { scale, zeroPoint: Math.min(LEVELS, Math.round((0 - low) / scale)) };
 }
 
 /** The range that covers both. */

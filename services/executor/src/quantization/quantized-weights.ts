@@ -6,6 +6,8 @@ export interface QuantizedWeights {
 
 /** A bias is stored in int32 at the product of both scales; this much head room keeps the accumulator from overflowing. */
 const BIAS_LIMIT = 2 ** 30;
+/** A channel whose scale is smaller is taken for zero: as float32 its scale would lose its digits. */
+const SCALE_MIN = 1e-30;
 
 /**
  * Rounds weights to `-limit..limit` with one scale per channel (`largest magnitude / limit`; zero maps to zero).
@@ -23,19 +25,25 @@ export function quantizeWeights(o: {
 }): QuantizedWeights {
   const channels = o.dims[o.channelAxis] ?? 1;
   const stride = o.dims.slice(o.channelAxis + 1).reduce((product, size) => product * size, 1);
-  const channelOf = (index: number) => Math.floor(index / stride) % channels;
   const scales = new Float32Array(channels);
-  o.weights.forEach((value, index) => {
-    const channel = channelOf(index);
-    scales[channel] = Math.max(scales[channel]!, Math.abs(value) / o.limit);
+  forEachRun(o.weights.length, stride, channels, (start, channel) => {
+    let largest = scales[channel]!;
+    for (let index = start; index < start + stride; index++)
+      largest = Math.max(largest, Math.abs(o.weights[index]!));
+    scales[channel] = largest;
   });
-  o.bias?.forEach((value, channel) => {
-    scales[channel] = Math.max(scales[channel]!, Math.abs(value) / (o.activationScale * BIAS_LIMIT));
+  for (let channel = 0; channel < channels; channel++) {
+    const leastForBias = Math.abs(o.bias?.[channel] ?? 0) / (o.activationScale * BIAS_LIMIT);
+    const scale = Math.max(scales[channel]! / o.limit, leastForBias);
+    scales[channel] = scale < SCALE_MIN ? 1 : scale;
+  }
+  const values = new Int8Array(o.weights.length);
+  forEachRun(o.weights.length, stride, channels, (start, channel) => {
+    const scale = scales[channel]!;
+    for (let index = start; index < start + stride; index++) {
+      values[index] = Math.max(-o.limit, Math.min(o.limit, Math.round(o.weights[index]! / scale)));
+    }
   });
-  for (let channel = 0; channel < channels; channel++) scales[channel] ||= 1;
-  const values = Int8Array.from(o.weights, (value, index) =>
-    clamp(value / scales[channelOf(index)]!, o.limit),
-  );
   return { values, scales };
 }
 
@@ -52,6 +60,13 @@ export function quantizeBias(
   };
 }
 
-function clamp(value: number, limit: number): number {
-  return Math.max(-limit, Math.min(limit, Math.round(value)));
+/** Calls `visit` with the start and channel of each run of `stride` neighbouring weights of one channel. */
+function forEachRun(
+  length: number,
+  stride: number,
+  channels: number,
+  visit: (start: number, channel: number) => void,
+): void {
+  for (let start = 0, channel = 0; start < length; start += stride, channel = (channel + 1) % channels)
+    visit(start, channel);
 }
