@@ -71,7 +71,8 @@ function judgeAll(
       const candidate = { variant: entry.variant.name, executor: member.executor.name, ...finding };
       (finding.verdict === "selected" ? winner : loaded).push(candidate);
     }
-    if (members.length > 0) continue;
+    const loadsOne = decision.kind === "cold" && decision.variant === entry.variant;
+    if (members.length > 0 && !loadsOne) continue;
     const candidate = judgeUnloaded(snapshot, entry, query, decision);
     (candidate.verdict === "selected" ? winner : rest).push(candidate);
   }

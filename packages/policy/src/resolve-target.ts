@@ -23,7 +23,9 @@ export function resolveTarget(catalog: Catalog, name: string, version = ""): Res
   if (wanted === undefined) return { kind: "bad-version", version };
   const direct = resolveName(catalog, name, wanted);
   const alias = catalog.aliases.get(name);
-  return direct.kind === "unknown" && alias !== undefined ? resolveName(catalog, alias, wanted) : direct;
+  if (direct.kind !== "unknown" || alias === undefined) return direct;
+  const meant = resolveName(catalog, alias, wanted);
+  return meant.kind === "unknown" ? direct : meant;
 }
 
 function resolveName(catalog: Catalog, name: string, version: number | null): Resolution {

@@ -1,0 +1,48 @@
+import { pointsOf, variant } from "./fixture";
+import { FRESH_STATE, nextState, type StateWindow } from "./instance-state";
+
+const { profile } = variant({ name: "v", points: pointsOf(10), saturationPerSecond: 100 });
+const run = (windows: readonly Partial<StateWindow>[]) => {
+  let track = FRESH_STATE;
+  return windows.map((w) => {
+    track = nextState(track, { servedPerSecond: 10, instances: 1, p95Ms: 10, batch: 1, ...w }, profile);
+    return track.state;
+  });
+};
+
+describe("nextState", () => {
+  it("is overloaded from the saturation throughput of all instances on, and back below it", () => {
+    const windows = [
+      { servedPerSecond: 99 },
+      { servedPerSecond: 100 },
+      { servedPerSecond: 100, instances: 2 },
+    ];
+    expect(run(windows)).toEqual(["active", "overloaded", "active"]);
+  });
+
+  it("is interfered after two slow windows in a row, measured at the batch that ran", () => {
+    expect(run([{ p95Ms: 16 }, { p95Ms: 12 }, { p95Ms: 16 }, { p95Ms: 16 }])).toEqual([
+      "active",
+      "active",
+      "active",
+      "interfered",
+    ]);
+    expect(
+      run([
+        { p95Ms: 70, batch: 8 },
+        { p95Ms: 70, batch: 8 },
+      ]),
+    ).toEqual(["active", "active"]);
+  });
+
+  it("stays interfered between both factors and is cleared after two quick windows", () => {
+    const slow = { p95Ms: 16 };
+    const states = run([slow, slow, { p95Ms: 14 }, { p95Ms: 12 }, { p95Ms: null }, { p95Ms: 12 }]);
+    expect(states).toEqual(["active", "interfered", "interfered", "interfered", "interfered", "active"]);
+  });
+
+  it("calls it overloaded while both are true", () => {
+    const both = { p95Ms: 16, servedPerSecond: 120 };
+    expect(run([both, both, { p95Ms: 16 }])).toEqual(["overloaded", "overloaded", "interfered"]);
+  });
+});
