@@ -111,6 +111,20 @@ class Graph:
             pads=[pad, pad, pad, pad],
         )
 
+    def conv_text(self, name, x, channels, window, gain=None):
+        length, inputs = x.shape
+        self.flops += 2 * length * channels * inputs * window
+        line = self.reshape(self.transpose(x, (0, 2, 1)), (inputs, 1, length))
+        seen = self.node(
+            "Conv",
+            [line, self.param(f"{name}.weight"), self.param(f"{name}.bias")],
+            (channels, 1, length),
+            name=name,
+            kernel_shape=[1, window],
+            pads=[0, window // 2, 0, window // 2],
+        )
+        return self.transpose(self.reshape(seen, (channels, length)), (0, 2, 1))
+
     def max_pool(self, x):
         c, h, w = x.shape
         return self.node("MaxPool", [x], (c, h // 2, w // 2), kernel_shape=[2, 2], strides=[2, 2])

@@ -94,14 +94,16 @@ def encoder(ops, x, size, heads, layers, tokens, present=None, dropout=0.1):
 
 
 def vit(size, heads, layers):
-    """A convolution cuts the picture into overlapping patches, one token for each 2x2 pixels."""
+    """Convolutions see the strokes, then one token stands for each 2x2 pixels; all tokens together are classified."""
 
     def build(ops, x, task):
         x = ops.scale(ops.picture(x), 1 / 16)
-        x = ops.relu(ops.conv("stem", x, size // 2))
+        x = ops.relu(ops.conv("stem0", x, size // 2))
+        x = ops.relu(ops.conv("stem1", x, size // 2))
         x = ops.tokens(ops.conv("patch", x, size, kernel=2, stride=2, pad=0, gain=1.0))
         x = encoder(ops, ops.positions("position", x), size, heads, layers, 16)
-        return ops.dense("out", ops.mean_tokens(x), task.classes, gain=1.0)
+        x = ops.dropout(ops.reshape(x, (16 * size,)), 0.5)
+        return ops.dense("out", x, task.classes, gain=1.0)
 
     return build
 
@@ -117,13 +119,15 @@ def bag_of_pairs(size):
     return build
 
 
-def text_transformer(size, heads, layers):
+def text_transformer(size, heads, layers, window):
+    """A convolution over neighbouring characters gives each token its surroundings, attention mixes the whole name."""
+
     def build(ops, ids, task):
         present = ops.present(ids)
-        x = ops.embedding("character", ids, task.vocabulary, size)
-        x = ops.dropout(ops.positions("position", x), 0.1)
-        x = encoder(ops, x, size, heads, layers, task.length, present, dropout=0.2)
-        return ops.dense("out", ops.masked_mean(x, present), task.classes, gain=1.0)
+        x = ops.dropout(ops.embedding("character", ids, task.vocabulary, size), 0.1)
+        x = ops.add(x, ops.relu(ops.conv_text("window", x, size, window)))
+        x = encoder(ops, ops.positions("position", x), size, heads, layers, task.length, present, dropout=0.2)
+        return ops.dense("out", ops.dropout(ops.masked_mean(x, present), 0.2), task.classes, gain=1.0)
 
     return build
 
@@ -133,14 +137,45 @@ ARCHITECTURES = [
     Architecture("digits-mlp-s", DIGITS, "one hidden layer of 64", mlp(64), 80, 3e-3),
     Architecture("digits-mlp-l", DIGITS, "hidden layers of 512 and 256", mlp(512, 256, dropout=0.3), 80, 1e-3, augment=True),
     Architecture("digits-cnn-s", DIGITS, "two convolutions, 16 and 32 channels", cnn(16, 32), 100, 2e-3, augment=True),
-    Architecture("digits-vit", DIGITS, "transformer, 16 tokens of 64, 3 layers", vit(64, 4, 3), 80, 1e-3, augment=True),
     Architecture(
-        "digits-cnn-l", DIGITS, "residual network of 7 convolutions, 128 channels",
-        residual_cnn(128, 3), 25, 1e-3, augment=True, label_smoothing=0.05,
+        "digits-vit",
+        DIGITS,
+        "transformer with a convolutional stem, 16 tokens of 64, 2 layers",
+        vit(64, 4, 2),
+        epochs=100,
+        learning_rate=1e-3,
+        augment=True,
+        weight_decay=1e-2,
+        label_smoothing=0.05,
     ),
-    Architecture("langid-pairs", LANGUAGES, "bag of character pairs", bag_of_pairs(16), 40, 5e-3, 100, weight_decay=1e-3),
     Architecture(
-        "langid-transformer", LANGUAGES, "character transformer, 2 layers of 64",
-        text_transformer(64, 4, 2), 20, 1.5e-3, 100, weight_decay=1e-2,
+        "digits-cnn-l",
+        DIGITS,
+        "residual network of 7 convolutions, 128 channels",
+        residual_cnn(128, 3),
+        epochs=25,
+        learning_rate=1e-3,
+        augment=True,
+        label_smoothing=0.05,
+    ),
+    Architecture(
+        "langid-pairs",
+        LANGUAGES,
+        "bag of character pairs",
+        bag_of_pairs(16),
+        epochs=40,
+        learning_rate=5e-3,
+        batch=100,
+        weight_decay=1e-3,
+    ),
+    Architecture(
+        "langid-transformer",
+        LANGUAGES,
+        "character transformer with a convolutional stem, 32 tokens of 64, 1 layer",
+        text_transformer(64, 4, 1, window=5),
+        epochs=18,
+        learning_rate=2e-3,
+        batch=100,
+        weight_decay=1e-2,
     ),
 ]

@@ -69,6 +69,14 @@ class Numeric:
         matrix = w.transpose(2, 3, 1, 0).reshape(fan, channels)
         return columns @ matrix + self.bias(f"{name}.bias", channels)
 
+    def conv_text(self, name, x, channels, window, gain=2.0):
+        length, inputs = x.shape[1:]
+        w = self.weight(f"{name}.weight", (channels, inputs, 1, window), (gain / (inputs * window)) ** 0.5)
+        padded = jnp.pad(x, ((0, 0), (window // 2, window // 2), (0, 0)))
+        columns = jnp.concatenate([padded[:, i : i + length] for i in range(window)], axis=-1)
+        matrix = w[:, :, 0].transpose(2, 1, 0).reshape(inputs * window, channels)
+        return columns @ matrix + self.bias(f"{name}.bias", channels)
+
     def max_pool(self, x):
         n, h, w, c = x.shape
         return x.reshape(n, h // 2, 2, w // 2, 2, c).max(axis=(2, 4))

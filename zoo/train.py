@@ -39,10 +39,9 @@ def main(arguments):
     if unknown:
         sys.exit(f"no such architecture: {', '.join(sorted(unknown))}; known: {', '.join(a.name for a in ARCHITECTURES)}")
     tasks = load_tasks()
-    known = {entry["name"]: entry for entry in read_manifest()["architectures"]}
-    for architecture in ARCHITECTURES:
-        if not arguments or architecture.name in arguments:
-            known[architecture.name] = train(architecture, tasks[architecture.task])
+    chosen = [a for a in ARCHITECTURES if not arguments or a.name in arguments]
+    trained = {a.name: train(a, tasks[a.task]) for a in chosen}
+    known = {entry["name"]: entry for entry in read_manifest()["architectures"]} | trained
     manifest = {
         "version": 1,
         "tasks": [write_task(task) for task in tasks.values()],
