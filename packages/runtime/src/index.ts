@@ -19,5 +19,8 @@ export type { GatherMessage, RawStream, RawUnaryCall, TrailerValues } from "./rp
 export { createRpcServer, type RpcServer, type RpcServerOptions } from "./rpc/server";
 export { type CallContext, type HandlersOf, type Implementation, implementService } from "./rpc/service";
 export { retryDelayMs, retryInfo } from "./rpc/status";
+export type { FinishedSpan, SpanRecorder } from "./span-recorder";
+export { createTelemetry, type Telemetry } from "./telemetry";
+export { formatTraceparent, parseTraceparent, type SpanContext } from "./trace-context";
 export { tuneProcess } from "./tune-process";
 export { VirtualClock } from "./virtual-clock";
