@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { AccuracyOrigin, TaskSchema } from "@infaas/api";
-import { Code } from "@infaas/runtime";
+import { Code, systemClock } from "@infaas/runtime";
 import { accuracyOf, measureAccuracy, readValidation } from "./accuracy";
 import { encodeModel } from "./onnx/model-file";
 import { fixtureModel, fixtureRows } from "./onnx/model-fixture";
@@ -78,7 +78,7 @@ describe("measureAccuracy", () => {
       });
       const output = readSignature(model).outputs[0]!;
       const accuracy = await withRunner(open, (runner) =>
-        measureAccuracy({ runner, validation: labelled, output, batch }),
+        measureAccuracy({ runner, validation: labelled, output, batch, clock: systemClock }),
       );
       expect(accuracy).toBe(0.75);
       await rm(folder, { recursive: true });

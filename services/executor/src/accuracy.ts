@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { type Accuracy, AccuracyOrigin, AccuracySchema, type Task } from "@infaas/api";
-import { Code, ServiceError } from "@infaas/runtime";
+import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import type { ModelRunner } from "./onnx/model-runner";
 import { exampleRows, type RowSet } from "./onnx/row-set";
 import type { TensorSignature } from "./onnx/signature";
@@ -13,6 +13,8 @@ export interface LabelledRows {
   readonly labels: Int32Array;
 }
 
+/** Time after which a validation run is given up; the first examples alone might be all of one class. */
+const VALIDATION_MS_MAX = 120_000;
 /** The only metric measured here: the share of examples whose largest first output is the labelled class. */
 const METRIC = "accuracy";
 
@@ -52,16 +54,22 @@ export async function readValidation(
   };
 }
 
-/** Share of rows answered with their label, measured over all rows in batches of at most `batch`. */
+/**
+ * Share of rows answered with their label, measured over all rows in batches of at most `batch`.
+ * @throws ServiceError DEADLINE_EXCEEDED after two minutes.
+ */
 export async function measureAccuracy(o: {
   readonly runner: ModelRunner;
   readonly validation: LabelledRows;
   readonly output: TensorSignature;
   readonly batch: number;
+  readonly clock: Clock;
 }): Promise<number> {
   const { labels } = o.validation;
+  const deadlineMs = o.clock.nowMs() + VALIDATION_MS_MAX;
   let right = 0;
   for (let start = 0; start < labels.length; start += o.batch) {
+    if (o.clock.nowMs() > deadlineMs) throw tooSlow(start, labels.length);
     const size = Math.min(o.batch, labels.length - start);
     const { outputs } = await o.runner.run(Array.from({ length: size }, (_, index) => start + index));
     const scores = readScores(o.output, outputs[0] ?? new Uint8Array());
@@ -96,6 +104,11 @@ export function accuracyOf(o: {
   }
   if (o.declared === undefined) return undefined;
   return create(AccuracySchema, { value: o.declared, metric, dataset, origin: AccuracyOrigin.DECLARED });
+}
+
+function tooSlow(done: number, count: number): ServiceError {
+  const limit = `${VALIDATION_MS_MAX / 1000} s are allowed for a validation set`;
+  return new ServiceError(Code.DEADLINE_EXCEEDED, `${done} of ${count} examples were run in time; ${limit}`);
 }
 
 function readScores({ name, datatype }: TensorSignature, bytes: Uint8Array): ArrayLike<number | bigint> {

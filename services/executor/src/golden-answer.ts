@@ -25,7 +25,7 @@ export interface FileAnswers {
 export async function measureAnswers(
   { rows, validation, signature }: ProfiledArchitecture,
   { path, precision, batchable }: ModelVersionFile,
-  { engines, host }: ProfilePorts,
+  { engines, host, clock }: ProfilePorts,
 ): Promise<FileAnswers> {
   const batch = batchable ? PROFILE_BATCH_MAX : 1;
   const open = ModelRunner.open(engines, rows, {
@@ -42,7 +42,7 @@ export async function measureAnswers(
     );
     const relative = precision === Precision.INT8 ? INT8_TOLERANCE : FULL_PRECISION_TOLERANCE;
     return {
-      accuracy: validation ? await measureAccuracy({ runner, validation, output, batch }) : null,
+      accuracy: validation ? await measureAccuracy({ runner, validation, output, batch, clock }) : null,
       goldenInputs: rows.inputsOf([0]),
       goldenOutputs,
       goldenTolerance: relative * Math.max(1, ...magnitudes),

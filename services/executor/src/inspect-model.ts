@@ -53,14 +53,14 @@ function named({ architecture, task }: ProfileModelRequest): { architecture: Arc
 
 async function whyNotBatchable(
   { path, signature, rows }: { readonly path: string; readonly signature: Signature; readonly rows: RowSet },
-  { engines }: ProfilePorts,
+  { engines, clock }: ProfilePorts,
 ): Promise<string> {
   const axis = findBatchAxis(signature);
   if (!axis.present) return axis.reason;
   const maxBatch = PROFILE_BATCH_MAX;
   const open = ModelRunner.open(engines, rows, { path, threads: 1, concurrency: 1, maxBatch });
   const probe = await withRunner(open, (runner) => {
-    return probeBatchInvariance({ runner, rows, outputs: signature.outputs, maxBatch });
+    return probeBatchInvariance({ runner, rows, outputs: signature.outputs, maxBatch, clock });
   });
   return probe.invariant ? "" : probe.reason;
 }

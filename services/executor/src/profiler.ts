@@ -20,6 +20,8 @@ const WARM_UP_RUNS = 3;
 const SATURATION_MS = 150;
 /** Batches kept in flight per engine thread at saturation: one running, one waiting. */
 const IN_FLIGHT_PER_THREAD = 2;
+/** A batch that takes longer than this is not doubled: whoever waits for it waits too long already. */
+const DOUBLED_BATCH_MS_MAX = 250;
 /** Batch sizes without a gain after which larger ones are not tried. */
 const FLAT_STEPS_MAX = 2;
 /** Slabs an engine holds beside one per thread: forming, ready, lent. */
@@ -62,7 +64,9 @@ export async function measureLatency(
     const measured: BatchSamples[] = [];
     for (let batch = 1; batch <= maxBatch; batch *= 2) {
       measured.push({ batch, samplesMs: await measureBatch(runner, model, batch) });
-      if (batch / findKnee(fitProfile(measured).points) >= 2 ** FLAT_STEPS_MAX) break;
+      const { points } = fitProfile(measured);
+      if (points.at(-1)!.p50Ms > DOUBLED_BATCH_MS_MAX) break;
+      if (batch / findKnee(points) >= 2 ** FLAT_STEPS_MAX) break;
     }
     return measured;
   });

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemClock } from "@infaas/runtime";
 import { type Invariance, probeBatchInvariance } from "./batch-invariance";
 import { encodeModel, type OnnxModel } from "./model-file";
 import { convolutionModel, crossRowModel, denseModel } from "./model-fixture";
@@ -22,7 +23,9 @@ describe("probeBatchInvariance", () => {
     const { inputs, outputs } = readSignature(model);
     const rows = randomRows(inputs, null);
     const open = ModelRunner.open(referenceEngines, rows, { path, threads: 1, concurrency: 1, maxBatch: 64 });
-    return await withRunner(open, (runner) => probeBatchInvariance({ runner, rows, outputs, maxBatch: 64 }));
+    return await withRunner(open, (runner) =>
+      probeBatchInvariance({ runner, rows, outputs, maxBatch: 64, clock: systemClock }),
+    );
   }
 
   it.each([

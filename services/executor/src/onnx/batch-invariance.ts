@@ -1,3 +1,4 @@
+import type { Clock } from "@infaas/runtime";
 import { largestDifference } from "../tensor-difference";
 import type { ModelRunner } from "./model-runner";
 import type { RowSet } from "./row-set";
@@ -9,6 +10,8 @@ const BATCH_SIZES = [2, 3, 8, 17, 64] as const;
 const MIXTURES = 2;
 /** Rows of mixture m are `m * MIXTURE_STEP` apart from each other, so that every mixture puts other rows side by side. */
 const MIXTURE_STEP = 7;
+/** No further batch is begun after this time; the first is always run, and small sizes come first. */
+const PROBE_MS_MAX = 3_000;
 /** Largest difference that counts as the same answer: absolute, or relative to the largest magnitude in the row's tensor. */
 export const SAME_ANSWER_TOLERANCE = 1e-5;
 
@@ -23,11 +26,14 @@ export async function probeBatchInvariance(o: {
   readonly rows: RowSet;
   readonly outputs: readonly TensorSignature[];
   readonly maxBatch: number;
+  readonly clock: Clock;
 }): Promise<Invariance> {
+  const deadlineMs = o.clock.nowMs() + PROBE_MS_MAX;
   const alone = new Map<number, readonly Uint8Array[]>();
   let worstDifference = 0;
   for (const batch of BATCH_SIZES.filter((size) => size <= o.maxBatch)) {
     for (let mixture = 0; mixture < MIXTURES; mixture++) {
+      if (alone.size > 0 && o.clock.nowMs() > deadlineMs) return { invariant: true, worstDifference };
       const chosen = mixtureOf(batch, mixture, o.rows.count);
       const together = (await o.runner.run(chosen)).outputs;
       for (const [place, row] of chosen.entries()) {

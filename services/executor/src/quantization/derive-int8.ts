@@ -47,6 +47,7 @@ export async function deriveInt8(
     rows,
     activations: activationsToCalibrate(nodes),
     engines: ports.engines,
+    clock: ports.clock,
     path: join(folder, "calibration.onnx"),
   });
   const bytes = encodeModel(quantizeModel({ model, nodes, ranges, weightLimit: await weightLimitHere() }));
@@ -64,6 +65,8 @@ async function isInvariant(
   const maxBatch = PROFILE_BATCH_MAX;
   const open = ModelRunner.open(ports.engines, rows, { path, threads: 1, concurrency: 1, maxBatch });
   return await withRunner(open, async (runner) => {
-    return (await probeBatchInvariance({ runner, rows, outputs: signature.outputs, maxBatch })).invariant;
+    return (
+      await probeBatchInvariance({ runner, rows, outputs: signature.outputs, maxBatch, clock: ports.clock })
+    ).invariant;
   });
 }

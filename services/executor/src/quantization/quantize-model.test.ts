@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemClock } from "@infaas/runtime";
 import { encodeModel, type OnnxModel } from "../onnx/model-file";
 import { convolutionModel, denseModel } from "../onnx/model-fixture";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
@@ -34,6 +35,7 @@ describe("quantizeModel", () => {
       activations,
       rows: rowsOf(model),
       engines: referenceEngines,
+      clock: systemClock,
       path,
     });
     return quantizeModel({ model, nodes, ranges, weightLimit: 64 });
