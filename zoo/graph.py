@@ -20,7 +20,7 @@ class Value:
 
 
 class Graph:
-    """Builds nodes. Counts `flops` per row: two per multiply-add of a product, one per element of a sum."""
+    """Builds nodes. Counts `flops` per row: two per multiply-add of a product, one per term of a masked mean and its mask."""
 
     def __init__(self, params):
         self.params = params
@@ -145,10 +145,6 @@ class Graph:
 
     def dropout(self, x, rate):
         return x
-
-    def mean_tokens(self, x):
-        self.flops += int(np.prod(x.shape))
-        return self.node("ReduceMean", [x], x.shape[1:], axes=[1], keepdims=0)
 
     def present(self, ids):
         found = self.node("Greater", [ids, self.scalar(0, np.int64)], ids.shape)

@@ -104,9 +104,6 @@ class Numeric:
         self.dropout_key, key = jax.random.split(self.dropout_key)
         return jnp.where(jax.random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0.0)
 
-    def mean_tokens(self, x):
-        return x.mean(axis=1)
-
     def present(self, ids):
         return (ids > 0).astype(jnp.float32)[:, :, None]
 
