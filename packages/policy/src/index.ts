@@ -28,6 +28,7 @@ export {
   type TargetIndex,
   type VariantEntry,
 } from "./catalog";
+export { paperView, StateOnlyInstance } from "./compat/infaas-paper";
 export { costPerQueryUsd, costPerThousandUsd, fitsHost, type Host, hostShare } from "./cost";
 export type {
   Cold,

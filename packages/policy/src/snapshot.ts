@@ -123,14 +123,16 @@ function groupInstances(
   executors: readonly Executor[],
 ): readonly (readonly InstanceGroup[])[] {
   const executorOf = new Map(executors.map((e) => [e.name, e]));
-  const groups: (InstanceGroup & { members: Member[] })[][] = [];
+  type Growing = InstanceGroup & { members: Member[] };
+  const none: Growing[] = [];
+  const groups: Growing[][] = catalog.entries.map(() => none);
   for (const instance of instances) {
     const entry = findTarget(catalog, { kind: "variant", name: instance.variant })?.entries[0];
     const executor = executorOf.get(instance.executor);
     if (!entry || !executor) continue;
     const classIndex = pricing.classOf.get(classKey(executor)) ?? 0;
-    groups[entry.index] ??= [];
-    const ofEntry = groups[entry.index] ?? [];
+    let ofEntry = groups[entry.index] ?? none;
+    if (ofEntry === none) groups[entry.index] = ofEntry = [];
     let group = ofEntry.find((g) => g.classIndex === classIndex);
     if (!group) {
       group = {
