@@ -159,6 +159,12 @@ std::shared_ptr<Model>& modelOf(const Napi::Value& value) {
 // describe(model) -> {inputs, outputs, batchable}
 Napi::Value describe(const Napi::CallbackInfo& info) { return convert::toModel(info.Env(), *modelOf(info[0])); }
 
+// unload(model)
+Napi::Value unload(const Napi::CallbackInfo& info) {
+  modelOf(info[0]).reset();
+  return info.Env().Undefined();
+}
+
 // mailLength(options, outputs) -> numbers the mail must hold
 Napi::Value mailLength(const Napi::CallbackInfo& info) {
   const BatcherOptions options = convert::batcherOptions(info[0].As<Napi::Object>());
@@ -166,11 +172,11 @@ Napi::Value mailLength(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(mail::capacity(options, outputs)));
 }
 
-// open(model, options, mail, onBatch) -> External handle
+// open(model, options, mail, onBatch) -> External handle; the model's External is empty afterwards
 Napi::Value open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Shared handle =
-      BatcherHandle::open(env, modelOf(info[0]), convert::batcherOptions(info[1].As<Napi::Object>()),
+      BatcherHandle::open(env, std::move(modelOf(info[0])), convert::batcherOptions(info[1].As<Napi::Object>()),
                           info[2].As<Napi::Float64Array>(), info[3].As<Napi::Function>());
   return Napi::External<Shared>::New(env, new Shared(handle), [](Napi::Env, Shared* held) { delete held; });
 }
@@ -280,9 +286,7 @@ Napi::Value dispose(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// measure(model, options) -> Promise<{latencyMs, elapsedMs}>
-Napi::Value measureModel(const Napi::CallbackInfo& info) {
-  const std::shared_ptr<Model> model = modelOf(info[0]);
+Napi::Value startMeasure(const Napi::CallbackInfo& info, std::shared_ptr<Model> model) {
   const MeasureOptions options = convert::measureOptions(info[1].As<Napi::Object>());
   auto measured = std::make_shared<Measured>();
   const uint64_t guard = addExitGuard([model] { model->terminate(); });
@@ -294,6 +298,14 @@ Napi::Value measureModel(const Napi::CallbackInfo& info) {
         error = measured->error;
       },
       [measured](Napi::Env env) { return convert::toMeasured(env, *measured); });
+}
+
+// measure(model, options) -> Promise<{latencyMs, elapsedMs}>
+Napi::Value measureModel(const Napi::CallbackInfo& info) { return startMeasure(info, modelOf(info[0])); }
+
+// measureOpen(handle, options) -> the same, on an open batcher's model
+Napi::Value measureOpen(const Napi::CallbackInfo& info) {
+  return startMeasure(info, handleOf(info[0])->batcher().sharedModel());
 }
 
 // planBatch(nowMs, arrivalMs, deadlineMs, rows, lane, maxBatch, shapeKey, latencyMs, sizes, rules) -> plan
@@ -347,6 +359,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("probe", Napi::Function::New<probe>(env, "probe"));
   exports.Set("load", Napi::Function::New<load>(env, "load"));
   exports.Set("describe", Napi::Function::New<describe>(env, "describe"));
+  exports.Set("unload", Napi::Function::New<unload>(env, "unload"));
   exports.Set("mailLength", Napi::Function::New<mailLength>(env, "mailLength"));
   exports.Set("open", Napi::Function::New<cb::open>(env, "open"));
   setRaw(env, exports, "submit", submit);
@@ -361,6 +374,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("stop", Napi::Function::New<stop>(env, "stop"));
   exports.Set("dispose", Napi::Function::New<dispose>(env, "dispose"));
   exports.Set("measure", Napi::Function::New<measureModel>(env, "measure"));
+  exports.Set("measureOpen", Napi::Function::New<measureOpen>(env, "measureOpen"));
   exports.Set("planBatch", Napi::Function::New<plan>(env, "planBatch"));
   return exports;
 }

@@ -44,17 +44,18 @@ Shared BatcherHandle::open(Napi::Env env, std::shared_ptr<Model> model, BatcherO
   Shared handle(new BatcherHandle);
   handle->mail_ = Napi::Persistent(mail);
   handle->mailData_ = mail.Data();
-  const auto callJs = [](napi_env env, napi_value onBatch, void* context, void* data) {
+  const auto callJs = [](napi_env jsEnv, napi_value callback, void* held, void* data) {
     std::unique_ptr<Delivery> delivery(static_cast<Delivery*>(data));
-    BatcherHandle& handle = **static_cast<Shared*>(context);
-    if (env == nullptr || handle.disposed_) {
-      handle.batcher_->finish(std::move(delivery), false, steadyMs());
+    BatcherHandle& self = **static_cast<Shared*>(held);
+    if (self.batcher_ == nullptr) return;
+    if (jsEnv == nullptr || self.disposed_) {
+      self.batcher_->finish(std::move(delivery), false, steadyMs());
     } else {
-      handle.receive(env, onBatch, std::move(delivery));
+      self.receive(jsEnv, callback, std::move(delivery));
     }
   };
-  const auto finalize = [](napi_env env, void* data, void*) {
-    napi_remove_env_cleanup_hook(env, cleanUp, data);
+  const auto finalize = [](napi_env jsEnv, void* data, void*) {
+    napi_remove_env_cleanup_hook(jsEnv, cleanUp, data);
     delete static_cast<Shared*>(data);
   };
   auto* context = new Shared(handle);
@@ -240,7 +241,7 @@ void BatcherHandle::shutGate() {
 
 void BatcherHandle::stop(bool hurry) {
   if (hurry) shutGate();
-  batcher_->stop(hurry);
+  if (batcher_ != nullptr) batcher_->stop(hurry);
 }
 
 void BatcherHandle::dispose(Napi::Env env) {
@@ -249,11 +250,13 @@ void BatcherHandle::dispose(Napi::Env env) {
   removeExitGuard(exitGuard_);
   shutGate();
   mail_.Reset();
+  bool detached = true;
   if (!arena_.IsEmpty()) {
     // Views die at once instead of keeping the memory until they are collected.
-    napi_detach_arraybuffer(env, arena_.Value());
+    detached = napi_detach_arraybuffer(env, arena_.Value()) == napi_ok;
     arena_.Reset();
   }
+  if (detached) batcher_.reset();  // the weights go now, not when the handle is collected
   napi_threadsafe_function function = function_;
   function_ = nullptr;
   napi_release_threadsafe_function(function, napi_tsfn_release);

@@ -73,6 +73,7 @@ class Batcher {
   std::vector<double> latencyMs() const;
 
   const Model& model() const { return *model_; }
+  const std::shared_ptr<Model>& sharedModel() const { return model_; }
   const SlabArena& arena() const { return arena_; }
   const BatcherOptions& options() const { return options_; }
   double nowMs() const { return clock_(); }

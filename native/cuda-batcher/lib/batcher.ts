@@ -1,0 +1,253 @@
+import type { BatcherStats } from "./batcher-stats";
+import { type RequestRules, requestFault } from "./check-request";
+import { answer, Deliveries } from "./deliveries";
+import { type MeasureLoad, type Measurement, measureHandle } from "./measure";
+import {
+  type BatcherHandle,
+  type ModelHandle,
+  type NativeBatcherOptions,
+  native,
+  submitCode,
+} from "./native";
+import { NativeError } from "./native-error";
+import { batcherOptions, modelOptions, type OpenOptions } from "./open-options";
+import type { Done, Pending } from "./pending";
+import type { Result } from "./result";
+import { type TensorInfo, toTensorInfo } from "./tensor-info";
+
+/** What a request asks for besides its inputs. */
+export interface SubmitOptions {
+  /** Rows its tensors have along the batch axis; 1 for a model without one. */
+  readonly rows: number;
+  /** Full dims of each input; needed when the model leaves more than the batch axis open. */
+  readonly dims?: readonly (readonly number[])[];
+  /** Priority, 0 first; default 0. */
+  readonly lane?: number;
+  /** Time left for the answer, in ms; refused or shed with DEADLINE when it cannot be met; default no limit. */
+  readonly timeoutMs?: number;
+  /** Aborting takes the request out of the queue, or drops its answer when it already runs. */
+  readonly signal?: AbortSignal;
+  /** Most rows of the batch it may be part of; default the batcher's. */
+  readonly maxBatch?: number;
+}
+
+/** A loaded model behind a queue that forms batches. */
+export interface Batcher {
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  /** Whether the first axis of every input and output is one dynamic batch axis. */
+  readonly batchable: boolean;
+  readonly maxBatch: number;
+  /**
+   * Runs a request in a batch. `inputs` are raw bytes in the model's order; they are read in place, so they must not be
+   * changed, transferred or shrunk until the answer. Never throws; rejects with NativeError.
+   */
+  submit(inputs: readonly Uint8Array[], options: SubmitOptions): Promise<Result>;
+  /**
+   * As `submit`, without a promise: `done` is called once, unless the request is refused at once and the refusal is
+   * returned. What `done` throws becomes an uncaught exception.
+   */
+  submitWith(inputs: readonly Uint8Array[], options: SubmitOptions, done: Done): NativeError | undefined;
+  readonly queuedRows: number;
+  readonly runningRows: number;
+  /** Predicted time until all that is queued and running is done, in ms. */
+  drainTimeMs(): number;
+  stats(): BatcherStats;
+  /** Measures the engine by itself, beside the queue; see `measure`. */
+  runAlone(load: MeasureLoad): Promise<Measurement>;
+  /** Resolves when nothing is queued or running; new requests are still taken. */
+  drain(): Promise<void>;
+  /**
+   * Refuses new requests and those queued with CLOSED, lets running batches end, frees the model. Idempotent. Lent
+   * outputs stay valid until they are released.
+   */
+  close(): Promise<void>;
+}
+
+/** Loads a model and opens its queue. Rejects with NativeError: INVALID for bad options, ENGINE when it can't be loaded. */
+export async function openBatcher(options: OpenOptions): Promise<Batcher> {
+  const addon = native();
+  const model = await load(options);
+  const described = addon.describe(model);
+  const inputs = tensors(described.inputs);
+  const outputs = tensors(described.outputs);
+  const resolved = batcherOptions(options, described.batchable);
+  const mailbox = new Float64Array(addon.mailLength(resolved, outputs.length));
+  const deliveries = new Deliveries(mailbox, described.batchable);
+  const handle = addon.open(model, resolved, mailbox, deliveries.onBatch);
+  deliveries.attach(handle);
+  return new OpenBatcher(handle, deliveries, { inputs, outputs, batchable: described.batchable, resolved });
+}
+
+async function load(options: OpenOptions): Promise<ModelHandle> {
+  const checked = modelOptions(options);
+  batcherOptions(options, true);
+  try {
+    return await native().load(checked);
+  } catch (error) {
+    throw new NativeError("ENGINE", error instanceof Error ? error.message : String(error));
+  }
+}
+
+function tensors(described: Parameters<typeof toTensorInfo>[0][]): TensorInfo[] {
+  return described.map((tensor) => {
+    const known = toTensorInfo(tensor);
+    if (known !== undefined) return known;
+    throw new NativeError(
+      "INVALID",
+      `tensor '${tensor.name}' has ONNX element type ${tensor.dtype}, which is not supported`,
+    );
+  });
+}
+
+interface Description {
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  readonly batchable: boolean;
+  readonly resolved: NativeBatcherOptions;
+}
+
+class OpenBatcher implements Batcher {
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  readonly batchable: boolean;
+  readonly maxBatch: number;
+  readonly #handle: BatcherHandle;
+  readonly #deliveries: Deliveries;
+  readonly #rules: RequestRules;
+  readonly #queueRowsMax: number;
+  readonly #needsDims: boolean;
+  #wakes = false;
+  #closed: Promise<void> | undefined;
+  #lastStats: BatcherStats | undefined;
+
+  constructor(handle: BatcherHandle, deliveries: Deliveries, description: Description) {
+    this.inputs = description.inputs;
+    this.outputs = description.outputs;
+    this.batchable = description.batchable;
+    this.maxBatch = description.resolved.maxBatch;
+    this.#queueRowsMax = description.resolved.queueRowsMax;
+    this.#needsDims = description.inputs.some((input) => input.itemBytes < 0);
+    this.#rules = { inputs: this.inputs, batchable: this.batchable, maxBatch: this.maxBatch };
+    this.#handle = handle;
+    this.#deliveries = deliveries;
+    forgotten.register(this, { handle, deliveries }, this);
+  }
+
+  submit(inputs: readonly Uint8Array[], options: SubmitOptions): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const refused = this.submitWith(inputs, options, (error, result) => {
+        if (result === null) reject(error);
+        else resolve(result);
+      });
+      if (refused !== undefined) reject(refused);
+    });
+  }
+
+  submitWith(inputs: readonly Uint8Array[], options: SubmitOptions, done: Done): NativeError | undefined {
+    const { rows, signal } = options;
+    if (this.#closed !== undefined) return new NativeError("CLOSED", "the batcher is closed");
+    const fault = requestFault(this.#rules, inputs, rows, options.dims);
+    if (fault !== undefined) return new NativeError("INVALID", fault);
+    if (signal?.aborted)
+      return new NativeError("CANCELLED", "the request was cancelled before it was submitted");
+    const { pending } = this.#deliveries;
+    const ticket = pending.nextTicket();
+    const code = native().submit(
+      this.#handle,
+      ticket,
+      rows,
+      options.lane ?? 0,
+      options.timeoutMs === undefined ? -1 : Math.max(options.timeoutMs, 0),
+      Math.max(options.maxBatch ?? this.maxBatch, rows),
+      this.#needsDims ? Float64Array.from(options.dims!.flat()) : null,
+      inputs,
+    );
+    if (code !== submitCode.accepted) return this.#refusal(code, options);
+    const request: Pending = { inputs, done, unlisten: undefined, answered: false };
+    pending.add(request);
+    if (signal !== undefined) this.#listen(signal, ticket, request);
+    this.#wakeSoon();
+    return undefined;
+  }
+
+  #refusal(code: number, options: SubmitOptions): NativeError {
+    if (code === submitCode.full)
+      return new NativeError(
+        "FULL",
+        `the queue has no room for ${options.rows} rows, it holds ${this.#queueRowsMax}`,
+      );
+    if (code === submitCode.deadline)
+      return new NativeError("DEADLINE", `the request can't be answered within ${options.timeoutMs} ms`);
+    return new NativeError("CLOSED", "the batcher is closed");
+  }
+
+  #listen(signal: AbortSignal, ticket: number, request: Pending): void {
+    const onAbort = () => {
+      if (request.answered) return;
+      const { pending } = this.#deliveries;
+      if (native().cancel(this.#handle, ticket)) pending.take(ticket);
+      answer(request, new NativeError("CANCELLED", "the request was cancelled"), null);
+      pending.settle();
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    request.unlisten = () => signal.removeEventListener("abort", onAbort);
+  }
+
+  /** One wake-up for all requests of this turn, so that they become one batch. */
+  #wakeSoon(): void {
+    if (this.#wakes) return;
+    this.#wakes = true;
+    queueMicrotask(() => {
+      this.#wakes = false;
+      if (this.#lastStats === undefined) native().wake(this.#handle);
+    });
+  }
+
+  get queuedRows(): number {
+    return this.#lastStats === undefined ? native().queuedRows(this.#handle) : 0;
+  }
+
+  get runningRows(): number {
+    return this.#lastStats === undefined ? native().runningRows(this.#handle) : 0;
+  }
+
+  drainTimeMs(): number {
+    return this.#lastStats === undefined ? native().drainTimeMs(this.#handle) : 0;
+  }
+
+  stats(): BatcherStats {
+    return this.#lastStats ?? native().stats(this.#handle);
+  }
+
+  async runAlone(load: MeasureLoad): Promise<Measurement> {
+    if (this.#closed !== undefined) throw new NativeError("CLOSED", "the batcher is closed");
+    return measureHandle(this.#handle, this.#rules, load);
+  }
+
+  drain(): Promise<void> {
+    return this.#deliveries.pending.idle();
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    forgotten.unregister(this);
+    await native().stop(this.#handle);
+    await this.#deliveries.pending.idle();
+    this.#lastStats = native().stats(this.#handle);
+    this.#deliveries.whenLeasesBack(() => native().dispose(this.#handle));
+  }
+}
+
+/** Batchers dropped without close(): their requests are still answered, then the model is freed. */
+const forgotten = new FinalizationRegistry<{ handle: BatcherHandle; deliveries: Deliveries }>(
+  async ({ handle, deliveries }) => {
+    await deliveries.pending.idle();
+    await native().stop(handle);
+    deliveries.whenLeasesBack(() => native().dispose(handle));
+  },
+);

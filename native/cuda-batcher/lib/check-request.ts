@@ -1,0 +1,78 @@
+import { elementBytes, type TensorInfo } from "./tensor-info";
+
+/** What a request's inputs must fit. */
+export interface RequestRules {
+  readonly inputs: readonly TensorInfo[];
+  readonly batchable: boolean;
+  readonly maxBatch: number;
+}
+
+/**
+ * What is wrong with a request, as a sentence that names the input and both sizes; undefined when it fits.
+ * `dims` are the full dims of each input and needed only where the model leaves more than the batch axis open.
+ */
+export function requestFault(
+  rules: RequestRules,
+  inputs: readonly Uint8Array[],
+  rows: number,
+  dims: readonly (readonly number[])[] | undefined,
+): string | undefined {
+  if (!Number.isInteger(rows) || rows < 1) return `rows is ${rows}, allowed are whole numbers from 1`;
+  if (rows > rules.maxBatch) {
+    return rules.batchable
+      ? `batch of ${rows} exceeds max ${rules.maxBatch}`
+      : `batch of ${rows}: the model has no batch axis, allowed is 1`;
+  }
+  if (inputs.length !== rules.inputs.length)
+    return `${inputs.length} inputs came, the model has ${rules.inputs.length}`;
+  if (dims !== undefined && dims.length !== rules.inputs.length)
+    return `dims of ${dims.length} inputs came, the model has ${rules.inputs.length}`;
+  for (let i = 0; i < inputs.length; i++) {
+    const fault = inputFault(rules, rules.inputs[i]!, inputs[i]!.byteLength, rows, dims?.[i]);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+function inputFault(
+  rules: RequestRules,
+  input: TensorInfo,
+  bytes: number,
+  rows: number,
+  dims: readonly number[] | undefined,
+): string | undefined {
+  if (input.dtype === "string") return `input '${input.name}' holds strings, which can't be batched yet`;
+  if (dims !== undefined) {
+    const fault = dimsFault(rules, input, rows, dims);
+    if (fault !== undefined) return fault;
+  } else if (input.itemBytes < 0) {
+    return `input '${input.name}' is [${input.dims.join(", ")}]: the request must say its dims`;
+  }
+  const expected =
+    input.itemBytes >= 0
+      ? rows * input.itemBytes
+      : dims!.reduce((product, dim) => product * dim, elementBytes(input.dtype));
+  if (expected === 0)
+    return `input '${input.name}' has 0 bytes per row, allowed are rows with at least one element`;
+  if (bytes !== expected) return `input '${input.name}' has ${bytes} bytes, ${rows} rows need ${expected}`;
+  return undefined;
+}
+
+function dimsFault(
+  rules: RequestRules,
+  input: TensorInfo,
+  rows: number,
+  dims: readonly number[],
+): string | undefined {
+  const fits =
+    dims.length === input.dims.length &&
+    dims.every((dim, axis) => {
+      if (!Number.isInteger(dim) || dim < 0) return false;
+      if (rules.batchable && axis === 0) return dim === rows;
+      const declared = input.dims[axis];
+      return typeof declared === "string" || declared === -1 || declared === dim;
+    });
+  if (fits) return undefined;
+  const asked = rules.batchable ? ` with ${rows} rows` : "";
+  return `input '${input.name}' has dims [${dims.join(", ")}], the model takes [${input.dims.join(", ")}]${asked}`;
+}

@@ -1,0 +1,174 @@
+import { mail } from "./mail";
+import { type BatcherHandle, native } from "./native";
+import { NativeError } from "./native-error";
+import { type Pending, PendingTable } from "./pending";
+import { BatchResult, type BatchTimes, type Lease } from "./result";
+
+/** Outputs up to so many bytes a row are copied out: that costs less than keeping the slab away from the next batch. */
+const copyBytesMax = 16 * 1024;
+
+interface Output {
+  readonly bytes: Uint8Array;
+  readonly rowBytes: number;
+  readonly restDims: readonly number[];
+}
+
+/**
+ * Reads what engine threads deliver and answers the requests. It knows nothing of the Batcher in front of it, so that one
+ * that was dropped can be collected while its requests are still answered.
+ */
+export class Deliveries {
+  readonly pending = new PendingTable();
+  readonly #mail: Float64Array;
+  readonly #batchable: boolean;
+  #handle: BatcherHandle | undefined;
+  #arena: Uint8Array | undefined;
+  /** Leases whose slab the add-on left with us; before that a release only counts down. */
+  readonly #lent = new Set<Lease>();
+  #leases = 0;
+  #onLeasesBack: (() => void) | undefined;
+
+  constructor(mailbox: Float64Array, batchable: boolean) {
+    this.#mail = mailbox;
+    this.#batchable = batchable;
+  }
+
+  /** Connects to the open batcher, whose arena the outputs lie in. */
+  attach(handle: BatcherHandle): void {
+    this.#handle = handle;
+    const arena = native().arena(handle);
+    this.#arena = arena === undefined ? undefined : new Uint8Array(arena);
+  }
+
+  /** Calls back once no output is lent: at once, or at the last release. */
+  whenLeasesBack(resume: () => void): void {
+    if (this.#leases === 0) resume();
+    else this.#onLeasesBack = resume;
+  }
+
+  /** The add-on's callback: one call per batch. Answers whether the batch's slab stays lent. */
+  readonly onBatch = (buffers: readonly (ArrayBuffer | undefined)[], error: string | undefined): boolean => {
+    const box = this.#mail;
+    const members = box[mail.members]!;
+    const dropped = box[mail.dropped]!;
+    const droppedAt = mail.head + members * mail.memberNumbers;
+    const refused: Pending[] = [];
+    for (let i = 0; i < dropped; i++) refused.push(this.pending.take(box[droppedAt + i]!));
+    const stopped = box[mail.stopped] === 1;
+    const kept =
+      error === undefined ? this.#answer(buffers, droppedAt + dropped) : this.#fail(members, error);
+    for (const request of refused) {
+      answer(
+        request,
+        stopped
+          ? new NativeError("CLOSED", "the batcher was closed before the request ran")
+          : new NativeError("DEADLINE", "the request could no longer be in time and left the queue"),
+        null,
+      );
+    }
+    this.pending.settle();
+    return kept;
+  };
+
+  #fail(members: number, error: string): boolean {
+    const failed: Pending[] = [];
+    for (let i = 0; i < members; i++)
+      failed.push(this.pending.take(this.#mail[mail.head + i * mail.memberNumbers]!));
+    for (const request of failed) answer(request, new NativeError("ENGINE", error), null);
+    return false;
+  }
+
+  #answer(buffers: readonly (ArrayBuffer | undefined)[], outputsAt: number): boolean {
+    const box = this.#mail;
+    const members = box[mail.members]!;
+    const outputs = this.#outputs(buffers, outputsAt);
+    const lends = box[mail.slab]! >= 0 && outputs.reduce((sum, o) => sum + o.rowBytes, 0) > copyBytesMax;
+    const copies = box[mail.slab]! >= 0 && !lends;
+    const lease: Lease | undefined = lends ? { slab: box[mail.slab]!, left: members } : undefined;
+    if (lease !== undefined) this.#leases++;
+    const times: BatchTimes = {
+      batchSize: box[mail.rows]!,
+      gatherMs: box[mail.gatherMs]!,
+      runMs: box[mail.runMs]!,
+      scatterMs: box[mail.scatterMs]!,
+    };
+    // Everything is read from the mail before the first caller is answered: callers may submit, and close.
+    const answers: [Pending, BatchResult][] = [];
+    for (let i = 0, row = 0; i < members; i++) {
+      const at = mail.head + i * mail.memberNumbers;
+      const request = this.pending.take(box[at]!);
+      const rows = box[at + 1]!;
+      const views = outputs.map((output) => this.#cut(output, row, rows, copies));
+      const dims = outputs.map((output) =>
+        this.#batchable ? [rows, ...output.restDims] : [...output.restDims],
+      );
+      answers.push([request, new BatchResult(views, dims, box[at + 2]!, times, lease, this.#release)]);
+      row += rows;
+    }
+    let held = false;
+    for (const [request, result] of answers) {
+      if (request.answered) result.release();
+      else answer(request, null, result);
+    }
+    if (lease !== undefined) {
+      held = lease.left > 0;
+      if (!held) this.#leaseBack();
+      else this.#lent.add(lease);
+    }
+    return held;
+  }
+
+  readonly #release = (lease: Lease): void => {
+    lease.left--;
+    if (lease.left > 0 || !this.#lent.delete(lease)) return;
+    native().release(this.#handle!, lease.slab);
+    this.#leaseBack();
+  };
+
+  #leaseBack(): void {
+    this.#leases--;
+    if (this.#leases > 0) return;
+    this.#onLeasesBack?.();
+    this.#onLeasesBack = undefined;
+  }
+
+  #outputs(buffers: readonly (ArrayBuffer | undefined)[], outputsAt: number): Output[] {
+    const box = this.#mail;
+    const padded = this.#batchable ? box[mail.paddedRows]! : 1;
+    const outputs: Output[] = [];
+    for (let i = 0, at = outputsAt; i < box[mail.outputs]!; i++, at += mail.outputNumbers) {
+      const buffer = buffers[i];
+      const bytes = box[at + mail.outputBytes]!;
+      const offset = box[at]!;
+      const dims = Array.from(
+        box.subarray(at + mail.outputDims, at + mail.outputDims + box[at + mail.outputRank]!),
+      );
+      outputs.push({
+        bytes: buffer === undefined ? this.#arena!.subarray(offset, offset + bytes) : new Uint8Array(buffer),
+        rowBytes: bytes / padded,
+        restDims: this.#batchable ? dims.slice(1) : dims,
+      });
+    }
+    return outputs;
+  }
+
+  #cut(output: Output, row: number, rows: number, copy: boolean): Uint8Array {
+    const from = this.#batchable ? row * output.rowBytes : 0;
+    const to = this.#batchable ? from + rows * output.rowBytes : output.bytes.length;
+    return copy ? output.bytes.slice(from, to) : output.bytes.subarray(from, to);
+  }
+}
+
+/** Answers a caller once. What its callback throws is thrown after the others of its batch were answered. */
+export function answer(request: Pending, error: NativeError | null, result: BatchResult | null): void {
+  if (request.answered) return;
+  request.answered = true;
+  request.unlisten?.();
+  try {
+    request.done(error, result);
+  } catch (thrown) {
+    queueMicrotask(() => {
+      throw thrown;
+    });
+  }
+}

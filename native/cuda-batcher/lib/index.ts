@@ -1,0 +1,10 @@
+export { type Batcher, openBatcher, type SubmitOptions } from "./batcher";
+export type { BatcherStats } from "./batcher-stats";
+export { type MeasureLoad, type Measurement, measure } from "./measure";
+export { NativeError, type NativeErrorCode } from "./native-error";
+export type { OpenOptions } from "./open-options";
+export type { Done } from "./pending";
+export { type Plan, type PlanRules, planBatch, type Queue } from "./plan-batch";
+export { type CudaDevice, type Probe, probe } from "./probe";
+export type { Result } from "./result";
+export { type DType, elementBytes, type TensorInfo } from "./tensor-info";

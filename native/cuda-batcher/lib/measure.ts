@@ -1,0 +1,110 @@
+import type { RequestRules } from "./check-request";
+import { type BatcherHandle, type NativeMeasured, type NativeMeasureOptions, native } from "./native";
+import { NativeError } from "./native-error";
+import { modelOptions } from "./open-options";
+
+/** What to run, over and over, without a queue. */
+export interface MeasureLoad {
+  /** Rows per run. */
+  readonly batch: number;
+  /** Stop after so many ms; default none, then `iterations` must be given. */
+  readonly durationMs?: number;
+  /** Stop after so many runs in all. */
+  readonly iterations?: number;
+  /** Runs begun before so many ms do not count, nor does the first of each thread; default 0. */
+  readonly warmUpMs?: number;
+  /** Threads that run at a time; default 1. */
+  readonly instances?: number;
+  /** One row of each input, repeated to fill the batch; default zeros. */
+  readonly inputs?: readonly Uint8Array[];
+  /** Full dims of each input; needed when the model leaves more than the batch axis open. */
+  readonly dims?: readonly (readonly number[])[];
+}
+
+/** What was measured. */
+export interface Measurement {
+  /** Latency of every counted run in ms, in no particular order. */
+  readonly latencyMs: Float64Array;
+  /** Wall time of the counted part. */
+  readonly elapsedMs: number;
+  /** Rows per second over all threads. */
+  readonly itemsPerSecond: number;
+}
+
+/**
+ * Measures how fast the engine runs a model by itself: batches of a fixed size, back to back on `instances` threads that
+ * share one copy of the weights. Loads the model for this call only. Rejects with NativeError.
+ */
+export async function measure(
+  path: string,
+  options: MeasureLoad & { readonly intraOpThreads: number },
+): Promise<Measurement> {
+  const instances = options.instances ?? 1;
+  const checked = modelOptions({ path, intraOpThreads: options.intraOpThreads, instances });
+  const addon = native();
+  const model = await addon.load(checked).catch((error: Error) => {
+    throw new NativeError("ENGINE", error.message);
+  });
+  try {
+    const { inputs, batchable } = addon.describe(model);
+    return await run((load) => addon.measure(model, load), inputs, batchable, options);
+  } finally {
+    addon.unload(model);
+  }
+}
+
+/** As `measure`, on the model of an open batcher, beside its queue. */
+export function measureHandle(
+  handle: BatcherHandle,
+  rules: RequestRules,
+  load: MeasureLoad,
+): Promise<Measurement> {
+  return run((options) => native().measureOpen(handle, options), rules.inputs, rules.batchable, load);
+}
+
+async function run(
+  engine: (options: NativeMeasureOptions) => Promise<NativeMeasured>,
+  inputs: readonly { readonly name: string; readonly itemBytes: number }[],
+  batchable: boolean,
+  load: MeasureLoad,
+): Promise<Measurement> {
+  const options = measureOptions(inputs, batchable, load);
+  const measured = await engine(options).catch((error: Error) => {
+    throw new NativeError("ENGINE", error.message);
+  });
+  const rows = measured.latencyMs.length * options.batch;
+  return {
+    ...measured,
+    itemsPerSecond: measured.elapsedMs > 0 ? (rows / measured.elapsedMs) * 1000 : 0,
+  };
+}
+
+function measureOptions(
+  inputs: readonly { readonly name: string; readonly itemBytes: number }[],
+  batchable: boolean,
+  load: MeasureLoad,
+): NativeMeasureOptions {
+  const invalid = (message: string) => new NativeError("INVALID", message);
+  if (!Number.isInteger(load.batch) || load.batch < 1 || (!batchable && load.batch > 1))
+    throw invalid(`batch is ${load.batch}, allowed are whole numbers from 1${batchable ? "" : " to 1"}`);
+  if (!((load.durationMs ?? 0) > 0) && !((load.iterations ?? 0) > 0))
+    throw invalid("neither durationMs nor iterations is given: the measurement would not end");
+  if (load.inputs !== undefined && load.inputs.length !== inputs.length)
+    throw invalid(`${load.inputs.length} inputs came, the model has ${inputs.length}`);
+  inputs.forEach((input, i) => {
+    const given = load.inputs?.[i]?.byteLength;
+    if (given !== undefined && input.itemBytes >= 0 && given !== input.itemBytes)
+      throw invalid(`input '${input.name}' has ${given} bytes, one row needs ${input.itemBytes}`);
+    if (input.itemBytes < 0 && load.dims === undefined)
+      throw invalid(`input '${input.name}' has open dims: say them`);
+  });
+  return {
+    instances: load.instances ?? 1,
+    batch: load.batch,
+    durationMs: load.durationMs ?? 0,
+    iterations: load.iterations ?? 0,
+    warmUpMs: load.warmUpMs ?? 0,
+    inputs: load.inputs ?? null,
+    dims: load.dims === undefined ? null : Float64Array.from(load.dims.flat()),
+  };
+}

@@ -1,0 +1,18 @@
+/**
+ * Why the batcher refused or failed a request. FULL: the queue has no room. DEADLINE: it cannot be in time. CANCELLED: its
+ * signal was aborted. CLOSED: the batcher is closing. INVALID: the request or the model does not fit. ENGINE: the engine
+ * failed while loading or running.
+ */
+export type NativeErrorCode = "FULL" | "DEADLINE" | "CANCELLED" | "CLOSED" | "INVALID" | "ENGINE";
+
+/** The one error of this package; `message` is a lower-case sentence with what came and what was allowed. */
+export class NativeError extends Error {
+  override readonly name = "NativeError";
+
+  constructor(
+    readonly code: NativeErrorCode,
+    message: string,
+  ) {
+    super(message);
+  }
+}

@@ -1,0 +1,101 @@
+import type { NativeBatcherOptions, NativeModelOptions } from "./native";
+import { onnxruntimeLibrary } from "./native";
+import { NativeError } from "./native-error";
+
+/** How a model is opened; what is absent takes the default stated. */
+export interface OpenOptions {
+  /** Path of the .onnx file. */
+  readonly path: string;
+  readonly engine?: "onnxruntime";
+  /** Engine threads, that is batches that run at a time; all share one copy of the weights. */
+  readonly instances: number;
+  /** Threads one batch may use inside the engine. */
+  readonly intraOpThreads: number;
+  /** Most rows of a batch; becomes 1 for a model without a batch axis. */
+  readonly maxBatch: number;
+  /** Longest a request is held for company, in ms; default 0: on a CPU waiting rarely pays. */
+  readonly maxQueueDelayMs?: number;
+  /** Most rows waiting before FULL; default 64 full batches per engine thread, at least 1024. */
+  readonly queueRowsMax?: number;
+  /** Most input bytes waiting before FULL; default 256 MiB. */
+  readonly queueBytesMax?: number;
+  /** Profiled latency of 1, 2, ... rows in ms, or pairs [rows, ms]; without it the batcher learns from its first batches. */
+  readonly latencyMs?: readonly number[] | readonly (readonly [rows: number, latencyMs: number])[];
+  /** Allowed batch sizes, rising: batches are padded up to the next with rows of zeros; default any size. */
+  readonly preferredBatchSizes?: readonly number[];
+  /** Priorities; lane 0 is served first; default 3. */
+  readonly lanes?: number;
+}
+
+const queueBatchesDefault = 64;
+const queueRowsDefaultMin = 1024;
+const queueBytesDefault = 256 * 1024 * 1024;
+const lanesDefault = 3;
+/** Wait after which lane n is let in now and then although lower lanes have work: n times this. */
+const ageingMs = 250;
+
+const maxBatchLimit = 4096;
+const threadsLimit = 1024;
+
+/** What the add-on needs to load the model; throws NativeError INVALID for a value out of range. */
+export function modelOptions(
+  options: Pick<OpenOptions, "path" | "intraOpThreads" | "instances">,
+): NativeModelOptions {
+  return {
+    path: options.path,
+    library: onnxruntimeLibrary(),
+    intraOpThreads: whole("intraOpThreads", options.intraOpThreads, 1, threadsLimit),
+    instances: whole("instances", options.instances, 1, threadsLimit),
+  };
+}
+
+/** What the add-on needs to open the batcher; throws NativeError INVALID for a value out of range. */
+export function batcherOptions(options: OpenOptions, batchable: boolean): NativeBatcherOptions {
+  const instances = whole("instances", options.instances, 1, threadsLimit);
+  const asked = whole("maxBatch", options.maxBatch, 1, maxBatchLimit);
+  const maxBatch = batchable ? asked : 1;
+  const rowsDefault = Math.max(queueRowsDefaultMin, queueBatchesDefault * maxBatch * instances);
+  return {
+    instances,
+    maxBatch,
+    maxQueueDelayMs: positive("maxQueueDelayMs", options.maxQueueDelayMs ?? 0),
+    queueRowsMax: whole("queueRowsMax", options.queueRowsMax ?? rowsDefault, 1, Number.MAX_SAFE_INTEGER),
+    queueBytesMax: whole(
+      "queueBytesMax",
+      options.queueBytesMax ?? queueBytesDefault,
+      1,
+      Number.MAX_SAFE_INTEGER,
+    ),
+    lanes: whole("lanes", options.lanes ?? lanesDefault, 1, 64),
+    ageingMs,
+    latencyMs: options.latencyMs === undefined ? null : seed(options.latencyMs, maxBatch),
+    preferredBatchSizes:
+      options.preferredBatchSizes === undefined ? null : sizes(options.preferredBatchSizes, maxBatch),
+  };
+}
+
+function seed(latencyMs: NonNullable<OpenOptions["latencyMs"]>, maxBatch: number): Float64Array {
+  const table = new Float64Array(maxBatch).fill(Number.NaN);
+  latencyMs.forEach((entry, index) => {
+    const [rows, ms] = typeof entry === "number" ? [index + 1, entry] : entry;
+    whole("rows in latencyMs", rows, 1, maxBatchLimit);
+    if (rows <= maxBatch) table[rows - 1] = positive(`latencyMs of ${rows} rows`, ms);
+  });
+  return table;
+}
+
+function sizes(preferred: readonly number[], maxBatch: number): Int32Array {
+  const rising = [...preferred].sort((a, b) => a - b);
+  for (const size of rising) whole("preferredBatchSizes", size, 1, maxBatch);
+  return Int32Array.from(rising);
+}
+
+function whole(name: string, value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new NativeError("INVALID", `${name} is ${value}, allowed are whole numbers from ${least} to ${most}`);
+}
+
+function positive(name: string, value: number): number {
+  if (Number.isFinite(value) && value >= 0) return value;
+  throw new NativeError("INVALID", `${name} is ${value}, allowed are numbers from 0`);
+}

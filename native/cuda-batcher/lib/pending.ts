@@ -1,0 +1,62 @@
+import type { NativeError } from "./native-error";
+import type { Result } from "./result";
+
+/** Called once with the answer, or with why there is none. */
+export type Done = (error: NativeError | null, result: Result | null) => void;
+
+/** A request between submit and delivery; it keeps the caller's arrays alive, which the engine reads. */
+export interface Pending {
+  inputs: readonly Uint8Array[];
+  done: Done;
+  /** Undoes the listener on the caller's signal. */
+  unlisten: (() => void) | undefined;
+  /** Its caller has been answered already; what the engine delivers is thrown away. */
+  answered: boolean;
+}
+
+/** Pending requests by ticket: small dense numbers, used again once free. */
+export class PendingTable {
+  readonly #entries: (Pending | undefined)[] = [];
+  readonly #free: number[] = [];
+  #count = 0;
+  #idle: (() => void)[] = [];
+
+  /** How many wait for their delivery. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The ticket the next `add` will give. */
+  nextTicket(): number {
+    return this.#free.at(-1) ?? this.#entries.length;
+  }
+
+  add(pending: Pending): number {
+    const ticket = this.#free.pop() ?? this.#entries.length;
+    this.#entries[ticket] = pending;
+    this.#count++;
+    return ticket;
+  }
+
+  take(ticket: number): Pending {
+    const pending = this.#entries[ticket]!;
+    this.#entries[ticket] = undefined;
+    this.#free.push(ticket);
+    this.#count--;
+    return pending;
+  }
+
+  /** Calls those waiting for an empty table, when it is empty. */
+  settle(): void {
+    if (this.#count > 0 || this.#idle.length === 0) return;
+    const waiting = this.#idle;
+    this.#idle = [];
+    for (const resume of waiting) resume();
+  }
+
+  /** Resolves when nothing is pending. */
+  idle(): Promise<void> {
+    if (this.#count === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+}

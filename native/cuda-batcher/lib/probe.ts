@@ -1,0 +1,47 @@
+import { native, onnxruntimeLibrary } from "./native";
+
+/** A CUDA device of this host. */
+export interface CudaDevice {
+  readonly index: number;
+  readonly name: string;
+  readonly computeCapability: readonly [major: number, minor: number];
+  readonly memoryBytes: number;
+}
+
+/** What this host can run, and why not what it can't. */
+export interface Probe {
+  readonly cuda:
+    | { readonly ok: true; readonly devices: readonly CudaDevice[]; readonly driverVersion: number }
+    | {
+        readonly ok: false;
+        /** not-built: the add-on has no CUDA kernels, though there may be devices. */
+        readonly reason: "not-built" | "no-driver" | "driver-too-old" | "no-device" | "error";
+        readonly detail: string;
+        readonly devices: readonly CudaDevice[];
+      };
+  readonly engines: readonly {
+    readonly id: "onnxruntime" | "tensorrt";
+    readonly ok: boolean;
+    /** Version of its library; "" when there is none. */
+    readonly version: string;
+    /** Where the library is, or what is missing. */
+    readonly detail: string;
+  }[];
+  /** Whether outputs can be lent as views; otherwise they are copied. */
+  readonly externalBuffers: boolean;
+}
+
+/** Looks at the host; never throws for what is missing there. */
+export function probe(): Probe {
+  const { cuda, engines, externalBuffers } = native().probe(onnxruntimeLibrary());
+  const { state, detail, devices, driverVersion } = cuda;
+  return {
+    cuda:
+      state === "ok" ? { ok: true, devices, driverVersion } : { ok: false, reason: state, detail, devices },
+    engines: engines.map((engine) => ({
+      ...engine,
+      id: engine.id === "tensorrt" ? "tensorrt" : "onnxruntime",
+    })),
+    externalBuffers,
+  };
+}

@@ -1,0 +1,66 @@
+/** One request's answer. */
+export interface Result {
+  /** Bytes of each output, little-endian, row-major. Views that are valid until `release()` when they were lent. */
+  readonly outputs: readonly Uint8Array[];
+  /** Dims of each output; the first is the request's rows when the model is batchable. */
+  readonly outputDims: readonly (readonly number[])[];
+  /** Rows of the batch it was part of. */
+  readonly batchSize: number;
+  /** From submit until its batch was taken. */
+  readonly queueMs: number;
+  /** Copying the batch's rows together. */
+  readonly gatherMs: number;
+  /** The engine's run. */
+  readonly runMs: number;
+  /** From the end of the run until the answer was in JavaScript. */
+  readonly scatterMs: number;
+  /** Gives lent outputs back: required once, as soon as they have been read; later calls do nothing. */
+  release(): void;
+}
+
+/** Slab of one batch whose rows were lent out. */
+export interface Lease {
+  readonly slab: number;
+  left: number;
+}
+
+/** Times of a batch that all its members share. */
+export interface BatchTimes {
+  readonly batchSize: number;
+  readonly gatherMs: number;
+  readonly runMs: number;
+  readonly scatterMs: number;
+}
+
+/** A Result whose outputs may be views into a leased slab. */
+export class BatchResult implements Result {
+  readonly batchSize: number;
+  readonly gatherMs: number;
+  readonly runMs: number;
+  readonly scatterMs: number;
+  #lease: Lease | undefined;
+  readonly #onReleased: (lease: Lease) => void;
+
+  constructor(
+    readonly outputs: readonly Uint8Array[],
+    readonly outputDims: readonly (readonly number[])[],
+    readonly queueMs: number,
+    times: BatchTimes,
+    lease: Lease | undefined,
+    onReleased: (lease: Lease) => void,
+  ) {
+    this.batchSize = times.batchSize;
+    this.gatherMs = times.gatherMs;
+    this.runMs = times.runMs;
+    this.scatterMs = times.scatterMs;
+    this.#lease = lease;
+    this.#onReleased = onReleased;
+  }
+
+  release(): void {
+    const lease = this.#lease;
+    if (lease === undefined) return;
+    this.#lease = undefined;
+    this.#onReleased(lease);
+  }
+}
