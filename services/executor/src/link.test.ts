@@ -1,0 +1,328 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  ExecutionService,
+  encodeFrame,
+  type Frame,
+  FrameReader,
+  linkMessage,
+  ModelInferRequestSchema,
+  ModelInferResponseSchema,
+  type OutgoingFrame,
+} from "@infaas/api";
+import { Code, createLogger, Lifecycle, openRawBidi, systemClock } from "@infaas/runtime";
+import { deferred } from "./bounded-wait";
+import { Executor } from "./executor";
+import { InstanceFigures } from "./instance-figures";
+import { LinkServer } from "./link-server";
+import { MemoryEngines } from "./memory-engine";
+import { ProfileQueue } from "./profile-queue";
+import { QuerySpans } from "./query-spans";
+import { Reporter } from "./reporter";
+import { executorServer } from "./server";
+import { Utilisation } from "./utilisation";
+import type { VariantSpec } from "./variant-spec";
+
+const columns = 4;
+const reversed = {
+  inputs: [{ name: "x", datatype: "UINT8", dims: [-1, columns] }],
+  outputs: [{ name: "y", datatype: "UINT8", dims: [-1, columns] }],
+  batchable: true,
+  run: (inputs: readonly Uint8Array[]) => inputs.map((input) => Uint8Array.from(input).reverse()),
+};
+const spec: VariantSpec = {
+  name: "reverser",
+  modelDigest: "sha256:0",
+  threads: 1,
+  concurrency: 1,
+  maxBatch: 8,
+  memoryBytes: 1,
+  latency: [],
+  goldenInputs: [],
+  goldenOutputs: [],
+  goldenTolerance: 0,
+};
+const logger = createLogger({ service: "test", write: () => undefined });
+
+/** A frontend's end of one link. */
+class Caller {
+  readonly received: Frame[] = [];
+  ended = false;
+  private changed = deferred();
+  private readonly reader = new FrameReader();
+  private readonly stream;
+
+  constructor(address: string) {
+    this.stream = openRawBidi(address, ExecutionService, "Link", {});
+    this.stream.onData((bytes) => {
+      const read = this.reader.push(bytes);
+      if (read.ok) this.received.push(...read.frames);
+      this.note();
+    });
+    this.stream.onEnd(() => {
+      this.ended = true;
+      this.note();
+    });
+  }
+
+  send(...frames: OutgoingFrame[]): void {
+    this.stream.write(linkMessage(frames.flatMap(encodeFrame)));
+  }
+
+  sendBytes(bytes: Uint8Array): void {
+    this.stream.write(bytes);
+  }
+
+  async until(check: () => boolean): Promise<void> {
+    while (!check()) await this.changed.promise;
+  }
+
+  async answerTo(id: number): Promise<Frame> {
+    await this.until(() => this.received.some((frame) => frame.id === id && frame.type !== "draining"));
+    return this.received.find((frame) => frame.id === id && frame.type !== "draining")!;
+  }
+
+  close(): void {
+    this.stream.end();
+  }
+
+  private note(): void {
+    this.changed.resolve();
+    this.changed = deferred();
+  }
+}
+
+function request(rows: number, more: object = {}): Uint8Array {
+  const data = Uint8Array.from({ length: rows * columns }, (_, i) => i + 1);
+  return toBinary(
+    ModelInferRequestSchema,
+    create(ModelInferRequestSchema, {
+      modelName: "digits",
+      inputs: [{ name: "x", datatype: "UINT8", shape: [BigInt(rows), BigInt(columns)] }],
+      rawInputContents: [data],
+      ...more,
+    }),
+  );
+}
+
+function infer(
+  id: number,
+  body: Uint8Array,
+  more: { variant?: string; sampled?: boolean } = {},
+): OutgoingFrame {
+  const trace = more.sampled
+    ? { traceId: "0".repeat(31).concat("1"), spanId: "00000000000000ff", sampled: true }
+    : null;
+  return { type: "infer", id, timeoutMs: 0, lane: 0, trace, variant: more.variant ?? "reverser", body };
+}
+
+describe("Link", () => {
+  let life = new Lifecycle();
+  beforeEach(() => {
+    life = new Lifecycle();
+  });
+  afterEach(() => life.stop());
+
+  async function setUp(inFlightMax = 4) {
+    const engines = new MemoryEngines(reversed);
+    const clock = systemClock;
+    const ports = { clock, engines, modelFile: async () => "/model", queueRowsMax: 16, queueBytesMax: 1024 };
+    const executor = new Executor({ name: "exec-1", memoryBytes: 100, ports, logger });
+    const utilisation = new Utilisation(clock, 1, () => process.cpuUsage());
+    const recorded: string[] = [];
+    const spans = new QuerySpans(clock, {
+      start: () => null,
+      child: (context) => context,
+      record: (span) => recorded.push(`${span.name} under ${span.parentSpanId}`),
+    });
+    const figures = new InstanceFigures(clock);
+    const reporter = new Reporter(executor, utilisation);
+    const links = new LinkServer({ clock, executor, reporter, figures, spans, inFlightMax });
+    const profiles = new ProfileQueue(async function* () {});
+    const server = executorServer({ logger, links, profiles });
+    const address = `127.0.0.1:${await server.listen("127.0.0.1:0")}`;
+    const caller = new Caller(address);
+    const ready = deferred();
+    executor.onChange(() => {
+      if (executor.instance("reverser")?.readyEngine) ready.resolve();
+    });
+    executor.setWill([{ spec, wantedAtMs: 0 }]);
+    await ready.promise;
+    life.onStop("server", () => server.stop(100));
+    life.onStop("caller", () => caller.close());
+    const engine = engines.opened[0];
+    if (engine === undefined) throw new Error("no engine was opened");
+    return { caller, engine, executor, links, recorded, figures, address };
+  }
+
+  it("answers with the outputs of the model and what the load is", async () => {
+    const { caller, engine } = await setUp();
+    caller.send(infer(7, request(1)));
+    const answer = await caller.answerTo(7);
+    expect(answer).toMatchObject({
+      type: "answer",
+      batchSize: 1,
+      load: { memoryFreeBytes: 99, instanceQueuedRows: 0 },
+    });
+    const response = fromBinary(
+      ModelInferResponseSchema,
+      answer.type === "answer" ? answer.body : new Uint8Array(),
+    );
+    expect(response.outputs[0]).toMatchObject({ name: "y", datatype: "UINT8", shape: [1n, 4n] });
+    expect([...(response.rawOutputContents[0] ?? [])]).toEqual([4, 3, 2, 1]);
+    expect(engine.lent).toBe(0);
+  });
+
+  it("answers many queries of one message, each by its id", async () => {
+    const { caller } = await setUp();
+    caller.send(infer(1, request(1)), infer(2, request(2)), infer(3, request(3)));
+    const rows = await Promise.all([1, 2, 3].map((id) => caller.answerTo(id)));
+    expect(rows.map((frame) => frame.type === "answer" && frame.batchSize)).toEqual([1, 2, 3]);
+  });
+
+  it.each<[string, Uint8Array, string]>([
+    ["too many rows", request(9), "batch of 9 exceeds max 8 of this variant"],
+    [
+      "another datatype",
+      request(1, { inputs: [{ name: "x", datatype: "FP32", shape: [1n, 4n] }] }),
+      "input x: datatype is FP32, the model takes UINT8",
+    ],
+    [
+      "another shape",
+      request(1, { inputs: [{ name: "x", datatype: "UINT8", shape: [4n] }] }),
+      "input x: shape is [4], the model takes [-1, 4]",
+    ],
+    [
+      "another name",
+      request(1, { inputs: [{ name: "z", datatype: "UINT8", shape: [1n, 4n] }] }),
+      "input x is missing, sent were: z",
+    ],
+    ["too few bytes", request(1, { rawInputContents: [new Uint8Array(3)] }), "3 bytes were sent"],
+    ["no input", request(1, { inputs: [], rawInputContents: [] }), "0 inputs were sent, the model has 1: x"],
+    ["an unknown output", request(1, { outputs: [{ name: "q" }] }), "output q is unknown, the model has y"],
+    ["bytes that are no request", new Uint8Array([0xff, 0xff, 0xff]), "request is no ModelInferRequest"],
+  ])("refuses %s with INVALID_ARGUMENT and both numbers", async (_, body, message) => {
+    const { caller } = await setUp();
+    caller.send(infer(1, body));
+    const refusal = await caller.answerTo(1);
+    expect(refusal).toMatchObject({ type: "refusal", code: Code.INVALID_ARGUMENT });
+    expect(refusal.type === "refusal" && refusal.message).toContain(message);
+  });
+
+  it("takes typed contents", async () => {
+    const { caller } = await setUp();
+    const inputs = [
+      { name: "x", datatype: "UINT8", shape: [1n, 4n], contents: { uintContents: [9, 8, 7, 6] } },
+    ];
+    caller.send(infer(1, request(1, { inputs, rawInputContents: [] })));
+    const answer = await caller.answerTo(1);
+    const response = fromBinary(
+      ModelInferResponseSchema,
+      answer.type === "answer" ? answer.body : new Uint8Array(),
+    );
+    expect([...(response.rawOutputContents[0] ?? [])]).toEqual([6, 7, 8, 9]);
+  });
+
+  it("refuses an instance it does not have with UNAVAILABLE", async () => {
+    const { caller } = await setUp();
+    caller.send(infer(1, request(1), { variant: "other" }));
+    expect(await caller.answerTo(1)).toMatchObject({
+      code: Code.UNAVAILABLE,
+      message: "executor exec-1 has no instance of other",
+    });
+  });
+
+  it("forgets a cancelled query and answers the others", async () => {
+    const { caller, engine, executor } = await setUp();
+    engine.hold();
+    caller.send(infer(1, request(1)), infer(2, request(1)));
+    caller.send({ type: "cancel", id: 1 }, infer(3, request(1), { variant: "other" }));
+    await caller.answerTo(3);
+    expect(engine.queuedRows).toBe(1);
+    engine.resume();
+    await caller.answerTo(2);
+    expect(caller.received.map((frame) => frame.id)).toEqual([3, 2]);
+    expect(executor.instance("reverser")?.inFlight).toBe(0);
+  });
+
+  it("cancels everything when the frontend goes away", async () => {
+    const { caller, engine, links, address } = await setUp();
+    engine.hold();
+    caller.send(infer(1, request(1)), infer(2, request(1), { variant: "other" }));
+    await caller.answerTo(2);
+    expect(links.inFlight).toBe(1);
+    caller.close();
+    await caller.until(() => caller.ended);
+    const other = new Caller(address);
+    life.onStop("other caller", () => other.close());
+    other.send(infer(1, request(1), { variant: "other" }));
+    await other.answerTo(1);
+    expect(engine.queuedRows).toBe(0);
+    expect(links.inFlight).toBe(0);
+  });
+
+  it("bounds what is in flight and says by how much it is exceeded", async () => {
+    const { caller, engine } = await setUp(2);
+    engine.hold();
+    caller.send(infer(1, request(1)), infer(2, request(1)), infer(3, request(1)));
+    expect(await caller.answerTo(3)).toMatchObject({
+      code: Code.RESOURCE_EXHAUSTED,
+      retryAfterMs: 2,
+      message: "this link has 2 queries in flight, allowed are 2",
+    });
+    engine.resume();
+  });
+
+  it("refuses at once when the instance's queue is full", async () => {
+    const { caller, engine } = await setUp(8);
+    engine.hold();
+    caller.send(infer(1, request(8)), infer(2, request(8)), infer(3, request(1)));
+    expect(await caller.answerTo(3)).toMatchObject({ code: Code.RESOURCE_EXHAUSTED, retryAfterMs: 16 });
+    engine.resume();
+  });
+
+  it("announces a drain on every link, also on those opened later", async () => {
+    const { caller, links, address } = await setUp();
+    caller.send(infer(1, request(1)));
+    await caller.answerTo(1);
+    links.announceDraining();
+    await caller.until(() => caller.received.some((frame) => frame.type === "draining"));
+    const late = new Caller(address);
+    life.onStop("late caller", () => late.close());
+    await late.until(() => late.received.some((frame) => frame.type === "draining"));
+  });
+
+  it("cuts a link that sends garbage, and goes on serving the others", async () => {
+    const { caller, address } = await setUp();
+    const other = new Caller(address);
+    life.onStop("other caller", () => other.close());
+    caller.sendBytes(new Uint8Array([1, 2, 3]));
+    await caller.until(() => caller.ended);
+    other.send(infer(1, request(1)));
+    expect(await other.answerTo(1)).toMatchObject({ type: "answer" });
+  });
+
+  it("cuts a link that uses an id twice at once", async () => {
+    const { caller, engine } = await setUp();
+    engine.hold();
+    caller.send(infer(1, request(1)), infer(1, request(1)));
+    await caller.until(() => caller.ended);
+    expect(engine.queuedRows).toBe(0);
+  });
+
+  it("records the stages of sampled queries only, under the caller's span", async () => {
+    const { caller, recorded } = await setUp();
+    caller.send(infer(1, request(1)), infer(2, request(1), { sampled: true }));
+    await Promise.all([caller.answerTo(1), caller.answerTo(2)]);
+    expect(recorded).toEqual(
+      ["queue", "gather", "run", "scatter"].map((name) => `${name} under 00000000000000ff`),
+    );
+  });
+
+  it("counts rows answered and queries refused", async () => {
+    const { caller, figures } = await setUp();
+    caller.send(infer(1, request(3)), infer(2, request(9)));
+    await Promise.all([caller.answerTo(1), caller.answerTo(2)]);
+    const [, counted] = [...figures.entries()][0] ?? [];
+    expect(counted).toMatchObject({ servedRows: 3, refused: 1, answered: 1, batchRows: 3 });
+  });
+});

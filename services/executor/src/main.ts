@@ -1,0 +1,44 @@
+import {
+  createLogger,
+  createTelemetry,
+  describeOptions,
+  readConfig,
+  runMain,
+  systemClock,
+  systemRandom,
+  tuneProcess,
+} from "@infaas/runtime";
+import { executorOptions } from "./config";
+import { nativeEngines, nativeEngineVersion } from "./native-engine";
+import { startExecutor } from "./start-executor";
+
+tuneProcess();
+
+if (process.argv.includes("--help")) process.stdout.write(`${describeOptions(executorOptions)}\n`);
+else start();
+
+function start(): void {
+  const read = readConfig(executorOptions, process.argv.slice(2), process.env);
+  if (!read.ok) {
+    process.stderr.write(`${read.faults.join("\n")}\n`);
+    process.exit(2);
+  }
+  const { config } = read;
+  runMain(async (lifecycle) => {
+    const logger = createLogger({ service: "executor", level: config.logLevel }).child({
+      executor: config.name,
+    });
+    const telemetry = createTelemetry({
+      service: "infaas-executor",
+      instance: config.name,
+      otlpEndpoint: config.otlpEndpoint,
+      sampleRatio: config.traceSampleRatio,
+      metricPeriodMs: config.metricPeriodMs,
+    });
+    lifecycle.onStop("telemetry", () => telemetry.shutdown());
+    const engine = { engines: nativeEngines, engineVersion: nativeEngineVersion() };
+    const world = { clock: systemClock, random: systemRandom, logger, telemetry, lifecycle, ...engine };
+    const address = await startExecutor(config, world);
+    logger.info("serving", { address, cores: config.cores, memoryBytes: config.memoryBytes });
+  });
+}

@@ -1,0 +1,150 @@
+import {
+  type Batcher,
+  type NativeError,
+  openBatcher,
+  probe,
+  type Result,
+  type TensorInfo,
+} from "@infaas/cuda-batcher";
+import { Code, ServiceError } from "@infaas/runtime";
+import type {
+  Engine,
+  EngineAnswer,
+  EngineOptions,
+  EnginePort,
+  EngineQuery,
+  EngineTensor,
+  LatencyPoint,
+} from "./engine-port";
+
+/** Open Inference Protocol names of the add-on's element types. */
+const datatypeOf = {
+  float32: "FP32",
+  float16: "FP16",
+  bfloat16: "BF16",
+  float64: "FP64",
+  int8: "INT8",
+  uint8: "UINT8",
+  int16: "INT16",
+  uint16: "UINT16",
+  int32: "INT32",
+  uint32: "UINT32",
+  int64: "INT64",
+  uint64: "UINT64",
+  bool: "BOOL",
+  string: "BYTES",
+} as const satisfies Record<TensorInfo["dtype"], string>;
+
+/** What the add-on's refusals mean to a caller. */
+const codeOf = {
+  FULL: Code.RESOURCE_EXHAUSTED,
+  DEADLINE: Code.DEADLINE_EXCEEDED,
+  CANCELLED: Code.CANCELLED,
+  CLOSED: Code.UNAVAILABLE,
+  INVALID: Code.INVALID_ARGUMENT,
+  ENGINE: Code.INTERNAL,
+} as const satisfies Record<NativeError["code"], Code>;
+
+/** Lowest priority there is; callers that ask for less get this. */
+const laneMax = 2;
+
+/** Engines of the native add-on: batches formed and run outside JavaScript. */
+export const nativeEngines: EnginePort = {
+  async open(options: EngineOptions): Promise<Engine> {
+    try {
+      const batcher = await openBatcher({
+        path: options.path,
+        instances: options.concurrency,
+        intraOpThreads: options.threads,
+        maxBatch: options.maxBatch,
+        queueRowsMax: options.queueRowsMax,
+        queueBytesMax: options.queueBytesMax,
+        ...(options.latency.length === 0 ? {} : { latencyMs: options.latency.map(point) }),
+      });
+      return new NativeEngine(batcher);
+    } catch (fault) {
+      throw serviceError(fault);
+    }
+  },
+};
+
+/** Returns the library that runs the models and its version, for example `onnxruntime 1.30.0`. */
+export function nativeEngineVersion(): string {
+  const engine = probe().engines.find(({ id }) => id === "onnxruntime");
+  if (engine === undefined || !engine.ok) {
+    throw new ServiceError(
+      Code.FAILED_PRECONDITION,
+      `onnxruntime cannot be loaded: ${engine?.detail ?? "not built"}`,
+    );
+  }
+  return `onnxruntime ${engine.version}`;
+}
+
+/** One model in the add-on. Inputs are read in place: the bytes of a frame stay untouched until its answer. */
+class NativeEngine implements Engine {
+  readonly inputs: readonly EngineTensor[];
+  readonly outputs: readonly EngineTensor[];
+
+  constructor(private readonly batcher: Batcher) {
+    this.inputs = batcher.inputs.map(engineTensor);
+    this.outputs = batcher.outputs.map(engineTensor);
+  }
+
+  get batchable(): boolean {
+    return this.batcher.batchable;
+  }
+
+  get maxBatch(): number {
+    return this.batcher.maxBatch;
+  }
+
+  get queuedRows(): number {
+    return this.batcher.queuedRows;
+  }
+
+  get runningRows(): number {
+    return this.batcher.runningRows;
+  }
+
+  submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer> {
+    const { rows, dims, timeoutMs, signal } = query;
+    const lane = Math.min(query.lane, laneMax);
+    const limits = { ...(timeoutMs === null ? {} : { timeoutMs }), ...(signal === null ? {} : { signal }) };
+    return new Promise<Result>((resolve, reject) => {
+      const refused = this.batcher.submitWith(inputs, { rows, dims, lane, ...limits }, (fault, result) => {
+        if (result === null) reject(serviceError(fault));
+        else resolve(result);
+      });
+      if (refused !== undefined) reject(serviceError(refused));
+    });
+  }
+
+  drainTimeMs(): number {
+    return this.batcher.drainTimeMs();
+  }
+
+  drain(): Promise<void> {
+    return this.batcher.drain();
+  }
+
+  close(): Promise<void> {
+    return this.batcher.close();
+  }
+}
+
+function point({ batch, latencyMs }: LatencyPoint): readonly [number, number] {
+  return [batch, latencyMs];
+}
+
+function engineTensor({ name, dtype, dims }: TensorInfo): EngineTensor {
+  return { name, datatype: datatypeOf[dtype], dims: dims.map((dim) => (typeof dim === "string" ? -1 : dim)) };
+}
+
+function serviceError(fault: unknown): ServiceError {
+  if (!isNativeError(fault)) return ServiceError.from(fault);
+  return new ServiceError(codeOf[fault.code], fault.message, { cause: fault });
+}
+
+function isNativeError(fault: unknown): fault is NativeError {
+  return fault instanceof Error && fault.name === "NativeError" && "code" in fault;
+}

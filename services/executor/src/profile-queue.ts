@@ -1,0 +1,35 @@
+import type { ProfileModelRequest, ProfileModelResponse } from "@infaas/api";
+import { Code, ServiceError } from "@infaas/runtime";
+import { deferred } from "./bounded-wait";
+
+/** Registrations that may wait for the one that runs. */
+export const profilesWaitingMax = 16;
+
+/** Profiles one model at a time: two at once would measure each other. */
+export class ProfileQueue {
+  private last: Promise<void> = Promise.resolve();
+  private waiting = 0;
+
+  constructor(
+    private readonly profile: (request: ProfileModelRequest) => AsyncIterable<ProfileModelResponse>,
+  ) {}
+
+  /** Yields the steps of one registration, after those that came before; RESOURCE_EXHAUSTED when too many wait. */
+  async *run(request: ProfileModelRequest): AsyncIterable<ProfileModelResponse> {
+    if (this.waiting >= profilesWaitingMax) {
+      const message = `${this.waiting} registrations wait, allowed are ${profilesWaitingMax}`;
+      throw new ServiceError(Code.RESOURCE_EXHAUSTED, message);
+    }
+    const before = this.last;
+    const { promise, resolve } = deferred();
+    this.last = promise;
+    this.waiting += 1;
+    try {
+      await before;
+      yield* this.profile(request);
+    } finally {
+      this.waiting -= 1;
+      before.then(resolve, resolve);
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ArtifactService, ClusterService, type WatchResponse } from "@infaas/api";
+import {
+  type Clock,
+  type ConfigOf,
+  createRpcClient,
+  type Lifecycle,
+  type Logger,
+  type Random,
+  type Telemetry,
+} from "@infaas/runtime";
+import { ArtifactClient } from "./artifact-client";
+import { ClusterRecords } from "./cluster-records";
+import type { executorOptions } from "./config";
+import type { EnginePort } from "./engine-port";
+import { Executor } from "./executor";
+import { InstanceFigures } from "./instance-figures";
+import { LinkServer } from "./link-server";
+import { MembershipClient } from "./membership-client";
+import { MetricTargets } from "./metric-targets";
+import { registerMetrics } from "./metrics";
+import { ModelStore } from "./model-store";
+import { profileModel } from "./profile-model";
+import { ProfileQueue } from "./profile-queue";
+import { QuerySpans } from "./query-spans";
+import { Reporter } from "./reporter";
+import { executorServer } from "./server";
+import { Utilisation } from "./utilisation";
+import { frontendAddresses, isAccepting, willOf } from "./will";
+
+/** What an executor process stands on; tests give other engines and another clock. */
+export interface ExecutorWorld {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly telemetry: Telemetry;
+  readonly engines: EnginePort;
+  /** Library and version behind `engines`. */
+  readonly engineVersion: string;
+  readonly lifecycle: Lifecycle;
+}
+
+type Config = ConfigOf<typeof executorOptions>;
+
+/** Time that queries in flight get to be answered when the process stops; the whole stop stays under 5 s. */
+const drainOnStopMs = 3_500;
+/** Time that open calls get after the drain. */
+const stopGraceMs = 500;
+/** Random bytes that tell two lives of one name apart. */
+const incarnationBytes = 8;
+
+/** Opens everything in order and joins the cluster in the background; returns the address that frontends are told. */
+export async function startExecutor(config: Config, world: ExecutorWorld): Promise<string> {
+  const { clock, logger, lifecycle, telemetry, engines } = world;
+  const models = join(config.dataDir, "models");
+  const scratch = join(config.dataDir, "scratch");
+  await Promise.all([models, scratch].map((folder) => mkdir(folder, { recursive: true })));
+  const artifacts = createRpcClient(ArtifactService, config.metadata);
+  lifecycle.onStop("artifact client", () => artifacts.close());
+  const artifactClient = new ArtifactClient(artifacts);
+  const store = new ModelStore(models, artifactClient);
+  const { queueRowsMax, queueBytesMax } = config;
+  const modelFile = (digest: string) => store.file(digest);
+  const executor = new Executor({
+    name: config.name,
+    memoryBytes: config.memoryBytes,
+    ports: { clock, engines, modelFile, queueRowsMax, queueBytesMax },
+    logger,
+  });
+  const utilisation = new Utilisation(clock, config.cores, () => process.cpuUsage());
+  const figures = new InstanceFigures(clock);
+  registerMetrics(telemetry.meter, { executor, figures, utilisation, clock });
+  const reporter = new Reporter(executor, utilisation);
+  const spans = new QuerySpans(clock, telemetry.tracer);
+  const { linkInFlightMax } = config;
+  const links = new LinkServer({ clock, executor, reporter, figures, spans, inFlightMax: linkInFlightMax });
+  const profiles = new ProfileQueue((request) =>
+    profileModel(request, {
+      fetchModel: modelFile,
+      storeArtifact: (path) => artifactClient.upload(path),
+      readArtifact: async (digest) => readFile(await modelFile(digest)),
+      engines,
+      engineVersion: world.engineVersion,
+      clock,
+      host: { hostType: config.hostType, cores: config.cores, memoryBytes: config.memoryBytes },
+      scratchDir: scratch,
+    }),
+  );
+  const server = executorServer({ logger, links, profiles });
+  lifecycle.onStop("server", () => server.stop(stopGraceMs));
+  const port = await server.listen(config.listen);
+  const address = config.advertise ?? withPort(config.listen, port);
+  const membership = joinCluster(config, world, executor, address);
+  executor.onChange(() => figures.keepOnly(new Set(executor.held().map((instance) => instance.spec.name))));
+  lifecycle.onStop("instances", async () => {
+    links.announceDraining();
+    await executor.stop(drainOnStopMs);
+    await membership.stop();
+  });
+  return address;
+}
+
+/** Joins, and from then on lets the watch tell the executor what should be and the executor tell what is. */
+function joinCluster(
+  config: Config,
+  world: ExecutorWorld,
+  executor: Executor,
+  address: string,
+): MembershipClient {
+  const { clock, logger, lifecycle, telemetry, random } = world;
+  const records = new ClusterRecords();
+  const targets = new MetricTargets(telemetry);
+  const cluster = createRpcClient(ClusterService, config.metadata);
+  lifecycle.onStop("cluster client", () => cluster.close());
+  const membership = new MembershipClient({
+    cluster,
+    clock,
+    logger,
+    member: {
+      name: config.name,
+      address,
+      hostType: config.hostType,
+      cores: config.cores,
+      memoryBytes: config.memoryBytes,
+      pricePerHourUsd: config.pricePerHour,
+      incarnation: random.hex(incarnationBytes),
+    },
+    leaseTtlMs: config.leaseTtlMs,
+    accepting: () => isAccepting(records, config.name),
+    lines: () => executor.lines(),
+    seenRevision: () => records.revision,
+    onWatchLost: () => records.interrupted(),
+    onWatch: (message: WatchResponse) => {
+      if (!records.apply(message, clock.nowMs())) return;
+      const will = willOf(records, config.name);
+      for (const fault of will.faults) logger.warn("placement cannot be honoured", { fault });
+      executor.setWill(will.wishes);
+      targets.set(frontendAddresses(records));
+    },
+  });
+  executor.onChange(() => membership.report());
+  membership.start();
+  return membership;
+}
+
+function withPort(listen: string, port: number): string {
+  return `${listen.slice(0, listen.lastIndexOf(":"))}:${port}`;
+}
