@@ -23,10 +23,18 @@ export const options = {
     default: ["http://127.0.0.1:2379"],
     doc: "Client addresses of the etcd cluster, separated by commas; used with --store etcd.",
   },
-  otlp: {
+  otlpEndpoint: {
     type: "string",
     default: null,
-    doc: "Address of an OpenTelemetry collector (gRPC) for this process's own metrics.",
+    doc: "host:port of an OpenTelemetry collector for this process's own metrics; none by default.",
+  },
+  metricPeriodMs: {
+    type: "number",
+    default: 5_000,
+    min: 100,
+    max: 600_000,
+    unit: "ms",
+    doc: "How often metrics go to the collector.",
   },
   logLevel: {
     type: "string",

@@ -42,11 +42,11 @@ describe("openEmbeddedStore", () => {
       await first.close();
       const second = openEmbeddedStore(folder, { clock: systemClock, random: systemRandom });
       expect((await second.list("")).entries.map(({ key, revision }) => [key, revision])).toEqual([
-        ["a", 1n],
+        ["a", 2n],
       ]);
       expect(await second.transaction({ compares: [], writes: [put("c")] })).toEqual({
         kind: "committed",
-        revision: 3n,
+        revision: 4n,
       });
       await second.close();
     });
@@ -72,7 +72,7 @@ describe("openEmbeddedStore", () => {
       const second = openEmbeddedStore(folder, { clock, random: seededRandom(2) });
       await clock.advance(900);
       expect(await second.keepAlive(kept.id)).toEqual(kept);
-      const gone = new Promise((resolve) => second.watch({ prefix: "lost", fromRevision: 2n }, resolve));
+      const gone = new Promise((resolve) => second.watch({ prefix: "lost", fromRevision: 3n }, resolve));
       await clock.advance(200);
       expect(await gone).toMatchObject({ changes: [{ kind: "delete", key: "lost" }] });
       expect(await second.get("kept")).not.toBeNull();

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Code, ServiceError } from "@infaas/runtime";
 import { type Database, open, type RootDatabase } from "lmdb";
 import {
+  firstRevision,
   LocalStore,
   type LocalStoreOptions,
   type StoreBacking,
@@ -59,7 +60,7 @@ class LmdbBacking implements StoreBacking {
   load(): StoreState {
     const entries = [...this.#entries.getRange({})].map(({ key, value }): StoreEntry => ({ key, ...value }));
     const leases = [...this.#leases.getRange({})].map(({ value }) => value);
-    return { revision: BigInt(this.#facts.get("revision") ?? 0), entries, leases };
+    return { revision: BigInt(this.#facts.get("revision") ?? firstRevision), entries, leases };
   }
 
   async commit(step: StoreStep): Promise<void> {

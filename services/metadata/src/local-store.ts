@@ -47,6 +47,8 @@ export interface LocalStoreOptions {
   readonly historyMaxRevisions?: number;
 }
 
+/** Revision of a store before its first write, as in etcd: a watcher that has seen a revision has seen one above 0. */
+export const firstRevision = 1n;
 /** Default of `historyMaxRevisions`: a watcher away for minutes still finds its place, at a few MB. */
 const historyMaxRevisionsDefault = 4096;
 /** 64 random bits: two leases never share an id, and a client cannot guess another's. */

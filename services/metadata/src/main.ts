@@ -2,6 +2,7 @@ import { join } from "node:path";
 import {
   type ConfigOf,
   createLogger,
+  createTelemetry,
   describeOptions,
   readConfig,
   runMain,
@@ -13,6 +14,7 @@ import { openEmbeddedStore } from "./embedded-store";
 import { openEtcdStore } from "./etcd-store";
 import { openMemoryStore } from "./memory-store";
 import { openMetadata } from "./metadata";
+import { registerMetrics } from "./metrics";
 import { createMetadataServer } from "./server";
 import type { MetadataStore } from "./store";
 
@@ -34,6 +36,15 @@ function start(): void {
     const store = openStore(config);
     const metadata = await openMetadata({ store, dataDir: config.dataDir, clock: systemClock, logger });
     lifecycle.onStop("metadata", () => metadata.close());
+    const telemetry = createTelemetry({
+      service: "infaas-metadata",
+      instance: config.listen,
+      otlpEndpoint: config.otlpEndpoint,
+      sampleRatio: 0,
+      metricPeriodMs: config.metricPeriodMs,
+    });
+    lifecycle.onStop("telemetry", () => telemetry.shutdown());
+    registerMetrics(telemetry.meter, metadata);
     const server = createMetadataServer(metadata, logger);
     lifecycle.onStop("server", () => server.stop(stopGraceMs));
     lifecycle.onStop("watches", () => metadata.hub.close());

@@ -1,4 +1,4 @@
-import { LocalStore, type LocalStoreOptions, type StoreBacking } from "./local-store";
+import { firstRevision, LocalStore, type LocalStoreOptions, type StoreBacking } from "./local-store";
 
 /** A store that forgets everything when its process ends: for tests and simulations. */
 export function openMemoryStore(options: LocalStoreOptions): LocalStore {
@@ -6,7 +6,7 @@ export function openMemoryStore(options: LocalStoreOptions): LocalStore {
 }
 
 const forgetful: StoreBacking = {
-  load: () => ({ revision: 0n, entries: [], leases: [] }),
+  load: () => ({ revision: firstRevision, entries: [], leases: [] }),
   commit: async () => undefined,
   close: async () => undefined,
 };

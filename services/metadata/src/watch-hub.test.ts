@@ -3,7 +3,7 @@ import { Code, createLogger, ServiceError, seededRandom, VirtualClock } from "@i
 import { exampleTask, Watching } from "./fixtures/examples";
 import { inMemory } from "./fixtures/in-memory";
 import { taskKey } from "./keys";
-import { LocalStore } from "./local-store";
+import { firstRevision, LocalStore } from "./local-store";
 import { openMemoryStore } from "./memory-store";
 import { encodeRecord } from "./records";
 import type { MetadataStore } from "./store";
@@ -33,17 +33,17 @@ describe("WatchHub", () => {
     await hub.reached(await write(store, "a", "b"));
     const stream = hub.subscribe(0n, never);
     const snapshot = (await stream.next()).value;
-    expect(snapshot).toMatchObject({ snapshotBegin: true, snapshotComplete: true, revision: 1n });
+    expect(snapshot).toMatchObject({ snapshotBegin: true, snapshotComplete: true, revision: 2n });
     expect(snapshot?.puts.map((record: Record) => record.key)).toEqual([taskKey("a"), taskKey("b")]);
     await write(store, "c", "d");
     await store.delete(taskKey("a"));
     expect((await stream.next()).value).toMatchObject({
-      revision: 2n,
+      revision: 3n,
       snapshotBegin: false,
       deletedKeys: [],
     });
     expect((await stream.next()).value).toMatchObject({
-      revision: 3n,
+      revision: 4n,
       puts: [],
       deletedKeys: [taskKey("a")],
     });
@@ -68,7 +68,7 @@ describe("WatchHub", () => {
     for (const name of ["a", "b", "c", "d", "e", "f", "g"]) {
       await store.transaction({ compares: [], writes: [task(name, large)] });
     }
-    await hub.reached(7n);
+    await hub.reached(8n);
     const watching = new Watching(hub.subscribe(0n, never));
     await watching.until(({ complete }) => complete);
     expect(watching.keys()).toHaveLength(7);
@@ -82,9 +82,9 @@ describe("WatchHub", () => {
       await write(store, "a");
       await write(store, "b");
       await hub.reached(await write(store, "c"));
-      const stream = hub.subscribe(2n, never);
-      expect((await stream.next()).value).toMatchObject({ revision: 2n, puts: [{ key: taskKey("b") }] });
-      expect((await stream.next()).value).toMatchObject({ revision: 3n });
+      const stream = hub.subscribe(3n, never);
+      expect((await stream.next()).value).toMatchObject({ revision: 3n, puts: [{ key: taskKey("b") }] });
+      expect((await stream.next()).value).toMatchObject({ revision: 4n });
       await stream.return(undefined);
     });
 
@@ -111,10 +111,10 @@ describe("WatchHub", () => {
       await slow.next();
       const quick = new Watching(hub.subscribe(0n, never));
       for (let change = 0; change <= watchQueueMaxMessages; change++) await write(store, "a");
-      await hub.reached(BigInt(watchQueueMaxMessages + 1));
+      await hub.reached(BigInt(watchQueueMaxMessages + 2));
       await expect(slow.next()).rejects.toMatchObject({ code: Code.RESOURCE_EXHAUSTED });
       expect(hub.droppedCount).toBe(1);
-      await quick.until(({ revision }) => revision === BigInt(watchQueueMaxMessages + 1));
+      await quick.until(({ revision }) => revision === BigInt(watchQueueMaxMessages + 2));
       expect(quick.ended).toBeNull();
       hub.close();
     });
@@ -175,7 +175,7 @@ class Interruptible extends LocalStore {
 
   constructor(clock: VirtualClock) {
     const forgetful = {
-      load: () => ({ revision: 0n, entries: [], leases: [] }),
+      load: () => ({ revision: firstRevision, entries: [], leases: [] }),
       commit: async () => undefined,
       close: async () => undefined,
     };

@@ -32,6 +32,7 @@ export class WatchHub {
   #resumableFrom = 0n;
   #watch: StoreWatch | null = null;
   #droppedCount = 0;
+  #readCount = 0;
 
   private constructor(
     private readonly store: MetadataStore,
@@ -57,6 +58,11 @@ export class WatchHub {
 
   get watcherCount(): number {
     return this.#queues.size;
+  }
+
+  /** Times the whole store was read so far. */
+  get readCount(): number {
+    return this.#readCount;
   }
 
   /** Watchers dropped so far because they did not keep up. */
@@ -115,6 +121,7 @@ export class WatchHub {
   async #readAll(): Promise<void> {
     const listing = await this.store.list(rootPrefix);
     this.view.replace(listing);
+    this.#readCount++;
     this.#history = [];
     this.#resumableFrom = listing.revision + 1n;
     const snapshot = this.#queues.size > 0 ? this.#snapshot() : [];

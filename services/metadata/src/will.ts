@@ -9,8 +9,9 @@ import { encodeRecord } from "./records";
 const reasons = ["registration", "query", "autoscaler", "operator"];
 
 /**
- * Wants one instance of a variant on an executor, or wants it no longer; the same wish again changes nothing. NOT_FOUND
- * for an unknown variant or an executor that has not joined, FAILED_PRECONDITION when it lacks the variant's device.
+ * Wants one instance of a variant on an executor, or wants it no longer. The same wish again is told to watchers again,
+ * so that an executor that gave the instance up for want of memory knows it is wanted anew. NOT_FOUND for an unknown
+ * variant or an executor that has not joined, FAILED_PRECONDITION when it lacks the variant's device.
  */
 export async function setPlacement(
   writer: GuardedWriter,
@@ -36,7 +37,6 @@ function want(view: RecordView, placement: Placement) {
     throw new ServiceError(Code.NOT_FOUND, `variant "${placement.variant}" is not registered`);
   checkHost(view, placement, variant);
   const key = placementKey(variant.architecture, variant.name, placement.executor);
-  if (view.at(key) !== null) return [];
   return [{ kind: "put", key, value: encodeRecord("placement", placement), leaseId: null } as const];
 }
 
