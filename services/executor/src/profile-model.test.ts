@@ -13,6 +13,7 @@ import {
   TaskSchema,
 } from "@infaas/api";
 import { Code, systemClock } from "@infaas/runtime";
+import { nativeEngines } from "./native-engine";
 import { encodeModel, type OnnxModel } from "./onnx/model-file";
 import { crossRowModel, denseModel, fixtureRows } from "./onnx/model-fixture";
 import { referenceEngines } from "./onnx/onnxruntime-reference";
@@ -53,7 +54,7 @@ describe("profileModel", () => {
       fetchModel: async (digest) => artifacts.pathOf(digest),
       storeArtifact: async (path) => artifacts.put(await readFile(path)),
       readArtifact: (digest) => readFile(artifacts.pathOf(digest)),
-      engines: referenceEngines,
+      engines: nativeEngines,
       engineVersion: "onnxruntime test",
       clock: systemClock,
       host: HOST,

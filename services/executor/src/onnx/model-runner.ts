@@ -1,5 +1,5 @@
 import { Code, ServiceError } from "@infaas/runtime";
-import type { Engine, EnginePort } from "../engine-port";
+import type { Engine, EngineAnswer, EnginePort } from "../engine-port";
 import type { RowSet } from "./row-set";
 
 /** Rows that may wait in front of an engine while it is measured: a batch running and one behind it, per engine thread. */
@@ -39,33 +39,38 @@ export class ModelRunner {
     return new ModelRunner(engine, rows);
   }
 
-  /** @throws ServiceError INTERNAL when the engine put other rows into the batch. */
+  /**
+   * Answers to the given rows, run together.
+   * @throws ServiceError INTERNAL when the engine split the batch.
+   */
   async run(rows: readonly number[]): Promise<RunAnswer> {
-    const inputs = this.rows.inputsOf(rows);
-    return await this.submit(inputs, rows.length);
+    return await this.submit(this.rows.inputsOf(rows), rows.length, ({ outputs, runMs }) => {
+      return { outputs: outputs.map((bytes) => Uint8Array.from(bytes)), runMs };
+    });
   }
 
-  /** Runs inputs that were gathered before, so that a measuring loop copies nothing. */
-  async submit(inputs: readonly Uint8Array[], rows: number): Promise<RunAnswer> {
-    const answer = await this.engine.submit(inputs, {
-      rows,
-      dims: this.rows.dimsOf(rows),
-      lane: 0,
-      timeoutMs: null,
-      signal: null,
-    });
-    try {
-      if (answer.batchSize < rows) {
-        throw new ServiceError(Code.INTERNAL, `batch of ${rows} rows was run as ${answer.batchSize}`);
-      }
-      return { outputs: answer.outputs.map((bytes) => Uint8Array.from(bytes)), runMs: answer.runMs };
-    } finally {
-      answer.release();
-    }
+  /** Time in the engine for inputs that were gathered before, so that a measuring loop copies nothing. */
+  async timeMs(inputs: readonly Uint8Array[], rows: number): Promise<number> {
+    return await this.submit(inputs, rows, ({ runMs }) => runMs);
   }
 
   async close(): Promise<void> {
     await this.engine.close();
+  }
+
+  private async submit<T>(
+    inputs: readonly Uint8Array[],
+    rows: number,
+    read: (answer: EngineAnswer) => T,
+  ): Promise<T> {
+    const query = { rows, dims: this.rows.dimsOf(rows), lane: 0, timeoutMs: null, signal: null };
+    const answer = await this.engine.submit(inputs, query);
+    try {
+      if (answer.batchSize >= rows) return read(answer);
+      throw new ServiceError(Code.INTERNAL, `batch of ${rows} rows was run as ${answer.batchSize}`);
+    } finally {
+      answer.release();
+    }
   }
 }
 
