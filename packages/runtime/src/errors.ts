@@ -61,10 +61,10 @@ export class ServiceError extends Error {
   /** Returns `e` itself when it is one, CANCELLED for an abort, and INTERNAL for anything nobody expected. */
   static from(e: unknown): ServiceError {
     if (e instanceof ServiceError) return e;
-    if (e instanceof Error && e.name === "AbortError") {
+    const { name, message } = (e ?? {}) as { name?: unknown; message?: unknown };
+    if (name === "AbortError") {
       return new ServiceError(Code.CANCELLED, "cancelled", { cause: e });
     }
-    const message = e instanceof Error ? e.message : String(e);
-    return new ServiceError(Code.INTERNAL, message, { cause: e });
+    return new ServiceError(Code.INTERNAL, typeof message === "string" ? message : String(e), { cause: e });
   }
 }

@@ -52,11 +52,15 @@ class Context implements CallContext {
   }
 }
 
+/** Returns what the peer is told of a fault; hears of every one that nobody expected. */
+export type Telling = (fault: unknown, path: string) => ServiceError;
+
 /** Serves a method that has one answer. */
 export async function serveOne(
   endpoint: Endpoint,
   call: ServerUnaryCall<Buffer, Buffer> | ServerReadableStream<Buffer, Buffer>,
   callback: sendUnaryData<Buffer>,
+  tell: Telling,
 ): Promise<void> {
   const context = new Context(call);
   try {
@@ -64,7 +68,7 @@ export async function serveOne(
     const value = await (handleOf(endpoint)(request as never, context) as Promise<unknown>);
     callback(null, asBuffer(endpoint.encode(value)), context.trailer);
   } catch (e) {
-    callback(toGrpcStatus(ServiceError.from(e), context.trailer));
+    callback(toGrpcStatus(tell(e, endpoint.path), context.trailer));
   }
 }
 
@@ -72,6 +76,7 @@ export async function serveOne(
 export async function serveMany(
   endpoint: Endpoint,
   call: ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>,
+  tell: Telling,
 ): Promise<void> {
   const context = new Context(call);
   try {
@@ -83,7 +88,7 @@ export async function serveMany(
     }
     call.end(context.trailer);
   } catch (e) {
-    if (!context.signal.aborted) call.emit("error", toGrpcStatus(ServiceError.from(e), context.trailer));
+    if (!context.signal.aborted) call.emit("error", toGrpcStatus(tell(e, endpoint.path), context.trailer));
   }
 }
 

@@ -19,7 +19,7 @@ import { type Health, HealthState } from "./health";
 import { tuneFlowControl } from "./http2-tuning";
 import type { RawStream, RawUnaryCall } from "./raw";
 import { reflectionOf } from "./reflection";
-import { serveMany, serveOne } from "./serve-endpoint";
+import { serveMany, serveOne, type Telling } from "./serve-endpoint";
 import { ServedRawStream, ServedRawUnary } from "./serve-raw";
 import { type Endpoint, findMethod, type Implementation, methodPath } from "./service";
 
@@ -103,7 +103,12 @@ class GrpcServer implements RpcServer {
     this.#serviceNames.add(implementation.serviceName);
     for (const endpoint of implementation.endpoints) {
       if (endpoint.handle === null && this.#served.has(endpoint.path)) continue;
-      this.#register(endpoint.path, endpoint.handle !== null, handlerOf(endpoint), kindOf(endpoint));
+      this.#register(
+        endpoint.path,
+        endpoint.handle !== null,
+        handlerOf(endpoint, this.#tell),
+        kindOf(endpoint),
+      );
     }
   }
 
@@ -117,7 +122,7 @@ class GrpcServer implements RpcServer {
       try {
         handle(call.request, raw);
       } catch (e) {
-        raw.refuse(this.#unexpected(e, method));
+        raw.refuse(this.#tell(e, method));
       }
     };
     this.#registerRaw(service, method, serve, "unary");
@@ -129,7 +134,7 @@ class GrpcServer implements RpcServer {
       try {
         handle(raw);
       } catch (e) {
-        raw.destroy(this.#unexpected(e, method));
+        raw.destroy(this.#tell(e, method));
       }
     };
     this.#registerRaw(service, method, serve, "bidi");
@@ -173,11 +178,11 @@ class GrpcServer implements RpcServer {
     this.#server.register(path, serve, identity, identity, type);
   }
 
-  #unexpected(e: unknown, method: string): ServiceError {
-    const error = ServiceError.from(e);
+  readonly #tell: Telling = (fault, method) => {
+    const error = ServiceError.from(fault);
     if (error.code === Code.INTERNAL) this.#logger.error("a handler failed", { method, error });
     return error;
-  }
+  };
 }
 
 function kindOf(endpoint: Endpoint): HandlerType {
@@ -185,13 +190,13 @@ function kindOf(endpoint: Endpoint): HandlerType {
   return endpoint.responseStream ? "serverStream" : "unary";
 }
 
-function handlerOf(endpoint: Endpoint): HandleCall {
+function handlerOf(endpoint: Endpoint, tell: Telling): HandleCall {
   if (endpoint.responseStream) {
     return (call: ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>) =>
-      void serveMany(endpoint, call);
+      void serveMany(endpoint, call, tell);
   }
   return (
     call: ServerUnaryCall<Buffer, Buffer> | ServerReadableStream<Buffer, Buffer>,
     callback: sendUnaryData<Buffer>,
-  ) => void serveOne(endpoint, call, callback);
+  ) => void serveOne(endpoint, call, callback, tell);
 }

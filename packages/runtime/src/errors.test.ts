@@ -1,0 +1,25 @@
+import { Code, codeName, codeOf, ServiceError } from "./errors";
+
+describe("ServiceError.from", () => {
+  it("returns what is one already", () => {
+    const error = new ServiceError(Code.NOT_FOUND, "no task 'x'");
+    expect(ServiceError.from(error)).toBe(error);
+  });
+
+  it("takes an abort for CANCELLED, and keeps the cause of anything else as INTERNAL", () => {
+    const controller = new AbortController();
+    controller.abort();
+    expect(ServiceError.from(controller.signal.reason).code).toBe(Code.CANCELLED);
+    const cause = new TypeError("x is undefined");
+    expect(ServiceError.from(cause)).toMatchObject({ code: Code.INTERNAL, message: "x is undefined", cause });
+    expect(ServiceError.from("text").message).toBe("text");
+  });
+});
+
+describe("codeOf and codeName", () => {
+  it("know the table and take the rest for UNKNOWN", () => {
+    expect(codeOf(14)).toBe(Code.UNAVAILABLE);
+    expect(codeOf(99)).toBe(Code.UNKNOWN);
+    expect(codeName(Code.DATA_LOSS)).toBe("DATA_LOSS");
+  });
+});

@@ -1,0 +1,33 @@
+import { Code, ServiceError } from "./errors";
+import { createLogger } from "./logger";
+
+describe("createLogger", () => {
+  it("writes one JSON line per event at or above its level, with the fields of its parents", () => {
+    const lines: string[] = [];
+    const logger = createLogger({ service: "frontend", level: "info", write: (line) => lines.push(line) });
+    logger.debug("too quiet");
+    logger.child({ executor: "e1" }).warn("link lost", { attempt: 2, bytes: 10n });
+    expect(lines).toHaveLength(1);
+    expect(lines[0]?.endsWith("\n")).toBe(true);
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({
+      level: "warn",
+      service: "frontend",
+      executor: "e1",
+      message: "link lost",
+      attempt: 2,
+      bytes: "10",
+    });
+  });
+
+  it("writes errors with code, cause and stack", () => {
+    const lines: string[] = [];
+    const error = new ServiceError(Code.UNAVAILABLE, "gone", { cause: new Error("ECONNRESET") });
+    createLogger({ service: "s", write: (line) => lines.push(line) }).error("failed", { error });
+    expect(JSON.parse(lines[0] ?? "").error).toMatchObject({
+      message: "gone",
+      code: 14,
+      cause: { message: "ECONNRESET" },
+      stack: expect.stringContaining("logger.test"),
+    });
+  });
+});
