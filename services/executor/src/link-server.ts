@@ -27,4 +27,9 @@ export class LinkServer {
     this.draining = true;
     for (const link of this.links) link.announceDraining();
   }
+
+  /** Ends every link from this side. */
+  close(): void {
+    for (const link of this.links) link.close();
+  }
 }

@@ -1,17 +1,9 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import {
-  ExecutionService,
-  encodeFrame,
-  type Frame,
-  FrameReader,
-  linkMessage,
-  ModelInferRequestSchema,
-  ModelInferResponseSchema,
-  type OutgoingFrame,
-} from "@infaas/api";
-import { Code, createLogger, Lifecycle, openRawBidi, systemClock } from "@infaas/runtime";
+import { ModelInferRequestSchema, ModelInferResponseSchema, type OutgoingFrame } from "@infaas/api";
+import { Code, createLogger, Lifecycle, systemClock } from "@infaas/runtime";
 import { deferred } from "./bounded-wait";
 import { Executor } from "./executor";
+import { LinkCaller } from "./fixtures/link-caller";
 import { InstanceFigures } from "./instance-figures";
 import { LinkServer } from "./link-server";
 import { MemoryEngines } from "./memory-engine";
@@ -42,54 +34,6 @@ const spec: VariantSpec = {
   goldenTolerance: 0,
 };
 const logger = createLogger({ service: "test", write: () => undefined });
-
-/** A frontend's end of one link. */
-class Caller {
-  readonly received: Frame[] = [];
-  ended = false;
-  private changed = deferred();
-  private readonly reader = new FrameReader();
-  private readonly stream;
-
-  constructor(address: string) {
-    this.stream = openRawBidi(address, ExecutionService, "Link", {});
-    this.stream.onData((bytes) => {
-      const read = this.reader.push(bytes);
-      if (read.ok) this.received.push(...read.frames);
-      this.note();
-    });
-    this.stream.onEnd(() => {
-      this.ended = true;
-      this.note();
-    });
-  }
-
-  send(...frames: OutgoingFrame[]): void {
-    this.stream.write(linkMessage(frames.flatMap(encodeFrame)));
-  }
-
-  sendBytes(bytes: Uint8Array): void {
-    this.stream.write(bytes);
-  }
-
-  async until(check: () => boolean): Promise<void> {
-    while (!check()) await this.changed.promise;
-  }
-
-  async answerTo(id: number): Promise<Frame> {
-    await this.until(() => this.received.some((frame) => frame.id === id && frame.type !== "draining"));
-    return this.received.find((frame) => frame.id === id && frame.type !== "draining")!;
-  }
-
-  close(): void {
-    this.stream.end();
-  }
-
-  private note(): void {
-    this.changed.resolve();
-    this.changed = deferred();
-  }
-}
 
 function request(rows: number, more: object = {}): Uint8Array {
   const data = Uint8Array.from({ length: rows * columns }, (_, i) => i + 1);
@@ -140,7 +84,7 @@ describe("Link", () => {
     const profiles = new ProfileQueue(async function* () {});
     const server = executorServer({ logger, links, profiles });
     const address = `127.0.0.1:${await server.listen("127.0.0.1:0")}`;
-    const caller = new Caller(address);
+    const caller = new LinkCaller(address);
     const ready = deferred();
     executor.onChange(() => {
       if (executor.instance("reverser")?.readyEngine) ready.resolve();
@@ -252,7 +196,7 @@ describe("Link", () => {
     expect(links.inFlight).toBe(1);
     caller.close();
     await caller.until(() => caller.ended);
-    const other = new Caller(address);
+    const other = new LinkCaller(address);
     life.onStop("other caller", () => other.close());
     other.send(infer(1, request(1), { variant: "other" }));
     await other.answerTo(1);
@@ -286,14 +230,14 @@ describe("Link", () => {
     await caller.answerTo(1);
     links.announceDraining();
     await caller.until(() => caller.received.some((frame) => frame.type === "draining"));
-    const late = new Caller(address);
+    const late = new LinkCaller(address);
     life.onStop("late caller", () => late.close());
     await late.until(() => late.received.some((frame) => frame.type === "draining"));
   });
 
   it("cuts a link that sends garbage, and goes on serving the others", async () => {
     const { caller, address } = await setUp();
-    const other = new Caller(address);
+    const other = new LinkCaller(address);
     life.onStop("other caller", () => other.close());
     caller.sendBytes(new Uint8Array([1, 2, 3]));
     await caller.until(() => caller.ended);

@@ -67,6 +67,12 @@ export class Link {
     this.outbox.push({ type: "draining", id: 0 }, null);
   }
 
+  /** Ends the stream from this side, once every answer is on its way. */
+  close(): void {
+    this.outbox.flush();
+    this.stream.end();
+  }
+
   private end(): void {
     this.ended = true;
     this.outbox.close();

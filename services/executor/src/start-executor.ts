@@ -97,6 +97,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
     links.announceDraining();
     await executor.stop(drainOnStopMs);
     await membership.stop();
+    links.close();
   });
   return address;
 }

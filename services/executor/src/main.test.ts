@@ -1,0 +1,225 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fromBinary } from "@bufbuild/protobuf";
+import {
+  ArtifactService,
+  ClusterService,
+  ExecutionService,
+  type Frame,
+  ModelInferResponseSchema,
+  type OutgoingFrame,
+  type RegistrationResult,
+  RegistryService,
+  type Variant,
+} from "@infaas/api";
+import { Code, createRpcClient } from "@infaas/runtime";
+import { ArtifactClient } from "./artifact-client";
+import { ClusterView } from "./fixtures/cluster-view";
+import { LinkCaller } from "./fixtures/link-caller";
+import { ServiceProcess } from "./fixtures/service-process";
+import { classesOf, digits, digitsRequest, labelOf } from "./fixtures/zoo";
+
+const memoryBytes = 2 ** 30;
+
+function infer(id: number, variant: string, body: Uint8Array, timeoutMs = 0): OutgoingFrame {
+  return { type: "infer", id, timeoutMs, lane: 0, trace: null, variant, body };
+}
+
+function classes(frame: Frame): number[] {
+  if (frame.type !== "answer") throw new Error(`not answered: ${JSON.stringify(frame)}`);
+  const [logits] = fromBinary(ModelInferResponseSchema, frame.body).rawOutputContents;
+  return classesOf(logits ?? new Uint8Array(), digits.labels.length);
+}
+
+describe("executor process", () => {
+  const running: ServiceProcess[] = [];
+  const closing: (() => void | Promise<void>)[] = [];
+  let folder = "";
+  let metadata: ServiceProcess;
+  let executor: ServiceProcess;
+  let variants: readonly Variant[] = [];
+
+  const startMetadata = async (listen = "127.0.0.1:0") => {
+    const dataDir = join(folder, "metadata");
+    metadata = await ServiceProcess.start("metadata", "--listen", listen, "--data-dir", dataDir);
+    running.push(metadata);
+  };
+  const startExecutor = async (...argv: string[]) => {
+    const place = [
+      "--listen",
+      "127.0.0.1:0",
+      "--metadata",
+      metadata.address,
+      "--data-dir",
+      join(folder, "executor"),
+    ];
+    const size = ["--cores", "1", "--memory-bytes", String(memoryBytes), "--lease-ttl-ms", "1000"];
+    executor = await ServiceProcess.start("executor", "--name", "exec-1", ...place, ...size, ...argv);
+    running.push(executor);
+  };
+  const client = <T extends { close(): void }>(opened: T): T => {
+    closing.push(() => opened.close());
+    return opened;
+  };
+  const cluster = () => client(createRpcClient(ClusterService, metadata.address));
+  const view = () => {
+    const opened = new ClusterView(cluster());
+    closing.push(() => opened.close());
+    return opened;
+  };
+  const link = () => client(new LinkCaller(executor.address));
+  const place = async (variant: string, wanted = true) => {
+    await cluster().setPlacement({ placement: { executor: "exec-1", variant, reason: "operator" }, wanted });
+  };
+  const batched = () => {
+    const [largest] = [...variants].sort((a, b) => b.maxBatch - a.maxBatch);
+    if (largest === undefined || largest.maxBatch < 8)
+      throw new Error("no variant for batches of 8 was registered");
+    return largest.name;
+  };
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "executor-main-"));
+    await startMetadata();
+    await startExecutor();
+    variants = await register(metadata.address, executor.address, "digits-mlp-s");
+  }, 120_000);
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close();
+  });
+  afterAll(async () => {
+    await Promise.all(running.map((process) => process.stop("SIGKILL")));
+    await rm(folder, { recursive: true });
+  });
+
+  it("profiled a real model and measured its accuracy", () => {
+    expect(variants[0]?.accuracy).toMatchObject({
+      sampleCount: digits.count,
+      dataset: "uci-digits/last-797",
+    });
+    expect(variants[0]?.accuracy?.value).toBeGreaterThan(0.93);
+  });
+
+  it("loads what is placed on it and answers as the labels say", async () => {
+    await place(batched());
+    await view().until(`${batched()} READY`);
+    const caller = link();
+    for (let example = 0; example < 40; example += 8)
+      caller.send(infer(example, batched(), digitsRequest(example, 8)));
+    let right = 0;
+    for (let example = 0; example < 40; example += 8) {
+      const frame = await caller.answerTo(example);
+      right += classes(frame).filter((digit, row) => digit === labelOf(example + row)).length;
+    }
+    expect(right).toBeGreaterThan(34);
+  });
+
+  it("gives each row the same answer alone and in company", async () => {
+    const caller = link();
+    caller.send(...[0, 1, 2, 3].map((example) => infer(example, batched(), digitsRequest(example, 1))));
+    caller.send(infer(9, batched(), digitsRequest(0, 4)));
+    const alone = await Promise.all([0, 1, 2, 3].map((id) => caller.answerTo(id)));
+    expect(alone.flatMap(classes)).toEqual(classes(await caller.answerTo(9)));
+  });
+
+  it("refuses a query that cannot be in time, and one that does not fit", async () => {
+    const caller = link();
+    caller.send(
+      infer(1, batched(), digitsRequest(0, 1), 0.000_001),
+      infer(2, batched(), digitsRequest(0, 400)),
+    );
+    expect(await caller.answerTo(1)).toMatchObject({ code: Code.DEADLINE_EXCEEDED });
+    expect(await caller.answerTo(2)).toMatchObject({ code: Code.INVALID_ARGUMENT });
+  });
+
+  it("unloads what is placed on it no longer", async () => {
+    await place(batched(), false);
+    await view().until();
+    const caller = link();
+    caller.send(infer(1, batched(), digitsRequest(0, 1)));
+    expect(await caller.answerTo(1)).toMatchObject({ code: Code.UNAVAILABLE });
+  });
+
+  it("goes on answering while metadata is away, and is there again when it is back", async () => {
+    await place(batched());
+    await view().until(`${batched()} READY`);
+    await metadata.stop("SIGKILL");
+    const caller = link();
+    caller.send(infer(1, batched(), digitsRequest(0, 1)));
+    expect(classes(await caller.answerTo(1))).toEqual([labelOf(0)]);
+    await startMetadata(metadata.address);
+    await view().until(`${batched()} READY`);
+  });
+
+  it("vanishes with its lease when it is killed, and loads what is wanted when it is back", async () => {
+    await executor.stop("SIGKILL");
+    await view().until();
+    await startExecutor();
+    await view().until(`${batched()} READY`);
+    const caller = link();
+    caller.send(infer(1, batched(), digitsRequest(3, 1)));
+    expect(classes(await caller.answerTo(1))).toEqual([labelOf(3)]);
+  });
+
+  it("drains on SIGTERM: announces it, answers what it accepted, leaves, and is gone within 5 s", async () => {
+    const caller = link();
+    const ids = Array.from({ length: 200 }, (_, id) => id);
+    caller.send(...ids.map((id) => infer(id, batched(), digitsRequest(id, 1))));
+    await caller.answerTo(0);
+    const stopped = executor.stop("SIGTERM");
+    const frames = await Promise.all(ids.map((id) => caller.answerTo(id)));
+    expect(frames.filter((frame) => frame.type === "answer")).toHaveLength(ids.length);
+    const { tookMs, exitCode } = await stopped;
+    expect(caller.received.some((frame) => frame.type === "draining")).toBe(true);
+    expect(exitCode).toBe(0);
+    expect(tookMs).toBeLessThan(5_000);
+    await view().until();
+  });
+
+  it("names every wrong option and does not start", async () => {
+    await expect(ServiceProcess.start("executor", "--cores", "0", "--memory-bytes", "few")).rejects.toThrow(
+      /cores.*\n.*memory-bytes/,
+    );
+  });
+});
+
+/** Registers one model of the zoo as a frontend would: upload, profile on the executor, record. */
+async function register(
+  metadataAddress: string,
+  executorAddress: string,
+  name: string,
+): Promise<readonly Variant[]> {
+  const artifacts = createRpcClient(ArtifactService, metadataAddress);
+  const registry = createRpcClient(RegistryService, metadataAddress);
+  const execution = createRpcClient(ExecutionService, executorAddress);
+  try {
+    const uploads = new ArtifactClient(artifacts);
+    const task = {
+      name: digits.task,
+      metric: "accuracy",
+      labels: digits.labels,
+      validation: {
+        dataset: "uci-digits/last-797",
+        inputsDigest: await uploads.upload(digits.inputsFile),
+        labelsDigest: await uploads.upload(digits.labelsFile),
+        count: digits.count,
+      },
+    };
+    const modelDigest = await uploads.upload(digits.model(name));
+    const architecture = { name, task: task.name, modelDigest, accuracyTolerance: 0.01 };
+    await registry.putTaskRecord({ task });
+    let result: RegistrationResult | null = null;
+    for await (const { event } of execution.profileModel({ architecture, task })) {
+      if (event.case === "result") result = event.value;
+    }
+    if (result?.architecture === undefined) throw new Error("profiling ended without a result");
+    const put = await registry.putArchitecture({ architecture: result.architecture });
+    const version = put.architecture?.version ?? 0;
+    const variants = result.variants.map((variant) => ({ ...variant, version }));
+    await registry.putVariants({ architecture: name, version, variants });
+    return variants;
+  } finally {
+    for (const opened of [artifacts, registry, execution]) opened.close();
+  }
+}
