@@ -15,7 +15,8 @@ import {
 import { Code, systemClock } from "@infaas/runtime";
 import { nativeEngines } from "./native-engine";
 import { encodeModel, type OnnxModel } from "./onnx/model-file";
-import { crossRowModel, denseModel, fixtureRows } from "./onnx/model-fixture";
+import { crossRowModel, denseModel, fixtureModel, fixtureRows } from "./onnx/model-fixture";
+import { createNode } from "./onnx/node";
 import { referenceEngines } from "./onnx/onnxruntime-reference";
 import { profileModel } from "./profile-model";
 import type { ProfilePorts } from "./profile-ports";
@@ -218,6 +219,27 @@ describe("profileModel", () => {
       unbatchableReason: expect.stringContaining("alone and among 2 rows"),
     });
     expect(result.variants.map(({ maxBatch }) => maxBatch)).toEqual([1]);
+  });
+
+  it("serves a model without a batch axis one row at a time", async () => {
+    const nodes = [createNode("Relu", { inputs: ["x"], outputs: ["y"] })];
+    const model = fixtureModel({ nodes, constants: [], input: [1, WIDTH], output: [1, WIDTH] });
+    const { result } = await register(model, create(TaskSchema, { name: "toy" }));
+    expect(result.architecture?.unbatchableReason).toBe(
+      "input x has a first axis fixed at 1; a batch axis is free",
+    );
+    expect(
+      result.variants.map(({ maxBatch, goldenInputs }) => [maxBatch, goldenInputs[0]?.byteLength]),
+    ).toEqual([[1, 4 * WIDTH]]);
+  });
+
+  it("measures text of a free length at the length the task states", async () => {
+    const nodes = [createNode("Relu", { inputs: ["x"], outputs: ["y"] })];
+    const model = fixtureModel({ nodes, constants: [], input: ["N", "L"], output: ["N", "L"] });
+    const { result } = await register(model, create(TaskSchema, { name: "toy", text: { length: 12 } }));
+    expect(result.architecture).toMatchObject({ batchable: true });
+    expect(result.architecture?.inputs[0]?.shape).toEqual([-1n, -1n]);
+    expect(result.variants[0]?.goldenInputs[0]?.byteLength).toBe(4 * 12);
   });
 
   it("profiles without a validation set, with no accuracy and no int8", async () => {
