@@ -49,8 +49,8 @@ export function tensorFromNumbers(
 
 /** The tensor's elements as numbers; 64-bit integers beyond 2^53 lose precision. */
 export function numbersOf(tensor: Tensor): number[] {
-  // Copied so that the view is aligned whatever message the bytes came in.
-  const buffer = tensor.bytes.slice().buffer;
+  // Copied so that the view is aligned whatever message the bytes came in; a Buffer's own slice would share its pool.
+  const buffer = new Uint8Array(tensor.bytes).buffer;
   if (tensor.datatype === "INT64") return Array.from(new BigInt64Array(buffer), Number);
   if (tensor.datatype === "UINT64") return Array.from(new BigUint64Array(buffer), Number);
   const type = numberArrays[tensor.datatype];
