@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { ProcessSpec } from "./process-group";
 
+/** All variants of one architecture are recorded in one request, each with its golden tensors (602 KB for an image). */
+const requestMaxBytes = 32 * 1024 ** 2;
+
 /** A single etcd on loopback with its state in `folder`. FAILED_PRECONDITION when no etcd is on this machine. */
 export function etcdProcess(root: string, folder: string, clientPort: number): ProcessSpec {
   const client = `http://127.0.0.1:${clientPort}`;
@@ -16,6 +19,8 @@ export function etcdProcess(root: string, folder: string, clientPort: number): P
       ...["--listen-client-urls", client, "--advertise-client-urls", client],
       ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
       ...["--initial-cluster", `infaas=${peer}`],
+      ...["--max-request-bytes", String(requestMaxBytes)],
+      ...["--auto-compaction-mode", "revision", "--auto-compaction-retention", "10000"],
     ],
   };
 }

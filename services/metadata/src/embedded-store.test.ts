@@ -7,6 +7,7 @@ import { seededRandom, systemClock, systemRandom, VirtualClock } from "@infaas/r
 import { openEmbeddedStore } from "./embedded-store";
 import { describeStoreContract } from "./store.contract";
 
+const inFixtures = (file: string) => join(__dirname, "fixtures", file);
 const folders: string[] = [];
 const freshFolder = () => {
   const folder = mkdtempSync(join(tmpdir(), "infaas-embedded-"));
@@ -80,6 +81,21 @@ describe("openEmbeddedStore", () => {
     });
   });
 
+  describe("when another process has the file open", () => {
+    it("refuses to open it and names that process, until it is gone", async () => {
+      const folder = freshFolder();
+      const child = fork(inFixtures("embedded-writer.ts"), [folder], {
+        execArgv: ["--require", inFixtures("typescript.cjs")],
+      });
+      await once(child, "message");
+      const open = () => openEmbeddedStore(folder, { clock: systemClock, random: systemRandom });
+      expect(open).toThrow(`metadata file is in use by process ${child.pid}`);
+      child.kill("SIGKILL");
+      await once(child, "exit");
+      await open().close();
+    });
+  });
+
   describe("when its process is killed between writes", () => {
     it("has every write that was answered, whole, and none of a half-done transaction", async () => {
       const folder = freshFolder();
@@ -99,9 +115,8 @@ describe("openEmbeddedStore", () => {
 
 /** Runs a process that writes as fast as it can, kills it after some answers; returns the last revision answered. */
 async function killWriter(folder: string, answers: number): Promise<bigint> {
-  const inTest = (file: string) => join(__dirname, "fixtures", file);
-  const child = fork(inTest("embedded-writer.ts"), [folder], {
-    execArgv: ["--require", inTest("typescript.cjs")],
+  const child = fork(inFixtures("embedded-writer.ts"), [folder], {
+    execArgv: ["--require", inFixtures("typescript.cjs")],
   });
   let last = 0n;
   let count = 0;

@@ -29,7 +29,8 @@ interface StoredEntry {
  * A store in one LMDB file under `folder`, for a single metadata process. A step is answered only after LMDB has
  * committed and fsynced it (`noSync` off, `overlappingSync` off), so that what was answered survives kill -9 and
  * power loss; LMDB's copy-on-write pages mean a torn write is never seen. Costs one fsync per step; steps of
- * metadata are rare. FAILED_PRECONDITION when the file has another layout.
+ * metadata are rare. FAILED_PRECONDITION when the file
+ * has another layout, or another process has it open.
  */
 export function openEmbeddedStore(folder: string, options: LocalStoreOptions): LocalStore {
   mkdirSync(folder, { recursive: true });
@@ -48,6 +49,7 @@ class LmdbBacking implements StoreBacking {
     this.#leases = this.#root.openDB({ name: "leases", encoding: "msgpack" });
     this.#facts = this.#root.openDB({ name: "facts", encoding: "msgpack" });
     const found = this.#facts.get("layout");
+    this.#refuseSecondProcess();
     if (found === undefined) this.#facts.putSync("layout", layout);
     else if (found !== layout) {
       throw new ServiceError(
@@ -55,6 +57,19 @@ class LmdbBacking implements StoreBacking {
         `metadata file has layout ${found}, this version reads ${layout}`,
       );
     }
+  }
+
+  /** Every process that reads the file is in its reader table; LMDB clears those that the system says are dead. */
+  #refuseSecondProcess(): void {
+    this.#root.readerCheck();
+    const readers = [...this.#root.readerList().matchAll(/^\s*(\d+)\s/gm)].map(([, id]) => Number(id));
+    const other = readers.find((id) => id !== process.pid);
+    if (other === undefined) return;
+    void this.#root.close();
+    throw new ServiceError(
+      Code.FAILED_PRECONDITION,
+      `metadata file is in use by process ${other}; the embedded store is for one metadata process at a time`,
+    );
   }
 
   load(): StoreState {

@@ -64,6 +64,15 @@ function describeEtcd(path: string): void {
       });
     });
 
+    describe("when a transaction is larger than etcd takes", () => {
+      it.each([1_600_000, 3_000_000])("says so of %d bytes, and what to set", async (bytes) => {
+        const store = open();
+        const outcome = store.transaction({ compares: [], writes: [put("large/a", "x".repeat(bytes))] });
+        await expect(outcome).rejects.toThrow(`transaction of ${bytes} bytes exceeds what this etcd takes`);
+        await store.close();
+      });
+    });
+
     describe("when nothing listens", () => {
       it("fails recoverably, names etcd, and says so of transactions too", async () => {
         const store = openEtcdStore({ hosts: ["http://127.0.0.1:1"], clock: systemClock });

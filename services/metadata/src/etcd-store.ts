@@ -97,6 +97,7 @@ class EtcdStore implements MetadataStore {
     } catch (error) {
       const leaseId = firstLease(transaction.writes);
       if (leaseId !== null && isLostLease(error)) return { kind: "leaseLost", leaseId };
+      if (isTooLarge(error)) throw tooLarge(transaction.writes, error);
       throw failureOf(error);
     }
   }
@@ -317,6 +318,16 @@ function firstLease(writes: readonly StoreWrite[]): string | null {
 const isLeaseId = (leaseId: string): boolean => /^[1-9]\d{0,18}$/.test(leaseId);
 
 const isLostLease = (error: unknown): boolean => error instanceof etcd.EtcdLeaseInvalidError;
+
+/** Beyond its bound etcd itself says the first; half a MiB further its gRPC server says the second. */
+const isTooLarge = (error: unknown): boolean =>
+  error instanceof Error && /request is too large|received message larger than max/.test(error.message);
+
+function tooLarge(writes: readonly StoreWrite[], cause: unknown): ServiceError {
+  const bytes = writes.reduce((sum, write) => sum + (write.kind === "put" ? write.value.length : 0), 0);
+  const both = `transaction of ${bytes} bytes exceeds what this etcd takes: its --max-request-bytes, 1.5 MiB unless set`;
+  return new ServiceError(Code.RESOURCE_EXHAUSTED, both, { cause });
+}
 
 const isAway = (error: unknown): error is Error => error instanceof etcd.GRPCUnavailableError;
 

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { ArtifactService, ClusterService, InstancePhase, RegistryService } from "@infaas/api";
 import { createLogger, createRpcClient, systemClock, systemRandom } from "@infaas/runtime";
 import { openEmbeddedStore } from "./embedded-store";
+import { openEtcdStore } from "./etcd-store";
+import { EtcdServer, findEtcd } from "./fixtures/etcd-server";
 import {
   exampleArchitecture,
   exampleTask,
@@ -14,12 +16,12 @@ import {
 } from "./fixtures/examples";
 import { openMetadata } from "./metadata";
 import { createMetadataServer } from "./server";
+import type { MetadataStore } from "./store";
 
 const logger = createLogger({ service: "metadata-test", level: "error" });
 
-/** A metadata service on a real socket, over the embedded store in `folder`. */
-async function serve(folder: string) {
-  const store = openEmbeddedStore(join(folder, "store"), { clock: systemClock, random: systemRandom });
+/** A metadata service on a real socket, with its files in `folder`. */
+async function serve(folder: string, store: MetadataStore) {
   const metadata = await openMetadata({ store, dataDir: folder, clock: systemClock, logger });
   const server = createMetadataServer(metadata, logger);
   const address = `127.0.0.1:${await server.listen("127.0.0.1:0")}`;
@@ -35,7 +37,28 @@ async function serve(folder: string) {
   return { cluster, registry, artifacts, close };
 }
 
-describe("metadata service", () => {
+const embedded = (folder: string) =>
+  openEmbeddedStore(join(folder, "store"), { clock: systemClock, random: systemRandom });
+
+describe("metadata service on the embedded store", () => describeStory(embedded));
+
+const binary = findEtcd();
+if (binary === null) {
+  describe("metadata service on etcd (SKIPPED: no etcd; npm run etcd:install -w @infaas/metadata)", () => {
+    it("is not tested on this machine", () => expect(binary).toBeNull());
+  });
+} else {
+  describe("metadata service on etcd", () => {
+    let etcd: EtcdServer;
+    beforeAll(async () => {
+      etcd = await EtcdServer.start(binary);
+    });
+    afterAll(() => etcd.remove());
+    describeStory(() => openEtcdStore({ hosts: [etcd.address], clock: systemClock }));
+  });
+}
+
+function describeStory(openStore: (folder: string) => MetadataStore): void {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "infaas-metadata-"));
@@ -43,7 +66,7 @@ describe("metadata service", () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   it("takes a model from its file to a reported instance, tells every watcher, and has it all after a restart", async () => {
-    const first = await serve(folder);
+    const first = await serve(folder, openStore(folder));
     const watching = new Watching(first.cluster.watch({ fromRevision: 0n }));
     await watching.until(({ complete }) => complete);
     expect(watching.keys()).toEqual([]);
@@ -89,7 +112,7 @@ describe("metadata service", () => {
     const lastRevision = watching.revision;
     await first.close();
 
-    const second = await serve(folder);
+    const second = await serve(folder, openStore(folder));
     expect(await second.cluster.keepAlive({ leaseId })).toMatchObject({ ttlMs: 60_000 });
     const again = new Watching(second.cluster.watch({ fromRevision: lastRevision + 1n }));
     await second.cluster.setAccepting({ executor: "one", accepting: false });
@@ -108,4 +131,4 @@ describe("metadata service", () => {
     await afresh.until(() => afresh.kinds().length === 1);
     await second.close();
   });
-});
+}
