@@ -25,7 +25,6 @@ if (process.argv.includes("--help")) {
     }
     const { config } = read;
     const logger = createLogger({ service: config.name, level: config.logLevel });
-    lifecycle.stopOnSignals();
     await startFrontend(
       config,
       { clock: systemClock, random: systemRandom, logger, version: VERSION },

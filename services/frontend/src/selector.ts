@@ -1,4 +1,4 @@
-import { type Explanation, explanationToWire } from "@infaas/api";
+import type { Explanation } from "@infaas/api";
 import {
   buildCatalog as buildPolicyCatalog,
   buildSnapshot,
@@ -16,6 +16,7 @@ import {
 import type { ServiceError } from "@infaas/runtime";
 import type { Catalog, CatalogModel } from "./catalog";
 import type { ClusterView } from "./cluster-view";
+import { explanationToWire } from "./explanations";
 import type { LiveInstance } from "./live-instance";
 import { refusedByPolicy } from "./refusals";
 

@@ -1,0 +1,144 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type Architecture,
+  ArtifactService,
+  ClusterService,
+  type Placement,
+  RecordSchema,
+  RegistryService,
+  type WatchResponse,
+  WatchResponseSchema,
+  type Record as WireRecord,
+} from "@infaas/api";
+import { createLogger, createRpcServer, implementService, type RpcServer } from "@infaas/runtime";
+
+type RecordValue = NonNullable<MessageInitShape<typeof RecordSchema>["value"]>;
+
+/** Metadata in memory behind a real socket: records, a watch with snapshot, placements. For tests of the frontend. */
+export class MemoryMetadata {
+  private readonly records = new Map<string, WireRecord>();
+  private readonly watchers = new Set<(response: WatchResponse) => void>();
+  private server: RpcServer | null = null;
+  private revision = 1n;
+  private leases = 0;
+  private port = 0;
+  /** Called on each placement that is wanted. */
+  onPlacement: (placement: Placement) => void = () => undefined;
+  readonly placements: Placement[] = [];
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  async start(): Promise<void> {
+    const server = createRpcServer({ logger: createLogger({ service: "metadata", level: "error" }) });
+    server.add(this.cluster());
+    server.add(this.registry());
+    server.add(implementService(ArtifactService, { statArtifact: async () => ({ complete: true }) }));
+    this.port = await server.listen(`127.0.0.1:${this.port}`);
+    this.server = server;
+  }
+
+  /** As a crash looks from outside: the port is closed, every stream breaks. `start` brings it back. */
+  async stop(): Promise<void> {
+    await this.server?.stop(0);
+    this.server = null;
+    this.watchers.clear();
+  }
+
+  put(key: string, value: RecordValue): void {
+    const record = create(RecordSchema, { key, value });
+    this.records.set(key, record);
+    this.tell({ puts: [record] });
+  }
+
+  delete(key: string): void {
+    this.records.delete(key);
+    this.tell({ deletedKeys: [key] });
+  }
+
+  private tell(change: MessageInitShape<typeof WatchResponseSchema>): void {
+    this.revision++;
+    const response = create(WatchResponseSchema, { ...change, revision: this.revision });
+    for (const watcher of this.watchers) watcher(response);
+  }
+
+  private cluster() {
+    return implementService(ClusterService, {
+      join: async ({ member, ttlMs }) => {
+        if (member !== undefined) this.put(`member/${member.name}`, { case: "member", value: member });
+        return { leaseId: `lease-${++this.leases}`, ttlMs };
+      },
+      keepAlive: async () => ({ ttlMs: 5_000 }),
+      leave: async () => ({}),
+      setAccepting: async ({ executor, accepting }) => {
+        const member = this.records.get(`member/${executor}`)?.value;
+        if (member?.case === "member") {
+          this.put(`member/${executor}`, { case: "member", value: { ...member.value, accepting } });
+        }
+        return {};
+      },
+      campaign: async ({ member }) => {
+        const leadership = { member, term: 1n };
+        if (!this.records.has("leader")) this.put("leader", { case: "leadership", value: leadership });
+        return { leadership };
+      },
+      setPlacement: async ({ placement }) => {
+        if (placement !== undefined) {
+          this.placements.push(placement);
+          this.onPlacement(placement);
+        }
+        return { revision: this.revision };
+      },
+      watch: (_request, { signal }) => this.watch(signal),
+    });
+  }
+
+  private registry() {
+    return implementService(RegistryService, {
+      putTaskRecord: async ({ task }) => {
+        if (task !== undefined) this.put(`task/${task.name}`, { case: "task", value: task });
+        return { revision: this.revision };
+      },
+      putArchitecture: async ({ architecture }) => ({ architecture: this.putArchitecture(architecture) }),
+      putVariants: async ({ variants }) => {
+        for (const value of variants) this.put(`variant/${value.name}`, { case: "variant", value });
+        return { revision: this.revision };
+      },
+    });
+  }
+
+  private putArchitecture(architecture: Architecture | undefined): Architecture {
+    if (architecture === undefined) throw new Error("architecture is missing");
+    const recorded = { ...architecture, version: 1 };
+    this.put(`architecture/${recorded.name}`, { case: "architecture", value: recorded });
+    return recorded;
+  }
+
+  private async *watch(signal: AbortSignal): AsyncGenerator<WatchResponse> {
+    const queue: WatchResponse[] = [];
+    let wake: () => void = () => undefined;
+    const watcher = (response: WatchResponse) => {
+      queue.push(response);
+      wake();
+    };
+    this.watchers.add(watcher);
+    signal.addEventListener("abort", () => wake());
+    yield create(WatchResponseSchema, {
+      revision: this.revision,
+      snapshotBegin: true,
+      snapshotComplete: true,
+      puts: [...this.records.values()],
+    });
+    while (!signal.aborted) {
+      const next = queue.shift();
+      if (next !== undefined) yield next;
+      else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+    this.watchers.delete(watcher);
+  }
+}

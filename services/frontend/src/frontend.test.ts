@@ -1,0 +1,353 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import {
+  CatalogService,
+  InferenceService,
+  InstancePhase,
+  type ModelInferResponse,
+  RefusalSchema,
+} from "@infaas/api";
+import { Code, createRpcClient, retryDelayMs, ServiceError } from "@infaas/runtime";
+import { ANSWER_VALUES } from "./fixture-executor";
+import {
+  type House,
+  inferRequest,
+  putExecutor,
+  putInstances,
+  startHouse,
+  TASK,
+  until,
+} from "./fixture-house";
+
+jest.setTimeout(30_000);
+
+function parameters(response: ModelInferResponse): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(response.parameters).map(([name, p]) => [name, p.parameterChoice.value]),
+  );
+}
+
+async function refusalOf(call: Promise<unknown>): Promise<ServiceError> {
+  try {
+    await call;
+  } catch (error) {
+    return ServiceError.from(error);
+  }
+  throw new Error("was answered");
+}
+
+describe("frontend", () => {
+  let house: House;
+  afterEach(() => house.stop());
+
+  describe("when one variant of a task is loaded", () => {
+    beforeEach(async () => {
+      house = await startHouse({ e1: ["mlp@1"] });
+    });
+
+    it.each([TASK, "digit-classification", "mlp", "digits-mlp", "mlp@1"])(
+      "answers a query for %s with tensors and receipt",
+      async (name) => {
+        const response = await house.inference.modelInfer(inferRequest(name));
+        expect(response).toMatchObject({ modelName: name, modelVersion: "1", id: "q-1" });
+        expect(response.outputs.map((o) => [o.name, o.datatype, o.shape])).toEqual([
+          ["scores", "FP32", [1n, 2n]],
+        ]);
+        expect(response.rawOutputContents[0]).toEqual(new Uint8Array(ANSWER_VALUES.buffer));
+        expect(parameters(response)).toMatchObject({
+          variant: "mlp@1",
+          architecture: "mlp",
+          executor: "e1",
+          accuracy: 0.9,
+          accuracy_dataset: "uci-digits",
+          queue_ms: 0.5,
+          compute_ms: 0.75,
+          batch_size: 1,
+          downgraded: false,
+          cold: false,
+        });
+      },
+    );
+
+    it("passes the request on untouched, with the time that is left and the lane", async () => {
+      await house.inference.modelInfer(inferRequest(TASK, { slo_latency_ms: 500, priority: 1 }));
+      const frame = house.executors[0]?.received[0];
+      expect(frame).toMatchObject({ variant: "mlp@1", lane: 0 });
+      expect(frame?.timeoutMs).toBeGreaterThan(400);
+      expect(frame?.timeoutMs).toBeLessThanOrEqual(500);
+    });
+
+    it("takes the deadline of the call when it is shorter than the objective", async () => {
+      await house.inference.modelInfer(inferRequest(TASK, { slo_latency_ms: 5_000 }), { timeoutMs: 800 });
+      expect(house.executors[0]?.received[0]?.timeoutMs).toBeLessThanOrEqual(800);
+    });
+
+    it("reads requirements from request metadata", async () => {
+      const error = await refusalOf(
+        house.inference.modelInfer(inferRequest(TASK), { metadata: { "slo-min-accuracy": "0.99" } }),
+      );
+      expect(error.code).toBe(Code.FAILED_PRECONDITION);
+    });
+
+    it("returns the explanation when asked", async () => {
+      const response = await house.inference.modelInfer(inferRequest(TASK, { explain: true }));
+      const explanation = JSON.parse(String(parameters(response).explanation));
+      expect(explanation.candidates[0]).toMatchObject({ variant: "mlp@1", verdict: "VERDICT_SELECTED" });
+    });
+
+    it("refuses an unknown name, naming what is registered", async () => {
+      const error = await refusalOf(house.inference.modelInfer(inferRequest("cats")));
+      expect([error.code, error.message]).toEqual([
+        Code.NOT_FOUND,
+        `Request for unknown model: 'cats' is not found; tasks registered: ${TASK}`,
+      ]);
+    });
+
+    it("refuses a wrong requirement, naming the allowed range", async () => {
+      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK, { slo_min_accuracy: 7 })));
+      expect([error.code, error.message]).toEqual([
+        Code.INVALID_ARGUMENT,
+        "slo_min_accuracy is 7; allowed: a number from 0 to 1",
+      ]);
+    });
+
+    it("refuses what no variant can do with priced offers in the details", async () => {
+      const error = await refusalOf(
+        house.inference.modelInfer(inferRequest(TASK, { slo_min_accuracy: 0.99, slo_latency_ms: 1_000 })),
+      );
+      expect(error.code).toBe(Code.FAILED_PRECONDITION);
+      const detail = error.details.find((d) => d.typeName === RefusalSchema.typeName);
+      const refusal = fromBinary(RefusalSchema, detail?.value ?? new Uint8Array());
+      expect(refusal.offers[0]).toMatchObject({ relax: "accuracy", variant: "mlp@1", accuracy: 0.9 });
+      expect(refusal.offers[0]?.costUsd).toBeGreaterThan(0);
+    });
+
+    it("passes an executor's refusal on with its code and sentence", async () => {
+      house.executors[0]!.behaviour = (_f, reply) =>
+        reply.refuse(Code.DEADLINE_EXCEEDED, "too late in the queue");
+      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK)));
+      expect([error.code, error.message]).toEqual([Code.DEADLINE_EXCEEDED, "too late in the queue"]);
+      expect(house.executors[0]?.received).toHaveLength(1);
+    });
+
+    it("tells the executor when the caller gives up", async () => {
+      house.executors[0]!.behaviour = () => undefined;
+      const caller = new AbortController();
+      const call = refusalOf(house.inference.modelInfer(inferRequest(TASK), { signal: caller.signal }));
+      await until(() => house.executors[0]!.received.length === 1);
+      caller.abort();
+      await until(() => house.executors[0]!.cancelled.length === 1);
+      expect((await call).code).toBe(Code.CANCELLED);
+    });
+
+    it("ends a query whose executor hangs with DEADLINE_EXCEEDED", async () => {
+      house.executors[0]!.behaviour = () => undefined;
+      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK, { slo_latency_ms: 50 })));
+      expect(error.code).toBe(Code.DEADLINE_EXCEEDED);
+      await until(() => house.executors[0]!.cancelled.length === 1);
+    });
+
+    it("counts every query exactly", async () => {
+      for (let i = 0; i < 5; i++) await house.inference.modelInfer(inferRequest(TASK));
+      await refusalOf(house.inference.modelInfer(inferRequest(TASK, { slo_min_accuracy: 0.99 })));
+      const { modelStats } = await house.inference.modelStatistics({ name: TASK });
+      expect(modelStats[0]).toMatchObject({
+        name: TASK,
+        version: "1",
+        inferenceCount: 5n,
+        executionCount: 5n,
+      });
+      expect(modelStats[0]?.inferenceStats?.success?.count).toBe(5n);
+      expect(modelStats[0]?.inferenceStats?.fail?.count).toBe(1n);
+      expect(modelStats[0]?.inferenceStats?.queue).toMatchObject({ count: 5n, ns: 2_500_000n });
+      const status = await createRpcClient(CatalogService, house.frontend.address).getStatus({});
+      expect(status).toMatchObject({ queriesAnswered: 5n, queriesRefused: 1n, snapshotAgeMs: 0 });
+    });
+
+    it("answers infaas.v1 through the same way, with a typed receipt", async () => {
+      const inference = createRpcClient(InferenceService, house.frontend.address);
+      const { inputs, rawInputContents } = inferRequest(TASK);
+      const response = await inference.query({
+        target: TASK,
+        slo: { minAccuracy: 0.5 },
+        inputs,
+        rawInputContents,
+        id: "t-1",
+        explain: true,
+      });
+      inference.close();
+      expect(response.rawOutputContents[0]).toEqual(new Uint8Array(ANSWER_VALUES.buffer));
+      expect(response.receipt).toMatchObject({
+        variant: "mlp@1",
+        executor: "e1",
+        minAccuracy: 0.5,
+        queueMs: 0.5,
+        downgraded: false,
+      });
+      expect(response.explanation?.candidates[0]?.variant).toBe("mlp@1");
+    });
+
+    it("explains without running anything", async () => {
+      const inference = createRpcClient(InferenceService, house.frontend.address);
+      const chosen = await inference.explain({ target: TASK, slo: { latencyMs: 100 } });
+      const refused = await inference.explain({ target: TASK, slo: { minAccuracy: 0.99 } });
+      inference.close();
+      expect(chosen).toMatchObject({ variant: "mlp@1", executor: "e1" });
+      expect(refused).toMatchObject({ variant: "", executor: "" });
+      expect(refused.refusal?.offers).toHaveLength(1);
+      expect(house.executors[0]?.received).toHaveLength(0);
+    });
+
+    it("goes on from its snapshot while metadata is away, and says how old it is", async () => {
+      await house.metadata.stop();
+      await until(() => house.frontend.view.ageMs > 0);
+      const response = await house.inference.modelInfer(inferRequest(TASK));
+      expect(parameters(response).variant).toBe("mlp@1");
+      const catalog = createRpcClient(CatalogService, house.frontend.address);
+      expect((await catalog.getStatus({})).snapshotAgeMs).toBeGreaterThan(0);
+      await house.metadata.start();
+      await until(() => house.frontend.view.ageMs === 0);
+      catalog.close();
+    });
+  });
+
+  describe("when two executors hold the variant", () => {
+    beforeEach(async () => {
+      house = await startHouse({ e1: ["mlp@1"], e2: ["mlp@1"] });
+    });
+
+    it("sends a query once more, elsewhere, when an executor is unavailable", async () => {
+      for (const executor of house.executors) {
+        executor.behaviour = (_f, reply) =>
+          house.executors.reduce((n, e) => n + e.received.length, 0) === 1
+            ? reply.refuse(Code.UNAVAILABLE, "draining")
+            : reply.answer();
+      }
+      const response = await house.inference.modelInfer(inferRequest(TASK));
+      expect(house.executors.map((e) => e.received.length)).toEqual([1, 1]);
+      expect(response.outputs).toHaveLength(1);
+    });
+
+    it("gives up after the second UNAVAILABLE", async () => {
+      for (const executor of house.executors) {
+        executor.behaviour = (_f, reply) => reply.refuse(Code.UNAVAILABLE, `${executor.name} is draining`);
+      }
+      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK)));
+      expect(error.code).toBe(Code.UNAVAILABLE);
+      expect(house.executors.map((e) => e.received.length)).toEqual([1, 1]);
+    });
+
+    it("lets queries fail over when an executor dies under load; none hangs", async () => {
+      const [dying, other] = house.executors;
+      dying!.behaviour = () => undefined;
+      const calls = Array.from({ length: 64 }, () => house.inference.modelInfer(inferRequest(TASK)));
+      await until(() => dying!.received.length > 0 || other!.received.length === 64);
+      await dying!.stop();
+      const responses = await Promise.all(calls);
+      expect(responses.every((r) => r.parameters.executor?.parameterChoice.value === "e2")).toBe(true);
+      expect(other!.received.length).toBe(64);
+    });
+
+    it("sends nothing more to an executor that announced draining", async () => {
+      house.executors[0]!.announceDraining();
+      await until(() => house.frontend.view.executors.get("e1")?.accepting === false);
+      for (let i = 0; i < 8; i++) await house.inference.modelInfer(inferRequest(TASK));
+      expect(house.executors.map((e) => e.received.length)).toEqual([0, 8]);
+    });
+
+    it("drains an executor for an operator", async () => {
+      const catalog = createRpcClient(CatalogService, house.frontend.address);
+      await catalog.drainExecutor({ executor: "e1" });
+      await until(() => house.frontend.view.executors.get("e1")?.accepting === false);
+      const unknown = await refusalOf(catalog.drainExecutor({ executor: "e9" }));
+      catalog.close();
+      expect([unknown.code, unknown.message]).toEqual([
+        Code.NOT_FOUND,
+        "executor 'e9' is not known; known: e1, e2",
+      ]);
+    });
+  });
+
+  describe("when nothing is loaded", () => {
+    beforeEach(async () => {
+      house = await startHouse({ e1: [] });
+    });
+
+    it("wants the instance once for all who wait, and answers when it is ready", async () => {
+      const calls = Array.from({ length: 8 }, () => house.inference.modelInfer(inferRequest(TASK)));
+      await until(() => house.metadata.placements.length > 0);
+      putInstances(house.metadata, "e1", ["mlp@1"]);
+      const responses = await Promise.all(calls);
+      expect(house.metadata.placements).toHaveLength(1);
+      expect(house.metadata.placements[0]).toMatchObject({
+        executor: "e1",
+        variant: "mlp@1",
+        reason: "query",
+      });
+      expect(responses.map((r) => parameters(r).cold)).toEqual(responses.map(() => true));
+    });
+
+    it("refuses when the load fails, with the reason", async () => {
+      const call = refusalOf(house.inference.modelInfer(inferRequest(TASK)));
+      await until(() => house.metadata.placements.length > 0);
+      putInstances(house.metadata, "e1", ["mlp@1"], InstancePhase.FAILED, "golden answer is off by 1");
+      const error = await call;
+      expect([error.code, error.message]).toEqual([
+        Code.UNAVAILABLE,
+        "mlp@1 failed to load on e1: golden answer is off by 1",
+      ]);
+    });
+
+    it("starts the load but does not wait when the objective is shorter than it", async () => {
+      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK, { slo_latency_ms: 20 })));
+      expect(error.code).toBe(Code.RESOURCE_EXHAUSTED);
+      expect(retryDelayMs(error)).toBeGreaterThan(0);
+      await until(() => house.metadata.placements.length === 1);
+    });
+
+    it("waits no longer than the deadline of the call", async () => {
+      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK), { timeoutMs: 300 }));
+      expect(error.code).toBe(Code.DEADLINE_EXCEEDED);
+    });
+  });
+
+  describe("when there is no executor", () => {
+    it("refuses with UNAVAILABLE and answers once one has joined", async () => {
+      house = await startHouse({});
+      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK)));
+      expect(error.code).toBe(Code.UNAVAILABLE);
+      const { ScriptedExecutor } = await import("./fixture-executor");
+      const executor = new ScriptedExecutor("late");
+      await executor.start();
+      putExecutor(house.metadata, executor);
+      putInstances(house.metadata, "late", ["mlp@1"]);
+      await until(() => house.frontend.view.instances.length === 1);
+      const response = await house.inference.modelInfer(inferRequest(TASK));
+      await executor.stop();
+      expect(parameters(response).executor).toBe("late");
+    });
+  });
+
+  describe("when variants trade accuracy for speed", () => {
+    const variants = [
+      { name: "fast", accuracy: 0.8, latencyMs: 0.5 },
+      { name: "good", accuracy: 0.95, latencyMs: 20 },
+    ];
+
+    it("chooses by what is asked", async () => {
+      house = await startHouse({ e1: ["fast", "good"] }, variants);
+      const chosen = async (needs: Record<string, number | string>) =>
+        parameters(await house.inference.modelInfer(inferRequest(TASK, needs))).variant;
+      expect(await chosen({})).toBe("fast");
+      expect(await chosen({ slo_min_accuracy: 0.9 })).toBe("good");
+      expect(await chosen({ objective: "max-accuracy" })).toBe("good");
+      expect(await chosen({ objective: "max-accuracy", slo_latency_ms: 15 })).toBe("fast");
+      const error = await refusalOf(
+        house.inference.modelInfer(inferRequest(TASK, { slo_min_accuracy: 0.9, slo_latency_ms: 10 })),
+      );
+      expect([error.code, error.message]).toEqual([
+        Code.FAILED_PRECONDITION,
+        expect.stringContaining("10 ms was asked for, the fastest that is accurate enough takes 20"),
+      ]);
+    });
+  });
+});

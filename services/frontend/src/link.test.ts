@@ -1,0 +1,120 @@
+import type { AnswerFrame, RefusalFrame } from "@infaas/api";
+import { Code, createLogger, type ServiceError, systemClock, systemRandom } from "@infaas/runtime";
+import { ScriptedExecutor } from "./fixture-executor";
+import { until } from "./fixture-house";
+import { Link, type LinkCaller } from "./link";
+
+class Recorder implements LinkCaller {
+  readonly answers: AnswerFrame[] = [];
+  readonly refusals: RefusalFrame[] = [];
+  readonly losses: ServiceError[] = [];
+  answered(frame: AnswerFrame) {
+    this.answers.push(frame);
+  }
+  refused(frame: RefusalFrame) {
+    this.refusals.push(frame);
+  }
+  lost(fault: ServiceError) {
+    this.losses.push(fault);
+  }
+  get settled(): number {
+    return this.answers.length + this.refusals.length + this.losses.length;
+  }
+}
+
+const QUERY = { timeoutMs: 0, lane: 1, trace: null, variant: "mlp@1", body: new Uint8Array([1, 2, 3]) };
+
+describe("Link", () => {
+  let executor: ScriptedExecutor;
+  let link: Link;
+  const changes: boolean[] = [];
+  let drained = 0;
+
+  beforeEach(async () => {
+    executor = new ScriptedExecutor("e1");
+    await executor.start();
+    changes.length = 0;
+    drained = 0;
+    link = new Link({
+      address: executor.address,
+      frontend: "f1",
+      clock: systemClock,
+      random: systemRandom,
+      logger: createLogger({ service: "link", level: "error" }),
+      inFlightMax: 64,
+      events: { changed: (up) => changes.push(up), draining: () => drained++ },
+    });
+    await until(() => link.up);
+  });
+
+  afterEach(async () => {
+    const { ServiceError: Fault } = await import("@infaas/runtime");
+    link.close(new Fault(Code.UNAVAILABLE, "test is over"));
+    await executor.stop();
+  });
+
+  it("carries many queries at once and gives each its own answer", async () => {
+    const recorders = Array.from({ length: 32 }, () => new Recorder());
+    for (const recorder of recorders) link.send(QUERY, recorder);
+    await until(() => recorders.every((r) => r.answers.length === 1));
+    expect(executor.received.map((f) => [f.variant, f.lane, [...f.body]])).toEqual(
+      recorders.map(() => ["mlp@1", 1, [1, 2, 3]]),
+    );
+    expect(link.inFlight).toBe(0);
+  });
+
+  it("passes a refusal on with its code and sentence", async () => {
+    executor.behaviour = (_frame, reply) => reply.refuse(Code.RESOURCE_EXHAUSTED, "queue of 8 is full");
+    const recorder = new Recorder();
+    link.send(QUERY, recorder);
+    await until(() => recorder.settled === 1);
+    expect(recorder.refusals[0]).toMatchObject({
+      code: Code.RESOURCE_EXHAUSTED,
+      message: "queue of 8 is full",
+    });
+  });
+
+  it("tells the executor of a cancelled query and calls nobody back", async () => {
+    executor.behaviour = () => undefined;
+    const recorder = new Recorder();
+    const id = link.send(QUERY, recorder);
+    await until(() => executor.received.length === 1);
+    link.cancel(id);
+    await until(() => executor.cancelled.length === 1);
+    expect([executor.cancelled, recorder.settled, link.inFlight]).toEqual([[id], 0, 0]);
+  });
+
+  it("passes on that the executor is draining", async () => {
+    executor.announceDraining();
+    await until(() => drained > 0);
+    expect(drained).toBe(1);
+  });
+
+  describe("when the stream breaks", () => {
+    it("gives every pending query back with UNAVAILABLE and comes up again by itself", async () => {
+      executor.behaviour = (_frame, reply) => {
+        if (executor.received.length === 8) reply.breakLink();
+      };
+      const recorders = Array.from({ length: 8 }, () => new Recorder());
+      for (const recorder of recorders) link.send(QUERY, recorder);
+      await until(() => recorders.every((r) => r.settled === 1));
+      expect(recorders.map((r) => r.losses[0]?.code)).toEqual(recorders.map(() => Code.UNAVAILABLE));
+      executor.behaviour = (_frame, reply) => reply.answer();
+      await until(() => link.up);
+      expect(changes).toEqual([true, false, true]);
+      const again = new Recorder();
+      link.send(QUERY, again);
+      await until(() => again.answers.length === 1);
+    });
+  });
+
+  describe("when the executor is gone and comes back", () => {
+    it("stays down while it is gone and comes up when it is back", async () => {
+      await executor.stop();
+      await until(() => !link.up);
+      await executor.start();
+      await until(() => link.up);
+      expect(changes).toEqual([true, false, true]);
+    });
+  });
+});
