@@ -1,0 +1,259 @@
+#include "core/batcher.h"
+
+#include <chrono>
+#include <map>
+
+#include "check.h"
+#include "fake_engine.h"
+
+using namespace cb;
+
+namespace {
+
+double steadyMs() {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+struct Outcome {
+  bool served = false;
+  bool dropped = false;
+  bool stopped = false;
+  std::string error;
+  int32_t batchRows = 0;
+  std::vector<float> rows;
+};
+
+// A batcher over the fake engine whose outcomes are kept by ticket.
+struct Bench {
+  std::shared_ptr<Model> model;
+  EngineModel* fake;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::map<uint32_t, Outcome> outcomes;
+  std::vector<std::vector<float>> memory;
+  std::unique_ptr<Batcher> batcher;
+
+  explicit Bench(BatcherOptions options) {
+    std::string error;
+    model = Model::load(fakeEngine(), {}, error);
+    fake = lastFake();
+    if (options.queueRowsMax == 0) options.queueRowsMax = 1000;
+    options.queueBytesMax = 1 << 20;
+    options.ageingMs = 1000;
+    memory.reserve(1000);
+    batcher = std::make_unique<Batcher>(model, options, steadyMs,
+                                        [this](std::unique_ptr<Delivery> d) { receive(std::move(d)); });
+  }
+  ~Bench() {
+    hold(*fake, false);
+    batcher->stop(false);
+  }
+
+  void receive(std::unique_ptr<Delivery> delivery) {
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      size_t row = 0;
+      for (const Request* member : delivery->members) {
+        Outcome& outcome = outcomes[member->ticket];
+        outcome.served = delivery->error.empty();
+        outcome.error = delivery->error;
+        outcome.batchRows = delivery->rows;
+        const size_t count = static_cast<size_t>(member->rows) * kFakeWidth;
+        if (outcome.served) {
+          const float* y = static_cast<const float*>(delivery->outputs[0].data) + row;
+          outcome.rows.assign(y, y + count);
+        }
+        row += count;
+      }
+      for (const Request* dropped : delivery->dropped) {
+        outcomes[dropped->ticket].dropped = true;
+        outcomes[dropped->ticket].stopped = delivery->stopped;
+      }
+    }
+    batcher->finish(std::move(delivery), false, steadyMs());
+    changed.notify_all();
+  }
+
+  Submitted submit(uint32_t ticket, float value, double timeoutMs = kNoDeadline, int32_t rows = 1) {
+    memory.emplace_back(static_cast<size_t>(rows) * kFakeWidth, value);
+    Request* request = batcher->blank();
+    request->ticket = ticket;
+    request->rows = rows;
+    request->maxBatch = batcher->options().maxBatch;
+    request->inputs = {{reinterpret_cast<const uint8_t*>(memory.back().data()), memory.back().size() * sizeof(float)}};
+    request->bytes = request->inputs[0].bytes;
+    request->dims.clear();
+    request->arrivalMs = steadyMs();
+    request->deadlineMs = request->arrivalMs + timeoutMs;
+    const Submitted submitted = batcher->submit(request);
+    if (submitted != Submitted::kAccepted) batcher->recycle(request);
+    return submitted;
+  }
+
+  Outcome await(uint32_t ticket) {
+    std::unique_lock<std::mutex> lock(mutex);
+    changed.wait_for(lock, std::chrono::seconds(20), [&] { return outcomes.count(ticket) > 0; });
+    return outcomes[ticket];
+  }
+};
+
+BatcherOptions options(int32_t instances, int32_t maxBatch) {
+  BatcherOptions o;
+  o.instances = instances;
+  o.maxBatch = maxBatch;
+  return o;
+}
+
+}  // namespace
+
+TEST("a request comes back with its rows computed") {
+  Bench bench(options(1, 4));
+  bench.submit(0, 7);
+  bench.batcher->wake();
+  CHECK((bench.await(0).rows == std::vector<float>{8, 8, 8, 8}));
+  CHECK(bench.batcher->counters().directBatches == 1);
+}
+
+TEST("what waits while the engine is busy becomes the next batch") {
+  Bench bench(options(1, 4));
+  hold(*bench.fake, true);
+  bench.submit(0, 0);
+  bench.batcher->wake();
+  awaitRunning(*bench.fake, 1);
+  for (uint32_t i = 1; i <= 6; i++) bench.submit(i, static_cast<float>(i));
+  hold(*bench.fake, false);
+  for (uint32_t i = 1; i <= 6; i++) {
+    CHECK(bench.await(i).rows == std::vector<float>(kFakeWidth, static_cast<float>(i) + 1));
+    CHECK(bench.await(i).batchRows == (i <= 4 ? 4 : 2));
+  }
+}
+
+TEST("one bad request fails alone") {
+  Bench bench(options(1, 4));
+  hold(*bench.fake, true);
+  bench.submit(0, 0);
+  bench.batcher->wake();
+  awaitRunning(*bench.fake, 1);
+  bench.submit(1, 1);
+  bench.submit(2, kPoison);
+  bench.submit(3, 3);
+  hold(*bench.fake, false);
+  CHECK(bench.await(1).served);
+  CHECK(!bench.await(2).served && bench.await(2).error.find("poison") != std::string::npos);
+  CHECK(bench.await(3).served);
+}
+
+TEST("a full queue refuses at once") {
+  BatcherOptions o = options(1, 4);
+  o.queueRowsMax = 2;
+  Bench bench(o);
+  hold(*bench.fake, true);
+  bench.submit(0, 0);
+  bench.batcher->wake();
+  awaitRunning(*bench.fake, 1);
+  CHECK(bench.submit(1, 0) == Submitted::kAccepted);
+  CHECK(bench.submit(2, 0) == Submitted::kAccepted);
+  CHECK(bench.submit(3, 0) == Submitted::kFull);
+  CHECK(bench.batcher->queuedRows() == 2 && bench.batcher->runningRows() == 1);
+}
+
+TEST("a request that can't be in time is refused at the door") {
+  BatcherOptions o = options(1, 4);
+  o.seedMs = {100, 110, 120, 130};
+  Bench bench(o);
+  CHECK(bench.submit(0, 0, 50) == Submitted::kDeadline);
+  CHECK(bench.submit(1, 0, 5000) == Submitted::kAccepted);
+}
+
+TEST("a queued request is cancelled, a running one is not") {
+  Bench bench(options(1, 1));
+  hold(*bench.fake, true);
+  bench.submit(0, 0);
+  bench.batcher->wake();
+  awaitRunning(*bench.fake, 1);
+  bench.submit(1, 0);
+  Request* gone = bench.batcher->cancel(1);
+  CHECK(gone != nullptr);
+  bench.batcher->recycle(gone);
+  CHECK(bench.batcher->cancel(0) == nullptr);
+  CHECK(bench.batcher->cancel(99) == nullptr);
+  hold(*bench.fake, false);
+  CHECK(bench.await(0).served);
+}
+
+TEST("what is late while it waits is shed, not computed") {
+  Bench bench(options(1, 1));
+  hold(*bench.fake, true);
+  bench.submit(0, 0);
+  bench.batcher->wake();
+  awaitRunning(*bench.fake, 1);
+  bench.submit(1, 0, 0.001);
+  bench.submit(2, 0, 0.5);
+  const double untilMs = steadyMs() + 2;
+  while (steadyMs() < untilMs) {
+  }
+  hold(*bench.fake, false);
+  CHECK(bench.await(2).dropped && !bench.await(2).stopped);
+  CHECK(bench.batcher->counters().batches == 1);
+}
+
+TEST("stop drops the queue, ends what runs, and refuses from then on") {
+  Bench bench(options(1, 1));
+  hold(*bench.fake, true);
+  bench.submit(0, 0);
+  bench.batcher->wake();
+  awaitRunning(*bench.fake, 1);
+  bench.submit(1, 0);
+  std::thread releaser([&] {
+    bench.await(1);
+    hold(*bench.fake, false);
+  });
+  bench.batcher->stop(false);
+  releaser.join();
+  CHECK(bench.await(0).served);
+  CHECK(bench.await(1).dropped && bench.await(1).stopped);
+  CHECK(bench.submit(2, 0) == Submitted::kClosed);
+  bench.batcher->stop(false);
+}
+
+TEST("stop in a hurry abandons what runs") {
+  Bench bench(options(1, 1));
+  hold(*bench.fake, true);
+  bench.submit(0, 0);
+  bench.batcher->wake();
+  awaitRunning(*bench.fake, 1);
+  bench.batcher->stop(true);
+  CHECK(bench.await(0).error == "terminated");
+}
+
+TEST("batches are padded with zeros to an allowed size") {
+  BatcherOptions o = options(1, 4);
+  o.sizes = {4};
+  Bench bench(o);
+  bench.submit(0, 1, kNoDeadline, 3);
+  bench.batcher->wake();
+  CHECK(bench.await(0).rows.size() == 3 * kFakeWidth);
+  CHECK(bench.fake->batches == std::vector<int64_t>{4});
+  CHECK(bench.batcher->counters().rowsPadded == 1);
+}
+
+TEST("the predicted drain time grows with the queue and ends at zero") {
+  BatcherOptions o = options(1, 2);
+  o.seedMs = {1000, 1000};
+  Bench bench(o);
+  CHECK(bench.batcher->drainTimeMs() == 0);
+  hold(*bench.fake, true);
+  bench.submit(0, 0);
+  bench.batcher->wake();
+  awaitRunning(*bench.fake, 1);
+  const double oneMs = bench.batcher->drainTimeMs();
+  for (uint32_t i = 1; i <= 4; i++) bench.submit(i, 0);
+  const double moreMs = bench.batcher->drainTimeMs();
+  CHECK(oneMs > 0 && oneMs <= 1000);
+  CHECK(moreMs > oneMs + 1900);
+  hold(*bench.fake, false);
+  CHECK(bench.await(4).served);
+  CHECK(bench.batcher->runningRows() == 0);
+}
+
+MAIN_OF_TESTS

@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+/** Builds the core's ctest suite and runs it: `npm run ctest -w @infaas/cuda-batcher [-- address|thread]`. */
+import { spawnSync } from "node:child_process";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const sanitizers = ["none", "address", "thread"];
+const sanitizer = process.argv[2] ?? "none";
+if (!sanitizers.includes(sanitizer)) {
+  process.stderr.write(`sanitizer '${sanitizer}' is unknown: one of ${sanitizers.join(", ")}\n`);
+  process.exit(1);
+}
+const folder = dirname(dirname(fileURLToPath(import.meta.url)));
+const build = join(folder, "build", `ctest-${sanitizer}`);
+const ninja = spawnSync("ninja", ["--version"], { stdio: "ignore" }).status === 0;
+
+function run(command, args) {
+  const { status } = spawnSync(command, args, { stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+run("cmake", [
+  ...["-S", folder, "-B", build, "-DCB_ADDON=OFF", "-DCB_TESTS=ON", "-DCMAKE_MESSAGE_LOG_LEVEL=WARNING"],
+  `-DCB_SANITIZER=${sanitizer === "none" ? "" : sanitizer}`,
+  ...(ninja ? ["-G", "Ninja"] : []),
+]);
+run("cmake", ["--build", build, "--parallel", "2", ...(ninja ? ["--", "--quiet"] : [])]);
+run("ctest", ["--test-dir", build, "--output-on-failure", "--parallel", "2"]);

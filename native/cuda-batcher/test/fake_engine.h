@@ -1,0 +1,103 @@
+// An engine without a library: y = x + 1 over float32 rows [N, 4]. A row that begins with kPoison fails its whole run,
+// and a gate can hold runs back, so that tests decide what is queued and what is running.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "core/engine.h"
+#include "core/model.h"
+
+namespace cb {
+
+constexpr float kPoison = -12345;
+constexpr size_t kFakeWidth = 4;
+
+struct EngineModel {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool held = false;
+  int running = 0;
+  std::atomic<bool> terminated{false};
+  std::vector<int64_t> batches;  // rows of every run
+};
+
+inline EngineModel*& lastFake() {
+  static EngineModel* last = nullptr;
+  return last;
+}
+
+inline int fakeRun(EngineModel* model, const EngineBuffer* in, size_t, EngineBuffer* out, size_t, EngineStages*,
+                   char* error, size_t errorBytes) {
+  {
+    std::unique_lock<std::mutex> lock(model->mutex);
+    model->batches.push_back(in[0].dims[0]);
+    model->running++;
+    model->changed.notify_all();
+    model->changed.wait(lock, [&] { return !model->held || model->terminated; });
+    model->running--;
+  }
+  if (model->terminated) {
+    std::snprintf(error, errorBytes, "terminated");
+    return 1;
+  }
+  const float* x = static_cast<const float*>(in[0].data);
+  if (out[0].data == nullptr) {
+    out[0] = in[0];
+    out[0].owner = new float[in[0].bytes / sizeof(float)];
+    out[0].data = out[0].owner;
+  }
+  float* y = static_cast<float*>(out[0].data);
+  for (size_t i = 0; i < in[0].bytes / sizeof(float); i++) {
+    if (i % kFakeWidth == 0 && x[i] == kPoison) {
+      std::snprintf(error, errorBytes, "poison in row %zu", i / kFakeWidth);
+      return 1;
+    }
+    y[i] = x[i] + 1;
+  }
+  return 0;
+}
+
+inline int fakeTensors(EngineModel*, bool outputs, size_t index, EngineTensor* tensor) {
+  if (index > 0) return 1;
+  *tensor = EngineTensor{outputs ? "y" : "x", DType::kFloat32, 2, {kUnknownDim, kFakeWidth}, {"N", ""}};
+  return 0;
+}
+
+inline const EngineTable* fakeEngine() {
+  static const EngineTable table{
+      kEngineAbi,
+      "fake",
+      [](const char*, char*, size_t, char*, size_t) { return 0; },
+      [](const EngineLoadOptions*, EngineModel** model, char*, size_t) {
+        *model = lastFake() = new EngineModel;
+        return 0;
+      },
+      fakeTensors,
+      fakeRun,
+      [](EngineModel*, void* owner) { delete[] static_cast<float*>(owner); },
+      [](EngineModel* model) {
+        std::lock_guard<std::mutex> lock(model->mutex);
+        model->terminated = true;
+        model->changed.notify_all();
+      },
+      [](EngineModel* model) { delete model; }};
+  return &table;
+}
+
+inline void hold(EngineModel& model, bool held) {
+  std::lock_guard<std::mutex> lock(model.mutex);
+  model.held = held;
+  model.changed.notify_all();
+}
+
+inline void awaitRunning(EngineModel& model, int count) {
+  std::unique_lock<std::mutex> lock(model.mutex);
+  model.changed.wait(lock, [&] { return model.running >= count; });
+}
+
+}  // namespace cb

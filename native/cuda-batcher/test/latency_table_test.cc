@@ -1,0 +1,66 @@
+#include "core/latency_table.h"
+
+#include <cmath>
+#include <limits>
+
+#include "check.h"
+
+using namespace cb;
+
+namespace {
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+bool near(double a, double b) { return std::abs(a - b) < 1e-9; }
+}  // namespace
+
+TEST("without a seed nothing is known") {
+  const LatencyTable table(4, {});
+  for (const double ms : table.meanMs()) CHECK(ms == 0);
+}
+
+TEST("a sparse seed is joined by straight lines and extended proportionally") {
+  const LatencyTable table(8, {2, kNone, kNone, 8});
+  CHECK(near(table.meanMs()[1], 2));
+  CHECK(near(table.meanMs()[2], 4));
+  CHECK(near(table.meanMs()[3], 6));
+  CHECK(near(table.meanMs()[4], 8));
+  CHECK(near(table.meanMs()[8], 16));
+}
+
+TEST("measurements pull a size towards what is measured") {
+  LatencyTable table(2, {10, 20});
+  for (int i = 0; i < 50; i++) table.observe(1, 15);
+  CHECK(std::abs(table.meanMs()[1] - 15) < 0.1);
+}
+
+TEST("a machine slower than the profile corrects sizes never run") {
+  LatencyTable table(2, {10, 20});
+  for (int i = 0; i < 50; i++) table.observe(1, 20);
+  CHECK(std::abs(table.meanMs()[2] - 40) < 1);
+}
+
+TEST("one outlier counts as no more than three times the mean") {
+  LatencyTable table(1, {});
+  table.observe(1, 10);
+  table.observe(1, 10000);
+  CHECK(near(table.meanMs()[1], 14));
+}
+
+TEST("latencies never fall with the rows") {
+  LatencyTable table(4, {});
+  table.observe(1, 10);
+  table.observe(4, 5);
+  for (size_t rows = 1; rows < 4; rows++) CHECK(table.meanMs()[rows] <= table.meanMs()[rows + 1]);
+}
+
+TEST("steady runs need no safety, jittery ones do") {
+  LatencyTable steady(1, {});
+  LatencyTable jittery(1, {});
+  for (int i = 0; i < 100; i++) {
+    steady.observe(1, 10);
+    jittery.observe(1, i % 2 == 0 ? 8 : 12);
+  }
+  CHECK(near(steady.safety(), 1));
+  CHECK(jittery.safety() > 1.3);
+}
+
+MAIN_OF_TESTS
