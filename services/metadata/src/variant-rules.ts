@@ -9,8 +9,6 @@ import {
 } from "@infaas/api";
 import { nameFault } from "./names";
 
-/** A larger batch that took less than this share of a smaller one's time was measured wrongly, not luckily. */
-const latencyDropMin = 0.5;
 /** Room for rounding when accuracies are compared. */
 const accuracyEpsilon = 1e-9;
 
@@ -112,11 +110,6 @@ function latencyFaults({ points }: Profile): (string | null)[] {
     if (before === undefined) continue;
     if (batch <= before.batch)
       faults.push(`profile goes from batch ${before.batch} to ${batch}, not upwards`);
-    if (p50Ms < before.p50Ms * latencyDropMin) {
-      faults.push(
-        `${at} took ${p50Ms} ms, less than half of the ${before.p50Ms} ms of batch ${before.batch}`,
-      );
-    }
   }
   return faults;
 }
