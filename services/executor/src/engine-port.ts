@@ -56,6 +56,8 @@ export interface EngineAnswer {
   readonly outputDims: readonly (readonly number[])[];
   /** Rows of the whole batch it was computed in. */
   readonly batchSize: number;
+  /** Answers of one batch of one engine share it; absent where the engine does not tell batches apart. */
+  readonly batchId?: number;
   readonly queueMs: number;
   readonly gatherMs: number;
   readonly runMs: number;

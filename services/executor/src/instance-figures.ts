@@ -1,20 +1,17 @@
 import type { Clock } from "@infaas/runtime";
 import type { EngineAnswer } from "./engine-port";
-import { LatencyWindow } from "./latency-window";
+import { RecentWindow } from "./recent-window";
 
-/** How long a window of recent latencies lasts: one period of the metrics. */
+/** How long a window of recent answers lasts: one period of the metrics. */
 const windowMs = 1_000;
 
-/** What one variant did here since the process started. */
+/** What one variant did here since it was loaded. */
 export interface VariantFigures {
   /** Rows answered. */
   servedRows: number;
-  /** Queries refused by the instance, whatever the reason. */
+  /** Queries refused, whatever the reason. */
   refused: number;
-  /** Rows in the batches that the answers came from, summed over answers: mean batch = batchRows / answered. */
-  batchRows: number;
-  answered: number;
-  readonly latency: LatencyWindow;
+  readonly recent: RecentWindow;
 }
 
 /** Own counters per variant, read by the exporter when it likes: an increment costs nothing on the way of a query. */
@@ -23,13 +20,12 @@ export class InstanceFigures {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Counts an answer; latency is what the engine took for the batch, without the queue. */
+  /** Counts an answer; its latency is what the engine took for the batch, without the queue. */
   answered(variant: string, rows: number, answer: EngineAnswer): void {
     const figures = this.of(variant);
     figures.servedRows += rows;
-    figures.answered += 1;
-    figures.batchRows += answer.batchSize;
-    figures.latency.record(answer.gatherMs + answer.runMs + answer.scatterMs, this.clock.nowMs());
+    const latencyMs = answer.gatherMs + answer.runMs + answer.scatterMs;
+    figures.recent.record(latencyMs, answer.batchSize, this.clock.nowMs());
   }
 
   /** Counts a refusal. */
@@ -37,7 +33,7 @@ export class InstanceFigures {
     this.of(variant).refused += 1;
   }
 
-  /** All variants that were ever asked for and are still kept. */
+  /** All variants that are kept. */
   entries(): Iterable<readonly [string, VariantFigures]> {
     return this.figures;
   }
@@ -50,8 +46,7 @@ export class InstanceFigures {
   private of(variant: string): VariantFigures {
     let figures = this.figures.get(variant);
     if (figures === undefined) {
-      const latency = new LatencyWindow(windowMs, this.clock.nowMs());
-      figures = { servedRows: 0, refused: 0, batchRows: 0, answered: 0, latency };
+      figures = { servedRows: 0, refused: 0, recent: new RecentWindow(windowMs, this.clock.nowMs()) };
       this.figures.set(variant, figures);
     }
     return figures;

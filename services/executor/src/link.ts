@@ -142,8 +142,6 @@ export class Link {
     const { clock, figures, reporter, spans } = this.ports;
     const { frame, receivedMs, query } = running;
     figures.answered(frame.variant, query.rows, answer);
-    if (frame.trace !== null)
-      spans.record({ trace: frame.trace, variant: frame.variant, rows: query.rows }, answer);
     if (!this.take(running)) {
       answer.release();
       return;
@@ -151,6 +149,9 @@ export class Link {
     const { queueMs, gatherMs, runMs, scatterMs, batchSize } = answer;
     const body = encodeAnswerBody(answerTensors(running.engine, query, answer));
     const executorMs = clock.nowMs() - receivedMs;
+    if (frame.trace !== null) {
+      spans.record({ trace: frame.trace, variant: frame.variant, rows: query.rows, executorMs }, answer);
+    }
     const load = reporter.load(running.instance);
     const times = { queueMs, gatherMs, runMs, scatterMs, executorMs };
     this.outbox.push({ type: "answer", id: frame.id, ...times, batchSize, load, body }, () =>

@@ -35,7 +35,7 @@ export const instruments = {
   batch: {
     name: "infaas.instance.batch",
     unit: "{item}",
-    description: "Mean rows per batch since the start, by answer.",
+    description: "Mean rows per batch in the last second.",
   },
 } as const;
 
@@ -72,7 +72,7 @@ function registerFigures(
   sources: MetricSources,
   host: { executor: string },
 ): void {
-  const { figures, clock } = sources;
+  const { figures } = sources;
   counter(meter, instruments.served, (observe) => {
     for (const [variant, figure] of figures.entries()) observe(figure.servedRows, { ...host, variant });
   });
@@ -80,15 +80,17 @@ function registerFigures(
     for (const [variant, figure] of figures.entries()) observe(figure.refused, { ...host, variant });
   });
   gauge(meter, instruments.latency, (observe) => {
-    for (const [variant, figure] of figures.entries()) {
-      const p95Ms = figure.latency.p95Ms(clock.nowMs());
-      if (p95Ms !== null) observe(p95Ms, { ...host, variant });
-    }
+    for (const { variant, recent } of recentOf(sources)) observe(recent.p95Ms, { ...host, variant });
   });
   gauge(meter, instruments.batch, (observe) => {
-    for (const [variant, figure] of figures.entries()) {
-      if (figure.answered > 0) observe(figure.batchRows / figure.answered, { ...host, variant });
-    }
+    for (const { variant, recent } of recentOf(sources)) observe(recent.batchRows, { ...host, variant });
+  });
+}
+
+function recentOf({ figures, clock }: MetricSources) {
+  return [...figures.entries()].flatMap(([variant, { recent }]) => {
+    const summary = recent.summary(clock.nowMs());
+    return summary === null ? [] : [{ variant, recent: summary }];
   });
 }
 

@@ -85,6 +85,8 @@ class NativeEngine implements Engine {
   readonly inputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
 
+  private readonly batches = new BatchNumbers();
+
   constructor(private readonly batcher: Batcher) {
     this.inputs = batcher.inputs.map(engineTensor);
     this.outputs = batcher.outputs.map(engineTensor);
@@ -110,10 +112,10 @@ class NativeEngine implements Engine {
     const { rows, dims, timeoutMs, signal } = query;
     const lane = Math.min(query.lane, laneMax);
     const limits = { ...(timeoutMs === null ? {} : { timeoutMs }), ...(signal === null ? {} : { signal }) };
-    return new Promise<Result>((resolve, reject) => {
+    return new Promise<EngineAnswer>((resolve, reject) => {
       const refused = this.batcher.submitWith(inputs, { rows, dims, lane, ...limits }, (fault, result) => {
         if (result === null) reject(serviceError(fault));
-        else resolve(result);
+        else resolve(this.batches.number(result));
       });
       if (refused !== undefined) reject(serviceError(refused));
     });
@@ -129,6 +131,30 @@ class NativeEngine implements Engine {
 
   close(): Promise<void> {
     return this.batcher.close();
+  }
+}
+
+/**
+ * Numbers the batches. The add-on delivers a batch in one go, so answers of one turn with the very same measured times are
+ * of one batch.
+ */
+class BatchNumbers {
+  private count = 0;
+  private last: Result | null = null;
+
+  /** The answer, with the number of its batch on it. */
+  number(result: Result): EngineAnswer {
+    const { last } = this;
+    if (last === null || last.runMs !== result.runMs || last.gatherMs !== result.gatherMs) this.begin(result);
+    return Object.assign(result, { batchId: this.count });
+  }
+
+  private begin(result: Result): void {
+    this.count += 1;
+    this.last = result;
+    queueMicrotask(() => {
+      this.last = null;
+    });
   }
 }
 

@@ -7,13 +7,27 @@ export interface TracedQuery {
   readonly trace: SpanIds;
   readonly variant: string;
   readonly rows: number;
+  /** From its arrival until now. */
+  readonly executorMs: number;
+}
+
+/** A span but for its identity. */
+interface Stage {
+  readonly name: string;
+  readonly startEpochMs: number;
+  readonly endEpochMs: number;
+  readonly attributes: Readonly<Record<string, string | number>>;
+  readonly links?: readonly SpanContext[];
 }
 
 /**
- * Spans of sampled queries, made afterwards from measured times: queue, gather, run and scatter under the caller's span.
- * The batch has a span of its own, in a trace of its own, to which the run is linked: many queries share it.
+ * Spans of sampled queries, made afterwards from measured times: `execute` below the caller's span, and below it queue,
+ * gather, run and scatter. A batch that sampled queries shared has one span of its own, below the first of them, and
+ * the run of each is linked to it.
  */
 export class QuerySpans {
+  private lastBatch: { readonly id: number | undefined; readonly context: SpanContext } | null = null;
+
   constructor(
     private readonly clock: Clock,
     private readonly tracer: SpanRecorder,
@@ -21,34 +35,42 @@ export class QuerySpans {
 
   /** Records an answer that just came. */
   record(query: TracedQuery, answer: EngineAnswer): void {
-    const parent = { traceId: query.trace.traceId, spanId: query.trace.spanId, sampled: true };
-    let startEpochMs =
-      this.clock.epochMs() - answer.queueMs - answer.gatherMs - answer.runMs - answer.scatterMs;
-    const attributes = { variant: query.variant, rows: query.rows, batch_size: answer.batchSize };
-    for (const [name, lastMs] of stages(answer)) {
-      this.stage(parent, { name, startEpochMs, endEpochMs: startEpochMs + lastMs, attributes });
-      startEpochMs += lastMs;
+    const { traceId, spanId } = query.trace;
+    const endEpochMs = this.clock.epochMs();
+    const attributes = { "infaas.variant": query.variant, "infaas.rows": query.rows };
+    const startEpochMs = endEpochMs - query.executorMs;
+    const execute = { name: "execute", startEpochMs, endEpochMs, attributes };
+    const context = this.stage({ traceId, spanId, sampled: true }, execute);
+    const scatterAt = endEpochMs - answer.scatterMs;
+    const runAt = scatterAt - answer.runMs;
+    const gatherAt = runAt - answer.gatherMs;
+    const size = { "infaas.batch_size": answer.batchSize };
+    const batch = this.batch(context, answer, {
+      name: "batch",
+      startEpochMs: gatherAt,
+      endEpochMs,
+      attributes: size,
+    });
+    const stages: readonly Stage[] = [
+      { name: "queue", startEpochMs: gatherAt - answer.queueMs, endEpochMs: gatherAt, attributes: {} },
+      { name: "gather", startEpochMs: gatherAt, endEpochMs: runAt, attributes: {} },
+      { name: "run", startEpochMs: runAt, endEpochMs: scatterAt, attributes: size, links: [batch] },
+      { name: "scatter", startEpochMs: scatterAt, endEpochMs, attributes: {} },
+    ];
+    for (const stage of stages) this.stage(context, stage);
+  }
+
+  /** The span of the batch this answer came from; recorded with the first sampled query of the batch. */
+  private batch(parent: SpanContext, { batchId }: EngineAnswer, span: Stage): SpanContext {
+    if (this.lastBatch === null || batchId === undefined || this.lastBatch.id !== batchId) {
+      this.lastBatch = { id: batchId, context: this.stage(parent, span) };
     }
+    return this.lastBatch.context;
   }
 
-  private stage(
-    parent: SpanContext,
-    span: {
-      name: string;
-      startEpochMs: number;
-      endEpochMs: number;
-      attributes: Record<string, string | number>;
-    },
-  ): void {
-    this.tracer.record({ ...span, context: this.tracer.child(parent), parentSpanId: parent.spanId });
+  private stage(parent: SpanContext, span: Stage): SpanContext {
+    const context = this.tracer.child(parent);
+    this.tracer.record({ ...span, context, parentSpanId: parent.spanId });
+    return context;
   }
-}
-
-function stages(answer: EngineAnswer): readonly (readonly [string, number])[] {
-  return [
-    ["queue", answer.queueMs],
-    ["gather", answer.gatherMs],
-    ["run", answer.runMs],
-    ["scatter", answer.scatterMs],
-  ];
 }

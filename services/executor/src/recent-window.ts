@@ -1,0 +1,57 @@
+/** Samples kept of one window; beyond it the oldest of the window make room, so a busy window shows its latter part. */
+const samplesMax = 1_024;
+
+/** What happened in one window. */
+export interface WindowSummary {
+  /** 95th percentile of batch latency. */
+  readonly p95Ms: number;
+  /** Mean rows per batch, as the answers saw it. */
+  readonly batchRows: number;
+}
+
+/** Summary of the last complete window of time: what happened lately, at a bounded price. Time is a parameter. */
+export class RecentWindow {
+  private readonly latenciesMs = new Float64Array(samplesMax);
+  private readonly rows = new Float64Array(samplesMax);
+  private count = 0;
+  private startMs: number;
+  private last: WindowSummary | null = null;
+
+  /** `lengthMs` is how long one window lasts. */
+  constructor(
+    private readonly lengthMs: number,
+    nowMs: number,
+  ) {
+    this.startMs = nowMs;
+  }
+
+  /** Takes in one answer: how long its batch took and how many rows it had. */
+  record(latencyMs: number, batchRows: number, nowMs: number): void {
+    this.rotate(nowMs);
+    this.latenciesMs[this.count % samplesMax] = latencyMs;
+    this.rows[this.count % samplesMax] = batchRows;
+    this.count += 1;
+  }
+
+  /** The last complete window; null when nothing happened in it. */
+  summary(nowMs: number): WindowSummary | null {
+    this.rotate(nowMs);
+    return this.last;
+  }
+
+  private rotate(nowMs: number): void {
+    const elapsedMs = nowMs - this.startMs;
+    if (elapsedMs < this.lengthMs) return;
+    this.last = elapsedMs < 2 * this.lengthMs ? this.summarise() : null;
+    this.count = 0;
+    this.startMs = nowMs;
+  }
+
+  private summarise(): WindowSummary | null {
+    const kept = Math.min(this.count, samplesMax);
+    if (kept === 0) return null;
+    const sorted = this.latenciesMs.slice(0, kept).sort();
+    const rows = this.rows.subarray(0, kept).reduce((sum, each) => sum + each, 0);
+    return { p95Ms: sorted[Math.floor(0.95 * (kept - 1))] ?? 0, batchRows: rows / kept };
+  }
+}
