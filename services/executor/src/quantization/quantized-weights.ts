@@ -40,9 +40,9 @@ export function quantizeWeights(o: {
   const values = new Int8Array(o.weights.length);
   forEachRun(o.weights.length, stride, channels, (start, channel) => {
     const scale = scales[channel]!;
-    for (let index = start; index < start + stride; index++) {
-      values[index] = Math.max(-o.limit, Math.min(o.limit, Math.round(o.weights[index]! / scale)));
-    }
+    // No weight is further than `limit` scales from zero, so nothing has to be cut off.
+    for (let index = start; index < start + stride; index++)
+      values[index] = Math.round(o.weights[index]! / scale);
   });
   return { values, scales };
 }
