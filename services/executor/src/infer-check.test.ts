@@ -1,0 +1,102 @@
+import { checkInfer, type ModelSignature, type SentInput } from "./infer-check";
+
+const model: ModelSignature = {
+  inputs: [
+    { name: "a", datatype: "FP32", dims: [-1, 2] },
+    { name: "b", datatype: "INT64", dims: [-1, -1] },
+  ],
+  outputs: [
+    { name: "y", datatype: "FP32", dims: [-1, 3] },
+    { name: "z", datatype: "FP32", dims: [-1, 1] },
+  ],
+  batchable: true,
+  maxBatch: 4,
+};
+
+function a(rows: number): SentInput {
+  return { name: "a", datatype: "FP32", shape: [rows, 2], bytes: new Uint8Array(rows * 8) };
+}
+
+function b(rows: number, columns: number): SentInput {
+  return { name: "b", datatype: "INT64", shape: [rows, columns], bytes: new Uint8Array(rows * columns * 8) };
+}
+
+describe("checkInfer", () => {
+  it("gives inputs in the model's order, whatever the caller's", () => {
+    const checked = checkInfer(model, [b(2, 5), a(2)], []);
+    expect(checked).toMatchObject({
+      ok: true,
+      value: {
+        rows: 2,
+        dims: [
+          [2, 2],
+          [2, 5],
+        ],
+        outputs: [0, 1],
+      },
+    });
+  });
+
+  it("gives requested outputs in the caller's order", () => {
+    expect(checkInfer(model, [a(1), b(1, 1)], ["z", "y"])).toMatchObject({
+      ok: true,
+      value: { outputs: [1, 0] },
+    });
+  });
+
+  it.each<[string, SentInput[], string]>([
+    ["one input too few", [a(1)], "1 inputs were sent, the model has 2: a, b"],
+    ["the same input twice", [a(1), a(1)], "input b is missing, sent were: a, a"],
+    ["different rows", [a(2), b(3, 1)], "inputs disagree on rows: one has 2, another 3"],
+    ["too many rows", [a(5), b(5, 1)], "batch of 5 exceeds max 4 of this variant"],
+    [
+      "a wrong fixed axis",
+      [{ ...a(1), shape: [2, 1] }, b(1, 1)],
+      "input a: shape is [2, 1], the model takes [-1, 2]",
+    ],
+    ["an axis of 0", [a(1), b(1, 0)], "input b: shape is [1, 0], the model takes [-1, -1]"],
+    [
+      "a negative axis",
+      [a(1), { ...b(1, 1), shape: [1, -1] }],
+      "input b: shape is [1, -1], the model takes [-1, -1]",
+    ],
+    [
+      "an axis that is no number",
+      [a(1), { ...b(1, 1), shape: [1, Number.NaN] }],
+      "input b: shape is [1, NaN]",
+    ],
+    [
+      "bytes that don't fill the shape",
+      [{ ...a(1), bytes: new Uint8Array(7) }, b(1, 1)],
+      "input a: 7 bytes were sent, shape [1, 2] of FP32 takes 8",
+    ],
+    [
+      "a shape whose size overflows",
+      [a(1), { ...b(1, 1), shape: [2 ** 40, 2 ** 40] }],
+      "input b: 8 bytes were sent, shape [1099511627776, 1099511627776] of INT64 takes",
+    ],
+    [
+      "another datatype",
+      [{ ...a(1), datatype: "FP16" }, b(1, 1)],
+      "input a: datatype is FP16, the model takes FP32",
+    ],
+  ])("refuses %s, with both numbers", (_, sent, fault) => {
+    const checked = checkInfer(model, sent, []);
+    expect(checked.ok ? "" : checked.fault).toContain(fault);
+  });
+
+  it("refuses strings, which no engine here takes", () => {
+    const strings = { ...model, inputs: [{ name: "s", datatype: "BYTES", dims: [-1] }] };
+    const checked = checkInfer(
+      strings,
+      [{ name: "s", datatype: "BYTES", shape: [1], bytes: new Uint8Array(5) }],
+      [],
+    );
+    expect(checked.ok ? "" : checked.fault).toBe("input s: datatype BYTES cannot be run by this executor");
+  });
+
+  it("counts a query to a model without batch axis as one row", () => {
+    const alone = { ...model, batchable: false, maxBatch: 1 };
+    expect(checkInfer(alone, [a(3), b(2, 1)], [])).toMatchObject({ ok: true, value: { rows: 1 } });
+  });
+});
