@@ -154,6 +154,26 @@ describe("WatchHub", () => {
     });
   });
 
+  describe("when the store stays away", () => {
+    it("asks less and less often, then goes on", async () => {
+      const clock = new VirtualClock();
+      const store = new Interruptible(clock);
+      const hub = await WatchHub.open(store, clock, logger);
+      const watching = new Watching(hub.subscribe(0n, never));
+      store.isAway = true;
+      store.interrupt();
+      await clock.advance(60_000);
+      expect(store.refusals).toBeGreaterThan(20);
+      expect(store.refusals).toBeLessThan(40);
+      store.isAway = false;
+      await write(store, "a");
+      await clock.advance(2_000);
+      await watching.until((all) => all.keys().length === 1);
+      expect(hub.readCount).toBe(1);
+      hub.close();
+    });
+  });
+
   it("ends every watch when it closes, and a watch when its caller goes", async () => {
     const { hub } = await inMemory();
     const caller = new AbortController();
@@ -171,6 +191,8 @@ describe("WatchHub", () => {
 
 /** A real store in memory whose watches can be broken off, as those of a store across a network are. */
 class Interruptible extends LocalStore {
+  isAway = false;
+  refusals = 0;
   #break: (() => void)[] = [];
 
   constructor(clock: VirtualClock) {
@@ -189,6 +211,12 @@ class Interruptible extends LocalStore {
       tell({ kind: "failed", error: unavailable });
     });
     return watch;
+  }
+
+  override async get(key: string) {
+    if (!this.isAway) return super.get(key);
+    this.refusals++;
+    throw unavailable;
   }
 
   interrupt(): void {

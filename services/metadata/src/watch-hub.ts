@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type Record, type WatchResponse, WatchResponseSchema } from "@infaas/api";
 import { type Clock, Code, type Logger, ServiceError, sleep } from "@infaas/runtime";
-import { rootPrefix } from "./keys";
+import { guardKey, rootPrefix } from "./keys";
 import { RecordView } from "./record-view";
 import { isRecoverable, type MetadataStore, type StoreEvent, type StoreWatch } from "./store";
 import { WatchQueue } from "./watch-queue";
@@ -129,6 +129,12 @@ export class WatchHub {
     this.#follow();
   }
 
+  /** A watch on a store that is away breaks at once; a read tells whether it is worth watching. */
+  async #followOnceBack(): Promise<void> {
+    await this.store.get(guardKey);
+    this.#follow();
+  }
+
   #follow(): void {
     const range = { prefix: rootPrefix, fromRevision: this.view.revision + 1n };
     if (!this.#closing.signal.aborted) this.#watch = this.store.watch(range, (event) => this.#take(event));
@@ -148,7 +154,7 @@ export class WatchHub {
       void this.#again(() => this.#readAll());
     } else {
       this.logger.warn("the watch on the store broke", { error: event.error });
-      void this.#again(async () => this.#follow());
+      void this.#again(() => this.#followOnceBack());
     }
   }
 
