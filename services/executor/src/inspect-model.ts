@@ -33,6 +33,7 @@ export async function inspectModel(
   const signature = readSignature(model);
   const validation = await readValidation(task, signature.inputs, ports.readArtifact);
   const rows = validation?.rows ?? randomRows(signature.inputs, task.text?.length ?? null);
+  await expectToRun(path, rows, ports);
   const reason = await whyNotBatchable({ path, signature, rows }, ports);
   architecture.inputs = signature.inputs.map(specOf);
   architecture.outputs = signature.outputs.map(specOf);
@@ -49,6 +50,17 @@ function named({ architecture, task }: ProfileModelRequest): { architecture: Arc
     );
   }
   return { architecture: clone(ArchitectureSchema, architecture), task: task ?? create(TaskSchema) };
+}
+
+/** A file that the engine cannot open, or that fails on its first row, is the owner's fault and not this service's. */
+async function expectToRun(path: string, rows: RowSet, { engines }: ProfilePorts): Promise<void> {
+  try {
+    const open = ModelRunner.open(engines, rows, { path, threads: 1, concurrency: 1, maxBatch: 1 });
+    await withRunner(open, (runner) => runner.run([0]));
+  } catch (cause) {
+    const { message } = ServiceError.from(cause);
+    throw new ServiceError(Code.INVALID_ARGUMENT, `the engine cannot run this model: ${message}`, { cause });
+  }
 }
 
 async function whyNotBatchable(

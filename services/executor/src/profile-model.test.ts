@@ -250,6 +250,15 @@ describe("profileModel", () => {
     ]);
   });
 
+  it("refuses a model with an operator that the engine does not have, in the engine's words", async () => {
+    const nodes = [createNode("Frobnicate", { inputs: ["x"], outputs: ["y"] })];
+    const model = fixtureModel({ nodes, constants: [], input: ["N", WIDTH], output: ["N", WIDTH] });
+    await expect(register(model, create(TaskSchema, { name: "toy" }))).rejects.toMatchObject({
+      code: Code.INVALID_ARGUMENT,
+      message: expect.stringMatching(/^the engine cannot run this model: .*Frobnicate/),
+    });
+  });
+
   it("refuses a file that is no model", async () => {
     const broken = register(Buffer.from("no model"), create(TaskSchema, { name: "toy" }));
     await expect(broken).rejects.toMatchObject({ code: Code.INVALID_ARGUMENT });
