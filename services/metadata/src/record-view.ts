@@ -1,4 +1,5 @@
 import type { Record } from "@infaas/api";
+import { ServiceError } from "@infaas/runtime";
 import { guardKey, prefixes, rootPrefix } from "./keys";
 import { decodeRecord, type RecordKind, type RecordOf } from "./records";
 import type { Change, StoreEntry, StoreListing } from "./store";
@@ -26,8 +27,14 @@ const isInternal = (key: string): boolean =>
 /** Every record as of one revision, decoded once; follows the store by `apply`. */
 export class RecordView {
   readonly #held = new Map<string, HeldRecord>();
+  readonly #onFault: (error: ServiceError) => void;
   #revision = 0n;
   #guardRevision = 0n;
+
+  /** `onFault` is told of each stored value that is no readable record; such a key counts as absent. */
+  constructor(onFault: (error: ServiceError) => void) {
+    this.#onFault = onFault;
+  }
 
   get revision(): bigint {
     return this.#revision;
@@ -54,6 +61,7 @@ export class RecordView {
       if (change.kind === "put") {
         const held = this.#put(change.entry);
         if (held !== null) puts.push(held.record);
+        else if (this.#held.delete(change.entry.key)) deletedKeys.push(change.entry.key);
       } else if (this.#held.delete(change.key)) deletedKeys.push(change.key);
     }
     this.#revision = revision;
@@ -83,10 +91,20 @@ export class RecordView {
     return found;
   }
 
+  #decode({ key, value }: StoreEntry): Record | null {
+    try {
+      return decodeRecord(key, value);
+    } catch (error) {
+      this.#onFault(ServiceError.from(error));
+      return null;
+    }
+  }
+
   #put(entry: StoreEntry): HeldRecord | null {
     if (entry.key === guardKey) this.#guardRevision = entry.revision;
     if (isInternal(entry.key)) return null;
-    const record = decodeRecord(entry.key, entry.value);
+    const record = this.#decode(entry);
+    if (record === null) return null;
     const held = { record, revision: entry.revision, leaseId: entry.leaseId, bytes: entry.value.length };
     this.#held.set(entry.key, held);
     return held;

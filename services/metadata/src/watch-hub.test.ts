@@ -76,6 +76,28 @@ describe("WatchHub", () => {
     hub.close();
   });
 
+  describe("when a value in the store is no record", () => {
+    it("shows the rest, takes what became unreadable away, and says which key it was", async () => {
+      const clock = new VirtualClock();
+      const store = openMemoryStore({ clock, random: seededRandom(1) });
+      const garbage = (name: string) => ({ ...task(name), value: Buffer.from("garbage") });
+      await store.transaction({ compares: [], writes: [task("a"), task("b"), garbage("c")] });
+      const lines: string[] = [];
+      const hub = await WatchHub.open(
+        store,
+        clock,
+        createLogger({ service: "test", write: (line) => lines.push(line) }),
+      );
+      const watching = new Watching(hub.subscribe(0n, never));
+      await watching.until(({ complete }) => complete);
+      expect(watching.keys()).toEqual([taskKey("a"), taskKey("b")]);
+      await store.transaction({ compares: [], writes: [garbage("b")] });
+      await watching.until((all) => all.keys().length === 1);
+      expect(lines.filter((line) => line.includes(taskKey("c")))).toHaveLength(1);
+      hub.close();
+    });
+  });
+
   describe("when a watcher comes back", () => {
     it("tells only what it missed", async () => {
       const { hub, store } = await inMemory();

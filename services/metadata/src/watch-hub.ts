@@ -23,7 +23,7 @@ const openTimeoutMs = 30_000;
  * every change in order. Goes on by itself when the store was away or has compacted the revision it stood at.
  */
 export class WatchHub {
-  readonly view = new RecordView();
+  readonly view: RecordView;
   readonly #queues = new Set<WatchQueue>();
   readonly #reaching = new Set<() => void>();
   readonly #closing = new AbortController();
@@ -38,7 +38,9 @@ export class WatchHub {
     private readonly store: MetadataStore,
     private readonly clock: Clock,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    this.view = new RecordView((error) => logger.error("a stored value is not shown to watchers", { error }));
+  }
 
   /** Reads everything and starts to follow; waits a bounded time for a store that is not up yet. */
   static async open(store: MetadataStore, clock: Clock, logger: Logger): Promise<WatchHub> {
