@@ -15,6 +15,13 @@ import type { Done, Pending } from "./pending";
 import type { Result } from "./result";
 import { type TensorInfo, toTensorInfo } from "./tensor-info";
 
+/** What can take a request back: an AbortSignal, or something cheaper that does the same. */
+export interface CancelSignal {
+  readonly aborted: boolean;
+  addEventListener(type: "abort", listener: () => void, options?: { once: boolean }): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
 /** What a request asks for besides its inputs. */
 export interface SubmitOptions {
   /** Rows its tensors have along the batch axis; 1 for a model without one. */
@@ -26,7 +33,7 @@ export interface SubmitOptions {
   /** Time left for the answer, in ms; refused or shed with DEADLINE when it cannot be met; default no limit. */
   readonly timeoutMs?: number;
   /** Aborting takes the request out of the queue, or drops its answer when it already runs. */
-  readonly signal?: AbortSignal;
+  readonly signal?: CancelSignal;
   /** Most rows of the batch it may be part of; default the batcher's. */
   readonly maxBatch?: number;
 }
@@ -182,7 +189,7 @@ class OpenBatcher implements Batcher {
     return new NativeError("CLOSED", "the batcher is closed");
   }
 
-  #listen(signal: AbortSignal, ticket: number, request: Pending): void {
+  #listen(signal: CancelSignal, ticket: number, request: Pending): void {
     const onAbort = () => {
       if (request.answered) return;
       const { pending } = this.#deliveries;

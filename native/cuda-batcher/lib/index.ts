@@ -1,4 +1,4 @@
-export { type Batcher, openBatcher, type SubmitOptions } from "./batcher";
+export { type Batcher, type CancelSignal, openBatcher, type SubmitOptions } from "./batcher";
 export type { BatcherStats } from "./batcher-stats";
 export { type MeasureLoad, type Measurement, measure } from "./measure";
 export { NativeError, type NativeErrorCode } from "./native-error";

@@ -36,6 +36,13 @@ export interface EngineOptions {
   readonly queueBytesMax: number;
 }
 
+/** Takes a query back: an AbortSignal, or something cheaper that does the same. */
+export interface CancelSignal {
+  readonly aborted: boolean;
+  addEventListener(type: "abort", listener: () => void, options?: { once: boolean }): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
 /** How one query is to be run. */
 export interface EngineQuery {
   /** Rows on the batch axis; 1 for a model that is not batchable. */
@@ -46,7 +53,7 @@ export interface EngineQuery {
   readonly lane: number;
   /** Time left until the answer is worthless; null when there is no limit. */
   readonly timeoutMs: number | null;
-  readonly signal: AbortSignal | null;
+  readonly signal: CancelSignal | null;
 }
 
 /** The answer to one query and where its time went. */

@@ -1,5 +1,6 @@
 import { encodeAnswerBody, type Frame, FrameReader, type InferFrame } from "@infaas/api";
 import { type Clock, Code, type RawStream, ServiceError } from "@infaas/runtime";
+import { Cancellation } from "./cancellation";
 import type { Engine, EngineAnswer } from "./engine-port";
 import type { Executor } from "./executor";
 import type { CheckedInfer } from "./infer-check";
@@ -31,7 +32,7 @@ interface Running {
   readonly instance: Instance;
   readonly engine: Engine;
   readonly query: CheckedInfer;
-  readonly abort: AbortController;
+  readonly cancellation: Cancellation;
 }
 
 /** One frontend's stream of queries: frames in, one answer or refusal for each, cancellation in between. */
@@ -76,7 +77,7 @@ export class Link {
   private end(): void {
     this.ended = true;
     this.outbox.close();
-    for (const { abort } of this.running.values()) abort.abort();
+    for (const { cancellation } of this.running.values()) cancellation.abort();
     this.running.clear();
   }
 
@@ -124,7 +125,7 @@ export class Link {
       this.refuse(frame, instance, new ServiceError(Code.INVALID_ARGUMENT, decoded.fault));
       return;
     }
-    this.run({ frame, receivedMs, instance, engine, query: decoded.value, abort: new AbortController() });
+    this.run({ frame, receivedMs, instance, engine, query: decoded.value, cancellation: new Cancellation() });
   }
 
   private run(running: Running): void {
@@ -132,7 +133,7 @@ export class Link {
     this.running.set(frame.id, running);
     const timeoutMs = frame.timeoutMs > 0 ? frame.timeoutMs : null;
     const { rows, dims, inputs } = running.query;
-    instance.submit(inputs, { rows, dims, lane: frame.lane, timeoutMs, signal: running.abort.signal }).then(
+    instance.submit(inputs, { rows, dims, lane: frame.lane, timeoutMs, signal: running.cancellation }).then(
       (answer) => this.answered(running, answer),
       (fault) => this.failed(running, ServiceError.from(fault)),
     );
@@ -141,7 +142,7 @@ export class Link {
   private answered(running: Running, answer: EngineAnswer): void {
     const { clock, figures, reporter, spans } = this.ports;
     const { frame, receivedMs, query } = running;
-    figures.answered(frame.variant, query.rows, answer);
+    figures.answered(running.instance.spec.name, query.rows, answer);
     if (!this.take(running)) {
       answer.release();
       return;
@@ -195,7 +196,7 @@ export class Link {
     const running = this.running.get(id);
     if (running === undefined) return;
     this.running.delete(id);
-    running.abort.abort();
+    running.cancellation.abort();
   }
 }
 

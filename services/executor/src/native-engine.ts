@@ -4,6 +4,7 @@ import {
   openBatcher,
   probe,
   type Result,
+  type SubmitOptions,
   type TensorInfo,
 } from "@infaas/cuda-batcher";
 import { Code, ServiceError } from "@infaas/runtime";
@@ -111,9 +112,11 @@ class NativeEngine implements Engine {
   submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer> {
     const { rows, dims, timeoutMs, signal } = query;
     const lane = Math.min(query.lane, laneMax);
-    const limits = { ...(timeoutMs === null ? {} : { timeoutMs }), ...(signal === null ? {} : { signal }) };
+    const request: { -readonly [K in keyof SubmitOptions]: SubmitOptions[K] } = { rows, dims, lane };
+    if (timeoutMs !== null) request.timeoutMs = timeoutMs;
+    if (signal !== null) request.signal = signal;
     return new Promise<EngineAnswer>((resolve, reject) => {
-      const refused = this.batcher.submitWith(inputs, { rows, dims, lane, ...limits }, (fault, result) => {
+      const refused = this.batcher.submitWith(inputs, request, (fault, result) => {
         if (result === null) reject(serviceError(fault));
         else resolve(this.batches.number(result));
       });
