@@ -114,6 +114,14 @@ describe("Membership", () => {
     await expect(membership.report("", report("one"))).rejects.toMatchObject(lost);
   });
 
+  it("lets nobody end a lease that is not a member's", async () => {
+    const { membership, store } = await inMemory();
+    const foreign = await store.grantLease(60_000);
+    await membership.leave(foreign.id);
+    await membership.leave("");
+    expect(await store.keepAlive(foreign.id)).toEqual(foreign);
+  });
+
   it("takes only executors that are there out of service", async () => {
     const { membership } = await inMemory();
     await membership.join(frontendMember("f"), 0);

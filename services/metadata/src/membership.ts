@@ -51,9 +51,10 @@ export class Membership {
     return lease;
   }
 
-  /** Ends a lease; harmless when it has ended already. */
+  /** Ends a member's lease; harmless when it has ended already, and to leases of anyone but members. */
   async leave(leaseId: string): Promise<void> {
-    if (leaseId !== "") await this.store.revokeLease(leaseId);
+    const session = leaseId === "" ? null : await this.store.get(sessionKey(leaseId));
+    if (session !== null) await this.store.revokeLease(leaseId);
   }
 
   /** Replaces what an executor said of its instances. NOT_FOUND for a lease that may no longer write. */
