@@ -10,7 +10,14 @@ import {
   WatchResponseSchema,
   type Record as WireRecord,
 } from "@infaas/api";
-import { createLogger, createRpcServer, implementService, type RpcServer } from "@infaas/runtime";
+import {
+  Code,
+  createLogger,
+  createRpcServer,
+  implementService,
+  type RpcServer,
+  ServiceError,
+} from "@infaas/runtime";
 
 type RecordValue = NonNullable<MessageInitShape<typeof RecordSchema>["value"]>;
 
@@ -41,9 +48,11 @@ export class MemoryMetadata {
 
   /** As a crash looks from outside: the port is closed, every stream breaks. `start` brings it back. */
   async stop(): Promise<void> {
-    await this.server?.stop(0);
+    const { server } = this;
     this.server = null;
+    for (const watcher of this.watchers) watcher(create(WatchResponseSchema));
     this.watchers.clear();
+    await server?.stop(0);
   }
 
   put(key: string, value: RecordValue): void {
@@ -131,6 +140,7 @@ export class MemoryMetadata {
       puts: [...this.records.values()],
     });
     while (!signal.aborted) {
+      if (this.server === null) throw new ServiceError(Code.UNAVAILABLE, "metadata crashed");
       const next = queue.shift();
       if (next !== undefined) yield next;
       else {

@@ -7,7 +7,7 @@ import {
   RefusalSchema,
 } from "@infaas/api";
 import { Code, createRpcClient, retryDelayMs, ServiceError } from "@infaas/runtime";
-import { ANSWER_VALUES } from "./fixture-executor";
+import { ANSWER_VALUES, ScriptedExecutor } from "./fixture-executor";
 import {
   type House,
   inferRequest,
@@ -315,7 +315,6 @@ describe("frontend", () => {
       house = await startHouse({});
       const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK)));
       expect(error.code).toBe(Code.UNAVAILABLE);
-      const { ScriptedExecutor } = await import("./fixture-executor");
       const executor = new ScriptedExecutor("late");
       await executor.start();
       putExecutor(house.metadata, executor);

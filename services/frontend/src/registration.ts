@@ -53,7 +53,8 @@ export async function* registerModel(
       `model file ${request.modelDigest} is not uploaded; upload it by ArtifactService first`,
     );
   }
-  const profiled = yield* profile(leastBusy(o.view), request, task, signal);
+  const nextVersion = versionAfter(o.view, request.name);
+  const profiled = yield* profile(leastBusy(o.view), request, { task, nextVersion }, signal);
   yield progress("record", `recording ${profiled.variants.length} variants`);
   const result = await record(o.registry, profiled);
   await o.placeInitially(result);
@@ -95,10 +96,15 @@ function leastBusy(view: ClusterView): LiveExecutor {
   return rest.reduce((best, e) => (e.utilisation < best.utilisation ? e : best), first);
 }
 
+/** What the registry will give this file; only names of variants depend on it, the registry has the last word. */
+function versionAfter(view: ClusterView, name: string): number {
+  return (view.catalog.architectures.find((a) => a.name === name)?.version ?? 0) + 1;
+}
+
 async function* profile(
   executor: LiveExecutor,
   request: RegisterModelRequest,
-  task: Task,
+  { task, nextVersion }: { task: Task; nextVersion: number },
   signal: AbortSignal,
 ): AsyncGenerator<Event, RegistrationResult> {
   const execution = createRpcClient(ExecutionService, executor.facts.address);
@@ -107,6 +113,7 @@ async function* profile(
     const architecture = {
       name,
       task: task.name,
+      version: nextVersion,
       modelDigest,
       description,
       aliases,
