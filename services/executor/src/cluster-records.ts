@@ -53,12 +53,13 @@ export class ClusterRecords {
     );
   }
 
-  /** The variant of that name, or undefined while the registry has not told of it. */
-  variant(name: string): Variant | undefined {
+  /** All variants the registry has told of, by name. */
+  variants(): ReadonlyMap<string, Variant> {
+    const byName = new Map<string, Variant>();
     for (const { value } of this.known.values()) {
-      if (value.case === "variant" && value.value.name === name) return value.value;
+      if (value.case === "variant") byName.set(value.value.name, value.value);
     }
-    return undefined;
+    return byName;
   }
 
   /** All members that are alive. */

@@ -19,6 +19,11 @@ export class LinkOutbox {
 
   constructor(private readonly stream: RawStream) {}
 
+  /** Sends a message without frames, so that the other side knows at once that it is served. */
+  greet(): void {
+    this.stream.write(linkMessage([]));
+  }
+
   /** Frames not yet handed to the stream. */
   get pending(): number {
     return this.waiting;

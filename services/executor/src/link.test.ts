@@ -116,6 +116,12 @@ describe("Link", () => {
     expect(engine.lent).toBe(0);
   });
 
+  it("greets a new link without waiting for a query", async () => {
+    const { caller } = await setUp();
+    await caller.until(() => caller.messages > 0);
+    expect(caller.received).toEqual([]);
+  });
+
   it("answers many queries of one message, each by its id", async () => {
     const { caller } = await setUp();
     caller.send(infer(1, request(1)), infer(2, request(2)), infer(3, request(3)));

@@ -51,6 +51,7 @@ export class Link {
     this.outbox = new LinkOutbox(stream);
     stream.onData((bytes) => this.receive(bytes));
     stream.onDrain(() => this.outbox.drained());
+    this.outbox.greet();
     stream.onEnd((error) => {
       this.end();
       if (error === null) stream.end();

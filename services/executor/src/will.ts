@@ -16,8 +16,9 @@ export interface Will {
 export function willOf(records: ClusterRecords, executor: string): Will {
   const wishes: Wish[] = [];
   const faults: string[] = [];
+  const variants = records.variants();
   for (const { placement, putAtMs } of records.placementsOn(executor)) {
-    const record = records.variant(placement.variant);
+    const record = variants.get(placement.variant);
     if (record === undefined) continue;
     const spec = variantSpec(record);
     if (spec.ok) wishes.push({ spec: spec.value, wantedAtMs: putAtMs });
