@@ -159,7 +159,9 @@ describe("frontend", () => {
       expect(modelStats[0]?.inferenceStats?.success?.count).toBe(5n);
       expect(modelStats[0]?.inferenceStats?.fail?.count).toBe(1n);
       expect(modelStats[0]?.inferenceStats?.queue).toMatchObject({ count: 5n, ns: 2_500_000n });
-      const status = await createRpcClient(CatalogService, house.frontend.address).getStatus({});
+      const catalog = createRpcClient(CatalogService, house.frontend.address);
+      const status = await catalog.getStatus({});
+      catalog.close();
       expect(status).toMatchObject({ queriesAnswered: 5n, queriesRefused: 1n, snapshotAgeMs: 0 });
     });
 
