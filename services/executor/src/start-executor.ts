@@ -44,7 +44,7 @@ export interface ExecutorWorld {
 type Config = ConfigOf<typeof executorOptions>;
 
 /** Time that queries in flight get to be answered when the process stops; the whole stop stays under 5 s. */
-const drainOnStopMs = 3_500;
+const drainOnStopMs = 2_500;
 /** Time that open calls get after the drain. */
 const stopGraceMs = 500;
 /** Random bytes that tell two lives of one name apart. */
