@@ -11,6 +11,8 @@ const largeBytes = 65_536;
 export class LinkOutbox {
   private parts: Uint8Array[] = [];
   private releases: (() => void)[] = [];
+  /** Messages the stream has and has not copied yet; it never will when it breaks. */
+  private readonly uncopied = new Set<Lease>();
   private waiting = 0;
   private bytes = 0;
   private scheduled = false;
@@ -56,7 +58,7 @@ export class LinkOutbox {
   flush(): void {
     this.scheduled = false;
     if (this.closed || this.blocked || this.waiting === 0) return;
-    const message = releasing(linkMessage(this.parts), this.takeReleases());
+    const message = this.leased(linkMessage(this.parts));
     this.parts = [];
     this.bytes = 0;
     this.waiting = 0;
@@ -68,6 +70,25 @@ export class LinkOutbox {
     this.closed = true;
     this.parts = [];
     for (const release of this.takeReleases()) release();
+    for (const lease of this.uncopied) lease.release();
+    this.uncopied.clear();
+  }
+
+  /** The same message, which gives lent memory back as soon as it has been copied into the stream's own. */
+  private leased(message: GatherMessage): GatherMessage {
+    if (this.releases.length === 0) return message;
+    const lease = new Lease(this.takeReleases());
+    this.uncopied.add(lease);
+    return {
+      length: message.length,
+      byteLength: message.byteLength,
+      copy: (target, offset) => {
+        const copied = message.copy(target, offset);
+        this.uncopied.delete(lease);
+        lease.release();
+        return copied;
+      },
+    };
   }
 
   private schedule(): void {
@@ -83,16 +104,13 @@ export class LinkOutbox {
   }
 }
 
-/** The same message, which gives lent memory back as soon as it has been copied into the stream's own. */
-function releasing(message: GatherMessage, releases: readonly (() => void)[]): GatherMessage {
-  if (releases.length === 0) return message;
-  return {
-    length: message.length,
-    byteLength: message.byteLength,
-    copy(target, offset) {
-      const copied = message.copy(target, offset);
-      for (const release of releases) release();
-      return copied;
-    },
-  };
+/** Memory lent for one message; given back once. */
+class Lease {
+  constructor(private releases: readonly (() => void)[]) {}
+
+  release(): void {
+    const { releases } = this;
+    this.releases = [];
+    for (const release of releases) release();
+  }
 }
