@@ -137,6 +137,8 @@ describe("frontend", () => {
       caller.abort();
       await until(() => house.executors[0]!.cancelled.length === 1);
       expect((await call).code).toBe(Code.CANCELLED);
+      const { modelStats } = await house.inference.modelStatistics({ name: TASK });
+      expect(modelStats[0]?.inferenceStats?.fail?.count).toBe(1n);
     });
 
     it("ends a query whose executor hangs with DEADLINE_EXCEEDED", async () => {

@@ -55,7 +55,9 @@ export function inferIngress(o: InferIngressOptions): (bytes: Buffer, call: RawU
     if (accepted instanceof ServiceError) return caller.refused(accepted);
     caller.model = accepted.model;
     const flight = o.router.route({ ...accepted, body: bytes, arrivedMs, trace, caller });
-    call.onCancel(() => flight.cancel());
+    call.onCancel(() => {
+      if (flight.cancel()) caller.refused(new ServiceError(Code.CANCELLED, "cancelled by the caller"));
+    });
   };
 }
 

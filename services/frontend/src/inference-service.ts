@@ -121,8 +121,7 @@ function answerOf(
         },
       });
       context.signal.addEventListener("abort", () => {
-        flight.cancel();
-        reject(new ServiceError(Code.CANCELLED, "cancelled by the caller"));
+        if (flight.cancel()) refused(model.name, new ServiceError(Code.CANCELLED, "cancelled by the caller"));
       });
     } catch (error) {
       refused("", ServiceError.from(error));

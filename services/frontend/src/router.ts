@@ -124,11 +124,12 @@ export class Flight implements LinkCaller {
     this.decide(null);
   }
 
-  /** The caller is gone: nothing is called back, the executor is told. */
-  cancel(): void {
-    if (this.done) return;
+  /** The caller is gone: nothing is called back, the executor is told. False when the query had ended before. */
+  cancel(): boolean {
+    if (this.done) return false;
     this.withdraw();
     this.finish();
+    return true;
   }
 
   /** Ends the query with `error`. */
