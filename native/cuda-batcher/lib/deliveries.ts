@@ -82,8 +82,8 @@ export class Deliveries {
     const box = this.#mail;
     const members = box[mail.members]!;
     const outputs = this.#outputs(buffers, outputsAt);
-    const lends = box[mail.slab]! >= 0 && outputs.reduce((sum, o) => sum + o.rowBytes, 0) > copyBytesMax;
-    const copies = box[mail.slab]! >= 0 && !lends;
+    const copies = outputs.reduce((sum, output) => sum + output.rowBytes, 0) <= copyBytesMax;
+    const lends = !copies && box[mail.slab]! >= 0;
     const lease: Lease | undefined = lends ? { slab: box[mail.slab]!, left: members } : undefined;
     if (lease !== undefined) this.#leases++;
     const times: BatchTimes = {

@@ -14,19 +14,18 @@ export function doubling(
   });
 }
 
-/** A dense network [N, width] -> [N, width] of `layers` square layers with seeded weights. */
+/** A dense network [N, width] -> [N, width] of `layers` square layers, all with the same seeded weights. */
 export function dense(width: number, layers: number): string {
-  const names = Array.from({ length: layers }, (_, i) => `w${i}`);
   const hidden = (i: number) => (i === 0 ? "x" : i === layers ? "y" : `h${i}`);
   return writeModel({
     inputs: [{ name: "x", type: onnxType.float32, dims: ["N", width] }],
     outputs: [{ name: "y", type: onnxType.float32, dims: ["N", width] }],
-    nodes: names.map((name, i) => ({ op: "MatMul", inputs: [hidden(i), name], outputs: [hidden(i + 1)] })),
-    weights: names.map((name, i) => ({
-      name,
-      dims: [width, width],
-      values: seeded(width * width, i + 1, 1 / Math.sqrt(width)),
+    nodes: Array.from({ length: layers }, (_, i) => ({
+      op: "MatMul",
+      inputs: [hidden(i), "w"],
+      outputs: [hidden(i + 1)],
     })),
+    weights: [{ name: "w", dims: [width, width], values: seeded(width * width, 1, 1 / Math.sqrt(width)) }],
   });
 }
 
@@ -49,10 +48,12 @@ export function lookup(rows: number, width: number): string {
 /** Seeded numbers in [-scale, scale) (a linear congruential generator). */
 export function seeded(length: number, seed: number, scale = 1): Float32Array {
   let state = seed >>> 0;
-  return Float32Array.from({ length }, () => {
+  const values = new Float32Array(length);
+  for (let i = 0; i < length; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state / 2 ** 31 - 1) * scale;
-  });
+    values[i] = (state / 2 ** 31 - 1) * scale;
+  }
+  return values;
 }
 
 /** The bytes of a typed array, in place. */

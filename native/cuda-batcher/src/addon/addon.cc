@@ -276,6 +276,7 @@ Napi::Value stats(const Napi::CallbackInfo& info) {
 // stop(handle) -> Promise: joined; what was queued comes as dropped, what ran as usual
 Napi::Value stop(const Napi::CallbackInfo& info) {
   const Shared handle = handleOf(info[0]);
+  handle->batcher().shut();  // now, so that nothing queued begins to run before the task has a thread
   return Task::start(
       info.Env(), [handle](std::string&) { handle->stop(false); }, [](Napi::Env env) { return env.Undefined(); });
 }

@@ -11,8 +11,11 @@ constexpr double kNsPerMs = 1e6;
 // Candidates one plan looks at: four full batches show whether the queue is being served in time.
 constexpr size_t kWindowBatches = 4;
 constexpr size_t kWindowMin = 64;
-// Slabs beyond one per engine thread: one being delivered, one lent.
-constexpr int32_t kSpareSlabs = 2;
+// Slabs beyond one per engine thread, at least: one being delivered, one lent. More while they are small, because fast
+// models finish several batches before JavaScript has looked at the first.
+constexpr size_t kSpareSlabsMin = 2;
+constexpr size_t kSpareSlabsMax = 16;
+constexpr size_t kSpareBytesMax = size_t{8} << 20;
 constexpr size_t kArenaBytesMax = size_t{1} << 30;
 constexpr double kGapWeight = 0.1;
 // A longest sleep, so that a missed wake-up could never become a hang.
@@ -21,7 +24,8 @@ constexpr double kSleepMaxMs = 1000;
 int32_t slabCount(const Model& model, const BatcherOptions& options) {
   const size_t bytes = outputSlabBytes(model, options.maxBatch);
   if (bytes == 0) return 0;
-  const size_t wanted = static_cast<size_t>(options.instances + kSpareSlabs);
+  const size_t spare = std::clamp(kSpareBytesMax / bytes, kSpareSlabsMin, kSpareSlabsMax);
+  const size_t wanted = static_cast<size_t>(options.instances) + spare;
   return static_cast<int32_t>(std::min(wanted, kArenaBytesMax / bytes));
 }
 
@@ -253,14 +257,18 @@ void Batcher::finish(std::unique_ptr<Delivery> delivery, bool keepSlab, double d
   counters_.scatterNs += (deliveredMs - delivery->times.copiedOutMs) * kNsPerMs;
 }
 
-void Batcher::stop(bool hurry) {
+void Batcher::shut() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;
   }
   work_.notify_all();
-  if (hurry) model_->terminate();
   dropQueued();
+}
+
+void Batcher::stop(bool hurry) {
+  shut();
+  if (hurry) model_->terminate();
   std::lock_guard<std::mutex> stopping(stopMutex_);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();

@@ -62,8 +62,9 @@ class Batcher {
   void finish(std::unique_ptr<Delivery> delivery, bool keepSlab, double deliveredMs);
   void giveBackSlab(int32_t slab) { arena_.giveBack(slab); }
 
-  // Refuses new requests, delivers queued ones as dropped, lets running batches end, and joins the threads.
-  // `hurry` asks the engine to abandon running batches. Idempotent.
+  // Refuses new requests and delivers queued ones as dropped; does not wait. Idempotent.
+  void shut();
+  // Shuts, lets running batches end, and joins the threads. `hurry` asks the engine to abandon them. Idempotent.
   void stop(bool hurry);
 
   int64_t queuedRows() const;

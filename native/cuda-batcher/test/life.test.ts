@@ -1,0 +1,171 @@
+import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { dense, doubling } from "./models";
+
+const root = join(__dirname, "..", "..", "..");
+const timeoutMs = 20_000;
+
+/** What became of a process. */
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly output: string;
+}
+
+/**
+ * Runs a program in a process of its own: `body` sees the package as `cb`, two models' paths as `small` and `large` (which
+ * runs for about a second a batch), and `open(path)`.
+ */
+function runProcess(body: string, ...nodeOptions: string[]): Promise<Ended> {
+  const large = dense(1024, 256);
+  const program = join(dirname(large), "program.ts");
+  writeFileSync(
+    program,
+    `const cb = require(${JSON.stringify(join(root, "native/cuda-batcher/lib"))});
+const small = ${JSON.stringify(doubling([4]))};
+const large = ${JSON.stringify(large)};
+const open = (path, more) => cb.openBatcher({ path, instances: 2, intraOpThreads: 1, maxBatch: 64, ...more });
+const rows = 64;
+const input = new Uint8Array(1024 * 4 * rows);
+const running = async (batcher) => { while (batcher.runningRows === 0) await new Promise(setImmediate); };
+(async () => {${body}})();`,
+  );
+  const args = [...nodeOptions, "--require", join(__dirname, "register.cjs"), program];
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
+  const killer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
+  return new Promise((resolve) =>
+    child.on("close", (code, signal) => {
+      clearTimeout(killer);
+      resolve({ code, signal, output });
+    }),
+  );
+}
+
+describe("a process with a batcher", () => {
+  it.each([
+    [
+      "ends by itself with an idle batcher that nobody closed",
+      "const b = await open(small); await b.submit([new Uint8Array(16)], { rows: 1 }); console.log('done');",
+      0,
+    ],
+    [
+      "does not end before requests in flight are answered",
+      "const b = await open(large); b.submit([input], { rows }).then(() => console.log('done'));",
+      0,
+    ],
+    [
+      "may exit in the middle of a batch",
+      "const b = await open(large); for (let i = 0; i < 4; i++) b.submit([input], { rows }).catch(() => {}); await running(b); console.log('done'); process.exit(3);",
+      3,
+    ],
+    [
+      "may exit while it measures",
+      "cb.measure(large, { intraOpThreads: 1, batch: 64, durationMs: 10000 }).catch(() => {}); setTimeout(() => { console.log('done'); process.exit(3); }, 500);",
+      3,
+    ],
+    [
+      "may exit while a model loads",
+      "open(large).catch(() => {}); setImmediate(() => { console.log('done'); process.exit(3); });",
+      3,
+    ],
+    [
+      "may exit while it closes",
+      "const b = await open(large); b.submit([input], { rows }).catch(() => {}); await running(b); b.close(); console.log('done'); process.exit(3);",
+      3,
+    ],
+    [
+      "dies of an uncaught error in the middle of a batch as any process does",
+      "const b = await open(large); b.submit([input], { rows }).catch(() => {}); await running(b); console.log('done'); setImmediate(() => { throw new Error('on purpose'); });",
+      1,
+    ],
+    [
+      "dies of what a callback throws, after its batchmates were answered",
+      "const b = await open(small); b.submitWith([new Uint8Array(16)], { rows: 1 }, () => { throw new Error('on purpose'); }); b.submitWith([new Uint8Array(16)], { rows: 1 }, () => console.log('done'));",
+      1,
+    ],
+  ])("%s", async (_, body, code) => {
+    const ended = await runProcess(body);
+    expect(ended).toMatchObject({ code, signal: null, output: expect.stringContaining("done") });
+  });
+
+  it("frees a batcher that was dropped, after its requests were answered", async () => {
+    const ended = await runProcess(
+      `let answered = 0;
+       const turn = async () => {
+         const b = await open(small);
+         for (let i = 0; i < 50; i++) b.submit([new Uint8Array(16)], { rows: 1 }).then(() => answered++);
+       };
+       for (let i = 0; i < 20; i++) { await turn(); gc(); }
+       while (answered < 1000) await new Promise(setImmediate);
+       for (let i = 0; i < 10; i++) { gc(); await new Promise(setImmediate); }
+       console.log('done', answered);`,
+      "--expose-gc",
+    );
+    expect(ended).toMatchObject({ code: 0, signal: null, output: expect.stringContaining("done 1000") });
+  });
+
+  it("keeps inputs alive that only the engine still reads", async () => {
+    const ended = await runProcess(
+      `const b = await open(small, { maxBatch: 8 });
+       let wrong = 0;
+       for (let round = 0; round < 200; round++) {
+         const answers = [];
+         for (let i = 0; i < 32; i++) answers.push(b.submit([new Uint8Array(new Float32Array(4).fill(i).buffer)], { rows: 1 }));
+         if (round % 10 === 0) gc();
+         const all = await Promise.all(answers);
+         all.forEach((r, i) => { if (new Float32Array(Uint8Array.from(r.outputs[0]).buffer)[0] !== 2 * i) wrong++; });
+       }
+       console.log('done', wrong);`,
+      "--expose-gc",
+    );
+    expect(ended).toMatchObject({ code: 0, signal: null, output: expect.stringContaining("done 0") });
+  });
+
+  describe("in worker threads", () => {
+    const worker = (inWorker: string, inMain: string) =>
+      `const { Worker, isMainThread, parentPort } = require("node:worker_threads");
+       if (!isMainThread) { ${inWorker} } else {
+         const workers = [0, 1].map(() => new Worker(__filename));
+         ${inMain}
+       }`;
+
+    it("answers in each of them and in the main thread", async () => {
+      const ended = await runProcess(
+        worker(
+          "const b = await open(small); const r = await b.submit([new Uint8Array(16)], { rows: 1 }); await b.close(); parentPort.postMessage(r.batchSize);",
+          `const b = await open(small);
+           const sizes = await Promise.all(workers.map((w) => new Promise((r) => w.once("message", r))));
+           await b.submit([new Uint8Array(16)], { rows: 1 }); await b.close();
+           console.log('done', sizes.join());`,
+        ),
+      );
+      expect(ended).toMatchObject({ code: 0, signal: null, output: expect.stringContaining("done 1,1") });
+    });
+
+    it("survives that they are terminated in the middle of a batch", async () => {
+      const ended = await runProcess(
+        worker(
+          "const b = await open(large); for (let i = 0; i < 4; i++) b.submit([input], { rows }).catch(() => {}); await running(b); parentPort.postMessage('running');",
+          `await Promise.all(workers.map((w) => new Promise((r) => w.once("message", r))));
+           await Promise.all(workers.map((w) => w.terminate()));
+           console.log('done');`,
+        ),
+      );
+      expect(ended).toMatchObject({ code: 0, signal: null, output: expect.stringContaining("done") });
+    });
+
+    it("survives that the process exits meanwhile", async () => {
+      const ended = await runProcess(
+        worker(
+          "const b = await open(large); for (let i = 0; i < 4; i++) b.submit([input], { rows }).catch(() => {}); await running(b); parentPort.postMessage('running');",
+          `await Promise.all(workers.map((w) => new Promise((r) => w.once("message", r))));
+           console.log('done'); process.exit(3);`,
+        ),
+      );
+      expect(ended).toMatchObject({ code: 3, signal: null, output: expect.stringContaining("done") });
+    });
+  });
+});
