@@ -114,7 +114,7 @@ export class Link {
     this.timer?.cancel();
     const stream = this.stream;
     this.stream = null;
-    stream?.end();
+    stream?.destroy(fault);
     this.loseAll(fault);
     this.setUp(false);
   }
