@@ -1,7 +1,13 @@
+import { benchBatching } from "./batching";
+import { benchSelection, describeSelection } from "./selection";
 import { benchWholePath } from "./whole-path";
 
 /** Every benchmark by the name it is called by: `npm run bench -- NAME`. */
 const benches: Readonly<Record<string, () => void | Promise<void>>> = {
+  selection: () => {
+    process.stdout.write(`${describeSelection(benchSelection())}\n`);
+  },
+  batching: benchBatching,
   "whole-path": benchWholePath,
 };
 

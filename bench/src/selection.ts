@@ -299,16 +299,12 @@ function quantile(sorted: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
 }
 
-function describe(r: SelectionReport): string {
+/** Returns the report in two sentences, the goals beside the figures. */
+export function describeSelection(r: SelectionReport): string {
   const us = (value: number) => `${value.toFixed(2)} µs`;
   return [
     `selectVariant, ${r.variants} variants x ${r.executors} executors, ${r.instances} instances:`,
     `p50 ${us(r.p50Us)} (goal 10), p99 ${us(r.p99Us)} (goal 50);`,
     `full scan p50 ${us(r.scanP50Us)}: ${r.speedup.toFixed(0)}x; ${r.disagreements} disagreements`,
   ].join(" ");
-}
-
-if (require.main === module) {
-  const report = benchSelection();
-  process.stdout.write(`${JSON.stringify(report)}\n${describe(report)}\n`);
 }

@@ -1,0 +1,127 @@
+import { type Batcher, openBatcher } from "@infaas/cuda-batcher";
+import { type ClosedLoopWindow, closedLoop } from "./closed-loop";
+import { type AloneWindow, findBestBatch, runEngine } from "./engine-alone";
+import { median } from "./statistics";
+import { denseSubject, type Subject, zooSubjects } from "./subjects";
+
+const windows = 9;
+const windowMs = 300;
+/** Requests in flight for each row the engine threads can hold: one batch runs, the next ones wait. */
+const batchesInFlight = 4;
+const engineThreads = [1, 2];
+const header = [
+  "model             ",
+  "engine threads",
+  "best batch",
+  "engine items/s",
+  "batched items/s",
+  "of engine",
+  "× batch 1",
+  "mean batch",
+  "CPU µs engine",
+  "CPU µs batched",
+  "JS busy",
+];
+
+/** What batching gives for one model, medians over interleaved windows. */
+export interface BatchingReport {
+  readonly model: string;
+  readonly instances: number;
+  /** The engine's own best batch size; `alone` is what it gives there by itself. */
+  readonly bestBatch: number;
+  readonly alone: AloneWindow;
+  /** Single rows through the batcher. */
+  readonly batched: ClosedLoopWindow;
+  /** Median of the windows' own ratios batched / alone. */
+  readonly share: number;
+  /** The same against the engine's single rows one after another. */
+  readonly gain: number;
+}
+
+/** Single-row requests through the batcher at saturation, beside what the engine gives at its own best batch size. */
+export async function benchBatching(): Promise<void> {
+  process.stdout.write(`${header.join("  ")}\n`);
+  for (const subject of [...zooSubjects(), denseSubject()]) {
+    for (const instances of engineThreads)
+      print(await measureBatching(subject, { instances, windows, windowMs }));
+  }
+}
+
+/** How one model is measured. */
+export interface BatchingRun {
+  /** Engine threads. */
+  readonly instances: number;
+  readonly windows: number;
+  readonly windowMs: number;
+}
+
+interface Round {
+  readonly alone: AloneWindow;
+  readonly batched: ClosedLoopWindow;
+  readonly single: AloneWindow;
+}
+
+/** Measures one model: the engine by itself and the batcher in turn, window by window. */
+export async function measureBatching(subject: Subject, run: BatchingRun): Promise<BatchingReport> {
+  const { instances } = run;
+  const { bestBatch, latencyMs } = await findBestBatch(subject, { instances, durationMs: run.windowMs / 2 });
+  const options = { path: subject.path, instances, intraOpThreads: 1, maxBatch: bestBatch, latencyMs };
+  const batcher = await openBatcher(options);
+  const rounds: Round[] = [];
+  try {
+    for (let i = 0; i < run.windows; i++) rounds.push(await measureRound(batcher, subject, run));
+  } finally {
+    await batcher.close();
+  }
+  const middle = (pick: (round: Round) => number) => median(rounds.map(pick));
+  return {
+    model: subject.name,
+    instances,
+    bestBatch,
+    alone: {
+      itemsPerSecond: middle((r) => r.alone.itemsPerSecond),
+      cpuUsPerItem: middle((r) => r.alone.cpuUsPerItem),
+    },
+    batched: {
+      itemsPerSecond: middle((r) => r.batched.itemsPerSecond),
+      cpuUsPerItem: middle((r) => r.batched.cpuUsPerItem),
+      batchMean: middle((r) => r.batched.batchMean),
+      loopBusy: middle((r) => r.batched.loopBusy),
+    },
+    share: middle((r) => r.batched.itemsPerSecond / r.alone.itemsPerSecond),
+    gain: middle((r) => r.batched.itemsPerSecond / r.single.itemsPerSecond),
+  };
+}
+
+async function measureRound(batcher: Batcher, subject: Subject, run: BatchingRun): Promise<Round> {
+  const { instances, windowMs: durationMs } = run;
+  const batch = batcher.maxBatch;
+  return {
+    alone: await runEngine(batcher, subject, { batch, instances, durationMs }),
+    batched: await closedLoop(batcher, subject, {
+      inFlight: batchesInFlight * batch * instances,
+      durationMs,
+    }),
+    single: await runEngine(batcher, subject, { batch: 1, instances, durationMs: durationMs / 2 }),
+  };
+}
+
+function print({ alone, batched, ...report }: BatchingReport): void {
+  const cells = [
+    report.model,
+    String(report.instances),
+    String(report.bestBatch),
+    alone.itemsPerSecond.toFixed(0),
+    batched.itemsPerSecond.toFixed(0),
+    `${(report.share * 100).toFixed(0)} %`,
+    report.gain.toFixed(1),
+    batched.batchMean.toFixed(1),
+    alone.cpuUsPerItem.toFixed(2),
+    batched.cpuUsPerItem.toFixed(2),
+    `${(batched.loopBusy * 100).toFixed(0)} %`,
+  ];
+  const padded = cells.map((cell, i) =>
+    i === 0 ? cell.padEnd(header[0]!.length) : cell.padStart(header[i]!.length),
+  );
+  process.stdout.write(`${padded.join("  ")}\n`);
+}
