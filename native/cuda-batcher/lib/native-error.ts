@@ -5,7 +5,10 @@
  */
 export type NativeErrorCode = "FULL" | "DEADLINE" | "CANCELLED" | "CLOSED" | "INVALID" | "ENGINE";
 
-/** The one error of this package; `message` is a lower-case sentence with what came and what was allowed. */
+/**
+ * The one error of this package; `message` is a lower-case sentence with what came and what was allowed. It carries no stack:
+ * refusals are ordinary answers, and under overload collecting stacks would cost more than the work refused.
+ */
 export class NativeError extends Error {
   override readonly name = "NativeError";
 
@@ -13,6 +16,9 @@ export class NativeError extends Error {
     readonly code: NativeErrorCode,
     message: string,
   ) {
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
     super(message);
+    Error.stackTraceLimit = limit;
   }
 }

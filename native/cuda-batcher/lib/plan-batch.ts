@@ -28,6 +28,9 @@ export interface PlanRules {
   readonly safety?: number;
   /** Allowed batch sizes, rising; default any. */
   readonly preferredBatchSizes?: Int32Array;
+  /** Rows of the first lane that wait behind those in the queue given, and the last deadline among them; default none. */
+  readonly hiddenRows?: number;
+  readonly hiddenDeadlineMs?: number;
 }
 
 /** The next batch of one idle engine. */
@@ -62,6 +65,8 @@ export function planBatch(nowMs: number, queue: Queue, rules: PlanRules): Plan {
       rules.maxQueueDelayMs ?? 0,
       rules.arrivalGapMs ?? 0,
       rules.safety ?? 1,
+      rules.hiddenRows ?? 0,
+      rules.hiddenDeadlineMs ?? Number.POSITIVE_INFINITY,
     ),
   );
 }

@@ -20,7 +20,7 @@ struct Situation {
   Situation(int32_t maxBatch, double fixedMs, double rowMs) {
     latencyMs.push_back(0);
     for (int32_t b = 1; b <= maxBatch; b++) latencyMs.push_back(fixedMs + rowMs * b);
-    rules = {maxBatch, 1, 0, 0, latencyMs.data(), 1, nullptr, 0};
+    rules = {maxBatch, 1, 0, 0, latencyMs.data(), 1, nullptr, 0, 0, 0};
   }
   Situation& add(double arrivalMs, double deadlineMs, int32_t rows = 1, int32_t lane = 0, uint64_t shape = 0) {
     queue.push_back({arrivalMs, deadlineMs, rows, lane, rules.maxBatch, shape});
@@ -79,6 +79,21 @@ TEST("under overload a head that forces a small batch is dropped") {
   const Plan plan = s.plan(0);
   CHECK(plan.rows >= 3);
   CHECK(!plan.drop.empty());
+}
+
+TEST("a backlog too long loses its oldest, but never what fills a batch") {
+  Situation s(4, 3, 0.25);  // 4 rows in 4 ms
+  for (int i = 0; i < 40; i++) s.add(-12 + i * 0.3, 8 + i * 0.3);
+  const Plan plan = s.plan(0);
+  CHECK(plan.rows == 4);
+  for (const int32_t i : plan.take) CHECK(s.queue[static_cast<size_t>(i)].deadlineMs >= 10);
+}
+
+TEST("a burst that can just be served loses nobody") {
+  Situation s(4, 3, 0.25);
+  for (int i = 0; i < 16; i++) s.add(0, 30);
+  CHECK(s.plan(0).drop.empty());
+  CHECK(s.plan(0).rows == 4);
 }
 
 TEST("a nearly late head is served in a small batch when the rest can wait") {

@@ -331,6 +331,8 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
   rules.maxQueueDelayMs = numbers[1];
   rules.arrivalGapMs = numbers[2];
   rules.safety = numbers[3];
+  rules.hiddenRows = static_cast<int32_t>(numbers[4]);
+  rules.hiddenDeadlineMs = numbers[5];
   rules.latencyMs = latencyMs.data();
   rules.sizes = sizes.data();
   rules.sizeCount = sizes.size();

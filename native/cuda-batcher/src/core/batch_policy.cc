@@ -11,7 +11,13 @@ namespace {
 constexpr double kEfficientShare = 0.95;
 // A size whose items/s fall below this share of the best is too large to be worth forming. Lower than the share above,
 // because one noisy measurement must not make large batches disappear.
-constexpr double kTooLargeShare = 0.85;
+constexpr double kTooLargeShare = 0.7;
+
+// Under overload the oldest go first, down to this share of a request's time left: whoever is served then keeps room for a
+// slow run, where serving those nearest their deadline would make every hiccup of the machine a late batch.
+constexpr double kTimeLeftShare = 0.5;
+// The backlog counts as too long when it needs this much more than the time its last request has.
+constexpr double kBacklogMargin = 1.25;
 
 constexpr double kForever = std::numeric_limits<double>::infinity();
 
@@ -138,6 +144,36 @@ bool worthDropping(const Scan& scan, const Plan& plan) {
   return plan.rows < efficient && !restInTime(scan, plan);
 }
 
+// Whether the head's lane holds more rows than can be computed before the last of them is due.
+bool backlogged(const Scan& scan, size_t head, int32_t rows) {
+  const PlanRules& rules = scan.rules;
+  double lastMs = rules.hiddenRows > 0 ? rules.hiddenDeadlineMs : 0;
+  for (size_t i = scan.count; i-- > head && rules.hiddenRows == 0;) {
+    if (!behind(scan, head, i)) continue;
+    lastMs = scan.candidates[i].deadlineMs;
+    break;
+  }
+  const double drainMs = rows / (bestItemsPerMs(rules, scan.largest) * rules.engines);
+  return scan.nowMs + drainMs * kBacklogMargin > lastMs;
+}
+
+// Drops heads that have used up their share of time, while the backlog is too long and enough stay to fill a batch.
+template <typename Drop>
+void shedBacklog(const Scan& scan, size_t head, const Drop& drop) {
+  if (meanMs(scan.rules, 1) <= 0) return;
+  const int32_t lane = scan.candidates[head].lane;
+  int32_t rows = rowsBehind(scan, head) + scan.rules.hiddenRows;
+  for (size_t i = head; i < scan.count; i++) {
+    const Candidate& oldest = scan.candidates[i];
+    if (scan.gone[i]) continue;
+    const double leftMs = oldest.deadlineMs - scan.nowMs;
+    if (oldest.lane != lane || leftMs > kTimeLeftShare * (oldest.deadlineMs - oldest.arrivalMs)) return;
+    if (rows - oldest.rows < scan.largest || !backlogged(scan, i, rows)) return;
+    rows -= oldest.rows;
+    drop(i);
+  }
+}
+
 // How long holding the batch may pay: until its oldest member has waited its time out, or its nearest deadline leaves
 // no room for one more row. Nothing is gained when it is full, efficient already, or nobody is expected in time.
 double startAtMs(const Scan& scan, const Plan& plan, bool deadlineBound) {
@@ -179,6 +215,8 @@ void planBatch(double nowMs, const Candidate* candidates, size_t count, const Pl
     if (hopeless(scan, candidates[i])) drop(i);
   }
   for (size_t head = 0; head < count; head++) {
+    if (scan.gone[head]) continue;
+    if (candidates[head].deadlineMs < kForever) shedBacklog(scan, head, drop);
     if (scan.gone[head]) continue;
     const bool deadlineBound = fill(scan, head, plan);
     if (deadlineBound && worthDropping(scan, plan)) {

@@ -27,6 +27,8 @@ struct PlanRules {
   double safety;            // what a latency is multiplied by before it is compared with a deadline
   const int32_t* sizes;     // allowed batch sizes, rising; a batch is padded up to the next; none: any size
   size_t sizeCount;
+  int32_t hiddenRows;       // rows of the first lane that wait behind the candidates shown
+  double hiddenDeadlineMs;  // the last deadline among them
 };
 
 struct Plan {

@@ -152,7 +152,13 @@ bool Batcher::takeBatch(Delivery& delivery, double& startAtMs) {
   for (const Request* r : window_) {
     candidates_.push_back({r->arrivalMs, r->deadlineMs, r->rows, r->lane, r->maxBatch, r->shapeKey});
   }
-  planBatch(nowMs, candidates_.data(), candidates_.size(), rules(), plan_);
+  PlanRules rules = this->rules();
+  const RequestQueue::Backlog backlog = queue_.backlog();
+  int64_t shown = 0;
+  for (const Candidate& c : candidates_) shown += c.lane == backlog.lane ? c.rows : 0;
+  rules.hiddenRows = static_cast<int32_t>(std::min<int64_t>(backlog.rows - shown, INT32_MAX));
+  rules.hiddenDeadlineMs = backlog.lastDeadlineMs;
+  planBatch(nowMs, candidates_.data(), candidates_.size(), rules, plan_);
   const Request* aged = queue_.aged(nowMs);
   const auto leave = [&](int32_t index) {
     Request* request = window_[static_cast<size_t>(index)];

@@ -25,6 +25,7 @@ void RequestQueue::push(Request* request) {
   request->newer = nullptr;
   (lane.newest == nullptr ? lane.oldest : lane.newest->newer) = request;
   lane.newest = request;
+  lane.rows += request->rows;
   rows_ += request->rows;
   bytes_ += request->bytes;
 }
@@ -37,6 +38,7 @@ void RequestQueue::remove(Request* request) {
   request->older = nullptr;
   request->newer = nullptr;
   request->state = RequestState::kIdle;
+  lane.rows -= request->rows;
   rows_ -= request->rows;
   bytes_ -= request->bytes;
 }
@@ -60,6 +62,14 @@ void RequestQueue::front(double nowMs, size_t countMax, std::vector<Request*>& o
       if (request != turn) out.push_back(request);
     }
   }
+}
+
+RequestQueue::Backlog RequestQueue::backlog() const {
+  for (size_t i = 0; i < lanes_.size(); i++) {
+    if (lanes_[i].rows == 0) continue;
+    return {static_cast<int32_t>(i), lanes_[i].rows, (*lanes_[i].byDeadline.rbegin())->deadlineMs};
+  }
+  return {};
 }
 
 void RequestQueue::served(int32_t rows, bool aged) { rowsSinceAged_ = aged ? 0 : rowsSinceAged_ + rows; }

@@ -26,6 +26,14 @@ class RequestQueue {
   // The request whose turn it is because it has waited long in a lower lane; null when there is none.
   Request* aged(double nowMs) const;
 
+  // Rows of the first lane that has any, and its last deadline.
+  struct Backlog {
+    int32_t lane = 0;
+    int64_t rows = 0;
+    double lastDeadlineMs = 0;
+  };
+  Backlog backlog() const;
+
   int64_t rows() const { return rows_; }
   size_t bytes() const { return bytes_; }
   bool empty() const { return rows_ == 0; }
@@ -40,6 +48,7 @@ class RequestQueue {
     std::set<Request*, Earlier> byDeadline;
     Request* oldest = nullptr;
     Request* newest = nullptr;
+    int64_t rows = 0;
   };
 
   std::vector<Lane> lanes_;
