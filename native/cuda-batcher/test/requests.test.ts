@@ -207,11 +207,11 @@ describe("submit", () => {
   });
 
   it("serves lane 0 first", async () => {
-    const batcher = await open(slow(), { maxBatch: 1 });
+    const batcher = await open(slow());
     const busy = await occupy(batcher);
     const order: string[] = [];
     const ask = (lane: number, name: string) =>
-      batcher.submit([new Uint8Array(2048)], { rows: 1, lane }).then(() => order.push(name));
+      batcher.submit([new Uint8Array(2048)], { rows: 1, lane, maxBatch: 1 }).then(() => order.push(name));
     await Promise.all([ask(1, "low"), ask(1, "low"), ask(0, "high")]);
     await busy.over;
     expect(order[0]).toBe("high");
