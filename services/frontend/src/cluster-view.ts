@@ -63,10 +63,9 @@ export class ClusterView implements FiguresSink {
     return this.table.revision;
   }
 
-  /** Milliseconds since metadata was last in touch; 0 while the watch stands, Infinity before it first stood. */
+  /** Milliseconds since metadata last said a word while its watch stood; Infinity before it first stood. */
   get ageMs(): number {
-    if (this.heardMs === null) return Number.POSITIVE_INFINITY;
-    return this.connected ? 0 : this.o.clock.nowMs() - this.heardMs;
+    return this.heardMs === null ? Number.POSITIVE_INFINITY : this.o.clock.nowMs() - this.heardMs;
   }
 
   /** Name of the leading frontend, empty when none leads. */
@@ -77,6 +76,14 @@ export class ClusterView implements FiguresSink {
 
   get placements(): Iterable<Placement> {
     return this.table.all("placement");
+  }
+
+  /**
+   * Metadata answered a call. Calls and watch share one connection, so while the watch stands an answer says that no
+   * change is missing. Once it broke, only a new watch makes the view young again.
+   */
+  heard(): void {
+    if (this.connected) this.heardMs = this.o.clock.nowMs();
   }
 
   /** What metadata says; see `followMetadata`. */
@@ -92,7 +99,6 @@ export class ClusterView implements FiguresSink {
 
   interrupted(): void {
     this.table.interrupted();
-    if (this.connected) this.heardMs = this.o.clock.nowMs();
     this.connected = false;
   }
 

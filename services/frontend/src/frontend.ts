@@ -145,6 +145,7 @@ function join(
 ): void {
   const { clock, random, logger } = ports;
   const { signal } = lifecycle;
+  const heard = () => view.heard();
   const membership = new Membership({
     cluster,
     clock,
@@ -153,6 +154,7 @@ function join(
     name: config.name,
     address,
     ttlMs: config.leaseTtlMs,
+    heard,
   });
   const leader = new Leader({
     cluster,
@@ -160,6 +162,7 @@ function join(
     logger,
     member: config.name,
     leaseId: () => membership.leaseId,
+    heard,
   });
   const events = {
     received: (response: Parameters<ClusterView["received"]>[0]) => view.received(response),

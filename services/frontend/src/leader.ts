@@ -9,6 +9,8 @@ export interface LeaderOptions {
   readonly member: string;
   /** The lease this member campaigns under; null while it has none. */
   readonly leaseId: () => string | null;
+  /** Metadata answered. */
+  readonly heard: () => void;
 }
 
 /** How often leadership is asked for; metadata answers with whoever leads. */
@@ -49,6 +51,7 @@ export class Leader {
         { leaseId, member },
         { timeoutMs: CALL_TIMEOUT_MS },
       );
+      this.o.heard();
       this.lead(leadership?.member === member);
     } catch (error) {
       this.o.logger.debug("campaign failed", { error: ServiceError.from(error).message });

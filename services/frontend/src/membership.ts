@@ -19,6 +19,8 @@ export interface MembershipOptions {
   /** host:port under which executors reach this frontend. */
   readonly address: string;
   readonly ttlMs: number;
+  /** Metadata answered. */
+  readonly heard: () => void;
 }
 
 const RETRY_FIRST_MS = 50;
@@ -63,6 +65,7 @@ export class Membership {
     const { cluster } = this.o;
     if (this.currentLease !== null) {
       const kept = await cluster.keepAlive({ leaseId: this.currentLease }, { timeoutMs: CALL_TIMEOUT_MS });
+      this.o.heard();
       return kept.ttlMs;
     }
     const { name, address, ttlMs } = this.o;

@@ -50,7 +50,8 @@ export function registerMetrics(meter: Meter, { view, statistics, router, coldSt
     .addCallback((result) => result.observe(coldStarts.count));
   meter
     .createObservableGauge("infaas.frontend.snapshot.age", {
-      description: "How long ago metadata was last in touch; 0 while its watch stands.",
+      description:
+        "Time since metadata last said a word while its watch stood; about a second at most when all is well.",
       unit: "ms",
     })
     .addCallback((result) => {
