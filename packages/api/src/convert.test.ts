@@ -1,8 +1,8 @@
 import { clone, create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type * as policy from "@infaas/policy";
 import fc from "fast-check";
-import { sloFromWire, sloToWire, variantFromWire, variantToWire } from "./convert";
-import { type Objective, SloSchema, type Variant, VariantSchema } from "./gen/infaas/v1/types_pb";
+import { explanationToWire, sloFromWire, sloToWire, variantFromWire, variantToWire } from "./convert";
+import { type Objective, SloSchema, type Variant, VariantSchema, Verdict } from "./gen/infaas/v1/types_pb";
 
 const above0 = fc.double({ min: 0.001, max: 1e9, noNaN: true });
 const count = fc.integer({ min: 1, max: 1_000 });
@@ -106,5 +106,24 @@ describe("sloToWire and sloFromWire", () => {
     [{ objective: 9 as Objective }, "objective is 9, allowed are 0 to 2"],
   ])("refuse %p", (init, fault) => {
     expect(sloFromWire(create(SloSchema, init))).toEqual({ ok: false, fault });
+  });
+});
+
+describe("explanationToWire", () => {
+  const candidate = { variant: "v", executor: "", verdict: "outranked", value: 2, limit: 1 } as const;
+  const decision = { kind: "unknown", name: "x" } as const;
+  const explained = { decision, summary: "why", candidates: [candidate], marginMs: 3, omitted: 4 };
+
+  it("gives every verdict its number, and the figures as they are", () => {
+    expect(explanationToWire(explained)).toMatchObject({
+      summary: "why",
+      candidates: [{ ...candidate, verdict: Verdict.OUTRANKED }],
+      marginMs: 3,
+      omitted: 4,
+    });
+  });
+
+  it("leaves an unknown margin out", () => {
+    expect(explanationToWire({ ...explained, marginMs: null }).marginMs).toBeUndefined();
   });
 });

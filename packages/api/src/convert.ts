@@ -4,6 +4,8 @@ import {
   type Accuracy,
   AccuracyOrigin,
   DeviceKind,
+  type Explanation,
+  ExplanationSchema,
   Objective,
   Precision,
   type Profile,
@@ -11,6 +13,7 @@ import {
   SloSchema,
   type Variant,
   type VariantSchema,
+  Verdict,
 } from "./gen/infaas/v1/types_pb";
 
 /** The domain's value, or one sentence on what of the message cannot be. */
@@ -189,5 +192,31 @@ export function sloToWire(s: policy.Slo): Slo {
     ...(s.maxCostUsd === null ? {} : { maxCostUsd: s.maxCostUsd }),
     objective: s.objective === "min-cost" ? Objective.MIN_COST : Objective.MAX_ACCURACY,
     noDowngrade: s.noDowngrade,
+  });
+}
+
+const verdicts: Readonly<Record<policy.Verdict, Verdict>> = {
+  selected: Verdict.SELECTED,
+  "accuracy-below-floor": Verdict.ACCURACY_BELOW_FLOOR,
+  "latency-above-slo": Verdict.LATENCY_ABOVE_SLO,
+  "cost-above-max": Verdict.COST_ABOVE_MAX,
+  "batch-too-large": Verdict.BATCH_TOO_LARGE,
+  overloaded: Verdict.OVERLOADED,
+  interfered: Verdict.INTERFERED,
+  "not-loaded": Verdict.NOT_LOADED,
+  dearer: Verdict.DEARER,
+  "less-accurate": Verdict.LESS_ACCURATE,
+  "no-room": Verdict.NO_ROOM,
+  "no-executor": Verdict.NO_EXECUTOR,
+  outranked: Verdict.OUTRANKED,
+};
+
+/** Returns the explanation as the wire has it. */
+export function explanationToWire(e: policy.Explanation): Explanation {
+  return create(ExplanationSchema, {
+    summary: e.summary,
+    candidates: e.candidates.map((c) => ({ ...c, verdict: verdicts[c.verdict] })),
+    omitted: e.omitted,
+    ...(e.marginMs === null ? {} : { marginMs: e.marginMs }),
   });
 }

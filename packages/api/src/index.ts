@@ -4,6 +4,7 @@ export {
   type Converted,
   deviceKindFromWire,
   deviceKindToWire,
+  explanationToWire,
   originToWire,
   precisionFromWire,
   precisionToWire,

@@ -1,6 +1,14 @@
 import type { Architecture, Task, Variant as WireVariant } from "@infaas/api";
 import { variantFromWire } from "@infaas/api";
-import type { Target, Variant } from "@infaas/policy";
+import {
+  buildCatalog as buildPolicyCatalog,
+  type Catalog as PolicyCatalog,
+  type Resolution,
+  resolveTarget,
+  type Target,
+  type TargetIndex,
+  type Variant,
+} from "@infaas/policy";
 
 /** A name that may be asked for: a variant, or a virtual model (architecture, task) that stands for several. */
 export interface CatalogModel {
@@ -25,17 +33,25 @@ export interface CatalogRecords {
   readonly variants: Iterable<WireVariant>;
 }
 
+/** What a name and a version stand for, or why for nothing. */
+export type Lookup =
+  | { readonly kind: "found"; readonly model: CatalogModel }
+  | Exclude<Resolution, { readonly kind: "resolved" }>;
+
 /** Everything that may be asked for, by name. A value: made anew when the registry changes. */
 export interface Catalog {
   readonly tasks: readonly Task[];
+  /** Newest version of each architecture, also one whose variants are not recorded yet. */
   readonly architectures: readonly Architecture[];
   readonly wireVariants: readonly WireVariant[];
-  /** Variants of the newest version of each architecture. */
+  /** Variants of the newest version of each architecture that has any. */
   readonly variants: readonly Variant[];
-  /** All models by name: variants, architectures, tasks; aliases are not listed. */
+  /** All models by name: variants, architectures that have some, tasks; aliases are not listed. */
   readonly models: readonly CatalogModel[];
-  /** Looks a name up: variant, then architecture or alias, then task or the part of a task before the slash. O(1). */
-  find(name: string): CatalogModel | undefined;
+  /** The policy's indexes of the same variants: what decides, and what says what a name means. */
+  readonly policy: PolicyCatalog;
+  /** Looks a name up as the policy resolves it; an empty version is the newest. O(1), O(tasks) for a shortened task. */
+  find(name: string, version: string): Lookup;
   /** Records that could not be read, with the reason: shown in the log, never served. */
   readonly faults: readonly string[];
 }
@@ -46,90 +62,74 @@ const TASK_VERSION = "1";
 /** Builds the catalog. O(records). */
 export function buildCatalog(records: CatalogRecords): Catalog {
   const tasks = [...records.tasks].sort(byName);
-  const architectures = newestVersions(records.architectures).sort(byName);
-  const current = new Map(architectures.map((a) => [a.name, a]));
-  const wireVariants = [...records.variants]
-    .filter((v) => current.get(v.architecture)?.version === v.version)
-    .sort(byName);
-  const { variants, faults } = convertAll(wireVariants);
-  const models = [
-    ...variants.map((v) => variantModel(v, current.get(v.architecture) ?? null)),
-    ...architectures.map((a) =>
-      groupModel("architecture", a.name, variantsOf(variants, "architecture", a.name), [a]),
-    ),
-    ...tasks.map((t) =>
-      groupModel(
-        "task",
-        t.name,
-        variantsOf(variants, "task", t.name),
-        architectures.filter((a) => a.task === t.name),
-      ),
-    ),
-  ];
-  const names = index(models, architectures);
-  return { tasks, architectures, wireVariants, variants, models, faults, find: (name) => names.get(name) };
-}
-
-function variantModel(variant: Variant, architecture: Architecture | null): CatalogModel {
-  const batched = architecture?.batchable ?? false;
+  const architectures = [...records.architectures].sort(byName);
+  const wire = [...records.variants].sort(byName);
+  const { variants: readable, faults } = convertAll(wire);
+  const policy = buildPolicyCatalog({
+    tasks: tasks.map((t) => t.name),
+    variants: readable,
+    aliases: new Map(architectures.flatMap((a) => a.aliases.map((alias) => [alias, a.name]))),
+  });
+  const variants = [...policy.architectures.values()].flatMap(variantsOf).sort(byName);
+  const current = new Set(variants.map((v) => v.name));
+  const models = modelsOf(policy, variants, architectures);
+  const byTarget = new Map(models.map((m) => [targetKey(m.target), m]));
   return {
-    name: variant.name,
-    target: { kind: "variant", name: variant.name },
-    version: String(variant.version),
-    variants: [variant],
-    architecture,
-    batched,
-    maxBatch: batched ? variant.maxBatch : 0,
+    tasks,
+    architectures: newestVersions(architectures),
+    wireVariants: wire.filter((v) => current.has(v.name)),
+    variants,
+    models,
+    policy,
+    faults,
+    find: (name, version) => {
+      const resolution = resolveTarget(policy, name, version);
+      if (resolution.kind !== "resolved") return resolution;
+      const model = byTarget.get(targetKey(resolution.target));
+      return model === undefined ? { kind: "unknown", name } : { kind: "found", model };
+    },
   };
 }
 
-function groupModel(
-  kind: "architecture" | "task",
-  name: string,
+function modelsOf(
+  policy: PolicyCatalog,
   variants: readonly Variant[],
   architectures: readonly Architecture[],
+): readonly CatalogModel[] {
+  const records = new Map(architectures.map((a) => [`${a.name}@${a.version}`, a]));
+  const recordOf = (v: Variant) => records.get(`${v.architecture}@${v.version}`) ?? null;
+  const groups = [...policy.architectures.values(), ...policy.tasks.values()];
+  return [
+    ...variants.map((v) => modelOf({ kind: "variant", name: v.name }, [v], recordOf)),
+    ...groups.map((index) => modelOf(index.target, variantsOf(index).sort(byName), recordOf)),
+  ];
+}
+
+/** Batched means that every architecture behind the name is: whoever answers, the first axis counts rows. */
+function modelOf(
+  target: Target,
+  variants: readonly Variant[],
+  recordOf: (variant: Variant) => Architecture | null,
 ): CatalogModel {
-  const architecture = architectures[0] ?? null;
+  const architectures = [...new Set(variants.map(recordOf))].flatMap((a) => a ?? []).sort(byName);
   const batched = architectures.length > 0 && architectures.every((a) => a.batchable);
   return {
-    name,
-    target: { kind, name },
-    version: kind === "task" ? TASK_VERSION : String(architecture?.version ?? 1),
+    name: target.name,
+    target,
+    version: target.kind === "task" ? TASK_VERSION : String(variants[0]?.version ?? 1),
     variants,
-    architecture,
+    architecture: architectures[0] ?? null,
     batched,
     maxBatch: batched ? variants.reduce((max, v) => Math.max(max, v.maxBatch), 0) : 0,
   };
 }
 
-/** Names in the order of lookup: what is entered first stays. */
-function index(
-  models: readonly CatalogModel[],
-  architectures: readonly Architecture[],
-): ReadonlyMap<string, CatalogModel> {
-  const names = new Map<string, CatalogModel>();
-  const enter = (name: string, model: CatalogModel | undefined) => {
-    if (model !== undefined && name !== "" && !names.has(name)) names.set(name, model);
-  };
-  const byKind = (kind: Target["kind"]) => models.filter((m) => m.target.kind === kind);
-  for (const model of byKind("variant")) enter(model.name, model);
-  for (const model of byKind("architecture")) enter(model.name, model);
-  const architectureModels = new Map(byKind("architecture").map((m) => [m.name, m]));
-  for (const a of architectures) for (const alias of a.aliases) enter(alias, architectureModels.get(a.name));
-  for (const model of byKind("task")) enter(model.name, model);
-  for (const model of byKind("task")) {
-    const short = model.name.split("/")[0] ?? "";
-    if (byKind("task").filter((m) => m.name.split("/")[0] === short).length === 1) enter(short, model);
-  }
-  return names;
+function variantsOf({ entries }: TargetIndex): Variant[] {
+  return entries.map((e) => e.variant);
 }
 
-function variantsOf(
-  variants: readonly Variant[],
-  key: "architecture" | "task",
-  name: string,
-): readonly Variant[] {
-  return variants.filter((v) => v[key] === name);
+function targetKey({ kind, name }: Target): string {
+  return `${kind} ${name}`;
 }
 
 function convertAll(wire: readonly WireVariant[]): { variants: Variant[]; faults: string[] } {

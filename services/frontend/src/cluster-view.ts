@@ -180,7 +180,7 @@ export class ClusterView implements FiguresSink {
   }
 
   private rebuildInstances(): void {
-    const variants = new Map(this.catalog.variants.map((v) => [v.name, v]));
+    const { variants } = this.catalog.policy;
     const before = new Map(this.known);
     this.known.clear();
     this.statuses.clear();
@@ -188,7 +188,7 @@ export class ClusterView implements FiguresSink {
       for (const status of report.instances) {
         const key = instanceKey(status.variant, report.executor);
         this.statuses.set(key, [report.executor, status]);
-        const variant = variants.get(status.variant);
+        const variant = variants.get(status.variant)?.entries[0]?.variant;
         if (status.phase !== InstancePhase.READY || variant === undefined) continue;
         this.known.set(key, this.reuse(before.get(key), variant, report.executor, status));
       }

@@ -1,5 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
+  explanationToWire,
   InferenceService,
   ModelInferRequestSchema,
   ModelInferResponseSchema,
@@ -16,7 +17,6 @@ import {
   ServiceError,
 } from "@infaas/runtime";
 import type { ClusterView } from "./cluster-view";
-import { explanationToWire } from "./explanations";
 import { countRows } from "./infer-ingress";
 import { findModel } from "./open-inference";
 import { receiptMessage } from "./receipts";

@@ -36,7 +36,8 @@ describe("openInference", () => {
 
   it.each([
     ["mlp", "7", Code.NOT_FOUND, "version 7 is not found; current is 1"],
-    ["mlp", "one", Code.INVALID_ARGUMENT, "allowed: a whole number as text"],
+    ["mlp", "one", Code.INVALID_ARGUMENT, "allowed: a positive whole number as text"],
+    ["mlp", "0", Code.INVALID_ARGUMENT, "model version is '0'"],
     ["dogs", "", Code.NOT_FOUND, "unknown model: 'dogs'"],
   ])("refuses %s version '%s'", async (name, version, code, message) => {
     const error = await failure(house.inference.modelReady({ name, version }));

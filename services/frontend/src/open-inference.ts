@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { GRPCInferenceService, type ModelStatisticsSchema, type StatisticDurationSchema } from "@infaas/api";
 import { Code, type Implementation, implementService, ServiceError } from "@infaas/runtime";
-import type { CatalogModel } from "./catalog";
+import type { CatalogModel, Lookup } from "./catalog";
 import type { ClusterView } from "./cluster-view";
 import { modelConfig, modelMetadata } from "./model-config";
 import type { ModelTotals, Statistics } from "./statistics";
@@ -60,27 +60,34 @@ export function findModel(view: ClusterView, name: string, version: string): Cat
 
 /** As `findModel`, with the refusal as a value. */
 export function lookUp(view: ClusterView, name: string, version: string): CatalogModel | ServiceError {
-  if (version !== "" && !/^\d+$/.test(version)) {
+  const found = view.catalog.find(name, version);
+  if (found.kind === "found") return found.model;
+  if (found.kind === "bad-version") {
     return new ServiceError(
       Code.INVALID_ARGUMENT,
-      `model version is '${version}'; allowed: a whole number as text, or empty for the current one`,
+      `model version is '${version}'; allowed: a positive whole number as text, or empty for the current one`,
     );
   }
-  const model = view.catalog.find(name);
-  if (model === undefined) {
-    const known = view.catalog.tasks.map((t) => t.name).slice(0, TASKS_NAMED_MAX);
-    const hint = known.length === 0 ? "nothing is registered" : `tasks registered: ${known.join(", ")}`;
-    return new ServiceError(Code.NOT_FOUND, `Request for unknown model: '${name}' is not found; ${hint}`);
-  }
-  if (version !== "" && version !== model.version) {
-    const message = `Request for unknown model: '${name}' version ${version} is not found; current is ${model.version}`;
-    return new ServiceError(Code.NOT_FOUND, message);
-  }
-  return model;
+  return new ServiceError(
+    Code.NOT_FOUND,
+    `Request for unknown model: '${name}' ${whyNot(view, version, found)}`,
+  );
 }
 
 /** Tasks named in a NOT_FOUND message. */
 const TASKS_NAMED_MAX = 8;
+
+function whyNot(
+  { catalog }: ClusterView,
+  version: string,
+  found: Exclude<Lookup, { kind: "found" | "bad-version" }>,
+): string {
+  if (found.kind === "no-version")
+    return `version ${version} is not found; current is ${found.available.at(-1)}`;
+  if (found.kind === "ambiguous") return `is one of several: ${found.candidates.join(", ")}`;
+  const known = catalog.tasks.map((t) => t.name).slice(0, TASKS_NAMED_MAX);
+  return `is not found; ${known.length === 0 ? "nothing is registered" : `tasks registered: ${known.join(", ")}`}`;
+}
 
 /** True when a query of this name can be answered now or after a load: some executor takes work and a variant exists. */
 function isReady(view: ClusterView, model: CatalogModel): boolean {

@@ -1,9 +1,7 @@
-import type { Explanation } from "@infaas/api";
+import { type Explanation, explanationToWire } from "@infaas/api";
 import {
-  buildCatalog as buildPolicyCatalog,
   buildSnapshot,
   explainDecision,
-  type Catalog as PolicyCatalog,
   type Decision as PolicyDecision,
   type Explanation as PolicyExplanation,
   predictBatchMs,
@@ -14,9 +12,8 @@ import {
   selectVariant,
 } from "@infaas/policy";
 import type { ServiceError } from "@infaas/runtime";
-import type { Catalog, CatalogModel } from "./catalog";
+import type { CatalogModel } from "./catalog";
 import type { ClusterView } from "./cluster-view";
-import { explanationToWire } from "./explanations";
 import type { LiveInstance } from "./live-instance";
 import { refusedByPolicy } from "./refusals";
 
@@ -57,8 +54,6 @@ const SPENT_IGNORED_MS = 0.5;
 export class Selector {
   private snapshot: Snapshot | null = null;
   private builtFrom = -1;
-  private catalogSource: Catalog | null = null;
-  private policyCatalog: PolicyCatalog | null = null;
 
   /** `startLoad` is told of a load worth starting though this query does not wait for it. */
   constructor(
@@ -111,7 +106,7 @@ export class Selector {
     const snapshot = buildSnapshot({
       revision: view.structure,
       atMs: nowMs,
-      catalog: this.catalog(),
+      catalog: view.catalog.policy,
       instances: view.instances,
       executors: [...view.executors.values()],
       previous: this.snapshot,
@@ -132,18 +127,6 @@ export class Selector {
       executors: snapshot.executors.filter((e) => e.name !== excludedExecutor),
       previous: snapshot,
     });
-  }
-
-  private catalog(): PolicyCatalog {
-    const source = this.view.catalog;
-    if (this.policyCatalog === null || this.catalogSource !== source) {
-      this.catalogSource = source;
-      this.policyCatalog = buildPolicyCatalog({
-        tasks: source.tasks.map((t) => t.name),
-        variants: source.variants,
-      });
-    }
-    return this.policyCatalog;
   }
 }
 
