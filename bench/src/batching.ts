@@ -1,11 +1,12 @@
 import { type Batcher, openBatcher } from "@infaas/cuda-batcher";
 import { type ClosedLoopWindow, closedLoop } from "./closed-loop";
 import { type AloneWindow, findBestBatch, runEngine } from "./engine-alone";
+import { quietestHalf, watchForeignLoad } from "./foreign-load";
 import { median } from "./statistics";
 import { denseSubject, type Subject, zooSubjects } from "./subjects";
 
-const windows = 9;
-const windowMs = 300;
+const windows = 14;
+const windowMs = 200;
 /** Requests in flight for each row the engine threads can hold: one batch runs, the next ones wait. */
 const batchesInFlight = 4;
 const engineThreads = [1, 2];
@@ -21,9 +22,10 @@ const header = [
   "CPU µs engine",
   "CPU µs batched",
   "JS busy",
+  "foreign cores",
 ];
 
-/** What batching gives for one model, medians over interleaved windows. */
+/** What batching gives for one model, medians over the quieter half of interleaved windows. */
 export interface BatchingReport {
   readonly model: string;
   readonly instances: number;
@@ -36,6 +38,8 @@ export interface BatchingReport {
   readonly share: number;
   /** The same against the engine's single rows one after another. */
   readonly gain: number;
+  /** What other processes took of the machine meanwhile. */
+  readonly foreignCores: number;
 }
 
 /** Single-row requests through the batcher at saturation, beside what the engine gives at its own best batch size. */
@@ -59,6 +63,7 @@ interface Round {
   readonly alone: AloneWindow;
   readonly batched: ClosedLoopWindow;
   readonly single: AloneWindow;
+  readonly foreignCores: number;
 }
 
 /** Measures one model: the engine by itself and the batcher in turn, window by window. */
@@ -73,7 +78,8 @@ export async function measureBatching(subject: Subject, run: BatchingRun): Promi
   } finally {
     await batcher.close();
   }
-  const middle = (pick: (round: Round) => number) => median(rounds.map(pick));
+  const quiet = quietestHalf(rounds);
+  const middle = (pick: (round: Round) => number) => median(quiet.map(pick));
   return {
     model: subject.name,
     instances,
@@ -90,12 +96,14 @@ export async function measureBatching(subject: Subject, run: BatchingRun): Promi
     },
     share: middle((r) => r.batched.itemsPerSecond / r.alone.itemsPerSecond),
     gain: middle((r) => r.batched.itemsPerSecond / r.single.itemsPerSecond),
+    foreignCores: middle((r) => r.foreignCores),
   };
 }
 
 async function measureRound(batcher: Batcher, subject: Subject, run: BatchingRun): Promise<Round> {
   const { instances, windowMs: durationMs } = run;
   const batch = batcher.maxBatch;
+  const foreignCores = watchForeignLoad();
   return {
     alone: await runEngine(batcher, subject, { batch, instances, durationMs }),
     batched: await closedLoop(batcher, subject, {
@@ -103,6 +111,7 @@ async function measureRound(batcher: Batcher, subject: Subject, run: BatchingRun
       durationMs,
     }),
     single: await runEngine(batcher, subject, { batch: 1, instances, durationMs: durationMs / 2 }),
+    foreignCores: foreignCores(),
   };
 }
 
@@ -119,6 +128,7 @@ function print({ alone, batched, ...report }: BatchingReport): void {
     alone.cpuUsPerItem.toFixed(2),
     batched.cpuUsPerItem.toFixed(2),
     `${(batched.loopBusy * 100).toFixed(0)} %`,
+    report.foreignCores.toFixed(2),
   ];
   const padded = cells.map((cell, i) =>
     i === 0 ? cell.padEnd(header[0]!.length) : cell.padStart(header[i]!.length),

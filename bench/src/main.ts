@@ -1,4 +1,5 @@
 import { benchBatching } from "./batching";
+import { benchGoodput } from "./goodput";
 import { benchSelection, describeSelection } from "./selection";
 import { benchWholePath } from "./whole-path";
 
@@ -8,6 +9,7 @@ const benches: Readonly<Record<string, () => void | Promise<void>>> = {
     process.stdout.write(`${describeSelection(benchSelection())}\n`);
   },
   batching: benchBatching,
+  goodput: benchGoodput,
   "whole-path": benchWholePath,
 };
 
