@@ -194,7 +194,24 @@ TEST("what is late while it waits is shed, not computed") {
   }
   hold(*bench.fake, false);
   CHECK(bench.await(2).dropped && !bench.await(2).stopped);
+  CHECK(bench.await(0).served);
   CHECK(bench.batcher->counters().batches == 1);
+}
+
+TEST("what is late is told so while the only engine is still busy") {
+  Bench bench(options(1, 1));
+  hold(*bench.fake, true);
+  bench.submit(0, 0);
+  bench.batcher->wake();
+  awaitRunning(*bench.fake, 1);
+  bench.submit(1, 0, 5);
+  bench.submit(2, 0);
+  const Outcome late = bench.await(1);
+  CHECK(late.dropped && !late.stopped);
+  CHECK(bench.batcher->queuedRows() == 1 && bench.batcher->runningRows() == 1);
+  CHECK(bench.batcher->counters().shed == 1);
+  hold(*bench.fake, false);
+  CHECK(bench.await(2).served);
 }
 
 TEST("stop drops the queue, ends what runs, and refuses from then on") {

@@ -39,6 +39,23 @@ TEST("requests come by lane, then deadline, then arrival") {
   CHECK((front == std::vector<Request*>{soon, late}));
 }
 
+TEST("the late ones are those of any lane whose deadline has passed") {
+  Requests make;
+  RequestQueue queue(2, 100, 1000, 1000);
+  Request* low = make.make(1, 0, 5);
+  Request* first = make.make(0, 1, 6);
+  Request* second = make.make(0, 2, 7);
+  for (Request* request : {low, make.make(0, 3, kNoDeadline), second, first}) queue.push(request);
+  std::vector<Request*> late;
+  queue.late(4, 10, late);
+  CHECK(late.empty());
+  queue.late(7, 10, late);
+  CHECK((late == std::vector<Request*>{first, second, low}));
+  late.clear();
+  queue.late(7, 1, late);
+  CHECK((late == std::vector<Request*>{first}));
+}
+
 TEST("rows and bytes bound the queue") {
   Requests make;
   RequestQueue queue(1, 5, 25, 1000);

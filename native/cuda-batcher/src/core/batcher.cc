@@ -20,6 +20,9 @@ constexpr size_t kArenaBytesMax = size_t{1} << 30;
 constexpr double kGapWeight = 0.1;
 // A longest sleep, so that a missed wake-up could never become a hang.
 constexpr double kSleepMaxMs = 1000;
+// While every engine is busy, the queue is looked through for late requests this often: nobody is told later than this
+// after its deadline, and a waiting queue costs a hundred short looks a second.
+constexpr double kLateCheckMs = 10;
 
 int32_t slabCount(const Model& model, const BatcherOptions& options) {
   const size_t bytes = outputSlabBytes(model, options.maxBatch);
@@ -48,6 +51,7 @@ Batcher::Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clo
   for (size_t engine = 0; engine < running_.size(); engine++) {
     threads_.emplace_back([this, engine] { work(engine); });
   }
+  threads_.emplace_back([this] { dropLate(); });
 }
 
 Batcher::~Batcher() { stop(false); }
@@ -70,6 +74,7 @@ void Batcher::recycle(Request* request) {
 
 Submitted Batcher::submit(Request* request) {
   bool full = false;
+  bool unseen = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (stopping_) return Submitted::kClosed;
@@ -91,8 +96,10 @@ Submitted Batcher::submit(Request* request) {
     counters_.requests++;
     counters_.rows += static_cast<uint64_t>(request->rows);
     full = idle_ > 0 && queue_.rows() >= options_.maxBatch;
+    unseen = unwatched();
   }
   if (full) work_.notify_one();
+  if (unseen) late_.notify_one();
   return Submitted::kAccepted;
 }
 
@@ -108,10 +115,14 @@ Request* Batcher::cancel(uint32_t ticket) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (ticket >= queuedByTicket_.size() || queuedByTicket_[ticket] == nullptr) return nullptr;
   Request* request = queuedByTicket_[ticket];
-  queuedByTicket_[ticket] = nullptr;
-  queue_.remove(request);
+  leave(request);
   counters_.cancelled++;
   return request;
+}
+
+void Batcher::leave(Request* request) {
+  queue_.remove(request);
+  queuedByTicket_[request->ticket] = nullptr;
 }
 
 void Batcher::work(size_t engine) {
@@ -126,6 +137,7 @@ void Batcher::work(size_t engine) {
       running.rows = delivery->rows;
       running.untilMs = clock_() + latency_.meanMs()[static_cast<size_t>(delivery->paddedRows)];
       if (!queue_.empty() && idle_ > 0) work_.notify_one();  // the rest is for another engine
+      if (unwatched()) late_.notify_one();
       lock.unlock();
       runBatch(engine, run, std::move(delivery));
       lock.lock();
@@ -139,6 +151,31 @@ void Batcher::work(size_t engine) {
       work_.wait_for(lock, std::chrono::duration<double, std::milli>(sleepMs));
       idle_--;
     }
+  }
+}
+
+// Whether somebody waits for busy engines and dropLate() sleeps; it counts as looking from now on.
+bool Batcher::unwatched() {
+  if (watched_ || idle_ > 0 || queue_.empty()) return false;
+  watched_ = true;
+  return true;
+}
+
+// Tells those whose deadline passes while no engine has time to look.
+void Batcher::dropLate() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (!stopping_) {
+    watched_ = idle_ == 0 && !queue_.empty();
+    const double sleepMs = watched_ ? kLateCheckMs : kSleepMaxMs;
+    late_.wait_for(lock, std::chrono::duration<double, std::milli>(sleepMs));
+    auto delivery = std::make_unique<Delivery>();
+    queue_.late(clock_(), windowMax(options_), delivery->dropped);
+    if (stopping_ || delivery->dropped.empty()) continue;
+    for (Request* request : delivery->dropped) leave(request);
+    counters_.shed += delivery->dropped.size();
+    lock.unlock();
+    deliver_(std::move(delivery));
+    lock.lock();
   }
 }
 
@@ -160,19 +197,15 @@ bool Batcher::takeBatch(Delivery& delivery, double& startAtMs) {
   rules.hiddenDeadlineMs = backlog.lastDeadlineMs;
   planBatch(nowMs, candidates_.data(), candidates_.size(), rules, plan_);
   const Request* aged = queue_.aged(nowMs);
-  const auto leave = [&](int32_t index) {
-    Request* request = window_[static_cast<size_t>(index)];
-    queue_.remove(request);
-    queuedByTicket_[request->ticket] = nullptr;
-    return request;
-  };
-  for (const int32_t index : plan_.drop) delivery.dropped.push_back(leave(index));
+  for (const int32_t index : plan_.drop) delivery.dropped.push_back(window_[static_cast<size_t>(index)]);
+  for (Request* dropped : delivery.dropped) leave(dropped);
   counters_.shed += plan_.drop.size();
   startAtMs = plan_.startAtMs;
   if (plan_.take.empty() || plan_.startAtMs > nowMs) return false;
   bool tookAged = false;
   for (const int32_t index : plan_.take) {
-    Request* request = leave(index);
+    Request* request = window_[static_cast<size_t>(index)];
+    leave(request);
     tookAged = tookAged || request == aged;
     request->state = RequestState::kRunning;
     delivery.members.push_back(request);
@@ -269,6 +302,7 @@ void Batcher::shut() {
     stopping_ = true;
   }
   work_.notify_all();
+  late_.notify_all();
   dropQueued();
 }
 
@@ -287,10 +321,7 @@ void Batcher::dropQueued() {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       queue_.front(clock_(), windowMax(options_), delivery->dropped);
-      for (Request* request : delivery->dropped) {
-        queue_.remove(request);
-        queuedByTicket_[request->ticket] = nullptr;
-      }
+      for (Request* request : delivery->dropped) leave(request);
     }
     if (delivery->dropped.empty()) return;
     deliver_(std::move(delivery));

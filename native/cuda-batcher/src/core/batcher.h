@@ -38,7 +38,7 @@ enum class Submitted { kAccepted, kFull, kDeadline, kClosed };
 class Batcher {
  public:
   using Clock = BatchRun::Clock;
-  // Called on an engine thread, without a lock held; the receiver gives the delivery back through `finish`.
+  // Called on a thread of the batcher, without a lock held; the receiver gives the delivery back through `finish`.
   using Deliver = std::function<void(std::unique_ptr<Delivery>)>;
 
   Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clock, Deliver deliver);
@@ -86,7 +86,10 @@ class Batcher {
   };
 
   void work(size_t engine);
+  void dropLate();
+  bool unwatched();
   void dropQueued();
+  void leave(Request* request);
   bool takeBatch(Delivery& delivery, double& startAtMs);
   void runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery);
   void runAlone(size_t engine, BatchRun& run, const Delivery& failed);
@@ -101,7 +104,8 @@ class Batcher {
   SlabArena arena_;
 
   mutable std::mutex mutex_;
-  std::condition_variable work_;
+  std::condition_variable work_;  // an engine has something to look at
+  std::condition_variable late_;  // requests wait while every engine is busy
   RequestQueue queue_;
   LatencyTable latency_;
   Counters counters_;
@@ -111,6 +115,7 @@ class Batcher {
   std::vector<Candidate> candidates_;
   Plan plan_;
   int32_t idle_ = 0;
+  bool watched_ = false;  // dropLate() looks, or is about to
   bool stopping_ = false;
   double lastArrivalMs_ = 0;
   double arrivalGapMs_ = 0;  // 0: not known yet

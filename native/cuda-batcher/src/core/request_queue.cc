@@ -64,6 +64,16 @@ void RequestQueue::front(double nowMs, size_t countMax, std::vector<Request*>& o
   }
 }
 
+void RequestQueue::late(double nowMs, size_t countMax, std::vector<Request*>& out) const {
+  for (const Lane& lane : lanes_) {
+    for (Request* request : lane.byDeadline) {
+      if (request->deadlineMs > nowMs) break;
+      if (out.size() >= countMax) return;
+      out.push_back(request);
+    }
+  }
+}
+
 RequestQueue::Backlog RequestQueue::backlog() const {
   for (size_t i = 0; i < lanes_.size(); i++) {
     if (lanes_[i].rows == 0) continue;

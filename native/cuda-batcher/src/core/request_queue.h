@@ -21,6 +21,8 @@ class RequestQueue {
 
   // The first `countMax` requests in serving order, into `out`.
   void front(double nowMs, size_t countMax, std::vector<Request*>& out) const;
+  // Up to `countMax` requests whose deadline has passed, added to `out`.
+  void late(double nowMs, size_t countMax, std::vector<Request*>& out) const;
   // Tells the queue how many rows were served, of which an aged one counts as its lane's turn.
   void served(int32_t rows, bool aged);
   // The request whose turn it is because it has waited long in a lower lane; null when there is none.
