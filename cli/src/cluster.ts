@@ -10,13 +10,18 @@ export interface ClusterPlan {
   readonly executorCount: number;
   readonly store: "embedded" | "memory" | "etcd";
   readonly etcdAddress: string;
-  /** The frontend's port; metadata and executors follow at +100 and +200. */
+  /** The frontend's port; metadata, executors and etcd follow at +100, +200 and +300. */
   readonly port: number;
   readonly otlpEndpoint: string | undefined;
 }
 
 /** Price of a small general-purpose cloud host with 8 cores, US dollars per hour (m5.2xlarge list price). */
 const pricePerHourFor8CoresUsd = 0.384;
+
+/** Where the etcd that belongs to a system answers its clients; its peer port is the next. */
+export function ownEtcdAddress(port: number): string {
+  return `127.0.0.1:${port + 300}`;
+}
 
 /** Addresses of the parts of a plan. */
 export function addressesOf(plan: ClusterPlan) {

@@ -7,10 +7,14 @@ import type { ProcessSpec } from "./process-group";
 /** All variants of one architecture are recorded in one request, each with its golden tensors (602 KB for an image). */
 const requestMaxBytes = 32 * 1024 ** 2;
 
-/** A single etcd on loopback with its state in `folder`. FAILED_PRECONDITION when no etcd is on this machine. */
-export function etcdProcess(root: string, folder: string, clientPort: number): ProcessSpec {
-  const client = `http://127.0.0.1:${clientPort}`;
-  const peer = `http://127.0.0.1:${clientPort + 1}`;
+/**
+ * A single etcd with its state in `folder`, for clients at `address` (host:port) and for peers at the next port.
+ * FAILED_PRECONDITION when no etcd is on this machine.
+ */
+export function etcdProcess(root: string, folder: string, address: string): ProcessSpec {
+  const [host, clientPort] = address.split(":");
+  const client = `http://${address}`;
+  const peer = `http://${host}:${Number(clientPort) + 1}`;
   return {
     name: "etcd",
     command: etcdBinary(root),

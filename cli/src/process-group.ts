@@ -95,7 +95,7 @@ export class ProcessGroup {
     const count = (this.restarts.get(spec.name) ?? 0) + 1;
     if (this.state === "starting" || count > restartsMax) {
       this.options.onLoss(
-        new ServiceError(Code.UNAVAILABLE, `${spec.name} ended with ${how}:\n${tail.join("\n")}`),
+        new ServiceError(Code.UNAVAILABLE, `${spec.name} ended with ${how}: ${reasonOf(tail)}`),
       );
       return;
     }
@@ -105,4 +105,15 @@ export class ProcessGroup {
       if (this.state === "up") this.start(spec);
     });
   }
+}
+
+/** The message of the last line a process logged; its last lines as they are when that is no log line. */
+function reasonOf(tail: readonly string[]): string {
+  try {
+    const { message } = JSON.parse(tail.at(-1) ?? "") as { message?: unknown };
+    if (typeof message === "string") return message;
+  } catch {
+    // Not a log line: a crash before the logger, told in its own words.
+  }
+  return `\n${tail.join("\n")}`;
 }

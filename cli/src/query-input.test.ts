@@ -69,6 +69,11 @@ describe("readInputs", () => {
     expect(numbersOf(tensor ?? fail())).toEqual([4, 5]);
   });
 
+  it("names a file that is not there", async () => {
+    const args = parseVerb(query, ["--image", join(folder, "none.png")]);
+    await expect(readInputs(args, inputsOfTarget(listed, "cnn"))).rejects.toThrow("none.png cannot be read");
+  });
+
   it("refuses two inputs at once", async () => {
     const args = parseVerb(query, ["--text", "a", "--tensor", "b"]);
     await expect(readInputs(args, inputsOfTarget(listed, "cnn"))).rejects.toThrow("2 were given");

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { access, constants, readFile } from "node:fs/promises";
 import type { ImageHint, ListModelsResponse, Task, TensorSpec, TextHint } from "@infaas/api";
 import type { Tensor } from "@infaas/client";
 import { tensorFromNumbers } from "@infaas/client";
@@ -47,6 +47,7 @@ export async function readInputs(args: Arguments, target: TargetInputs): Promise
 
 async function imageTensor(path: string, { task, inputs }: TargetInputs): Promise<Tensor> {
   const spec = onlyInput(task.image, inputs, task.name, "image");
+  await mustRead(path);
   const { width, height, channels } = spec.hint;
   const picture = sharp(path).resize(width, height, { fit: "fill" }).removeAlpha();
   const pixels = await (channels === 1 ? picture.greyscale() : picture.toColourspace("srgb"))
@@ -91,7 +92,16 @@ function batchOfOne(input: TensorSpec): number[] {
   return input.shape.map((size) => (size < 0n ? 1 : Number(size)));
 }
 
+async function mustRead(path: string): Promise<void> {
+  try {
+    await access(path, constants.R_OK);
+  } catch (cause) {
+    throw new ServiceError(Code.NOT_FOUND, `${path} cannot be read`, { cause });
+  }
+}
+
 async function readTensorFile(path: string): Promise<readonly Tensor[]> {
+  await mustRead(path);
   const parsed: unknown = JSON.parse(await readFile(path, "utf8"));
   const inputs = (parsed as { inputs?: unknown }).inputs;
   if (!Array.isArray(inputs)) {

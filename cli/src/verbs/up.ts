@@ -2,8 +2,9 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInfaasClient, type InfaasClient } from "@infaas/client";
 import { Code, ServiceError, sleep, systemClock } from "@infaas/runtime";
-import { addressesOf, type ClusterPlan, processesOf } from "../cluster";
+import { addressesOf, type ClusterPlan, ownEtcdAddress, processesOf } from "../cluster";
 import { etcdProcess } from "../etcd";
+import { mustBeFree } from "../free-ports";
 import { ProcessGroup } from "../process-group";
 import type { Terminal } from "../terminal";
 import type { Arguments, Verb } from "../verb";
@@ -12,7 +13,6 @@ import { registerZoo } from "../zoo";
 /** Everything has to answer within this time, or the start has failed. */
 const startTimeoutMs = 30_000;
 const pollMs = 50;
-const etcdClientPort = 2379;
 
 /** Starts the whole system on this machine and keeps it until Ctrl-C. */
 export const up: Verb = {
@@ -26,7 +26,7 @@ export const up: Verb = {
     "data-dir": { type: "string", doc: "state of the whole system", default: ".infaas" },
     port: {
       type: "number",
-      doc: "the frontend's port; metadata at +100, executors from +200",
+      doc: "the frontend's port; metadata at +100, executors from +200, etcd at +300 and +301",
       default: 8001,
     },
     "otlp-endpoint": {
@@ -41,6 +41,8 @@ export const up: Verb = {
   },
   async run(args, terminal) {
     const plan = planOf(args);
+    const { frontend, metadata, executors } = addressesOf(plan);
+    await mustBeFree([frontend, metadata, ...executors]);
     mkdirSync(plan.dataFolder, { recursive: true });
     const stopped = new AbortController();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.abort());
@@ -49,10 +51,10 @@ export const up: Verb = {
       note: (line) => terminal.note(line),
       onLoss: (error) => stopped.abort(error),
     });
-    const client = createInfaasClient(addressesOf(plan).frontend);
+    const client = createInfaasClient(frontend);
     try {
       const etcd = plan.store === "etcd" && args.text("etcd") === undefined;
-      if (etcd) group.start(etcdProcess(plan.root, join(plan.dataFolder, "etcd"), etcdClientPort));
+      if (etcd) group.start(etcdProcess(plan.root, join(plan.dataFolder, "etcd"), plan.etcdAddress));
       for (const spec of processesOf(plan)) group.start(spec);
       const startedAtMs = systemClock.nowMs();
       await untilReady(client, plan, stopped.signal);
@@ -86,13 +88,14 @@ function planOf(args: Arguments): ClusterPlan {
   if (!Number.isInteger(executorCount) || executorCount < 1 || executorCount > 64) {
     throw new ServiceError(Code.INVALID_ARGUMENT, `--executors is ${executorCount}; it may be 1 to 64`);
   }
+  const port = args.number("port") ?? 8001;
   return {
     root: resolve(__dirname, "..", "..", ".."),
     dataFolder: resolve(args.text("data-dir") ?? ".infaas"),
     executorCount,
     store,
-    etcdAddress: args.text("etcd") ?? `127.0.0.1:${etcdClientPort}`,
-    port: args.number("port") ?? 8001,
+    etcdAddress: args.text("etcd") ?? ownEtcdAddress(port),
+    port,
     otlpEndpoint: args.text("otlp-endpoint"),
   };
 }

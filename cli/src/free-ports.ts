@@ -1,0 +1,22 @@
+import { createServer } from "node:net";
+import { Code, ServiceError } from "@infaas/runtime";
+
+/** FAILED_PRECONDITION naming every address that something else listens on already. */
+export async function mustBeFree(addresses: readonly string[]): Promise<void> {
+  const taken = await Promise.all(
+    addresses.map(async (address) => ((await isFree(address)) ? [] : [address])),
+  );
+  const names = taken.flat();
+  if (names.length === 0) return;
+  const message = `${names.join(", ")} ${names.length === 1 ? "is" : "are"} in use: is INFaaS running already? Choose other ports with --port`;
+  throw new ServiceError(Code.FAILED_PRECONDITION, message);
+}
+
+function isFree(address: string): Promise<boolean> {
+  const at = address.lastIndexOf(":");
+  return new Promise((done) => {
+    const server = createServer();
+    server.once("error", () => done(false));
+    server.listen(Number(address.slice(at + 1)), address.slice(0, at), () => server.close(() => done(true)));
+  });
+}
