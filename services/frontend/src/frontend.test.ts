@@ -124,6 +124,15 @@ describe("frontend", () => {
       expect(refusal.offers[0]?.costUsd).toBeGreaterThan(0);
     });
 
+    it("refuses an objective shorter than the way to the decision with an offer, not as merely late", async () => {
+      const error = await refusalOf(
+        house.inference.modelInfer(inferRequest(TASK, { slo_latency_ms: 0.0001 })),
+      );
+      expect(error.code).toBe(Code.FAILED_PRECONDITION);
+      const detail = error.details.find((d) => d.typeName === RefusalSchema.typeName);
+      expect(fromBinary(RefusalSchema, detail?.value ?? new Uint8Array()).offers[0]?.relax).toBe("latency");
+    });
+
     it("passes an executor's refusal on with its code and sentence", async () => {
       house.executors[0]!.behaviour = (_f, reply) =>
         reply.refuse(Code.DEADLINE_EXCEEDED, "too late in the queue");
