@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "addon/allocator.h"
 #include "addon/batcher_handle.h"
 #include "addon/convert.h"
 #include "addon/exit_guard.h"
@@ -359,6 +360,7 @@ void setRaw(Napi::Env env, Napi::Object exports, const char* name, napi_callback
 
 static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   using namespace cb;
+  tuneAllocator();
   exports.Set("probe", Napi::Function::New<probe>(env, "probe"));
   exports.Set("load", Napi::Function::New<load>(env, "load"));
   exports.Set("describe", Napi::Function::New<describe>(env, "describe"));
