@@ -21,13 +21,11 @@ Guards& guards() {
   return *all;
 }
 
+// Under the lock: another environment that removes its guard meanwhile, to free what the guard stops, waits.
 void stopAll() {
-  std::map<uint64_t, std::function<void()>> stops;
-  {
-    std::lock_guard<std::mutex> lock(guards().mutex);
-    stops.swap(guards().stops);
-  }
-  for (auto& [id, stop] : stops) stop();
+  std::lock_guard<std::mutex> lock(guards().mutex);
+  for (auto& [id, stop] : guards().stops) stop();
+  guards().stops.clear();
 }
 
 }  // namespace
