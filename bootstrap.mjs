@@ -54,9 +54,15 @@ const steps = [
     name: "compile",
     title: "compiling TypeScript",
     inputs: () =>
-      ["packages", "services", "native/cuda-batcher/lib", "cli", "bench", "e2e"].flatMap((d) =>
-        files(d, ".ts", "tsconfig.json"),
-      ),
+      [
+        "packages",
+        "services",
+        "native/cuda-batcher/lib",
+        "native/cuda-batcher/test",
+        "cli",
+        "bench",
+        "e2e",
+      ].flatMap((d) => files(d, ".ts", "tsconfig.json")),
     output: "cli/dist",
     command: [
       "npx",
@@ -66,6 +72,7 @@ const steps = [
       "services/frontend",
       "services/metadata",
       "services/executor",
+      "native/cuda-batcher/test",
       "bench",
       "e2e",
     ],
