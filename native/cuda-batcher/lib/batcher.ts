@@ -79,6 +79,7 @@ export async function openBatcher(options: OpenOptions): Promise<Batcher> {
   const inputs = tensors(described.inputs);
   const outputs = tensors(described.outputs);
   const resolved = batcherOptions(options, described.batchable);
+  await warmUp(model, inputs);
   const mailbox = new Float64Array(addon.mailLength(resolved, outputs.length));
   const deliveries = new Deliveries(mailbox, described.batchable);
   const handle = addon.open(model, resolved, mailbox, deliveries.onBatch);
@@ -94,6 +95,18 @@ async function load(options: OpenOptions): Promise<ModelHandle> {
   } catch (error) {
     throw new NativeError("ENGINE", error instanceof Error ? error.message : String(error));
   }
+}
+
+/**
+ * One run that does not count, over zeros: an engine's first run sets things up, and would teach the batcher that every
+ * run is so slow. Left out where the model's dims are open; what it fails with is left to the requests to meet.
+ */
+async function warmUp(model: ModelHandle, inputs: readonly TensorInfo[]): Promise<void> {
+  if (inputs.some(({ dtype, itemBytes }) => dtype === "string" || itemBytes < 0)) return;
+  const once = { batch: 1, instances: 1, durationMs: Number.EPSILON, iterations: 0, warmUpMs: 0 };
+  await native()
+    .measure(model, { ...once, inputs: null, dims: null })
+    .catch(() => undefined);
 }
 
 function tensors(described: Parameters<typeof toTensorInfo>[0][]): TensorInfo[] {

@@ -26,6 +26,7 @@ export class Deliveries {
   /** Leases whose slab the add-on left with us; before that a release only counts down. */
   readonly #lent = new Set<Lease>();
   #leases = 0;
+  #batches = 0;
   #onLeasesBack: (() => void) | undefined;
 
   constructor(mailbox: Float64Array, batchable: boolean) {
@@ -88,6 +89,7 @@ export class Deliveries {
     if (lease !== undefined) this.#leases++;
     const times: BatchTimes = {
       batchSize: box[mail.rows]!,
+      batchId: ++this.#batches,
       gatherMs: box[mail.gatherMs]!,
       runMs: box[mail.runMs]!,
       scatterMs: box[mail.scatterMs]!,

@@ -6,6 +6,8 @@ export interface Result {
   readonly outputDims: readonly (readonly number[])[];
   /** Rows of the batch it was part of. */
   readonly batchSize: number;
+  /** Number of that batch, counted from 1 since the batcher was opened. */
+  readonly batchId: number;
   /** From submit until its batch was taken. */
   readonly queueMs: number;
   /** Copying the batch's rows together. */
@@ -27,6 +29,7 @@ export interface Lease {
 /** Times of a batch that all its members share. */
 export interface BatchTimes {
   readonly batchSize: number;
+  readonly batchId: number;
   readonly gatherMs: number;
   readonly runMs: number;
   readonly scatterMs: number;
@@ -35,6 +38,7 @@ export interface BatchTimes {
 /** A Result whose outputs may be views into a leased slab. */
 export class BatchResult implements Result {
   readonly batchSize: number;
+  readonly batchId: number;
   readonly gatherMs: number;
   readonly runMs: number;
   readonly scatterMs: number;
@@ -50,6 +54,7 @@ export class BatchResult implements Result {
     onReleased: (lease: Lease) => void,
   ) {
     this.batchSize = times.batchSize;
+    this.batchId = times.batchId;
     this.gatherMs = times.gatherMs;
     this.runMs = times.runMs;
     this.scatterMs = times.scatterMs;

@@ -16,6 +16,27 @@ describe("stats", () => {
   });
 });
 
+describe("openBatcher", () => {
+  it("has run the model once before the first request, uncounted", async () => {
+    const batcher = await openBatcher({ path: dense(64, 2), instances: 1, intraOpThreads: 1, maxBatch: 8 });
+    const { batches, requests, busyNs, latencyMs } = batcher.stats();
+    expect([batches, requests, busyNs, latencyMs[1]]).toEqual([0, 0, 0, 0]);
+    await batcher.close();
+  });
+});
+
+describe("Result.batchId", () => {
+  it("is equal within a batch only", async () => {
+    const batcher = await openBatcher({ path: doubling([4]), instances: 1, intraOpThreads: 1, maxBatch: 4 });
+    const row = new Uint8Array(16);
+    const together = await Promise.all([row, row, row, row].map((x) => batcher.submit([x], { rows: 1 })));
+    const later = await batcher.submit([row], { rows: 1 });
+    expect(together.map(({ batchId }) => batchId)).toEqual([1, 1, 1, 1]);
+    expect(later.batchId).toBe(2);
+    await batcher.close();
+  });
+});
+
 describe("measure", () => {
   it("answers one latency per run, and items per second", async () => {
     const measured = await measure(dense(64, 2), {

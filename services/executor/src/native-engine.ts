@@ -3,7 +3,6 @@ import {
   type NativeError,
   openBatcher,
   probe,
-  type Result,
   type SubmitOptions,
   type TensorInfo,
 } from "@infaas/cuda-batcher";
@@ -86,8 +85,6 @@ class NativeEngine implements Engine {
   readonly inputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
 
-  private readonly batches = new BatchNumbers();
-
   constructor(private readonly batcher: Batcher) {
     this.inputs = batcher.inputs.map(engineTensor);
     this.outputs = batcher.outputs.map(engineTensor);
@@ -118,7 +115,7 @@ class NativeEngine implements Engine {
     return new Promise<EngineAnswer>((resolve, reject) => {
       const refused = this.batcher.submitWith(inputs, request, (fault, result) => {
         if (result === null) reject(serviceError(fault));
-        else resolve(this.batches.number(result));
+        else resolve(result);
       });
       if (refused !== undefined) reject(serviceError(refused));
     });
@@ -134,30 +131,6 @@ class NativeEngine implements Engine {
 
   close(): Promise<void> {
     return this.batcher.close();
-  }
-}
-
-/**
- * Numbers the batches. The add-on delivers a batch in one go, so answers of one turn with the very same measured times are
- * of one batch.
- */
-class BatchNumbers {
-  private count = 0;
-  private last: Result | null = null;
-
-  /** The answer, with the number of its batch on it. */
-  number(result: Result): EngineAnswer {
-    const { last } = this;
-    if (last === null || last.runMs !== result.runMs || last.gatherMs !== result.gatherMs) this.begin(result);
-    return Object.assign(result, { batchId: this.count });
-  }
-
-  private begin(result: Result): void {
-    this.count += 1;
-    this.last = result;
-    queueMicrotask(() => {
-      this.last = null;
-    });
   }
 }
 

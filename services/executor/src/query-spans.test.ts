@@ -25,8 +25,8 @@ function answer(batchId: number): EngineAnswer {
   return { outputs: [], outputDims: [], batchSize: 3, batchId, ...times, release: () => undefined };
 }
 
-function query(traceId: string) {
-  return { trace: { traceId, spanId: "caller", sampled: true }, variant: "v", rows: 1, executorMs: 20 };
+function query(traceId: string, variant = "v") {
+  return { trace: { traceId, spanId: "caller", sampled: true }, variant, rows: 1, executorMs: 20 };
 }
 
 describe("QuerySpans", () => {
@@ -62,6 +62,13 @@ describe("QuerySpans", () => {
     const { spans, named } = setUp();
     spans.record(query("t1"), answer(1));
     spans.record(query("t2"), answer(2));
+    expect(named("batch")).toHaveLength(2);
+  });
+
+  it("tells batches of two variants apart that have the same number", () => {
+    const { spans, named } = setUp();
+    spans.record(query("t1", "v"), answer(1));
+    spans.record(query("t2", "w"), answer(1));
     expect(named("batch")).toHaveLength(2);
   });
 });

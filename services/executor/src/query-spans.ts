@@ -20,13 +20,20 @@ interface Stage {
   readonly links?: readonly SpanContext[];
 }
 
+/** The batch whose span was recorded last. */
+interface TracedBatch {
+  readonly variant: string;
+  readonly id: number;
+  readonly context: SpanContext;
+}
+
 /**
  * Spans of sampled queries, made afterwards from measured times: `execute` below the caller's span, and below it queue,
  * gather, run and scatter. A batch that sampled queries shared has one span of its own, below the first of them, and
  * the run of each is linked to it.
  */
 export class QuerySpans {
-  private lastBatch: { readonly id: number | undefined; readonly context: SpanContext } | null = null;
+  private lastBatch: TracedBatch | null = null;
 
   constructor(
     private readonly clock: Clock,
@@ -45,7 +52,7 @@ export class QuerySpans {
     const runAt = scatterAt - answer.runMs;
     const gatherAt = runAt - answer.gatherMs;
     const size = { "infaas.batch_size": answer.batchSize };
-    const batch = this.batch(context, answer, {
+    const batch = this.batch(query.variant, answer, context, {
       name: "batch",
       startEpochMs: gatherAt,
       endEpochMs,
@@ -61,11 +68,17 @@ export class QuerySpans {
   }
 
   /** The span of the batch this answer came from; recorded with the first sampled query of the batch. */
-  private batch(parent: SpanContext, { batchId }: EngineAnswer, span: Stage): SpanContext {
-    if (this.lastBatch === null || batchId === undefined || this.lastBatch.id !== batchId) {
-      this.lastBatch = { id: batchId, context: this.stage(parent, span) };
-    }
-    return this.lastBatch.context;
+  private batch(
+    variant: string,
+    { batchId: id }: EngineAnswer,
+    parent: SpanContext,
+    span: Stage,
+  ): SpanContext {
+    const { lastBatch } = this;
+    if (lastBatch !== null && lastBatch.variant === variant && lastBatch.id === id) return lastBatch.context;
+    const context = this.stage(parent, span);
+    this.lastBatch = id === undefined ? null : { variant, id, context };
+    return context;
   }
 
   private stage(parent: SpanContext, span: Stage): SpanContext {
