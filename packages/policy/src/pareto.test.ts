@@ -33,6 +33,13 @@ describe("planInitialPlacement", () => {
     });
   });
 
+  it("counts instances that are placed already, so that single variants alternate", () => {
+    const executors = [executor({ name: "a" }), executor({ name: "b" })];
+    expect(planInitialPlacement([small], executors, new Map([["a", 1]])).placements).toEqual([
+      { variant: "small", executor: "b" },
+    ]);
+  });
+
   it("says when there is no executor for it", () => {
     expect(planInitialPlacement([small], [executor({ accepting: false })])).toEqual({
       placements: [],

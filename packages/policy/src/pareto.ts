@@ -38,16 +38,18 @@ export function paretoEfficient(variants: readonly Variant[], host: Host): reado
 
 /**
  * Plans one instance of each efficient variant, the cheapest first, on the least loaded executor that has room.
- * Efficient is what is efficient on some executor's host. Memory already planned counts as taken.
+ * Efficient is what is efficient on some executor's host. Memory already planned counts as taken. `placed` says how many
+ * instances each executor is to have already, so that many small registrations spread as one large one does.
  */
 export function planInitialPlacement(
   variants: readonly Variant[],
   executors: readonly Executor[],
+  placed: ReadonlyMap<string, number> = new Map(),
 ): InitialPlacement {
   const accepting = executors.filter((e) => e.accepting);
   const efficient = new Set(accepting.flatMap((e) => paretoEfficient(variants, e)));
   const freeBytes = new Map(accepting.map((e) => [e.name, e.memoryFreeBytes]));
-  const planned = new Map<string, number>();
+  const planned = new Map(placed);
   const placements: PlannedInstance[] = [];
   const leftOut: InitialPlacement["leftOut"][number][] = [];
   for (const variant of byCostAnywhere(variants, accepting)) {
@@ -98,7 +100,7 @@ function byCostAnywhere(variants: readonly Variant[], executors: readonly Execut
     .map(({ variant }) => variant);
 }
 
-/** Fewest planned first, so that a quiet cluster is filled evenly; then utilisation, then name. */
+/** Fewest wanted first, so that a quiet cluster is filled evenly; then utilisation, then name. */
 function leastLoaded(planned: ReadonlyMap<string, number>): (a: Executor, b: Executor) => number {
   return (a, b) =>
     (planned.get(a.name) ?? 0) - (planned.get(b.name) ?? 0) ||

@@ -92,8 +92,8 @@ export class MemoryMetadata {
         if (!this.records.has("leader")) this.put("leader", { case: "leadership", value: leadership });
         return { leadership };
       },
-      setPlacement: async ({ placement }) => {
-        if (placement !== undefined) {
+      setPlacement: async ({ placement, wanted }) => {
+        if (placement !== undefined && wanted) {
           this.placements.push(placement);
           this.onPlacement(placement);
         }

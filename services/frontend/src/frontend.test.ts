@@ -292,6 +292,23 @@ describe("frontend", () => {
     });
   });
 
+  describe("when the executor that held everything is gone for good", () => {
+    it("places it anew on another", async () => {
+      house = await startHouse({ e1: ["mlp@1"], e2: [] });
+      const value = { executor: "e1", variant: "mlp@1", reason: "registration" };
+      house.metadata.put("placement/mlp@1/e1", { case: "placement", value });
+      await until(() => house.frontend.view.leader !== "");
+      house.metadata.delete("member/e1");
+      house.metadata.delete("report/e1");
+      await until(() => house.metadata.placements.length > 0);
+      expect(house.metadata.placements[0]).toMatchObject({
+        executor: "e2",
+        variant: "mlp@1",
+        reason: "registration",
+      });
+    }, 20_000);
+  });
+
   describe("when nothing is loaded", () => {
     beforeEach(async () => {
       house = await startHouse({ e1: [] });

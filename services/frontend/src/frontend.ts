@@ -14,10 +14,12 @@ import { ClusterView } from "./cluster-view";
 import { ColdStarts } from "./cold-starts";
 import type { FrontendConfig } from "./config";
 import { ExecutorPool } from "./executor-pool";
+import { StaticHostProvider } from "./host-provider/static";
 import { inferIngress } from "./infer-ingress";
 import { inferenceService } from "./inference-service";
 import { placeInitially } from "./initial-placement";
 import { Leader } from "./leader";
+import { LeaderLoop } from "./leader-loop";
 import { Membership } from "./membership";
 import { followMetadata } from "./metadata-watch";
 import { registerMetrics } from "./metrics";
@@ -172,7 +174,11 @@ function join(
   const membershipDone = membership.run(signal);
   const watchDone = followMetadata({ cluster, clock, random, logger, signal, events });
   leader.start();
+  const hosts = new StaticHostProvider(() => view.executors.values());
+  const loop = new LeaderLoop({ clock, logger, view, cluster, hosts, isLeader: () => leader.isLeader });
+  loop.start();
   lifecycle.onStop("membership", async () => {
+    loop.stop();
     leader.stop();
     await Promise.all([membershipDone, watchDone]);
   });

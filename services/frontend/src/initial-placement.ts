@@ -1,7 +1,8 @@
 import { type ClusterService, type RegistrationResult, variantFromWire } from "@infaas/api";
-import { planInitialPlacement } from "@infaas/policy";
+import { type PlannedInstance, planInitialPlacement } from "@infaas/policy";
 import { type ClientOf, type Logger, ServiceError } from "@infaas/runtime";
 import type { ClusterView } from "./cluster-view";
+import { instancesPerExecutor } from "./placement-repair";
 
 /** What initial placement needs. */
 export interface InitialPlacementOptions {
@@ -21,9 +22,21 @@ export async function placeInitially(o: InitialPlacementOptions, result: Registr
     const converted = variantFromWire(wire);
     return converted.ok ? [converted.value] : [];
   });
-  const plan = planInitialPlacement(variants, [...o.view.executors.values()]);
+  const plan = planInitialPlacement(
+    variants,
+    [...o.view.executors.values()],
+    instancesPerExecutor(o.view.placements),
+  );
   o.logger.info("initial placement", { placements: plan.placements, leftOut: plan.leftOut });
-  for (const { variant, executor } of plan.placements) {
+  await wantInstances(o, plan.placements);
+}
+
+/** Wants these instances as a registration does; what is not recorded is logged. */
+export async function wantInstances(
+  o: Pick<InitialPlacementOptions, "cluster" | "logger">,
+  instances: readonly PlannedInstance[],
+): Promise<void> {
+  for (const { variant, executor } of instances) {
     const placement = { variant, executor, reason: "registration" };
     try {
       await o.cluster.setPlacement({ placement, wanted: true }, { timeoutMs: CALL_TIMEOUT_MS });

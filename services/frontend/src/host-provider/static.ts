@@ -1,0 +1,32 @@
+import type { Executor } from "@infaas/policy";
+import type { HostPool, HostProvider } from "./host-provider";
+
+/** Why a static pool keeps its size. */
+const FIXED_BECAUSE =
+  "these hosts were started by hand, so none can be added or removed from here; start or stop executors yourself";
+
+/** Hosts that somebody else starts and stops: exactly those whose executors have joined. */
+export class StaticHostProvider implements HostProvider {
+  /** `executors` returns those that are members now. */
+  constructor(private readonly executors: () => Iterable<Executor>) {}
+
+  pools(): readonly HostPool[] {
+    const byType = new Map<string, Executor[]>();
+    for (const executor of this.executors()) {
+      byType.set(executor.hostType, [...(byType.get(executor.hostType) ?? []), executor]);
+    }
+    return [...byType].map(poolOf).sort((a, b) => (a.hostType < b.hostType ? -1 : 1));
+  }
+}
+
+/** Hosts of one type may have been given different prices: the dearest is the one to reckon with. */
+function poolOf([hostType, executors]: [string, readonly Executor[]]): HostPool {
+  return {
+    hostType,
+    pricePerHourUsd: Math.max(...executors.map((e) => e.pricePerHourUsd)),
+    hosts: executors.map((e) => e.name).sort(),
+    minHosts: executors.length,
+    maxHosts: executors.length,
+    fixedBecause: FIXED_BECAUSE,
+  };
+}
