@@ -24,10 +24,10 @@ export interface FileAnswers {
 /** Measures a file's accuracy on the validation set and records the golden row: the first of its rows. */
 export async function measureAnswers(
   { rows, validation, signature }: ProfiledArchitecture,
-  { path, precision, batchable }: ModelVersionFile,
+  { path, precision, unbatchableReason }: ModelVersionFile,
   { engines, host, clock }: ProfilePorts,
 ): Promise<FileAnswers> {
-  const batch = batchable ? PROFILE_BATCH_MAX : 1;
+  const batch = unbatchableReason === "" ? PROFILE_BATCH_MAX : 1;
   const open = ModelRunner.open(engines, rows, {
     path,
     threads: host.cores,

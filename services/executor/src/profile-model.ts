@@ -56,7 +56,7 @@ interface MeasuredFile {
 }
 
 type DerivedFile =
-  | { readonly kept: true; readonly variants: Variant[] }
+  | { readonly kept: true; readonly variants: Variant[]; readonly unbatchableReason: string }
   | { readonly kept: false; readonly reason: string };
 
 /** One run of `profileModel`: the order of its steps and how many are done. */
@@ -73,12 +73,17 @@ class Registration {
     yield this.#step("inspect", "", "reads the model and probes whether rows may share a batch");
     const path = await this.ports.fetchModel(request.architecture?.modelDigest ?? "");
     const profiled = await inspectModel(request, path, this.ports);
-    const { batchable } = profiled.architecture;
-    const original = { path, precision: Precision.FP32, fileBytes: (await stat(path)).size, batchable };
+    const { unbatchableReason } = profiled.architecture;
+    const original = {
+      path,
+      precision: Precision.FP32,
+      fileBytes: (await stat(path)).size,
+      unbatchableReason,
+    };
     const full = yield* this.#measure(profiled, original);
     const int8 = yield* this.#int8(profiled, full);
     const variants = int8.kept ? [...full.variants, ...int8.variants] : full.variants;
-    const rejected = int8.kept ? [] : [rejection(profiled, int8.reason)];
+    const rejected = int8.kept ? batchRejections(profiled, int8) : [rejection(profiled, "", int8.reason)];
     return create(RegistrationResultSchema, { architecture: profiled.architecture, variants, rejected });
   }
 
@@ -114,7 +119,7 @@ class Registration {
     yield this.#step("calibrate", "int8", `learns the ranges of ${plan.nodes.length} quantised operators`);
     const folder = await mkdtemp(join(this.ports.scratchDir, "profile-"));
     try {
-      const file = await deriveInt8(profiled, plan.nodes, this.ports, folder);
+      const file = await deriveInt8(profiled, plan, this.ports, folder);
       return yield* this.#judgeInt8(profiled, full, file);
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -135,7 +140,7 @@ class Registration {
     yield this.#step("generate", "int8", "uploads the int8 file");
     const digest = await this.ports.storeArtifact(file.path);
     for (const variant of variants) variant.modelDigest = digest;
-    return { kept: true, variants };
+    return { kept: true, variants, unbatchableReason: file.unbatchableReason };
   }
 
   #step(stage: string, variant: string, message: string): RegistrationProgress {
@@ -145,8 +150,17 @@ class Registration {
   }
 }
 
-function rejection({ architecture }: ProfiledArchitecture, reason: string): RejectedVariant {
-  const name = `${architecture.name}.v${architecture.version}.${ENGINE}-cpu-${precisionName(Precision.INT8)}`;
+/** Batches that int8 does not offer although full precision does. */
+function batchRejections(
+  profiled: ProfiledArchitecture,
+  { unbatchableReason }: { readonly unbatchableReason: string },
+): RejectedVariant[] {
+  if (!profiled.architecture.batchable || unbatchableReason === "") return [];
+  return [rejection(profiled, " with batches", unbatchableReason)];
+}
+
+function rejection({ architecture }: ProfiledArchitecture, what: string, reason: string): RejectedVariant {
+  const name = `${architecture.name}.v${architecture.version}.${ENGINE}-cpu-${precisionName(Precision.INT8)}${what}`;
   return create(RejectedVariantSchema, { name, reason });
 }
 

@@ -31,7 +31,11 @@ export async function profileVariants(
     engines: ports.engines,
     clock: ports.clock,
   };
-  const measured = await measureLatency(model, cores.threads, file.batchable ? PROFILE_BATCH_MAX : 1);
+  const measured = await measureLatency(
+    model,
+    cores.threads,
+    file.unbatchableReason === "" ? PROFILE_BATCH_MAX : 1,
+  );
   const variants: Variant[] = [];
   for (const maxBatch of maxBatches(findKnee(fitProfile(measured).points))) {
     const figures = await measureInstance(model, cores, maxBatch);

@@ -20,6 +20,6 @@ export interface ModelVersionFile {
   readonly path: string;
   readonly precision: Precision;
   readonly fileBytes: number;
-  /** Rows may share a batch. */
-  readonly batchable: boolean;
+  /** Why no two rows may share a batch; empty when they may. */
+  readonly unbatchableReason: string;
 }

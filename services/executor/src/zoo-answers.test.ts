@@ -71,17 +71,23 @@ describe.each(manifest.architectures)("zoo model $name", ({ name, task: taskName
     const rowCount = profiled.rows.count;
     const mixtures = fc.array(fc.nat(rowCount - 1), { minLength: 2, maxLength: BATCH_MAX });
     await withRunner(opened(nativeEngines, 2, BATCH_MAX, modelPath), async (runner) => {
+      const known = new Map<number, Uint8Array>();
+      const answerAlone = async (row: number) => {
+        const answer = known.get(row) ?? (await runner.run([row])).outputs[0]!;
+        known.set(row, answer);
+        return answer;
+      };
       const property = fc.asyncProperty(mixtures, async (rows) => {
         const together = (await runner.run(rows)).outputs[0]!;
         for (const [place, row] of rows.entries()) {
-          const alone = (await runner.run([row])).outputs[0]!;
+          const alone = await answerAlone(row);
           const shared = together.subarray(place * alone.length, (place + 1) * alone.length);
           const largest = largestDifference("FP32", alone, new Uint8Array(alone.length)) ?? 0;
           const allowed = BATCHED_TOLERANCE * Math.max(1, largest);
           expect(largestDifference("FP32", alone, shared)).toBeLessThanOrEqual(allowed);
         }
       });
-      await fc.assert(property, { numRuns: 25 });
+      await fc.assert(property, { numRuns: 50 });
     });
   }
 
@@ -105,8 +111,12 @@ describe.each(manifest.architectures)("zoo model $name", ({ name, task: taskName
   it("answers a row the same alone and among any batchmates in int8 too, wherever int8 is batched", async () => {
     const plan = planInt8(profiled);
     if (!plan.possible) throw new Error(plan.reason);
-    const int8 = await deriveInt8(profiled, plan.nodes, ports, scratchDir);
-    expect(int8.batchable).toBe(true);
+    const int8 = await deriveInt8(profiled, plan, ports, scratchDir);
+    if (name === "langid-pairs") {
+      expect(int8.unbatchableReason).toMatch(/1 of 1; none of them may be batched$/);
+      return;
+    }
+    expect(int8.unbatchableReason).toBe("");
     await expectSameAloneAndTogether(int8.path);
   });
 });

@@ -6,7 +6,7 @@ import type { TensorSignature } from "./signature";
 
 /** Batches that are compared with their rows alone: small, odd and large. */
 const BATCH_SIZES = [2, 3, 8, 17, 64] as const;
-/** Different mixtures of rows per batch size. */
+/** Different mixtures of rows per batch size, unless told. */
 const MIXTURES = 2;
 /** Rows of mixture m are `m * MIXTURE_STEP` apart from each other, so that every mixture puts other rows side by side. */
 const MIXTURE_STEP = 7;
@@ -27,12 +27,14 @@ export async function probeBatchInvariance(o: {
   readonly outputs: readonly TensorSignature[];
   readonly maxBatch: number;
   readonly clock: Clock;
+  /** Different mixtures of rows per batch size; default 2. */
+  readonly mixtures?: number;
 }): Promise<Invariance> {
   const deadlineMs = o.clock.nowMs() + PROBE_MS_MAX;
   const alone = new Map<number, readonly Uint8Array[]>();
   let worstDifference = 0;
   for (const batch of BATCH_SIZES.filter((size) => size <= o.maxBatch)) {
-    for (let mixture = 0; mixture < MIXTURES; mixture++) {
+    for (let mixture = 0; mixture < (o.mixtures ?? MIXTURES); mixture++) {
       if (alone.size > 0 && o.clock.nowMs() > deadlineMs) return { invariant: true, worstDifference };
       const chosen = mixtureOf(batch, mixture, o.rows.count);
       const together = (await o.runner.run(chosen)).outputs;

@@ -12,13 +12,26 @@ import { weightLimitHere } from "./processor";
 import { findQuantizable, type QuantizableNode } from "./quantizable";
 import { activationsToCalibrate, QUANTIZE_OPSET_MIN, quantizeModel } from "./quantize-model";
 
+/** Mixtures probed per batch size: a value at a rounding step is rare, so more rows are tried than in full precision. */
+const PROBE_MIXTURES = 12;
+
 /** What can be quantised in a model, or why it stays in full precision. */
 export type QuantizationPlan =
-  | { readonly possible: true; readonly nodes: readonly QuantizableNode[] }
+  | ({ readonly possible: true } & QuantizedPart)
   | { readonly possible: false; readonly reason: string };
 
-/** Decides whether an int8 file can be derived and judged. */
-export function planInt8({ model, validation }: ProfiledArchitecture): QuantizationPlan {
+/** The operators that will be computed in int8. */
+export interface QuantizedPart {
+  readonly nodes: readonly QuantizableNode[];
+  /** Why no two rows of this file may share a batch; empty when a probe of the file is to decide. */
+  readonly unbatchableReason: string;
+}
+
+/**
+ * Decides whether an int8 file can be derived and judged. Takes the operators whose answers are steady in a batch; where
+ * there are none, or the model is not batched anyway, it takes all there are and the file is run one row at a time.
+ */
+export function planInt8({ architecture, model, validation }: ProfiledArchitecture): QuantizationPlan {
   const opset = opsetOf(model);
   if (opset < QUANTIZE_OPSET_MIN) {
     return {
@@ -28,20 +41,28 @@ export function planInt8({ model, validation }: ProfiledArchitecture): Quantizat
   }
   if (!validation)
     return { possible: false, reason: "no validation set to calibrate on and to measure the loss with" };
-  const nodes = findQuantizable(model.graph);
-  if (nodes.length === 0)
-    return { possible: false, reason: "no MatMul, Gemm or Conv with constant weights comes first" };
-  return { possible: true, nodes };
+  const all = findQuantizable(model.graph, { steadyOnly: false });
+  if (all.length === 0)
+    return { possible: false, reason: "there is no MatMul, Gemm or Conv with constant weights" };
+  const { batchable, unbatchableReason } = architecture;
+  if (!batchable) return { possible: true, nodes: all, unbatchableReason };
+  const steady = findQuantizable(model.graph, { steadyOnly: true });
+  if (steady.length > 0) return { possible: true, nodes: steady, unbatchableReason: "" };
+  return { possible: true, nodes: all, unbatchableReason: noneSteady(all.length) };
+}
+
+function noneSteady(count: number): string {
+  return `int8 operators behind one whose last bit depends on the rows beside it: ${count} of ${count}; none of them may be batched`;
 }
 
 /** Calibrates on the validation rows, writes the int8 file into `folder` and probes whether its rows may be batched. */
 export async function deriveInt8(
   profiled: ProfiledArchitecture,
-  nodes: readonly QuantizableNode[],
+  { nodes, unbatchableReason }: QuantizedPart,
   ports: ProfilePorts,
   folder: string,
 ): Promise<ModelVersionFile> {
-  const { architecture, model, rows } = profiled;
+  const { model, rows } = profiled;
   const ranges = await calibrate({
     model,
     rows,
@@ -53,20 +74,30 @@ export async function deriveInt8(
   const bytes = encodeModel(quantizeModel({ model, nodes, ranges, weightLimit: await weightLimitHere() }));
   const path = join(folder, "int8.onnx");
   await writeFile(path, bytes);
-  const batchable = architecture.batchable && (await isInvariant(profiled, path, ports));
-  return { path, precision: Precision.INT8, fileBytes: bytes.byteLength, batchable };
+  return {
+    path,
+    precision: Precision.INT8,
+    fileBytes: bytes.byteLength,
+    unbatchableReason: unbatchableReason || (await whyNotInvariant(profiled, path, ports)),
+  };
 }
 
-async function isInvariant(
+async function whyNotInvariant(
   { rows, signature }: ProfiledArchitecture,
   path: string,
-  ports: ProfilePorts,
-): Promise<boolean> {
+  { engines, clock }: ProfilePorts,
+): Promise<string> {
   const maxBatch = PROFILE_BATCH_MAX;
-  const open = ModelRunner.open(ports.engines, rows, { path, threads: 1, concurrency: 1, maxBatch });
-  return await withRunner(open, async (runner) => {
-    return (
-      await probeBatchInvariance({ runner, rows, outputs: signature.outputs, maxBatch, clock: ports.clock })
-    ).invariant;
-  });
+  const open = ModelRunner.open(engines, rows, { path, threads: 1, concurrency: 1, maxBatch });
+  const probe = await withRunner(open, (runner) =>
+    probeBatchInvariance({
+      runner,
+      rows,
+      outputs: signature.outputs,
+      maxBatch,
+      clock,
+      mixtures: PROBE_MIXTURES,
+    }),
+  );
+  return probe.invariant ? "" : probe.reason;
 }
