@@ -38,11 +38,28 @@ TEST("a machine slower than the profile corrects sizes never run") {
   CHECK(std::abs(table.meanMs()[2] - 40) < 1);
 }
 
-TEST("one outlier counts as no more than three times the mean") {
+TEST("one outlier moves the mean by a tenth") {
   LatencyTable table(1, {});
   table.observe(1, 10);
   table.observe(1, 10000);
-  CHECK(near(table.meanMs()[1], 14));
+  CHECK(near(table.meanMs()[1], 11));
+}
+
+TEST("a bad moment of a size not run since no longer keeps it from being run") {
+  LatencyTable table(4, {});
+  table.observe(2, 10);
+  for (int i = 0; i < 20; i++) table.observe(4, 60);
+  CHECK(table.meanMs()[4] > 20);
+  for (int i = 0; i < 300; i++) table.observe(2, 10);
+  CHECK(near(table.meanMs()[4], 20));
+}
+
+TEST("what an old measurement gained by batching is kept") {
+  LatencyTable table(4, {});
+  table.observe(2, 10);
+  table.observe(4, 12);
+  for (int i = 0; i < 300; i++) table.observe(2, 10);
+  CHECK(near(table.meanMs()[4], 12));
 }
 
 TEST("latencies never fall with the rows") {

@@ -9,8 +9,10 @@ namespace cb {
 namespace {
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 constexpr double kWeight = 0.2;         // a change shows after about five batches
-constexpr double kOutlier = 3;          // a single preempted run counts as no more than this many times the mean
-constexpr uint64_t kForgetAfter = 256;  // batches after which a size not seen again falls back to its seed
+// A single preempted run counts as no more than this many times the mean: with the weight above it moves the mean by a
+// tenth, too little to make a size look too large to be worth forming.
+constexpr double kOutlier = 1.5;
+constexpr uint64_t kForgetAfter = 256;  // batches after which a size not seen again is no longer taken at its word
 constexpr double kDeviations = 3;       // mean + 3 mean deviations: about 2.5 % of runs take longer
 constexpr double kDeviationMax = 0.5;
 constexpr double kLeastMs = 1e-6;
@@ -46,10 +48,11 @@ void LatencyTable::observe(int32_t rows, double latencyMs) {
 double LatencyTable::safety() const { return 1 + kDeviations * std::min(relativeDeviation_, kDeviationMax); }
 
 double LatencyTable::knownMs(const Entry& entry) const {
-  const bool fresh = batches_ - entry.measuredAt <= kForgetAfter;
-  if (!std::isnan(entry.measuredMs) && (fresh || std::isnan(entry.seedMs))) return entry.measuredMs;
+  if (!std::isnan(entry.measuredMs) && (fresh(entry) || std::isnan(entry.seedMs))) return entry.measuredMs;
   return entry.seedMs * drift_;
 }
+
+bool LatencyTable::fresh(const Entry& entry) const { return batches_ - entry.measuredAt <= kForgetAfter; }
 
 // Straight lines between known sizes; constant below the first, proportional above the last (both err on the slow
 // side); and never falling, because a plan searches for the largest batch that still fits.
@@ -57,8 +60,13 @@ void LatencyTable::rebuild() {
   size_t lastRows = 0;
   double lastMs = 0;
   for (size_t rows = 1; rows < entries_.size(); rows++) {
-    const double ms = knownMs(entries_[rows]);
+    double ms = knownMs(entries_[rows]);
     if (std::isnan(ms)) continue;
+    // An old measurement may have been one bad moment: it no longer says that a size is worse per row than a smaller one,
+    // so that the size is tried again.
+    if (!fresh(entries_[rows]) && lastRows > 0) {
+      ms = std::min(ms, lastMs * static_cast<double>(rows) / static_cast<double>(lastRows));
+    }
     for (size_t between = lastRows + 1; between < rows; between++) {
       const double share = static_cast<double>(between - lastRows) / static_cast<double>(rows - lastRows);
       meanMs_[between] = lastRows == 0 ? ms : lastMs + share * (ms - lastMs);

@@ -28,6 +28,7 @@ class LatencyTable {
   };
   void rebuild();
   double knownMs(const Entry& entry) const;
+  bool fresh(const Entry& entry) const;  // measured among the last batches
 
   std::vector<Entry> entries_;  // index = rows
   std::vector<double> meanMs_;
