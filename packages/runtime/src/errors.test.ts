@@ -1,5 +1,13 @@
 import { Code, codeName, codeOf, ServiceError } from "./errors";
 
+describe("ServiceError", () => {
+  it("has a stack when it is a bug, and none when it is a refusal", () => {
+    expect(new ServiceError(Code.INTERNAL, "this is a bug").stack).toContain("errors.test");
+    expect(new ServiceError(Code.RESOURCE_EXHAUSTED, "queue of 8 is full").stack).not.toContain(" at ");
+    expect(new Error("after it").stack).toContain("errors.test");
+  });
+});
+
 describe("ServiceError.from", () => {
   it("returns what is one already", () => {
     const error = new ServiceError(Code.NOT_FOUND, "no task 'x'");

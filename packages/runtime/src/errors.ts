@@ -42,6 +42,9 @@ export interface ErrorDetail {
   readonly value: Uint8Array;
 }
 
+/** Frames of a failure's stack: none but for a bug. Capturing one costs a refusal 24 µs instead of 1.5, and overload refuses most. */
+const stackFramesMax = 20;
+
 /** The one failure of this system: a canonical code and a lower-case sentence holding what came and what was allowed. */
 export class ServiceError extends Error {
   override readonly name = "ServiceError";
@@ -53,7 +56,10 @@ export class ServiceError extends Error {
     message: string,
     options: { cause?: unknown; details?: readonly ErrorDetail[] } = {},
   ) {
+    const frames = Error.stackTraceLimit;
+    Error.stackTraceLimit = code === Code.INTERNAL ? stackFramesMax : 0;
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    Error.stackTraceLimit = frames;
     this.code = code;
     this.details = options.details ?? [];
   }
