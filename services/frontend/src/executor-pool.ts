@@ -34,7 +34,6 @@ interface Connection {
   readonly small: Link;
   readonly large: readonly Link[];
   nextLarge: number;
-  reachable: boolean;
 }
 
 /** The links to every executor: one for small requests and a few for large ones each. */
@@ -74,17 +73,17 @@ export class ExecutorPool {
     return small.up && small.hasRoom ? small : null;
   }
 
-  isReachable(executor: string): boolean {
-    return this.connections.get(executor)?.reachable ?? false;
+  /** How full the links to an executor are, for a refusal. */
+  room(executor: string): string {
+    const connection = this.connections.get(executor);
+    const used = connection === undefined ? 0 : inFlightOn(connection);
+    return `${used} queries are in flight, at most ${this.o.inFlightMax} may be on a link`;
   }
 
   /** Queries in flight over all links. */
   get inFlight(): number {
     let sum = 0;
-    for (const { small, large } of this.connections.values()) {
-      sum += small.inFlight;
-      for (const link of large) sum += link.inFlight;
-    }
+    for (const connection of this.connections.values()) sum += inFlightOn(connection);
     return sum;
   }
 
@@ -111,7 +110,7 @@ export class ExecutorPool {
         },
       });
     const large = Array.from({ length: largeLinks }, () => link(false));
-    this.connections.set(member.name, { member, small: link(true), large, nextLarge: 0, reachable: false });
+    this.connections.set(member.name, { member, small: link(true), large, nextLarge: 0 });
   }
 
   private disconnect(connection: Connection, why: string): void {
@@ -125,9 +124,12 @@ export class ExecutorPool {
   private setReachable(member: ExecutorAddress, reachable: boolean): void {
     const connection = this.connections.get(member.name);
     if (connection === undefined || connection.member !== member) return;
-    connection.reachable = reachable;
     this.o.events.reachable(member.name, reachable);
   }
+}
+
+function inFlightOn({ small, large }: Connection): number {
+  return large.reduce((sum, link) => sum + link.inFlight, small.inFlight);
 }
 
 function isSame(a: ExecutorAddress, b: ExecutorAddress): boolean {

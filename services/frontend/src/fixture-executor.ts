@@ -43,11 +43,17 @@ export class ScriptedExecutor {
   readonly received: InferFrame[] = [];
   readonly cancelled: number[] = [];
   behaviour: Behaviour = (_frame, reply) => reply.answer();
+  /** A host that is reached and says nothing does not. */
+  greets = true;
   /** What ProfileModel gives. */
   profiled: RegistrationResult | null = null;
   port = 0;
 
   constructor(readonly name: string) {}
+
+  get openLinks(): number {
+    return this.streams.size;
+  }
 
   get address(): string {
     return `127.0.0.1:${this.port}`;
@@ -88,6 +94,7 @@ export class ScriptedExecutor {
     const reader = new FrameReader();
     this.streams.add(stream);
     stream.onEnd(() => this.streams.delete(stream));
+    if (this.greets) stream.write(linkMessage([]));
     stream.onData((bytes) => {
       const read = reader.push(bytes);
       if (!read.ok) throw new Error(read.fault);

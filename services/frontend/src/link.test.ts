@@ -1,5 +1,5 @@
 import type { AnswerFrame, RefusalFrame } from "@infaas/api";
-import { Code, createLogger, type ServiceError, systemClock, systemRandom } from "@infaas/runtime";
+import { Code, createLogger, ServiceError, systemClock, systemRandom, VirtualClock } from "@infaas/runtime";
 import { ScriptedExecutor } from "./fixture-executor";
 import { until } from "./fixture-house";
 import { Link, type LinkCaller } from "./link";
@@ -24,32 +24,34 @@ class Recorder implements LinkCaller {
 
 const QUERY = { timeoutMs: 0, lane: 1, trace: null, variant: "mlp@1", body: new Uint8Array([1, 2, 3]) };
 
+const OVER = new ServiceError(Code.UNAVAILABLE, "test is over");
+
 describe("Link", () => {
   let executor: ScriptedExecutor;
   let link: Link;
   const changes: boolean[] = [];
   let drained = 0;
+  const options = ({ address }: ScriptedExecutor) => ({
+    address,
+    frontend: "f1",
+    clock: systemClock,
+    random: systemRandom,
+    logger: createLogger({ service: "link", level: "error" }),
+    inFlightMax: 64,
+    events: { changed: (up: boolean) => changes.push(up), draining: () => drained++ },
+  });
 
   beforeEach(async () => {
     executor = new ScriptedExecutor("e1");
     await executor.start();
     changes.length = 0;
     drained = 0;
-    link = new Link({
-      address: executor.address,
-      frontend: "f1",
-      clock: systemClock,
-      random: systemRandom,
-      logger: createLogger({ service: "link", level: "error" }),
-      inFlightMax: 64,
-      events: { changed: (up) => changes.push(up), draining: () => drained++ },
-    });
+    link = new Link(options(executor));
     await until(() => link.up);
   });
 
   afterEach(async () => {
-    const { ServiceError: Fault } = await import("@infaas/runtime");
-    link.close(new Fault(Code.UNAVAILABLE, "test is over"));
+    link.close(OVER);
     await executor.stop();
   });
 
@@ -105,6 +107,45 @@ describe("Link", () => {
       const again = new Recorder();
       link.send(QUERY, again);
       await until(() => again.answers.length === 1);
+    });
+  });
+
+  describe("when requests together are larger than a message may be", () => {
+    it("sends them in several messages, a huge one in pieces, and every one arrives whole", async () => {
+      const sizes = [40, 40, 10, 10].map((mib) => mib * 1024 * 1024);
+      const recorders = sizes.map(() => new Recorder());
+      for (const [i, size] of sizes.entries()) {
+        link.send({ ...QUERY, body: new Uint8Array(size).fill(i + 1) }, recorders[i]!);
+      }
+      await until(() => recorders.every((r) => r.settled === 1));
+      expect(recorders.map((r) => r.answers.length)).toEqual([1, 1, 1, 1]);
+      expect(executor.received.map(({ body }) => [body.byteLength, body.at(0), body.at(-1)])).toEqual(
+        sizes.map((size, i) => [size, i + 1, i + 1]),
+      );
+    }, 20_000);
+  });
+
+  describe("when the executor is reached and does not greet", () => {
+    it("is not up, and tries anew after a bounded wait", async () => {
+      const silent = new ScriptedExecutor("e2");
+      silent.greets = false;
+      await silent.start();
+      const clock = new VirtualClock();
+      const ups: boolean[] = [];
+      const waiting = new Link({
+        ...options(silent),
+        clock,
+        events: { changed: (up) => ups.push(up), draining: () => undefined },
+      });
+      await until(() => silent.openLinks === 1);
+      expect(waiting.up).toBe(false);
+      await clock.advance(5_000);
+      await until(() => silent.openLinks === 0);
+      silent.greets = true;
+      while (!waiting.up) await clock.advance(100);
+      expect(ups).toEqual([true]);
+      waiting.close(OVER);
+      await silent.stop();
     });
   });
 

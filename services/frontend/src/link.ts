@@ -9,7 +9,15 @@ import {
   linkMessage,
   type RefusalFrame,
 } from "@infaas/api";
-import { type Clock, type Logger, openRawBidi, type Random, ServiceError, type Timer } from "@infaas/runtime";
+import {
+  type Clock,
+  Code,
+  type Logger,
+  openRawBidi,
+  type Random,
+  ServiceError,
+  type Timer,
+} from "@infaas/runtime";
 
 /** Who waits for one query on a link. Exactly one of the three is called, exactly once, unless it was cancelled. */
 export interface LinkCaller {
@@ -21,7 +29,7 @@ export interface LinkCaller {
 
 /** What a link tells its executor's pool. */
 export interface LinkEvents {
-  /** `up` turns true when a stream has settled, false when it broke. */
+  /** `up` turns true when the executor has greeted, false when the stream broke. */
   changed(up: boolean): void;
   /** The executor asks to be taken out of rotation. */
   draining(): void;
@@ -42,10 +50,14 @@ export interface LinkOptions {
 /** First pause before a broken link is opened again; doubles up to the maximum, with jitter. */
 const RECONNECT_FIRST_MS = 50;
 const RECONNECT_MAX_MS = 1_000;
-/** A reopened stream that has not failed for this long counts as up (a refused connection fails at once). */
-const SETTLE_MS = 150;
+/** An executor greets a stream at once; one that has not by then (a host that swallows packets) is tried anew. */
+const GREETING_MAX_MS = 5_000;
 /** Receive window: large answers do not wait for the round trip (data-plane section 5). */
 const RECEIVE_WINDOW_BYTES = 8 * 1024 * 1024;
+/** What waited for the stream leaves in messages of this size: one above gRPC's limit (64 MiB) would break the link for all. */
+const MESSAGE_MAX_BYTES = 32 * 1024 * 1024;
+/** A query is a head and a body in the outbox, a cancellation less. */
+const PARTS_PER_QUERY = 2;
 const ID_MAX = 0xffff_ffff;
 
 type Stream = ReturnType<typeof openRawBidi>;
@@ -80,9 +92,10 @@ export class Link {
     return this.pending.size;
   }
 
-  /** True when one more query is within the bound. */
+  /** True when one more query is within the bound; what was cancelled before it was sent counts until the stream takes it. */
   get hasRoom(): boolean {
-    return this.pending.size < this.o.inFlightMax;
+    const { inFlightMax } = this.o;
+    return this.pending.size < inFlightMax && this.outbox.length < inFlightMax * PARTS_PER_QUERY;
   }
 
   /** Sends one query; returns the id to cancel it by. Only while `hasRoom`. */
@@ -135,11 +148,29 @@ export class Link {
 
   private readonly flush = (): void => {
     this.flushScheduled = false;
-    if (this.stream === null || this.outbox.length === 0) return;
-    const parts = this.outbox;
-    this.outbox = [];
-    this.blocked = !this.stream.write(linkMessage(parts));
+    if (this.stream === null) return;
+    while (!this.blocked && this.outbox.length > 0) {
+      this.blocked = !this.stream.write(linkMessage(this.takeMessage()));
+    }
   };
+
+  /** The parts of the next message: all that fit. What is cut anywhere is put together again by the executor's reader. */
+  private takeMessage(): Uint8Array[] {
+    const { outbox } = this;
+    let count = 0;
+    for (let bytes = 0; count < outbox.length; count++) {
+      bytes += outbox[count]!.byteLength;
+      if (bytes > MESSAGE_MAX_BYTES) break;
+    }
+    if (count === outbox.length) {
+      this.outbox = [];
+      return outbox;
+    }
+    if (count > 0) return outbox.splice(0, count);
+    const [large] = outbox as [Uint8Array];
+    outbox[0] = large.subarray(MESSAGE_MAX_BYTES);
+    return [large.subarray(0, MESSAGE_MAX_BYTES)];
+  }
 
   private open(): void {
     const { address, frontend, clock } = this.o;
@@ -154,16 +185,19 @@ export class Link {
     stream.onData((bytes) => this.receive(stream, reader, bytes));
     stream.onDrain(() => this.drained(stream));
     stream.onEnd((error) => this.ended(stream, error));
-    this.timer = clock.setTimer(SETTLE_MS, () => this.settled(stream));
+    const late = `executor at ${address} did not greet within ${GREETING_MAX_MS} ms`;
+    this.timer = clock.setTimer(GREETING_MAX_MS, () =>
+      stream.destroy(new ServiceError(Code.UNAVAILABLE, late)),
+    );
   }
 
   private receive(stream: Stream, reader: FrameReader, bytes: Buffer): void {
     if (this.stream !== stream) return;
-    this.settled(stream);
+    this.greeted();
     const read = reader.push(bytes);
     if (!read.ok) {
       stream.destroy(
-        new ServiceError(13, `executor at ${this.o.address} sent a broken frame: ${read.fault}`),
+        new ServiceError(Code.INTERNAL, `executor at ${this.o.address} sent a broken frame: ${read.fault}`),
       );
       return;
     }
@@ -192,8 +226,8 @@ export class Link {
     this.flush();
   }
 
-  private settled(stream: Stream): void {
-    if (this.stream !== stream || this.isUp) return;
+  private greeted(): void {
+    if (this.isUp) return;
     this.timer?.cancel();
     this.failures = 0;
     this.setUp(true);
@@ -207,7 +241,7 @@ export class Link {
     if (this.isUp) logger.warn("link lost", { address, error: error?.message ?? "ended by the executor" });
     this.setUp(false);
     this.loseAll(
-      new ServiceError(14, `connection to the executor at ${address} was lost`, {
+      new ServiceError(Code.UNAVAILABLE, `connection to the executor at ${address} was lost`, {
         cause: error ?? undefined,
       }),
     );

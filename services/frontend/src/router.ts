@@ -82,7 +82,7 @@ export class Router {
     return this.flights.size;
   }
 
-  /** Starts a query; the returned function cancels it. */
+  /** Starts a query; what is returned cancels it. */
   route(query: RoutedQuery): Flight {
     const flight = new Flight(this.o, query, (done) => this.flights.delete(done));
     this.flights.add(flight);
@@ -104,6 +104,9 @@ export class Flight implements LinkCaller {
   private chosen: Chosen | null = null;
   private waiting: ColdWait | null = null;
   private retries = 0;
+  /** Where it was lost, and how: a retry goes elsewhere, and fails with this when there is nowhere else. */
+  private excludedExecutor: string | null = null;
+  private lossFault: ServiceError | null = null;
   private coldWaits = 0;
   private decidedMs = 0;
   private sentMs = 0;
@@ -121,7 +124,7 @@ export class Flight implements LinkCaller {
   }
 
   start(): void {
-    this.decide(null);
+    this.decide();
   }
 
   /** The caller is gone: nothing is called back, the executor is told. False when the query had ended before. */
@@ -183,27 +186,30 @@ export class Flight implements LinkCaller {
     if (this.done || instance === null) return;
     this.o.view.report(instance, frame.load, this.o.clock.nowMs());
     this.leaveInstance();
-    if (frame.code === Code.UNAVAILABLE && this.retryElsewhere(instance.executor)) return;
-    this.refuse(refusedByExecutor(frame));
+    const error = refusedByExecutor(frame);
+    if (frame.code === Code.UNAVAILABLE && this.retryElsewhere(instance.executor, error)) return;
+    this.refuse(error);
   }
 
   lost(fault: ServiceError): void {
     const { instance } = this;
     if (this.done || instance === null) return;
     this.leaveInstance();
-    if (!this.retryElsewhere(instance.executor)) this.refuse(fault);
+    if (!this.retryElsewhere(instance.executor, fault)) this.refuse(fault);
   }
 
-  private retryElsewhere(excludedExecutor: string): boolean {
+  private retryElsewhere(executor: string, fault: ServiceError): boolean {
     if (this.retries >= RETRIES_MAX) return false;
     this.retries++;
     const nowMs = this.o.clock.nowMs();
     if (this.remainingMs(nowMs) <= 0) return false;
-    this.decide(excludedExecutor);
+    this.excludedExecutor = executor;
+    this.lossFault = fault;
+    this.decide();
     return true;
   }
 
-  private decide(excludedExecutor: string | null): void {
+  private decide(): void {
     const { query, o } = this;
     const nowMs = o.clock.nowMs();
     const leftMs = this.remainingMs(nowMs);
@@ -216,7 +222,7 @@ export class Flight implements LinkCaller {
       remainingMs,
       explain: query.requirements.explain,
       nowMs,
-      excludedExecutor,
+      excludedExecutor: this.excludedExecutor,
     });
     this.decidedMs = o.clock.nowMs();
     if (leftMs <= 0 && decision.kind !== "refuse") this.refuse(this.lateError());
@@ -224,14 +230,14 @@ export class Flight implements LinkCaller {
   }
 
   private follow(decision: Decision): void {
-    if (decision.kind === "refuse") this.refuse(decision.error);
+    if (decision.kind === "refuse") this.refuse(this.lossFault ?? decision.error);
     else if (decision.kind === "send") this.send(decision);
     else this.waitFor(decision.variant, decision.executor);
   }
 
   private waitFor(variant: string, executor: string): void {
     if (this.coldWaits >= COLD_WAITS_MAX) {
-      const message = `${variant} was unloaded again while waiting for it`;
+      const message = `${variant} was unloaded while waiting for it ${this.coldWaits} times, at most ${COLD_WAITS_MAX} are waited for`;
       this.refuse(new ServiceError(Code.UNAVAILABLE, message));
       return;
     }
@@ -240,7 +246,7 @@ export class Flight implements LinkCaller {
     this.waiting = this.o.coldStarts.wait(variant, executor, waitMaxMs, (fault) => {
       this.waiting = null;
       if (this.done) return;
-      if (fault === null) this.decide(null);
+      if (fault === null) this.decide();
       else this.refuse(fault);
     });
   }
@@ -250,7 +256,7 @@ export class Flight implements LinkCaller {
     const { instance } = chosen;
     const link = o.pool.linkFor(instance.executor, query.body.byteLength);
     if (link === null) {
-      const message = `links to executor ${instance.executor} are full; try again later`;
+      const message = `links to executor ${instance.executor} are full: ${o.pool.room(instance.executor)}; try again later`;
       this.refuse(new ServiceError(Code.RESOURCE_EXHAUSTED, message));
       return;
     }
