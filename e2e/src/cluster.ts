@@ -134,11 +134,14 @@ function untilUp(supervisor: ChildProcess): Promise<string> {
   });
 }
 
-/** A base port whose followers for metadata (+100) and executors (+200, +201) are free too. */
+/** Offsets of what `infaas up` listens on: frontend, metadata, two executors, etcd for clients and peers. */
+const portOffsets = [0, 100, 200, 201, 300, 301];
+
+/** A base port that is free with all that follow it. */
 async function freePorts(): Promise<number> {
   for (let attempt = 0; attempt < 20; attempt++) {
     const base = 20_000 + Math.floor(Math.random() * 30_000);
-    const free = await Promise.all([base, base + 100, base + 200, base + 201].map(isFree));
+    const free = await Promise.all(portOffsets.map((offset) => isFree(base + offset)));
     if (free.every(Boolean)) return base;
   }
   throw new Error("no free ports were found in 20 attempts");
