@@ -54,6 +54,9 @@ const SPENT_IGNORED_MS = 0.5;
 export class Selector {
   private snapshot: Snapshot | null = null;
   private builtFrom = -1;
+  /** The snapshot without one executor: when it dies, all its queries are decided again at once. */
+  private without: { readonly executor: string; readonly of: Snapshot; readonly snapshot: Snapshot } | null =
+    null;
 
   /** `startLoad` is told of a load worth starting though this query does not wait for it. */
   constructor(
@@ -119,6 +122,14 @@ export class Selector {
   private snapshotFor({ nowMs, excludedExecutor }: SelectorQuestion): Snapshot {
     const snapshot = this.current(nowMs);
     if (excludedExecutor === null) return snapshot;
+    if (this.without?.of !== snapshot || this.without.executor !== excludedExecutor) {
+      const reduced = this.reduced(snapshot, excludedExecutor, nowMs);
+      this.without = { executor: excludedExecutor, of: snapshot, snapshot: reduced };
+    }
+    return this.without.snapshot;
+  }
+
+  private reduced(snapshot: Snapshot, excludedExecutor: string, nowMs: number): Snapshot {
     return buildSnapshot({
       revision: snapshot.revision,
       atMs: nowMs,
