@@ -30,9 +30,12 @@ const DATA_TYPES: Readonly<Record<string, ConfigDataType>> = {
   BF16: ConfigDataType.TYPE_BF16,
 };
 
-/** ModelMetadata of any name; the batch axis, where there is one, is a leading -1. */
-export function modelMetadata(model: CatalogModel): MessageInitShape<typeof ModelMetadataResponseSchema> {
-  const { name, version, architecture } = model;
+/** ModelMetadata of any name, shown under `name` as it was asked for; the batch axis, where there is one, is a leading -1. */
+export function modelMetadata(
+  name: string,
+  model: CatalogModel,
+): MessageInitShape<typeof ModelMetadataResponseSchema> {
+  const { version, architecture } = model;
   const tensor = (spec: TensorSpec) => ({
     name: spec.name,
     datatype: spec.datatype,
@@ -47,9 +50,9 @@ export function modelMetadata(model: CatalogModel): MessageInitShape<typeof Mode
   };
 }
 
-/** ModelConfig of any name; dims leave the batch axis out, as the protocol wants where max_batch_size > 0. */
-export function modelConfig(model: CatalogModel): MessageInitShape<typeof ModelConfigSchema> {
-  const { name, architecture, batched, maxBatch } = model;
+/** ModelConfig of any name, shown under `name` as it was asked for; dims leave the batch axis out, as the protocol wants where max_batch_size > 0. */
+export function modelConfig(name: string, model: CatalogModel): MessageInitShape<typeof ModelConfigSchema> {
+  const { architecture, batched, maxBatch } = model;
   const dims = (spec: TensorSpec) => (batched ? spec.shape.slice(1) : spec.shape);
   const type = (spec: TensorSpec) => DATA_TYPES[spec.datatype] ?? ConfigDataType.TYPE_INVALID;
   return {

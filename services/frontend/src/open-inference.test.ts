@@ -16,16 +16,27 @@ describe("openInference", () => {
     expect((await house.inference.serverMetadata({})).extensions).toContain("statistics");
   });
 
-  it.each([TASK, "mlp", "mlp@2"])(
+  it.each([TASK, "digit-classification", "digits-mlp", "mlp", "mlp@2"])(
     "describes %s with a batch axis in metadata and without in config",
     async (name) => {
       const metadata = await house.inference.modelMetadata({ name });
-      expect(metadata).toMatchObject({ versions: ["1"], inputs: [{ name: "pixels", shape: [-1n, 4n] }] });
+      expect(metadata).toMatchObject({
+        name,
+        versions: ["1"],
+        inputs: [{ name: "pixels", shape: [-1n, 4n] }],
+      });
       const { config } = await house.inference.modelConfig({ name, version: "1" });
-      expect(config).toMatchObject({ maxBatchSize: 8, input: [{ dims: [4n] }] });
+      expect(config).toMatchObject({ name, maxBatchSize: 8, input: [{ dims: [4n] }] });
       expect(config?.schedulingChoice.case).toBe("dynamicBatching");
     },
   );
+
+  it("shows statistics under the name that was asked for, and all under their own", async () => {
+    const names = async (name: string) =>
+      (await house.inference.modelStatistics({ name })).modelStats.map((m) => `${m.name} ${m.version}`);
+    expect(await names("digit-classification")).toEqual(["digit-classification 1"]);
+    expect(await names("")).toEqual(["mlp@1 1", "mlp@2 1", "mlp 1", `${TASK} 1`]);
+  });
 
   it("lists variants, architectures and tasks, and filters by what is loaded", async () => {
     const names = async (ready: boolean) =>

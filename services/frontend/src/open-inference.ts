@@ -22,7 +22,10 @@ const EXTENSIONS = [
   "binary_tensor_data",
 ];
 
-/** The Open Inference Protocol's methods besides ModelInfer, for variants and virtual models alike. */
+/**
+ * The Open Inference Protocol's methods besides ModelInfer, for variants and virtual models alike. Answers carry the name
+ * that was asked for, also an alias or a shortened task: perf_analyzer looks for that one in the statistics.
+ */
 export function openInference(o: OpenInferenceOptions): Implementation {
   const { view, statistics } = o;
   return implementService(GRPCInferenceService, {
@@ -30,11 +33,14 @@ export function openInference(o: OpenInferenceOptions): Implementation {
     serverReady: async () => ({ ready: view.isReady }),
     serverMetadata: async () => ({ name: "infaas", version: o.version, extensions: EXTENSIONS }),
     modelReady: async ({ name, version }) => ({ ready: isReady(view, findModel(view, name, version)) }),
-    modelMetadata: async ({ name, version }) => modelMetadata(findModel(view, name, version)),
-    modelConfig: async ({ name, version }) => ({ config: modelConfig(findModel(view, name, version)) }),
+    modelMetadata: async ({ name, version }) => modelMetadata(name, findModel(view, name, version)),
+    modelConfig: async ({ name, version }) => ({ config: modelConfig(name, findModel(view, name, version)) }),
     modelStatistics: async ({ name, version }) => {
-      const models = name === "" ? view.catalog.models : [findModel(view, name, version)];
-      return { modelStats: models.map((model) => modelStatistics(model, statistics)) };
+      if (name !== "")
+        return { modelStats: [modelStatistics(name, findModel(view, name, version), statistics)] };
+      return {
+        modelStats: view.catalog.models.map((model) => modelStatistics(model.name, model, statistics)),
+      };
     },
     repositoryIndex: async (request) => {
       if (request.repositoryName !== "") {
@@ -97,12 +103,6 @@ function isReady(view: ClusterView, model: CatalogModel): boolean {
   return [...view.executors.values()].some((executor) => executor.accepting);
 }
 
-/** True when an instance of one of the model's variants is ready. */
-export function isLoaded(view: ClusterView, model: CatalogModel): boolean {
-  const names = new Set(model.variants.map((v) => v.name));
-  return view.instances.some((instance) => names.has(instance.variant));
-}
-
 function repositoryIndex(view: ClusterView, readyOnly: boolean) {
   const loaded = new Set(view.instances.map((instance) => instance.variant));
   return view.catalog.models.flatMap((model) => {
@@ -114,13 +114,14 @@ function repositoryIndex(view: ClusterView, readyOnly: boolean) {
 }
 
 function modelStatistics(
+  name: string,
   model: CatalogModel,
   statistics: Statistics,
 ): MessageInitShape<typeof ModelStatisticsSchema> {
   const names = new Set([model.name, ...model.variants.map((v) => v.name)]);
   const t = statistics.totalsOf(names);
   return {
-    name: model.name,
+    name,
     version: model.version,
     lastInference: BigInt(Math.round(t.lastInferenceEpochMs)),
     inferenceCount: BigInt(t.inferenceCount),
