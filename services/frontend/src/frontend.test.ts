@@ -113,6 +113,26 @@ describe("frontend", () => {
       ]);
     });
 
+    it("refuses more rows than any variant takes in one request", async () => {
+      const request = inferRequest(TASK);
+      const inputs = [{ ...request.inputs[0]!, shape: [9n, 4n] }];
+      const error = await refusalOf(house.inference.modelInfer({ ...request, inputs }));
+      expect(error.code).toBe(Code.INVALID_ARGUMENT);
+      expect(error.message).toContain("9 rows came in one request, at most 8 are taken");
+    });
+
+    it.each([
+      ["classification", "outputs", "scores", { case: "int64Param", value: 3n }],
+      ["shared_memory_region", "inputs", "pixels", { case: "stringParam", value: "region" }],
+    ] as const)("refuses %s of a tensor instead of ignoring it", async (parameter, side, name, choice) => {
+      const request = inferRequest(TASK);
+      const parameters = { [parameter]: { parameterChoice: choice } };
+      const tensor = side === "inputs" ? { ...request.inputs[0], parameters } : { name, parameters };
+      const error = await refusalOf(house.inference.modelInfer({ ...request, [side]: [tensor] }));
+      expect(error.code).toBe(Code.UNIMPLEMENTED);
+      expect(error.message).toContain(`tensor '${name}' has parameter ${parameter}, which is not served`);
+    });
+
     it("refuses what no variant can do with priced offers in the details", async () => {
       const error = await refusalOf(
         house.inference.modelInfer(inferRequest(TASK, { slo_min_accuracy: 0.99, slo_latency_ms: 1_000 })),
@@ -250,6 +270,15 @@ describe("frontend", () => {
       const response = await house.inference.modelInfer(inferRequest(TASK));
       expect(house.executors.map((e) => e.received.length)).toEqual([1, 1]);
       expect(response.outputs).toHaveLength(1);
+    });
+
+    it("fails with how the query was lost when nobody else could answer", async () => {
+      putInstances(house.metadata, "e2", []);
+      await until(() => house.frontend.view.instances.length === 1);
+      house.executors[0]!.behaviour = (_f, reply) => reply.refuse(Code.UNAVAILABLE, "e1 is draining");
+      // Loading elsewhere takes longer than this objective.
+      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK, { slo_latency_ms: 45 })));
+      expect([error.code, error.message]).toEqual([Code.UNAVAILABLE, "e1 is draining"]);
     });
 
     it("gives up after the second UNAVAILABLE", async () => {

@@ -4,6 +4,7 @@ import {
   ExplanationSchema,
   encodeAnswerHead,
   type InferHead,
+  type ModelInferRequest,
   ModelInferRequestSchema,
   scanInferRequest,
 } from "@infaas/api";
@@ -42,11 +43,9 @@ export function inferIngress(o: InferIngressOptions): (bytes: Buffer, call: RawU
   return (bytes, call) => {
     const arrivedMs = o.clock.nowMs();
     const head = readHead(bytes);
-    if (head === null) {
+    if (head instanceof ServiceError) {
       o.statistics.recordFailure("", 0);
-      call.refuse(
-        new ServiceError(Code.INVALID_ARGUMENT, "request is not a readable inference.ModelInferRequest"),
-      );
+      call.refuse(head);
       return;
     }
     const trace = o.traces.start(metadataValue(call, "traceparent"));
@@ -144,19 +143,34 @@ function metadataValue(call: RawUnaryCall, name: string): string | undefined {
   return value === undefined ? undefined : value.toString();
 }
 
-function readHead(bytes: Buffer): InferHead | null {
+function readHead(bytes: Buffer): InferHead | ServiceError {
   const scan = scanInferRequest(bytes);
   if (scan.ok) return scan.head;
+  let message: ModelInferRequest;
   try {
-    return decodedHead(bytes);
-  } catch {
-    return null;
+    message = fromBinary(ModelInferRequestSchema, bytes);
+  } catch (cause) {
+    const sentence = "request is not a readable inference.ModelInferRequest";
+    return new ServiceError(Code.INVALID_ARGUMENT, sentence, { cause });
   }
+  return tensorParameterFault(message) ?? decodedHead(message);
+}
+
+/** Parameters of single tensors that would change the answer; the scanner leaves every request that has any to us. */
+const TENSOR_PARAMETERS = ["shared_memory_region", "classification"] as const;
+
+function tensorParameterFault({ inputs, outputs }: ModelInferRequest): ServiceError | null {
+  for (const { name, parameters } of [...inputs, ...outputs]) {
+    const found = TENSOR_PARAMETERS.find((parameter) => parameter in parameters);
+    if (found === undefined) continue;
+    const sentence = `tensor '${name}' has parameter ${found}, which is not served here; send and take plain tensors`;
+    return new ServiceError(Code.UNIMPLEMENTED, sentence);
+  }
+  return null;
 }
 
 /** The slow way, for whatever the scanner finds odd. */
-function decodedHead(bytes: Buffer): InferHead {
-  const message = fromBinary(ModelInferRequestSchema, bytes);
+function decodedHead(message: ModelInferRequest): InferHead {
   const parameters = new Map<string, RawValue>();
   for (const [name, { parameterChoice }] of Object.entries(message.parameters)) {
     if (parameterChoice.case !== undefined) parameters.set(name, parameterChoice.value);

@@ -52,7 +52,9 @@ export function refusalMessage(
 
 function codeOfRefusal(decision: Refusing): Code {
   if (decision.kind === "unknown") return Code.NOT_FOUND;
-  if (decision.kind === "infeasible") return Code.FAILED_PRECONDITION;
+  if (decision.kind === "infeasible") {
+    return decision.reason === "batch-too-large" ? Code.INVALID_ARGUMENT : Code.FAILED_PRECONDITION;
+  }
   return decision.reason === "no-executor" ? Code.UNAVAILABLE : Code.RESOURCE_EXHAUSTED;
 }
 
