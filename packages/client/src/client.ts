@@ -15,7 +15,7 @@ import {
   type Task,
   type TaskSchema,
 } from "@infaas/api";
-import { createRpcClient, ServiceError } from "@infaas/runtime";
+import { Code, createRpcClient, ServiceError } from "@infaas/runtime";
 import { type Requirements, sloOf } from "./requirements";
 import type { Tensor } from "./tensor";
 import { uploadFile } from "./upload";
@@ -72,12 +72,14 @@ export interface InfaasClient {
 /** Profiling a large model takes minutes; a registration that is silent for longer than this is lost. */
 const registrationTimeoutMs = 30 * 60_000;
 const queryTimeoutMs = 60_000;
+/** Everything else is answered from memory or by one call to metadata. */
+const catalogTimeoutMs = 30_000;
 
 /** Opens a client to the frontend at `address` (`host:port`). */
 export function createInfaasClient(address: string): InfaasClient {
   const inference = createRpcClient(InferenceService, address, { defaultTimeoutMs: queryTimeoutMs });
-  const catalog = createRpcClient(CatalogService, address);
-  const artifacts = createRpcClient(ArtifactService, address);
+  const catalog = createRpcClient(CatalogService, address, { defaultTimeoutMs: catalogTimeoutMs });
+  const artifacts = createRpcClient(ArtifactService, address, { defaultTimeoutMs: catalogTimeoutMs });
 
   async function query(
     target: string,
@@ -97,7 +99,7 @@ export function createInfaasClient(address: string): InfaasClient {
       { timeoutMs: o.timeoutMs ?? queryTimeoutMs, ...(o.signal === undefined ? {} : { signal: o.signal }) },
     );
     if (response.receipt === undefined)
-      throw new ServiceError(13, "the answer came without a receipt: this is a bug");
+      throw new ServiceError(Code.INTERNAL, "the answer came without a receipt: this is a bug");
     return {
       id: response.id,
       outputs: response.outputs.map((output, i) => ({
@@ -129,13 +131,13 @@ export function createInfaasClient(address: string): InfaasClient {
       if (event.case === "progress") onProgress(event.value);
       if (event.case === "result") return event.value;
     }
-    throw new ServiceError(14, `registration of '${r.name}' ended without a result`);
+    throw new ServiceError(Code.UNAVAILABLE, `registration of '${r.name}' ended without a result`);
   }
 
   async function putTask(task: MessageInitShape<typeof TaskSchema>) {
     const response = await catalog.putTask({ task });
     if (response.task === undefined)
-      throw new ServiceError(13, "putTask answered without the task: this is a bug");
+      throw new ServiceError(Code.INTERNAL, "putTask answered without the task: this is a bug");
     return response.task;
   }
 

@@ -7,6 +7,9 @@ import type { ClientOf } from "@infaas/runtime";
 /** Bytes of one upload message: large enough to amortise a message, small against the receive window. */
 const chunkBytes = 1 << 20;
 
+/** A model of gigabytes over a slow line; an upload that is cut off goes on where it stopped. */
+const uploadTimeoutMs = 30 * 60_000;
+
 /** Digest of a file's content, `sha256:<hex>`. */
 export async function digestOfFile(path: string): Promise<string> {
   const hash = createHash("sha256");
@@ -20,7 +23,8 @@ export async function uploadFile(artifacts: ClientOf<typeof ArtifactService>, pa
   const known = await artifacts.statArtifact({ digest });
   if (known.complete) return digest;
   const { size } = await stat(path);
-  await artifacts.uploadArtifact(chunks({ path, digest, size, from: Number(known.receivedBytes) }));
+  const from = Number(known.receivedBytes);
+  await artifacts.uploadArtifact(chunks({ path, digest, size, from }), { timeoutMs: uploadTimeoutMs });
   return digest;
 }
 
