@@ -1,17 +1,9 @@
 import { refusalOf } from "@infaas/client";
-import { ServiceError } from "@infaas/runtime";
+import { codeName, ServiceError } from "@infaas/runtime";
 import { printRefusal } from "./refusal";
 import { createTerminal } from "./terminal";
 import { parseVerb, programHelp, verbHelp } from "./verb";
 import { verbs } from "./verbs";
-
-/** Names of the canonical codes, as people read them in gRPC tools. */
-const codeNames = [
-  "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED",
-]
-  .join(" ")
-  .split(" ");
 
 async function main(words: readonly string[]): Promise<number> {
   const verb = verbs.find((candidate) => candidate.name === words[0]);
@@ -31,7 +23,7 @@ async function main(words: readonly string[]): Promise<number> {
   } catch (error) {
     const failure = ServiceError.from(error);
     const refusal = refusalOf(failure);
-    terminal.note(`${codeNames[failure.code] ?? failure.code}: ${failure.message}`);
+    terminal.note(`${codeName(failure.code)}: ${failure.message}`);
     if (refusal !== undefined) printRefusal(refusal, terminal);
     return 1;
   }
