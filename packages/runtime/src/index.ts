@@ -9,6 +9,7 @@ export {
   readConfig,
 } from "./config";
 export { Code, codeName, type ErrorDetail, ServiceError } from "./errors";
+export { describeInstruments, type Instrument, type InstrumentTable } from "./instruments";
 export { Lifecycle, runMain } from "./lifecycle";
 export { createLogger, type Logger, type LogLevel } from "./logger";
 export { type Random, seededRandom, systemRandom } from "./random";

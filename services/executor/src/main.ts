@@ -1,6 +1,7 @@
 import {
   createLogger,
   createTelemetry,
+  describeInstruments,
   describeOptions,
   readConfig,
   runMain,
@@ -9,13 +10,17 @@ import {
   tuneProcess,
 } from "@infaas/runtime";
 import { executorOptions } from "./config";
+import { instruments } from "./metrics";
 import { nativeEngines, nativeEngineVersion } from "./native-engine";
 import { startExecutor } from "./start-executor";
 
 tuneProcess();
 
-if (process.argv.includes("--help")) process.stdout.write(`${describeOptions(executorOptions)}\n`);
-else start();
+if (process.argv.includes("--help")) {
+  process.stdout.write(
+    `${describeOptions(executorOptions)}\n\nMetrics\n${describeInstruments(instruments)}\n`,
+  );
+} else start();
 
 function start(): void {
   const read = readConfig(executorOptions, process.argv.slice(2), process.env);

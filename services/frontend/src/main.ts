@@ -1,5 +1,6 @@
 import {
   createLogger,
+  describeInstruments,
   describeOptions,
   readConfig,
   runMain,
@@ -9,12 +10,15 @@ import {
 } from "@infaas/runtime";
 import { frontendOptions } from "./config";
 import { startFrontend } from "./frontend";
+import { instruments } from "./metrics";
 import { VERSION } from "./version";
 
 tuneProcess();
 
 if (process.argv.includes("--help")) {
-  process.stdout.write(`${describeOptions(frontendOptions)}\n`);
+  process.stdout.write(
+    `${describeOptions(frontendOptions)}\n\nMetrics\n${describeInstruments(instruments)}\n`,
+  );
 } else {
   runMain(async (lifecycle) => {
     const read = readConfig(frontendOptions, process.argv.slice(2), process.env);

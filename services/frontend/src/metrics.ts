@@ -1,8 +1,38 @@
-import type { Meter } from "@opentelemetry/api";
+import type { InstrumentTable, Telemetry } from "@infaas/runtime";
 import type { ClusterView } from "./cluster-view";
 import type { ColdStarts } from "./cold-starts";
 import type { Router } from "./router";
 import type { Statistics } from "./statistics";
+
+/** Every instrument of a frontend: name, unit, meaning. */
+export const instruments = {
+  queries: {
+    name: "infaas.frontend.queries",
+    unit: "{query}",
+    description: "Queries by outcome: answered or refused (any failure).",
+  },
+  stageTime: {
+    name: "infaas.frontend.stage.time",
+    unit: "ms",
+    description: "Time of answered queries by stage: total, queue, gather, run, scatter.",
+  },
+  inFlight: {
+    name: "infaas.frontend.in_flight",
+    unit: "{query}",
+    description: "Queries on their way now.",
+  },
+  coldWaiters: {
+    name: "infaas.frontend.cold_waiters",
+    unit: "{query}",
+    description: "Queries waiting for an instance to load.",
+  },
+  snapshotAge: {
+    name: "infaas.frontend.snapshot.age",
+    unit: "ms",
+    description:
+      "Time since metadata last said a word while its watch stood; about a second at most when all is well.",
+  },
+} as const satisfies InstrumentTable;
 
 /** Where the figures come from. */
 export interface MetricSources {
@@ -12,49 +42,33 @@ export interface MetricSources {
   readonly coldStarts: ColdStarts;
 }
 
-/** Every instrument of the frontend. All are read from plain counters at export, so a query costs no OpenTelemetry call. */
-export function registerMetrics(meter: Meter, { view, statistics, router, coldStarts }: MetricSources): void {
-  meter
-    .createObservableCounter("infaas.frontend.queries", {
-      description: "Queries by outcome: answered or refused (any failure).",
-      unit: "{query}",
-    })
-    .addCallback((result) => {
-      result.observe(statistics.answered, { outcome: "answered" });
-      result.observe(statistics.refused, { outcome: "refused" });
-    });
-  meter
-    .createObservableCounter("infaas.frontend.stage.time", {
-      description: "Time of answered queries by stage: total, queue, gather, run, scatter.",
-      unit: "ms",
-    })
-    .addCallback((result) => {
-      const totals = statistics.totalsOf(view.catalog.variants.map((v) => v.name));
-      result.observe(totals.successMs, { stage: "total" });
-      result.observe(totals.queueMs, { stage: "queue" });
-      result.observe(totals.gatherMs, { stage: "gather" });
-      result.observe(totals.runMs, { stage: "run" });
-      result.observe(totals.scatterMs, { stage: "scatter" });
-    });
-  meter
-    .createObservableGauge("infaas.frontend.in_flight", {
-      description: "Queries on their way now.",
-      unit: "{query}",
-    })
-    .addCallback((result) => result.observe(router.inFlight));
-  meter
-    .createObservableGauge("infaas.frontend.cold_waiters", {
-      description: "Queries waiting for an instance to load.",
-      unit: "{query}",
-    })
-    .addCallback((result) => result.observe(coldStarts.count));
-  meter
-    .createObservableGauge("infaas.frontend.snapshot.age", {
-      description:
-        "Time since metadata last said a word while its watch stood; about a second at most when all is well.",
-      unit: "ms",
-    })
-    .addCallback((result) => {
-      if (Number.isFinite(view.ageMs)) result.observe(view.ageMs);
-    });
+type Instrument = (typeof instruments)[keyof typeof instruments];
+type Observe = (value: number, attributes?: Record<string, string>) => void;
+
+/** Registers every instrument; all are read from plain counters at export, so a query costs no OpenTelemetry call. */
+export function registerMetrics(
+  meter: Telemetry["meter"],
+  { view, statistics, router, coldStarts }: MetricSources,
+): void {
+  const counter = ({ name, ...meaning }: Instrument, read: (observe: Observe) => void) =>
+    meter.createObservableCounter(name, meaning).addCallback((result) => read(result.observe.bind(result)));
+  const gauge = ({ name, ...meaning }: Instrument, read: (observe: Observe) => void) =>
+    meter.createObservableGauge(name, meaning).addCallback((result) => read(result.observe.bind(result)));
+  counter(instruments.queries, (observe) => {
+    observe(statistics.answered, { outcome: "answered" });
+    observe(statistics.refused, { outcome: "refused" });
+  });
+  counter(instruments.stageTime, (observe) => {
+    const totals = statistics.totalsOf(view.catalog.variants.map((v) => v.name));
+    observe(totals.successMs, { stage: "total" });
+    observe(totals.queueMs, { stage: "queue" });
+    observe(totals.gatherMs, { stage: "gather" });
+    observe(totals.runMs, { stage: "run" });
+    observe(totals.scatterMs, { stage: "scatter" });
+  });
+  gauge(instruments.inFlight, (observe) => observe(router.inFlight));
+  gauge(instruments.coldWaiters, (observe) => observe(coldStarts.count));
+  gauge(instruments.snapshotAge, (observe) => {
+    if (Number.isFinite(view.ageMs)) observe(view.ageMs);
+  });
 }

@@ -3,6 +3,7 @@ import {
   type ConfigOf,
   createLogger,
   createTelemetry,
+  describeInstruments,
   describeOptions,
   readConfig,
   runMain,
@@ -14,15 +15,16 @@ import { openEmbeddedStore } from "./embedded-store";
 import { openEtcdStore } from "./etcd-store";
 import { openMemoryStore } from "./memory-store";
 import { openMetadata } from "./metadata";
-import { registerMetrics } from "./metrics";
+import { instruments, registerMetrics } from "./metrics";
 import { createMetadataServer } from "./server";
 import type { MetadataStore } from "./store";
 
 /** How long calls that run may still take at the end; watches are closed by us. */
 const stopGraceMs = 1_000;
 
-if (process.argv.includes("--help")) process.stdout.write(`${describeOptions(options)}\n`);
-else start();
+if (process.argv.includes("--help")) {
+  process.stdout.write(`${describeOptions(options)}\n\nMetrics\n${describeInstruments(instruments)}\n`);
+} else start();
 
 function start(): void {
   const read = readConfig(options, process.argv.slice(2), process.env);
