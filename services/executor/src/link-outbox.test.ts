@@ -97,6 +97,29 @@ describe("LinkOutbox", () => {
     expect(outbox.pending).toBe(0);
   });
 
+  it("never joins what waited into a message that no peer would take", () => {
+    const stream = new MemoryStream();
+    const outbox = new LinkOutbox(stream);
+    stream.takes = false;
+    for (let id = 1; id <= 200; id++) outbox.push(answer(id, 600_000), null);
+    expect(stream.written).toHaveLength(1);
+    stream.takes = true;
+    outbox.drained();
+    expect(stream.written).toHaveLength(200);
+    expect(Math.max(...stream.written.map(({ byteLength }) => byteLength))).toBeLessThan(700_000);
+    expect(stream.copyOut(199)).toEqual([200]);
+  });
+
+  it("hands everything over at the end, also to a stream that asks to wait", () => {
+    const stream = new MemoryStream();
+    const outbox = new LinkOutbox(stream);
+    stream.takes = false;
+    for (const id of [1, 2, 3]) outbox.push(answer(id, 600_000), null);
+    outbox.finish();
+    expect([0, 1, 2].map((index) => stream.copyOut(index))).toEqual([[1], [2], [3]]);
+    expect(outbox.pending).toBe(0);
+  });
+
   it("gives lent memory back when it is closed, also of what comes later", async () => {
     const stream = new MemoryStream();
     const outbox = new LinkOutbox(stream);

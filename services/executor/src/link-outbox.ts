@@ -1,20 +1,29 @@
 import { encodeFrame, linkMessage, type OutgoingFrame } from "@infaas/api";
 import type { GatherMessage, RawStream } from "@infaas/runtime";
 
-/** Frames with a body above this leave at once, in a message of their own: coalescing pays for small ones only. */
+/**
+ * A message that has grown above this leaves at once and takes no more frames: coalescing pays for small ones only, and
+ * however much waits for a slow peer, no message exceeds this by more than one frame.
+ */
 const largeBytes = 65_536;
+
+/** Frames that leave as one message. */
+interface Message {
+  readonly parts: Uint8Array[];
+  readonly releases: (() => void)[];
+  bytes: number;
+  frames: number;
+}
 
 /**
  * Frames on their way out of one link. Small frames of one turn of the event loop leave as one message. While the
  * stream asks to wait, frames are kept here; `pending` says how many, and whoever accepts work bounds it.
  */
 export class LinkOutbox {
-  private parts: Uint8Array[] = [];
-  private releases: (() => void)[] = [];
+  private messages: Message[] = [];
   /** Messages the stream has and has not copied yet; it never will when it breaks. */
   private readonly uncopied = new Set<Lease>();
   private waiting = 0;
-  private bytes = 0;
   private scheduled = false;
   private blocked = false;
   private closed = false;
@@ -37,14 +46,16 @@ export class LinkOutbox {
       release?.();
       return;
     }
+    const message = this.open();
     for (const part of encodeFrame(frame)) {
-      this.parts.push(part);
-      this.bytes += part.byteLength;
+      message.parts.push(part);
+      message.bytes += part.byteLength;
     }
-    if (release !== null) this.releases.push(release);
+    if (release !== null) message.releases.push(release);
+    message.frames += 1;
     this.waiting += 1;
     if (this.blocked) return;
-    if (this.bytes > largeBytes) this.flush();
+    if (message.bytes > largeBytes) this.flush();
     else this.schedule();
   }
 
@@ -54,30 +65,47 @@ export class LinkOutbox {
     this.flush();
   }
 
-  /** Hands over what is kept, now. */
+  /** Hands over what is kept, now, as far as the stream takes it. */
   flush(): void {
     this.scheduled = false;
-    if (this.closed || this.blocked || this.waiting === 0) return;
-    const message = this.leased(linkMessage(this.parts));
-    this.parts = [];
-    this.bytes = 0;
-    this.waiting = 0;
-    this.blocked = !this.stream.write(message);
+    while (!this.closed && !this.blocked && this.messages.length > 0) this.handOver();
+  }
+
+  /** Hands over all that is kept, also to a stream that asks to wait: it is about to be ended, and keeps it till then. */
+  finish(): void {
+    while (!this.closed && this.messages.length > 0) this.handOver();
   }
 
   /** Drops what is kept and releases what was lent. */
   close(): void {
     this.closed = true;
-    this.parts = [];
-    for (const release of this.takeReleases()) release();
+    for (const { releases } of this.messages) for (const release of releases) release();
+    this.messages = [];
+    this.waiting = 0;
     for (const lease of this.uncopied) lease.release();
     this.uncopied.clear();
   }
 
+  /** The message that the next frame joins. */
+  private open(): Message {
+    const last = this.messages.at(-1);
+    if (last !== undefined && last.bytes <= largeBytes) return last;
+    const message = { parts: [], releases: [], bytes: 0, frames: 0 };
+    this.messages.push(message);
+    return message;
+  }
+
+  private handOver(): void {
+    const message = this.messages.shift();
+    if (message === undefined) return;
+    this.waiting -= message.frames;
+    this.blocked = !this.stream.write(this.leased(linkMessage(message.parts), message.releases));
+  }
+
   /** The same message, which gives lent memory back as soon as it has been copied into the stream's own. */
-  private leased(message: GatherMessage): GatherMessage {
-    if (this.releases.length === 0) return message;
-    const lease = new Lease(this.takeReleases());
+  private leased(message: GatherMessage, releases: readonly (() => void)[]): GatherMessage {
+    if (releases.length === 0) return message;
+    const lease = new Lease(releases);
     this.uncopied.add(lease);
     return {
       length: message.length,
@@ -95,12 +123,6 @@ export class LinkOutbox {
     if (this.scheduled) return;
     this.scheduled = true;
     setImmediate(() => this.flush());
-  }
-
-  private takeReleases(): readonly (() => void)[] {
-    const taken = this.releases;
-    this.releases = [];
-    return taken;
   }
 }
 

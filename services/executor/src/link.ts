@@ -71,7 +71,7 @@ export class Link {
 
   /** Ends the stream from this side, once every answer is on its way. */
   close(): void {
-    this.outbox.flush();
+    this.outbox.finish();
     this.stream.end();
   }
 
