@@ -7,7 +7,7 @@ import type { ProfilePorts } from "./profile-ports";
 import type { ModelVersionFile, ProfiledArchitecture } from "./profiled-model";
 import {
   type InstanceFigures,
-  measureInstance,
+  measureInstances,
   measureLatency,
   PROFILE_BATCH_MAX,
   type ProfiledModel,
@@ -36,13 +36,12 @@ export async function profileVariants(
     cores.threads,
     file.unbatchableReason === "" ? PROFILE_BATCH_MAX : 1,
   );
-  const variants: Variant[] = [];
-  for (const maxBatch of maxBatches(findKnee(fitProfile(measured).points))) {
-    const figures = await measureInstance(model, cores, maxBatch);
-    const profile = profileOf(fitProfile(measured.filter(({ batch }) => batch <= maxBatch)), figures, ports);
-    variants.push(createVariant({ ...o, maxBatch, profile }));
-  }
-  return variants;
+  const batches = maxBatches(findKnee(fitProfile(measured).points));
+  const figures = await measureInstances(model, cores, batches);
+  return batches.map((maxBatch, index) => {
+    const fitted = fitProfile(measured.filter(({ batch }) => batch <= maxBatch));
+    return createVariant({ ...o, maxBatch, profile: profileOf(fitted, figures[index]!, ports) });
+  });
 }
 
 function profileOf({ points, fit }: LatencyProfile, figures: InstanceFigures, ports: ProfilePorts): Profile {

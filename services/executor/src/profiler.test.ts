@@ -5,7 +5,7 @@ import { fitProfile } from "@infaas/policy";
 import { VirtualClock } from "@infaas/runtime";
 import type { Engine, EnginePort } from "./engine-port";
 import { exampleRows } from "./onnx/row-set";
-import { measureInstance, measureLatency, type ProfiledModel } from "./profiler";
+import { measureInstances, measureLatency, type ProfiledModel } from "./profiler";
 
 const ROW_BYTES = 8;
 const OPEN_MS = 40;
@@ -97,7 +97,7 @@ describe("measureLatency", () => {
   });
 });
 
-describe("measureInstance", () => {
+describe("measureInstances", () => {
   let folder = "";
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "profiler-"));
@@ -107,14 +107,15 @@ describe("measureInstance", () => {
   it("counts the load until the first answer, the file in memory and the items of all threads", async () => {
     const path = join(folder, "model.onnx");
     await writeFile(path, Buffer.alloc(1 << 20));
-    const figures = await measureInstance(
+    const [single, figures] = await measureInstances(
       modelOf(() => 2, path),
       { threads: 1, concurrency: 1 },
-      4,
+      [1, 4],
     );
-    expect(figures.loadMs).toBe(OPEN_MS + 2);
-    expect(figures.peakMemoryBytes).toBeGreaterThan(1 << 20);
+    expect(single?.saturationPerSecond).toBeCloseTo(500, -2);
+    expect(figures?.loadMs).toBe(OPEN_MS + 2);
+    expect(figures?.peakMemoryBytes).toBeGreaterThan(1 << 20);
     // Four items every 2 ms, however many batches wait.
-    expect(figures.saturationPerSecond).toBeCloseTo(2000, -2);
+    expect(figures?.saturationPerSecond).toBeCloseTo(2000, -2);
   });
 });

@@ -16,10 +16,14 @@ const POINT_SAMPLES = 30;
 const POINT_LIMIT_MS = 300;
 /** Runs that are not counted: first-touch memory, caches, thread wake-up. */
 const WARM_UP_RUNS = 3;
-/** Time for which all engine threads are kept busy to measure saturation... */
-const SATURATION_MS = 60;
-/** ...and how often: the best counts, because a disturbance can only make it worse. */
-const SATURATION_WINDOWS = 3;
+/** Time for which all engine threads are kept busy to measure saturation once: shorter than most disturbances. */
+const SATURATION_MS = 25;
+/** It is measured at least this often, after once that is not counted (the queue's path is cold in more places than a run)... */
+const SATURATION_WINDOWS_MIN = 3;
+/** ...and on, while the best stands alone and may still be disturbed, up to this often. */
+const SATURATION_WINDOWS_MAX = 8;
+/** The best counts, because a disturbance can only make it worse; it is believed once another comes this close. */
+const SATURATION_AGREEMENT = 0.95;
 /** Batches kept in flight per engine thread at saturation: one running, the others waiting. */
 const IN_FLIGHT_PER_THREAD = 3;
 /** A batch that takes longer than this is not doubled: whoever waits for it waits too long already. */
@@ -82,26 +86,42 @@ export async function measureLatency(
   });
 }
 
-/** Opens one instance as it will be served, and measures what it takes and gives. */
-export async function measureInstance(
+/**
+ * Opens one instance per largest batch, as each will be served, and measures what it takes and gives. Saturation is
+ * measured in turns, so that whatever else the host does meets all of them alike.
+ */
+export async function measureInstances(
   model: ProfiledModel,
   cores: CorePlan,
-  maxBatch: number,
-): Promise<InstanceFigures> {
+  maxBatches: readonly number[],
+): Promise<InstanceFigures[]> {
   const { path, rows, engines, clock } = model;
   const fileBytes = (await stat(path)).size;
-  const residentBytes = process.memoryUsage.rss();
-  const startMs = clock.nowMs();
-  return await withRunner(ModelRunner.open(engines, rows, { path, ...cores, maxBatch }), async (runner) => {
-    const { outputs } = await runner.run([0]);
-    const loadMs = clock.nowMs() - startMs;
-    const saturationPerSecond = await measureSaturation(runner, model, cores.concurrency, maxBatch);
-    const outputBytes = outputs.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    const slabBytes = maxBatch * (rows.rowBytes + outputBytes);
-    const leastBytes = OPENED_FILE_FACTOR * fileBytes + (cores.concurrency + SPARE_SLABS) * slabBytes;
-    const grownBytes = process.memoryUsage.rss() - residentBytes;
-    return { loadMs, peakMemoryBytes: Math.max(grownBytes, leastBytes), saturationPerSecond };
-  });
+  const runners: ModelRunner[] = [];
+  const figures: { loadMs: number; peakMemoryBytes: number; measureWindow: () => Promise<number> }[] = [];
+  try {
+    for (const maxBatch of maxBatches) {
+      const residentBytes = process.memoryUsage.rss();
+      const startMs = clock.nowMs();
+      const runner = await ModelRunner.open(engines, rows, { path, ...cores, maxBatch });
+      runners.push(runner);
+      const { outputs } = await runner.run([0]);
+      const loadMs = clock.nowMs() - startMs;
+      const measureWindow = saturationWindow(runner, model, cores.concurrency, maxBatch);
+      await measureWindow();
+      const outputBytes = outputs.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      const slabBytes = maxBatch * (rows.rowBytes + outputBytes);
+      const leastBytes = OPENED_FILE_FACTOR * fileBytes + (cores.concurrency + SPARE_SLABS) * slabBytes;
+      const grownBytes = process.memoryUsage.rss() - residentBytes;
+      figures.push({ loadMs, peakMemoryBytes: Math.max(grownBytes, leastBytes), measureWindow });
+    }
+    const perSecond = await measureSaturation(figures.map(({ measureWindow }) => measureWindow));
+    return figures.map(({ loadMs, peakMemoryBytes }, index) => {
+      return { loadMs, peakMemoryBytes, saturationPerSecond: perSecond[index]! };
+    });
+  } finally {
+    await Promise.all(runners.map((runner) => runner.close()));
+  }
 }
 
 async function measureBatch(
@@ -121,17 +141,15 @@ async function measureBatch(
   return samples;
 }
 
-/** Items per second when queries never run out, fed through the queue as in service. */
-async function measureSaturation(
+/** Measures items per second when queries never run out, fed through the queue as in service, each time it is called. */
+function saturationWindow(
   runner: ModelRunner,
   { rows, clock }: ProfiledModel,
   concurrency: number,
   batch: number,
-): Promise<number> {
+): () => Promise<number> {
   const inputs = rows.inputsOf(firstRows(batch));
-  for (let run = 0; run < WARM_UP_RUNS; run++) await runner.timeMs(inputs, batch);
-  let best = 0;
-  for (let window = 0; window < SATURATION_WINDOWS; window++) {
+  return async () => {
     const startMs = clock.nowMs();
     let batches = 0;
     const keepBusy = async () => {
@@ -141,9 +159,26 @@ async function measureSaturation(
       } while (clock.nowMs() - startMs < SATURATION_MS);
     };
     await Promise.all(Array.from({ length: concurrency * IN_FLIGHT_PER_THREAD }, keepBusy));
-    best = Math.max(best, (batches * batch * 1000) / (clock.nowMs() - startMs));
+    return (batches * batch * 1000) / (clock.nowMs() - startMs);
+  };
+}
+
+/** Best items per second of each instance, measured in turns until every best is confirmed or has been tried for often. */
+async function measureSaturation(instances: readonly (() => Promise<number>)[]): Promise<number[]> {
+  const windows = instances.map((): number[] => []);
+  for (let round = 0; round < SATURATION_WINDOWS_MAX; round++) {
+    for (const [index, measureWindow] of instances.entries()) {
+      const own = windows[index]!;
+      if (!isBestConfirmed(own)) own.push(await measureWindow());
+    }
   }
-  return best;
+  return windows.map((own) => Math.max(...own));
+}
+
+function isBestConfirmed(windows: readonly number[]): boolean {
+  const best = Math.max(...windows);
+  const close = windows.filter((perSecond) => perSecond >= best * SATURATION_AGREEMENT);
+  return windows.length >= SATURATION_WINDOWS_MIN && close.length >= 2;
 }
 
 function firstRows(count: number): number[] {
