@@ -14,6 +14,7 @@ import {
 } from "@infaas/api";
 import { Code, systemClock } from "@infaas/runtime";
 import { nativeEngines } from "./native-engine";
+import { constantTensor, ElementType } from "./onnx/float-tensor";
 import { encodeModel, type OnnxModel } from "./onnx/model-file";
 import { crossRowModel, denseModel, fixtureModel, fixtureRows } from "./onnx/model-fixture";
 import { createNode } from "./onnx/node";
@@ -208,6 +209,31 @@ describe("profileModel", () => {
       expect.objectContaining({
         name: "net.v3.onnxruntime-cpu-int8",
         reason: expect.stringMatching(/^accuracy falls from 1.0000 to \d.\d{4}; a loss of -0.5 is allowed$/),
+      }),
+    ]);
+  });
+
+  it("makes int8 for single rows alone where all of it comes after a sum over an axis, and says why", async () => {
+    const teacher = denseModel([WIDTH, 10]);
+    const dense = denseModel([WIDTH, 512, 10]);
+    const nodes = [
+      createNode("Unsqueeze", { inputs: ["x", "one"], outputs: ["u"] }),
+      createNode("ReduceSum", { inputs: ["u", "one"], outputs: ["s"] }, { keepdims: 0 }),
+      ...dense.graph.node.map((node) => ({
+        ...node,
+        input: node.input.map((name) => (name === "x" ? "s" : name)),
+      })),
+    ];
+    const one = constantTensor("one", [1], Int32Array.of(1, 0));
+    const constants = [...dense.graph.initializer, { ...one, dataType: ElementType.int64 }];
+    const model = fixtureModel({ nodes, constants, input: ["N", WIDTH], output: ["N", 10] });
+    const { result } = await register(model, await taskAnsweredBy(teacher, 10), { accuracyTolerance: 1 });
+    const int8 = result.variants.filter(({ precision }) => precision === Precision.INT8);
+    expect(int8.map(({ maxBatch }) => maxBatch)).toEqual([1]);
+    expect(result.rejected).toEqual([
+      expect.objectContaining({
+        name: "net.v3.onnxruntime-cpu-int8 with batches",
+        reason: expect.stringMatching(/: 2 of 2; none of them may be batched$/),
       }),
     ]);
   });

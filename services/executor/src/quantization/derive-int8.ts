@@ -13,7 +13,7 @@ import { findQuantizable, type QuantizableNode } from "./quantizable";
 import { activationsToCalibrate, QUANTIZE_OPSET_MIN, quantizeModel } from "./quantize-model";
 
 /** Mixtures probed per batch size: a value at a rounding step is rare, so more rows are tried than in full precision. */
-const PROBE_MIXTURES = 12;
+const PROBE_MIXTURES = 5;
 
 /** What can be quantised in a model, or why it stays in full precision. */
 export type QuantizationPlan =
