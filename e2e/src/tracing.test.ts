@@ -42,7 +42,10 @@ describe("a traced query", () => {
     await inferTraced(cluster.address);
     const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
     const ours = () => collector.spans.filter((span) => hex(span.traceId) === traceId);
-    await eventually("spans of frontend and executor arrive", 15_000, async () => ours().length >= 4);
+    const whole = () =>
+      ours().some((span) => hex(span.parentSpanId) === callerSpan) &&
+      ours().some((span) => span.name.includes("run"));
+    await eventually("spans of frontend and executor arrive", 15_000, async () => whole());
     const ids = new Set(ours().map((span) => hex(span.spanId)));
     const parents = ours().map((span) => hex(span.parentSpanId));
     expect(parents).toContain(callerSpan);
