@@ -23,6 +23,14 @@ export const executorOptions = {
     default: ".infaas/executor",
     doc: "Folder for downloaded model files; may be lost at any time.",
   },
+  modelFilesBytesMax: {
+    type: "number",
+    default: 10_737_418_240,
+    min: 1_048_576,
+    max: 1e15,
+    unit: "bytes",
+    doc: "Disk space for downloaded model files; beyond it those unused for longest are removed and downloaded again when needed.",
+  },
   cores: {
     type: "number",
     default: 1,

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { createReadStream, type Stats } from "node:fs";
+import { mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { Code, ServiceError } from "@infaas/runtime";
+import { type Clock, Code, ServiceError } from "@infaas/runtime";
 
 /** Where model files come from: the metadata service in production. */
 export interface ArtifactSource {
@@ -14,20 +14,31 @@ export interface ArtifactSource {
 /** Times one call of `file` goes on after an interrupted download. */
 export const downloadAttemptsMax = 3;
 
+/** A file handed out so lately is not removed, however full the folder is: whoever asked may not have opened it yet. */
+export const modelFileKeepMs = 60_000;
+
+/** What a store is made of. */
+export interface ModelStoreOptions {
+  readonly folder: string;
+  readonly source: ArtifactSource;
+  readonly clock: Clock;
+  /** Bytes of the folder; beyond it the files unused for longest are removed. */
+  readonly bytesMax: number;
+}
+
 const digestForm = /^sha256:([0-9a-f]{64})$/;
+const hexDigits = 64;
 
 /**
  * Model files by digest in one folder. A file is downloaded once, however many ask for it at the same time; an
  * interrupted download goes on where it stopped, also after a restart; nothing is handed out that does not have the
- * digest it was asked by.
+ * digest it was asked by. After each download the files that nobody asked for longest make room; a loaded model needs
+ * its file no more.
  */
 export class ModelStore {
   private readonly arriving = new Map<string, Promise<string>>();
 
-  constructor(
-    private readonly folder: string,
-    private readonly source: ArtifactSource,
-  ) {}
+  constructor(private readonly options: ModelStoreOptions) {}
 
   /** Returns the path of a verified local file. INVALID_ARGUMENT for a malformed digest, DATA_LOSS for wrong content. */
   file(digest: string): Promise<string> {
@@ -44,12 +55,12 @@ export class ModelStore {
   }
 
   private async bring(digest: string, hex: string): Promise<string> {
-    const path = join(this.folder, hex);
-    if ((await sizeOf(path)) !== null) {
-      if ((await sha256(path)) === hex) return path;
+    const path = join(this.options.folder, hex);
+    if ((await statOf(path)) !== null) {
+      if ((await sha256(path)) === hex) return this.touched(path);
       await rm(path, { force: true });
     }
-    await mkdir(this.folder, { recursive: true });
+    await mkdir(this.options.folder, { recursive: true });
     const partial = `${path}.part`;
     await this.download(digest, partial);
     const got = await sha256(partial);
@@ -58,15 +69,38 @@ export class ModelStore {
       throw new ServiceError(Code.DATA_LOSS, `artifact ${digest} arrived with sha256:${got}`);
     }
     await rename(partial, path);
+    await this.touched(path);
+    await this.makeRoom();
     return path;
+  }
+
+  /** Notes, for restarts too, that a file was used now. */
+  private async touched(path: string): Promise<string> {
+    const nowSeconds = this.options.clock.epochMs() / 1_000;
+    await utimes(path, nowSeconds, nowSeconds);
+    return path;
+  }
+
+  /** Removes the files unused for longest until the rest fits; downloads that were given up count like files. */
+  private async makeRoom(): Promise<void> {
+    const { folder, clock, bytesMax } = this.options;
+    const kept = await usedFiles(folder);
+    let bytes = kept.reduce((sum, { size }) => sum + size, 0);
+    const keepFromMs = clock.epochMs() - modelFileKeepMs;
+    for (const { name, size, usedMs } of kept) {
+      if (bytes <= bytesMax || usedMs > keepFromMs) return;
+      if (this.arriving.has(name.slice(0, hexDigits))) continue;
+      await rm(join(folder, name), { force: true });
+      bytes -= size;
+    }
   }
 
   /** Appends what is missing; goes on after an interruption while there is progress or an attempt left. */
   private async download(digest: string, partial: string): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
-      const offset = (await sizeOf(partial)) ?? 0;
+      const offset = (await statOf(partial))?.size ?? 0;
       try {
-        await append(partial, this.source.download(digest, offset));
+        await append(partial, this.options.source.download(digest, offset));
         return;
       } catch (fault) {
         const error = ServiceError.from(fault);
@@ -74,6 +108,17 @@ export class ModelStore {
       }
     }
   }
+}
+
+/** The files of a folder, the one unused for longest first; one that goes away meanwhile is left out. */
+async function usedFiles(folder: string) {
+  const names = await readdir(folder);
+  const files = await Promise.all(
+    names.map(async (name) => ({ name, stats: await statOf(join(folder, name)) })),
+  );
+  return files
+    .flatMap(({ name, stats }) => (stats === null ? [] : [{ name, size: stats.size, usedMs: stats.mtimeMs }]))
+    .sort((a, b) => a.usedMs - b.usedMs);
 }
 
 async function append(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
@@ -86,9 +131,9 @@ async function append(path: string, chunks: AsyncIterable<Uint8Array>): Promise<
   }
 }
 
-async function sizeOf(path: string): Promise<number | null> {
+async function statOf(path: string): Promise<Stats | null> {
   try {
-    return (await stat(path)).size;
+    return await stat(path);
   } catch (fault) {
     if (typeof fault === "object" && fault !== null && "code" in fault && fault.code === "ENOENT")
       return null;

@@ -59,8 +59,13 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const artifacts = createRpcClient(ArtifactService, config.metadata);
   lifecycle.onStop("artifact client", () => artifacts.close());
   const artifactClient = new ArtifactClient(artifacts);
-  const store = new ModelStore(models, artifactClient);
-  const { queueRowsMax, queueBytesMax } = config;
+  const { queueRowsMax, queueBytesMax, modelFilesBytesMax } = config;
+  const store = new ModelStore({
+    folder: models,
+    source: artifactClient,
+    clock,
+    bytesMax: modelFilesBytesMax,
+  });
   const modelFile = (digest: string) => store.file(digest);
   const executor = new Executor({
     name: config.name,
