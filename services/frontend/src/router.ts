@@ -213,8 +213,8 @@ export class Flight implements LinkCaller {
     const { query, o } = this;
     const nowMs = o.clock.nowMs();
     const leftMs = this.remainingMs(nowMs);
-    // An objective shorter than the way to this line is decided as stated: the refusal then says what could be had.
-    const remainingMs = leftMs > 0 ? leftMs : (query.requirements.slo.latencyMs ?? leftMs);
+    // The first decision takes the objective as stated, so that a refusal names what was asked for; later ones what is left.
+    const remainingMs = this.decidedMs === 0 ? (query.requirements.slo.latencyMs ?? leftMs) : leftMs;
     const decision = o.selector.decide({
       model: query.model,
       rows: query.rows,
@@ -225,7 +225,7 @@ export class Flight implements LinkCaller {
       excludedExecutor: this.excludedExecutor,
     });
     this.decidedMs = o.clock.nowMs();
-    if (leftMs <= 0 && decision.kind !== "refuse") this.refuse(this.lateError());
+    if (leftMs <= 0 && (remainingMs <= 0 || decision.kind !== "refuse")) this.refuse(this.lateError());
     else this.follow(decision);
   }
 
