@@ -85,10 +85,11 @@ export async function deriveInt8(
 async function whyNotInvariant(
   { rows, signature }: ProfiledArchitecture,
   path: string,
-  { engines, clock }: ProfilePorts,
+  { engines, clock, host }: ProfilePorts,
 ): Promise<string> {
   const maxBatch = PROFILE_BATCH_MAX;
-  const open = ModelRunner.open(engines, rows, { path, threads: 1, concurrency: 1, maxBatch });
+  // All cores: how a tensor is shared out among them is one more thing that may depend on the rows.
+  const open = ModelRunner.open(engines, rows, { path, threads: host.cores, concurrency: 1, maxBatch });
   const probe = await withRunner(open, (runner) =>
     probeBatchInvariance({
       runner,
