@@ -79,7 +79,7 @@ describe("Link", () => {
       record: (span) => recorded.push(`${span.name} under ${span.parentSpanId}`),
     });
     const figures = new InstanceFigures(clock);
-    const reporter = new Reporter(executor, utilisation);
+    const reporter = new Reporter(executor, utilisation, clock);
     const links = new LinkServer({ clock, executor, reporter, figures, spans, inFlightMax });
     const profiles = new ProfileQueue(async function* () {});
     const server = executorServer({ logger, links, profiles });

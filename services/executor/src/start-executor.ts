@@ -76,7 +76,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const utilisation = new Utilisation(clock, config.cores, () => process.cpuUsage());
   const figures = new InstanceFigures(clock);
   registerMetrics(telemetry.meter, { executor, figures, utilisation, clock });
-  const reporter = new Reporter(executor, utilisation);
+  const reporter = new Reporter(executor, utilisation, clock);
   const spans = new QuerySpans(clock, telemetry.tracer);
   const { linkInFlightMax } = config;
   const links = new LinkServer({ clock, executor, reporter, figures, spans, inFlightMax: linkInFlightMax });
