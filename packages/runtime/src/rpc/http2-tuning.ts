@@ -6,6 +6,8 @@ import { Code, ServiceError } from "../errors";
 export interface FlowControl {
   readonly receiveWindowBytes: number;
   readonly maxFrameBytes: number;
+  /** Hears of every connection. */
+  readonly opened?: (session: ServerHttp2Session) => void;
 }
 
 /** The two members of grpc-js 1.14.7's Server that decide its HTTP/2 settings; it has no public option for them. */
@@ -35,8 +37,9 @@ export function tuneFlowControl(server: Server, flow: FlowControl): void {
   };
   internals._setupHandlers = (http2Server, interceptors) => {
     setUp(http2Server, interceptors);
-    http2Server.on("session", (session: ServerHttp2Session) =>
-      session.setLocalWindowSize(flow.receiveWindowBytes),
-    );
+    http2Server.on("session", (session: ServerHttp2Session) => {
+      session.setLocalWindowSize(flow.receiveWindowBytes);
+      flow.opened?.(session);
+    });
   };
 }

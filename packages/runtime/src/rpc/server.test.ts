@@ -230,6 +230,28 @@ describe("RpcServer.stop", () => {
     client.close();
   });
 
+  it("ends streams that would never end by themselves, at both ends", async () => {
+    let handlerEnded: Promise<void> | undefined;
+    const repeat: Echo["repeat"] = async function* (_request, context) {
+      const gone = new Promise<void>((resolve) => context.signal.addEventListener("abort", () => resolve()));
+      handlerEnded = gone;
+      yield { value: "first" };
+      await gone;
+    };
+    const server = createRpcServer({ logger });
+    server.add(implementService(EchoService, { repeat }));
+    const port = await server.listen("127.0.0.1:0");
+    const client = createRpcClient(EchoService, `127.0.0.1:${port}`);
+    const read = async (): Promise<void> => {
+      for await (const _ of client.repeat({ value: "" })) stopped ??= server.stop(50);
+    };
+    let stopped: Promise<void> | undefined;
+    expect((await failureOf(read())).code).toBe(Code.UNAVAILABLE);
+    await handlerEnded;
+    await stopped;
+    client.close();
+  });
+
   it("refuses an address that is taken", async () => {
     await serving({}, async (port) => {
       const other = createRpcServer({ logger });

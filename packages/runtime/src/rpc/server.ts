@@ -1,3 +1,4 @@
+import type { ServerHttp2Session } from "node:http2";
 import type { DescFile, DescService } from "@bufbuild/protobuf";
 import {
   type handleBidiStreamingCall,
@@ -79,6 +80,7 @@ class GrpcServer implements RpcServer {
   readonly #logger: Logger;
   readonly #serviceNames = new Set<string>();
   readonly #served = new Set<string>();
+  readonly #sessions = new Set<ServerHttp2Session>();
 
   constructor(o: RpcServerOptions) {
     const maxMessageBytes = o.maxMessageBytes ?? maxMessageBytesDefault;
@@ -94,6 +96,10 @@ class GrpcServer implements RpcServer {
     tuneFlowControl(this.#server, {
       receiveWindowBytes: o.receiveWindowBytes ?? receiveWindowBytesDefault,
       maxFrameBytes: o.maxFrameBytes ?? maxFrameBytesDefault,
+      opened: (session) => {
+        this.#sessions.add(session);
+        session.once("close", () => this.#sessions.delete(session));
+      },
     });
     this.add(this.health.implementation());
     for (const one of reflectionOf(o.reflection ?? [], () => [...this.#serviceNames])) this.add(one);
@@ -158,9 +164,11 @@ class GrpcServer implements RpcServer {
   stop(graceMs: number): Promise<void> {
     this.health.setAllNotServing();
     return new Promise((resolve) => {
-      // grpc-js 1.14.7 may forget the callback of a shutdown that was then forced: what is cut off is not waited for.
+      // Without channelz grpc-js 1.14.7 does not know its own connections: forceShutdown leaves them and their streams
+      // open, and the callback of tryShutdown waits for them. So they are cut off here.
       const timer = systemClock.setTimer(graceMs, () => {
         this.#server.forceShutdown();
+        for (const session of this.#sessions) session.destroy();
         resolve();
       });
       this.#server.tryShutdown(() => {
