@@ -135,7 +135,7 @@ class OpenBatcher implements Batcher {
   readonly #handle: BatcherHandle;
   readonly #deliveries: Deliveries;
   readonly #rules: RequestRules;
-  readonly #queueRowsMax: number;
+  readonly #limits: NativeBatcherOptions;
   readonly #needsDims: boolean;
   #wakes = false;
   #closed: Promise<void> | undefined;
@@ -146,7 +146,7 @@ class OpenBatcher implements Batcher {
     this.outputs = description.outputs;
     this.batchable = description.batchable;
     this.maxBatch = description.resolved.maxBatch;
-    this.#queueRowsMax = description.resolved.queueRowsMax;
+    this.#limits = description.resolved;
     this.#needsDims = description.inputs.some((input) => input.itemBytes < 0);
     this.#rules = { inputs: this.inputs, batchable: this.batchable, maxBatch: this.maxBatch };
     this.#handle = handle;
@@ -183,7 +183,7 @@ class OpenBatcher implements Batcher {
       this.#needsDims ? Float64Array.from(options.dims!.flat()) : null,
       inputs,
     );
-    if (code !== submitCode.accepted) return this.#refusal(code, options);
+    if (code !== submitCode.accepted) return this.#refusal(code, inputs, options);
     const request: Pending = { inputs, done, unlisten: undefined, answered: false };
     pending.add(request);
     if (signal !== undefined) this.#listen(signal, ticket, request);
@@ -191,14 +191,22 @@ class OpenBatcher implements Batcher {
     return undefined;
   }
 
-  #refusal(code: number, options: SubmitOptions): NativeError {
-    if (code === submitCode.full)
+  #refusal(code: number, inputs: readonly Uint8Array[], { rows, timeoutMs }: SubmitOptions): NativeError {
+    if (code === submitCode.full) {
+      const { queueRowsMax, queueBytesMax } = this.#limits;
+      const bytes = inputs.reduce((sum, input) => sum + input.byteLength, 0);
       return new NativeError(
         "FULL",
-        `the queue has no room for ${options.rows} rows, it holds ${this.#queueRowsMax}`,
+        `the queue has no room for ${rows} rows of ${bytes} bytes, it holds ${queueRowsMax} rows and ${queueBytesMax} bytes`,
       );
-    if (code === submitCode.deadline)
-      return new NativeError("DEADLINE", `the request can't be answered within ${options.timeoutMs} ms`);
+    }
+    if (code === submitCode.deadline) {
+      const soonestMs = native().soonestMs(this.#handle, rows).toFixed(1);
+      return new NativeError(
+        "DEADLINE",
+        `the request can't be answered within ${timeoutMs} ms, it would take ${soonestMs} ms`,
+      );
+    }
     return new NativeError("CLOSED", "the batcher is closed");
   }
 

@@ -108,6 +108,7 @@ export interface Native {
   queuedRows(batcher: BatcherHandle): number;
   runningRows(batcher: BatcherHandle): number;
   drainTimeMs(batcher: BatcherHandle): number;
+  soonestMs(batcher: BatcherHandle, rows: number): number;
   arena(batcher: BatcherHandle): ArrayBuffer | undefined;
   stats(batcher: BatcherHandle): BatcherStats;
   stop(batcher: BatcherHandle): Promise<void>;

@@ -156,7 +156,12 @@ describe("submit", () => {
       const busy = await occupy(batcher);
       const waits = batcher.submit([new Uint8Array(2048 * 8)], { rows: 8 });
       const refused = await batcher.submit([new Uint8Array(2048)], { rows: 1 }).catch((error) => error);
-      expect(refused).toEqual(new NativeError("FULL", "the queue has no room for 1 rows, it holds 8"));
+      expect(refused).toEqual(
+        new NativeError(
+          "FULL",
+          "the queue has no room for 1 rows of 2048 bytes, it holds 8 rows and 268435456 bytes",
+        ),
+      );
       await Promise.all([busy.over, waits]);
     });
   });
@@ -170,7 +175,7 @@ describe("submit", () => {
         ],
       });
       await expect(batcher.submit([new Uint8Array(16)], { rows: 1, timeoutMs: 50 })).rejects.toEqual(
-        new NativeError("DEADLINE", "the request can't be answered within 50 ms"),
+        new NativeError("DEADLINE", "the request can't be answered within 50 ms, it would take 100.0 ms"),
       );
     });
 

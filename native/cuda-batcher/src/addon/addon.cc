@@ -263,6 +263,12 @@ napi_value drainTimeMs(napi_env env, napi_callback_info info) {
   return toJs(env, Arguments<1>(env, info).handle(env).batcher().drainTimeMs());
 }
 
+// soonestMs(handle, rows)
+napi_value soonestMs(napi_env env, napi_callback_info info) {
+  const Arguments<2> a(env, info);
+  return toJs(env, a.handle(env).batcher().soonestMs(a.integer(env, 1)));
+}
+
 // arena(handle) -> ArrayBuffer | undefined
 Napi::Value arena(const Napi::CallbackInfo& info) { return handleOf(info[0])->arena(info.Env()); }
 
@@ -374,6 +380,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   setRaw(env, exports, "queuedRows", queuedRows);
   setRaw(env, exports, "runningRows", runningRows);
   setRaw(env, exports, "drainTimeMs", drainTimeMs);
+  setRaw(env, exports, "soonestMs", soonestMs);
   exports.Set("arena", Napi::Function::New<arena>(env, "arena"));
   exports.Set("stats", Napi::Function::New<stats>(env, "stats"));
   exports.Set("stop", Napi::Function::New<stop>(env, "stop"));

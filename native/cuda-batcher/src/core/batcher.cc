@@ -79,8 +79,7 @@ Submitted Batcher::submit(Request* request) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (stopping_) return Submitted::kClosed;
     const double nowMs = request->arrivalMs;
-    const double aloneMs = latency_.meanMs()[static_cast<size_t>(request->rows)] * latency_.safety();
-    if (request->deadlineMs <= nowMs || engineFreeAtMs(nowMs) + aloneMs > request->deadlineMs) {
+    if (request->deadlineMs <= nowMs || soonestAtMs(nowMs, request->rows) > request->deadlineMs) {
       counters_.refusedDeadline++;
       return Submitted::kDeadline;
     }
@@ -347,6 +346,16 @@ double Batcher::engineFreeAtMs(double nowMs) const {
     freeAtMs = std::min(freeAtMs, running.rows == 0 ? nowMs : std::max(running.untilMs, nowMs));
   }
   return freeAtMs;
+}
+
+double Batcher::soonestAtMs(double nowMs, int32_t rows) const {
+  return engineFreeAtMs(nowMs) + latency_.meanMs()[static_cast<size_t>(rows)] * latency_.safety();
+}
+
+double Batcher::soonestMs(int32_t rows) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const double nowMs = clock_();
+  return soonestAtMs(nowMs, rows) - nowMs;
 }
 
 int64_t Batcher::queuedRows() const {

@@ -70,6 +70,7 @@ class Batcher {
   int64_t queuedRows() const;
   int64_t runningRows() const;
   double drainTimeMs() const;  // until all that is queued and running is done, as predicted
+  double soonestMs(int32_t rows) const;  // until so many rows are done if they are the next batch, as predicted
   Counters counters() const;
   std::vector<double> latencyMs() const;
 
@@ -96,6 +97,7 @@ class Batcher {
   void account(const Delivery& delivery);
   PlanRules rules() const;
   double engineFreeAtMs(double nowMs) const;
+  double soonestAtMs(double nowMs, int32_t rows) const;
 
   const std::shared_ptr<Model> model_;
   const BatcherOptions options_;
