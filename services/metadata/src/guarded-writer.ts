@@ -12,6 +12,8 @@ export interface GuardedPlan<T> {
 
 /** Other metadata processes may write between plan and commit; each time we plan anew, this often. */
 const attemptsMax = 16;
+/** Changes that may wait for the one that runs; a store that is away must not gather them without end. */
+export const writesWaitingMax = 256;
 
 /**
  * Changes registry and will as a whole: plans against the view, commits only if no other guarded change came between
@@ -19,18 +21,27 @@ const attemptsMax = 16;
  */
 export class GuardedWriter {
   #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
 
   constructor(
     private readonly store: MetadataStore,
     private readonly hub: WatchHub,
   ) {}
 
-  /** Resolves when the view shows the change. What `plan` throws is thrown; ABORTED when others keep getting between. */
+  /** Resolves when the view shows the change. What `plan` throws is thrown; ABORTED when others keep getting between, RESOURCE_EXHAUSTED when too many wait. */
   write<T>(
     plan: (view: RecordView) => GuardedPlan<T> | Promise<GuardedPlan<T>>,
   ): Promise<{ result: T; revision: bigint }> {
+    if (this.#waiting >= writesWaitingMax) {
+      const both = `${this.#waiting} changes wait to be written, ${writesWaitingMax} allowed; try again`;
+      return Promise.reject(new ServiceError(Code.RESOURCE_EXHAUSTED, both));
+    }
+    this.#waiting++;
     const outcome = this.#last.then(() => this.#attempt(plan));
-    this.#last = outcome.catch(() => undefined);
+    const settled = () => {
+      this.#waiting--;
+    };
+    this.#last = outcome.then(settled, settled);
     return outcome;
   }
 

@@ -1,0 +1,43 @@
+import { Code } from "@infaas/runtime";
+import { inMemory, placement } from "./fixtures/in-memory";
+import { writesWaitingMax } from "./guarded-writer";
+import { placementKey } from "./keys";
+import { encodeRecord } from "./records";
+
+describe("GuardedWriter", () => {
+  it("writes one change after another, each planned on what the last one left", async () => {
+    const { writer } = await inMemory();
+    const seen: bigint[] = [];
+    const value = encodeRecord("placement", placement("v", "e"));
+    const write = (name: string) =>
+      writer.write((view) => {
+        seen.push(view.revision);
+        return {
+          writes: [{ kind: "put", key: placementKey("a", "v", name), value, leaseId: null }],
+          result: name,
+        };
+      });
+    const [first, second] = await Promise.all([write("e1"), write("e2")]);
+    expect([first.result, second.result]).toEqual(["e1", "e2"]);
+    expect(seen[1]).toBe(first.revision);
+  });
+
+  it("refuses more than may wait, and takes new ones when those are done", async () => {
+    const { writer } = await inMemory();
+    let resume: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      resume = resolve;
+    });
+    const nothing = { writes: [], result: null };
+    const waiting = Array.from({ length: writesWaitingMax }, () =>
+      writer.write(() => gate.then(() => nothing)),
+    );
+    await expect(writer.write(() => nothing)).rejects.toMatchObject({
+      code: Code.RESOURCE_EXHAUSTED,
+      message: expect.stringContaining(`${writesWaitingMax} allowed`),
+    });
+    resume();
+    await Promise.all(waiting);
+    await expect(writer.write(() => nothing)).resolves.toMatchObject({ result: null });
+  });
+});
