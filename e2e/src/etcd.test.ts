@@ -76,7 +76,9 @@ if (hasEtcd()) {
       await cluster.stop({ keep: true });
       cluster = await Cluster.start({ zoo: "none", folder, args: ["--store", "etcd", "--executors", "2"] });
       await eventually("the registered model answers", 20_000, async () => (await ask(cluster)) !== "");
-      expect(await isWhole(cluster, ["after/etcd", "after/metadata"])).toBe(true);
+      await eventually("everything is back", 30_000, () =>
+        isWhole(cluster, ["after/etcd", "after/metadata"]),
+      );
     }, 60_000);
   });
 } else {

@@ -21,11 +21,11 @@ describe("createLogger", () => {
 
   it("writes errors with code, cause and stack", () => {
     const lines: string[] = [];
-    const error = new ServiceError(Code.UNAVAILABLE, "gone", { cause: new Error("ECONNRESET") });
+    const error = new ServiceError(Code.INTERNAL, "gone", { cause: new Error("ECONNRESET") });
     createLogger({ service: "s", write: (line) => lines.push(line) }).error("failed", { error });
     expect(JSON.parse(lines[0] ?? "").error).toMatchObject({
       message: "gone",
-      code: 14,
+      code: 13,
       cause: { message: "ECONNRESET" },
       stack: expect.stringContaining("logger.test"),
     });
