@@ -1,4 +1,5 @@
 import { benchBatching } from "./batching";
+import { benchEcho } from "./echo";
 import { benchGoodput } from "./goodput";
 import { benchSelection, describeSelection } from "./selection";
 import { benchWholePath } from "./whole-path";
@@ -10,6 +11,7 @@ const benches: Readonly<Record<string, () => void | Promise<void>>> = {
   },
   batching: benchBatching,
   goodput: benchGoodput,
+  echo: benchEcho,
   "whole-path": benchWholePath,
 };
 

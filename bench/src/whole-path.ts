@@ -5,7 +5,7 @@ import { cpuMicroseconds } from "./cpu-time";
 import { type BenchModel, writeBenchModels } from "./models";
 import { buildLoadGenerator, cache, type System, startSystem } from "./system";
 
-const secondsPerWindow = 4;
+const secondsPerWindow = 2;
 const windows = 3;
 const inFlightLevels = [1, 8, 16, 32, 64];
 
@@ -113,7 +113,8 @@ interface LoadResult {
   readonly failures: Readonly<Record<string, number>>;
 }
 
-function runLoad(program: string, args: readonly string[]): Promise<LoadResult> {
+/** Runs the load generator once; rejects when it fails. */
+export function runLoad(program: string, args: readonly string[]): Promise<LoadResult> {
   return new Promise((done, failed) => {
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
     let output = "";
