@@ -22,7 +22,7 @@ const onGlibc =
   process.platform === "linux" &&
   "glibcVersionRuntime" in (process.report.getReport() as { header: object }).header;
 
-(onGlibc ? describe : describe.skip)("loading the add-on", () => {
+(onGlibc ? describe : describe.skip)(`loading the add-on${onGlibc ? "" : " (SKIPPED: needs glibc)"}`, () => {
   it("lets large buffers come from the heap, where freed memory is used again without page faults", () => {
     expect(heapGrowthMiB("")).toBeLessThan(64);
     expect(heapGrowthMiB(load)).toBeGreaterThanOrEqual(64);
