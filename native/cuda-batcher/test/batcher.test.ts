@@ -23,7 +23,8 @@ describe("openBatcher", () => {
   });
 
   it("batches requests of one turn, and gives each its own rows", async () => {
-    batcher = await openBatcher({ path: doubling([2]), ...base });
+    // Waits until it is full: an engine thread that happens to look within the turn must not take a part of it.
+    batcher = await openBatcher({ path: doubling([2]), ...base, maxBatch: 6, maxQueueDelayMs: 60_000 });
     const results = await Promise.all(
       [1, 2, 3].map((rows) => {
         const values = Float32Array.from({ length: rows * 2 }, (_, i) => rows * 100 + i);

@@ -27,6 +27,8 @@ async function occupy(batcher: Batcher): Promise<{ over: Promise<unknown> }> {
   throw new Error("every batch was over before it was seen to run");
 }
 const slow = () => dense(512, 512);
+/** Keeps a batch waiting until it is full, so that what is in it doesn't hang on when an engine thread looks. */
+const untilFull = { maxQueueDelayMs: 60_000 };
 
 describe("submit", () => {
   describe("when the request does not fit the model", () => {
@@ -76,12 +78,16 @@ describe("submit", () => {
   });
 
   it("answers the same for a row alone and among batchmates", async () => {
-    const batcher = await open(dense(64, 3));
+    const batcher = await open(dense(64, 3), untilFull);
     const rows = Array.from({ length: 8 }, (_, i) => bytesOf(seeded(64, i + 1)));
-    const alone: number[][] = [];
-    for (const row of rows) alone.push(floats((await batcher.submit([row], { rows: 1 })).outputs[0]!));
     const together = await Promise.all(rows.map((row) => batcher.submit([row], { rows: 1 })));
     expect(together.map((r) => r.batchSize)).toEqual(Array(8).fill(8));
+    const alone: number[][] = [];
+    for (const row of rows) {
+      const result = await batcher.submit([row], { rows: 1, maxBatch: 1 });
+      expect(result.batchSize).toBe(1);
+      alone.push(floats(result.outputs[0]!));
+    }
     const differences = together.flatMap((result, i) =>
       floats(result.outputs[0]!).map((value, c) => Math.abs(value - alone[i]![c]!)),
     );
@@ -120,7 +126,7 @@ describe("submit", () => {
 
   describe("when further axes are open", () => {
     it("wants dims, batches equal ones only, and answers with the dims of the output", async () => {
-      const batcher = await open(doubling(["length", 2]));
+      const batcher = await open(doubling(["length", 2]), { maxBatch: 2, ...untilFull });
       await expect(batcher.submit([new Uint8Array(8)], { rows: 1 })).rejects.toMatchObject({
         message: "input 'x' is [N, length, 2]: the request must say its dims",
       });
@@ -129,14 +135,15 @@ describe("submit", () => {
           rows: 1,
           dims: [[1, length, 2]],
         });
-      const results = await Promise.all([ask(3), ask(5), ask(3)]);
-      expect(results.map((r) => r.outputDims[0])).toEqual([
-        [1, 3, 2],
-        [1, 5, 2],
-        [1, 3, 2],
-      ]);
-      expect(results.map((r) => r.batchSize)).toEqual([2, 1, 2]);
-      expect(floats(results[1]!.outputs[0]!)).toEqual(new Array(10).fill(10));
+      const lengths = [3, 5, 3, 5];
+      const results = await Promise.all(lengths.map(ask));
+      expect(results.map((r) => r.outputDims[0])).toEqual(lengths.map((length) => [1, length, 2]));
+      expect(results.map((r) => r.batchSize)).toEqual([2, 2, 2, 2]);
+      const [three, five] = results.map((r) => r.batchId);
+      expect(results.map((r) => r.batchId)).toEqual([three, five, three, five]);
+      expect(three).not.toBe(five);
+      for (const [i, length] of lengths.entries())
+        expect(floats(results[i]!.outputs[0]!)).toEqual(new Array(length * 2).fill(length * 2));
     });
   });
 
@@ -225,7 +232,7 @@ describe("submit", () => {
   });
 
   it("keeps a batch within a request's own largest", async () => {
-    const batcher = await open(doubling([4]));
+    const batcher = await open(doubling([4]), untilFull);
     const results = await Promise.all(
       Array.from({ length: 4 }, () => batcher.submit([new Uint8Array(16)], { rows: 1, maxBatch: 2 })),
     );
