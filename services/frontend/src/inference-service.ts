@@ -17,7 +17,7 @@ import {
   ServiceError,
 } from "@infaas/runtime";
 import type { ClusterView } from "./cluster-view";
-import { countRows } from "./infer-ingress";
+import { countRows } from "./infer-head";
 import { findModel } from "./open-inference";
 import { receiptMessage } from "./receipts";
 import { refusalMessage } from "./refusals";
