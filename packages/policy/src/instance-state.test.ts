@@ -5,7 +5,8 @@ const { profile } = variant({ name: "v", points: pointsOf(10), saturationPerSeco
 const run = (windows: readonly Partial<StateWindow>[]) => {
   let track = FRESH_STATE;
   return windows.map((w) => {
-    track = nextState(track, { servedPerSecond: 10, instances: 1, p95Ms: 10, batch: 1, ...w }, profile);
+    const usual = { servedPerSecond: 10, instances: 1, p95Ms: 10, batch: 1, batches: 20 };
+    track = nextState(track, { ...usual, ...w }, profile);
     return track.state;
   });
 };
@@ -33,6 +34,13 @@ describe("nextState", () => {
         { p95Ms: 70, batch: 8 },
       ]),
     ).toEqual(["active", "active"]);
+  });
+
+  it("is not interfered by slow windows of a few batches, and cleared by quick ones", () => {
+    const slow = { p95Ms: 40 };
+    const few = { p95Ms: 40, batches: 19 };
+    expect(run([few, few, few, slow, few, slow, slow])).toEqual([...Array(6).fill("active"), "interfered"]);
+    expect(run([slow, slow, { batches: 2 }, { batches: 2 }]).at(-1)).toBe("active");
   });
 
   it("stays interfered between both factors and is cleared after two quick windows", () => {

@@ -9,10 +9,20 @@ export interface StateOptions {
   readonly clearedBelow: number;
   /** Windows in a row before either change. Default 2. */
   readonly windows: number;
+  /**
+   * Batches a window needs before its p95 may speak of interference. Default 20: with fewer, the slowest one decides, and
+   * one slow run in a handful is no contention. Fewer quick ones are still enough to clear it.
+   */
+  readonly batchesMin: number;
 }
 
 /** Defaults of `StateOptions`. */
-export const STATE_DEFAULTS: StateOptions = { interferedAbove: 1.5, clearedBelow: 1.25, windows: 2 };
+export const STATE_DEFAULTS: StateOptions = {
+  interferedAbove: 1.5,
+  clearedBelow: 1.25,
+  windows: 2,
+  batchesMin: 20,
+};
 
 /** What was measured of a variant on one executor in one window. */
 export interface StateWindow {
@@ -23,6 +33,8 @@ export interface StateWindow {
   readonly p95Ms: number | null;
   /** Mean batch size, to find the profile's figure. */
   readonly batch: number;
+  /** Batches run. */
+  readonly batches: number;
 }
 
 /** A state with what its hysteresis remembers. */
@@ -61,7 +73,8 @@ function nextInterference(
 ): Pick<StateTrack, "interfered" | "against"> {
   if (window.p95Ms === null) return track;
   const factor = window.p95Ms / predictBatchMs(profile, Math.max(1, window.batch), "p95");
-  const speaksAgainst = track.interfered ? factor < options.clearedBelow : factor > options.interferedAbove;
+  const slow = factor > options.interferedAbove && window.batches >= options.batchesMin;
+  const speaksAgainst = track.interfered ? factor < options.clearedBelow : slow;
   const against = speaksAgainst ? track.against + 1 : 0;
   return against >= options.windows
     ? { interfered: !track.interfered, against: 0 }

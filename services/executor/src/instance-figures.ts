@@ -12,6 +12,8 @@ export interface VariantFigures {
   /** Queries refused, whatever the reason. */
   refused: number;
   readonly recent: RecentWindow;
+  /** The batch last recorded: all its answers come in a row and tell the same. */
+  batchId: number | undefined;
 }
 
 /** Own counters per variant, read by the exporter when it likes: an increment costs nothing on the way of a query. */
@@ -20,12 +22,13 @@ export class InstanceFigures {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Counts an answer; its latency is what the engine took for the batch, without the queue. */
+  /** Counts an answer, and its batch once. Its latency is the engine's run alone: what profiles are made of. */
   answered(variant: string, rows: number, answer: EngineAnswer): void {
     const figures = this.of(variant);
     figures.servedRows += rows;
-    const latencyMs = answer.gatherMs + answer.runMs + answer.scatterMs;
-    figures.recent.record(latencyMs, answer.batchSize, this.clock.nowMs());
+    if (answer.batchId !== undefined && answer.batchId === figures.batchId) return;
+    figures.batchId = answer.batchId;
+    figures.recent.record(answer.runMs, answer.batchSize, this.clock.nowMs());
   }
 
   /** Counts a refusal. */
@@ -46,7 +49,8 @@ export class InstanceFigures {
   private of(variant: string): VariantFigures {
     let figures = this.figures.get(variant);
     if (figures === undefined) {
-      figures = { servedRows: 0, refused: 0, recent: new RecentWindow(windowMs, this.clock.nowMs()) };
+      const recent = new RecentWindow(windowMs, this.clock.nowMs());
+      figures = { servedRows: 0, refused: 0, recent, batchId: undefined };
       this.figures.set(variant, figures);
     }
     return figures;

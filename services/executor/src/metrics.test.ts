@@ -89,7 +89,7 @@ describe("registerMetrics", () => {
     expect(newest(instruments.memoryFree)).toEqual({ value: 70, variant: undefined });
     expect(newest(instruments.served)).toEqual({ value: 3, variant: "v" });
     expect(newest(instruments.refused)).toEqual({ value: 1, variant: "v" });
-    expect(newest(instruments.latency)).toEqual({ value: 6, variant: "v" });
+    expect(newest(instruments.latency)).toEqual({ value: 2, variant: "v" });
     expect(newest(instruments.batch)).toEqual({ value: 4, variant: "v" });
   });
 });

@@ -24,7 +24,7 @@ export const instruments = {
   latency: {
     name: "infaas.instance.latency",
     unit: "ms",
-    description: "95th percentile of batch latency (gather, run, scatter) in the last second.",
+    description: "95th percentile of what the engine took for a batch in the last second.",
   },
   drain: {
     name: "infaas.instance.drain",

@@ -5,7 +5,7 @@ const samplesMax = 1_024;
 export interface WindowSummary {
   /** 95th percentile of batch latency. */
   readonly p95Ms: number;
-  /** Mean rows per batch, as the answers saw it. */
+  /** Mean rows per batch. */
   readonly batchRows: number;
 }
 
@@ -25,7 +25,7 @@ export class RecentWindow {
     this.startMs = nowMs;
   }
 
-  /** Takes in one answer: how long its batch took and how many rows it had. */
+  /** Takes in one batch: how long it took and how many rows it had. */
   record(latencyMs: number, batchRows: number, nowMs: number): void {
     this.rotate(nowMs);
     this.latenciesMs[this.count % samplesMax] = latencyMs;

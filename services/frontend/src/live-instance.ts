@@ -69,12 +69,15 @@ export class LiveInstance implements Instance {
     const before = this.served;
     this.served = { total: servedTotal, atMs: nowMs };
     if (before === null || nowMs <= before.atMs) return;
-    this.servedPerSecond = (Math.max(0, servedTotal - before.total) * 1000) / (nowMs - before.atMs);
+    const rows = Math.max(0, servedTotal - before.total);
+    const batch = Math.max(1, batchSize ?? 1);
+    this.servedPerSecond = (rows * 1000) / (nowMs - before.atMs);
     const window = {
       servedPerSecond: this.servedPerSecond,
       instances: 1,
-      p95Ms: this.servedPerSecond > 0 ? latencyP95Ms : null,
-      batch: batchSize ?? 1,
+      p95Ms: rows > 0 ? latencyP95Ms : null,
+      batch,
+      batches: rows / batch,
     };
     this.track = nextState(this.track, window, this.profiled.profile);
   }
