@@ -121,6 +121,11 @@ describe("scanInferRequest", () => {
     );
   });
 
+  it("declines an integer of more bytes than protobuf allows", () => {
+    const name = (lengthBytes: number) => Buffer.from(`0a${"80".repeat(lengthBytes - 1)}00`, "hex");
+    expect([10, 11, 150].map((bytes) => scanInferRequest(name(bytes)).ok)).toEqual([true, false, false]);
+  });
+
   it("marks an input that carries typed contents", () => {
     const bytes = toBinary(
       ModelInferRequestSchema,

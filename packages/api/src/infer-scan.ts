@@ -35,6 +35,9 @@ const FIXED64 = 1;
 const BYTES = 2;
 const FIXED32 = 5;
 
+/** Protobuf's own limit; a longer one is broken. */
+const varintBytesMax = 10;
+
 /** Thrown to leave a scan from any depth; one object, because a stack for it would cost more than the scan. */
 const oddity = new Error("odd message");
 
@@ -210,7 +213,7 @@ class Scanner {
   #varint(end: number): number {
     let value = 0;
     let factor = 1;
-    while (this.#at < end) {
+    for (let i = 0; i < varintBytesMax && this.#at < end; i += 1) {
       const byte = this.bytes[this.#at]!;
       this.#at += 1;
       value += (byte & 0x7f) * factor;
@@ -250,7 +253,7 @@ class Scanner {
   }
 
   #skipVarint(end: number): void {
-    for (let i = 0; i < 10 && this.#at < end; i += 1) {
+    for (let i = 0; i < varintBytesMax && this.#at < end; i += 1) {
       const byte = this.bytes[this.#at]!;
       this.#at += 1;
       if (byte < 0x80) return;
