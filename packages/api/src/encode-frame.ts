@@ -30,6 +30,8 @@ export function encodeFrame(f: OutgoingFrame): Uint8Array[] {
       return [bare(FrameType.CANCEL, f.id)];
     case "draining":
       return [bare(FrameType.DRAINING, f.id)];
+    case "greeting":
+      return [bare(FrameType.GREETING, f.id)];
   }
 }
 

@@ -36,12 +36,21 @@ export class FrameReader {
 
   /** Takes one whole message. */
   push(message: Uint8Array): FramesRead {
+    return this.#take(message, (bytes, frames) => this.#message(bytes, frames));
+  }
+
+  /** Takes the next bytes of a plain connection, on which frames follow one another without messages around them. */
+  pushPlain(chunk: Uint8Array): FramesRead {
+    return this.#take(chunk, (bytes, frames) => this.#chunk(bytes, frames));
+  }
+
+  #take(received: Uint8Array, read: (bytes: Buffer, frames: Frame[]) => string | null): FramesRead {
     if (this.#fault !== null) return { ok: false, fault: this.#fault };
     const frames: Frame[] = [];
-    const bytes = Buffer.isBuffer(message)
-      ? message
-      : Buffer.from(message.buffer, message.byteOffset, message.byteLength);
-    this.#fault = this.#message(bytes, frames);
+    const bytes = Buffer.isBuffer(received)
+      ? received
+      : Buffer.from(received.buffer, received.byteOffset, received.byteLength);
+    this.#fault = read(bytes, frames);
     return this.#fault === null ? { ok: true, frames } : { ok: false, fault: this.#fault };
   }
 
@@ -135,6 +144,8 @@ function decodeFrame(bytes: Buffer, start: number, end: number): Frame | string 
       return { type: "cancel", id };
     case FrameType.DRAINING:
       return { type: "draining", id: 0 };
+    case FrameType.GREETING:
+      return { type: "greeting", id: 0 };
     default:
       return `frame type ${type} is not known`;
   }

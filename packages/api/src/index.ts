@@ -534,6 +534,7 @@ export type {
   CancelFrame,
   DrainingFrame,
   Frame,
+  GreetingFrame,
   InferFrame,
   LinkLoad,
   OutgoingFrame,

@@ -48,6 +48,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   }),
   fc.record({ type: fc.constant("cancel" as const), id }),
   fc.constant({ type: "draining" as const, id: 0 as const }),
+  fc.constant({ type: "greeting" as const, id: 0 as const }),
 );
 
 /** The bytes of a message made of parts, as grpc-js would send them. */
@@ -100,6 +101,17 @@ describe("FrameReader", () => {
     const stream = Buffer.concat(encodeFrame(frame));
     const messages = Array.from(stream, (_, i) => sent([stream.subarray(i, i + 1)]));
     expect(readAll(new FrameReader(), messages)).toEqual([frame]);
+  });
+
+  it("reads the same frames off a plain connection, without messages around them", () => {
+    const frames: Frame[] = [
+      { type: "greeting", id: 0 },
+      { type: "cancel", id: 4 },
+    ];
+    const stream = Buffer.concat(frames.flatMap((frame) => encodeFrame(frame)));
+    const reader = new FrameReader();
+    const reads = Array.from(stream, (_, i) => reader.pushPlain(stream.subarray(i, i + 1)));
+    expect(reads.flatMap((read) => (read.ok ? read.frames : []))).toEqual(frames);
   });
 
   it("hands out bodies as views of the message", () => {

@@ -66,8 +66,17 @@ export interface DrainingFrame {
   readonly id: 0;
 }
 
+/**
+ * Executor to frontend, first on a plain connection: served from now on. A link inside gRPC is greeted by a message
+ * without frames instead.
+ */
+export interface GreetingFrame {
+  readonly type: "greeting";
+  readonly id: 0;
+}
+
 /** What travels on a link between a frontend and an executor. */
-export type Frame = InferFrame | AnswerFrame | RefusalFrame | CancelFrame | DrainingFrame;
+export type Frame = InferFrame | AnswerFrame | RefusalFrame | CancelFrame | DrainingFrame | GreetingFrame;
 
 /** A frame to be sent: the body of an answer may be in parts. */
 export type OutgoingFrame =
@@ -77,8 +86,9 @@ export type OutgoingFrame =
 /**
  * Layout, little-endian: u32 length of all that follows, u8 type, u8 flags (0), u16 header bytes, u32 id, header, body.
  * A reader takes a longer header than it knows and leaves the rest of it unread, so fields can be added at the end.
+ * native/wire/src/core/frame.h reads and writes the same bytes; link-golden.test.ts holds the two together.
  */
-export const FrameType = { INFER: 1, ANSWER: 2, REFUSAL: 3, CANCEL: 4, DRAINING: 5 } as const;
+export const FrameType = { INFER: 1, ANSWER: 2, REFUSAL: 3, CANCEL: 4, DRAINING: 5, GREETING: 6 } as const;
 
 /** Bytes before the header, and those of them that the length does not count. */
 export const prefixBytes = 12;
