@@ -42,7 +42,16 @@ function fromCtest(status, output) {
 }
 
 const report = (name) => join(root, ".cache", "reports", `${name}.json`);
-const ctest = ["npm", "run", "--silent", "ctest", "-w", "@infaas/cuda-batcher"];
+/** The native suites of every workspace that has one, under one sanitizer. */
+const ctests = (sanitizer) =>
+  ["cuda-batcher", "wire"].map((workspace) => ({
+    name: `ctest ${workspace}${sanitizer === undefined ? "" : ` ${sanitizer}`}`,
+    command: [
+      ...["npm", "run", "--silent", "ctest", "-w", `@infaas/${workspace}`],
+      ...(sanitizer === undefined ? [] : ["--", sanitizer]),
+    ],
+    count: fromCtest,
+  }));
 const jestRun = (node, name, ...args) => ({
   name,
   command: [node, jest, "--ci", "--forceExit=false", "--json", `--outputFile=${report(name)}`, ...args],
@@ -56,12 +65,12 @@ const runners = [
     count: asOne,
   },
   { name: "proto lint", command: ["npx", "buf", "lint", "proto"], count: asOne },
-  { name: "ctest", command: ctest, count: fromCtest },
+  ...ctests(),
   jestRun(process.execPath, "jest", "--maxWorkers=2"),
   ...(full
     ? [
-        { name: "ctest-address", command: [...ctest, "--", "address"], count: fromCtest },
-        { name: "ctest-thread", command: [...ctest, "--", "thread"], count: fromCtest },
+        ...ctests("address"),
+        ...ctests("thread"),
         jestRun(node24, "jest-node24", "--maxWorkers=2", "--testPathIgnorePatterns", "/e2e/"),
       ]
     : []),

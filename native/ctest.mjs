@@ -1,8 +1,7 @@
 #!/usr/bin/env node
-/** Builds the core's ctest suite and runs it: `npm run ctest -w @infaas/cuda-batcher [-- address|thread]`. */
+/** Builds a workspace's ctest suite and runs it: `npm run ctest -w @infaas/cuda-batcher [-- address|thread]`. */
 import { spawnSync } from "node:child_process";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 
 const sanitizers = ["none", "address", "thread"];
 const sanitizer = process.argv[2] ?? "none";
@@ -10,9 +9,11 @@ if (!sanitizers.includes(sanitizer)) {
   process.stderr.write(`sanitizer '${sanitizer}' is unknown: one of ${sanitizers.join(", ")}\n`);
   process.exit(1);
 }
-const folder = dirname(dirname(fileURLToPath(import.meta.url)));
+// npm runs a workspace's scripts in its folder.
+const folder = process.cwd();
 const build = join(folder, "build", `ctest-${sanitizer}`);
 const ninja = spawnSync("ninja", ["--version"], { stdio: "ignore" }).status === 0;
+const chosen = sanitizer === "none" ? "" : sanitizer;
 
 function run(command, args) {
   const { status } = spawnSync(command, args, { stdio: "inherit" });
@@ -21,8 +22,8 @@ function run(command, args) {
 
 run("cmake", [
   ...["-S", folder, "-B", build, "-DCB_ADDON=OFF", "-DCB_TESTS=ON", "-DCMAKE_MESSAGE_LOG_LEVEL=WARNING"],
-  `-DCB_SANITIZER=${sanitizer === "none" ? "" : sanitizer}`,
-  ...(ninja ? ["-G", "Ninja"] : []),
+  ...[`-DCB_SANITIZER=${chosen}`, `-DWIRE_SANITIZER=${chosen}`, "-DWIRE_ADDON=OFF", "-DWIRE_TESTS=ON"],
+  ...["--no-warn-unused-cli", ...(ninja ? ["-G", "Ninja"] : [])],
 ]);
 run("cmake", ["--build", build, "--parallel", "2", ...(ninja ? ["--", "--quiet"] : [])]);
 run("ctest", ["--test-dir", build, "--output-on-failure", "--parallel", "2"]);
