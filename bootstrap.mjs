@@ -47,7 +47,7 @@ const steps = [
     ],
     output: "native/cuda-batcher/build",
     // A CUDA compiler that came or went changes what is built.
-    salt: () => `${process.env.CUDACXX ?? ""}${existsSync(join(root, ".cache/cuda"))}`,
+    salt: () => `${process.env.CUDACXX ?? ""}${existsSync(join(root, "native/cuda-batcher/.cache/cuda"))}`,
     command: ["npm", "run", "--silent", "build:native", "-w", "@infaas/cuda-batcher"],
   },
   {
