@@ -1,11 +1,11 @@
 // Closed-loop load on ModelInfer from a client that costs little CPU itself: a fixed number of requests in flight, each
-// answered before its successor is sent. Prints one JSON line. Every answer is checked for its status and size.
+// answered before its successor is sent. Speaks HTTP/2 frame by frame (a gRPC library costs this machine more CPU a
+// request than the servers under test). Prints one JSON line. Every answer is checked for its status and size.
 //
 // go run . -address 127.0.0.1:8001 -model mlp-s -input x -floats 64 -in-flight 16 -seconds 5
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -14,22 +14,8 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/encoding/protowire"
 )
-
-const method = "/inference.GRPCInferenceService/ModelInfer"
-
-// rawCodec passes ready-made message bytes through.
-type rawCodec struct{}
-
-func (rawCodec) Marshal(v any) ([]byte, error) { return *v.(*[]byte), nil }
-func (rawCodec) Unmarshal(data []byte, v any) error {
-	*v.(*[]byte) = append((*v.(*[]byte))[:0], data...)
-	return nil
-}
-func (rawCodec) Name() string { return "proto" }
 
 type options struct {
 	address, model, input, shape  string
@@ -49,10 +35,11 @@ type result struct {
 
 func main() {
 	o := parse()
-	connections := connect(o)
 	request := encodeRequest(o)
-	run(o, connections, request, o.warmUp)
-	if err := json.NewEncoder(os.Stdout).Encode(run(o, connections, request, o.duration)); err != nil {
+	if o.warmUp > 0 {
+		run(o, request, o.warmUp)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(run(o, request, o.duration)); err != nil {
 		fail(err)
 	}
 }
@@ -76,23 +63,6 @@ func parse() options {
 	o.warmUp = time.Duration(warmUp * float64(time.Second))
 	o.deadline = time.Duration(deadlineMs * float64(time.Millisecond))
 	return o
-}
-
-func connect(o options) []*grpc.ClientConn {
-	count := min(o.connections, o.inFlight)
-	connections := make([]*grpc.ClientConn, count)
-	for i := range connections {
-		connection, err := grpc.NewClient("passthrough:///"+o.address,
-			grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{}), grpc.MaxCallRecvMsgSize(64<<20)),
-			grpc.WithInitialWindowSize(8<<20), grpc.WithInitialConnWindowSize(8<<20),
-			grpc.WithWriteBufferSize(1<<20))
-		if err != nil {
-			fail(err)
-		}
-		connections[i] = connection
-	}
-	return connections
 }
 
 // encodeRequest writes a ModelInferRequest of one row: 1 model_name, 5 inputs (1 name, 2 datatype, 3 shape), 7 raw_input_contents.
@@ -133,50 +103,30 @@ func splitInts(text string) []uint64 {
 	return values
 }
 
-func run(o options, connections []*grpc.ClientConn, request []byte, duration time.Duration) result {
+// run spreads the requests in flight over the connections as evenly as they divide.
+func run(o options, request []byte, duration time.Duration) result {
+	count := min(o.connections, o.inFlight)
+	callers := make([]*caller, count)
 	started := time.Now()
-	until := started.Add(duration)
-	latencies := make([][]time.Duration, o.inFlight)
-	failures := make([]map[string]int, o.inFlight)
 	var all sync.WaitGroup
-	for worker := range o.inFlight {
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			latencies[worker], failures[worker] = work(o, connections[worker%len(connections)], request, until)
-		}()
+	for i := range callers {
+		share := o.inFlight / count
+		if i < o.inFlight%count {
+			share++
+		}
+		callers[i] = newCaller(o, request)
+		all.Go(func() { callers[i].run(share, started.Add(duration)) })
 	}
 	all.Wait()
-	return summarise(latencies, failures, time.Since(started))
+	return summarise(callers, time.Since(started))
 }
 
-func work(o options, connection *grpc.ClientConn, request []byte, until time.Time) ([]time.Duration, map[string]int) {
-	var latencies []time.Duration
-	failures := map[string]int{}
-	answer := make([]byte, 0, 1<<16)
-	for time.Now().Before(until) {
-		sent := time.Now()
-		ctx, cancel := context.WithTimeout(context.Background(), o.deadline)
-		err := connection.Invoke(ctx, method, &request, &answer)
-		cancel()
-		switch {
-		case err != nil:
-			failures[err.Error()]++
-		case len(answer) == 0:
-			failures["empty answer"]++
-		default:
-			latencies = append(latencies, time.Since(sent))
-		}
-	}
-	return latencies, failures
-}
-
-func summarise(latencies [][]time.Duration, failures []map[string]int, took time.Duration) result {
+func summarise(callers []*caller, took time.Duration) result {
 	var all []time.Duration
 	total := map[string]int{}
-	for i := range latencies {
-		all = append(all, latencies[i]...)
-		for message, count := range failures[i] {
+	for _, c := range callers {
+		all = append(all, c.latencies...)
+		for message, count := range c.failures {
 			total[message] += count
 		}
 	}
