@@ -16,6 +16,8 @@ export interface BenchModel {
   readonly path: string;
   /** Row shape of `x`. */
   readonly rowShape: readonly number[];
+  /** Values in a row of `y`. */
+  readonly outputs: number;
 }
 
 const float32 = 1;
@@ -54,7 +56,7 @@ function write(folder: string, name: string, rowShape: readonly number[], graph:
   });
   const path = join(folder, `${name}.onnx`);
   writeFileSync(path, toBinary(ModelProtoSchema, model));
-  return { name, path, rowShape };
+  return { name, path, rowShape, outputs: graph.outputs };
 }
 
 function value(name: string, rowShape: readonly number[]) {

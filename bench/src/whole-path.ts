@@ -4,55 +4,62 @@ import { createInfaasClient } from "@infaas/client";
 import { cpuMicroseconds } from "./cpu-time";
 import { type BenchModel, writeBenchModels } from "./models";
 import { buildLoadGenerator, cache, type System, startSystem } from "./system";
+import { startTriton } from "./triton";
 
-const secondsPerWindow = 2;
+const secondsPerWindow = 1.5;
+const warmUpSeconds = 0.5;
 const windows = 3;
-const inFlightLevels = [1, 8, 16, 32, 64];
+const inFlightLevels = [1, 8, 16, 64];
 
-/** Requests per second of a peer by requests in flight; a level that was not measured there is absent. */
-type Rates = Readonly<Record<number, number>>;
-
-/**
- * Triton 2.51 on a machine like this, measured beforehand (docs/benchmarks.md): its Python backend as it comes, and the
- * best of all settings that were tried for each cell with its C++ onnxruntime backend.
- */
-const reference: Readonly<Record<string, { python: Rates; native: Rates }>> = {
-  "mlp-s": {
-    python: { 1: 1972, 16: 6973, 64: 9688 },
-    native: { 1: 3611, 8: 10_559, 32: 16_404, 64: 16_666 },
-  },
-  "mlp-m": { python: { 1: 466, 16: 2005, 64: 3338 }, native: { 1: 411, 8: 1980, 32: 3278, 64: 3835 } },
-  cnn: { python: { 1: 396, 16: 537 }, native: { 1: 403, 8: 662, 32: 799, 64: 861 } },
-};
+/** What is measured: this system or its peer. */
+interface Server {
+  readonly address: string;
+  /** CPU time so far, by process. */
+  cpu(): readonly number[];
+}
 
 interface Window {
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly failures: number;
-  readonly frontendUs: number;
-  readonly executorUs: number;
+  /** CPU time of a request, by process. */
+  readonly cpuUs: readonly number[];
 }
 
-/** Client → frontend → executor → engine and back, through real processes, with a client that costs little CPU itself. */
+/**
+ * Client → frontend → executor → engine and back through real processes, beside Triton serving the same models to the same
+ * client: windows of the two alternate, so that both meet the same machine. Without Python or PyPI ours is measured alone.
+ */
 export async function benchWholePath(): Promise<void> {
   const load = buildLoadGenerator();
   const models = writeBenchModels(join(cache, "models"));
+  const triton = await startTriton(models).catch((fault: Error) => {
+    process.stdout.write(`# without a peer: ${fault.message}\n`);
+    return null;
+  });
   const system = await startSystem();
+  const pids = [system.pidOf("frontend"), system.pidOf("executor-1")];
+  const ours: Server = { address: system.address, cpu: () => pids.map(cpuMicroseconds) };
+  const peer: Server | null =
+    triton === null ? null : { address: triton.address, cpu: () => [triton.cpuMicroseconds()] };
   try {
     await register(system, models);
-    process.stdout.write(
-      "model  in flight     req/s   p50 ms   p99 ms  frontend µs  executor µs  ×Triton Python  ×Triton C++  failures\n",
-    );
+    process.stdout.write(`${heading}\n`);
     for (const model of models) {
       for (const inFlight of inFlightLevels) {
         const measured: Window[] = [];
-        for (let i = 0; i < windows; i++) measured.push(await measure(system, load, model, inFlight));
-        print(model, inFlight, measured);
+        const peers: Window[] = [];
+        for (let i = 0; i < windows; i++) {
+          measured.push(await measure(ours, load, model, inFlight));
+          if (peer !== null) peers.push(await measure(peer, load, model, inFlight));
+        }
+        print(model, inFlight, measured, peers);
       }
     }
   } finally {
     await system.stop();
+    await triton?.stop();
   }
 }
 
@@ -73,36 +80,18 @@ async function register(system: System, models: readonly BenchModel[]): Promise<
   }
 }
 
-async function measure(system: System, load: string, model: BenchModel, inFlight: number): Promise<Window> {
-  const pids = [system.pidOf("frontend"), system.pidOf("executor-1")];
+async function measure(server: Server, load: string, model: BenchModel, inFlight: number): Promise<Window> {
   const floats = model.rowShape.reduce((product, size) => product * size, 1);
-  const common = [
-    "-address",
-    system.address,
-    "-model",
-    model.name,
-    "-floats",
-    String(floats),
-    "-shape",
-    model.rowShape.join(","),
-  ];
   const args = [
-    ...common,
-    "-in-flight",
-    String(inFlight),
-    "-seconds",
-    String(secondsPerWindow),
-    "-warm-up",
-    "0",
+    ...["-address", server.address, "-model", model.name, "-floats", String(floats)],
+    ...["-shape", model.rowShape.join(","), "-in-flight", String(inFlight), "-warm-up", "0"],
   ];
-  await runLoad(load, [...common, "-in-flight", String(inFlight), "-seconds", "1", "-warm-up", "0"]);
-  const before = pids.map(cpuMicroseconds);
-  const result = await runLoad(load, args);
-  const [frontendUs = 0, executorUs = 0] = pids.map(
-    (pid, i) => (cpuMicroseconds(pid) - (before[i] ?? 0)) / result.requests,
-  );
+  await runLoad(load, [...args, "-seconds", String(warmUpSeconds)]);
+  const before = server.cpu();
+  const result = await runLoad(load, [...args, "-seconds", String(secondsPerWindow)]);
+  const cpuUs = server.cpu().map((us, i) => (us - (before[i] ?? 0)) / result.requests);
   const failures = Object.values(result.failures).reduce((sum, count) => sum + count, 0);
-  return { ...result, failures, frontendUs, executorUs };
+  return { ...result, failures, cpuUs };
 }
 
 interface LoadResult {
@@ -127,31 +116,54 @@ export function runLoad(program: string, args: readonly string[]): Promise<LoadR
   });
 }
 
-function print(model: BenchModel, inFlight: number, measured: readonly Window[]): void {
-  const middle = (pick: (w: Window) => number) =>
-    measured.map(pick).sort((a, b) => a - b)[Math.floor(measured.length / 2)] ?? 0;
-  const perSecond = middle((w) => w.perSecond);
-  const peer = reference[model.name];
-  const ratio = (value: number | undefined) => (value === undefined ? "-" : (perSecond / value).toFixed(2));
+const columns = [
+  ...["model", "in flight", "req/s", "p50 ms", "p99 ms", "frontend µs", "executor µs", "Triton req/s"],
+  ...["p50 ms", "p99 ms", "Triton µs", "× req/s", "× p99", "failures"],
+] as const;
+const heading = columns.join("  ");
+
+function print(
+  model: BenchModel,
+  inFlight: number,
+  measured: readonly Window[],
+  peers: readonly Window[],
+): void {
+  const ours = middle(measured);
+  const theirs = peers.length === 0 ? null : middle(peers);
+  const failures = [...measured, ...peers].reduce((sum, w) => sum + w.failures, 0);
   const cells = [
-    model.name.padEnd(5),
-    String(inFlight).padStart(10),
-    perSecond.toFixed(0).padStart(9),
-    middle((w) => w.p50Ms)
-      .toFixed(2)
-      .padStart(8),
-    middle((w) => w.p99Ms)
-      .toFixed(2)
-      .padStart(8),
-    middle((w) => w.frontendUs)
-      .toFixed(0)
-      .padStart(12),
-    middle((w) => w.executorUs)
-      .toFixed(0)
-      .padStart(12),
-    ratio(peer?.python[inFlight]).padStart(15),
-    ratio(peer?.native[inFlight]).padStart(12),
-    String(measured.reduce((sum, w) => sum + w.failures, 0)).padStart(9),
+    ...[
+      model.name,
+      String(inFlight),
+      ours.perSecond.toFixed(0),
+      ours.p50Ms.toFixed(2),
+      ours.p99Ms.toFixed(2),
+    ],
+    ...ours.cpuUs.map((us) => us.toFixed(0)),
+    ...(theirs === null ? ["-", "-", "-", "-", "-", "-"] : comparison(ours, theirs)),
+    String(failures),
   ];
-  process.stdout.write(`${cells.join(" ")}\n`);
+  const line = cells.map((cell, i) => cell.padStart(columns[i]?.length ?? 0));
+  process.stdout.write(`${line.join("  ")}\n`);
+}
+
+function comparison(ours: Window, theirs: Window): readonly string[] {
+  const { perSecond, p50Ms, p99Ms, cpuUs } = theirs;
+  return [
+    ...[perSecond.toFixed(0), p50Ms.toFixed(2), p99Ms.toFixed(2), (cpuUs[0] ?? 0).toFixed(0)],
+    ...[(ours.perSecond / perSecond).toFixed(2), (ours.p99Ms / p99Ms).toFixed(2)],
+  ];
+}
+
+/** The median window, figure by figure. */
+function middle(measured: readonly Window[]): Window {
+  const median = (pick: (w: Window) => number) =>
+    measured.map(pick).sort((a, b) => a - b)[Math.floor(measured.length / 2)] ?? 0;
+  return {
+    perSecond: median((w) => w.perSecond),
+    p50Ms: median((w) => w.p50Ms),
+    p99Ms: median((w) => w.p99Ms),
+    failures: 0,
+    cpuUs: (measured[0]?.cpuUs ?? []).map((_, i) => median((w) => w.cpuUs[i] ?? 0)),
+  };
 }
