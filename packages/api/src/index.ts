@@ -521,7 +521,13 @@ export {
   type OrcaLoadReport,
   OrcaLoadReportSchema,
 } from "./gen/xds/data/orca/v3/orca_load_report_pb";
-export { type AnswerHead, type AnswerOutput, encodeAnswerBody, encodeAnswerHead } from "./infer-answer";
+export {
+  type AnswerHead,
+  type AnswerOutput,
+  encodeAnswerBody,
+  encodeAnswerHead,
+  encodeStreamPrefix,
+} from "./infer-answer";
 export {
   type InferHead,
   type InferHeadInput,

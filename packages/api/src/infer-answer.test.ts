@@ -1,6 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { ModelInferResponseSchema } from "./gen/inference/grpc_service_pb";
-import { encodeAnswerBody, encodeAnswerHead } from "./infer-answer";
+import { ModelInferResponseSchema, ModelStreamInferResponseSchema } from "./gen/inference/grpc_service_pb";
+import { encodeAnswerBody, encodeAnswerHead, encodeStreamPrefix } from "./infer-answer";
 
 describe("encodeAnswerHead and encodeAnswerBody", () => {
   it("make one ModelInferResponse when set side by side, with one raw entry per output", () => {
@@ -48,5 +48,20 @@ describe("encodeAnswerHead and encodeAnswerBody", () => {
   it("pass the outputs on without copying them", () => {
     const bytes = new Uint8Array(10);
     expect(encodeAnswerBody([{ name: "o", datatype: "UINT8", shape: [10], bytes }])).toContain(bytes);
+  });
+});
+
+describe("encodeStreamPrefix", () => {
+  it.each([3, 127, 128, 20_000])("makes an answer of about %i bytes a message of a stream", (length) => {
+    const answer = encodeAnswerHead({
+      modelName: "m".repeat(length),
+      modelVersion: "",
+      id: "",
+      parameters: {},
+    });
+    const message = Buffer.concat([encodeStreamPrefix(answer.byteLength), answer]);
+    const read = fromBinary(ModelStreamInferResponseSchema, message);
+    expect(read.inferResponse?.modelName).toHaveLength(length);
+    expect(read.errorMessage).toBe("");
   });
 });

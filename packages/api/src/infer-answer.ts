@@ -57,6 +57,17 @@ export function encodeAnswerHead(head: AnswerHead): Uint8Array {
   return buffer.take();
 }
 
+/** Field 2 of ModelStreamInferResponse, length-delimited. */
+const inferResponseTag = (2 << 3) | 2;
+
+/** Returns what goes before a ModelInferResponse of `bytes` to make it a ModelStreamInferResponse. */
+export function encodeStreamPrefix(bytes: number): Uint8Array {
+  const prefix = Buffer.allocUnsafe(1 + varintBytes(bytes));
+  prefix[0] = inferResponseTag;
+  writeVarint(prefix, 1, bytes);
+  return prefix;
+}
+
 function describe(outputs: readonly AnswerOutput[]): Uint8Array {
   buffer.reset();
   for (const { name, datatype, shape } of outputs) {

@@ -31,7 +31,10 @@ class MemoryStream implements RawStream {
 
   onData(): void {}
   onDrain(): void {}
+  pause(): void {}
+  resume(): void {}
   onEnd(): void {}
+  onBreak(): void {}
   end(): void {}
   destroy(): void {}
 }

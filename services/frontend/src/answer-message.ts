@@ -1,21 +1,23 @@
 import type { GatherMessage } from "@infaas/runtime";
 
-/** Two pieces of one message, written next to each other into the frame that is sent; neither is copied before. */
+/** Pieces of one message, written next to each other into the frame that is sent; none is copied before. */
 export class AnswerMessage implements GatherMessage {
   readonly length: number;
   readonly byteLength: number;
 
-  constructor(
-    private readonly head: Uint8Array,
-    private readonly body: Uint8Array,
-  ) {
-    this.length = head.byteLength + body.byteLength;
-    this.byteLength = this.length;
+  constructor(readonly parts: readonly Uint8Array[]) {
+    let bytes = 0;
+    for (const part of parts) bytes += part.byteLength;
+    this.length = bytes;
+    this.byteLength = bytes;
   }
 
   copy(target: Uint8Array, offset: number): number {
-    target.set(this.head, offset);
-    target.set(this.body, offset + this.head.byteLength);
+    let at = offset;
+    for (const part of this.parts) {
+      target.set(part, at);
+      at += part.byteLength;
+    }
     return this.length;
   }
 }

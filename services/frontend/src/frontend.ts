@@ -16,6 +16,7 @@ import type { FrontendConfig } from "./config";
 import { ExecutorPool } from "./executor-pool";
 import { StaticHostProvider } from "./host-provider/static";
 import { inferIngress } from "./infer-ingress";
+import { inferStreams } from "./infer-stream";
 import { inferenceService } from "./inference-service";
 import { placeInitially } from "./initial-placement";
 import { Leader } from "./leader";
@@ -102,6 +103,7 @@ export async function startFrontend(
   const server = createFrontendServer({
     logger,
     modelInfer: inferIngress(way),
+    modelStreamInfer: inferStreams(way),
     services: [
       openInference({ view, statistics, version: ports.version }),
       inferenceService(way),

@@ -14,7 +14,7 @@ import type { ClusterView } from "./cluster-view";
 import { countRows, readHead } from "./infer-head";
 import { lookUp } from "./open-inference";
 import { type QueryReceipt, receiptParameters } from "./receipts";
-import { type Requirements, readRequirements } from "./requirements";
+import { type RawValue, type Requirements, readRequirements } from "./requirements";
 import type { QueryCaller, Router } from "./router";
 import type { Statistics } from "./statistics";
 import type { QueryTraces } from "./traces";
@@ -46,6 +46,8 @@ export interface InferCall {
 export interface InferOutcome {
   /** The request's own id; empty when it had none or could not be read. */
   readonly id: string;
+  /** The request's parameters; empty when it could not be read. */
+  readonly parameters: ReadonlyMap<string, RawValue>;
   /** Trailing metadata, or headers where a face has no trailers. */
   readonly trailers: TrailerValues;
 }
@@ -65,7 +67,7 @@ export function startInfer(o: InferOptions, body: Uint8Array, call: InferCall): 
   const head = readHead(body);
   if (head instanceof ServiceError) {
     o.statistics.recordFailure("", 0);
-    call.refuse(head, { id: "", trailers: {} });
+    call.refuse(head, { id: "", parameters: new Map(), trailers: NO_TRAILERS });
     return ENDED;
   }
   const trace = o.traces.start(call.metadata("traceparent"));
@@ -130,7 +132,7 @@ class InferCaller implements QueryCaller {
       id: head.id,
       parameters,
     });
-    call.answer(new AnswerMessage(answerHead, body), this.outcome());
+    call.answer(new AnswerMessage([answerHead, body]), this.outcome());
   }
 
   refused(error: ServiceError): void {
@@ -141,9 +143,11 @@ class InferCaller implements QueryCaller {
   }
 
   private outcome(): InferOutcome {
-    const { trace, head } = this;
+    const { trace } = this;
+    const { id, parameters } = this.head;
     return {
-      id: head.id,
+      id,
+      parameters,
       trailers: trace === null ? NO_TRAILERS : { traceparent: formatTraceparent(trace) },
     };
   }

@@ -10,6 +10,7 @@ import {
   createRpcServer,
   type Implementation,
   type Logger,
+  type RawStream,
   type RawUnaryCall,
   type RpcServer,
 } from "@infaas/runtime";
@@ -18,11 +19,17 @@ import {
 export interface ServerParts {
   readonly logger: Logger;
   readonly modelInfer: (bytes: Buffer, call: RawUnaryCall) => void;
+  readonly modelStreamInfer: (stream: RawStream) => void;
   readonly services: readonly Implementation[];
 }
 
 /** The frontend's gRPC face: the Open Inference Protocol, infaas.v1, the OTLP receiver, health and reflection on one port. */
-export function createFrontendServer({ logger, modelInfer, services }: ServerParts): RpcServer {
+export function createFrontendServer({
+  logger,
+  modelInfer,
+  modelStreamInfer,
+  services,
+}: ServerParts): RpcServer {
   const server = createRpcServer({
     logger,
     reflection: [
@@ -34,6 +41,7 @@ export function createFrontendServer({ logger, modelInfer, services }: ServerPar
     ],
   });
   server.addRawUnary(GRPCInferenceService, "ModelInfer", modelInfer);
+  server.addRawBidi(GRPCInferenceService, "ModelStreamInfer", modelStreamInfer);
   for (const service of services) server.add(service);
   return server;
 }

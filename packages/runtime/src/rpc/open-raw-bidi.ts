@@ -68,8 +68,22 @@ class OpenedRawStream implements OpenRawStream {
     this.#call.on("drain", f);
   }
 
+  pause(): void {
+    this.#call.pause();
+  }
+
+  resume(): void {
+    this.#call.resume();
+  }
+
   onEnd(f: (error: ServiceError | null) => void): void {
     void this.#ended.then(f);
+  }
+
+  onBreak(f: (error: ServiceError) => void): void {
+    void this.#ended.then((error) => {
+      if (error !== null) f(error);
+    });
   }
 
   end(): void {

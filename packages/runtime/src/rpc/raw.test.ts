@@ -172,6 +172,27 @@ describe("addRawBidi and openRawBidi", () => {
     );
   });
 
+  it("tell the server of a caller that is gone after it had half-closed", async () => {
+    let arrived: (stream: RawStream) => void = () => {};
+    const atServer = new Promise<RawStream>((resolve) => {
+      arrived = resolve;
+    });
+    await serving(
+      (server) => server.addRawBidi(EchoService, "Chat", (stream) => arrived(stream)),
+      async (address) => {
+        const stream = openRawBidi(address, EchoService, "Chat", {});
+        stream.onData(() => {});
+        stream.end();
+        const served = await atServer;
+        served.onData(() => {});
+        const broken = new Promise<ServiceError>((resolve) => served.onBreak(resolve));
+        await new Promise<void>((resolve) => served.onEnd(() => resolve()));
+        stream.destroy(new ServiceError(Code.ABORTED, "enough"));
+        expect((await broken).code).toBe(Code.CANCELLED);
+      },
+    );
+  });
+
   it("tell the client of a failure that the server ends with", async () => {
     await serving(
       (server) => {

@@ -37,8 +37,13 @@ export interface RawStream {
   /** Starts the flow: call once. */
   onData(f: (bytes: Buffer) => void): void;
   onDrain(f: () => void): void;
+  /** Takes no more messages until `resume`; the other side soon has to wait. */
+  pause(): void;
+  resume(): void;
   /** The other side is done (null) or the stream broke. Called once. */
   onEnd(f: (error: ServiceError | null) => void): void;
+  /** The stream broke or was cancelled, also one whose other side was done before. Called once. */
+  onBreak(f: (error: ServiceError) => void): void;
   /** Half-closes at the client; ends the call with OK at the server. */
   end(): void;
   /** Ends the call with a failure at the server; cancels it at the client. */

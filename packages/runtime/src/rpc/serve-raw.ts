@@ -71,6 +71,14 @@ export class ServedRawStream implements RawStream {
     this.#call.on("drain", f);
   }
 
+  pause(): void {
+    this.#call.pause();
+  }
+
+  resume(): void {
+    this.#call.resume();
+  }
+
   onEnd(f: (error: ServiceError | null) => void): void {
     let told = false;
     const tell = (error: ServiceError | null): void => {
@@ -78,10 +86,14 @@ export class ServedRawStream implements RawStream {
       told = true;
       f(error);
     };
-    const gone = new ServiceError(Code.CANCELLED, "the peer is gone");
+    const gone = peerGone();
     this.#call.on("cancelled", () => tell(gone));
     // A peer that resets the stream looks at first like one that half-closes; which it was is known a turn later.
     this.#call.on("end", () => setImmediate(() => tell(this.#call.cancelled ? gone : null)));
+  }
+
+  onBreak(f: (error: ServiceError) => void): void {
+    this.#call.once("cancelled", () => f(peerGone()));
   }
 
   end(): void {
@@ -91,6 +103,10 @@ export class ServedRawStream implements RawStream {
   destroy(e: ServiceError): void {
     this.#call.emit("error", toGrpcStatus(e));
   }
+}
+
+function peerGone(): ServiceError {
+  return new ServiceError(Code.CANCELLED, "the peer is gone");
 }
 
 function metadataOf(values: TrailerValues): Metadata {
