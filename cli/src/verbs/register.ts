@@ -21,6 +21,10 @@ export const register: Verb = {
       doc: "accuracy as stated by you, used only where the task has no validation set",
     },
     alias: { type: "string", doc: "another name for it" },
+    retry: {
+      type: "boolean",
+      doc: "try again what crashed, hung or ate memory lately, or is registered already",
+    },
   },
   async run(args, terminal) {
     const path = onlyPositional(args, "ONNX file");
@@ -36,6 +40,7 @@ export const register: Verb = {
       path,
       description: args.text("description") ?? "",
       accuracyTolerance: args.number("tolerance") ?? 0.01,
+      retry: args.flag("retry"),
       ...(declared === undefined ? {} : { declaredAccuracy: declared }),
       ...(alias === undefined ? {} : { aliases: [alias] }),
     };

@@ -127,6 +127,7 @@ export interface Native {
     sizes: Int32Array | null,
     rules: Float64Array,
   ): NativePlan;
+  confine(parentPid: number, dataBytesMax: number): void;
 }
 
 // lib/ and dist/ both lie beside build/.

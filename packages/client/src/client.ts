@@ -41,6 +41,8 @@ export interface Registration {
   /** Used only where the task has no validation set. */
   readonly declaredAccuracy?: number;
   readonly aliases?: readonly string[];
+  /** Try a file again that crashed, hung or ate memory a short while ago, or that is registered already. Default false. */
+  readonly retry?: boolean;
 }
 
 /** How one query is sent. */
@@ -122,6 +124,7 @@ export function createInfaasClient(address: string): InfaasClient {
         modelDigest,
         description: r.description ?? "",
         aliases: [...(r.aliases ?? [])],
+        retry: r.retry ?? false,
         ...(r.accuracyTolerance === undefined ? {} : { accuracyTolerance: r.accuracyTolerance }),
         ...(r.declaredAccuracy === undefined ? {} : { declaredAccuracy: r.declaredAccuracy }),
       },

@@ -14,32 +14,43 @@ import { probeBatchInvariance } from "./onnx/batch-invariance";
 import { decodeModel } from "./onnx/model-file";
 import { ModelRunner, withRunner } from "./onnx/model-runner";
 import { type RowSet, randomRows } from "./onnx/row-set";
-import { findBatchAxis, readSignature, type Signature, type TensorSignature } from "./onnx/signature";
+import { findBatchAxis, readSignature, type TensorSignature } from "./onnx/signature";
 import type { ProfilePorts } from "./profile-ports";
 import type { ProfiledArchitecture } from "./profiled-model";
 import { PROFILE_BATCH_MAX } from "./profiler";
 
+/** A model whose file the engine runs; whether it is batchable is not known yet. */
+export interface LoadedModel extends ProfiledArchitecture {
+  readonly path: string;
+}
+
 /**
- * Reads a model file and its validation set, and finds out by running it whether rows may share a batch.
+ * Reads a model file and its validation set, and runs one row.
  * @throws ServiceError INVALID_ARGUMENT when the request, the file or the validation set cannot be used.
  */
-export async function inspectModel(
+export async function loadModel(
   request: ProfileModelRequest,
   path: string,
   ports: ProfilePorts,
-): Promise<ProfiledArchitecture> {
+): Promise<LoadedModel> {
   const { architecture, task } = named(request);
   const model = decodeModel(await readFile(path));
   const signature = readSignature(model);
   const validation = await readValidation(task, signature.inputs, ports.readArtifact);
   const rows = validation?.rows ?? randomRows(signature.inputs, task.text?.length ?? null);
   await expectToRun(path, rows, ports);
-  const reason = await whyNotBatchable({ path, signature, rows }, ports);
   architecture.inputs = signature.inputs.map(specOf);
   architecture.outputs = signature.outputs.map(specOf);
+  return { architecture, task, model, signature, rows, validation, path };
+}
+
+/** Finds out by running it whether a model's rows may share a batch. */
+export async function inspectModel(loaded: LoadedModel, ports: ProfilePorts): Promise<ProfiledArchitecture> {
+  const reason = await whyNotBatchable(loaded, ports);
+  const architecture = clone(ArchitectureSchema, loaded.architecture);
   architecture.batchable = reason === "";
   architecture.unbatchableReason = reason;
-  return { architecture, task, model, signature, rows, validation };
+  return { ...loaded, architecture };
 }
 
 function named({ architecture, task }: ProfileModelRequest): { architecture: Architecture; task: Task } {
@@ -64,7 +75,7 @@ async function expectToRun(path: string, rows: RowSet, { engines }: ProfilePorts
 }
 
 async function whyNotBatchable(
-  { path, signature, rows }: { readonly path: string; readonly signature: Signature; readonly rows: RowSet },
+  { path, signature, rows }: LoadedModel,
   { engines, clock }: ProfilePorts,
 ): Promise<string> {
   const axis = findBatchAxis(signature);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
@@ -9,16 +9,19 @@ import {
   type Frame,
   ModelInferResponseSchema,
   type OutgoingFrame,
+  type ProfileModelResponse,
   type RegistrationResult,
   RegistryService,
   type Variant,
 } from "@infaas/api";
-import { Code, createRpcClient } from "@infaas/runtime";
+import { Code, createRpcClient, ServiceError } from "@infaas/runtime";
 import { ArtifactClient } from "./artifact-client";
 import { ClusterView } from "./fixtures/cluster-view";
 import { LinkCaller } from "./fixtures/link-caller";
 import { ServiceProcess } from "./fixtures/service-process";
 import { classesOf, digits, digitsRequest, labelOf } from "./fixtures/zoo";
+import { endlessModel } from "./onnx/abusive-models";
+import { encodeModel } from "./onnx/model-file";
 
 const memoryBytes = 2 ** 30;
 
@@ -177,12 +180,44 @@ describe("executor process", () => {
     await view().until();
   });
 
+  it("outlives a model that never answers, and does not try it again unless asked to", async () => {
+    await startExecutor("--profile-stage-ms-max", "1500");
+    const artifacts = createRpcClient(ArtifactService, metadata.address);
+    const execution = createRpcClient(ExecutionService, executor.address);
+    closing.push(
+      () => artifacts.close(),
+      () => execution.close(),
+    );
+    const path = join(folder, "endless.onnx");
+    await writeFile(path, encodeModel(endlessModel()));
+    const modelDigest = await new ArtifactClient(artifacts).upload(path);
+    const stages = async (retry: boolean) => {
+      const seen: string[] = [];
+      const architecture = { name: "endless", task: digits.task, modelDigest };
+      const events = execution.profileModel({ architecture, task: { name: digits.task }, retry });
+      const refusal = await collect(events, seen).catch((fault) => ServiceError.from(fault));
+      return { seen, code: refusal?.code, message: refusal?.message };
+    };
+    const first = await stages(false);
+    expect(first).toMatchObject({ seen: ["load"], code: Code.DEADLINE_EXCEEDED });
+    const second = await stages(false);
+    expect(second).toMatchObject({ seen: [], code: Code.DEADLINE_EXCEEDED });
+    expect(second.message).toMatch(/1500 ms allowed while loading; this file is tried again in \d+ s/);
+    expect(await stages(true)).toMatchObject({ seen: ["load"], code: Code.DEADLINE_EXCEEDED });
+  });
+
   it("names every wrong option and does not start", async () => {
     await expect(ServiceProcess.start("executor", "--cores", "0", "--memory-bytes", "few")).rejects.toThrow(
       /cores.*\n.*memory-bytes/,
     );
   });
 });
+
+/** Notes the stages of a registration as they begin; rejects as it does. */
+async function collect(events: AsyncIterable<ProfileModelResponse>, stages: string[]): Promise<null> {
+  for await (const { event } of events) if (event.case === "progress") stages.push(event.value.stage);
+  return null;
+}
 
 /** Registers one model of the zoo as a frontend would: upload, profile on the executor, record. */
 async function register(

@@ -41,9 +41,10 @@ function start(): void {
       metricPeriodMs: config.metricPeriodMs,
     });
     lifecycle.onStop("telemetry", () => telemetry.shutdown());
-    const engine = { engines: nativeEngines, engineVersion: nativeEngineVersion() };
-    const world = { clock: systemClock, random: systemRandom, logger, telemetry, lifecycle, ...engine };
-    const address = await startExecutor(config, world);
-    logger.info("serving", { address, cores: config.cores, memoryBytes: config.memoryBytes });
+    // Asked for first, so that a machine without it is told at the start and not by the first load.
+    const engine = nativeEngineVersion();
+    const base = { clock: systemClock, random: systemRandom, logger, telemetry, lifecycle };
+    const address = await startExecutor(config, { ...base, engines: nativeEngines });
+    logger.info("serving", { address, engine, cores: config.cores, memoryBytes: config.memoryBytes });
   });
 }

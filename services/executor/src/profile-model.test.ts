@@ -177,7 +177,7 @@ describe("profileModel", () => {
 
     it("tells each step before it begins, and how many there are", () => {
       const stages = steps.map(({ stage }) => stage);
-      expect(stages.slice(0, 5)).toEqual(["inspect", "accuracy", "profile", "profile", "calibrate"]);
+      expect(stages.slice(0, 5)).toEqual(["load", "inspect", "accuracy", "profile", "profile"]);
       expect(steps.map(({ done }) => done)).toEqual(steps.map((_, index) => index));
       expect(steps.length).toBe(steps[0]?.total);
     });

@@ -15,7 +15,7 @@ import {
   type Variant,
 } from "@infaas/api";
 import { type FileAnswers, measureAnswers } from "./golden-answer";
-import { inspectModel } from "./inspect-model";
+import { inspectModel, loadModel } from "./inspect-model";
 import type { ProfilePorts } from "./profile-ports";
 import { profileVariants } from "./profile-variants";
 import type { ModelVersionFile, ProfiledArchitecture } from "./profiled-model";
@@ -65,14 +65,16 @@ class Registration {
   readonly #total: number;
 
   constructor(private readonly ports: ProfilePorts) {
-    // Inspect, calibrate, generate; then for each of two precisions its accuracy and one profile per way to use the cores.
-    this.#total = 3 + 2 * (1 + corePlans(ports.host.cores).length);
+    // Load, inspect, calibrate, generate; then for each of two precisions its accuracy and one profile per way to use the cores.
+    this.#total = 4 + 2 * (1 + corePlans(ports.host.cores).length);
   }
 
   async *run(request: ProfileModelRequest): Steps<RegistrationResult> {
-    yield this.#step("inspect", "", "reads the model and probes whether rows may share a batch");
+    yield this.#step("load", "", "opens the model and runs one row");
     const path = await this.ports.fetchModel(request.architecture?.modelDigest ?? "");
-    const profiled = await inspectModel(request, path, this.ports);
+    const loaded = await loadModel(request, path, this.ports);
+    yield this.#step("inspect", "", "probes whether rows may share a batch");
+    const profiled = await inspectModel(loaded, this.ports);
     const { unbatchableReason } = profiled.architecture;
     const original = {
       path,

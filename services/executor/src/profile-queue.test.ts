@@ -4,6 +4,7 @@ import { Code } from "@infaas/runtime";
 import { ProfileQueue, profilesWaitingMax } from "./profile-queue";
 
 const request = create(ProfileModelRequestSchema);
+const { signal } = new AbortController();
 
 async function drain(steps: AsyncIterable<unknown>): Promise<number> {
   let count = 0;
@@ -22,7 +23,7 @@ describe("ProfileQueue", () => {
       await new Promise((resolve) => setImmediate(resolve));
       running -= 1;
     });
-    expect(await Promise.all([1, 2, 3].map(() => drain(queue.run(request))))).toEqual([1, 1, 1]);
+    expect(await Promise.all([1, 2, 3].map(() => drain(queue.run(request, signal))))).toEqual([1, 1, 1]);
     expect(most).toBe(1);
   });
 
@@ -34,9 +35,22 @@ describe("ProfileQueue", () => {
       if (turn === 1) throw new Error("bad model");
       yield create(ProfileModelResponseSchema);
     });
-    await expect(drain(queue.run(request))).rejects.toThrow("bad model");
-    for await (const _ of queue.run(request)) break;
-    expect(await drain(queue.run(request))).toBe(2);
+    await expect(drain(queue.run(request, signal))).rejects.toThrow("bad model");
+    for await (const _ of queue.run(request, signal)) break;
+    expect(await drain(queue.run(request, signal))).toBe(2);
+  });
+
+  it("does not begin one that was given up while it waited", async () => {
+    const began: unknown[] = [];
+    const queue = new ProfileQueue(async function* () {
+      began.push(null);
+      yield create(ProfileModelResponseSchema);
+    });
+    const first = drain(queue.run(request, signal));
+    const givenUp = drain(queue.run(request, AbortSignal.abort()));
+    await expect(givenUp).rejects.toMatchObject({ code: Code.CANCELLED });
+    await first;
+    expect(began).toHaveLength(1);
   });
 
   it("bounds how many wait", async () => {
@@ -48,8 +62,8 @@ describe("ProfileQueue", () => {
       await held;
       yield create(ProfileModelResponseSchema);
     });
-    const waiting = Array.from({ length: profilesWaitingMax }, () => drain(queue.run(request)));
-    await expect(drain(queue.run(request))).rejects.toMatchObject({ code: Code.RESOURCE_EXHAUSTED });
+    const waiting = Array.from({ length: profilesWaitingMax }, () => drain(queue.run(request, signal)));
+    await expect(drain(queue.run(request, signal))).rejects.toMatchObject({ code: Code.RESOURCE_EXHAUSTED });
     release();
     expect(await Promise.all(waiting)).toHaveLength(profilesWaitingMax);
   });

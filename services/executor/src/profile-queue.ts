@@ -11,11 +11,14 @@ export class ProfileQueue {
   private waiting = 0;
 
   constructor(
-    private readonly profile: (request: ProfileModelRequest) => AsyncIterable<ProfileModelResponse>,
+    private readonly profile: (
+      request: ProfileModelRequest,
+      signal: AbortSignal,
+    ) => AsyncIterable<ProfileModelResponse>,
   ) {}
 
   /** Yields the steps of one registration, after those that came before; RESOURCE_EXHAUSTED when too many wait. */
-  async *run(request: ProfileModelRequest): AsyncIterable<ProfileModelResponse> {
+  async *run(request: ProfileModelRequest, signal: AbortSignal): AsyncIterable<ProfileModelResponse> {
     if (this.waiting >= profilesWaitingMax) {
       const message = `${this.waiting} registrations wait, allowed are ${profilesWaitingMax}`;
       throw new ServiceError(Code.RESOURCE_EXHAUSTED, message);
@@ -26,7 +29,8 @@ export class ProfileQueue {
     this.waiting += 1;
     try {
       await before;
-      yield* this.profile(request);
+      if (signal.aborted) throw new ServiceError(Code.CANCELLED, "cancelled by the caller while waiting");
+      yield* this.profile(request, signal);
     } finally {
       this.waiting -= 1;
       before.then(resolve, resolve);

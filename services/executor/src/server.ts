@@ -1,5 +1,11 @@
-import { ExecutionService, file_infaas_v1_execution } from "@infaas/api";
-import { createRpcServer, implementService, type Logger, type RpcServer } from "@infaas/runtime";
+import { ExecutionService, file_infaas_v1_execution, type ProfileModelRequest } from "@infaas/api";
+import {
+  type CallContext,
+  createRpcServer,
+  implementService,
+  type Logger,
+  type RpcServer,
+} from "@infaas/runtime";
 import type { LinkServer } from "./link-server";
 import type { ProfileQueue } from "./profile-queue";
 
@@ -13,7 +19,9 @@ export interface ServerPorts {
 /** The executor's gRPC face: links on undecoded messages, everything else typed. */
 export function executorServer({ logger, links, profiles }: ServerPorts): RpcServer {
   const server = createRpcServer({ logger, reflection: [file_infaas_v1_execution] });
-  server.add(implementService(ExecutionService, { profileModel: (request) => profiles.run(request) }));
+  const profileModel = (request: ProfileModelRequest, { signal }: CallContext) =>
+    profiles.run(request, signal);
+  server.add(implementService(ExecutionService, { profileModel }));
   server.addRawBidi(ExecutionService, "Link", (stream) => links.accept(stream));
   return server;
 }

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ArtifactService, ClusterService, type WatchResponse } from "@infaas/api";
 import {
@@ -8,11 +8,13 @@ import {
   type Lifecycle,
   type Logger,
   type Random,
+  type ServiceError,
   type Telemetry,
 } from "@infaas/runtime";
 import { ArtifactClient } from "./artifact-client";
 import { ClusterRecords } from "./cluster-records";
 import type { executorOptions } from "./config";
+import { type ConfinedProfileOptions, confinedProfile } from "./confined-profile";
 import type { EnginePort } from "./engine-port";
 import { Executor } from "./executor";
 import { InstanceFigures } from "./instance-figures";
@@ -21,8 +23,8 @@ import { MembershipClient } from "./membership-client";
 import { MetricTargets } from "./metric-targets";
 import { registerMetrics } from "./metrics";
 import { ModelStore } from "./model-store";
-import { profileModel } from "./profile-model";
 import { ProfileQueue } from "./profile-queue";
+import { ProfileRefusals } from "./profile-refusals";
 import { QuerySpans } from "./query-spans";
 import { Reporter } from "./reporter";
 import { executorServer } from "./server";
@@ -36,8 +38,6 @@ export interface ExecutorWorld {
   readonly logger: Logger;
   readonly telemetry: Telemetry;
   readonly engines: EnginePort;
-  /** Library and version behind `engines`. */
-  readonly engineVersion: string;
   readonly lifecycle: Lifecycle;
 }
 
@@ -80,18 +80,11 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const spans = new QuerySpans(clock, telemetry.tracer);
   const { linkInFlightMax } = config;
   const links = new LinkServer({ clock, executor, reporter, figures, spans, inFlightMax: linkInFlightMax });
-  const profiles = new ProfileQueue((request) =>
-    profileModel(request, {
-      fetchModel: modelFile,
-      storeArtifact: (path) => artifactClient.upload(path),
-      readArtifact: async (digest) => readFile(await modelFile(digest)),
-      engines,
-      engineVersion: world.engineVersion,
-      clock,
-      host: { hostType: config.hostType, cores: config.cores, memoryBytes: config.memoryBytes },
-      scratchDir: scratch,
-    }),
-  );
+  const profiles = profileQueue(config, clock, {
+    fetchModel: modelFile,
+    storeArtifact: (path) => artifactClient.upload(path),
+    scratchDir: scratch,
+  });
   const server = executorServer({ logger, links, profiles });
   lifecycle.onStop("server", () => server.stop(stopGraceMs));
   const port = await server.listen(config.listen);
@@ -105,6 +98,28 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
     links.close();
   });
   return address;
+}
+
+/** Every registration is profiled in a process of its own, and a file that was the end of one is not tried again soon. */
+function profileQueue(
+  config: Config,
+  clock: Clock,
+  ports: Pick<ConfinedProfileOptions, "fetchModel" | "storeArtifact" | "scratchDir">,
+): ProfileQueue {
+  const { hostType, cores, memoryBytes } = config;
+  const limits = {
+    stageMsMax: config.profileStageMsMax,
+    totalMsMax: config.profileMsMax,
+    memoryBytesMax: config.profileMemoryBytesMax,
+  };
+  const refusals = new ProfileRefusals(clock);
+  return new ProfileQueue((request, signal) => {
+    const digest = request.architecture?.modelDigest ?? "";
+    if (!request.retry) refusals.check(digest);
+    const onDeath = (reason: ServiceError) => refusals.remember(digest, reason);
+    const host = { hostType, cores, memoryBytes };
+    return confinedProfile(request, { ...ports, clock, host, limits, onDeath }, signal);
+  });
 }
 
 /** Joins, and from then on lets the watch tell the executor what should be and the executor tell what is. */

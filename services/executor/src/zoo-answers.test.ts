@@ -7,7 +7,7 @@ import { ProfileModelRequestSchema } from "@infaas/api";
 import { systemClock } from "@infaas/runtime";
 import fc from "fast-check";
 import type { EnginePort } from "./engine-port";
-import { inspectModel } from "./inspect-model";
+import { inspectModel, loadModel } from "./inspect-model";
 import { nativeEngines } from "./native-engine";
 import { ModelRunner, withRunner } from "./onnx/model-runner";
 import { referenceEngines } from "./onnx/onnxruntime-reference";
@@ -59,7 +59,8 @@ describe.each(manifest.architectures)("zoo model $name", ({ name, task: taskName
     const set = { dataset: "zoo", count, inputsDigest: inputs.file, labelsDigest: labels.file };
     const architecture = { name, version: 1, task: taskName, modelDigest: "sha256:zoo" };
     const task = { name: taskName, metric, validation: set };
-    profiled = await inspectModel(create(ProfileModelRequestSchema, { architecture, task }), path, ports);
+    const request = create(ProfileModelRequestSchema, { architecture, task });
+    profiled = await inspectModel(await loadModel(request, path, ports), ports);
   });
   afterAll(() => rm(scratchDir, { recursive: true }));
 

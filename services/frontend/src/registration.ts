@@ -38,7 +38,7 @@ export async function* registerModel(
   signal: AbortSignal,
 ): AsyncGenerator<Event> {
   const task = checkRequest(o.view, request);
-  const before = unchanged(o.view, request);
+  const before = request.retry ? null : unchanged(o.view, request);
   if (before !== null) {
     yield { event: { case: "result", value: before } };
     return;
@@ -120,7 +120,8 @@ async function* profile(
       accuracyTolerance: accuracyTolerance ?? TOLERANCE_DEFAULT,
       ...(declaredAccuracy === undefined ? {} : { declaredAccuracy }),
     };
-    for await (const { event } of execution.profileModel({ architecture, task }, { signal })) {
+    const { retry } = request;
+    for await (const { event } of execution.profileModel({ architecture, task, retry }, { signal })) {
       if (event.case === "progress") yield { event };
       if (event.case === "result") return event.value;
     }

@@ -5,6 +5,7 @@
 
 #include "addon/allocator.h"
 #include "addon/batcher_handle.h"
+#include "addon/confinement.h"
 #include "addon/convert.h"
 #include "addon/exit_guard.h"
 #include "addon/mail.h"
@@ -354,6 +355,14 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
   return object;
 }
 
+// confine(parentPid, dataBytesMax)
+Napi::Value confine(const Napi::CallbackInfo& info) {
+  const std::string error =
+      confineProcess(info[0].As<Napi::Number>().Int64Value(), info[1].As<Napi::Number>().Int64Value());
+  if (!error.empty()) throw Napi::Error::New(info.Env(), error);
+  return info.Env().Undefined();
+}
+
 void setRaw(Napi::Env env, Napi::Object exports, const char* name, napi_callback callback) {
   napi_value function = nullptr;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
@@ -388,6 +397,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("measure", Napi::Function::New<measureModel>(env, "measure"));
   exports.Set("measureOpen", Napi::Function::New<measureOpen>(env, "measureOpen"));
   exports.Set("planBatch", Napi::Function::New<plan>(env, "planBatch"));
+  exports.Set("confine", Napi::Function::New<confine>(env, "confine"));
   return exports;
 }
 
