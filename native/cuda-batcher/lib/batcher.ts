@@ -26,7 +26,7 @@ export interface CancelSignal {
 export interface SubmitOptions {
   /** Rows its tensors have along the batch axis; 1 for a model without one. */
   readonly rows: number;
-  /** Full dims of each input; needed when the model leaves more than the batch axis open. */
+  /** Full dims of each input; needed when the model leaves more than the batch axis open, or takes strings. */
   readonly dims?: readonly (readonly number[])[];
   /** Priority, 0 first; default 0. */
   readonly lane?: number;
@@ -42,12 +42,18 @@ export interface SubmitOptions {
 export interface Batcher {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
-  /** Whether the first axis of every input and output is one dynamic batch axis. */
+  /** Whether the first axis of every input is a batch axis, so that requests count their rows. */
   readonly batchable: boolean;
+  /**
+   * Why requests do not share batches: what the model declares or how it was opened; or, found out later, an output whose
+   * first axis is not the batch, whatever was declared. Undefined while they do.
+   */
+  readonly unbatchedReason: string | undefined;
   readonly maxBatch: number;
   /**
    * Runs a request in a batch. `inputs` are raw bytes in the model's order; they are read in place, so they must not be
-   * changed, transferred or shrunk until the answer. Never throws; rejects with NativeError.
+   * changed, transferred or shrunk until the answer. Strings lie one after another, each behind its length in bytes as a
+   * little-endian uint32. Never throws; rejects with NativeError.
    */
   submit(inputs: readonly Uint8Array[], options: SubmitOptions): Promise<Result>;
   /**
@@ -90,11 +96,11 @@ export async function openBatcher(options: OpenOptions): Promise<Batcher> {
 async function load(options: OpenOptions): Promise<ModelHandle> {
   const checked = modelOptions(options);
   batcherOptions(options, true);
-  try {
-    return await native().load(checked);
-  } catch (error) {
-    throw new NativeError("ENGINE", error instanceof Error ? error.message : String(error));
-  }
+  return native()
+    .load(checked)
+    .catch((error: Error) => {
+      throw new NativeError("ENGINE", error.message);
+    });
 }
 
 /**
@@ -230,6 +236,11 @@ class OpenBatcher implements Batcher {
       this.#wakes = false;
       if (this.#lastStats === undefined) native().wake(this.#handle);
     });
+  }
+
+  get unbatchedReason(): string | undefined {
+    const reason = this.#lastStats === undefined ? native().unbatchedReason(this.#handle) : "";
+    return reason === "" ? undefined : reason;
   }
 
   get queuedRows(): number {

@@ -41,19 +41,17 @@ function inputFault(
   rows: number,
   dims: readonly number[] | undefined,
 ): string | undefined {
-  if (input.dtype === "string") return `input '${input.name}' holds strings, which can't be batched yet`;
   if (dims !== undefined) {
     const fault = dimsFault(rules, input, rows, dims);
     if (fault !== undefined) return fault;
   } else if (input.itemBytes < 0) {
-    return `input '${input.name}' is [${input.dims.join(", ")}]: the request must say its dims`;
+    return `input '${input.name}' is [${input.dims?.join(", ")}]: the request must say its dims`;
   }
+  if (input.dtype === "string") return undefined;
   const expected =
     input.itemBytes >= 0
       ? rows * input.itemBytes
       : dims!.reduce((product, dim) => product * dim, elementBytes(input.dtype));
-  if (expected === 0)
-    return `input '${input.name}' has 0 bytes per row, allowed are rows with at least one element`;
   if (bytes !== expected) return `input '${input.name}' has ${bytes} bytes, ${rows} rows need ${expected}`;
   return undefined;
 }
@@ -64,15 +62,16 @@ function dimsFault(
   rows: number,
   dims: readonly number[],
 ): string | undefined {
+  const declared = input.dims ?? [];
   const fits =
-    dims.length === input.dims.length &&
+    dims.length === declared.length &&
     dims.every((dim, axis) => {
       if (!Number.isInteger(dim) || dim < 0) return false;
       if (rules.batchable && axis === 0) return dim === rows;
-      const declared = input.dims[axis];
-      return typeof declared === "string" || declared === -1 || declared === dim;
+      const allowed = declared[axis];
+      return typeof allowed === "string" || allowed === -1 || allowed === dim;
     });
   if (fits) return undefined;
   const asked = rules.batchable ? ` with ${rows} rows` : "";
-  return `input '${input.name}' has dims [${dims.join(", ")}], the model takes [${input.dims.join(", ")}]${asked}`;
+  return `input '${input.name}' has dims [${dims.join(", ")}], the model takes [${declared.join(", ")}]${asked}`;
 }

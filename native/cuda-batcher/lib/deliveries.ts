@@ -13,7 +13,7 @@ const copyBytesMax = 16 * 1024;
 interface Output {
   bytes: Uint8Array;
   readonly rowBytes: number;
-  readonly restDims: readonly number[];
+  readonly dims: readonly number[];
 }
 
 /**
@@ -86,6 +86,8 @@ export class Deliveries {
     const box = this.#mail;
     const members = box[mail.members]!;
     if (members === 0) return false;
+    // A request that ran by itself gets all of every output, whatever its shape is.
+    const whole = !this.#batchable || (members === 1 && box[mail.rows] === box[mail.paddedRows]);
     const outputs = this.#outputs(buffers, outputsAt);
     const copies = outputs.reduce((sum, output) => sum + output.rowBytes, 0) <= copyBytesMax;
     const lends = !copies && box[mail.slab]! >= 0;
@@ -105,10 +107,8 @@ export class Deliveries {
       const at = mail.head + i * mail.memberNumbers;
       const request = this.pending.take(box[at]!);
       const rows = box[at + 1]!;
-      const views = outputs.map((output) => this.#cut(output, row, rows));
-      const dims = outputs.map((output) =>
-        this.#batchable ? [rows, ...output.restDims] : [...output.restDims],
-      );
+      const views = outputs.map((output) => (whole ? output.bytes : cut(output, row, rows)));
+      const dims = outputs.map((output) => (whole ? output.dims : [rows, ...output.dims.slice(1)]));
       answers.push([request, new BatchResult(views, dims, box[at + 2]!, times, lease, this.#release)]);
       row += rows;
     }
@@ -153,17 +153,15 @@ export class Deliveries {
       outputs.push({
         bytes: buffer === undefined ? this.#arena!.subarray(offset, offset + bytes) : new Uint8Array(buffer),
         rowBytes: bytes / padded,
-        restDims: this.#batchable ? dims.slice(1) : dims,
+        dims,
       });
     }
     return outputs;
   }
+}
 
-  #cut(output: Output, row: number, rows: number): Uint8Array {
-    const from = this.#batchable ? row * output.rowBytes : 0;
-    const to = this.#batchable ? from + rows * output.rowBytes : output.bytes.length;
-    return output.bytes.subarray(from, to);
-  }
+function cut(output: Output, row: number, rows: number): Uint8Array {
+  return output.bytes.subarray(row * output.rowBytes, (row + rows) * output.rowBytes);
 }
 
 /** Answers a caller once. What its callback throws is thrown after the others of its batch were answered. */

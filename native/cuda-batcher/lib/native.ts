@@ -14,9 +14,14 @@ export type BatcherHandle = { readonly __batcher: unique symbol };
 export interface NativeTensor {
   name: string;
   dtype: number;
+  /** Empty where `ranked` is false. */
   dims: (number | string)[];
+  ranked: boolean;
   itemBytes: number;
 }
+
+/** When requests may share a run; the same numbers stand in src/core/model.h. */
+export const batching = { declared: 0, never: 1, inputs: 2 } as const;
 
 /** Options of `load`, all present. */
 export interface NativeModelOptions {
@@ -24,6 +29,17 @@ export interface NativeModelOptions {
   library: string;
   intraOpThreads: number;
   instances: number;
+  /** One of `batching`. */
+  batching: number;
+}
+
+/** What `describe` answers. */
+export interface NativeModel {
+  inputs: NativeTensor[];
+  outputs: NativeTensor[];
+  batchable: boolean;
+  /** Empty when it is batchable. */
+  unbatchedReason: string;
 }
 
 /** Options of `open`, all present; absent lists are null. */
@@ -82,7 +98,7 @@ export interface NativePlan {
 export interface Native {
   probe(library: string): NativeProbe;
   load(options: NativeModelOptions): Promise<ModelHandle>;
-  describe(model: ModelHandle): { inputs: NativeTensor[]; outputs: NativeTensor[]; batchable: boolean };
+  describe(model: ModelHandle): NativeModel;
   unload(model: ModelHandle): void;
   mailLength(options: NativeBatcherOptions, outputs: number): number;
   /** Takes the model over: its handle is empty afterwards. */
@@ -110,6 +126,7 @@ export interface Native {
   drainTimeMs(batcher: BatcherHandle): number;
   soonestMs(batcher: BatcherHandle, rows: number): number;
   arena(batcher: BatcherHandle): ArrayBuffer | undefined;
+  unbatchedReason(batcher: BatcherHandle): string;
   stats(batcher: BatcherHandle): BatcherStats;
   stop(batcher: BatcherHandle): Promise<void>;
   dispose(batcher: BatcherHandle): void;

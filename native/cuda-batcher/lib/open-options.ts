@@ -1,5 +1,5 @@
 import type { NativeBatcherOptions, NativeModelOptions } from "./native";
-import { onnxruntimeLibrary } from "./native";
+import { batching, onnxruntimeLibrary } from "./native";
 import { NativeError } from "./native-error";
 
 /** How a model is opened; what is absent takes the default stated. */
@@ -13,6 +13,12 @@ export interface OpenOptions {
   readonly intraOpThreads: number;
   /** Most rows of a batch; becomes 1 for a model without a batch axis. */
   readonly maxBatch: number;
+  /**
+   * Whether requests may share a batch. Default `declared`: when the first axis of every input and output is declared the
+   * same dynamic axis. `inputs`: when that of every input is, whatever is declared of the outputs; opening fails when it is
+   * not. `never`: tensors run as they come, one request at a time.
+   */
+  readonly batching?: keyof typeof batching;
   /** Longest a request is held for company, in ms; default 0: on a CPU waiting rarely pays. */
   readonly maxQueueDelayMs?: number;
   /** Most rows waiting before FULL; default 64 full batches per engine thread, at least 1024. */
@@ -39,13 +45,14 @@ const threadsLimit = 1024;
 
 /** What the add-on needs to load the model; throws NativeError INVALID for a value out of range. */
 export function modelOptions(
-  options: Pick<OpenOptions, "path" | "intraOpThreads" | "instances">,
+  options: Pick<OpenOptions, "path" | "intraOpThreads" | "instances" | "batching">,
 ): NativeModelOptions {
   return {
     path: options.path,
     library: onnxruntimeLibrary(),
     intraOpThreads: whole("intraOpThreads", options.intraOpThreads, 1, threadsLimit),
     instances: whole("instances", options.instances, 1, threadsLimit),
+    batching: batching[options.batching ?? "declared"],
   };
 }
 

@@ -21,9 +21,15 @@ export type DType =
 export interface TensorInfo {
   readonly name: string;
   readonly dtype: DType;
-  /** As the model says, batch axis included; a dynamic axis is its name, or -1 when it has none. */
-  readonly dims: readonly (number | string)[];
-  /** Bytes of one row (of the whole tensor when the model is not batchable); -1 when a further axis is dynamic. */
+  /**
+   * As the model says, batch axis included; a dynamic axis is its name, or -1 when it has none. Null for an output that does
+   * not say how many axes it has. What is declared of outputs may be wrong: answers carry their real dims.
+   */
+  readonly dims: readonly (number | string)[] | null;
+  /**
+   * Bytes of one row (of the whole tensor when the model is not batchable); -1 when a further axis is dynamic, and for
+   * strings.
+   */
   readonly itemBytes: number;
 }
 
@@ -55,5 +61,6 @@ export function elementBytes(dtype: DType): number {
 export function toTensorInfo(described: NativeTensor): TensorInfo | undefined {
   const dtype = dtypes[described.dtype];
   if (dtype === undefined) return undefined;
-  return { name: described.name, dtype: dtype[0], dims: described.dims, itemBytes: described.itemBytes };
+  const { name, dims, ranked, itemBytes } = described;
+  return { name, dtype: dtype[0], dims: ranked ? dims : null, itemBytes };
 }

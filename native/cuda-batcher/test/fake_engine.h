@@ -64,7 +64,7 @@ inline int fakeRun(EngineModel* model, const EngineBuffer* in, size_t, EngineBuf
 
 inline int fakeTensors(EngineModel*, bool outputs, size_t index, EngineTensor* tensor) {
   if (index > 0) return 1;
-  *tensor = EngineTensor{outputs ? "y" : "x", DType::kFloat32, 2, {kUnknownDim, kFakeWidth}, {"N", ""}};
+  *tensor = EngineTensor{outputs ? "y" : "x", DType::kFloat32, 2, {kUnknownDim, kFakeWidth}, {"N", ""}, false};
   return 0;
 }
 

@@ -6,18 +6,33 @@ import { join } from "node:path";
 export const onnxType = {
   float32: 1,
   uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
   int32: 6,
   int64: 7,
   string: 8,
+  bool: 9,
   float16: 10,
   float64: 11,
+  uint32: 12,
+  uint64: 13,
+  complex64: 14,
+  bfloat16: 16,
 } as const;
 
-/** An input or output of a test model; a string is a dynamic axis. */
+/** An input or output of a test model; a string is a dynamic axis, dims that are null are not declared. */
 export interface Io {
   readonly name: string;
   readonly type: number;
-  readonly dims: readonly (number | string)[];
+  readonly dims: readonly (number | string)[] | null;
+  /** What it is instead of a tensor: a sequence of such tensors, a sequence of maps to such values, an optional or sparse one. */
+  readonly kind?:
+    | "sequence"
+    | "optional"
+    | "sparse"
+    | { readonly mapsFrom: number }
+    | { readonly mapFrom: number };
 }
 
 /** One operator. */
@@ -27,13 +42,18 @@ export interface Node {
   readonly outputs: readonly string[];
   /** Whole-number attributes. */
   readonly ints?: Readonly<Record<string, number>>;
+  /** Attributes that are lists of whole numbers, of texts, or of floats. */
+  readonly lists?: Readonly<Record<string, readonly number[] | readonly string[] | Float32Array>>;
+  /** Default: ONNX's own operators. */
+  readonly domain?: "ai.onnx.ml";
 }
 
 /** A constant of the graph; float32. */
 export interface Weight {
   readonly name: string;
   readonly dims: readonly number[];
-  readonly values: Float32Array;
+  /** A text names the file beside the model that holds the values. */
+  readonly values: Float32Array | string;
 }
 
 /** A small graph. */
@@ -53,11 +73,17 @@ export function writeModel(graph: Graph): string {
 
 /** A graph in ONNX's protobuf encoding (field numbers of onnx.proto). */
 export function encodeModel(graph: Graph): Buffer {
-  const opset = message([[2, 17]]);
   return message([
     [1, 8],
     [7, encodeGraph(graph)],
-    [8, opset],
+    [8, message([[2, 17]])],
+    [
+      8,
+      message([
+        [1, "ai.onnx.ml"],
+        [2, 3],
+      ]),
+    ],
   ]);
 }
 
@@ -76,6 +102,7 @@ function encodeNode(node: Node): Buffer {
     ...node.inputs.map((name): Field => [1, name]),
     ...node.outputs.map((name): Field => [2, name]),
     [4, node.op],
+    [7, node.domain ?? ""],
     ...Object.entries(node.ints ?? {}).map(
       ([name, value]): Field => [
         5,
@@ -86,31 +113,64 @@ function encodeNode(node: Node): Buffer {
         ]),
       ],
     ),
+    ...Object.entries(node.lists ?? {}).map(([name, values]): Field => [5, encodeList(name, values)]),
   ]);
+}
+
+function encodeList(name: string, values: readonly number[] | readonly string[] | Float32Array): Buffer {
+  if (values instanceof Float32Array) {
+    return message([
+      [1, name],
+      [7, Buffer.from(values.buffer, values.byteOffset, values.byteLength)],
+      [20, 6],
+    ]);
+  }
+  const texts = typeof values[0] === "string";
+  return message([[1, name], ...values.map((value): Field => [texts ? 9 : 8, value]), [20, texts ? 8 : 7]]);
 }
 
 function encodeWeight(weight: Weight): Buffer {
-  const { buffer, byteOffset, byteLength } = weight.values;
-  return message([
-    ...weight.dims.map((dim): Field => [1, dim]),
-    [2, onnxType.float32],
-    [8, weight.name],
-    [9, Buffer.from(buffer, byteOffset, byteLength)],
-  ]);
+  const { dims, name, values } = weight;
+  const head: Field[] = [...dims.map((dim): Field => [1, dim]), [2, onnxType.float32], [8, name]];
+  if (typeof values === "string") {
+    const place = message([
+      [1, "location"],
+      [2, values],
+    ]);
+    return message([...head, [13, place], [14, 1]]);
+  }
+  return message([...head, [9, Buffer.from(values.buffer, values.byteOffset, values.byteLength)]]);
 }
 
 function encodeIo(io: Io): Buffer {
-  const shape = message(
-    io.dims.map((dim): Field => [1, message([typeof dim === "string" ? [2, dim] : [1, dim]])]),
-  );
-  const tensor = message([
-    [1, io.type],
-    [2, shape],
-  ]);
   return message([
     [1, io.name],
-    [2, message([[1, tensor]])],
+    [2, encodeType(io)],
   ]);
+}
+
+function encodeType({ type, dims, kind }: Io): Buffer {
+  const tensor = message([[1, type], ...(dims === null ? [] : [[2, encodeShape(dims)] as const])]);
+  const plain = message([[1, tensor]]);
+  if (kind === undefined) return plain;
+  if (kind === "sparse") return message([[8, tensor]]);
+  if (kind === "sequence") return message([[4, message([[1, plain]])]]);
+  if (kind === "optional") return message([[9, message([[1, plain]])]]);
+  const keyType = "mapsFrom" in kind ? kind.mapsFrom : kind.mapFrom;
+  const map = message([
+    [
+      5,
+      message([
+        [1, keyType],
+        [2, plain],
+      ]),
+    ],
+  ]);
+  return "mapsFrom" in kind ? message([[4, message([[1, map]])]]) : map;
+}
+
+function encodeShape(dims: readonly (number | string)[]): Buffer {
+  return message(dims.map((dim): Field => [1, message([typeof dim === "string" ? [2, dim] : [1, dim]])]));
 }
 
 type Field = readonly [number: number, value: number | string | Buffer];

@@ -1,6 +1,6 @@
 import { type Batcher, NativeError, openBatcher } from "../lib";
 import { bytesOf, dense, doubling, floats, lookup, seeded } from "./models";
-import { onnxType, writeModel } from "./onnx-model";
+import { onnxType } from "./onnx-model";
 
 const base = { instances: 1, intraOpThreads: 1, maxBatch: 8 };
 const opened: Batcher[] = [];
@@ -52,28 +52,6 @@ describe("submit", () => {
     ])("refuses %s with both sizes", async (_, inputs, options, message) => {
       const batcher = await open(doubling([4]));
       await expect(batcher.submit(inputs, options)).rejects.toEqual(new NativeError("INVALID", message));
-    });
-
-    it("refuses rows without elements", async () => {
-      const batcher = await open(doubling([0]));
-      await expect(batcher.submit([new Uint8Array(0)], { rows: 1 })).rejects.toMatchObject({
-        code: "INVALID",
-      });
-    });
-
-    it("refuses strings with a sentence", async () => {
-      const text = { type: onnxType.string, dims: ["N", 1] };
-      const batcher = await open(
-        writeModel({
-          inputs: [{ name: "s", ...text }],
-          outputs: [{ name: "t", ...text }],
-          nodes: [{ op: "Identity", inputs: ["s"], outputs: ["t"] }],
-        }),
-      );
-      await expect(batcher.submit([new Uint8Array(4)], { rows: 1 })).rejects.toMatchObject({
-        code: "INVALID",
-        message: "input 's' holds strings, which can't be batched yet",
-      });
     });
   });
 

@@ -11,7 +11,16 @@ export interface EngineTensor {
   readonly datatype: string;
   /** Whole shape; -1 is a free axis. The batch axis of a batchable model is the first. */
   readonly dims: readonly number[];
+  /** An output that does not say how many axes it has; `dims` is empty then. */
+  readonly anyRank?: true;
 }
+
+/**
+ * Whether requests may share a batch. `declared`: when the model declares one free first axis for all inputs and outputs.
+ * `inputs`: when all inputs have one, whatever is declared of the outputs; opening fails when they do not. `never`: tensors
+ * run as they come, one request at a time.
+ */
+export type Batching = "declared" | "inputs" | "never";
 
 /** One measured point that seeds the latency prediction of a fresh engine. */
 export interface LatencyPoint {
@@ -29,6 +38,8 @@ export interface EngineOptions {
   readonly threads: number;
   /** Rows in one batch, at most. */
   readonly maxBatch: number;
+  /** Default `declared`. */
+  readonly batching?: Batching;
   readonly latency: readonly LatencyPoint[];
   /** Rows that may wait; beyond it a query is refused at once. */
   readonly queueRowsMax: number;
@@ -60,6 +71,7 @@ export interface EngineQuery {
 export interface EngineAnswer {
   /** Raw little-endian rows, in the order of `Engine.outputs`; valid until `release`. */
   readonly outputs: readonly Uint8Array[];
+  /** What came out, which may differ from what the model declares. */
   readonly outputDims: readonly (readonly number[])[];
   /** Rows of the whole batch it was computed in. */
   readonly batchSize: number;
@@ -73,11 +85,14 @@ export interface EngineAnswer {
   release(): void;
 }
 
-/** One opened model. */
+/** One opened model. Outputs that are no tensors appear as the tensors they are answered as (docs/clients.md). */
 export interface Engine {
   readonly inputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
+  /** Whether requests count rows on the first axis. */
   readonly batchable: boolean;
+  /** Why requests do not share batches, as declared, as opened, or as the outputs turned out; null while they do. */
+  readonly unbatchedReason: string | null;
   readonly maxBatch: number;
   readonly queuedRows: number;
   readonly runningRows: number;

@@ -22,6 +22,7 @@ const spec: VariantSpec = {
   threads: 1,
   concurrency: 1,
   maxBatch: 4,
+  unbatched: false,
   memoryBytes: 100,
   latency: [],
   goldenInputs: [int32(21)],

@@ -1,6 +1,6 @@
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import { deferred, settledWithin } from "./bounded-wait";
-import type { Engine, EngineAnswer, EnginePort, EngineQuery } from "./engine-port";
+import type { Batching, Engine, EngineAnswer, EnginePort, EngineQuery } from "./engine-port";
 import { probeEngine } from "./probe";
 import type { VariantSpec } from "./variant-spec";
 
@@ -124,6 +124,7 @@ export class Instance {
         concurrency,
         threads,
         maxBatch,
+        batching: batchingOf(this.spec),
         latency,
         queueRowsMax,
         queueBytesMax,
@@ -162,4 +163,10 @@ export class Instance {
     this.current = state;
     this.onChange(this);
   }
+}
+
+/** A registration that found rows may share a batch knows better than what the file declares of its outputs. */
+function batchingOf({ unbatched, maxBatch }: VariantSpec): Batching {
+  if (unbatched) return "never";
+  return maxBatch > 1 ? "inputs" : "declared";
 }

@@ -27,6 +27,7 @@ const spec: VariantSpec = {
   threads: 1,
   concurrency: 1,
   maxBatch: 8,
+  unbatched: false,
   memoryBytes: 1,
   latency: [],
   goldenInputs: [],

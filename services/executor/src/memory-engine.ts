@@ -78,8 +78,12 @@ export class MemoryEngine implements Engine {
   ) {
     this.inputs = model.inputs;
     this.outputs = model.outputs;
-    this.batchable = model.batchable;
+    this.batchable = model.batchable && options.batching !== "never";
     this.maxBatch = options.maxBatch;
+  }
+
+  get unbatchedReason(): string | null {
+    return this.batchable ? null : "it runs requests one at a time";
   }
 
   get queuedRows(): number {

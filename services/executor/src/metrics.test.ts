@@ -25,6 +25,7 @@ const spec = {
   threads: 1,
   concurrency: 1,
   maxBatch: 2,
+  unbatched: false,
   memoryBytes: 30,
   ...golden,
 };

@@ -57,6 +57,7 @@ export const nativeEngines: EnginePort = {
         instances: options.concurrency,
         intraOpThreads: options.threads,
         maxBatch: options.maxBatch,
+        batching: options.batching ?? "declared",
         queueRowsMax: options.queueRowsMax,
         queueBytesMax: options.queueBytesMax,
         ...(options.latency.length === 0 ? {} : { latencyMs: options.latency.map(point) }),
@@ -92,6 +93,10 @@ class NativeEngine implements Engine {
 
   get batchable(): boolean {
     return this.batcher.batchable;
+  }
+
+  get unbatchedReason(): string | null {
+    return this.batcher.unbatchedReason ?? null;
   }
 
   get maxBatch(): number {
@@ -139,7 +144,9 @@ function point({ batch, latencyMs }: LatencyPoint): readonly [number, number] {
 }
 
 function engineTensor({ name, dtype, dims }: TensorInfo): EngineTensor {
-  return { name, datatype: datatypeOf[dtype], dims: dims.map((dim) => (typeof dim === "string" ? -1 : dim)) };
+  const datatype = datatypeOf[dtype];
+  if (dims === null) return { name, datatype, dims: [], anyRank: true };
+  return { name, datatype, dims: dims.map((dim) => (typeof dim === "string" ? -1 : dim)) };
 }
 
 function serviceError(fault: unknown): ServiceError {

@@ -89,6 +89,7 @@ function createVariant(o: {
     precision,
     ...o.cores,
     maxBatch: o.maxBatch,
+    unbatched: o.file.unbatchableReason !== "",
     modelDigest: architecture.modelDigest,
     ...(accuracy ? { accuracy } : {}),
     profile: o.profile,

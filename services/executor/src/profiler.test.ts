@@ -21,6 +21,7 @@ function timedEngines(clock: VirtualClock, runMsOf: (rows: number) => number): E
         inputs: [tensor],
         outputs: [tensor],
         batchable: true,
+        unbatchedReason: null,
         maxBatch,
         queuedRows: 0,
         runningRows: 0,

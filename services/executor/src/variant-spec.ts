@@ -8,6 +8,8 @@ export interface VariantSpec {
   readonly threads: number;
   readonly concurrency: number;
   readonly maxBatch: number;
+  /** Requests run one at a time, whatever their first axis is. */
+  readonly unbatched: boolean;
   /** Peak memory of one instance as measured at registration. */
   readonly memoryBytes: number;
   readonly latency: readonly LatencyPoint[];
@@ -31,6 +33,7 @@ export function variantSpec(wire: Variant): { ok: true; value: VariantSpec } | {
       threads: wire.threads,
       concurrency: wire.concurrency,
       maxBatch: wire.maxBatch,
+      unbatched: wire.unbatched,
       memoryBytes: Number(wire.profile?.peakMemoryBytes ?? 0n),
       latency: points.map((p) => ({ batch: p.batch, latencyMs: p.p50Ms })),
       goldenInputs: wire.goldenInputs,
@@ -42,7 +45,7 @@ export function variantSpec(wire: Variant): { ok: true; value: VariantSpec } | {
 
 /** Returns the identity of an instance: two records with one key ask for the very same thing, so nothing is loaded anew. */
 export function instanceKey(spec: VariantSpec): string {
-  return `${spec.name}|${spec.modelDigest}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}`;
+  return `${spec.name}|${spec.modelDigest}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}${spec.unbatched ? "|unbatched" : ""}`;
 }
 
 function variantFaults(wire: Variant): string[] {

@@ -54,6 +54,7 @@ describe("willOf", () => {
           threads: 2,
           concurrency: 1,
           maxBatch: 8,
+          unbatched: false,
           memoryBytes: 1_000,
           latency: [{ batch: 1, latencyMs: 2 }],
           goldenInputs: [],

@@ -158,7 +158,7 @@ std::shared_ptr<Model>& modelOf(const Napi::Value& value) {
   return *value.As<Napi::External<std::shared_ptr<Model>>>().Data();
 }
 
-// describe(model) -> {inputs, outputs, batchable}
+// describe(model) -> {inputs, outputs, batchable, unbatchedReason}
 Napi::Value describe(const Napi::CallbackInfo& info) { return convert::toModel(info.Env(), *modelOf(info[0])); }
 
 // unload(model)
@@ -272,6 +272,11 @@ napi_value soonestMs(napi_env env, napi_callback_info info) {
 
 // arena(handle) -> ArrayBuffer | undefined
 Napi::Value arena(const Napi::CallbackInfo& info) { return handleOf(info[0])->arena(info.Env()); }
+
+// unbatchedReason(handle) -> string, empty while requests share batches
+Napi::Value unbatchedReason(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), handleOf(info[0])->batcher().unbatchedReason());
+}
 
 // stats(handle) -> counters and the latency table
 Napi::Value stats(const Napi::CallbackInfo& info) {
@@ -391,6 +396,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   setRaw(env, exports, "drainTimeMs", drainTimeMs);
   setRaw(env, exports, "soonestMs", soonestMs);
   exports.Set("arena", Napi::Function::New<arena>(env, "arena"));
+  exports.Set("unbatchedReason", Napi::Function::New<unbatchedReason>(env, "unbatchedReason"));
   exports.Set("stats", Napi::Function::New<stats>(env, "stats"));
   exports.Set("stop", Napi::Function::New<stop>(env, "stop"));
   exports.Set("dispose", Napi::Function::New<dispose>(env, "dispose"));

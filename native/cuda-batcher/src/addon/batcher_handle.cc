@@ -32,7 +32,8 @@ bool readBytes(napi_env env, napi_value value, RequestInput& input) {
   napi_typedarray_type type;
   if (napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr) != napi_ok) return false;
   if (type != napi_uint8_array) return false;
-  input.data = static_cast<const uint8_t*>(data);
+  alignas(8) static const uint8_t none = 0;  // an empty tensor has an address too
+  input.data = data == nullptr ? &none : static_cast<const uint8_t*>(data);
   input.bytes = length;
   return true;
 }

@@ -27,6 +27,7 @@ Napi::Array toTensors(Napi::Env env, const std::vector<Tensor>& tensors) {
     object.Set("name", tensors[i].name);
     object.Set("dtype", static_cast<int32_t>(tensors[i].dtype));
     object.Set("dims", dims);
+    object.Set("ranked", tensors[i].ranked);
     object.Set("itemBytes", static_cast<double>(tensors[i].rowBytes));
     array.Set(static_cast<uint32_t>(i), object);
   }
@@ -41,6 +42,7 @@ ModelOptions modelOptions(const Napi::Object& from) {
   options.library = text(from, "library");
   options.intraOpThreads = integer(from, "intraOpThreads");
   options.concurrentRuns = integer(from, "instances");
+  options.batching = static_cast<Batching>(integer(from, "batching"));
   return options;
 }
 
@@ -105,6 +107,7 @@ Napi::Object toModel(Napi::Env env, const Model& model) {
   object.Set("inputs", toTensors(env, model.inputs()));
   object.Set("outputs", toTensors(env, model.outputs()));
   object.Set("batchable", model.batchable());
+  object.Set("unbatchedReason", model.unbatchedReason());
   return object;
 }
 

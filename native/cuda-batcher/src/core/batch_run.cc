@@ -25,8 +25,9 @@ void setDims(EngineBuffer& buffer, const Tensor& tensor, const int64_t* given, b
 
 size_t outputSlabBytes(const Model& model, int32_t rows) {
   size_t bytes = 0;
-  for (const Tensor& output : model.outputs()) {
-    if (model.foreseeable(output)) bytes += aligned(static_cast<size_t>(output.rowBytes) * static_cast<size_t>(rows));
+  for (size_t i = 0; i < model.outputs().size(); i++) {
+    if (!model.foreseeable(i)) continue;
+    bytes += aligned(static_cast<size_t>(model.outputs()[i].rowBytes) * static_cast<size_t>(rows));
   }
   return bytes;
 }
@@ -46,7 +47,9 @@ void BatchRun::run(Delivery& delivery) {
   times.copiedOutMs = clock_();
   times.copiedInMs = times.gatheredMs + stages.copyInNs / kNsPerMs;
   times.ranMs = times.copiedOutMs - stages.copyOutNs / kNsPerMs;
-  if (delivery.error.empty()) delivery.error = checkOutputs(delivery);
+  if (!delivery.error.empty() || delivery.whole()) return;
+  delivery.error = checkOutputs(delivery);
+  delivery.misfit = !delivery.error.empty();
 }
 
 // One copy per row; a batch of one request needs none when its memory is aligned for its element type.
@@ -91,7 +94,7 @@ void BatchRun::layOutputs(Delivery& delivery) {
   if (delivery.slab == kNoSlab) return;  // all are lent: the engine allocates this batch's outputs
   uint8_t* to = arena_.data() + arena_.offset(delivery.slab);
   for (size_t i = 0; i < outputs.size(); i++) {
-    if (!model_.foreseeable(outputs[i])) continue;
+    if (!model_.foreseeable(i)) continue;
     EngineBuffer& buffer = delivery.outputs[i];
     const size_t rows = model_.batchable() ? static_cast<size_t>(delivery.paddedRows) : 1;
     setDims(buffer, outputs[i], nullptr, model_.batchable(), delivery.paddedRows);
@@ -103,7 +106,6 @@ void BatchRun::layOutputs(Delivery& delivery) {
 
 // A row's answer is cut out of the output by its place in the batch, so every output must have the batch's rows.
 std::string BatchRun::checkOutputs(const Delivery& delivery) const {
-  if (!model_.batchable()) return {};
   for (size_t i = 0; i < delivery.outputs.size(); i++) {
     const EngineBuffer& buffer = delivery.outputs[i];
     if (buffer.rank >= 1 && buffer.dims[0] == delivery.paddedRows) continue;

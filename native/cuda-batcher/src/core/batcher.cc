@@ -186,7 +186,8 @@ bool Batcher::takeBatch(Delivery& delivery, double& startAtMs) {
   queue_.front(nowMs, windowMax(options_), window_);
   candidates_.clear();
   for (const Request* r : window_) {
-    candidates_.push_back({r->arrivalMs, r->deadlineMs, r->rows, r->lane, r->maxBatch, r->shapeKey});
+    const int32_t maxBatch = misfit_.empty() ? r->maxBatch : r->rows;
+    candidates_.push_back({r->arrivalMs, r->deadlineMs, r->rows, r->lane, maxBatch, r->shapeKey});
   }
   PlanRules rules = this->rules();
   const RequestQueue::Backlog backlog = queue_.backlog();
@@ -219,9 +220,10 @@ bool Batcher::takeBatch(Delivery& delivery, double& startAtMs) {
 
 void Batcher::runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery) {
   run.run(*delivery);
-  const bool split = !delivery->error.empty() && delivery->members.size() > 1;
+  const bool split = !delivery->error.empty() && !delivery->whole();
   {
     std::lock_guard<std::mutex> lock(mutex_);
+    if (delivery->misfit && misfit_.empty()) misfit_ = delivery->error;
     if (!split) account(*delivery);
     if (!split || stopping_) running_[engine].rows = 0;
     if (split && !stopping_) running_[engine].untilMs = clock_();
@@ -236,7 +238,8 @@ void Batcher::runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> d
   finish(std::move(delivery), false, clock_());
 }
 
-// One request's bad value can fail the whole batch; run alone, only that request fails.
+// One request's bad value can fail the whole batch; run alone, only that request fails. An output without the batch's
+// rows can be given to nobody; run alone, all of it is the request's.
 void Batcher::runAlone(size_t engine, BatchRun& run, const Delivery& failed) {
   for (size_t i = 0; i < failed.members.size(); i++) {
     auto alone = std::make_unique<Delivery>();
@@ -336,7 +339,7 @@ PlanRules Batcher::rules() const {
   rules.latencyMs = latency_.meanMs().data();
   rules.safety = latency_.safety();
   rules.sizes = options_.sizes.data();
-  rules.sizeCount = options_.sizes.size();
+  rules.sizeCount = misfit_.empty() ? options_.sizes.size() : 0;
   return rules;
 }
 
@@ -384,6 +387,11 @@ double Batcher::drainTimeMs() const {
     workMs += latency_.meanMs()[static_cast<size_t>(rows)] * static_cast<double>(queued) / rows;
   }
   return workMs / options_.instances;
+}
+
+std::string Batcher::unbatchedReason() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return misfit_.empty() ? model_->unbatchedReason() : misfit_;
 }
 
 Counters Batcher::counters() const {

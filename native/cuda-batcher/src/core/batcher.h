@@ -71,6 +71,8 @@ class Batcher {
   int64_t runningRows() const;
   double drainTimeMs() const;  // until all that is queued and running is done, as predicted
   double soonestMs(int32_t rows) const;  // until so many rows are done if they are the next batch, as predicted
+  // Why requests do not share batches, as the model was opened or as its outputs turned out; empty when they do.
+  std::string unbatchedReason() const;
   Counters counters() const;
   std::vector<double> latencyMs() const;
 
@@ -116,6 +118,7 @@ class Batcher {
   std::vector<Request*> window_;          // scratch of takeBatch
   std::vector<Candidate> candidates_;
   Plan plan_;
+  std::string misfit_;  // the first output that did not have its batch's rows; from then on requests run alone
   int32_t idle_ = 0;
   bool watched_ = false;  // dropLate() looks, or is about to
   bool stopping_ = false;

@@ -24,12 +24,16 @@ struct Delivery {
   std::vector<Request*> dropped;  // never run: too late, or the batcher stopped
   bool stopped = false;           // why `dropped` were
   std::string error;              // empty: the batch ran
+  bool misfit = false;            // it ran, but an output's first axis is not the batch, so no row can be cut out
   int32_t rows = 0;
   int32_t paddedRows = 0;
   bool direct = false;            // ran on the only member's own memory
   BatchTimes times;
   std::vector<EngineBuffer> outputs;
   int32_t slab = kNoSlab;         // outputs without an owner lie in it
+
+  // The outputs are the only member's, whatever their shape is.
+  bool whole() const { return members.size() == 1 && rows == paddedRows; }
 };
 
 }  // namespace cb

@@ -7,9 +7,10 @@
 
 namespace cb {
 
-constexpr uint32_t kEngineAbi = 1;
+constexpr uint32_t kEngineAbi = 2;
 constexpr int32_t kMaxRank = 8;
 constexpr int64_t kUnknownDim = -1;
+constexpr int32_t kUnknownRank = -1;
 
 // Element types, numbered as in ONNX's TensorProto.
 enum class DType : int32_t {
@@ -45,13 +46,20 @@ struct EngineLoadOptions {
 struct EngineTensor {
   const char* name;
   DType dtype;
-  int32_t rank;
+  int32_t rank;                   // kUnknownRank: an output that does not say
   int64_t dims[kMaxRank];         // kUnknownDim where dynamic
   const char* symbols[kMaxRank];  // name of a dynamic dimension, or ""
+  bool ofRun;                     // belongs to a run as a whole: no axis of it can be the batch
 };
 
+// What EngineTable::run answers.
+constexpr int kRan = 0;
+constexpr int kRunFailed = 1;
+constexpr int kOutputMisfit = 2;  // an output did not have the shape of the memory given for it
+
 // A tensor's memory for one run. An output with data == null is allocated by the engine, which then fills in
-// data, bytes, rank, dims and owner; the caller gives owner back through `release`.
+// data, bytes, rank, dims and owner; the caller gives owner back through `release`. Strings lie one after another, each
+// behind its length in bytes as a little-endian uint32; outputs of strings are always the engine's.
 struct EngineBuffer {
   void* data;
   size_t bytes;
@@ -67,6 +75,7 @@ struct EngineStages {
 };
 
 // Functions that answer int return 0 on success; otherwise they write a sentence to `error` (of `errorBytes`).
+// Outputs are what the table's `tensors` says: an engine whose model gives something else has made tensors of it.
 // `run` is called from several threads at once.
 struct EngineTable {
   uint32_t abi;

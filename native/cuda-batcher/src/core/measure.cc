@@ -17,6 +17,9 @@ constexpr double kUnboundedMs = std::numeric_limits<double>::infinity();
 // The samples of one call are bounded: a day's worth of microsecond runs must not fill the memory.
 constexpr size_t kSamplesMax = 1 << 22;
 
+// What an empty string takes: nothing behind a length of zero.
+constexpr size_t kTextLengthBytes = 4;
+
 struct Inputs {
   Scratch memory;
   std::vector<EngineBuffer> buffers;
@@ -29,7 +32,9 @@ void prepare(const Model& model, const MeasureOptions& options, Inputs& inputs) 
   for (const Tensor& tensor : model.inputs()) {
     EngineBuffer buffer{};
     buffer.rank = static_cast<int32_t>(tensor.dims.size());
-    size_t bytes = elementBytes(tensor.dtype);
+    const size_t index = inputs.buffers.size();
+    const bool text = tensor.dtype == DType::kString;
+    size_t bytes = text ? kTextLengthBytes : elementBytes(tensor.dtype);
     for (size_t d = 0; d < tensor.dims.size(); d++) {
       int64_t dim = dims != nullptr ? dims[d] : tensor.dims[d];
       if (d == 0 && model.batchable()) dim = options.batch;
@@ -41,6 +46,7 @@ void prepare(const Model& model, const MeasureOptions& options, Inputs& inputs) 
       bytes *= static_cast<size_t>(dim);
     }
     if (dims != nullptr) dims += tensor.dims.size();
+    if (text && !options.row.empty()) bytes = options.row[index].size();
     buffer.bytes = bytes;
     total += aligned(bytes);
     inputs.buffers.push_back(buffer);
@@ -61,8 +67,9 @@ void prepare(const Model& model, const MeasureOptions& options, Inputs& inputs) 
 // Outputs are set aside as a batcher does, so that both run the engine the same way.
 size_t outputBytes(const Model& model, int32_t rows) {
   size_t bytes = 0;
-  for (const Tensor& output : model.outputs()) {
-    if (model.foreseeable(output)) bytes += aligned(static_cast<size_t>(output.rowBytes) * static_cast<size_t>(rows));
+  for (size_t i = 0; i < model.outputs().size(); i++) {
+    if (!model.foreseeable(i)) continue;
+    bytes += aligned(static_cast<size_t>(model.outputs()[i].rowBytes) * static_cast<size_t>(rows));
   }
   return bytes;
 }
@@ -71,7 +78,7 @@ void layOutputs(const Model& model, int32_t rows, uint8_t* to, std::vector<Engin
   buffers.assign(model.outputs().size(), EngineBuffer{});
   for (size_t i = 0; i < buffers.size(); i++) {
     const Tensor& output = model.outputs()[i];
-    if (!model.foreseeable(output)) continue;
+    if (!model.foreseeable(i)) continue;
     EngineBuffer& buffer = buffers[i];
     buffer.rank = static_cast<int32_t>(output.dims.size());
     std::copy(output.dims.begin(), output.dims.end(), buffer.dims);

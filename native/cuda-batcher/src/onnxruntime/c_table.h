@@ -16,9 +16,15 @@ struct MemoryInfo;
 struct Value;
 struct TypeInfo;
 struct TensorInfo;
+struct SequenceInfo;
+struct MapInfo;
 struct Allocator;
 
-constexpr uint32_t kApiVersion = 17;  // the oldest that has every slot below; newer libraries still answer it
+constexpr uint32_t kApiVersion = 17;   // the oldest that has every slot but hasShape; newer libraries still answer it
+constexpr int kHasShapeSinceMinor = 24;  // ONNX Runtime 1.24 and later fill the slot of hasShape
+
+// What a value is, as the library numbers it.
+enum class Kind : int { kUnknown = 0, kTensor = 1, kSequence = 2, kMap = 3, kOpaque = 4, kSparse = 5, kOptional = 6 };
 
 struct ApiBase {
   const void* (*getApi)(uint32_t version);
@@ -56,11 +62,15 @@ inline constexpr Function<36, Status*(const Session*, size_t index, Allocator*, 
 inline constexpr Function<37, Status*(const Session*, size_t index, Allocator*, char**)> getOutputName;
 inline constexpr Function<39, Status*(RunOptions**)> createRunOptions;
 inline constexpr Function<46, Status*(RunOptions*)> setTerminate;
+inline constexpr Function<48, Status*(Allocator*, const int64_t* dims, size_t rank, int dtype, Value**)> createTensor;
 inline constexpr Function<49, Status*(const MemoryInfo*, void* data, size_t bytes, const int64_t* dims, size_t rank,
                                       int dtype, Value**)>
     createTensorOverData;
 inline constexpr Function<51, Status*(Value*, void**)> getTensorData;
+inline constexpr Function<53, Status*(const Value*, size_t* bytes)> getTextBytes;
+inline constexpr Function<54, Status*(const Value*, void* text, size_t bytes, size_t* offsets, size_t count)> getText;
 inline constexpr Function<55, Status*(const TypeInfo*, const TensorInfo**)> castToTensorInfo;
+inline constexpr Function<56, Status*(const TypeInfo*, Kind*)> getKind;
 inline constexpr Function<60, Status*(const TensorInfo*, int*)> getElementType;
 inline constexpr Function<61, Status*(const TensorInfo*, size_t*)> getRank;
 inline constexpr Function<62, Status*(const TensorInfo*, int64_t*, size_t)> getDims;
@@ -70,6 +80,8 @@ inline constexpr Function<65, Status*(const Value*, TensorInfo**)> getTensorInfo
 inline constexpr Function<69, Status*(int allocator, int memory, MemoryInfo**)> createCpuMemoryInfo;
 inline constexpr Function<76, Status*(Allocator*, void*)> allocatorFree;
 inline constexpr Function<78, Status*(Allocator**)> getDefaultAllocator;
+inline constexpr Function<80, Status*(const Value*, int index, Allocator*, Value**)> getPart;
+inline constexpr Function<81, Status*(const Value*, size_t*)> getPartCount;
 inline constexpr Function<93, void(Status*)> releaseStatus;
 inline constexpr Function<94, void(MemoryInfo*)> releaseMemoryInfo;
 inline constexpr Function<95, void(Session*)> releaseSession;
@@ -78,6 +90,14 @@ inline constexpr Function<97, void(RunOptions*)> releaseRunOptions;
 inline constexpr Function<98, void(TypeInfo*)> releaseTypeInfo;
 inline constexpr Function<99, void(TensorInfo*)> releaseTensorInfo;
 inline constexpr Function<100, void(SessionOptions*)> releaseSessionOptions;
+inline constexpr Function<103, Status*(const TypeInfo*, const MapInfo**)> castToMapInfo;
+inline constexpr Function<104, Status*(const TypeInfo*, const SequenceInfo**)> castToSequenceInfo;
+inline constexpr Function<105, Status*(const MapInfo*, int* dtype)> getMapKeyType;
+inline constexpr Function<106, Status*(const MapInfo*, TypeInfo**)> getMapValueType;
+inline constexpr Function<107, Status*(const SequenceInfo*, TypeInfo**)> getSequenceElementType;
 inline constexpr Function<130, Status*(SessionOptions*, const char* key, const char* value)> addConfigEntry;
+// Room for one string of a tensor, to be written by the caller; unlike the older calls it takes zero bytes as they are.
+inline constexpr Function<252, Status*(Value*, size_t index, size_t bytes, char**)> getTextRoom;
+inline constexpr Function<390, bool(const TensorInfo*)> hasShape;
 
 }  // namespace cb::ort

@@ -30,6 +30,7 @@ class ReferenceEngine implements Engine {
   readonly inputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
   readonly batchable = true;
+  readonly unbatchedReason = null;
   readonly queuedRows = 0;
   readonly runningRows = 0;
   private readonly waiting = new Map<number, (reply: Reply) => void>();

@@ -1,0 +1,309 @@
+import { type Batcher, openBatcher, type Result } from "../lib";
+import { bytesOf, floats } from "./models";
+import { type Graph, type Io, onnxType, writeModel } from "./onnx-model";
+
+const base = { instances: 1, intraOpThreads: 1, maxBatch: 8 };
+const opened: Batcher[] = [];
+async function open(graph: Graph, options: Partial<Parameters<typeof openBatcher>[0]> = {}) {
+  const batcher = await openBatcher({ path: writeModel(graph), ...base, ...options });
+  opened.push(batcher);
+  return batcher;
+}
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((batcher) => batcher.close()));
+});
+
+/** One operator between inputs and outputs of the same names. */
+function single(op: string, inputs: readonly Io[], outputs: readonly Io[], more: object = {}): Graph {
+  const node = { op, inputs: inputs.map(({ name }) => name), outputs: outputs.map(({ name }) => name) };
+  return { inputs, outputs, nodes: [{ ...node, ...more }] };
+}
+
+function identity(type: number, dims: Io["dims"], declared: Io["dims"] = dims): Graph {
+  return single("Identity", [{ name: "x", type, dims }], [{ name: "y", type, dims: declared }]);
+}
+
+const float32 = onnxType.float32;
+const texts = (...all: string[]) =>
+  Buffer.concat(
+    all.map((text) => {
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(Buffer.byteLength(text));
+      return Buffer.concat([length, Buffer.from(text)]);
+    }),
+  );
+const int64s = (bytes: Uint8Array) => Array.from(new BigInt64Array(Uint8Array.from(bytes).buffer), Number);
+const shown = (result: Result) => result.outputs.map((bytes, i) => [result.outputDims[i], [...bytes]]);
+
+describe("submit", () => {
+  it.each([
+    ["int8", 1],
+    ["uint8", 1],
+    ["int16", 2],
+    ["uint16", 2],
+    ["int32", 4],
+    ["uint32", 4],
+    ["int64", 8],
+    ["uint64", 8],
+    ["bool", 1],
+    ["float16", 2],
+    ["bfloat16", 2],
+    ["float32", 4],
+    ["float64", 8],
+  ] as const)("passes %s tensors through, byte for byte", async (dtype, size) => {
+    const batcher = await open(identity(onnxType[dtype], ["N", 3]));
+    expect(batcher.inputs[0]?.dtype).toBe(dtype);
+    const bytes = Uint8Array.from({ length: 2 * 3 * size }, (_, i) => i % 2);
+    const result = await batcher.submit([bytes], { rows: 2 });
+    expect(shown(result)).toEqual([[[2, 3], [...bytes]]]);
+  });
+
+  it("takes and gives scalars", async () => {
+    const scalar = { type: float32, dims: [] };
+    const batcher = await open(
+      single(
+        "Add",
+        [
+          { name: "a", ...scalar },
+          { name: "b", ...scalar },
+        ],
+        [{ name: "sum", ...scalar }],
+      ),
+    );
+    expect(batcher.unbatchedReason).toBe("input 'a' is a scalar and has no batch axis");
+    const result = await batcher.submit([bytesOf(Float32Array.of(2)), bytesOf(Float32Array.of(3))], {
+      rows: 1,
+    });
+    expect(result.outputDims).toEqual([[]]);
+    expect(floats(result.outputs[0]!)).toEqual([5]);
+  });
+
+  it("takes and gives tensors without elements", async () => {
+    const batcher = await open(identity(float32, ["N", "length"]));
+    const empty = await batcher.submit([new Uint8Array(0)], { rows: 2, dims: [[2, 0]] });
+    expect(shown(empty)).toEqual([[[2, 0], []]]);
+    const fixed = await open(identity(float32, [0, 4]));
+    expect(shown(await fixed.submit([new Uint8Array(0)], { rows: 1 }))).toEqual([[[0, 4], []]]);
+  });
+
+  describe("when the model takes strings", () => {
+    it("passes any bytes through, one request at a time", async () => {
+      const batcher = await open(identity(onnxType.string, ["N", 2]));
+      expect([batcher.batchable, batcher.unbatchedReason]).toEqual([false, "input 'x' holds strings"]);
+      const bytes = texts("plain", "", "zero\0inside", "ünïcödé\n");
+      const result = await batcher.submit([bytes], { rows: 1, dims: [[2, 2]] });
+      expect(shown(result)).toEqual([[[2, 2], [...bytes]]]);
+    });
+
+    it("refuses strings that are not as many as the shape says, and answers the next request", async () => {
+      const batcher = await open(identity(onnxType.string, ["N"]));
+      const submit = (bytes: Uint8Array, count: number) =>
+        batcher.submit([bytes], { rows: 1, dims: [[count]] });
+      await expect(submit(texts("a", "b"), 3)).rejects.toMatchObject({
+        message: "'x' holds 2 whole strings, its shape has 3",
+      });
+      await expect(submit(texts("a", "b"), 1)).rejects.toMatchObject({
+        message: "'x' has 5 bytes after its 1 strings",
+      });
+      await expect(submit(Buffer.from([255, 255, 255, 255, 1]), 1)).rejects.toMatchObject({
+        message: "'x' holds 0 whole strings, its shape has 1",
+      });
+      expect(shown(await submit(texts(), 0))).toEqual([[[0], []]]);
+      expect(shown(await submit(texts("ok"), 1))).toEqual([[[1], [...texts("ok")]]]);
+    });
+
+    it("turns strings into numbers and back", async () => {
+      const type = { name: "word", type: onnxType.string, dims: ["N"] };
+      const number = { name: "number", type: onnxType.int64, dims: ["N"] };
+      const lists = { keys_strings: ["one", "two"], values_int64s: [1, 2] };
+      const batcher = await open(single("LabelEncoder", [type], [number], { domain: "ai.onnx.ml", lists }));
+      const result = await batcher.submit([texts("two", "one")], { rows: 1, dims: [[2]] });
+      expect(int64s(result.outputs[0]!)).toEqual([2, 1]);
+    });
+  });
+
+  describe("when what the model declares is wrong", () => {
+    const declarations: readonly (readonly [string, Io["dims"]])[] = [
+      ["another size", ["N", 5]],
+      ["another axis", [7, 3]],
+      ["another rank", ["N", 1, 3]],
+      ["no shape", null],
+      ["another name of the first axis", ["batch", 3]],
+    ];
+    it.each(declarations)("answers with what came out: %s", async (_, declared) => {
+      const batcher = await open(identity(float32, ["N", 3], declared), {
+        batching: "inputs",
+        maxQueueDelayMs: 60_000,
+        maxBatch: 2,
+      });
+      const rows = [Float32Array.of(1, 2, 3), Float32Array.of(4, 5, 6)];
+      for (let round = 0; round < 2; round++) {
+        const answers = await Promise.all(rows.map((row) => batcher.submit([bytesOf(row)], { rows: 1 })));
+        expect(answers.map(({ outputDims }) => outputDims)).toEqual([[[1, 3]], [[1, 3]]]);
+        expect(answers.map(({ outputs }) => floats(outputs[0]!))).toEqual([
+          [1, 2, 3],
+          [4, 5, 6],
+        ]);
+        expect(answers.map(({ batchSize }) => batchSize)).toEqual([2, 2]);
+      }
+      expect(batcher.unbatchedReason).toBeUndefined();
+    });
+
+    it("answers a model without a batch axis whose output is larger than declared", async () => {
+      const x = { name: "x", type: float32, dims: [2, 3] };
+      const y = { name: "y", type: float32, dims: [1] };
+      const batcher = await open({ ...single("Identity", [x], [y]) });
+      const values = Float32Array.of(1, 2, 3, 4, 5, 6);
+      const results = [
+        await batcher.submit([bytesOf(values)], { rows: 1 }),
+        await batcher.submit([bytesOf(values)], { rows: 1 }),
+      ];
+      for (const result of results) {
+        expect(result.outputDims).toEqual([[2, 3]]);
+        expect(floats(result.outputs[0]!)).toEqual([...values]);
+      }
+    });
+
+    it("runs requests alone once an output turned out to have no batch axis, and says why", async () => {
+      const x = { name: "x", type: float32, dims: ["N", 2] };
+      const y = { name: "y", type: float32, dims: ["N", 2] };
+      const graph = single("ReduceSum", [x], [y], { ints: { keepdims: 0 } });
+      const batcher = await open(graph, { maxQueueDelayMs: 60_000, maxBatch: 2 });
+      const submit = (...values: number[]) =>
+        batcher.submit([bytesOf(Float32Array.from(values))], { rows: values.length / 2 });
+      const [a, b] = await Promise.all([submit(1, 2), submit(3, 4)]);
+      expect([a.outputDims, floats(a.outputs[0]!)]).toEqual([[[]], [3]]);
+      expect([b.outputDims, floats(b.outputs[0]!)]).toEqual([[[]], [7]]);
+      expect(batcher.unbatchedReason).toBe(
+        "output 'y' has 0 rows for a batch of 2: its first axis is not the batch",
+      );
+      const [c, d, e] = await Promise.all([submit(1, 1), submit(2, 2), submit(1, 2, 3, 4)]);
+      expect([c, d, e].map((result) => [result.batchSize, floats(result.outputs[0]!)])).toEqual([
+        [1, [2]],
+        [1, [4]],
+        [2, [10]],
+      ]);
+    });
+
+    it("is opened one request at a time when asked to, whatever is declared", async () => {
+      const batcher = await open(identity(float32, ["N", 2]), { batching: "never" });
+      expect([batcher.batchable, batcher.maxBatch]).toEqual([false, 1]);
+      const result = await batcher.submit([new Uint8Array(24)], { rows: 1, dims: [[3, 2]] });
+      expect([result.outputDims, result.batchSize]).toEqual([[[3, 2]], 1]);
+    });
+  });
+
+  describe("when an output is no tensor", () => {
+    it.each([
+      ["int64", { classlabels_int64s: [7, 9] }, onnxType.int64],
+      ["string", { classlabels_strings: ["cat", "dog"] }, onnxType.string],
+    ] as const)("gives keys and values of a sequence of maps from %s", async (dtype, lists, key) => {
+      const x = { name: "x", type: float32, dims: ["N", 2] };
+      const p = { name: "p", type: float32, dims: [], kind: { mapsFrom: key } };
+      const batcher = await open(single("ZipMap", [x], [p], { domain: "ai.onnx.ml", lists }));
+      expect(batcher.outputs.map(({ name, dtype: type, dims }) => [name, type, dims])).toEqual([
+        ["p.keys", dtype, [-1, -1]],
+        ["p.values", "float32", [-1, -1]],
+      ]);
+      const values = [0.25, 0.75, 0.5, 0.5];
+      const dims = batcher.batchable ? { rows: 2 } : { rows: 1, dims: [[2, 2]] };
+      const result = await batcher.submit([bytesOf(Float32Array.from(values))], dims);
+      expect(result.outputDims).toEqual([
+        [2, 2],
+        [2, 2],
+      ]);
+      expect(floats(result.outputs[1]!)).toEqual(values);
+      const keys = result.outputs[0]!;
+      if (key === onnxType.int64) expect(int64s(keys)).toEqual([7, 9, 7, 9]);
+      else expect([...keys]).toEqual([...texts("cat", "dog", "cat", "dog")]);
+    });
+
+    it("batches a sequence of maps and cuts it by rows", async () => {
+      const x = { name: "x", type: float32, dims: ["N", 2] };
+      const p = { name: "p", type: float32, dims: [], kind: { mapsFrom: onnxType.int64 } };
+      const lists = { classlabels_int64s: [0, 1] };
+      const batcher = await open(single("ZipMap", [x], [p], { domain: "ai.onnx.ml", lists }), {
+        maxQueueDelayMs: 60_000,
+        maxBatch: 2,
+      });
+      const submit = (...row: number[]) => batcher.submit([bytesOf(Float32Array.from(row))], { rows: 1 });
+      const answers = await Promise.all([submit(1, 2), submit(3, 4)]);
+      expect(answers.map(({ batchSize, outputs }) => [batchSize, floats(outputs[1]!)])).toEqual([
+        [2, [1, 2]],
+        [2, [3, 4]],
+      ]);
+    });
+
+    it("gives elements and shapes of a sequence of tensors, alone", async () => {
+      const a = { name: "a", type: float32, dims: ["N", "M"] };
+      const b = { ...a, name: "b" };
+      const s = { name: "s", type: float32, dims: ["N", "M"], kind: "sequence" as const };
+      const batcher = await open(single("SequenceConstruct", [a, b], [s]));
+      expect(batcher.unbatchedReason).toBe("output 's.values' belongs to a run as a whole");
+      expect(batcher.outputs.map(({ name, dtype }) => [name, dtype])).toEqual([
+        ["s.values", "float32"],
+        ["s.shapes", "int64"],
+      ]);
+      const inputs = [Float32Array.of(1, 2), Float32Array.of(3, 4, 5)].map(bytesOf);
+      const dims = [
+        [1, 2],
+        [3, 1],
+      ];
+      const result = await batcher.submit(inputs, { rows: 1, dims });
+      expect(result.outputDims).toEqual([[5], [2, 2]]);
+      expect(floats(result.outputs[0]!)).toEqual([1, 2, 3, 4, 5]);
+      expect(int64s(result.outputs[1]!)).toEqual([1, 2, 3, 1]);
+    });
+  });
+});
+
+describe("openBatcher", () => {
+  const x = { name: "x", type: float32, dims: ["N", 2] };
+  const refusals: readonly (readonly [string, Graph, string])[] = [
+    [
+      "an optional output",
+      single("Optional", [x], [{ ...x, name: "y", kind: "optional" }]),
+      "output 'y' is optional, served are tensors and sequences",
+    ],
+    [
+      "a map as input",
+      single("DictVectorizer", [{ ...x, kind: { mapFrom: onnxType.int64 } }], [{ ...x, name: "y" }], {
+        domain: "ai.onnx.ml",
+        lists: { int64_vocabulary: [1, 2] },
+      }),
+      "input 'x' is a map, served are tensors",
+    ],
+    [
+      "a sequence as input",
+      single("SequenceLength", [{ ...x, kind: "sequence" }], [{ name: "y", type: onnxType.int64, dims: [] }]),
+      "input 'x' is a sequence, served are tensors",
+    ],
+    ["an input without a shape", identity(float32, null), "input 'x' does not declare how many axes it has"],
+    ["an input of rank 9", identity(float32, Array(9).fill(1)), "'x' has rank 9, the most is 8"],
+  ];
+  it.each(refusals)("refuses %s with a sentence", async (_, graph, message) => {
+    await expect(open(graph)).rejects.toMatchObject({ code: "ENGINE", message });
+  });
+
+  it("refuses batches when an input has no free first axis", async () => {
+    await expect(open(identity(float32, [1, 2]), { batching: "inputs" })).rejects.toMatchObject({
+      message: "requests can't share a batch: input 'x' has a first axis fixed at 1, a batch axis is free",
+    });
+  });
+
+  it.each([
+    ["quotes, slashes and spaces", "a b/../c'\"\\"],
+    ["a line break", "zeile\nzwei"],
+    ["letters of any alphabet", "日本語 ✓"],
+    ["a thousand letters", "n".repeat(1_000)],
+  ])("takes tensor names with %s", async (_, name) => {
+    const tensor = { type: float32, dims: ["N", 1] };
+    const batcher = await open(single("Neg", [{ name, ...tensor }], [{ name: `${name}?`, ...tensor }]));
+    expect([batcher.inputs[0]?.name, batcher.outputs[0]?.name]).toEqual([name, `${name}?`]);
+    const result = await batcher.submit([bytesOf(Float32Array.of(3))], { rows: 1 });
+    expect(floats(result.outputs[0]!)).toEqual([-3]);
+    await expect(batcher.submit([new Uint8Array(3)], { rows: 1 })).rejects.toMatchObject({
+      message: `input '${name}' has 3 bytes, 1 rows need 4`,
+    });
+  });
+});
