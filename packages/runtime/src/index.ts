@@ -16,10 +16,22 @@ export { type Random, seededRandom, systemRandom } from "./random";
 export { type CallOptions, type ClientOf, createRpcClient, type RpcClientOptions } from "./rpc/client";
 export type { Health } from "./rpc/health";
 export { type OpenRawStream, openRawBidi, type RawBidiOptions } from "./rpc/open-raw-bidi";
-export type { GatherMessage, RawStream, RawUnaryCall, TrailerValues } from "./rpc/raw";
+export type { GatherMessage, RawStream, RawUnaryCall, ServedStream, TrailerValues } from "./rpc/raw";
 export { createRpcServer, type RpcServer, type RpcServerOptions } from "./rpc/server";
 export { type CallContext, type HandlersOf, type Implementation, implementService } from "./rpc/service";
 export { retryDelayMs, retryInfo } from "./rpc/status";
+export type { CallGuard, GuardedCall } from "./security/call-guard";
+export { type Caller, type CallerQuota, type Requirement, type Role, unnamedCaller } from "./security/caller";
+export { type DialOptions, type DialSecurity, dialPlain, dialWith } from "./security/dial-security";
+export { loadSecurity, openSecurity, type Security } from "./security/security";
+export {
+  type SecurityConfig,
+  securityFaults,
+  securityOptions,
+  tokenOptions,
+} from "./security/security-options";
+export type { TlsIdentity } from "./security/tls-identity";
+export { tokenDigest } from "./security/tokens";
 export type { FinishedSpan, SpanRecorder } from "./span-recorder";
 export { createTelemetry, type Telemetry } from "./telemetry";
 export { formatTraceparent, parseTraceparent, type SpanContext } from "./trace-context";

@@ -1,12 +1,12 @@
-import { credentials } from "@grpc/grpc-js";
 import type { Meter } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-grpc";
 import { type Resource, resourceFromAttributes } from "@opentelemetry/resources";
 import { MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
 import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import { sleep, systemClock } from "./clock";
-import { MetricTargets, otlpUrl } from "./metric-targets";
+import { dialCollector, MetricTargets, otlpUrl } from "./metric-targets";
 import { systemRandom } from "./random";
+import { type DialSecurity, dialPlain } from "./security/dial-security";
 import { createSpanRecorder, noSpans, type SpanRecorder } from "./span-recorder";
 
 /** Spans that may wait for the collector, and how many go at once: seconds of full sampling at full load. */
@@ -36,10 +36,12 @@ export function createTelemetry(o: {
   /** 0..1; applies where the caller did not decide. */
   sampleRatio: number;
   metricPeriodMs: number;
+  /** How frontends, which take metrics too, are called; default: in the clear. */
+  dial?: DialSecurity;
 }): Telemetry {
   const resource = resourceFromAttributes({ "service.name": o.service, "service.instance.id": o.instance });
-  const targets = new MetricTargets();
-  if (o.otlpEndpoint !== null) targets.add(o.otlpEndpoint);
+  const targets = new MetricTargets(o.dial ?? dialPlain);
+  if (o.otlpEndpoint !== null) targets.addCollector(o.otlpEndpoint);
   const reader = new PeriodicExportingMetricReader({
     exporter: targets,
     exportIntervalMillis: o.metricPeriodMs,
@@ -64,7 +66,7 @@ export function createTelemetry(o: {
 function spansTo(endpoint: string, resource: Resource, o: { service: string; sampleRatio: number }) {
   const exporter = new OTLPTraceExporter({
     url: otlpUrl(endpoint),
-    credentials: credentials.createInsecure(),
+    credentials: dialCollector(endpoint).credentials,
   });
   const processor = new BatchSpanProcessor(exporter, {
     maxQueueSize: spanQueueMax,

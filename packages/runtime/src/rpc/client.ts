@@ -12,11 +12,11 @@ import {
   Client,
   type ClientReadableStream,
   type ClientWritableStream,
-  credentials,
   type CallOptions as GrpcCallOptions,
   Metadata,
 } from "@grpc/grpc-js";
 import { ServiceError } from "../errors";
+import { type DialSecurity, dialPlain } from "../security/dial-security";
 import { asBuffer } from "./raw";
 import { maxMessageBytesDefault, receiveWindowBytesDefault } from "./server";
 import { methodPath, streamsRequest, streamsResponse } from "./service";
@@ -53,6 +53,8 @@ export interface RpcClientOptions {
   readonly maxMessageBytes?: number;
   /** For calls that name no timeout; streams that answer many messages have none unless they say so. */
   readonly defaultTimeoutMs?: number;
+  /** Default: in the clear, without a token. */
+  readonly dial?: DialSecurity;
 }
 
 /** Returns a client of `service` at `host:port`. It connects at its first call and again whenever it has to. */
@@ -62,27 +64,39 @@ export function createRpcClient<S extends DescService>(
   o: RpcClientOptions = {},
 ): ClientOf<S> & { close(): void } {
   const maxMessageBytes = o.maxMessageBytes ?? maxMessageBytesDefault;
-  const client = new Client(address, credentials.createInsecure(), {
+  const dial = o.dial ?? dialPlain;
+  const client = new Client(address, dial.credentials, {
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": maxMessageBytes,
     "grpc-node.flow_control_window": receiveWindowBytesDefault,
     "grpc.enable_channelz": 0,
   });
   const calls: Record<string, unknown> = { close: () => client.close() };
-  for (const method of service.methods) calls[method.localName] = callOf(client, method, o.defaultTimeoutMs);
+  for (const method of service.methods)
+    calls[method.localName] = callOf({ client, dial }, method, o.defaultTimeoutMs);
   return calls as ClientOf<S> & { close(): void };
 }
 
-/** Returns metadata from plain values. */
-export function metadataFrom(values: Readonly<Record<string, string>> | undefined): Metadata {
+/** Returns metadata from plain values, with the token of the process unless they bring their own. */
+export function metadataFrom(
+  values: Readonly<Record<string, string>> | undefined,
+  dial: DialSecurity,
+): Metadata {
   const metadata = new Metadata();
+  const authorization = dial.authorization();
+  if (authorization !== null) metadata.set("authorization", authorization);
   for (const [key, value] of Object.entries(values ?? {})) metadata.set(key, value);
   return metadata;
 }
 
 type Requests = MessageShape<DescMessage> | AsyncIterable<MessageShape<DescMessage>>;
 
-function callOf(client: Client, method: DescMethod, defaultTimeoutMs: number | undefined) {
+interface Connection {
+  readonly client: Client;
+  readonly dial: DialSecurity;
+}
+
+function callOf({ client, dial }: Connection, method: DescMethod, defaultTimeoutMs: number | undefined) {
   const many = streamsResponse(method);
   return (requests: Requests, options: CallOptions = {}) => {
     const timeoutMs = options.timeoutMs ?? (many ? undefined : defaultTimeoutMs);
@@ -91,7 +105,7 @@ function callOf(client: Client, method: DescMethod, defaultTimeoutMs: number | u
       client,
       method,
       requests,
-      metadata: metadataFrom(options.metadata),
+      metadata: metadataFrom(options.metadata, dial),
       wired,
       signal: options.signal,
     };

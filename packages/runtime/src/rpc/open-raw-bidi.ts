@@ -1,6 +1,7 @@
 import type { DescService } from "@bufbuild/protobuf";
-import { Client, type ClientDuplexStream, credentials, Metadata } from "@grpc/grpc-js";
+import { Client, type ClientDuplexStream, Metadata } from "@grpc/grpc-js";
 import type { ServiceError } from "../errors";
+import { type DialSecurity, dialPlain } from "../security/dial-security";
 import { metadataFrom } from "./client";
 import { asBuffer, type GatherMessage, type RawStream } from "./raw";
 import { maxMessageBytesDefault, receiveWindowBytesDefault } from "./server";
@@ -11,6 +12,8 @@ import { fromGrpcError } from "./status";
 export interface RawBidiOptions {
   readonly receiveWindowBytes?: number;
   readonly metadata?: Record<string, string>;
+  /** Default: in the clear, without a token. */
+  readonly dial?: DialSecurity;
 }
 
 /** The client's end of a raw stream; `closed` resolves once its connection is given up. */
@@ -23,7 +26,8 @@ export function openRawBidi(
   method: string,
   o: RawBidiOptions = {},
 ): OpenRawStream {
-  const client = new Client(address, credentials.createInsecure(), {
+  const dial = o.dial ?? dialPlain;
+  const client = new Client(address, dial.credentials, {
     "grpc.use_local_subchannel_pool": 1,
     "grpc.max_receive_message_length": maxMessageBytesDefault,
     "grpc.max_send_message_length": maxMessageBytesDefault,
@@ -31,7 +35,7 @@ export function openRawBidi(
     "grpc.enable_channelz": 0,
   });
   const path = methodPath(findMethod(service, method));
-  const call = client.makeBidiStreamRequest(path, identity, identity, metadataFrom(o.metadata));
+  const call = client.makeBidiStreamRequest(path, identity, identity, metadataFrom(o.metadata, dial));
   return new OpenedRawStream(client, call);
 }
 

@@ -1,5 +1,6 @@
 import type { Metadata } from "@grpc/grpc-js";
 import type { ServiceError } from "../errors";
+import type { Caller } from "../security/caller";
 
 /**
  * A message in parts that is written straight into the frame grpc-js sends, instead of being joined first. grpc-js
@@ -21,6 +22,8 @@ export interface RawUnaryCall {
   /** Time that was left at arrival; null = no deadline. */
   readonly deadlineMs: number | null;
   readonly peer: string;
+  /** Made anew at each look where there is no guard: look once. */
+  readonly caller: Caller;
   readonly cancelled: boolean;
   /** Calls `f` when the caller gives up or its deadline passes. */
   onCancel(f: () => void): void;
@@ -48,6 +51,12 @@ export interface RawStream {
   end(): void;
   /** Ends the call with a failure at the server; cancels it at the client. */
   destroy(e: ServiceError): void;
+}
+
+/** A raw stream at the server's end. */
+export interface ServedStream extends RawStream {
+  /** Made anew at each look where there is no guard: look once. */
+  readonly caller: Caller;
 }
 
 /** Returns what grpc-js may treat as a Buffer: bytes as a view without a copy, a gather message as it is. */

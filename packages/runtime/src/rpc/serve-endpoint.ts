@@ -7,6 +7,7 @@ import {
   type sendUnaryData,
 } from "@grpc/grpc-js";
 import { Code, ServiceError } from "../errors";
+import { type Caller, unnamedCaller } from "../security/caller";
 import { asBuffer } from "./raw";
 import type { CallContext, Endpoint, Handle } from "./service";
 import { toGrpcStatus } from "./status";
@@ -23,15 +24,25 @@ export function deadlineMsOf(call: { getDeadline(): Date | number }): number | n
   return Number.isFinite(deadline) ? deadline - Date.now() : null;
 }
 
+/** Who made the calls that came through the guard, by the metadata of the call. */
+export type Callers = WeakMap<Metadata, Caller>;
+
+/** Returns who makes this call; without a guard the peer's address is all that is known. */
+export function callerOf(call: { metadata: Metadata; getPeer(): string }, callers: Callers): Caller {
+  return callers.get(call.metadata) ?? unnamedCaller(call.getPeer());
+}
+
 class Context implements CallContext {
   readonly deadlineMs: number | null;
   readonly metadata: Metadata;
   readonly trailer = new Metadata();
   readonly #call: AnyCall;
+  readonly #callers: Callers;
   readonly #controller = new AbortController();
 
-  constructor(call: AnyCall) {
+  constructor(call: AnyCall, callers: Callers) {
     this.#call = call;
+    this.#callers = callers;
     this.metadata = call.metadata;
     this.deadlineMs = deadlineMsOf(call);
     (call as NodeJS.EventEmitter).on("cancelled", () =>
@@ -47,6 +58,10 @@ class Context implements CallContext {
     return this.#call.getPeer();
   }
 
+  get caller(): Caller {
+    return callerOf(this.#call, this.#callers);
+  }
+
   setTrailer(key: string, value: string | Buffer): void {
     this.trailer.set(key, value);
   }
@@ -55,14 +70,20 @@ class Context implements CallContext {
 /** Returns what the peer is told of a fault; hears of every one that nobody expected. */
 export type Telling = (fault: unknown, path: string) => ServiceError;
 
+/** What serving one method needs. */
+export interface Serving {
+  readonly endpoint: Endpoint;
+  readonly callers: Callers;
+  readonly tell: Telling;
+}
+
 /** Serves a method that has one answer. */
 export async function serveOne(
-  endpoint: Endpoint,
+  { endpoint, callers, tell }: Serving,
   call: ServerUnaryCall<Buffer, Buffer> | ServerReadableStream<Buffer, Buffer>,
   callback: sendUnaryData<Buffer>,
-  tell: Telling,
 ): Promise<void> {
-  const context = new Context(call);
+  const context = new Context(call, callers);
   try {
     const request = "request" in call ? endpoint.decode(call.request) : requestsOf(endpoint, call, context);
     const value = await (handleOf(endpoint)(request as never, context) as Promise<unknown>);
@@ -74,11 +95,10 @@ export async function serveOne(
 
 /** Serves a method that has many answers; honours back-pressure and stops asking the handler when the caller is gone. */
 export async function serveMany(
-  endpoint: Endpoint,
+  { endpoint, callers, tell }: Serving,
   call: ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>,
-  tell: Telling,
 ): Promise<void> {
-  const context = new Context(call);
+  const context = new Context(call, callers);
   try {
     const request = "request" in call ? endpoint.decode(call.request) : requestsOf(endpoint, call, context);
     const answers = handleOf(endpoint)(request as never, context) as AsyncIterable<unknown>;

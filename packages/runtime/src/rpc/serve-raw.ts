@@ -1,7 +1,14 @@
 import { Metadata, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { Code, ServiceError } from "../errors";
-import { asBuffer, type GatherMessage, type RawStream, type RawUnaryCall, type TrailerValues } from "./raw";
-import { deadlineMsOf } from "./serve-endpoint";
+import type { Caller } from "../security/caller";
+import {
+  asBuffer,
+  type GatherMessage,
+  type RawUnaryCall,
+  type ServedStream,
+  type TrailerValues,
+} from "./raw";
+import { type Callers, callerOf, deadlineMsOf } from "./serve-endpoint";
 import { toGrpcStatus } from "./status";
 
 /** One unary call as grpc-js gives it, in the small form that the data path uses. */
@@ -9,10 +16,12 @@ export class ServedRawUnary implements RawUnaryCall {
   readonly deadlineMs: number | null;
   readonly #call: ServerUnaryCall<Buffer, Buffer>;
   readonly #callback: sendUnaryData<Buffer>;
+  readonly #callers: Callers;
   #ended = false;
 
-  constructor(call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) {
+  constructor(call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>, callers: Callers) {
     this.#call = call;
+    this.#callers = callers;
     this.#callback = callback;
     this.deadlineMs = deadlineMsOf(call);
   }
@@ -23,6 +32,10 @@ export class ServedRawUnary implements RawUnaryCall {
 
   get peer(): string {
     return this.#call.getPeer();
+  }
+
+  get caller(): Caller {
+    return callerOf(this.#call, this.#callers);
   }
 
   get cancelled(): boolean {
@@ -47,11 +60,17 @@ export class ServedRawUnary implements RawUnaryCall {
 }
 
 /** The server's end of a raw stream. */
-export class ServedRawStream implements RawStream {
+export class ServedRawStream implements ServedStream {
   readonly #call: ServerDuplexStream<Buffer, Buffer>;
+  readonly #callers: Callers;
 
-  constructor(call: ServerDuplexStream<Buffer, Buffer>) {
+  constructor(call: ServerDuplexStream<Buffer, Buffer>, callers: Callers) {
     this.#call = call;
+    this.#callers = callers;
+  }
+
+  get caller(): Caller {
+    return callerOf(this.#call, this.#callers);
   }
 
   get metadata(): Metadata {

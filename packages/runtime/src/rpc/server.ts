@@ -5,6 +5,7 @@ import {
   type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
+  type Metadata,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
@@ -16,11 +17,14 @@ import {
 import { systemClock } from "../clock";
 import { Code, ServiceError } from "../errors";
 import type { Logger } from "../logger";
+import type { Caller } from "../security/caller";
+import { openSecurity, type Security } from "../security/security";
+import { guardInterceptor } from "./guard-interceptor";
 import { type Health, HealthState } from "./health";
 import { tuneFlowControl } from "./http2-tuning";
-import type { RawStream, RawUnaryCall } from "./raw";
+import type { RawUnaryCall, ServedStream } from "./raw";
 import { reflectionOf } from "./reflection";
-import { serveMany, serveOne, type Telling } from "./serve-endpoint";
+import { type Callers, serveMany, serveOne, type Telling } from "./serve-endpoint";
 import { ServedRawStream, ServedRawUnary } from "./serve-raw";
 import { type Endpoint, findMethod, type Implementation, methodPath } from "./service";
 
@@ -41,8 +45,8 @@ export interface RpcServer {
     method: string,
     handle: (bytes: Buffer, call: RawUnaryCall) => void,
   ): void;
-  addRawBidi(service: DescService, method: string, handle: (stream: RawStream) => void): void;
-  /** Listens on `host:port` without TLS, port 0 = any; returns the port. UNAVAILABLE when it cannot be had. */
+  addRawBidi(service: DescService, method: string, handle: (stream: ServedStream) => void): void;
+  /** Listens on `host:port`, port 0 = any; returns the port. UNAVAILABLE when it cannot be had. */
   listen(address: string): Promise<number>;
   readonly health: Health;
   /** Takes no new calls, waits up to `graceMs` for those that run, then cuts them off. */
@@ -56,6 +60,8 @@ export interface RpcServerOptions {
   readonly receiveWindowBytes?: number;
   readonly maxFrameBytes?: number;
   readonly maxConcurrentStreams?: number;
+  /** Certificates of this face, and who may call what; default: in the clear, anybody anything. */
+  readonly security?: Security;
   /** Files whose services reflection describes; imports are added. */
   readonly reflection?: readonly DescFile[];
 }
@@ -81,10 +87,14 @@ class GrpcServer implements RpcServer {
   readonly #serviceNames = new Set<string>();
   readonly #served = new Set<string>();
   readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #security: Security;
+  readonly #callers = new WeakMap<Metadata, Caller>();
 
   constructor(o: RpcServerOptions) {
     const maxMessageBytes = o.maxMessageBytes ?? maxMessageBytesDefault;
     this.#logger = o.logger;
+    this.#security = o.security ?? openSecurity;
+    const { guard } = this.#security;
     this.#server = new Server({
       "grpc.max_receive_message_length": maxMessageBytes,
       "grpc.max_send_message_length": maxMessageBytes,
@@ -92,6 +102,7 @@ class GrpcServer implements RpcServer {
       "grpc.enable_channelz": 0,
       "grpc.keepalive_time_ms": 7_200_000,
       "grpc.keepalive_timeout_ms": 20_000,
+      ...(guard === null ? {} : { interceptors: [guardInterceptor(guard, this.#callers)] }),
     });
     tuneFlowControl(this.#server, {
       receiveWindowBytes: o.receiveWindowBytes ?? receiveWindowBytesDefault,
@@ -112,7 +123,7 @@ class GrpcServer implements RpcServer {
       this.#register(
         endpoint.path,
         endpoint.handle !== null,
-        handlerOf(endpoint, this.#tell),
+        handlerOf(endpoint, this.#callers, this.#tell),
         kindOf(endpoint),
       );
     }
@@ -124,7 +135,7 @@ class GrpcServer implements RpcServer {
     handle: (bytes: Buffer, call: RawUnaryCall) => void,
   ): void {
     const serve = (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void => {
-      const raw = new ServedRawUnary(call, callback);
+      const raw = new ServedRawUnary(call, callback, this.#callers);
       try {
         handle(call.request, raw);
       } catch (e) {
@@ -134,9 +145,9 @@ class GrpcServer implements RpcServer {
     this.#registerRaw(service, method, serve, "unary");
   }
 
-  addRawBidi(service: DescService, method: string, handle: (stream: RawStream) => void): void {
+  addRawBidi(service: DescService, method: string, handle: (stream: ServedStream) => void): void {
     const serve = (call: ServerDuplexStream<Buffer, Buffer>): void => {
-      const raw = new ServedRawStream(call);
+      const raw = new ServedRawStream(call, this.#callers);
       try {
         handle(raw);
       } catch (e) {
@@ -147,8 +158,9 @@ class GrpcServer implements RpcServer {
   }
 
   listen(address: string): Promise<number> {
+    const credentials = this.#security.tls?.serverCredentials() ?? ServerCredentials.createInsecure();
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (cause, port) => {
+      this.#server.bindAsync(address, credentials, (cause, port) => {
         if (cause !== null) {
           reject(
             new ServiceError(Code.UNAVAILABLE, `cannot listen on ${address}: ${cause.message}`, { cause }),
@@ -185,6 +197,7 @@ class GrpcServer implements RpcServer {
 
   #register(path: string, handled: boolean, serve: HandleCall, type: HandlerType): void {
     if (this.#served.has(path)) throw new ServiceError(Code.INTERNAL, `${path} is served twice`);
+    this.#security.guard?.assertCovers(path);
     if (handled) this.#served.add(path);
     this.#server.unregister(path);
     this.#server.register(path, serve, identity, identity, type);
@@ -202,13 +215,13 @@ function kindOf(endpoint: Endpoint): HandlerType {
   return endpoint.responseStream ? "serverStream" : "unary";
 }
 
-function handlerOf(endpoint: Endpoint, tell: Telling): HandleCall {
+function handlerOf(endpoint: Endpoint, callers: Callers, tell: Telling): HandleCall {
   if (endpoint.responseStream) {
     return (call: ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>) =>
-      void serveMany(endpoint, call, tell);
+      void serveMany({ endpoint, callers, tell }, call);
   }
   return (
     call: ServerUnaryCall<Buffer, Buffer> | ServerReadableStream<Buffer, Buffer>,
     callback: sendUnaryData<Buffer>,
-  ) => void serveOne(endpoint, call, callback, tell);
+  ) => void serveOne({ endpoint, callers, tell }, call, callback);
 }

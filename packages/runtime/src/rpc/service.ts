@@ -10,6 +10,7 @@ import {
 } from "@bufbuild/protobuf";
 import type { Metadata } from "@grpc/grpc-js";
 import { Code, ServiceError } from "../errors";
+import type { Caller } from "../security/caller";
 
 /** What a handler may know about its call beside the request. */
 export interface CallContext {
@@ -19,6 +20,7 @@ export interface CallContext {
   readonly deadlineMs: number | null;
   readonly metadata: Metadata;
   readonly peer: string;
+  readonly caller: Caller;
   setTrailer(key: string, value: string | Buffer): void;
 }
 

@@ -1,0 +1,42 @@
+/** What a caller may do: ask, register models, operate the system; `member` is for the processes of the system itself. */
+export const roles = ["query", "register", "operate", "member"] as const;
+export type Role = (typeof roles)[number];
+
+/** What a method asks of its caller; `anyone` needs no token (health probes). */
+export type Requirement = Role | "anyone";
+
+/** Bounds of one tenant; null = none but those that hold for everybody. */
+export interface CallerQuota {
+  readonly queriesPerSecond: number | null;
+  /** Queries that may come at once before the rate counts; default: one second's worth. */
+  readonly burst: number | null;
+  readonly inFlightMax: number | null;
+  readonly queuedBytesMax: number | null;
+}
+
+/** Who calls. */
+export interface Caller {
+  /** Whom queries are counted for: the tenant of the token, else the address of the peer. */
+  readonly tenant: string;
+  readonly roles: ReadonlySet<Role>;
+  readonly quota: CallerQuota;
+}
+
+/** A caller without bounds of its own. */
+export const noQuota: CallerQuota = {
+  queriesPerSecond: null,
+  burst: null,
+  inFlightMax: null,
+  queuedBytesMax: null,
+};
+
+const everything: ReadonlySet<Role> = new Set(roles);
+
+/** Returns the caller behind `peer` (`host:port`) where nobody has to say who he is. */
+export function unnamedCaller(peer: string): Caller {
+  const colon = peer.lastIndexOf(":");
+  return { tenant: colon > 0 ? peer.slice(0, colon) : peer, roles: everything, quota: noQuota };
+}
+
+/** A process of the system. */
+export const memberCaller: Caller = { tenant: "members", roles: everything, quota: noQuota };

@@ -1,0 +1,63 @@
+import { checkServerIdentity, rootCertificates } from "node:tls";
+import { type ChannelCredentials, credentials, type VerifyOptions } from "@grpc/grpc-js";
+
+/** How clients of this process reach another one. */
+export interface DialSecurity {
+  readonly credentials: ChannelCredentials;
+  /** Sent as metadata `authorization` with every call; null: nothing. */
+  authorization(): string | null;
+  /** PEM for clients with a TLS of their own, as it is now; null: calls go in the clear. */
+  material(): DialMaterial | null;
+}
+
+/** Authorities that vouch for whom we call; own certificate and key, for those that ask. */
+export interface DialMaterial {
+  readonly ca: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+}
+
+/** Calls in the clear, without saying who calls: the loopback interface. */
+export const dialPlain: DialSecurity = {
+  credentials: credentials.createInsecure(),
+  authorization: () => null,
+  material: () => null,
+};
+
+/** What a client outside the system may be given. */
+export interface DialOptions {
+  /** PEM of the authorities that vouch for the server; with it, or a certificate, TLS is spoken. */
+  readonly ca?: Buffer;
+  readonly certificate?: Buffer;
+  readonly key?: Buffer;
+  /** Speaks TLS with the roots that Node carries, when nothing else says so. */
+  readonly tls?: boolean;
+  /** Name in the server's certificate, where it is not the host that is called. */
+  readonly serverName?: string;
+  readonly token?: string;
+}
+
+/** Returns how to call with these, as they are now: a program that runs for long opens its client again when they change. */
+export function dialWith(o: DialOptions): DialSecurity {
+  const encrypted = o.tls === true || o.ca !== undefined || o.certificate !== undefined;
+  const { token } = o;
+  return {
+    credentials: encrypted
+      ? credentials.createSsl(o.ca ?? null, o.key ?? null, o.certificate ?? null, verifyOptions(o.serverName))
+      : credentials.createInsecure(),
+    authorization: () => (token === undefined ? null : `Bearer ${token}`),
+    material: () => (encrypted ? materialOf(o) : null),
+  };
+}
+
+function materialOf({ ca, certificate, key }: DialOptions): DialMaterial {
+  const own = certificate === undefined || key === undefined ? {} : { cert: certificate, key };
+  return { ca: ca ?? Buffer.from(rootCertificates.join("\n")), ...own };
+}
+
+/** Returns what makes a client expect `name` in the server's certificate instead of the host that it calls. */
+export function verifyOptions(name: string | undefined): VerifyOptions {
+  return name === undefined
+    ? {}
+    : { checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate) };
+}

@@ -1,0 +1,97 @@
+import { credentials } from "@grpc/grpc-js";
+import type { Clock } from "../clock";
+import type { Logger } from "../logger";
+import { type CallGuard, createCallGuard } from "./call-guard";
+import type { Requirement } from "./caller";
+import { type DialSecurity, dialPlain } from "./dial-security";
+import type { SecurityConfig } from "./security-options";
+import { TlsIdentity } from "./tls-identity";
+import { TokenTable } from "./tokens";
+import { WatchedFiles } from "./watched-files";
+
+/** How one process protects its faces and its calls to others. */
+export interface Security {
+  /** Certificates of its faces; null: they speak in the clear. */
+  readonly tls: TlsIdentity | null;
+  /** Who may call what; null: anybody anything. */
+  readonly guard: CallGuard | null;
+  /** How members are called. */
+  readonly dial: DialSecurity;
+  /** Stops following the files. */
+  close(): void;
+}
+
+/** The loopback interface: in the clear, open to every process of this machine. */
+export const openSecurity: Security = { tls: null, guard: null, dial: dialPlain, close: () => {} };
+
+/** What `loadSecurity` needs beside the options. */
+export interface SecurityWorld {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** What each method asks of its caller; undefined: the method is unknown. */
+  readonly requirementOf: (path: string) => Requirement | undefined;
+}
+
+/** Shortest cluster token: 16 random bytes in hexadecimal. */
+const clusterTokenCharsMin = 32;
+
+/** Reads the files that the options name and follows them. FAILED_PRECONDITION when one cannot be used. */
+export async function loadSecurity(config: SecurityConfig, world: SecurityWorld): Promise<Security> {
+  const { tlsCert, tlsKey, tlsClientCa, tlsCa, clusterTokenFile, tokens: tokensFile = null } = config;
+  const paths = { certificate: tlsCert, key: tlsKey, clientCa: tlsClientCa, ca: tlsCa };
+  const identity = tlsCert === null && tlsCa === null ? null : await TlsIdentity.open(paths, world);
+  const clusterTokens = await follow("cluster token", clusterTokenFile, clusterTokensOf, world);
+  const tokens = await follow("tokens", tokensFile, (text) => TokenTable.parse(text), world);
+  const rules = {
+    requirementOf: world.requirementOf,
+    tokens: () => tokens?.value ?? null,
+    clusterTokens: () => clusterTokens?.value ?? null,
+  };
+  return {
+    tls: identity?.hasOwn ? identity : null,
+    guard: clusterTokens === null && tokens === null ? null : createCallGuard(rules),
+    dial: {
+      credentials:
+        identity?.channelCredentials(config.tlsServerName ?? undefined) ?? credentials.createInsecure(),
+      authorization: () => (clusterTokens === null ? null : `Bearer ${clusterTokens.value[0]}`),
+      material: () => identity?.clientOptions() ?? null,
+    },
+    close: () => {
+      for (const files of [identity, clusterTokens, tokens]) files?.close();
+    },
+  };
+}
+
+async function follow<T>(
+  what: string,
+  path: string | null,
+  read: (text: string) => T,
+  { clock, logger }: SecurityWorld,
+): Promise<WatchedFiles<T> | null> {
+  if (path === null) return null;
+  const paths = [path];
+  return WatchedFiles.open({
+    what,
+    paths,
+    read: ([bytes]) => read(bytes?.toString("utf8") ?? ""),
+    clock,
+    logger,
+  });
+}
+
+/** One token a line: the first is sent, all are accepted, so that a new one can be brought to all members in turn. */
+function clusterTokensOf(text: string): readonly [string, ...string[]] {
+  const [first, ...others] = text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  if (first === undefined) throw new Error("it is empty");
+  const short = [first, ...others].find(
+    (token) => token.length < clusterTokenCharsMin || !/^[!-~]+$/.test(token),
+  );
+  if (short !== undefined)
+    throw new Error(
+      `a token in it has ${short.length} characters; at least ${clusterTokenCharsMin} visible ones without spaces are needed`,
+    );
+  return [first, ...others];
+}

@@ -1,0 +1,91 @@
+import { readFile } from "node:fs/promises";
+import { type Clock, every, type Timer } from "../clock";
+import { Code, ServiceError } from "../errors";
+import type { Logger } from "../logger";
+
+/** How often watched files are read again. They are small; reading also sees renames and replaced links, which inotify does not. */
+export const reloadPeriodMs = 1_000;
+
+/** What is read from which files. */
+export interface WatchedFilesOptions<T> {
+  /** For messages: `certificate`, `tokens`. */
+  readonly what: string;
+  readonly paths: readonly string[];
+  /** Makes the value from the files' contents, in the order of `paths`; throws what is wrong with them. */
+  read(contents: readonly Buffer[]): T;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * A value that follows its files while the process runs. Files that cannot be read or do not fit together are logged,
+ * and the last good value stays: a certificate that is being replaced must not take a face down.
+ */
+export class WatchedFiles<T> {
+  readonly #o: WatchedFilesOptions<T>;
+  readonly #listeners = new Set<(value: T) => void>();
+  readonly #timer: Timer;
+  #contents: readonly Buffer[];
+  #value: T;
+  #faulty = false;
+
+  /** FAILED_PRECONDITION naming the files when they cannot be read now. */
+  static async open<T>(o: WatchedFilesOptions<T>): Promise<WatchedFiles<T>> {
+    try {
+      const contents = await readAll(o.paths);
+      return new WatchedFiles(o, contents, o.read(contents));
+    } catch (cause) {
+      const message = `${o.what} cannot be taken from ${o.paths.join(", ")}: ${(cause as Error).message}`;
+      throw new ServiceError(Code.FAILED_PRECONDITION, message, { cause });
+    }
+  }
+
+  private constructor(o: WatchedFilesOptions<T>, contents: readonly Buffer[], value: T) {
+    this.#o = o;
+    this.#contents = contents;
+    this.#value = value;
+    this.#timer = every(
+      o.clock,
+      reloadPeriodMs,
+      () => this.#reload(),
+      (fault) => this.#blame(fault),
+    );
+  }
+
+  get value(): T {
+    return this.#value;
+  }
+
+  /** Calls `f` with every later value; what is returned ends it. */
+  onChange(f: (value: T) => void): () => void {
+    this.#listeners.add(f);
+    return () => this.#listeners.delete(f);
+  }
+
+  close(): void {
+    this.#timer.cancel();
+  }
+
+  async #reload(): Promise<void> {
+    const contents = await readAll(this.#o.paths);
+    if (contents.every((bytes, i) => bytes.equals(this.#contents[i] ?? Buffer.alloc(0)))) return;
+    this.#value = this.#o.read(contents);
+    this.#contents = contents;
+    this.#faulty = false;
+    this.#o.logger.info(`${this.#o.what} reloaded`, { files: this.#o.paths });
+    for (const listener of this.#listeners) listener(this.#value);
+  }
+
+  /** Said once, not every period. */
+  #blame(fault: unknown): void {
+    if (!this.#faulty) {
+      const { message } = fault as Error;
+      this.#o.logger.warn(`${this.#o.what} stays as it was: its files are faulty`, { reason: message });
+    }
+    this.#faulty = true;
+  }
+}
+
+function readAll(paths: readonly string[]): Promise<Buffer[]> {
+  return Promise.all(paths.map((path) => readFile(path)));
+}
