@@ -547,6 +547,7 @@ export type {
   RefusalFrame,
   SpanIds,
 } from "./link-frame";
+export { type MethodRole, memberMethodRole, userMethodRole } from "./method-roles";
 export {
   type DataType,
   datatypeBytes,
