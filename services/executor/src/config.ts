@@ -1,4 +1,4 @@
-import type { OptionTable } from "@infaas/runtime";
+import { type OptionTable, securityOptions } from "@infaas/runtime";
 
 /** Every option of an executor. */
 export const executorOptions = {
@@ -112,6 +112,7 @@ export const executorOptions = {
     unit: "queries",
     doc: "Queries one link may have unanswered; beyond it they are refused with RESOURCE_EXHAUSTED.",
   },
+  ...securityOptions,
   metricPeriodMs: {
     type: "number",
     default: 1_000,

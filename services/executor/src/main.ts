@@ -1,10 +1,13 @@
+import { memberMethodRole } from "@infaas/api";
 import {
   createLogger,
   createTelemetry,
   describeInstruments,
   describeOptions,
+  loadSecurity,
   readConfig,
   runMain,
+  securityFaults,
   systemClock,
   systemRandom,
   tuneProcess,
@@ -24,8 +27,9 @@ if (process.argv.includes("--help")) {
 
 function start(): void {
   const read = readConfig(executorOptions, process.argv.slice(2), process.env);
-  if (!read.ok) {
-    process.stderr.write(`${read.faults.join("\n")}\n`);
+  const faults = read.ok ? securityFaults(read.config, [read.config.listen]) : read.faults;
+  if (!read.ok || faults.length > 0) {
+    process.stderr.write(`${faults.join("\n")}\n`);
     process.exit(2);
   }
   const { config } = read;
@@ -33,17 +37,24 @@ function start(): void {
     const logger = createLogger({ service: "executor", level: config.logLevel }).child({
       executor: config.name,
     });
+    const security = await loadSecurity(config, {
+      clock: systemClock,
+      logger,
+      requirementOf: memberMethodRole,
+    });
+    lifecycle.onStop("security", () => security.close());
     const telemetry = createTelemetry({
       service: "infaas-executor",
       instance: config.name,
       otlpEndpoint: config.otlpEndpoint,
       sampleRatio: config.traceSampleRatio,
       metricPeriodMs: config.metricPeriodMs,
+      dial: security.dial,
     });
     lifecycle.onStop("telemetry", () => telemetry.shutdown());
     // Asked for first, so that a machine without it is told at the start and not by the first load.
     const engine = nativeEngineVersion();
-    const base = { clock: systemClock, random: systemRandom, logger, telemetry, lifecycle };
+    const base = { clock: systemClock, random: systemRandom, logger, telemetry, lifecycle, security };
     const address = await startExecutor(config, { ...base, engines: nativeEngines });
     logger.info("serving", { address, engine, cores: config.cores, memoryBytes: config.memoryBytes });
   });

@@ -5,6 +5,7 @@ import {
   implementService,
   type Logger,
   type RpcServer,
+  type Security,
 } from "@infaas/runtime";
 import type { LinkServer } from "./link-server";
 import type { ProfileQueue } from "./profile-queue";
@@ -14,11 +15,13 @@ export interface ServerPorts {
   readonly logger: Logger;
   readonly links: LinkServer;
   readonly profiles: ProfileQueue;
+  /** Default: in the clear, anybody anything. */
+  readonly security?: Security;
 }
 
 /** The executor's gRPC face: links on undecoded messages, everything else typed. */
-export function executorServer({ logger, links, profiles }: ServerPorts): RpcServer {
-  const server = createRpcServer({ logger, reflection: [file_infaas_v1_execution] });
+export function executorServer({ links, profiles, ...face }: ServerPorts): RpcServer {
+  const server = createRpcServer({ ...face, reflection: [file_infaas_v1_execution] });
   const profileModel = (request: ProfileModelRequest, { signal }: CallContext) =>
     profiles.run(request, signal);
   server.add(implementService(ExecutionService, { profileModel }));

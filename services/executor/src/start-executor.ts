@@ -8,6 +8,7 @@ import {
   type Lifecycle,
   type Logger,
   type Random,
+  type Security,
   type ServiceError,
   type Telemetry,
 } from "@infaas/runtime";
@@ -39,6 +40,7 @@ export interface ExecutorWorld {
   readonly telemetry: Telemetry;
   readonly engines: EnginePort;
   readonly lifecycle: Lifecycle;
+  readonly security: Security;
 }
 
 type Config = ConfigOf<typeof executorOptions>;
@@ -52,11 +54,12 @@ const incarnationBytes = 8;
 
 /** Opens everything in order and joins the cluster in the background; returns the address that frontends are told. */
 export async function startExecutor(config: Config, world: ExecutorWorld): Promise<string> {
-  const { clock, logger, lifecycle, telemetry, engines } = world;
+  const { clock, logger, lifecycle, telemetry, engines, security } = world;
+  const { dial } = security;
   const models = join(config.dataDir, "models");
   const scratch = join(config.dataDir, "scratch");
   await Promise.all([models, scratch].map((folder) => mkdir(folder, { recursive: true })));
-  const artifacts = createRpcClient(ArtifactService, config.metadata);
+  const artifacts = createRpcClient(ArtifactService, config.metadata, { dial });
   lifecycle.onStop("artifact client", () => artifacts.close());
   const artifactClient = new ArtifactClient(artifacts);
   const { queueRowsMax, queueBytesMax, modelFilesBytesMax } = config;
@@ -85,7 +88,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
     storeArtifact: (path) => artifactClient.upload(path),
     scratchDir: scratch,
   });
-  const server = executorServer({ logger, links, profiles });
+  const server = executorServer({ logger, links, profiles, security });
   lifecycle.onStop("server", () => server.stop(stopGraceMs));
   const port = await server.listen(config.listen);
   const address = config.advertise ?? withPort(config.listen, port);
@@ -129,10 +132,10 @@ function joinCluster(
   executor: Executor,
   address: string,
 ): MembershipClient {
-  const { clock, logger, lifecycle, telemetry, random } = world;
+  const { clock, logger, lifecycle, telemetry, random, security } = world;
   const records = new ClusterRecords();
   const targets = new MetricTargets(telemetry);
-  const cluster = createRpcClient(ClusterService, config.metadata);
+  const cluster = createRpcClient(ClusterService, config.metadata, { dial: security.dial });
   lifecycle.onStop("cluster client", () => cluster.close());
   const membership = new MembershipClient({
     cluster,

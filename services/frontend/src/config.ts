@@ -1,4 +1,4 @@
-import type { ConfigOf, OptionTable } from "@infaas/runtime";
+import { type ConfigOf, type OptionTable, securityOptions, tokenOptions } from "@infaas/runtime";
 
 /** Every option of the frontend: meaning, trade-off, default. Wrong values stop the process at start. */
 export const frontendOptions = {
@@ -63,6 +63,8 @@ export const frontendOptions = {
     unit: "ms",
     doc: "a query without deadline is given up after this long, so that none hangs",
   },
+  ...securityOptions,
+  ...tokenOptions,
   otlpEndpoint: {
     type: "string",
     default: null,

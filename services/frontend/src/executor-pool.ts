@@ -1,4 +1,4 @@
-import { type Clock, Code, type Logger, type Random, ServiceError } from "@infaas/runtime";
+import { type Clock, Code, type DialSecurity, type Logger, type Random, ServiceError } from "@infaas/runtime";
 import { Link } from "./link";
 
 /** Requests above this size take a large link, so that small ones never wait behind them. */
@@ -24,6 +24,7 @@ export interface PoolOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly dial: DialSecurity;
   readonly largeLinks: number;
   readonly inFlightMax: number;
   readonly events: PoolEvents;
@@ -93,7 +94,7 @@ export class ExecutorPool {
   }
 
   private connect(member: ExecutorAddress): void {
-    const { frontend, clock, random, logger, inFlightMax, largeLinks } = this.o;
+    const { frontend, clock, random, logger, dial, inFlightMax, largeLinks } = this.o;
     const link = (isSmall: boolean) =>
       new Link({
         address: member.address,
@@ -101,6 +102,7 @@ export class ExecutorPool {
         clock,
         random,
         logger,
+        dial,
         inFlightMax,
         events: {
           changed: (up) => {

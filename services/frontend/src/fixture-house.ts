@@ -13,6 +13,7 @@ import {
   createLogger,
   createRpcClient,
   Lifecycle,
+  openSecurity,
   readConfig,
   sleep,
   systemClock,
@@ -105,7 +106,13 @@ export async function startHouse(
   );
   if (!read.ok) throw new Error(read.faults.join("; "));
   const logger = createLogger({ service: "frontend-test", level: "error" });
-  const ports = { clock: systemClock, random: systemRandom, logger, version: "0.1.0" };
+  const ports = {
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+    version: "0.1.0",
+    security: openSecurity,
+  };
   const frontend = await startFrontend(read.config, ports, lifecycle);
   const inference = inferenceClient(frontend.address);
   const reachable = () => [...frontend.view.executors.values()].filter((e) => e.accepting).length;

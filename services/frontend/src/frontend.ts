@@ -3,9 +3,11 @@ import {
   type Clock,
   createRpcClient,
   createTelemetry,
+  type DialSecurity,
   type Lifecycle,
   type Logger,
   type Random,
+  type Security,
   type Telemetry,
 } from "@infaas/runtime";
 import { artifactRelay } from "./artifact-relay";
@@ -39,6 +41,7 @@ export interface FrontendPorts {
   readonly random: Random;
   readonly logger: Logger;
   readonly version: string;
+  readonly security: Security;
 }
 
 /** A running frontend. */
@@ -58,9 +61,10 @@ export async function startFrontend(
   ports: FrontendPorts,
   lifecycle: Lifecycle,
 ): Promise<Frontend> {
-  const { clock, random, logger } = ports;
-  const metadata = connectMetadata(config, lifecycle);
-  const telemetry = startTelemetry(config, lifecycle);
+  const { clock, random, logger, security } = ports;
+  const { dial } = security;
+  const metadata = connectMetadata(config, dial, lifecycle);
+  const telemetry = startTelemetry(config, dial, lifecycle);
   const view = new ClusterView({ clock, logger });
   const statistics = new Statistics();
   const { cluster } = metadata;
@@ -69,6 +73,7 @@ export async function startFrontend(
     clock,
     random,
     logger,
+    dial,
     largeLinks: config.largeLinks,
     inFlightMax: config.inFlightMax,
     events: {
@@ -102,6 +107,7 @@ export async function startFrontend(
   const way = { clock, view, router, selector, statistics, traces };
   const server = createFrontendServer({
     logger,
+    security,
     modelInfer: inferIngress(way),
     modelStreamInfer: inferStreams(way),
     services: [
@@ -115,6 +121,7 @@ export async function startFrontend(
           view,
           ...metadata,
           logger,
+          dial,
           placeInitially: (result) => placeInitially({ view, cluster, logger }, result),
         },
       }),
@@ -186,24 +193,25 @@ function join(
   });
 }
 
-function connectMetadata(config: FrontendConfig, lifecycle: Lifecycle) {
-  const o = { defaultTimeoutMs: METADATA_CALL_TIMEOUT_MS };
+function connectMetadata(config: FrontendConfig, dial: DialSecurity, lifecycle: Lifecycle) {
+  const o = { defaultTimeoutMs: METADATA_CALL_TIMEOUT_MS, dial };
   const cluster = createRpcClient(ClusterService, config.metadata, o);
   const registry = createRpcClient(RegistryService, config.metadata, o);
-  const artifacts = createRpcClient(ArtifactService, config.metadata);
+  const artifacts = createRpcClient(ArtifactService, config.metadata, { dial });
   lifecycle.onStop("metadata connections", () => {
     for (const client of [cluster, registry, artifacts]) client.close();
   });
   return { cluster, registry, artifacts };
 }
 
-function startTelemetry(config: FrontendConfig, lifecycle: Lifecycle): Telemetry {
+function startTelemetry(config: FrontendConfig, dial: DialSecurity, lifecycle: Lifecycle): Telemetry {
   const telemetry = createTelemetry({
     service: "infaas-frontend",
     instance: config.name,
     otlpEndpoint: config.otlpEndpoint,
     sampleRatio: config.traceSampleRatio,
     metricPeriodMs: config.metricPeriodMs,
+    dial,
   });
   lifecycle.onStop("telemetry", () => telemetry.shutdown());
   return telemetry;

@@ -12,6 +12,7 @@ import {
 import {
   type Clock,
   Code,
+  type DialSecurity,
   type Logger,
   openRawBidi,
   type Random,
@@ -43,6 +44,8 @@ export interface LinkOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Default: in the clear, without a token. */
+  readonly dial?: DialSecurity;
   readonly inFlightMax: number;
   readonly events: LinkEvents;
 }
@@ -173,12 +176,13 @@ export class Link {
   }
 
   private open(): void {
-    const { address, frontend, clock } = this.o;
+    const { address, frontend, clock, dial } = this.o;
     this.outbox = [];
     this.blocked = false;
     const stream = openRawBidi(address, ExecutionService, "Link", {
       receiveWindowBytes: RECEIVE_WINDOW_BYTES,
       metadata: { "infaas-frontend": frontend },
+      ...(dial === undefined ? {} : { dial }),
     });
     this.stream = stream;
     const reader = new FrameReader();

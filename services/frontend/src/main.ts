@@ -1,9 +1,12 @@
+import { userMethodRole } from "@infaas/api";
 import {
   createLogger,
   describeInstruments,
   describeOptions,
+  loadSecurity,
   readConfig,
   runMain,
+  securityFaults,
   systemClock,
   systemRandom,
   tuneProcess,
@@ -22,17 +25,18 @@ if (process.argv.includes("--help")) {
 } else {
   runMain(async (lifecycle) => {
     const read = readConfig(frontendOptions, process.argv.slice(2), process.env);
-    if (!read.ok) {
-      process.stderr.write(`${read.faults.join("\n")}\n`);
+    const faults = read.ok ? securityFaults(read.config, [read.config.listen]) : read.faults;
+    if (!read.ok || faults.length > 0) {
+      process.stderr.write(`${faults.join("\n")}\n`);
       process.exitCode = 2;
       return;
     }
     const { config } = read;
     const logger = createLogger({ service: config.name, level: config.logLevel });
-    await startFrontend(
-      config,
-      { clock: systemClock, random: systemRandom, logger, version: VERSION },
-      lifecycle,
-    );
+    const world = { clock: systemClock, logger };
+    const security = await loadSecurity(config, { ...world, requirementOf: userMethodRole });
+    lifecycle.onStop("security", () => security.close());
+    const ports = { ...world, random: systemRandom, version: VERSION, security };
+    await startFrontend(config, ports, lifecycle);
   });
 }

@@ -8,7 +8,14 @@ import {
   type RegistryService,
   type Task,
 } from "@infaas/api";
-import { type ClientOf, Code, createRpcClient, type Logger, ServiceError } from "@infaas/runtime";
+import {
+  type ClientOf,
+  Code,
+  createRpcClient,
+  type DialSecurity,
+  type Logger,
+  ServiceError,
+} from "@infaas/runtime";
 import type { ClusterView } from "./cluster-view";
 import type { LiveExecutor } from "./live-instance";
 
@@ -18,6 +25,8 @@ export interface RegistrationOptions {
   readonly registry: ClientOf<typeof RegistryService>;
   readonly artifacts: ClientOf<typeof ArtifactService>;
   readonly logger: Logger;
+  /** How executors are called. */
+  readonly dial: DialSecurity;
   /** Wants the instances a fresh architecture starts with. */
   readonly placeInitially: (result: RegistrationResult) => Promise<void>;
 }
@@ -54,7 +63,7 @@ export async function* registerModel(
     );
   }
   const nextVersion = versionAfter(o.view, request.name);
-  const profiled = yield* profile(leastBusy(o.view), request, { task, nextVersion }, signal);
+  const profiled = yield* profile(o, request, { task, nextVersion }, signal);
   yield progress("record", `recording ${profiled.variants.length} variants`);
   const result = await record(o.registry, profiled);
   await o.placeInitially(result);
@@ -102,12 +111,13 @@ function versionAfter(view: ClusterView, name: string): number {
 }
 
 async function* profile(
-  executor: LiveExecutor,
+  { view, dial }: RegistrationOptions,
   request: RegisterModelRequest,
   { task, nextVersion }: { task: Task; nextVersion: number },
   signal: AbortSignal,
 ): AsyncGenerator<Event, RegistrationResult> {
-  const execution = createRpcClient(ExecutionService, executor.facts.address);
+  const executor = leastBusy(view);
+  const execution = createRpcClient(ExecutionService, executor.facts.address, { dial });
   try {
     const { name, modelDigest, description, aliases, accuracyTolerance, declaredAccuracy } = request;
     const architecture = {

@@ -13,11 +13,13 @@ import {
   type RawStream,
   type RawUnaryCall,
   type RpcServer,
+  type Security,
 } from "@infaas/runtime";
 
 /** What the frontend's face is made of. */
 export interface ServerParts {
   readonly logger: Logger;
+  readonly security: Security;
   readonly modelInfer: (bytes: Buffer, call: RawUnaryCall) => void;
   readonly modelStreamInfer: (stream: RawStream) => void;
   readonly services: readonly Implementation[];
@@ -26,12 +28,14 @@ export interface ServerParts {
 /** The frontend's gRPC face: the Open Inference Protocol, infaas.v1, the OTLP receiver, health and reflection on one port. */
 export function createFrontendServer({
   logger,
+  security,
   modelInfer,
   modelStreamInfer,
   services,
 }: ServerParts): RpcServer {
   const server = createRpcServer({
     logger,
+    security,
     reflection: [
       file_inference_grpc_service,
       file_infaas_v1_inference,

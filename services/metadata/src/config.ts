@@ -1,4 +1,4 @@
-import type { OptionTable } from "@infaas/runtime";
+import { type OptionTable, securityOptions } from "@infaas/runtime";
 
 /** Every option of the metadata service. */
 export const options = {
@@ -23,6 +23,7 @@ export const options = {
     default: ["http://127.0.0.1:2379"],
     doc: "Client addresses of the etcd cluster, separated by commas; used with --store etcd.",
   },
+  ...securityOptions,
   otlpEndpoint: {
     type: "string",
     default: null,

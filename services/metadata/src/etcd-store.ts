@@ -22,6 +22,8 @@ export interface EtcdStoreOptions {
   /** Client addresses, for example `http://127.0.0.1:2379`. */
   readonly hosts: readonly string[];
   readonly clock: Clock;
+  /** For addresses that begin with https: PEM of the authorities, and own certificate and key if etcd asks for one. */
+  readonly tls?: { readonly ca: Buffer; readonly cert?: Buffer; readonly key?: Buffer } | null;
 }
 
 /** A linearizable call takes milliseconds; one that takes longer met a cluster without a leader. */
@@ -55,12 +57,13 @@ class EtcdStore implements MetadataStore {
   #current = 0;
   #closed = false;
 
-  constructor({ hosts, clock }: EtcdStoreOptions) {
+  constructor({ hosts, clock, tls = null }: EtcdStoreOptions) {
     if (hosts.length === 0) throw new ServiceError(Code.INVALID_ARGUMENT, "no etcd address is given");
     this.#clients = hosts.map(
       (host) =>
         new etcd.Etcd3({
           hosts: host,
+          ...(host.startsWith("https:") && tls !== null ? { credentials: credentialsOf(tls) } : {}),
           grpcOptions: channelOptions,
           faultHandling: { global: noop, host: () => noop },
           defaultCallOptions: ({ isStream }) =>
@@ -201,6 +204,11 @@ class EtcdStore implements MetadataStore {
   #assertOpen(): void {
     if (this.#closed) throw new ServiceError(Code.FAILED_PRECONDITION, "metadata store is closed");
   }
+}
+
+function credentialsOf({ ca, cert, key }: NonNullable<EtcdStoreOptions["tls"]>) {
+  const own = cert === undefined || key === undefined ? {} : { certChain: cert, privateKey: key };
+  return { rootCertificate: ca, ...own };
 }
 
 /** Renews by a stream of one message each way; returns the life given, 0 when the lease is gone. */

@@ -1,12 +1,16 @@
 import { join } from "node:path";
+import { memberMethodRole } from "@infaas/api";
 import {
   type ConfigOf,
   createLogger,
   createTelemetry,
   describeInstruments,
   describeOptions,
+  loadSecurity,
   readConfig,
   runMain,
+  type Security,
+  securityFaults,
   systemClock,
   systemRandom,
 } from "@infaas/runtime";
@@ -28,14 +32,21 @@ if (process.argv.includes("--help")) {
 
 function start(): void {
   const read = readConfig(options, process.argv.slice(2), process.env);
-  if (!read.ok) {
-    process.stderr.write(`${read.faults.join("\n")}\n`);
+  const faults = read.ok ? securityFaults(read.config, [read.config.listen]) : read.faults;
+  if (!read.ok || faults.length > 0) {
+    process.stderr.write(`${faults.join("\n")}\n`);
     process.exit(2);
   }
   const { config } = read;
   runMain(async (lifecycle) => {
     const logger = createLogger({ service: "metadata", level: config.logLevel });
-    const store = openStore(config);
+    const security = await loadSecurity(config, {
+      clock: systemClock,
+      logger,
+      requirementOf: memberMethodRole,
+    });
+    lifecycle.onStop("security", () => security.close());
+    const store = openStore(config, security);
     const metadata = await openMetadata({ store, dataDir: config.dataDir, clock: systemClock, logger });
     lifecycle.onStop("metadata", () => metadata.close());
     const telemetry = createTelemetry({
@@ -44,10 +55,11 @@ function start(): void {
       otlpEndpoint: config.otlpEndpoint,
       sampleRatio: 0,
       metricPeriodMs: config.metricPeriodMs,
+      dial: security.dial,
     });
     lifecycle.onStop("telemetry", () => telemetry.shutdown());
     registerMetrics(telemetry.meter, metadata);
-    const server = createMetadataServer(metadata, logger);
+    const server = createMetadataServer(metadata, { logger, security });
     lifecycle.onStop("server", () => server.stop(stopGraceMs));
     lifecycle.onStop("watches", () => metadata.hub.close());
     const port = await server.listen(config.listen);
@@ -55,13 +67,13 @@ function start(): void {
   });
 }
 
-function openStore({ store, dataDir, etcd }: ConfigOf<typeof options>): MetadataStore {
+function openStore({ store, dataDir, etcd }: ConfigOf<typeof options>, { dial }: Security): MetadataStore {
   const local = { clock: systemClock, random: systemRandom };
   switch (store) {
     case "memory":
       return openMemoryStore(local);
     case "etcd":
-      return openEtcdStore({ hosts: etcd, clock: systemClock });
+      return openEtcdStore({ hosts: etcd, clock: systemClock, tls: dial.material() });
     default:
       return openEmbeddedStore(join(dataDir, "store"), local);
   }

@@ -23,7 +23,7 @@ const logger = createLogger({ service: "metadata-test", level: "error" });
 /** A metadata service on a real socket, with its files in `folder`. */
 async function serve(folder: string, store: MetadataStore) {
   const metadata = await openMetadata({ store, dataDir: folder, clock: systemClock, logger });
-  const server = createMetadataServer(metadata, logger);
+  const server = createMetadataServer(metadata, { logger });
   const address = `127.0.0.1:${await server.listen("127.0.0.1:0")}`;
   const cluster = createRpcClient(ClusterService, address);
   const registry = createRpcClient(RegistryService, address);

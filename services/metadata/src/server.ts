@@ -12,6 +12,7 @@ import {
   implementService,
   type Logger,
   type RpcServer,
+  type Security,
   ServiceError,
 } from "@infaas/runtime";
 import { campaign } from "./leader";
@@ -19,8 +20,11 @@ import type { Metadata } from "./metadata";
 import { setPlacement } from "./will";
 
 /** A gRPC server of all that the metadata service offers, with health and reflection; it does not listen yet. */
-export function createMetadataServer(metadata: Metadata, logger: Logger): RpcServer {
-  const server = createRpcServer({ logger, reflection: [file_infaas_v1_cluster, file_infaas_v1_artifact] });
+export function createMetadataServer(
+  metadata: Metadata,
+  ports: { readonly logger: Logger; readonly security?: Security },
+): RpcServer {
+  const server = createRpcServer({ ...ports, reflection: [file_infaas_v1_cluster, file_infaas_v1_artifact] });
   const services = [ClusterService, RegistryService, ArtifactService];
   for (const implementation of [cluster(metadata), registry(metadata), artifacts(metadata)])
     server.add(implementation);
