@@ -1,4 +1,5 @@
 import { type Batcher, openBatcher } from "@infaas/cuda-batcher";
+import { type BenchScope, inScope } from "./bench-scope";
 import { type ClosedLoopWindow, closedLoop } from "./closed-loop";
 import { type AloneWindow, findBestBatch, runEngine } from "./engine-alone";
 import { quietestHalf, watchForeignLoad } from "./foreign-load";
@@ -43,11 +44,11 @@ export interface BatchingReport {
 }
 
 /** Single-row requests through the batcher at saturation, beside what the engine gives at its own best batch size. */
-export async function benchBatching(): Promise<void> {
+export async function benchBatching(scope: BenchScope): Promise<void> {
   process.stdout.write(`${header.join("  ")}\n`);
-  for (const subject of [...zooSubjects(), denseSubject()]) {
+  for (const subject of inScope([...zooSubjects(), denseSubject()], scope)) {
     for (const instances of engineThreads)
-      print(await measureBatching(subject, { instances, windows, windowMs }));
+      print(await measureBatching(subject, { instances, windows: scope.rounds ?? windows, windowMs }));
   }
 }
 

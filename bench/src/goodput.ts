@@ -1,5 +1,6 @@
 import { type Batcher, openBatcher } from "@infaas/cuda-batcher";
 import { type Random, seededRandom } from "@infaas/runtime";
+import { type BenchScope, inScope } from "./bench-scope";
 import { closedLoop } from "./closed-loop";
 import { findBestBatch } from "./engine-alone";
 import { quietestHalf, watchForeignLoad } from "./foreign-load";
@@ -62,11 +63,17 @@ export interface GoodputRun {
 }
 
 /** Answers in time under Poisson load below, at and above saturation, beside a queue that knows no deadlines. */
-export async function benchGoodput(): Promise<void> {
+export async function benchGoodput(scope: BenchScope): Promise<void> {
   process.stdout.write(`${header.join("  ")}\n`);
   const zoo = zooSubjects().filter(({ name }) => zooNames.includes(name));
-  for (const subject of [...zoo, denseSubject()]) {
-    const run = { multiples, rounds, windowMs, warmUpMs, random: seededRandom(seed) };
+  for (const subject of inScope([...zoo, denseSubject()], scope)) {
+    const run = {
+      multiples: scope.loads.length > 0 ? scope.loads : multiples,
+      rounds: scope.rounds ?? rounds,
+      windowMs,
+      warmUpMs,
+      random: seededRandom(seed),
+    };
     for (const report of await measureGoodput(subject, run)) print(report);
   }
 }

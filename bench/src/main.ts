@@ -1,11 +1,12 @@
 import { benchBatching } from "./batching";
+import { type BenchScope, readArguments } from "./bench-scope";
 import { benchEcho } from "./echo";
 import { benchGoodput } from "./goodput";
 import { benchSelection, describeSelection } from "./selection";
 import { benchWholePath } from "./whole-path";
 
 /** Every benchmark by the name it is called by: `npm run bench -- NAME`. */
-const benches: Readonly<Record<string, () => void | Promise<void>>> = {
+const benches: Readonly<Record<string, (scope: BenchScope) => void | Promise<void>>> = {
   selection: () => {
     process.stdout.write(`${describeSelection(benchSelection())}\n`);
   },
@@ -15,14 +16,15 @@ const benches: Readonly<Record<string, () => void | Promise<void>>> = {
   "whole-path": benchWholePath,
 };
 
-async function main(names: readonly string[]): Promise<void> {
+async function main(args: readonly string[]): Promise<void> {
+  const { names, scope } = readArguments(args);
   const chosen = names.length === 0 ? Object.keys(benches) : names;
   for (const name of chosen) {
     const bench = benches[name];
     if (bench === undefined)
       throw new Error(`no benchmark '${name}'; there are ${Object.keys(benches).join(", ")}`);
     process.stdout.write(`\n── ${name}\n`);
-    await bench();
+    await bench(scope);
   }
 }
 

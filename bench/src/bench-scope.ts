@@ -1,0 +1,43 @@
+import { parseArgs } from "node:util";
+
+/** What `batching` and `goodput` are narrowed to for a shorter look. Empty or null: everything, as often as usual. */
+export interface BenchScope {
+  readonly models: readonly string[];
+  /** Offered loads in saturations. */
+  readonly loads: readonly number[];
+  readonly rounds: number | null;
+}
+
+const options = {
+  model: { type: "string", multiple: true },
+  load: { type: "string", multiple: true },
+  rounds: { type: "string" },
+} as const;
+
+/** Splits `NAME... [--model NAME]... [--load SATURATIONS]... [--rounds COUNT]`. Throws a sentence about what is none of these. */
+export function readArguments(args: readonly string[]): {
+  readonly names: readonly string[];
+  readonly scope: BenchScope;
+} {
+  const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+  const rounds = values.rounds === undefined ? null : positive("rounds", values.rounds);
+  const loads = (values.load ?? []).map((load) => positive("load", load));
+  return { names: positionals, scope: { models: values.model ?? [], loads, rounds } };
+}
+
+/** The subjects asked for. Throws when a name is none of them. */
+export function inScope<T extends { readonly name: string }>(
+  subjects: readonly T[],
+  { models }: BenchScope,
+): readonly T[] {
+  const unknown = models.find((model) => !subjects.some(({ name }) => name === model));
+  if (unknown !== undefined)
+    throw new Error(`no model '${unknown}'; there are ${subjects.map(({ name }) => name).join(", ")}`);
+  return models.length === 0 ? subjects : subjects.filter(({ name }) => models.includes(name));
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new Error(`--${name} is '${text}', allowed are numbers above 0`);
+  return value;
+}
