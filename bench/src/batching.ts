@@ -1,7 +1,7 @@
 import { type Batcher, openBatcher } from "@infaas/cuda-batcher";
 import { type BenchScope, inScope } from "./bench-scope";
 import { type ClosedLoopWindow, closedLoop } from "./closed-loop";
-import { type AloneWindow, findBestBatch, runEngine } from "./engine-alone";
+import { type AloneWindow, type FedWindow, feedBatcher, findBestBatch, runEngine } from "./engine-alone";
 import { quietestHalf, watchForeignLoad } from "./foreign-load";
 import { median } from "./statistics";
 import { denseSubject, type Subject, zooSubjects } from "./subjects";
@@ -16,12 +16,15 @@ const header = [
   "engine threads",
   "best batch",
   "engine items/s",
-  "batched items/s",
+  "fed natively",
+  "of engine",
+  "fed by JS",
   "of engine",
   "× batch 1",
   "mean batch",
   "CPU µs engine",
-  "CPU µs batched",
+  "CPU µs native",
+  "CPU µs JS",
   "JS busy",
   "foreign cores",
 ];
@@ -33,7 +36,11 @@ export interface BatchingReport {
   /** The engine's own best batch size; `alone` is what it gives there by itself. */
   readonly bestBatch: number;
   readonly alone: AloneWindow;
-  /** Single rows through the batcher. */
+  /** Single rows through the batcher from a native thread. */
+  readonly fed: FedWindow;
+  /** Median of the windows' own ratios fed / alone. */
+  readonly fedShare: number;
+  /** Single rows through the batcher from JavaScript. */
   readonly batched: ClosedLoopWindow;
   /** Median of the windows' own ratios batched / alone. */
   readonly share: number;
@@ -62,6 +69,7 @@ export interface BatchingRun {
 
 interface Round {
   readonly alone: AloneWindow;
+  readonly fed: FedWindow;
   readonly batched: ClosedLoopWindow;
   readonly single: AloneWindow;
   readonly foreignCores: number;
@@ -89,6 +97,12 @@ export async function measureBatching(subject: Subject, run: BatchingRun): Promi
       itemsPerSecond: middle((r) => r.alone.itemsPerSecond),
       cpuUsPerItem: middle((r) => r.alone.cpuUsPerItem),
     },
+    fed: {
+      itemsPerSecond: middle((r) => r.fed.itemsPerSecond),
+      cpuUsPerItem: middle((r) => r.fed.cpuUsPerItem),
+      batchMean: middle((r) => r.fed.batchMean),
+    },
+    fedShare: middle((r) => r.fed.itemsPerSecond / r.alone.itemsPerSecond),
     batched: {
       itemsPerSecond: middle((r) => r.batched.itemsPerSecond),
       cpuUsPerItem: middle((r) => r.batched.cpuUsPerItem),
@@ -104,29 +118,31 @@ export async function measureBatching(subject: Subject, run: BatchingRun): Promi
 async function measureRound(batcher: Batcher, subject: Subject, run: BatchingRun): Promise<Round> {
   const { instances, windowMs: durationMs } = run;
   const batch = batcher.maxBatch;
+  const load = { inFlight: batchesInFlight * batch * instances, durationMs };
   const foreignCores = watchForeignLoad();
   return {
     alone: await runEngine(batcher, subject, { batch, instances, durationMs }),
-    batched: await closedLoop(batcher, subject, {
-      inFlight: batchesInFlight * batch * instances,
-      durationMs,
-    }),
+    fed: await feedBatcher(batcher, subject, load),
+    batched: await closedLoop(batcher, subject, load),
     single: await runEngine(batcher, subject, { batch: 1, instances, durationMs: durationMs / 2 }),
     foreignCores: foreignCores(),
   };
 }
 
-function print({ alone, batched, ...report }: BatchingReport): void {
+function print({ alone, fed, batched, ...report }: BatchingReport): void {
   const cells = [
     report.model,
     String(report.instances),
     String(report.bestBatch),
     alone.itemsPerSecond.toFixed(0),
+    fed.itemsPerSecond.toFixed(0),
+    `${(report.fedShare * 100).toFixed(0)} %`,
     batched.itemsPerSecond.toFixed(0),
     `${(report.share * 100).toFixed(0)} %`,
     report.gain.toFixed(1),
     batched.batchMean.toFixed(1),
     alone.cpuUsPerItem.toFixed(2),
+    fed.cpuUsPerItem.toFixed(2),
     batched.cpuUsPerItem.toFixed(2),
     `${(batched.loopBusy * 100).toFixed(0)} %`,
     report.foreignCores.toFixed(2),

@@ -48,6 +48,26 @@ export interface AloneWindow {
   readonly cpuUsPerItem: number;
 }
 
+/** One window of the batcher fed by a native thread. */
+export interface FedWindow extends AloneWindow {
+  /** Mean rows of a batch. */
+  readonly batchMean: number;
+}
+
+/** Keeps single-row requests in the batcher from a native thread, without JavaScript on their way. */
+export async function feedBatcher(
+  batcher: Batcher,
+  subject: Subject,
+  load: { readonly inFlight: number; readonly durationMs: number },
+): Promise<FedWindow> {
+  const before = process.cpuUsage();
+  const fed = await batcher.feedNatively({ ...load, warmUpMs, inputs: subject.rows[0]! });
+  const spent = process.cpuUsage(before);
+  // CPU time is of the whole window, items of its part after the warm-up.
+  const items = (fed.itemsPerSecond * (load.durationMs + warmUpMs)) / 1000;
+  return { ...fed, cpuUsPerItem: (spent.user + spent.system) / items };
+}
+
 /** Runs the batcher's engine at one size, beside its (empty) queue. */
 export async function runEngine(
   batcher: Batcher,

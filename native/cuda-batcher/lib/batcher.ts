@@ -1,6 +1,7 @@
 import type { BatcherStats } from "./batcher-stats";
 import { type RequestRules, requestFault } from "./check-request";
 import { answer, Deliveries } from "./deliveries";
+import { type Feeding, type FeedLoad, feedHandle } from "./feed";
 import { type MeasureLoad, type Measurement, measureHandle } from "./measure";
 import {
   type BatcherHandle,
@@ -68,6 +69,8 @@ export interface Batcher {
   stats(): BatcherStats;
   /** Measures the engine by itself, beside the queue; see `measure`. */
   runAlone(load: MeasureLoad): Promise<Measurement>;
+  /** Feeds another batcher of the same model and options from a native thread; see `FeedLoad`. */
+  feedNatively(load: FeedLoad): Promise<Feeding>;
   /** Resolves when nothing is queued or running; new requests are still taken. */
   drain(): Promise<void>;
   /**
@@ -262,6 +265,11 @@ class OpenBatcher implements Batcher {
   async runAlone(load: MeasureLoad): Promise<Measurement> {
     if (this.#closed !== undefined) throw new NativeError("CLOSED", "the batcher is closed");
     return measureHandle(this.#handle, this.#rules, load);
+  }
+
+  async feedNatively(load: FeedLoad): Promise<Feeding> {
+    if (this.#closed !== undefined) throw new NativeError("CLOSED", "the batcher is closed");
+    return feedHandle(this.#handle, this.#rules, load);
   }
 
   drain(): Promise<void> {

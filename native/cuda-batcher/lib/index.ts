@@ -1,6 +1,7 @@
 export { type Batcher, type CancelSignal, openBatcher, type SubmitOptions } from "./batcher";
 export type { BatcherStats } from "./batcher-stats";
 export { confineProcess } from "./confinement";
+export type { Feeding, FeedLoad } from "./feed";
 export { type MeasureLoad, type Measurement, measure } from "./measure";
 export { NativeError, type NativeErrorCode } from "./native-error";
 export type { OpenOptions } from "./open-options";

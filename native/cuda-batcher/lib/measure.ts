@@ -1,10 +1,11 @@
 import type { RequestRules } from "./check-request";
+import { type GivenRow, rowFault } from "./check-row";
 import { type BatcherHandle, type NativeMeasured, type NativeMeasureOptions, native } from "./native";
 import { NativeError } from "./native-error";
 import { modelOptions } from "./open-options";
 
 /** What to run, over and over, without a queue. */
-export interface MeasureLoad {
+export interface MeasureLoad extends GivenRow {
   /** Rows per run. */
   readonly batch: number;
   /** Stop after so many ms; default none, then `iterations` must be given. */
@@ -15,10 +16,6 @@ export interface MeasureLoad {
   readonly warmUpMs?: number;
   /** Threads that run at a time; default 1. */
   readonly instances?: number;
-  /** One row of each input, repeated to fill the batch; default zeros. */
-  readonly inputs?: readonly Uint8Array[];
-  /** Full dims of each input; needed when the model leaves more than the batch axis open. */
-  readonly dims?: readonly (readonly number[])[];
 }
 
 /** What was measured. */
@@ -89,15 +86,8 @@ function measureOptions(
     throw invalid(`batch is ${load.batch}, allowed are whole numbers from 1${batchable ? "" : " to 1"}`);
   if (!((load.durationMs ?? 0) > 0) && !((load.iterations ?? 0) > 0))
     throw invalid("neither durationMs nor iterations is given: the measurement would not end");
-  if (load.inputs !== undefined && load.inputs.length !== inputs.length)
-    throw invalid(`${load.inputs.length} inputs came, the model has ${inputs.length}`);
-  inputs.forEach((input, i) => {
-    const given = load.inputs?.[i]?.byteLength;
-    if (given !== undefined && input.itemBytes >= 0 && given !== input.itemBytes)
-      throw invalid(`input '${input.name}' has ${given} bytes, one row needs ${input.itemBytes}`);
-    if (input.itemBytes < 0 && load.dims === undefined)
-      throw invalid(`input '${input.name}' has open dims: say them`);
-  });
+  const fault = rowFault(inputs, load);
+  if (fault !== undefined) throw invalid(fault);
   return {
     instances: load.instances ?? 1,
     batch: load.batch,

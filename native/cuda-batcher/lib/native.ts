@@ -72,6 +72,23 @@ export interface NativeMeasured {
   elapsedMs: number;
 }
 
+/** Options of `feed`, all present; absent lists are null. */
+export interface NativeFeedOptions {
+  inFlight: number;
+  durationMs: number;
+  warmUpMs: number;
+  inputs: readonly Uint8Array[] | null;
+  dims: Float64Array | null;
+}
+
+/** What the add-on's `feed` answers. */
+export interface NativeFed {
+  items: number;
+  batches: number;
+  elapsedMs: number;
+  engineMs: number;
+}
+
 /** What the add-on's `probe` answers. */
 export interface NativeProbe {
   cuda: {
@@ -132,6 +149,7 @@ export interface Native {
   dispose(batcher: BatcherHandle): void;
   measure(model: ModelHandle, options: NativeMeasureOptions): Promise<NativeMeasured>;
   measureOpen(batcher: BatcherHandle, options: NativeMeasureOptions): Promise<NativeMeasured>;
+  feed(batcher: BatcherHandle, options: NativeFeedOptions): Promise<NativeFed>;
   planBatch(
     nowMs: number,
     arrivalMs: Float64Array,

@@ -78,6 +78,31 @@ describe("measure", () => {
   });
 });
 
+describe("feedNatively", () => {
+  const open = () => openBatcher({ path: dense(64, 2), instances: 2, intraOpThreads: 1, maxBatch: 4 });
+
+  it("answers what a batcher of its own gave, and leaves this one alone", async () => {
+    const batcher = await open();
+    const fed = await batcher.feedNatively({ inFlight: 16, durationMs: 30, inputs: [new Uint8Array(256)] });
+    expect(fed.itemsPerSecond).toBeGreaterThan(0);
+    expect(fed.batchMean).toBeGreaterThanOrEqual(1);
+    expect(fed.batchMean).toBeLessThanOrEqual(4);
+    expect(fed.engineUsPerItem).toBeGreaterThan(0);
+    expect(batcher.stats().requests).toBe(0);
+    await batcher.close();
+  });
+
+  it.each([
+    [{ inFlight: 0, durationMs: 1 }, "inFlight is 0, allowed are whole numbers from 1"],
+    [{ inFlight: 1, durationMs: 0 }, "durationMs is 0, allowed are numbers above 0"],
+    [{ inFlight: 1, durationMs: 1, inputs: [new Uint8Array(8)] }, "input 'x' has 8 bytes, one row needs 256"],
+  ])("refuses %j", async (load, message) => {
+    const batcher = await open();
+    await expect(batcher.feedNatively(load)).rejects.toMatchObject({ code: "INVALID", message });
+    await batcher.close();
+  });
+});
+
 describe("planBatch", () => {
   const latencyMs = Float64Array.of(0, 11, 12, 13, 14);
   const queue = (deadlines: number[]) => ({

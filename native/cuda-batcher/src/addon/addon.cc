@@ -322,6 +322,24 @@ Napi::Value measureOpen(const Napi::CallbackInfo& info) {
   return startMeasure(info, handleOf(info[0])->batcher().sharedModel());
 }
 
+// feed(handle, options) -> Promise<{items, batches, elapsedMs, engineMs}>, on another batcher of the same model and options
+Napi::Value startFeed(const Napi::CallbackInfo& info) {
+  const Batcher& open = handleOf(info[0])->batcher();
+  const std::shared_ptr<Model> model = open.sharedModel();
+  const BatcherOptions options = open.options();
+  const FeedOptions load = convert::feedOptions(info[1].As<Napi::Object>());
+  auto fed = std::make_shared<Fed>();
+  const uint64_t guard = addExitGuard([model] { model->terminate(); });
+  return Task::start(
+      info.Env(),
+      [=](std::string& error) {
+        *fed = feed(model, options, load, steadyMs);
+        removeExitGuard(guard);
+        error = fed->error;
+      },
+      [fed](Napi::Env env) { return convert::toFed(env, *fed); });
+}
+
 // planBatch(nowMs, arrivalMs, deadlineMs, rows, lane, maxBatch, shapeKey, latencyMs, sizes, rules) -> plan
 Napi::Value plan(const Napi::CallbackInfo& info) {
   const std::vector<double> arrivalMs = convert::doubles(info[1]);
@@ -402,6 +420,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("dispose", Napi::Function::New<dispose>(env, "dispose"));
   exports.Set("measure", Napi::Function::New<measureModel>(env, "measure"));
   exports.Set("measureOpen", Napi::Function::New<measureOpen>(env, "measureOpen"));
+  exports.Set("feed", Napi::Function::New<startFeed>(env, "feed"));
   exports.Set("planBatch", Napi::Function::New<plan>(env, "planBatch"));
   exports.Set("confine", Napi::Function::New<confine>(env, "confine"));
   return exports;

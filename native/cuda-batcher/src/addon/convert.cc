@@ -13,6 +13,24 @@ int32_t integer(const Napi::Object& from, const char* key) { return from.Get(key
 
 std::string text(const Napi::Object& from, const char* key) { return from.Get(key).As<Napi::String>().Utf8Value(); }
 
+std::vector<int64_t> dims(const Napi::Object& from) {
+  std::vector<int64_t> numbers;
+  for (const double dim : doubles(from.Get("dims"))) numbers.push_back(static_cast<int64_t>(dim));
+  return numbers;
+}
+
+// One row of each input; empty when none is given.
+std::vector<std::vector<uint8_t>> row(const Napi::Object& from) {
+  std::vector<std::vector<uint8_t>> inputs;
+  if (!from.Get("inputs").IsArray()) return inputs;
+  const Napi::Array given = from.Get("inputs").As<Napi::Array>();
+  for (uint32_t i = 0; i < given.Length(); i++) {
+    const Napi::Uint8Array bytes = given.Get(i).As<Napi::Uint8Array>();
+    inputs.emplace_back(bytes.Data(), bytes.Data() + bytes.ByteLength());
+  }
+  return inputs;
+}
+
 Napi::Array toTensors(Napi::Env env, const std::vector<Tensor>& tensors) {
   Napi::Array array = Napi::Array::New(env, tensors.size());
   for (size_t i = 0; i < tensors.size(); i++) {
@@ -67,14 +85,18 @@ MeasureOptions measureOptions(const Napi::Object& from) {
   options.durationMs = number(from, "durationMs");
   options.iterations = integer(from, "iterations");
   options.warmUpMs = number(from, "warmUpMs");
-  for (const double dim : doubles(from.Get("dims"))) options.dims.push_back(static_cast<int64_t>(dim));
-  if (from.Get("inputs").IsArray()) {
-    const Napi::Array rows = from.Get("inputs").As<Napi::Array>();
-    for (uint32_t i = 0; i < rows.Length(); i++) {
-      const Napi::Uint8Array bytes = rows.Get(i).As<Napi::Uint8Array>();
-      options.row.emplace_back(bytes.Data(), bytes.Data() + bytes.ByteLength());
-    }
-  }
+  options.dims = dims(from);
+  options.row = row(from);
+  return options;
+}
+
+FeedOptions feedOptions(const Napi::Object& from) {
+  FeedOptions options;
+  options.inFlight = integer(from, "inFlight");
+  options.durationMs = number(from, "durationMs");
+  options.warmUpMs = number(from, "warmUpMs");
+  options.dims = dims(from);
+  options.row = row(from);
   return options;
 }
 
@@ -143,6 +165,15 @@ Napi::Object toMeasured(Napi::Env env, const Measured& measured) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("latencyMs", toDoubles(env, measured.latencyMs));
   object.Set("elapsedMs", measured.elapsedMs);
+  return object;
+}
+
+Napi::Object toFed(Napi::Env env, const Fed& fed) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("items", static_cast<double>(fed.items));
+  object.Set("batches", static_cast<double>(fed.batches));
+  object.Set("elapsedMs", fed.elapsedMs);
+  object.Set("engineMs", fed.engineMs);
   return object;
 }
 

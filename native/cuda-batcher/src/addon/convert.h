@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/batcher.h"
+#include "core/feed.h"
 #include "core/measure.h"
 #include "core/model.h"
 
@@ -15,6 +16,7 @@ namespace cb::convert {
 ModelOptions modelOptions(const Napi::Object& from);
 BatcherOptions batcherOptions(const Napi::Object& from);
 MeasureOptions measureOptions(const Napi::Object& from);
+FeedOptions feedOptions(const Napi::Object& from);
 
 std::vector<double> doubles(const Napi::Value& from);        // Float64Array; null: empty
 std::vector<int32_t> integers(const Napi::Value& from);      // Int32Array; null: empty
@@ -24,5 +26,6 @@ Napi::Int32Array toIntegers(Napi::Env env, const std::vector<int32_t>& from);
 Napi::Object toModel(Napi::Env env, const Model& model);
 Napi::Object toCounters(Napi::Env env, const Counters& counters);
 Napi::Object toMeasured(Napi::Env env, const Measured& measured);
+Napi::Object toFed(Napi::Env env, const Fed& fed);
 
 }  // namespace cb::convert

@@ -103,7 +103,6 @@ Measured measure(const Model& model, const MeasureOptions& options, double (*clo
   std::atomic<int64_t> started{0};
   std::atomic<bool> stop{false};
   const double startMs = clock() + options.warmUpMs;
-  const double endMs = options.durationMs > 0 ? startMs + options.durationMs : kUnboundedMs;
   double firstMs = kUnboundedMs;
   double lastMs = 0;
   const auto work = [&] {
@@ -113,10 +112,11 @@ Measured measure(const Model& model, const MeasureOptions& options, double (*clo
     std::vector<double> samples;
     double begunMs = kUnboundedMs;
     double doneMs = 0;
+    double endMs = kUnboundedMs;  // from the first run's end at the earliest: a thread that starts late measures as long
     for (bool warm = false; !stop;) {
       const double fromMs = clock();
       const bool counts = warm && fromMs >= startMs;
-      if (fromMs >= endMs && warm) break;
+      if (fromMs >= endMs) break;
       if (counts && (samples.size() >= kSamplesMax ||
                      (options.iterations > 0 && started.fetch_add(1) >= options.iterations))) {
         break;
@@ -134,10 +134,12 @@ Measured measure(const Model& model, const MeasureOptions& options, double (*clo
         return;
       }
       doneMs = clock();
-      if (counts) {
+      // A run that outlasts the whole window is its only sample.
+      if (counts || (warm && samples.empty() && doneMs >= endMs)) {
         begunMs = std::min(begunMs, fromMs);
         samples.push_back(doneMs - fromMs);
       }
+      if (!warm && options.durationMs > 0) endMs = std::max(startMs, doneMs) + options.durationMs;
       warm = true;
     }
     if (samples.empty()) return;
