@@ -549,6 +549,7 @@ export type {
 } from "./link-frame";
 export { type MethodRole, memberMethodRole, userMethodRole } from "./method-roles";
 export {
+  countBytes,
   type DataType,
   datatypeBytes,
   decodeBytes,

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import {
+  countBytes,
   type DataType,
   datatypeBytes,
   decodeBytes,
@@ -56,17 +57,22 @@ describe("encodeTyped and decodeRaw", () => {
       fault: "200 is no INT8; allowed are -128 to 127",
     });
     expect(encodeTyped("FP16", {})).toMatchObject({ ok: false });
+    expect(encodeTyped("FP32", { intContents: [1] })).toEqual({
+      ok: false,
+      fault: "elements came in int_contents, FP32 takes fp32_contents",
+    });
     expect(decodeRaw("FP32", new Uint8Array(6))).toMatchObject({ ok: false });
     expect(decodeRaw("BYTES", new Uint8Array([9, 0, 0, 0, 1]))).toMatchObject({ ok: false });
     expect(decodeRaw("BYTES", new Uint8Array([9, 0]))).toMatchObject({ ok: false });
   });
 });
 
-describe("encodeBytes and decodeBytes", () => {
+describe("encodeBytes, decodeBytes and countBytes", () => {
   it("round-trip elements of any length", () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 20 })), (elements) => {
         expect(decodeBytes(encodeBytes(elements))).toEqual({ ok: true, value: elements });
+        expect(countBytes(encodeBytes(elements))).toEqual({ ok: true, value: elements.length });
       }),
       { seed: 2 },
     );

@@ -60,8 +60,35 @@ export function elementCount(shape: readonly number[]): number {
   return count;
 }
 
-/** Returns the raw form (little-endian, row-major) of typed contents. FP16 and BF16 have no typed form: a fault. */
+/** Which list of the typed form carries a datatype; FP16 and BF16 have none. */
+const listOf = {
+  BOOL: "boolContents",
+  INT8: "intContents",
+  INT16: "intContents",
+  INT32: "intContents",
+  INT64: "int64Contents",
+  UINT8: "uintContents",
+  UINT16: "uintContents",
+  UINT32: "uintContents",
+  UINT64: "uint64Contents",
+  FP32: "fp32Contents",
+  FP64: "fp64Contents",
+  BYTES: "bytesContents",
+} as const satisfies Partial<Record<DataType, keyof TypedContents>>;
+const lists = [...new Set(Object.values(listOf))];
+
+/**
+ * Returns the raw form (little-endian, row-major) of typed contents. A fault for FP16 and BF16, which have no typed form, and
+ * for elements in another list than the datatype's.
+ */
 export function encodeTyped(datatype: string, contents: TypedContents): Encoded<Uint8Array> {
+  const stray = lists.find((list) => list !== listNameOf(datatype) && (contents[list]?.length ?? 0) > 0);
+  if (stray !== undefined && hasTypedForm(datatype)) {
+    return {
+      ok: false,
+      fault: `elements came in ${snake(stray)}, ${datatype} takes ${snake(listOf[datatype])}`,
+    };
+  }
   switch (datatype) {
     case "BOOL":
       return encoded(Uint8Array.from(contents.boolContents ?? [], Number));
@@ -134,6 +161,19 @@ export function decodeRaw(datatype: string, raw: Uint8Array): Encoded<TypedConte
   }
 }
 
+function hasTypedForm(datatype: string): datatype is keyof typeof listOf {
+  return Object.hasOwn(listOf, datatype);
+}
+
+function listNameOf(datatype: string): keyof TypedContents | null {
+  return hasTypedForm(datatype) ? listOf[datatype] : null;
+}
+
+/** `fp32Contents` as the protocol writes it. */
+function snake(list: string): string {
+  return list.replace("Contents", "_contents");
+}
+
 /** Returns the raw form of BYTES elements: each with its length as a u32 before it. */
 export function encodeBytes(elements: readonly Uint8Array[]): Uint8Array {
   const total = elements.reduce((sum, element) => sum + 4 + element.byteLength, 0);
@@ -147,24 +187,32 @@ export function encodeBytes(elements: readonly Uint8Array[]): Uint8Array {
   return raw;
 }
 
-/** Returns the elements of raw BYTES as views. A fault when a length goes beyond the end. */
+/** Returns the elements of raw BYTES, copied. A fault when a length goes beyond the end. */
 export function decodeBytes(raw: Uint8Array): Encoded<Uint8Array<ArrayBuffer>[]> {
-  const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
   const elements: Uint8Array<ArrayBuffer>[] = [];
+  const walked = walkBytes(raw, (from, to) => elements.push(new Uint8Array(raw.subarray(from, to))));
+  return walked.ok ? { ok: true, value: elements } : walked;
+}
+
+/** Returns how many elements raw BYTES have. A fault when a length goes beyond the end. O(elements), copies nothing. */
+export function countBytes(raw: Uint8Array): Encoded<number> {
+  return walkBytes(raw, () => undefined);
+}
+
+function walkBytes(raw: Uint8Array, visit: (from: number, to: number) => void): Encoded<number> {
+  const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
+  let count = 0;
   let at = 0;
   while (at < bytes.length) {
     const left = bytes.length - at - 4;
     const length = left < 0 ? 0 : bytes.readUInt32LE(at);
-    if (left < 0 || length > left) {
-      return {
-        ok: false,
-        fault: `BYTES element ${elements.length} goes beyond the ${bytes.length} bytes sent`,
-      };
-    }
-    elements.push(new Uint8Array(bytes.subarray(at + 4, at + 4 + length)));
+    if (left < 0 || length > left)
+      return { ok: false, fault: `BYTES element ${count} goes beyond the ${bytes.length} bytes sent` };
+    visit(at + 4, at + 4 + length);
     at += 4 + length;
+    count += 1;
   }
-  return { ok: true, value: elements };
+  return { ok: true, value: count };
 }
 
 function encoded(view: NodeJS.TypedArray): Encoded<Uint8Array> {

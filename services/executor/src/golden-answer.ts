@@ -16,6 +16,7 @@ export interface FileAnswers {
   /** Null without a validation set. */
   readonly accuracy: number | null;
   readonly goldenInputs: Uint8Array[];
+  readonly goldenInputDims: number[][];
   readonly goldenOutputs: Uint8Array[];
   /** Largest absolute difference that still is this answer. */
   readonly goldenTolerance: number;
@@ -44,6 +45,7 @@ export async function measureAnswers(
     return {
       accuracy: validation ? await measureAccuracy({ runner, validation, output, batch, clock }) : null,
       goldenInputs: rows.inputsOf([0]),
+      goldenInputDims: rows.dimsOf(1),
       goldenOutputs,
       goldenTolerance: relative * Math.max(1, ...magnitudes),
     };

@@ -1,3 +1,4 @@
+import { encodeBytes } from "@infaas/api";
 import { checkInfer, type ModelSignature, type SentInput } from "./infer-check";
 
 const model: ModelSignature = {
@@ -54,7 +55,7 @@ describe("checkInfer", () => {
       [{ ...a(1), shape: [2, 1] }, b(1, 1)],
       "input a: shape is [2, 1], the model takes [-1, 2]",
     ],
-    ["an axis of 0", [a(1), b(1, 0)], "input b: shape is [1, 0], the model takes [-1, -1]"],
+    ["no rows", [a(0), b(0, 1)], "batch of 0 rows, at least 1 is needed"],
     [
       "a negative axis",
       [a(1), { ...b(1, 1), shape: [1, -1] }],
@@ -85,18 +86,55 @@ describe("checkInfer", () => {
     expect(checked.ok ? "" : checked.fault).toContain(fault);
   });
 
-  it("refuses strings, which no engine here takes", () => {
-    const strings = { ...model, inputs: [{ name: "s", datatype: "BYTES", dims: [-1] }] };
-    const checked = checkInfer(
-      strings,
-      [{ name: "s", datatype: "BYTES", shape: [1], bytes: new Uint8Array(5) }],
-      [],
-    );
-    expect(checked.ok ? "" : checked.fault).toBe("input s: datatype BYTES cannot be run by this executor");
-  });
-
   it("counts a query to a model without batch axis as one row", () => {
     const alone = { ...model, batchable: false, maxBatch: 1 };
     expect(checkInfer(alone, [a(3), b(2, 1)], [])).toMatchObject({ ok: true, value: { rows: 1 } });
+  });
+});
+
+describe("checkInfer of a model without a batch axis", () => {
+  function take(datatype: string, dims: readonly number[]): ModelSignature {
+    return { inputs: [{ name: "x", datatype, dims }], outputs: [], batchable: false, maxBatch: 1 };
+  }
+  function sent(datatype: string, shape: readonly number[], bytes: Uint8Array): SentInput[] {
+    return [{ name: "x", datatype, shape, bytes }];
+  }
+
+  it("takes scalars, tensors without elements, and any first axis as one row", () => {
+    const scalar = checkInfer(take("INT64", []), sent("INT64", [], new Uint8Array(8)), []);
+    expect(scalar).toMatchObject({ ok: true, value: { rows: 1, dims: [[]] } });
+    const empty = checkInfer(take("FP32", [-1, 3]), sent("FP32", [0, 3], new Uint8Array(0)), []);
+    expect(empty).toMatchObject({ ok: true, value: { rows: 1, dims: [[0, 3]] } });
+    const seven = checkInfer(take("FP16", [-1]), sent("FP16", [7], new Uint8Array(14)), []);
+    expect(seven).toMatchObject({ ok: true, value: { rows: 1, dims: [[7]] } });
+  });
+
+  it("counts strings, whatever their bytes are", () => {
+    const words = encodeBytes([Buffer.from("a"), Buffer.from([0, 255])]);
+    expect(checkInfer(take("BYTES", [-1]), sent("BYTES", [2], words), [])).toMatchObject({ ok: true });
+    expect(checkInfer(take("BYTES", [-1]), sent("BYTES", [3], words), [])).toEqual({
+      ok: false,
+      fault: "input x: 2 elements were sent, shape [3] of BYTES takes 3",
+    });
+    expect(checkInfer(take("BYTES", [-1]), sent("BYTES", [2], words.subarray(0, 8)), [])).toEqual({
+      ok: false,
+      fault: "input x: BYTES element 1 goes beyond the 8 bytes sent",
+    });
+  });
+
+  it("refuses a truth value that is neither", () => {
+    const bytes = Uint8Array.of(0, 1, 2);
+    expect(checkInfer(take("BOOL", [3]), sent("BOOL", [3], bytes), [])).toEqual({
+      ok: false,
+      fault: "input x: element 2 is 2, BOOL takes 0 and 1",
+    });
+  });
+
+  it("refuses another number of axes, with both", () => {
+    const fault = "input x: shape is [1], the model takes []";
+    expect(checkInfer(take("INT64", []), sent("INT64", [1], new Uint8Array(8)), [])).toEqual({
+      ok: false,
+      fault,
+    });
   });
 });

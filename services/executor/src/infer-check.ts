@@ -1,4 +1,4 @@
-import { type DataType, datatypeBytes, elementCount } from "@infaas/api";
+import { countBytes, type DataType, datatypeBytes, elementCount } from "@infaas/api";
 import type { EngineTensor } from "./engine-port";
 
 /** One input as the caller sent it, in the order sent. */
@@ -66,17 +66,33 @@ function inputFault(tensor: EngineTensor, input: SentInput): string | null {
   if (!shapeFits(tensor.dims, input.shape)) {
     return `shape is [${input.shape.join(", ")}], the model takes [${tensor.dims.join(", ")}]`;
   }
-  const elementBytes = datatypeBytes(input.datatype as DataType);
-  if (elementBytes === null) return `datatype ${input.datatype} cannot be run by this executor`;
-  const wantedBytes = elementCount(input.shape) * elementBytes;
-  if (input.bytes.byteLength === wantedBytes) return null;
-  return `${input.bytes.byteLength} bytes were sent, shape [${input.shape.join(", ")}] of ${input.datatype} takes ${wantedBytes}`;
+  return contentFault(input);
+}
+
+function contentFault({ datatype, shape, bytes }: SentInput): string | null {
+  const count = elementCount(shape);
+  const wanted = `shape [${shape.join(", ")}] of ${datatype} takes`;
+  if (datatype === "BYTES") {
+    const strings = countBytes(bytes);
+    if (!strings.ok) return strings.fault;
+    return strings.value === count ? null : `${strings.value} elements were sent, ${wanted} ${count}`;
+  }
+  const wantedBytes = count * (datatypeBytes(datatype as DataType) ?? 0);
+  if (bytes.byteLength !== wantedBytes)
+    return `${bytes.byteLength} bytes were sent, ${wanted} ${wantedBytes}`;
+  return datatype === "BOOL" ? truthFault(bytes) : null;
+}
+
+/** An engine may take a byte that is neither for true in one place and for false in another. */
+function truthFault(bytes: Uint8Array): string | null {
+  const at = bytes.findIndex((byte) => byte > 1);
+  return at < 0 ? null : `element ${at} is ${bytes[at]}, BOOL takes 0 and 1`;
 }
 
 function shapeFits(allowed: readonly number[], shape: readonly number[]): boolean {
   if (allowed.length !== shape.length) return false;
   return shape.every(
-    (dim, axis) => Number.isSafeInteger(dim) && dim > 0 && fitsAxis(allowed[axis] ?? 0, dim),
+    (dim, axis) => Number.isSafeInteger(dim) && dim >= 0 && fitsAxis(allowed[axis] ?? 0, dim),
   );
 }
 
@@ -89,6 +105,7 @@ function rowCount(model: ModelSignature, dims: readonly (readonly number[])[]): 
   const rows = dims[0]?.[0] ?? 1;
   const other = dims.find((shape) => shape[0] !== rows);
   if (other !== undefined) return fail(`inputs disagree on rows: one has ${rows}, another ${other[0]}`);
+  if (rows < 1) return fail("batch of 0 rows, at least 1 is needed");
   if (rows > model.maxBatch) return fail(`batch of ${rows} exceeds max ${model.maxBatch} of this variant`);
   return { ok: true, value: rows };
 }

@@ -47,6 +47,11 @@ function decodeWhole(body: Uint8Array): Checked<SentInfer> {
 
 function fromMessage(message: ModelInferRequest): Checked<SentInfer> {
   const raw = message.rawInputContents;
+  const typed = message.inputs.find(({ contents }) => contents !== undefined);
+  if (raw.length > 0 && typed !== undefined) {
+    const sent = `input ${typed.name} has typed contents and ${raw.length} raw contents were sent`;
+    return { ok: false, fault: `${sent}, a request takes one or the other` };
+  }
   if (raw.length > 0 && raw.length !== message.inputs.length) {
     return { ok: false, fault: `${raw.length} raw contents were sent for ${message.inputs.length} inputs` };
   }
@@ -54,9 +59,6 @@ function fromMessage(message: ModelInferRequest): Checked<SentInfer> {
   for (const [i, input] of message.inputs.entries()) {
     const { name, datatype, contents } = input;
     const given = raw[i];
-    if (given !== undefined && contents !== undefined) {
-      return { ok: false, fault: `input ${name} has both raw and typed contents, allowed is one` };
-    }
     const bytes =
       given === undefined ? encodeTyped(datatype, contents ?? {}) : { ok: true as const, value: given };
     if (!bytes.ok) return { ok: false, fault: `input ${name}: ${bytes.fault}` };

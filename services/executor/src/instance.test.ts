@@ -26,6 +26,7 @@ const spec: VariantSpec = {
   memoryBytes: 100,
   latency: [],
   goldenInputs: [int32(21)],
+  goldenInputDims: [],
   goldenOutputs: [int32(42)],
   goldenTolerance: 0,
 };

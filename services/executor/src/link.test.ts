@@ -31,6 +31,7 @@ const spec: VariantSpec = {
   memoryBytes: 1,
   latency: [],
   goldenInputs: [],
+  goldenInputDims: [],
   goldenOutputs: [],
   goldenTolerance: 0,
 };

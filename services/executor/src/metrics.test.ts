@@ -18,7 +18,7 @@ import { Utilisation } from "./utilisation";
 const logger = createLogger({ service: "test", write: () => undefined });
 const tensor = { name: "x", datatype: "UINT8", dims: [-1, 1] };
 const echo = { inputs: [tensor], outputs: [tensor], batchable: true, run: (i: readonly Uint8Array[]) => i };
-const golden = { goldenInputs: [], goldenOutputs: [], goldenTolerance: 0, latency: [] };
+const golden = { goldenInputs: [], goldenInputDims: [], goldenOutputs: [], goldenTolerance: 0, latency: [] };
 const spec = {
   name: "v",
   modelDigest: "d",

@@ -14,7 +14,9 @@ export async function probeEngine(engine: Engine, spec: VariantSpec): Promise<Pr
   if (spec.goldenInputs.length === 0) return { ok: true };
   const faults = shapeFaults(engine, spec);
   if (faults.length > 0) return { ok: false, reason: `golden data of ${spec.name}: ${faults.join("; ")}` };
-  const dims = engine.inputs.map((tensor, i) => rowDims(tensor, spec.goldenInputs[i]?.byteLength ?? 0));
+  const dims = engine.inputs.map(
+    (tensor, i) => spec.goldenInputDims[i] ?? rowDims(tensor, spec.goldenInputs[i]?.byteLength ?? 0),
+  );
   const query = { rows: 1, dims, lane: 0, timeoutMs: null, signal: null };
   const answer = await engine.submit(spec.goldenInputs, query);
   try {

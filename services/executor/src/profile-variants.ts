@@ -94,6 +94,7 @@ function createVariant(o: {
     ...(accuracy ? { accuracy } : {}),
     profile: o.profile,
     goldenInputs: o.answers.goldenInputs,
+    goldenInputShapes: o.answers.goldenInputDims.map((dims) => ({ dims: dims.map(BigInt) })),
     goldenOutputs: o.answers.goldenOutputs,
     goldenTolerance: o.answers.goldenTolerance,
   });

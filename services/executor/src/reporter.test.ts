@@ -20,7 +20,7 @@ async function setUp() {
   const logger = createLogger({ service: "test", write: () => undefined });
   const executor = new Executor({ name: "exec-1", memoryBytes: 100, ports, logger });
   const size = { threads: 1, concurrency: 1, maxBatch: 4, unbatched: false, memoryBytes: 60, latency: [] };
-  const golden = { goldenInputs: [], goldenOutputs: [], goldenTolerance: 0 };
+  const golden = { goldenInputs: [], goldenInputDims: [], goldenOutputs: [], goldenTolerance: 0 };
   const instance = new Instance({ name: "v", modelDigest: "d", ...size, ...golden }, ports, () => undefined);
   await instance.load();
   engines.opened[0]?.hold();

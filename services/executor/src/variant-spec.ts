@@ -15,6 +15,8 @@ export interface VariantSpec {
   readonly latency: readonly LatencyPoint[];
   /** One row of every input, raw; empty when the registration gave none. */
   readonly goldenInputs: readonly Uint8Array[];
+  /** Whole shape of each golden input; empty in records that do not say. */
+  readonly goldenInputDims: readonly (readonly number[])[];
   readonly goldenOutputs: readonly Uint8Array[];
   /** Largest absolute difference that still passes the probe. */
   readonly goldenTolerance: number;
@@ -37,6 +39,7 @@ export function variantSpec(wire: Variant): { ok: true; value: VariantSpec } | {
       memoryBytes: Number(wire.profile?.peakMemoryBytes ?? 0n),
       latency: points.map((p) => ({ batch: p.batch, latencyMs: p.p50Ms })),
       goldenInputs: wire.goldenInputs,
+      goldenInputDims: wire.goldenInputShapes.map(({ dims }) => dims.map(Number)),
       goldenOutputs: wire.goldenOutputs,
       goldenTolerance: wire.goldenTolerance,
     },

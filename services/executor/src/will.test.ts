@@ -58,6 +58,7 @@ describe("willOf", () => {
           memoryBytes: 1_000,
           latency: [{ batch: 1, latencyMs: 2 }],
           goldenInputs: [],
+          goldenInputDims: [],
           goldenOutputs: [],
           goldenTolerance: 0,
         },

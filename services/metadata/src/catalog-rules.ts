@@ -7,6 +7,8 @@ const datatypes = new Set(
   "BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 BF16 FP32 FP64 BYTES".split(" "),
 );
 const layouts = ["NCHW", "NHWC"];
+/** Longest name of an input or output; it may hold any character, and never reaches a key, a path or a metric. */
+export const tensorNameMaxLength = 1_024;
 
 /** Everything that is wrong with a task by itself. */
 export function taskFaults(task: Task): string[] {
@@ -72,9 +74,10 @@ function tensorFaults(what: string, tensors: readonly TensorSpec[], batchable: b
   for (const { name, datatype, shape } of tensors) {
     const called = `${what} "${name}"`;
     if (name === "") faults.push(`an ${what} has no name`);
+    if (name.length > tensorNameMaxLength)
+      faults.push(`an ${what} name of ${name.length} characters exceeds ${tensorNameMaxLength}`);
     if (!datatypes.has(datatype)) faults.push(`${called} has unknown datatype "${datatype}"`);
-    if (shape.some((side) => side === 0n || side < -1n))
-      faults.push(`${called} has shape [${shape.join(", ")}]`);
+    if (shape.some((side) => side < -1n)) faults.push(`${called} has shape [${shape.join(", ")}]`);
     if (batchable && shape[0] !== -1n) {
       faults.push(`${called} has first axis ${shape[0] ?? "none"}, must be -1 in a batchable architecture`);
     }

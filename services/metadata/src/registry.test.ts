@@ -130,7 +130,16 @@ describe("Registry", () => {
         { inputs: [{ name: "x", datatype: "FP32", shape: [1n, 4n] }] },
         "first axis 1, must be -1",
       ],
-      ["an empty axis", { outputs: [{ name: "y", datatype: "FP32", shape: [-1n, 0n] }] }, "shape [-1, 0]"],
+      [
+        "a negative axis",
+        { outputs: [{ name: "y", datatype: "FP32", shape: [-1n, -2n] }] },
+        "shape [-1, -2]",
+      ],
+      [
+        "a tensor name beyond the limit",
+        { outputs: [{ name: "y".repeat(1_025), datatype: "FP32", shape: [-1n] }] },
+        "1025 characters exceeds 1024",
+      ],
       ["no reason for not batching", { batchable: false }, "not batchable but no reason"],
       ["a tolerance above 1", { accuracyTolerance: 1.5 }, "accuracy tolerance 1.5 is outside 0 to 1"],
       ["an accuracy in per cent", { declaredAccuracy: 97 }, "declared accuracy 97 is outside 0 to 1"],
@@ -212,7 +221,7 @@ describe("Registry", () => {
       ["no load latency", { profile: profile({ loadMs: 0 }) }, "load latency in ms is 0"],
       ["no memory", { profile: profile({ peakMemoryBytes: 0n }) }, "peak memory in bytes is 0"],
       ["no golden answer", { goldenOutputs: [] }, "number of golden outputs is 0, must be 1"],
-      ["an empty golden input", { goldenInputs: [new Uint8Array()] }, "a golden tensor is empty"],
+      ["an empty golden input", { goldenInputs: [new Uint8Array()] }, "golden input 0 is empty"],
     ])("refuses %s", async (_, fields, message) => {
       const { registry } = await withModel();
       const refused = registry.putVariants("mlp", 1, [exampleVariant(fields)]);

@@ -115,14 +115,18 @@ function latencyFaults({ points }: Profile): (string | null)[] {
 }
 
 function goldenFaults(variant: Variant, architecture: Architecture): (string | null)[] {
-  const { goldenInputs, goldenOutputs, goldenTolerance } = variant;
+  const { goldenInputs, goldenInputShapes, goldenOutputs, goldenTolerance } = variant;
   const tolerable = goldenTolerance >= 0 && Number.isFinite(goldenTolerance);
+  const empty = goldenInputs.findIndex(
+    (bytes, i) => bytes.length === 0 && goldenInputShapes[i]?.dims.includes(0n) !== true,
+  );
   return [
     differs("number of golden inputs", goldenInputs.length, architecture.inputs.length),
     differs("number of golden outputs", goldenOutputs.length, architecture.outputs.length),
-    ...[...goldenInputs, ...goldenOutputs].map((bytes) =>
-      bytes.length === 0 ? "a golden tensor is empty" : null,
-    ),
+    goldenInputShapes.length === 0
+      ? null
+      : differs("number of golden input shapes", goldenInputShapes.length, architecture.inputs.length),
+    empty < 0 ? null : `golden input ${empty} is empty`,
     tolerable ? null : `golden tolerance ${goldenTolerance} is not a number from 0 up`,
   ];
 }
