@@ -51,6 +51,17 @@ const steps = [
     command: ["npm", "run", "--silent", "build:native", "-w", "@infaas/cuda-batcher"],
   },
   {
+    name: "wire",
+    title: "building the native wire",
+    inputs: () => [
+      ...files("native/wire/CMakeLists.txt"),
+      ...files("native/wire/package.json"),
+      ...files("native/wire/src", ".cc", ".h", ".txt"),
+    ],
+    output: "native/wire/build/Release",
+    command: ["npm", "run", "--silent", "build:native", "-w", "@infaas/wire"],
+  },
+  {
     name: "compile",
     title: "compiling TypeScript",
     inputs: () =>
@@ -59,6 +70,8 @@ const steps = [
         "services",
         "native/cuda-batcher/lib",
         "native/cuda-batcher/test",
+        "native/wire/lib",
+        "native/wire/test",
         "cli",
         "bench",
         "e2e",
@@ -73,6 +86,7 @@ const steps = [
       "services/metadata",
       "services/executor",
       "native/cuda-batcher/test",
+      "native/wire/test",
       "bench",
       "e2e",
     ],

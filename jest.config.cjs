@@ -9,6 +9,7 @@ module.exports = {
     "<rootDir>/packages",
     "<rootDir>/services",
     "<rootDir>/native/cuda-batcher",
+    "<rootDir>/native/wire",
     "<rootDir>/cli",
     "<rootDir>/bench",
     "<rootDir>/e2e",
@@ -20,7 +21,7 @@ module.exports = {
   moduleNameMapper: {
     "^@infaas/(policy|api|runtime|client)$": "<rootDir>/packages/$1/src/index.ts",
     "^@infaas/(frontend|metadata|executor)$": "<rootDir>/services/$1/src/index.ts",
-    "^@infaas/cuda-batcher$": "<rootDir>/native/cuda-batcher/lib/index.ts",
+    "^@infaas/(cuda-batcher|wire)$": "<rootDir>/native/$1/lib/index.ts",
   },
   testTimeout: 30000,
 };

@@ -1,0 +1,42 @@
+/** Where an event's numbers lie in the mailbox; the same numbers stand in src/net/event.h and src/addon/wire_handle.h. */
+export const mail = {
+  kind: 0,
+  subject: 1,
+  /** Of a call: milliseconds left of its deadline, -1 without one; of a cancelled one, the canonical code. */
+  deadlineMs: 2,
+  method: 3,
+  encoding: 4,
+  bytes: 5,
+  stride: 14,
+  /** Of an infer event, where others have method and encoding. */
+  head: 3,
+  fresh: 4,
+} as const;
+
+/** What an event tells. */
+export const eventKind = {
+  infer: 0,
+  unary: 1,
+  opened: 2,
+  message: 3,
+  halfClosed: 4,
+  cancelled: 5,
+  drained: 6,
+  linkUp: 7,
+  linkDown: 8,
+  linkDraining: 9,
+  answer: 10,
+  refusal: 11,
+} as const;
+
+/** What a method's calls look like; the same numbers stand in src/http2/call.h. */
+export const methodKind = { unary: 0, stream: 1, infer: 2 } as const;
+
+/** How a message is packed; the same numbers stand in src/http2/call.h. */
+export const encoding = { identity: 0, gzip: 1, deflate: 2 } as const;
+
+/** Events handed over in one go; more of them come in several. */
+export const eventsMax = 512;
+
+/** A handle is a call's place and, above these bits, how often the place was used. */
+export const placeMask = 2 ** 17 - 1;

@@ -1,0 +1,60 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { ServerLimits } from "./server-limits";
+
+/** A poller with its server, owned by the add-on. */
+export type WireHandle = { readonly __wire: unique symbol };
+
+/** The add-on's exports, in the order of src/addon/addon.cc. Calls made per request never throw; a stale `call` does nothing. */
+export interface Native {
+  probe(): { readonly ok: boolean; readonly detail: string };
+  open(
+    limits: ServerLimits,
+    mail: Float64Array,
+    scratch: Uint8Array,
+    onEvents: (count: number) => void,
+  ): WireHandle;
+  method(wire: WireHandle, path: string, kind: number): number;
+  /** The port, or the reason why there is none. */
+  listen(wire: WireHandle, ip: string, port: number): number | string;
+  shutDown(wire: WireHandle, last: boolean): void;
+  connections(wire: WireHandle): number;
+  close(wire: WireHandle): void;
+  /** Names and values by turns. */
+  metadata(wire: WireHandle, call: number): string[];
+  peer(wire: WireHandle, call: number): string;
+  take(wire: WireHandle, call: number): Buffer | undefined;
+  copy(wire: WireHandle, call: number): Buffer | undefined;
+  write(wire: WireHandle, call: number, bytes: Uint8Array): boolean;
+  /** `trailers`: names and values by turns, each with a NUL behind it. */
+  finish(wire: WireHandle, call: number, code: number, message: string, trailers: string): void;
+  answer(wire: WireHandle, call: number, bytes: Uint8Array, trailers: string): void;
+  release(wire: WireHandle, call: number): void;
+  head(wire: WireHandle, number: number): Buffer | undefined;
+}
+
+// lib/ and dist/ both lie beside build/.
+const addonPath = join(__dirname, "..", "build", "Release", "wire.node");
+let loaded: Native | undefined;
+
+/** The add-on, loaded on first use; throws an Error that says how to build it. */
+export function native(): Native {
+  if (loaded === undefined) {
+    if (!existsSync(addonPath)) {
+      throw new Error(
+        `the native wire is not built: run 'npm run build:native -w @infaas/wire' (${addonPath} is missing)`,
+      );
+    }
+    loaded = require(addonPath) as Native;
+  }
+  return loaded;
+}
+
+/** Whether the native server can run in this process, and if not, why. */
+export function probeWire(): { readonly ok: boolean; readonly detail: string } {
+  try {
+    return native().probe();
+  } catch (error) {
+    return { ok: false, detail: error instanceof Error ? error.message : String(error) };
+  }
+}

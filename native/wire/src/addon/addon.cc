@@ -1,0 +1,300 @@
+// The add-on's exports, in the order of lib/native.ts. Calls made per request take plain values and never throw.
+#include <malloc.h>
+#include <napi.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "addon/wire_handle.h"
+#include "http2/connection.h"
+#include "net/sockets.h"
+
+namespace wire {
+
+namespace {
+
+// Messages of 602 KB come and go all the time: they are kept by the allocator instead of returned to the kernel each time.
+void tuneAllocator() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_TOP_PAD, 64 << 20);
+}
+
+constexpr size_t kArgumentsMax = 6;
+
+// The arguments of a raw call; the first is the handle.
+class Arguments {
+ public:
+  Arguments(napi_env env, napi_callback_info info) : env_(env) {
+    size_t count = kArgumentsMax;
+    napi_get_cb_info(env, info, &count, values_, nullptr, nullptr);
+  }
+
+  WireHandle& wire() const {
+    void* found = nullptr;
+    napi_get_value_external(env_, values_[0], &found);
+    return **static_cast<std::shared_ptr<WireHandle>*>(found);
+  }
+  int32_t integer(size_t at) const {
+    int32_t value = 0;
+    napi_get_value_int32(env_, values_[at], &value);
+    return value;
+  }
+  double number(size_t at) const {
+    double value = 0;
+    napi_get_value_double(env_, values_[at], &value);
+    return value;
+  }
+  bool truth(size_t at) const {
+    bool value = false;
+    napi_get_value_bool(env_, values_[at], &value);
+    return value;
+  }
+  // Copied. Empty when it is no Uint8Array.
+  Piece bytes(size_t at) const {
+    void* data = nullptr;
+    size_t length = 0;
+    napi_typedarray_type type;
+    if (napi_get_typedarray_info(env_, values_[at], &type, &length, &data, nullptr, nullptr) != napi_ok) return {};
+    if (type != napi_uint8_array) return {};
+    return copyOf(data, length);
+  }
+  static Piece copyOf(const void* data, size_t length) {
+    Piece piece = Piece::whole(BufferRef::make(length));
+    if (length > 0) std::memcpy(piece.owner.data(), data, length);
+    return piece;
+  }
+  std::string text(size_t at) const {
+    size_t length = 0;
+    if (napi_get_value_string_utf8(env_, values_[at], nullptr, 0, &length) != napi_ok || length == 0) return {};
+    std::string text(length, '\0');
+    napi_get_value_string_utf8(env_, values_[at], text.data(), length + 1, &length);
+    return text;
+  }
+
+ private:
+  napi_env env_;
+  napi_value values_[kArgumentsMax] = {};
+};
+
+napi_value toBuffer(napi_env env, const void* data, size_t size) {
+  napi_value buffer = nullptr;
+  void* to = nullptr;
+  napi_create_buffer(env, size, &to, &buffer);
+  if (to != nullptr && size > 0) std::memcpy(to, data, size);
+  return buffer;
+}
+
+napi_value toBoolean(napi_env env, bool value) {
+  napi_value result = nullptr;
+  napi_get_boolean(env, value, &result);
+  return result;
+}
+
+Napi::Value probe(const Napi::CallbackInfo& info) {
+  std::string why;
+  const ng::Api* api = ng::api(why);
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("ok", api != nullptr);
+  result.Set("detail", why);
+  return result;
+}
+
+double limit(const Napi::Object& from, const char* name) { return from.Get(name).As<Napi::Number>().DoubleValue(); }
+
+ServerLimits limitsOf(const Napi::Object& from) {
+  ServerLimits limits{};
+  limits.messageMaxBytes = static_cast<size_t>(limit(from, "messageMaxBytes"));
+  limits.receiveWindowBytes = static_cast<uint32_t>(limit(from, "receiveWindowBytes"));
+  limits.maxFrameBytes = static_cast<uint32_t>(limit(from, "maxFrameBytes"));
+  limits.maxConcurrentStreams = static_cast<uint32_t>(limit(from, "maxConcurrentStreams"));
+  limits.headerMaxBytes = static_cast<size_t>(limit(from, "headerMaxBytes"));
+  limits.connectionsMax = static_cast<size_t>(limit(from, "connectionsMax"));
+  limits.heldMaxBytes = static_cast<size_t>(limit(from, "heldMaxBytes"));
+  limits.handshakeMaxMs = limit(from, "handshakeMaxMs");
+  limits.keepaliveMs = limit(from, "keepaliveMs");
+  limits.keepaliveTimeoutMs = limit(from, "keepaliveTimeoutMs");
+  return limits;
+}
+
+Napi::Value open(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  std::string why;
+  const ng::Api* api = ng::api(why);
+  if (api == nullptr) throw Napi::Error::New(env, why);
+  auto* shared = new std::shared_ptr<WireHandle>(std::make_shared<WireHandle>(
+      env, *api, limitsOf(info[0].As<Napi::Object>()), info[1].As<Napi::Float64Array>(),
+      info[2].As<Napi::Uint8Array>(), info[3].As<Napi::Function>()));
+  // An environment that ends takes its loop with it.
+  napi_add_env_cleanup_hook(env, [](void* data) { static_cast<WireHandle*>(data)->close(); }, shared->get());
+  return Napi::External<std::shared_ptr<WireHandle>>::New(env, shared, [](Napi::Env ending, auto* held) {
+    napi_remove_env_cleanup_hook(ending, [](void* data) { static_cast<WireHandle*>(data)->close(); }, held->get());
+    delete held;
+  });
+}
+
+WireHandle& wireOf(const Napi::CallbackInfo& info) {
+  return **info[0].As<Napi::External<std::shared_ptr<WireHandle>>>().Data();
+}
+
+Napi::Value method(const Napi::CallbackInfo& info) {
+  const auto kind = static_cast<MethodKind>(info[2].As<Napi::Number>().Int32Value());
+  return Napi::Number::New(info.Env(), wireOf(info).server().add(info[1].As<Napi::String>(), kind));
+}
+
+// The port, or the reason why there is none.
+Napi::Value listen(const Napi::CallbackInfo& info) {
+  auto port = static_cast<uint16_t>(info[2].As<Napi::Number>().Uint32Value());
+  std::string why;
+  const int socket = listenOn(info[1].As<Napi::String>(), port, why);
+  if (socket < 0) return Napi::String::New(info.Env(), why);
+  wireOf(info).server().listen(socket);
+  wireOf(info).loop().keepAlive(true);
+  return Napi::Number::New(info.Env(), port);
+}
+
+Napi::Value shutDown(const Napi::CallbackInfo& info) {
+  WireHandle& wire = wireOf(info);
+  if (wire.isClosed()) return info.Env().Undefined();
+  wire.server().stopListening();
+  wire.server().shutDown(info[1].As<Napi::Boolean>());
+  wire.written();
+  return info.Env().Undefined();
+}
+
+Napi::Value connections(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(wireOf(info).server().connections()));
+}
+
+Napi::Value close(const Napi::CallbackInfo& info) {
+  wireOf(info).close();
+  return info.Env().Undefined();
+}
+
+napi_value metadata(napi_env env, napi_callback_info info) {
+  const Arguments in(env, info);
+  napi_value list = nullptr;
+  napi_create_array(env, &list);
+  const Call* call = in.wire().server().find(in.integer(1));
+  if (call == nullptr) return list;
+  uint32_t count = 0;
+  for (size_t at = 0; at < call->metadata.size();) {
+    const size_t end = call->metadata.find('\0', at);
+    napi_value text = nullptr;
+    napi_create_string_latin1(env, call->metadata.data() + at, end - at, &text);
+    napi_set_element(env, list, count++, text);
+    at = end + 1;
+  }
+  return list;
+}
+
+napi_value peer(napi_env env, napi_callback_info info) {
+  const Arguments in(env, info);
+  const Call* call = in.wire().server().find(in.integer(1));
+  napi_value text = nullptr;
+  const std::string name = call == nullptr || call->connection == nullptr ? "" : call->connection->peer();
+  napi_create_string_latin1(env, name.data(), name.size(), &text);
+  return text;
+}
+
+napi_value take(napi_env env, napi_callback_info info) {
+  const Arguments in(env, info);
+  WireHandle& wire = in.wire();
+  Call* call = wire.server().find(in.integer(1));
+  if (call == nullptr || call->inbox.empty()) return nullptr;
+  const Message message = wire.server().take(*call);
+  wire.written();
+  return toBuffer(env, message.bytes.data, message.bytes.size);
+}
+
+napi_value copy(napi_env env, napi_callback_info info) {
+  const Arguments in(env, info);
+  const Call* call = in.wire().server().find(in.integer(1));
+  if (call == nullptr || call->inbox.empty()) return nullptr;
+  const Piece& bytes = call->inbox.front().bytes;
+  return toBuffer(env, bytes.data, bytes.size);
+}
+
+napi_value write(napi_env env, napi_callback_info info) {
+  const Arguments in(env, info);
+  WireHandle& wire = in.wire();
+  Call* call = wire.server().find(in.integer(1));
+  if (call == nullptr) return toBoolean(env, true);
+  const Piece part = in.bytes(2);
+  const bool room = wire.server().write(*call, &part, 1);
+  wire.written();
+  return toBoolean(env, room);
+}
+
+napi_value finish(napi_env env, napi_callback_info info) {
+  const Arguments in(env, info);
+  WireHandle& wire = in.wire();
+  Call* call = wire.server().find(in.integer(1));
+  if (call == nullptr) return nullptr;
+  wire.server().finish(*call, in.integer(2), in.text(3), in.text(4));
+  wire.written();
+  return nullptr;
+}
+
+napi_value answer(napi_env env, napi_callback_info info) {
+  const Arguments in(env, info);
+  WireHandle& wire = in.wire();
+  Call* call = wire.server().find(in.integer(1));
+  if (call == nullptr) return nullptr;
+  const Piece part = in.bytes(2);
+  wire.server().write(*call, &part, 1);
+  wire.server().finish(*call, 0, {}, in.text(3));
+  wire.written();
+  return nullptr;
+}
+
+napi_value release(napi_env env, napi_callback_info info) {
+  const Arguments in(env, info);
+  WireHandle& wire = in.wire();
+  Call* call = wire.server().find(in.integer(1));
+  if (call != nullptr) wire.server().release(*call);
+  return nullptr;
+}
+
+napi_value head(napi_env env, napi_callback_info info) {
+  const Arguments in(env, info);
+  const auto number = static_cast<size_t>(in.integer(1));
+  if (number >= InferHeads::kHeadsMax) return nullptr;
+  const std::string& bytes = in.wire().server().heads().head(number);
+  return toBuffer(env, bytes.data(), bytes.size());
+}
+
+void setRaw(Napi::Env env, Napi::Object exports, const char* name, napi_callback callback) {
+  napi_value function = nullptr;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
+  exports.Set(name, Napi::Value(env, function));
+}
+
+}  // namespace
+
+}  // namespace wire
+
+static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  using namespace wire;
+  tuneAllocator();
+  exports.Set("probe", Napi::Function::New<probe>(env, "probe"));
+  exports.Set("open", Napi::Function::New<wire::open>(env, "open"));
+  exports.Set("method", Napi::Function::New<method>(env, "method"));
+  exports.Set("listen", Napi::Function::New<wire::listen>(env, "listen"));
+  exports.Set("shutDown", Napi::Function::New<shutDown>(env, "shutDown"));
+  exports.Set("connections", Napi::Function::New<connections>(env, "connections"));
+  exports.Set("close", Napi::Function::New<wire::close>(env, "close"));
+  setRaw(env, exports, "metadata", metadata);
+  setRaw(env, exports, "peer", peer);
+  setRaw(env, exports, "take", take);
+  setRaw(env, exports, "copy", copy);
+  setRaw(env, exports, "write", wire::write);
+  setRaw(env, exports, "finish", finish);
+  setRaw(env, exports, "answer", answer);
+  setRaw(env, exports, "release", wire::release);
+  setRaw(env, exports, "head", head);
+  return exports;
+}
+
+NODE_API_MODULE(wire, initialize)

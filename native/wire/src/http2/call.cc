@@ -1,0 +1,56 @@
+#include "http2/call.h"
+
+namespace wire {
+
+namespace {
+
+// A handle is index and generation in 31 bits, so that JavaScript holds it as a small integer.
+constexpr int kIndexBits = 17;
+constexpr size_t kCallsMax = size_t{1} << kIndexBits;
+constexpr uint32_t kGenerations = 1u << (31 - kIndexBits);
+
+}  // namespace
+
+Call* Calls::open() {
+  if (free_.empty()) {
+    if (calls_.size() == kCallsMax) return nullptr;
+    calls_.push_back(std::make_unique<Call>());
+    calls_.back()->index = calls_.size() - 1;
+    free_.push_back(calls_.back().get());
+  }
+  Call* call = free_.back();
+  free_.pop_back();
+  return call;
+}
+
+void Calls::close(Call* call) {
+  static_cast<CallState&>(*call) = CallState{};
+  call->path.clear();
+  call->metadata.clear();
+  call->trailers.clear();
+  call->incoming = {};
+  call->inbox.clear();
+  call->outgoing.clear();
+  free_.push_back(call);
+}
+
+Call* Calls::find(int32_t handle) const {
+  if (handle < 0) return nullptr;
+  const auto index = static_cast<size_t>(handle) & (kCallsMax - 1);
+  if (index >= calls_.size()) return nullptr;
+  Call* call = calls_[index].get();
+  return call->announced && handleOf(*call) == handle ? call : nullptr;
+}
+
+int32_t Calls::handleOf(const Call& call) {
+  return static_cast<int32_t>((call.generation << kIndexBits) | call.index);
+}
+
+void Calls::forget(Call& call) {
+  call.announced = false;
+  call.generation = (call.generation + 1) % kGenerations;
+  call.inbox.clear();
+  call.incoming = {};
+}
+
+}  // namespace wire

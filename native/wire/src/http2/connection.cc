@@ -1,0 +1,417 @@
+#include "http2/connection.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+#include "http2/grpc_text.h"
+#include "http2/server.h"
+
+namespace wire {
+
+namespace {
+
+// Bytes read from one connection before the others have their turn.
+constexpr size_t kReadBudgetBytes = 2 * 1024 * 1024;
+// Below this the rest of a frame is read with what follows it instead of straight into its message.
+constexpr size_t kDirectMinBytes = 16 * 1024;
+// A peer that does not read gets no more of its answers serialised than this.
+constexpr size_t kOutboxMaxBytes = 4 * 1024 * 1024;
+// Resets of streams in a burst and per second before the connection is ended (CVE-2023-44487). Clients that hedge or
+// give up early reset many, so it is far above nghttp2's own default.
+constexpr uint64_t kResetBurst = 2'000;
+constexpr uint64_t kResetsPerSecond = 500;
+constexpr size_t kTrailersMax = 64;
+
+using namespace std::string_view_literals;
+
+ng::NameValue field(std::string_view name, std::string_view value, bool fixed = true) {
+  return {reinterpret_cast<const uint8_t*>(name.data()), reinterpret_cast<const uint8_t*>(value.data()),
+          name.size(), value.size(), static_cast<uint8_t>(fixed ? ng::kNoCopyName | ng::kNoCopyValue : 0)};
+}
+
+size_t appendTrailers(const std::string& flat, ng::NameValue* to) {
+  size_t count = 0;
+  std::string_view rest(flat);
+  while (!rest.empty() && count < kTrailersMax) {
+    const std::string_view name = rest.substr(0, rest.find('\0'));
+    rest.remove_prefix(name.size() + 1);
+    const std::string_view value = rest.substr(0, rest.find('\0'));
+    rest.remove_prefix(value.size() + 1);
+    to[count++] = field(name, value, false);
+  }
+  return count;
+}
+
+// What every gRPC client sends; not metadata that anyone asks for.
+bool isUsual(std::string_view name) {
+  return name == "te"sv || name == "content-type"sv || name == "user-agent"sv || name == "grpc-timeout"sv ||
+         name == "grpc-accept-encoding"sv || name == "accept-encoding"sv || name == "grpc-encoding"sv ||
+         name == "content-length"sv;
+}
+
+Encoding encodingOf(std::string_view value) {
+  if (value == "identity"sv) return Encoding::kIdentity;
+  if (value == "gzip"sv) return Encoding::kGzip;
+  if (value == "deflate"sv) return Encoding::kDeflate;
+  return Encoding::kUnknown;
+}
+
+}  // namespace
+
+// nghttp2 calls plain functions; each finds its connection in the user pointer.
+struct SessionCallbacks {
+  static Connection& self(void* user) { return *static_cast<Connection*>(user); }
+
+  static int beginHeaders(ng::Session*, const ng::Frame* frame, void* user) {
+    return self(user).beginHeaders(frame);
+  }
+  static int header(ng::Session*, const ng::Frame*, const uint8_t* name, size_t nameLength,
+                    const uint8_t* value, size_t valueLength, uint8_t, void* user) {
+    return self(user).header({reinterpret_cast<const char*>(name), nameLength},
+                             {reinterpret_cast<const char*>(value), valueLength});
+  }
+  static int beginFrame(ng::Session*, const ng::FrameHeader* hd, void* user) {
+    Connection& c = self(user);
+    c.direct_ = nullptr;
+    c.frameGot_ = 0;
+    c.frameBytes_ = hd->type == ng::kData && (hd->flags & ng::kFlagPadded) == 0 ? hd->length : 0;
+    return 0;
+  }
+  static int received(ng::Session*, const ng::Frame* frame, void* user) { return self(user).received(frame); }
+  static int sent(ng::Session*, const ng::Frame* frame, void* user) { return self(user).sent(frame); }
+  static int chunk(ng::Session*, uint8_t, int32_t stream, const uint8_t* data, size_t size, void* user) {
+    return self(user).chunk(stream, data, size);
+  }
+  static int closed(ng::Session*, int32_t stream, uint32_t, void* user) { return self(user).closed(stream); }
+  static int sendData(ng::Session*, ng::Frame* frame, const uint8_t* header, size_t length, ng::DataSource*,
+                      void* user) {
+    return self(user).sendData(frame->hd.streamId, header, length);
+  }
+  static ssize_t readLength(ng::Session*, uint8_t, int32_t, int32_t sessionWindow, int32_t streamWindow,
+                            uint32_t maxFrame, void*) {
+    return std::min<int64_t>({sessionWindow, streamWindow, maxFrame});
+  }
+  static ssize_t supply(ng::Session*, int32_t stream, uint8_t*, size_t length, uint32_t* flags,
+                        ng::DataSource*, void* user) {
+    return self(user).supply(stream, length, flags);
+  }
+};
+
+Connection::Connection(Server& server, int socket, std::string peer)
+    : server_(server),
+      ng_(server.ng_),
+      socket_(socket),
+      peer_(std::move(peer)),
+      createdMs_(server.nowMs()),
+      heardMs_(server.nowMs()) {
+  setUpSession();
+  server_.poller_.add(socket_, this, EPOLLIN);
+}
+
+Connection::~Connection() {
+  for (Call* call : calls_) {
+    call->connection = nullptr;
+    server_.streamClosed(*call);
+  }
+  if (session_ != nullptr) ng_.session_del(session_);
+  server_.poller_.remove(socket_);
+  close(socket_);
+}
+
+void Connection::setUpSession() {
+  ng::Callbacks* callbacks = nullptr;
+  ng::Option* option = nullptr;
+  if (ng_.callbacks_new(&callbacks) != 0 || ng_.option_new(&option) != 0) throw std::bad_alloc();
+  ng_.set_on_begin_headers(callbacks, SessionCallbacks::beginHeaders);
+  ng_.set_on_header(callbacks, SessionCallbacks::header);
+  ng_.set_on_begin_frame(callbacks, SessionCallbacks::beginFrame);
+  ng_.set_on_frame_recv(callbacks, SessionCallbacks::received);
+  ng_.set_on_frame_send(callbacks, SessionCallbacks::sent);
+  ng_.set_on_data_chunk_recv(callbacks, SessionCallbacks::chunk);
+  ng_.set_on_stream_close(callbacks, SessionCallbacks::closed);
+  ng_.set_send_data(callbacks, SessionCallbacks::sendData);
+  ng_.set_data_source_read_length(callbacks, SessionCallbacks::readLength);
+  ng_.option_set_no_auto_window_update(option, 1);
+  ng_.option_set_stream_reset_rate_limit(option, kResetBurst, kResetsPerSecond);
+  const int made = ng_.session_server_new2(&session_, callbacks, this, option);
+  ng_.callbacks_del(callbacks);
+  ng_.option_del(option);
+  if (made != 0) throw std::bad_alloc();
+  const ServerLimits& limits = server_.limits_;
+  const ng::Setting settings[] = {
+      {ng::kMaxConcurrentStreams, limits.maxConcurrentStreams},
+      {ng::kInitialWindowSize, limits.receiveWindowBytes},
+      {ng::kMaxFrameSize, limits.maxFrameBytes},
+      {ng::kMaxHeaderListSize, static_cast<uint32_t>(limits.headerMaxBytes)},
+  };
+  ng_.submit_settings(session_, 0, settings, std::size(settings));
+  ng_.session_set_local_window_size(session_, 0, 0, static_cast<int32_t>(limits.receiveWindowBytes));
+}
+
+void Connection::ready(uint32_t flags) {
+  if (broken_) return;
+  if (flags & (EPOLLIN | EPOLLHUP | EPOLLERR)) read();
+  server_.dirty(*this);
+}
+
+void Connection::read() {
+  heardMs_ = server_.nowMs();
+  pingedMs_ = 0;
+  for (size_t budget = kReadBudgetBytes; budget > 0 && !broken_;) {
+    uint8_t* to = server_.scratch();
+    size_t room = server_.scratchBytes();
+    directTarget(to, room);
+    const ssize_t got = recv(socket_, to, room, MSG_DONTWAIT);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+    if (got <= 0) {
+      broken_ = true;
+      return;
+    }
+    feed(to, static_cast<size_t>(got));
+    if (static_cast<size_t>(got) < room) return;
+    budget -= std::min(budget, static_cast<size_t>(got));
+  }
+}
+
+// The rest of a DATA frame goes straight to where its message is put together; nghttp2 is then shown it there.
+bool Connection::directTarget(uint8_t*& to, size_t& room) const {
+  if (direct_ == nullptr || !direct_->incoming.bytes.owner || frameBytes_ <= frameGot_) return false;
+  const size_t left = std::min(frameBytes_ - frameGot_, direct_->incoming.bytes.size - direct_->filled);
+  if (left < kDirectMinBytes) return false;
+  to = const_cast<uint8_t*>(direct_->incoming.bytes.data) + direct_->filled;
+  room = left;
+  return true;
+}
+
+void Connection::feed(const uint8_t* bytes, size_t size) {
+  const ssize_t read = ng_.session_mem_recv(session_, bytes, size);
+  if (read < 0 || static_cast<size_t>(read) != size) broken_ = true;
+}
+
+void Connection::flush() {
+  dirty_ = false;
+  while (!broken_) {
+    const uint8_t* bytes = nullptr;
+    ssize_t size = 0;
+    while ((size = ng_.session_mem_send(session_, &bytes)) > 0) outbox_.append(bytes, static_cast<size_t>(size));
+    if (size < 0) broken_ = true;
+    const Flush flushed = outbox_.flush(socket_);
+    if (flushed == Flush::kBroken) broken_ = true;
+    const bool blocked = flushed == Flush::kBlocked;
+    if (blocked != writeBlocked_) {
+      writeBlocked_ = blocked;
+      server_.poller_.change(socket_, this, blocked ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    }
+    if (blocked || stalled_.empty()) break;
+    for (Call* call : std::exchange(stalled_, {})) {
+      call->stalled = false;
+      ng_.session_resume_data(session_, call->stream);
+    }
+  }
+  if (outbox_.bytes() == 0 && ng_.session_want_read(session_) == 0 && ng_.session_want_write(session_) == 0)
+    broken_ = true;
+}
+
+void Connection::resume(Call& call) {
+  if (!call.responded) {
+    submitHead(call);
+  } else if (call.deferred) {
+    call.deferred = false;
+    ng_.session_resume_data(session_, call.stream);
+  }
+  server_.dirty(*this);
+}
+
+// A call that ends without a message has its status in its only header block.
+void Connection::submitHead(Call& call) {
+  call.responded = true;
+  ng::NameValue fields[3 + kTrailersMax] = {
+      field(":status"sv, call.isGrpc ? "200"sv : "415"sv),
+      field("content-type"sv, "application/grpc"sv),
+      field("grpc-accept-encoding"sv, "identity,deflate,gzip"sv),
+  };
+  if (call.ended && call.outgoing.empty()) {
+    const size_t count = appendTrailers(call.trailers, fields + 3);
+    ng_.submit_response(session_, call.stream, fields, 3 + count, nullptr);
+    return;
+  }
+  ng::DataProvider provider{};
+  provider.read = SessionCallbacks::supply;
+  ng_.submit_response(session_, call.stream, fields, 3, &provider);
+}
+
+void Connection::consume(const Call& call, size_t bytes) {
+  ng_.session_consume_stream(session_, call.stream, bytes);
+  server_.dirty(*this);
+}
+
+void Connection::shutDown(bool last) {
+  if (last) {
+    ng_.submit_goaway(session_, 0, ng_.session_get_last_proc_stream_id(session_), ng::kNoError, nullptr, 0);
+  } else {
+    ng_.submit_shutdown_notice(session_);
+  }
+  server_.dirty(*this);
+}
+
+void Connection::attend(double nowMs) {
+  const ServerLimits& limits = server_.limits_;
+  if (!greeted_ && nowMs - createdMs_ > limits.handshakeMaxMs) broken_ = true;
+  if (pingedMs_ > 0 && nowMs - pingedMs_ > limits.keepaliveTimeoutMs) broken_ = true;
+  if (pingedMs_ == 0 && nowMs - heardMs_ > limits.keepaliveMs) {
+    pingedMs_ = nowMs;
+    ng_.submit_ping(session_, 0, nullptr);
+  }
+  if (pingedMs_ > 0 || broken_) server_.dirty(*this);
+}
+
+Call* Connection::callOf(int32_t stream) const {
+  return static_cast<Call*>(ng_.session_get_stream_user_data(session_, stream));
+}
+
+int Connection::beginHeaders(const ng::Frame* frame) {
+  heading_ = nullptr;
+  if (callOf(frame->hd.streamId) != nullptr) return 0;  // trailers of a request carry nothing we know
+  Call* call = server_.openCall(*this, frame->hd.streamId);
+  if (call == nullptr) return ng::kTemporalCallbackFailure;
+  call->place = calls_.size();
+  calls_.push_back(call);
+  ng_.session_set_stream_user_data(session_, frame->hd.streamId, call);
+  heading_ = call;
+  return 0;
+}
+
+int Connection::header(std::string_view name, std::string_view value) {
+  if (heading_ == nullptr) return 0;
+  Call& call = *heading_;
+  call.headerBytes += name.size() + value.size() + 32;  // as SETTINGS_MAX_HEADER_LIST_SIZE counts
+  if (call.headerBytes > server_.limits_.headerMaxBytes) return 0;
+  if (name.empty()) return 0;
+  if (name[0] == ':') {
+    if (name == ":path"sv) call.path = value;
+    if (name == ":method"sv) call.isPost = value == "POST"sv;
+    return 0;
+  }
+  const bool usual = isUsual(name);
+  if (usual) {
+    if (name == "content-type"sv) call.isGrpc = value.substr(0, 16) == "application/grpc"sv;
+    if (name == "grpc-encoding"sv) call.encoding = encodingOf(value);
+    if (name == "grpc-timeout"sv) {
+      const std::optional<double> timeoutMs = parseTimeout(value);
+      call.badTimeout = !timeoutMs.has_value();
+      if (timeoutMs) call.deadlineMs = server_.nowMs() + *timeoutMs;
+    }
+  } else {
+    call.hasMetadata = true;
+  }
+  call.metadata.append(name).push_back('\0');
+  call.metadata.append(value).push_back('\0');
+  return 0;
+}
+
+int Connection::received(const ng::Frame* frame) {
+  const ng::FrameHeader& hd = frame->hd;
+  if (hd.type == ng::kSettings) greeted_ = true;
+  if (hd.type != ng::kHeaders && hd.type != ng::kData) return 0;
+  direct_ = nullptr;
+  heading_ = nullptr;
+  Call* call = callOf(hd.streamId);
+  if (call == nullptr) return 0;
+  if (hd.type == ng::kHeaders && !call->opened) server_.headersDone(*call);
+  if (hd.flags & ng::kFlagEndStream) server_.inputEnded(*call);
+  return 0;
+}
+
+int Connection::chunk(int32_t stream, const uint8_t* data, size_t size) {
+  frameGot_ += size;
+  ng_.session_consume_connection(session_, size);
+  Call* call = callOf(stream);
+  if (call == nullptr) return 0;
+  server_.receive(*call, data, size);
+  direct_ = call->incoming.bytes.owner ? call : nullptr;
+  return 0;
+}
+
+// A peer that is still sending is told to stop once it has the status.
+int Connection::sent(const ng::Frame* frame) {
+  if (frame->hd.type != ng::kHeaders || (frame->hd.flags & ng::kFlagEndStream) == 0) return 0;
+  const Call* call = callOf(frame->hd.streamId);
+  if (call != nullptr && !call->inputEnded)
+    ng_.submit_rst_stream(session_, 0, frame->hd.streamId, ng::kNoError);
+  return 0;
+}
+
+int Connection::closed(int32_t stream) {
+  Call* call = callOf(stream);
+  if (call == nullptr) return 0;
+  release(*call);
+  call->connection = nullptr;
+  server_.streamClosed(*call);
+  return 0;
+}
+
+void Connection::release(Call& call) {
+  if (direct_ == &call) direct_ = nullptr;
+  if (heading_ == &call) heading_ = nullptr;
+  if (call.stalled) stalled_.erase(std::find(stalled_.begin(), stalled_.end(), &call));
+  calls_[call.place] = calls_.back();
+  calls_[call.place]->place = call.place;
+  calls_.pop_back();
+}
+
+// Says how much of the call's output the next DATA frame takes; `sendData` takes it.
+ssize_t Connection::supply(int32_t stream, size_t length, uint32_t* flags) {
+  Call* call = callOf(stream);
+  if (call == nullptr) return ng::kTemporalCallbackFailure;
+  if (outbox_.bytes() > kOutboxMaxBytes) {
+    call->stalled = true;
+    stalled_.push_back(call);
+    return ng::kDeferred;
+  }
+  if (call->outgoingBytes == 0 && !call->ended) {
+    call->deferred = true;
+    return ng::kDeferred;
+  }
+  const size_t count = std::min(length, call->outgoingBytes);
+  if (count == call->outgoingBytes && call->ended) {
+    *flags |= ng::kDataEof | ng::kDataNoEndStream;
+    ng::NameValue fields[kTrailersMax];
+    ng_.submit_trailer(session_, stream, fields, appendTrailers(call->trailers, fields));
+  }
+  if (count > 0) *flags |= ng::kDataNoCopy;
+  return static_cast<ssize_t>(count);
+}
+
+int Connection::sendData(int32_t stream, const uint8_t* header, size_t length) {
+  constexpr size_t kFrameHeaderBytes = 9;
+  Call* call = callOf(stream);
+  if (call == nullptr) return ng::kTemporalCallbackFailure;
+  outbox_.append(header, kFrameHeaderBytes);
+  call->outgoingBytes -= length;
+  while (length > 0) {
+    Piece& front = call->outgoing.front();
+    if (front.size > length) {
+      outbox_.append(Piece{front.owner, front.data, length});
+      front.data += length;
+      front.size -= length;
+      break;
+    }
+    length -= front.size;
+    outbox_.append(std::move(front));
+    call->outgoing.pop_front();
+  }
+  if (call->outgoingBytes == 0 && call->wantsDrain) {
+    call->wantsDrain = false;
+    server_.tell(EventKind::kDrained, *call);
+  }
+  return 0;
+}
+
+}  // namespace wire

@@ -1,0 +1,137 @@
+// A gRPC server on HTTP/2 without TLS: sockets in, events out. Everything runs on the thread that dispatches the poller;
+// nothing calls back.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "net/event.h"
+#include "http2/infer_head.h"
+#include "net/poller.h"
+#include "http2/call.h"
+#include "http2/nghttp2.h"
+
+namespace wire {
+
+class Connection;
+
+// Every limit; lib/server-limits.ts says the defaults and why.
+struct ServerLimits {
+  size_t messageMaxBytes;
+  uint32_t receiveWindowBytes;
+  uint32_t maxFrameBytes;
+  uint32_t maxConcurrentStreams;
+  size_t headerMaxBytes;
+  size_t connectionsMax;
+  size_t heldMaxBytes;  // of all requests that were received or are being so
+  double handshakeMaxMs;
+  double keepaliveMs;
+  double keepaliveTimeoutMs;
+};
+
+// Canonical codes that the transport itself answers with.
+enum class Code : int32_t {
+  kCancelled = 1,
+  kDeadlineExceeded = 4,
+  kResourceExhausted = 8,
+  kUnimplemented = 12,
+  kInternal = 13,
+};
+
+class Server {
+ public:
+  Server(const ng::Api& api, Poller& poller, Events& events, ServerLimits limits);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Serves `path`; returns the number that events name it by.
+  int32_t add(std::string path, MethodKind kind);
+  // Takes over a bound and listening socket.
+  void listen(int socket);
+  void stopListening();
+  // Refuses new calls; see Connection.
+  void shutDown(bool last);
+  void closeAll();
+
+  // Once after every batch of events, and whenever something was written.
+  void flush();
+  // Deadlines, and once in a while silent connections.
+  void sweep();
+  // Some open call has a deadline.
+  bool watchesDeadlines() const { return deadlines_ > 0; }
+  size_t openCalls() const { return calls_.openCount(); }
+  size_t connections() const { return connections_.size(); }
+
+  // What JavaScript does to a call. All do nothing for a stale handle.
+  Call* find(int32_t handle) const { return calls_.find(handle); }
+  // The next message, taken out.
+  Message take(Call& call);
+  // Sends a message in parts behind a prefix. False when what waits is above the mark: `kDrained` will tell.
+  bool write(Call& call, const Piece* parts, size_t count);
+  // Ends the call; `trailers` as Call::metadata. Lets go of it.
+  void finish(Call& call, int32_t code, std::string_view message, std::string_view trailers);
+  // Lets go of a call that was cancelled.
+  void release(Call& call);
+  InferHeads& heads() { return heads_; }
+
+ private:
+  friend class Connection;
+
+  struct Method {
+    std::string path;
+    MethodKind kind;
+  };
+
+  class Listener;
+
+  // Of connections.
+  void accept(int listener);
+  Call* openCall(Connection& connection, int32_t stream);
+  void headersDone(Call& call);
+  void inputEnded(Call& call);
+  void receive(Call& call, const uint8_t* data, size_t size);
+  void streamClosed(Call& call);
+  void tell(EventKind kind, const Call& call);
+  void fail(Call& call, Code code, std::string_view message);
+  void dirty(Connection& connection);
+  double nowMs() const { return nowMs_; }
+  uint8_t* scratch() { return scratch_.data(); }
+  size_t scratchBytes() const { return scratch_.size(); }
+
+  bool beginMessage(Call& call);
+  void messageDone(Call& call);
+  void announceUnary(Call& call);
+  bool announceInfer(Call& call);
+  void end(Call& call, int32_t code, std::string_view message, std::string_view trailers);
+  void close(Call& call);
+  void hold(Call& call, size_t bytes);
+  void letGo(Call& call, size_t bytes);
+  void reap();
+
+  const ng::Api& ng_;
+  Poller& poller_;
+  Events& events_;
+  ServerLimits limits_;
+  std::vector<std::unique_ptr<Method>> methods_;
+  std::unordered_map<std::string_view, int32_t> byPath_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<Connection*> dirty_;
+  Calls calls_;
+  InferHeads heads_;
+  std::string head_;
+  std::vector<uint8_t> scratch_;
+  size_t heldBytes_ = 0;
+  size_t deadlines_ = 0;
+  double nowMs_;
+  double attendedMs_ = 0;
+};
+
+// Milliseconds of the monotonic clock.
+double steadyMs();
+
+}  // namespace wire

@@ -1,0 +1,38 @@
+// What JavaScript is told: events are collected while sockets are read, and handed over together.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "net/buffer.h"
+
+namespace wire {
+
+// The same numbers stand in lib/mail.ts.
+enum class EventKind : int32_t {
+  kInfer = 0,       // a whole ModelInfer request whose head is known or small
+  kUnary = 1,       // a whole request of a method with one message
+  kOpened = 2,      // a call whose messages follow one by one
+  kMessage = 3,     // one of them can be taken
+  kHalfClosed = 4,  // the last of them has come
+  kCancelled = 5,   // the caller is gone or its deadline has passed; `release` the call
+  kDrained = 6,     // what was written has left
+  kLinkUp = 7,
+  kLinkDown = 8,
+  kLinkDraining = 9,
+  kAnswer = 10,
+  kRefusal = 11,
+};
+
+constexpr size_t kEventNumbers = 12;
+
+struct Event {
+  EventKind kind = EventKind::kInfer;
+  int32_t subject = 0;  // handle of a call, or number of a link
+  double numbers[kEventNumbers] = {};
+  Piece bytes;  // an answer's body or a refusal's message; valid while the event is handled
+};
+
+using Events = std::vector<Event>;
+
+}  // namespace wire

@@ -1,0 +1,34 @@
+// What waits to be written to a socket: small parts are copied next to each other, large ones are held and written from
+// where they lie.
+#pragma once
+
+#include <deque>
+
+#include "net/buffer.h"
+
+namespace wire {
+
+enum class Flush {
+  kDone,     // nothing waits
+  kBlocked,  // the socket takes no more for now
+  kBroken,   // the peer is gone
+};
+
+class Outbox {
+ public:
+  // Copies.
+  void append(const void* data, size_t size);
+  // Holds, unless it is so small that copying costs less.
+  void append(Piece piece);
+  // Writes what it can.
+  Flush flush(int socket);
+  void clear();
+  size_t bytes() const { return bytes_; }
+
+ private:
+  std::deque<Piece> pieces_;
+  size_t bytes_ = 0;
+  size_t tailRoom_ = 0;  // bytes that can still be copied behind the last piece
+};
+
+}  // namespace wire
