@@ -20,6 +20,8 @@ export type { GatherMessage, RawStream, RawUnaryCall, ServedStream, TrailerValue
 export { createRpcServer, type RpcServer, type RpcServerOptions } from "./rpc/server";
 export { type CallContext, type HandlersOf, type Implementation, implementService } from "./rpc/service";
 export { retryDelayMs, retryInfo } from "./rpc/status";
+export type { Transport, TransportCall, TransportListener } from "./rpc/transport";
+export { createTransportServer, type TransportServerOptions } from "./rpc/transport-server";
 export type { CallGuard, GuardedCall } from "./security/call-guard";
 export { type Caller, type CallerQuota, type Requirement, type Role, unnamedCaller } from "./security/caller";
 export { type DialOptions, type DialSecurity, dialPlain, dialWith } from "./security/dial-security";

@@ -12,7 +12,7 @@ import {
 import { Code, ServiceError } from "../errors";
 import { createLogger } from "../logger";
 import { createRpcClient } from "./client";
-import { createRpcServer } from "./server";
+import { tested } from "./tested-server.testing";
 
 /** HealthCheckRequest has the shape of a StringValue, HealthCheckResponse that of an Int32Value: field 1 of each. */
 const text = ".google.protobuf.StringValue";
@@ -73,11 +73,11 @@ function field(name: string, number_: number, type: FieldDescriptorProto_Type) {
 
 async function withHealth(
   use: (o: {
-    server: ReturnType<typeof createRpcServer>;
+    server: ReturnType<typeof tested.createServer>;
     client: ReturnType<typeof createRpcClient<typeof HealthService>>;
   }) => Promise<void>,
 ): Promise<void> {
-  const server = createRpcServer({ logger: createLogger({ service: "test" }) });
+  const server = tested.createServer({ logger: createLogger({ service: "test" }) });
   const client = createRpcClient(HealthService, `127.0.0.1:${await server.listen("127.0.0.1:0")}`);
   try {
     await use({ server, client });

@@ -6,8 +6,9 @@ import { createRpcClient } from "./client";
 import { EchoService } from "./echo-service.testing";
 import { openRawBidi } from "./open-raw-bidi";
 import type { GatherMessage, RawStream } from "./raw";
-import { createRpcServer, type RpcServer } from "./server";
+import type { RpcServer } from "./server";
 import { implementService } from "./service";
+import { tested } from "./tested-server.testing";
 
 const logger = createLogger({ service: "test", level: "error" });
 
@@ -15,7 +16,7 @@ async function serving(
   prepare: (server: RpcServer) => void,
   use: (address: string) => Promise<void>,
 ): Promise<void> {
-  const server = createRpcServer({ logger });
+  const server = tested.createServer({ logger });
   prepare(server);
   const port = await server.listen("127.0.0.1:0");
   try {
@@ -85,7 +86,7 @@ describe("addRawUnary", () => {
 
   it("answers INTERNAL when the handler throws", async () => {
     const lines: string[] = [];
-    const server = createRpcServer({
+    const server = tested.createServer({
       logger: createLogger({ service: "t", write: (line) => lines.push(line) }),
     });
     server.addRawUnary(EchoService, "Say", () => {

@@ -4,8 +4,8 @@ import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Client, credentials } from "@grpc/grpc-js";
 import { createLogger } from "../logger";
 import { EchoService, echoFile } from "./echo-service.testing";
-import { createRpcServer } from "./server";
 import { implementService } from "./service";
+import { tested } from "./tested-server.testing";
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
@@ -14,7 +14,7 @@ async function ask(
   version: string,
   questions: readonly (readonly [number, string])[],
 ): Promise<Uint8Array[]> {
-  const server = createRpcServer({ logger: createLogger({ service: "test" }), reflection: [echoFile] });
+  const server = tested.createServer({ logger: createLogger({ service: "test" }), reflection: [echoFile] });
   server.add(implementService(EchoService, {}));
   const client = new Client(`127.0.0.1:${await server.listen("127.0.0.1:0")}`, credentials.createInsecure());
   const path = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;

@@ -3,9 +3,10 @@ import { createLogger } from "../logger";
 import { createRpcClient } from "./client";
 import { EchoService, echoFile } from "./echo-service.testing";
 import { openRawBidi } from "./open-raw-bidi";
-import { createRpcServer, type RpcServer } from "./server";
+import type { RpcServer } from "./server";
 import { type HandlersOf, implementService } from "./service";
 import { retryDelayMs, retryInfo } from "./status";
+import { tested } from "./tested-server.testing";
 
 type Echo = HandlersOf<typeof EchoService>;
 
@@ -15,7 +16,7 @@ async function serving<T>(
   handlers: Partial<Echo>,
   use: (port: number, server: RpcServer) => Promise<T>,
 ): Promise<T> {
-  const server = createRpcServer({ logger, reflection: [echoFile] });
+  const server = tested.createServer({ logger, reflection: [echoFile] });
   server.add(implementService(EchoService, handlers, "this test has no use for it"));
   const port = await server.listen("127.0.0.1:0");
   try {
@@ -219,7 +220,7 @@ describe("a call", () => {
 
 describe("RpcServer.stop", () => {
   it("cuts off what outlasts its grace", async () => {
-    const server = createRpcServer({ logger });
+    const server = tested.createServer({ logger });
     server.add(implementService(EchoService, { say: () => new Promise(() => {}) }));
     const port = await server.listen("127.0.0.1:0");
     const client = createRpcClient(EchoService, `127.0.0.1:${port}`);
@@ -238,7 +239,7 @@ describe("RpcServer.stop", () => {
       yield { value: "first" };
       await gone;
     };
-    const server = createRpcServer({ logger });
+    const server = tested.createServer({ logger });
     server.add(implementService(EchoService, { repeat }));
     const port = await server.listen("127.0.0.1:0");
     const client = createRpcClient(EchoService, `127.0.0.1:${port}`);
@@ -254,7 +255,7 @@ describe("RpcServer.stop", () => {
 
   it("refuses an address that is taken", async () => {
     await serving({}, async (port) => {
-      const other = createRpcServer({ logger });
+      const other = tested.createServer({ logger });
       expect((await failureOf(other.listen(`127.0.0.1:${port}`))).code).toBe(Code.UNAVAILABLE);
       await other.stop(100);
     });

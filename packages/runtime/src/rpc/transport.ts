@@ -1,0 +1,48 @@
+/**
+ * What carries gRPC calls in place of grpc-js: sockets, HTTP/2, message framing, compression and deadlines. The server on
+ * top of it (`createRpcServer`) knows methods, codecs and status.
+ */
+export interface Transport {
+  /** Serves a path whose client sends one message. */
+  unary(path: string, handler: (message: Buffer, call: TransportCall) => void): void;
+  /** Serves a path whose client may send many; the handler sets the call's listener. */
+  stream(path: string, handler: (call: TransportCall) => void): void;
+  /** Listens on an IP address, port 0 = any. The port, or the reason why it cannot be had. */
+  listen(ip: string, port: number): number | string;
+  /** Calls handed over and not ended, and the connections they may have come on. */
+  readonly openCalls: number;
+  readonly connections: number;
+  /** Takes no new connections and asks clients to leave; `last` refuses calls that are still on their way here. */
+  shutDown(last: boolean): void;
+  /** Cuts everything off. */
+  close(): void;
+}
+
+/** One call. After `finish`, `answer` and the listener's `cancelled` everything does nothing. */
+export interface TransportCall {
+  /** Milliseconds that were left at arrival; null = no deadline. The transport ends the call when it has passed. */
+  readonly deadlineMs: number | null;
+  readonly peer: string;
+  /** Metadata as it came, names and values by turns; values of `-bin` names are base64. */
+  metadata(): readonly string[];
+  listener: TransportListener | null;
+  /** Holds messages back, and thereby the client. */
+  pause(): void;
+  resume(): void;
+  /** Sends one message; false = `drained` will tell when to go on. */
+  write(bytes: Uint8Array): boolean;
+  /** Ends the call; `trailers` are names and values by turns. */
+  finish(code: number, message: string, trailers: readonly string[]): void;
+  /** Sends the only message and ends the call with OK. */
+  answer(bytes: Uint8Array, trailers: readonly string[]): void;
+}
+
+/** Who hears of a call. */
+export interface TransportListener {
+  message(bytes: Buffer): void;
+  /** The client sends no more. */
+  halfClosed(): void;
+  /** The caller is gone or its deadline has passed; nothing is called afterwards. */
+  cancelled(): void;
+  drained(): void;
+}
