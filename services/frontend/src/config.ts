@@ -12,6 +12,12 @@ export const frontendOptions = {
     default: "127.0.0.1:8001",
     doc: "host:port of the gRPC face; port 0 picks a free one",
   },
+  ingress: {
+    type: "string",
+    default: "auto",
+    choices: ["auto", "native", "grpc"],
+    doc: "what reads the sockets: native = the HTTP/2 server in native code, grpc = grpc-js (more CPU per request, no add-on), auto = native where it can run",
+  },
   advertise: {
     type: "string",
     default: null,

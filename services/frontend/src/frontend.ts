@@ -20,6 +20,7 @@ import { StaticHostProvider } from "./host-provider/static";
 import { inferIngress } from "./infer-ingress";
 import { inferStreams } from "./infer-stream";
 import { inferenceService } from "./inference-service";
+import { openIngress } from "./ingress";
 import { placeInitially } from "./initial-placement";
 import { Leader } from "./leader";
 import { LeaderLoop } from "./leader-loop";
@@ -108,6 +109,7 @@ export async function startFrontend(
   const server = createFrontendServer({
     logger,
     security,
+    transport: openIngress(config.ingress, logger),
     modelInfer: inferIngress(way),
     modelStreamInfer: inferStreams(way),
     services: [

@@ -8,18 +8,30 @@ import {
 } from "@infaas/api";
 import {
   createRpcServer,
+  createTransportServer,
   type Implementation,
   type Logger,
   type RawStream,
   type RawUnaryCall,
   type RpcServer,
   type Security,
+  type Transport,
 } from "@infaas/runtime";
+
+const reflection = [
+  file_inference_grpc_service,
+  file_infaas_v1_inference,
+  file_infaas_v1_catalog,
+  file_infaas_v1_artifact,
+  file_opentelemetry_proto_collector_metrics_v1_metrics_service,
+];
 
 /** What the frontend's face is made of. */
 export interface ServerParts {
   readonly logger: Logger;
   readonly security: Security;
+  /** Null = grpc-js. */
+  readonly transport: Transport | null;
   readonly modelInfer: (bytes: Buffer, call: RawUnaryCall) => void;
   readonly modelStreamInfer: (stream: RawStream) => void;
   readonly services: readonly Implementation[];
@@ -29,21 +41,15 @@ export interface ServerParts {
 export function createFrontendServer({
   logger,
   security,
+  transport,
   modelInfer,
   modelStreamInfer,
   services,
 }: ServerParts): RpcServer {
-  const server = createRpcServer({
-    logger,
-    security,
-    reflection: [
-      file_inference_grpc_service,
-      file_infaas_v1_inference,
-      file_infaas_v1_catalog,
-      file_infaas_v1_artifact,
-      file_opentelemetry_proto_collector_metrics_v1_metrics_service,
-    ],
-  });
+  const server =
+    transport === null
+      ? createRpcServer({ logger, security, reflection })
+      : createTransportServer(transport, { logger, reflection });
   server.addRawUnary(GRPCInferenceService, "ModelInfer", modelInfer);
   server.addRawBidi(GRPCInferenceService, "ModelStreamInfer", modelStreamInfer);
   for (const service of services) server.add(service);
