@@ -1,5 +1,13 @@
 import { GRPCInferenceService } from "@infaas/api";
-import { createLogger, createRpcServer, tuneProcess } from "@infaas/runtime";
+import {
+  createLogger,
+  createRpcServer,
+  createTransportServer,
+  type RpcServer,
+  type RpcServerOptions,
+  tuneProcess,
+} from "@infaas/runtime";
+import { Wire } from "@infaas/wire";
 import { cpuMicroseconds } from "./cpu-time";
 import { buildLoadGenerator } from "./system";
 import { runLoad } from "./whole-path";
@@ -12,42 +20,38 @@ const loads = [
   { name: "602 KB", floats: 150_528, inFlight: 4 },
 ];
 
+const servers = {
+  "grpc-js": createRpcServer,
+  wire: (o: RpcServerOptions) => createTransportServer(new Wire(), o),
+};
+
 /**
- * What this machine charges today for one request to a grpc-js server that does nothing: the yardstick for whole-path,
- * since shared machines differ by a factor of three from day to day.
+ * What this machine charges today for one request to a server that does nothing, on grpc-js and on the native wire: the
+ * yardstick for whole-path, since shared machines differ by a factor of three from day to day.
  */
 export async function benchEcho(): Promise<void> {
   tuneProcess();
   const load = buildLoadGenerator();
-  const server = createRpcServer({ logger: createLogger({ service: "echo" }) });
+  process.stdout.write("server   input   in flight     req/s   p50 ms   p99 ms  server µs\n");
+  for (const [name, create] of Object.entries(servers)) await measureServer(load, name, create);
+}
+
+async function measureServer(load: string, server: string, create: (o: RpcServerOptions) => RpcServer) {
+  const echo = create({ logger: createLogger({ service: "echo" }) });
   const answer = Buffer.alloc(answerBytes);
-  server.addRawUnary(GRPCInferenceService, "ModelInfer", (_, call) => call.answer(answer));
-  const address = `127.0.0.1:${await server.listen("127.0.0.1:0")}`;
-  process.stdout.write("input   in flight     req/s   p50 ms   p99 ms  server µs\n");
+  echo.addRawUnary(GRPCInferenceService, "ModelInfer", (_, call) => call.answer(answer));
+  const address = `127.0.0.1:${await echo.listen("127.0.0.1:0")}`;
   for (const { name, floats, inFlight } of loads) {
-    const args = [
-      "-address",
-      address,
-      "-model",
-      "echo",
-      "-floats",
-      String(floats),
-      "-in-flight",
-      String(inFlight),
-    ];
-    await runLoad(load, [...args, "-seconds", "1", "-warm-up", "0"]);
+    const args = ["-address", address, "-model", "echo", "-floats", String(floats)];
+    args.push("-in-flight", String(inFlight), "-warm-up", "0");
+    await runLoad(load, [...args, "-seconds", "1"]);
     const before = cpuMicroseconds(process.pid);
-    const result = await runLoad(load, [...args, "-seconds", String(windowSeconds), "-warm-up", "0"]);
+    const result = await runLoad(load, [...args, "-seconds", String(windowSeconds)]);
     const serverUs = (cpuMicroseconds(process.pid) - before) / result.requests;
-    const figures = [
-      result.perSecond.toFixed(0),
-      result.p50Ms.toFixed(2),
-      result.p99Ms.toFixed(2),
-      serverUs.toFixed(0),
-    ];
+    const figures = [result.perSecond.toFixed(0), result.p50Ms.toFixed(2), result.p99Ms.toFixed(2)];
     process.stdout.write(
-      `${name.padEnd(7)} ${String(inFlight).padStart(9)} ${figures.map((f) => f.padStart(8)).join(" ")}\n`,
+      `${server.padEnd(8)} ${name.padEnd(7)} ${String(inFlight).padStart(9)} ${[...figures, serverUs.toFixed(1)].map((f) => f.padStart(8)).join(" ")}\n`,
     );
   }
-  await server.stop(1_000);
+  await echo.stop(1_000);
 }
