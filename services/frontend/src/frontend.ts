@@ -109,7 +109,7 @@ export async function startFrontend(
   const server = createFrontendServer({
     logger,
     security,
-    transport: openIngress(config.ingress, logger),
+    transport: openIngress(config.ingress, security, logger),
     modelInfer: inferIngress(way),
     modelStreamInfer: inferStreams(way),
     services: [

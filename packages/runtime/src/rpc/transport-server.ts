@@ -5,9 +5,9 @@ import { sleep, systemClock } from "../clock";
 import { Code, ServiceError } from "../errors";
 import type { Logger } from "../logger";
 import { HealthState } from "./health";
-import type { RawStream, RawUnaryCall } from "./raw";
+import type { RawUnaryCall, ServedStream } from "./raw";
 import { reflectionOf } from "./reflection";
-import { serveMany, serveOne, type Telling } from "./serve-endpoint";
+import { type Callers, serveMany, serveOne, type Telling } from "./serve-endpoint";
 import { ServedRawStream, ServedRawUnary } from "./serve-raw";
 import type { RpcServer, RpcServerOptions } from "./server";
 import { type Endpoint, findMethod, type Implementation, methodPath } from "./service";
@@ -21,10 +21,13 @@ export type TransportServerOptions = Pick<RpcServerOptions, "logger" | "reflecti
 const LEAVE_NOTICE_MS = 50;
 const STOP_CHECK_MS = 10;
 
-/** Returns a server like that of `createRpcServer`, carried by `transport` instead of grpc-js. */
+/** Returns a server like that of `createRpcServer` in the clear and without a guard, carried by `transport` instead of grpc-js. */
 export function createTransportServer(transport: Transport, o: TransportServerOptions): RpcServer {
   return new TransportServer(transport, o);
 }
+
+/** A transport has no guard: its callers are known by their address. */
+const nobodyNamed: Callers = new WeakMap();
 
 type Answering = (message: Buffer | null, call: TransportCall) => void;
 
@@ -63,7 +66,7 @@ class TransportServer implements RpcServer {
   ): void {
     this.#registerRaw(service, method, false, (message, call) => {
       const unary = new TransportUnary(message as Buffer, call);
-      const raw = new ServedRawUnary(asGrpc(unary), unary.settle);
+      const raw = new ServedRawUnary(asGrpc(unary), unary.settle, nobodyNamed);
       try {
         handle(unary.request, raw);
       } catch (e) {
@@ -72,9 +75,9 @@ class TransportServer implements RpcServer {
     });
   }
 
-  addRawBidi(service: DescService, method: string, handle: (stream: RawStream) => void): void {
+  addRawBidi(service: DescService, method: string, handle: (stream: ServedStream) => void): void {
     this.#registerRaw(service, method, true, (_, call) => {
-      const raw = new ServedRawStream(asGrpc(new TransportDuplex(call)));
+      const raw = new ServedRawStream(asGrpc(new TransportDuplex(call)), nobodyNamed);
       try {
         handle(raw);
       } catch (e) {
@@ -118,16 +121,16 @@ class TransportServer implements RpcServer {
   }
 
   #answering(endpoint: Endpoint): Answering {
-    const tell = this.#tell;
+    const serving = { endpoint, callers: nobodyNamed, tell: this.#tell };
     return (message, call) => {
       if (!endpoint.responseStream && message !== null) {
         const unary = new TransportUnary(message, call);
-        void serveOne(endpoint, asGrpc(unary), unary.settle, tell);
+        void serveOne(serving, asGrpc(unary), unary.settle);
         return;
       }
       const duplex = message === null ? new TransportDuplex(call) : new TransportAnswers(message, call);
-      if (endpoint.responseStream) void serveMany(endpoint, asGrpc(duplex), tell);
-      else void serveOne(endpoint, asGrpc(duplex), duplex.settle, tell);
+      if (endpoint.responseStream) void serveMany(serving, asGrpc(duplex));
+      else void serveOne(serving, asGrpc(duplex), duplex.settle);
     };
   }
 
