@@ -1,24 +1,39 @@
-import type { InfaasClient, Registration } from "@infaas/client";
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { type InfaasClient, modelNameOf, type Registration } from "@infaas/client";
 import { Code, ServiceError } from "@infaas/runtime";
 import { withClient } from "../connect";
-import { ms, percent } from "../format";
 import { onlyPositional } from "../needs";
+import { printRegistration } from "../registration-report";
 import type { Terminal } from "../terminal";
-import type { Verb } from "../verb";
+import type { Arguments, Verb } from "../verb";
 
-/** Offers one ONNX file under a task. */
+/** Offers one ONNX file; everything but the file may be left out. */
 export const register: Verb = {
   name: "register",
   usage: "FILE.onnx",
-  summary: "upload a model, generate and profile its variants on this cluster",
+  summary: "upload a model, generate and profile its variants on this cluster; the file is enough",
   options: {
-    name: { type: "string", doc: "architecture name" },
-    task: { type: "string", doc: "task it serves; made if it does not exist" },
+    name: { type: "string", doc: "architecture name; the file's name unless given" },
+    task: { type: "string", doc: "task it serves, made if it does not exist; model/NAME unless given" },
     description: { type: "string", doc: "one sentence for people" },
+    examples: {
+      type: "string",
+      doc: "file of raw examples to measure accuracy with: row-major, little-endian, no header",
+    },
+    labels: { type: "string", doc: "file of raw int32 class numbers, one for each example" },
     tolerance: { type: "number", doc: "largest accuracy loss a derived precision may have", default: 0.01 },
-    accuracy: {
+    "declared-accuracy": {
       type: "number",
-      doc: "accuracy as stated by you, used only where the task has no validation set",
+      doc: "accuracy as stated by you, used only where the task has no examples",
+    },
+    batchable: {
+      type: "string",
+      doc: "yes or no, if you know whether rows may share a batch; found out unless given",
+    },
+    size: {
+      type: "string",
+      doc: "sizes of free axes to measure with, NAME=N separated by commas; NAME is the axis's own or INPUT.AXIS",
     },
     alias: { type: "string", doc: "another name for it" },
     retry: {
@@ -27,37 +42,19 @@ export const register: Verb = {
     },
   },
   async run(args, terminal) {
-    const path = onlyPositional(args, "ONNX file");
-    const [name, task] = [args.text("name"), args.text("task")];
-    if (name === undefined || task === undefined) {
-      throw new ServiceError(Code.INVALID_ARGUMENT, "--name and --task are needed");
-    }
-    const declared = args.number("accuracy");
-    const alias = args.text("alias");
-    const registration: Registration = {
-      name,
-      task,
-      path,
-      description: args.text("description") ?? "",
-      accuracyTolerance: args.number("tolerance") ?? 0.01,
-      retry: args.flag("retry"),
-      ...(declared === undefined ? {} : { declaredAccuracy: declared }),
-      ...(alias === undefined ? {} : { aliases: [alias] }),
-    };
+    const registration = registrationOf(args);
     const result = await withClient(args, async (client) => {
-      const { tasks } = await client.listModels();
-      if (!tasks.some((known) => known.name === task))
-        await client.putTask({ name: task, metric: "accuracy" });
+      await putTask(client, args, registration);
       return registerWithProgress(client, registration, terminal);
     });
-    terminal.result(result, () => printResult(result, terminal));
+    terminal.result(result, () => printRegistration(result, terminal));
   },
 };
 
 /** Registers one model under a progress bar. */
 export async function registerWithProgress(
   client: InfaasClient,
-  registration: Registration,
+  registration: Registration & { readonly name: string },
   terminal: Terminal,
 ) {
   const progress = terminal.progress(registration.name);
@@ -70,16 +67,60 @@ export async function registerWithProgress(
   }
 }
 
-function printResult(result: Awaited<ReturnType<InfaasClient["register"]>>, terminal: Terminal) {
-  if (result.unchanged) terminal.print("nothing to do: this very file is registered already");
-  terminal.table(
-    ["variant", "accuracy", "p50 at batch 1", "items/s"],
-    result.variants.map((v) => [
-      v.name,
-      v.accuracy === undefined ? "not measured" : percent(v.accuracy.value),
-      ms(v.profile?.points[0]?.p50Ms ?? Number.NaN),
-      Math.round(v.profile?.saturationPerSecond ?? 0).toLocaleString("en"),
-    ]),
+function registrationOf(args: Arguments): Registration & { readonly name: string } {
+  const path = onlyPositional(args, "ONNX file");
+  const [task, alias, description] = [args.text("task"), args.text("alias"), args.text("description")];
+  const declaredAccuracy = args.number("declared-accuracy");
+  const batchable = yesOrNo("batchable", args.text("batchable"));
+  return {
+    path,
+    name: args.text("name") ?? modelNameOf(path),
+    accuracyTolerance: args.number("tolerance") ?? 0.01,
+    retry: args.flag("retry"),
+    axisSizes: sizesOf(args.text("size") ?? ""),
+    ...(task === undefined ? {} : { task }),
+    ...(description === undefined ? {} : { description }),
+    ...(declaredAccuracy === undefined ? {} : { declaredAccuracy }),
+    ...(batchable === undefined ? {} : { batchable }),
+    ...(alias === undefined ? {} : { aliases: [alias] }),
+  };
+}
+
+/** Makes the task that is named, or takes the examples that are given into it; without either the frontend makes one. */
+async function putTask(
+  client: InfaasClient,
+  args: Arguments,
+  { name, task = `model/${name}` }: Registration & { readonly name: string },
+): Promise<void> {
+  const [examples, labels] = [args.text("examples"), args.text("labels")];
+  if ((examples === undefined) !== (labels === undefined))
+    throw new ServiceError(Code.INVALID_ARGUMENT, "--examples and --labels are needed together");
+  if (examples !== undefined && labels !== undefined) {
+    const count = (await stat(labels)).size / Int32Array.BYTES_PER_ELEMENT;
+    const [inputsDigest, labelsDigest] = [await client.upload(examples), await client.upload(labels)];
+    const validation = { dataset: basename(examples), inputsDigest, labelsDigest, count: Math.floor(count) };
+    await client.putTask({ name: task, metric: "accuracy", validation });
+    return;
+  }
+  if (args.text("task") === undefined) return;
+  const { tasks } = await client.listModels();
+  if (!tasks.some((known) => known.name === task)) await client.putTask({ name: task, metric: "accuracy" });
+}
+
+function yesOrNo(option: string, value: string | undefined): boolean | undefined {
+  if (value === undefined) return undefined;
+  if (value === "yes" || value === "no") return value === "yes";
+  throw new ServiceError(Code.INVALID_ARGUMENT, `--${option} is '${value}'; it may be yes or no`);
+}
+
+function sizesOf(text: string): Record<string, number> {
+  const pairs = text.split(",").filter((pair) => pair !== "");
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      // An axis may be called anything, also with an equals sign in it.
+      const [, axis, size] = /^(.+)=([1-9]\d*)$/.exec(pair) ?? [];
+      if (axis !== undefined) return [axis, Number(size)];
+      throw new ServiceError(Code.INVALID_ARGUMENT, `--size has '${pair}'; it takes NAME=N with N from 1`);
+    }),
   );
-  for (const rejected of result.rejected) terminal.print(`not kept: ${rejected.name}: ${rejected.reason}`);
 }

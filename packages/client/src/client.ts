@@ -16,6 +16,7 @@ import {
   type TaskSchema,
 } from "@infaas/api";
 import { Code, createRpcClient, ServiceError } from "@infaas/runtime";
+import { modelNameOf } from "./model-name";
 import { type Requirements, sloOf } from "./requirements";
 import type { Tensor } from "./tensor";
 import { uploadFile } from "./upload";
@@ -29,12 +30,14 @@ export interface Answer {
   readonly explanation: Explanation | undefined;
 }
 
-/** One model file to offer under a task. */
+/** One model file to offer; the file is enough. */
 export interface Registration {
-  readonly name: string;
-  readonly task: string;
   /** Path of the ONNX file. */
   readonly path: string;
+  /** Default: the file's name in the letters that a name may have. */
+  readonly name?: string;
+  /** A task that exists. Default: the one it was registered under before, else `model/<name>`, which is made. */
+  readonly task?: string;
   readonly description?: string;
   /** Largest accuracy loss a derived precision may have. Default 0.01. */
   readonly accuracyTolerance?: number;
@@ -43,6 +46,10 @@ export interface Registration {
   readonly aliases?: readonly string[];
   /** Try a file again that crashed, hung or ate memory a short while ago, or that is registered already. Default false. */
   readonly retry?: boolean;
+  /** What you know of rows sharing a batch; default: it is found out by running them alone and together. */
+  readonly batchable?: boolean;
+  /** Sizes of free axes to measure with, by the axis's name in the file or `input.axis`; the others are found out. */
+  readonly axisSizes?: Readonly<Record<string, number>>;
 }
 
 /** How one query is sent. */
@@ -116,15 +123,18 @@ export function createInfaasClient(address: string): InfaasClient {
   }
 
   async function register(r: Registration, onProgress: (p: RegistrationProgress) => void = () => {}) {
+    const name = r.name ?? modelNameOf(r.path);
     const modelDigest = await uploadFile(artifacts, r.path);
     const events = catalog.registerModel(
       {
-        name: r.name,
-        task: r.task,
+        name,
+        task: r.task ?? "",
         modelDigest,
         description: r.description ?? "",
         aliases: [...(r.aliases ?? [])],
         retry: r.retry ?? false,
+        axisSizes: { ...r.axisSizes },
+        ...(r.batchable === undefined ? {} : { batchable: r.batchable }),
         ...(r.accuracyTolerance === undefined ? {} : { accuracyTolerance: r.accuracyTolerance }),
         ...(r.declaredAccuracy === undefined ? {} : { declaredAccuracy: r.declaredAccuracy }),
       },
@@ -134,7 +144,7 @@ export function createInfaasClient(address: string): InfaasClient {
       if (event.case === "progress") onProgress(event.value);
       if (event.case === "result") return event.value;
     }
-    throw new ServiceError(Code.UNAVAILABLE, `registration of '${r.name}' ended without a result`);
+    throw new ServiceError(Code.UNAVAILABLE, `registration of '${name}' ended without a result`);
   }
 
   async function putTask(task: MessageInitShape<typeof TaskSchema>) {

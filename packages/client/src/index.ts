@@ -6,6 +6,7 @@ export {
   type Registration,
   refusalOf,
 } from "./client";
+export { modelNameOf } from "./model-name";
 export type { Requirements } from "./requirements";
 export { numbersOf, type Tensor, tensorFromNumbers } from "./tensor";
 export { digestOfFile } from "./upload";

@@ -9,15 +9,17 @@ import {
   TensorSpecSchema,
 } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
-import { readValidation } from "./accuracy";
-import { probeBatchInvariance } from "./onnx/batch-invariance";
+import { type LabelledRows, readValidation } from "./accuracy";
+import { judgeBatching } from "./judge-batching";
+import { type AxisSizes, freeAxes } from "./onnx/axis-sizes";
 import { decodeModel } from "./onnx/model-file";
-import { ModelRunner, withRunner } from "./onnx/model-runner";
-import { type RowSet, randomRows } from "./onnx/row-set";
-import { findBatchAxis, readSignature, type TensorSignature } from "./onnx/signature";
+import { ModelRunner, type RunAnswer, withRunner } from "./onnx/model-runner";
+import { randomRows } from "./onnx/random-rows";
+import type { RowSet } from "./onnx/row-set";
+import { answeredSignature, readInputs, type TensorSignature } from "./onnx/signature";
+import { findWorkingRows } from "./onnx/working-rows";
 import type { ProfilePorts } from "./profile-ports";
 import type { ProfiledArchitecture } from "./profiled-model";
-import { PROFILE_BATCH_MAX } from "./profiler";
 
 /** A model whose file the engine runs; whether it is batchable is not known yet. */
 export interface LoadedModel extends ProfiledArchitecture {
@@ -25,7 +27,8 @@ export interface LoadedModel extends ProfiledArchitecture {
 }
 
 /**
- * Reads a model file and its validation set, and runs one row.
+ * Reads a model file and its validation set, and runs one row. Where there is no validation set, rows that the model
+ * takes are worked out.
  * @throws ServiceError INVALID_ARGUMENT when the request, the file or the validation set cannot be used.
  */
 export async function loadModel(
@@ -35,21 +38,29 @@ export async function loadModel(
 ): Promise<LoadedModel> {
   const { architecture, task } = named(request);
   const model = decodeModel(await readFile(path));
-  const signature = readSignature(model);
-  const validation = await readValidation(task, signature.inputs, ports.readArtifact);
-  const rows = validation?.rows ?? randomRows(signature.inputs, task.text?.length ?? null);
-  await expectToRun(path, rows, ports);
-  architecture.inputs = signature.inputs.map(specOf);
-  architecture.outputs = signature.outputs.map(specOf);
-  return { architecture, task, model, signature, rows, validation, path };
+  const inputs = readInputs(model);
+  const validation = await readValidation(task, inputs, ports.readArtifact);
+  const told = new Map(Object.entries(request.axisSizes));
+  const { rows, outputs } = await runFirst({ path, inputs, task, validation, told }, ports);
+  architecture.inputs = inputs.map(specOf);
+  architecture.outputs = outputs.map(specOf);
+  return { architecture, task, model, signature: { inputs, outputs }, rows, validation, path };
 }
 
-/** Finds out by running it whether a model's rows may share a batch. */
-export async function inspectModel(loaded: LoadedModel, ports: ProfilePorts): Promise<ProfiledArchitecture> {
-  const reason = await whyNotBatchable(loaded, ports);
+/**
+ * Finds out by running it whether a model's rows may share a batch, unless its owner has said so.
+ * @throws ServiceError INVALID_ARGUMENT when the owner says yes to what has no batch axis.
+ */
+export async function inspectModel(
+  loaded: LoadedModel,
+  request: ProfileModelRequest,
+  ports: ProfilePorts,
+): Promise<ProfiledArchitecture> {
+  const verdict = await judgeBatching(loaded, request.statedBatchable ?? null, ports);
   const architecture = clone(ArchitectureSchema, loaded.architecture);
-  architecture.batchable = reason === "";
-  architecture.unbatchableReason = reason;
+  architecture.batchable = verdict.batchable;
+  architecture.unbatchableReason = verdict.batchable ? "" : verdict.reason;
+  architecture.batchingNote = verdict.batchable ? verdict.note : "";
   return { ...loaded, architecture };
 }
 
@@ -63,29 +74,52 @@ function named({ architecture, task }: ProfileModelRequest): { architecture: Arc
   return { architecture: clone(ArchitectureSchema, architecture), task: task ?? create(TaskSchema) };
 }
 
-/** A file that the engine cannot open, or that fails on its first row, is the owner's fault and not this service's. */
-async function expectToRun(path: string, rows: RowSet, { engines }: ProfilePorts): Promise<void> {
-  try {
-    const open = ModelRunner.open(engines, rows, { path, threads: 1, concurrency: 1, maxBatch: 1 });
-    await withRunner(open, (runner) => runner.run([0]));
-  } catch (cause) {
-    const { message } = ServiceError.from(cause);
-    throw new ServiceError(Code.INVALID_ARGUMENT, `the engine cannot run this model: ${message}`, { cause });
-  }
+interface FirstRun {
+  readonly path: string;
+  readonly inputs: readonly TensorSignature[];
+  readonly task: Task;
+  readonly validation: LabelledRows | null;
+  readonly told: AxisSizes;
 }
 
-async function whyNotBatchable(
-  { path, signature, rows }: LoadedModel,
-  { engines, clock }: ProfilePorts,
-): Promise<string> {
-  const axis = findBatchAxis(signature);
-  if (!axis.present) return axis.reason;
-  const maxBatch = PROFILE_BATCH_MAX;
-  const open = ModelRunner.open(engines, rows, { path, threads: 1, concurrency: 1, maxBatch });
-  const probe = await withRunner(open, (runner) => {
-    return probeBatchInvariance({ runner, rows, outputs: signature.outputs, maxBatch, clock });
+/** Opens the file and runs one row: the first of the validation set, or one that is worked out. */
+async function runFirst(
+  o: FirstRun,
+  ports: ProfilePorts,
+): Promise<{ rows: RowSet; outputs: TensorSignature[] }> {
+  const { path, inputs, task, validation } = o;
+  const { engines, clock } = ports;
+  const anyRows = validation?.rows ?? randomRows([]);
+  const open = ModelRunner.open(engines, anyRows, { path, threads: 1, concurrency: 1, maxBatch: 1 });
+  const opened = await open.catch(refuse);
+  return await withRunner(Promise.resolve(opened), async (runner) => {
+    const answer = async (rows: RowSet): Promise<RunAnswer> => runner.over(rows).run([0]);
+    if (validation) {
+      const first = await answer(validation.rows).catch(refuse);
+      return { rows: validation.rows, outputs: answeredSignature(runner.outputs, first.outputDims) };
+    }
+    const run = (rows: RowSet, row: number) => runner.over(rows).run([row]);
+    const { rows } = await findWorkingRows({
+      inputs,
+      told: withTextLength(o.told, inputs, task),
+      run,
+      clock,
+    });
+    return { rows, outputs: answeredSignature(runner.outputs, (await answer(rows)).outputDims) };
   });
-  return probe.invariant ? "" : probe.reason;
+}
+
+/** A task for texts of one length says how long every free axis is that nobody else has told of. */
+function withTextLength(told: AxisSizes, inputs: readonly TensorSignature[], { text }: Task): AxisSizes {
+  if (!text?.length) return told;
+  const { inner } = freeAxes(inputs);
+  return new Map([...[...inner].map((key) => [key, text.length] as const), ...told]);
+}
+
+/** A file that the engine cannot open, or that fails on its first row, is the owner's fault and not this service's. */
+function refuse(cause: unknown): never {
+  const { message } = ServiceError.from(cause);
+  throw new ServiceError(Code.INVALID_ARGUMENT, `the engine cannot run this model: ${message}`, { cause });
 }
 
 function specOf({ name, datatype, shape }: TensorSignature) {

@@ -74,7 +74,7 @@ class Registration {
     const path = await this.ports.fetchModel(request.architecture?.modelDigest ?? "");
     const loaded = await loadModel(request, path, this.ports);
     yield this.#step("inspect", "", "probes whether rows may share a batch");
-    const profiled = await inspectModel(loaded, this.ports);
+    const profiled = await inspectModel(loaded, request, this.ports);
     const { unbatchableReason } = profiled.architecture;
     const original = {
       path,

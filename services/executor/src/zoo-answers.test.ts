@@ -60,7 +60,7 @@ describe.each(manifest.architectures)("zoo model $name", ({ name, task: taskName
     const architecture = { name, version: 1, task: taskName, modelDigest: "sha256:zoo" };
     const task = { name: taskName, metric, validation: set };
     const request = create(ProfileModelRequestSchema, { architecture, task });
-    profiled = await inspectModel(await loadModel(request, path, ports), ports);
+    profiled = await inspectModel(await loadModel(request, path, ports), request, ports);
   });
   afterAll(() => rm(scratchDir, { recursive: true }));
 

@@ -7,6 +7,7 @@ import {
   type InferFrame,
   linkMessage,
   type OutgoingFrame,
+  type ProfileModelRequest,
   type ProfileModelResponseSchema,
   type RegistrationResult,
 } from "@infaas/api";
@@ -47,6 +48,8 @@ export class ScriptedExecutor {
   greets = true;
   /** What ProfileModel gives. */
   profiled: RegistrationResult | null = null;
+  /** What ProfileModel was asked last. */
+  order: ProfileModelRequest | null = null;
   port = 0;
 
   constructor(readonly name: string) {}
@@ -64,7 +67,7 @@ export class ScriptedExecutor {
     server.addRawBidi(ExecutionService, "Link", (stream) => this.serve(stream));
     server.add(
       implementService(ExecutionService, {
-        profileModel: () => this.profile(),
+        profileModel: (order) => this.profile(order),
       }),
     );
     this.port = await server.listen(`127.0.0.1:${this.port}`);
@@ -84,7 +87,10 @@ export class ScriptedExecutor {
     for (const stream of this.streams) send(stream, { type: "draining", id: 0 });
   }
 
-  private async *profile(): AsyncGenerator<MessageInitShape<typeof ProfileModelResponseSchema>> {
+  private async *profile(
+    order: ProfileModelRequest,
+  ): AsyncGenerator<MessageInitShape<typeof ProfileModelResponseSchema>> {
+    this.order = order;
     if (this.profiled === null) throw new ServiceError(Code.FAILED_PRECONDITION, "nothing to profile");
     yield { event: { case: "progress", value: { stage: "profile", done: 1, total: 1 } } };
     yield { event: { case: "result", value: this.profiled } };

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
+  type Architecture,
   ConfigDataType,
   type ModelConfigSchema,
   type ModelMetadataResponseSchema,
@@ -72,7 +73,19 @@ export function modelConfig(name: string, model: CatalogModel): MessageInitShape
         }
       : {}),
     modelTransactionPolicy: { decoupled: false },
+    parameters: batchingParameters(architecture),
   };
+}
+
+/** Why requests of a model are not batched, or what its owner overrode to have them batched. */
+function batchingParameters(architecture: Architecture | null) {
+  const { unbatchableReason = "", batchingNote = "" } = architecture ?? {};
+  const told = { unbatchable_reason: unbatchableReason, batching_note: batchingNote };
+  return Object.fromEntries(
+    Object.entries(told).flatMap(([name, stringValue]) =>
+      stringValue === "" ? [] : [[name, { stringValue }]],
+    ),
+  );
 }
 
 function platformOf(model: CatalogModel): string {

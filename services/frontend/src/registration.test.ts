@@ -66,6 +66,25 @@ describe("registerModel", () => {
     }
   });
 
+  it("makes a task for a model that is registered with nothing but its name, and passes on what its owner states", async () => {
+    const [executor] = house.executors;
+    executor!.profiled = create(RegistrationResultSchema, {
+      architecture: { name: "lone", task: "model/lone", modelDigest: "sha256:ef" },
+      variants: [
+        { ...wireVariant({ name: "lone@1", accuracy: 0.9 }), architecture: "lone", task: "model/lone" },
+      ],
+    });
+    const request = { name: "lone", modelDigest: "sha256:ef", batchable: false, axisSizes: { length: 16 } };
+    for await (const _ of catalog.registerModel(request));
+    await until(() => house.frontend.view.catalog.tasks.some((task) => task.name === "model/lone"));
+    expect(executor!.order).toMatchObject({
+      architecture: { name: "lone", task: "model/lone" },
+      task: { name: "model/lone", metric: "accuracy" },
+      statedBatchable: false,
+      axisSizes: { length: 16 },
+    });
+  });
+
   it.each([
     [{ ...REQUEST, name: "No Good" }, Code.INVALID_ARGUMENT, "model name is 'No Good'; allowed: 1 to 128 of"],
     [{ ...REQUEST, task: "cats" }, Code.NOT_FOUND, `task 'cats' is not known; known: ${TASK}`],

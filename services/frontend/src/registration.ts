@@ -1,4 +1,4 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type ArtifactService,
   ExecutionService,
@@ -7,6 +7,7 @@ import {
   type RegistrationResult,
   type RegistryService,
   type Task,
+  TaskSchema,
 } from "@infaas/api";
 import {
   type ClientOf,
@@ -35,6 +36,8 @@ type Event = MessageInitShape<typeof RegisterModelResponseSchema>;
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,127}$/;
 const TOLERANCE_DEFAULT = 0.01;
+/** What the task of a model registered without one begins with; the model's name follows. */
+const OWN_TASK = "model/";
 const CALL_TIMEOUT_MS = 10_000;
 
 /**
@@ -46,8 +49,9 @@ export async function* registerModel(
   request: RegisterModelRequest,
   signal: AbortSignal,
 ): AsyncGenerator<Event> {
-  const task = checkRequest(o.view, request);
-  const before = request.retry ? null : unchanged(o.view, request);
+  checkName(request.name);
+  const task = await taskOf(o, request);
+  const before = request.retry ? null : unchanged(o.view, request, task);
   if (before !== null) {
     yield { event: { case: "result", value: before } };
     return;
@@ -70,27 +74,36 @@ export async function* registerModel(
   yield { event: { case: "result", value: result } };
 }
 
-function checkRequest(view: ClusterView, request: RegisterModelRequest): Task {
-  if (!NAME.test(request.name)) {
-    throw new ServiceError(
-      Code.INVALID_ARGUMENT,
-      `model name is '${request.name}'; allowed: 1 to 128 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit`,
-    );
-  }
-  const task = view.catalog.tasks.find((t) => t.name === request.task);
-  if (task === undefined) {
-    const known = view.catalog.tasks.map((t) => t.name).join(", ");
-    throw new ServiceError(
-      Code.NOT_FOUND,
-      `task '${request.task}' is not known; known: ${known === "" ? "none, put one first" : known}`,
-    );
-  }
-  return task;
+function checkName(name: string): void {
+  if (NAME.test(name)) return;
+  throw new ServiceError(
+    Code.INVALID_ARGUMENT,
+    `model name is '${name}'; allowed: 1 to 128 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit`,
+  );
 }
 
-function unchanged(view: ClusterView, request: RegisterModelRequest): RegistrationResult | null {
+/** The task that is asked for; without one that of an earlier registration, else a task for this model alone, made here. */
+async function taskOf({ view, registry }: RegistrationOptions, request: RegisterModelRequest): Promise<Task> {
+  const { tasks, architectures } = view.catalog;
+  const before = architectures.find((a) => a.name === request.name)?.task;
+  const name = request.task || before || `${OWN_TASK}${request.name}`;
+  const task = tasks.find((t) => t.name === name);
+  if (task !== undefined) return task;
+  if (request.task === "") {
+    const made = create(TaskSchema, { name, metric: "accuracy", description: `what ${request.name} does` });
+    await registry.putTaskRecord({ task: made }, { timeoutMs: CALL_TIMEOUT_MS });
+    return made;
+  }
+  const known = tasks.map((t) => t.name).join(", ");
+  throw new ServiceError(
+    Code.NOT_FOUND,
+    `task '${name}' is not known; known: ${known === "" ? "none, put one first" : known}`,
+  );
+}
+
+function unchanged(view: ClusterView, request: RegisterModelRequest, task: Task): RegistrationResult | null {
   const architecture = view.catalog.architectures.find((a) => a.name === request.name);
-  if (architecture?.modelDigest !== request.modelDigest || architecture.task !== request.task) return null;
+  if (architecture?.modelDigest !== request.modelDigest || architecture.task !== task.name) return null;
   const variants = view.catalog.wireVariants.filter((v) => v.architecture === request.name);
   if (variants.length === 0) return null;
   return { $typeName: "infaas.v1.RegistrationResult", architecture, variants, rejected: [], unchanged: true };
@@ -130,8 +143,10 @@ async function* profile(
       accuracyTolerance: accuracyTolerance ?? TOLERANCE_DEFAULT,
       ...(declaredAccuracy === undefined ? {} : { declaredAccuracy }),
     };
-    const { retry } = request;
-    for await (const { event } of execution.profileModel({ architecture, task, retry }, { signal })) {
+    const { retry, axisSizes, batchable } = request;
+    const stated = batchable === undefined ? {} : { statedBatchable: batchable };
+    const order = { architecture, task, retry, axisSizes, ...stated };
+    for await (const { event } of execution.profileModel(order, { signal })) {
       if (event.case === "progress") yield { event };
       if (event.case === "result") return event.value;
     }

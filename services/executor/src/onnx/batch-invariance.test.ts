@@ -7,7 +7,7 @@ import { encodeModel, type OnnxModel } from "./model-file";
 import { convolutionModel, crossRowModel, denseModel } from "./model-fixture";
 import { ModelRunner, withRunner } from "./model-runner";
 import { referenceEngines } from "./onnxruntime-reference";
-import { randomRows } from "./row-set";
+import { randomRows } from "./random-rows";
 import { readSignature } from "./signature";
 
 describe("probeBatchInvariance", () => {
@@ -21,7 +21,7 @@ describe("probeBatchInvariance", () => {
     const path = join(folder, "model.onnx");
     await writeFile(path, encodeModel(model));
     const { inputs, outputs } = readSignature(model);
-    const rows = randomRows(inputs, null);
+    const rows = randomRows(inputs);
     const open = ModelRunner.open(referenceEngines, rows, { path, threads: 1, concurrency: 1, maxBatch: 64 });
     return await withRunner(open, (runner) =>
       probeBatchInvariance({ runner, rows, outputs, maxBatch: 64, clock: systemClock }),

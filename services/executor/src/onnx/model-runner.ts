@@ -1,11 +1,11 @@
 import { Code, ServiceError } from "@infaas/runtime";
-import type { Engine, EngineAnswer, EnginePort } from "../engine-port";
+import type { Batching, Engine, EngineAnswer, EnginePort, EngineTensor } from "../engine-port";
 import type { RowSet } from "./row-set";
 
 /** Rows that may wait in front of an engine while it is measured: a batch running and one behind it, per engine thread. */
 const QUEUE_BATCHES_PER_THREAD = 4;
-/** Room for the rows in the queue, and for models whose outputs are larger than their inputs. */
-const QUEUE_BYTES_MIN = 1 << 20;
+/** Room for the rows in the queue however small they are: a model may be run over larger ones later. */
+const QUEUE_BYTES_MIN = 1 << 30;
 
 /** How many cores and rows an engine gets. */
 export interface RunnerOptions {
@@ -13,11 +13,14 @@ export interface RunnerOptions {
   readonly threads: number;
   readonly concurrency: number;
   readonly maxBatch: number;
+  /** Default: `inputs` where rows may share a batch, `never` where each is run by itself. */
+  readonly batching?: Batching;
 }
 
 /** One answer: raw outputs, copied, and how long the engine computed. */
 export interface RunAnswer {
   readonly outputs: readonly Uint8Array[];
+  readonly outputDims: readonly (readonly number[])[];
   readonly runMs: number;
 }
 
@@ -31,6 +34,7 @@ export class ModelRunner {
   static async open(engines: EnginePort, rows: RowSet, o: RunnerOptions): Promise<ModelRunner> {
     const batches = o.concurrency * QUEUE_BATCHES_PER_THREAD;
     const engine = await engines.open({
+      batching: o.maxBatch > 1 ? "inputs" : "never",
       ...o,
       latency: [],
       queueRowsMax: batches * o.maxBatch,
@@ -44,14 +48,24 @@ export class ModelRunner {
    * @throws ServiceError INTERNAL when the engine split the batch.
    */
   async run(rows: readonly number[]): Promise<RunAnswer> {
-    return await this.submit(this.rows.inputsOf(rows), rows.length, ({ outputs, runMs }) => {
-      return { outputs: outputs.map((bytes) => Uint8Array.from(bytes)), runMs };
+    return await this.submit(this.rows.inputsOf(rows), rows.length, ({ outputs, outputDims, runMs }) => {
+      return { outputs: outputs.map((bytes) => Uint8Array.from(bytes)), outputDims, runMs };
     });
   }
 
   /** Time in the engine for inputs that were gathered before, so that a measuring loop copies nothing. */
   async timeMs(inputs: readonly Uint8Array[], rows: number): Promise<number> {
     return await this.submit(inputs, rows, ({ runMs }) => runMs);
+  }
+
+  /** The same opened model over other rows; closing either closes both. */
+  over(rows: RowSet): ModelRunner {
+    return new ModelRunner(this.engine, rows);
+  }
+
+  /** What the engine says that the model answers. */
+  get outputs(): readonly EngineTensor[] {
+    return this.engine.outputs;
   }
 
   async close(): Promise<void> {

@@ -48,7 +48,8 @@ export function namesUsedInBodies(graph: GraphProto): Set<string> {
   return names;
 }
 
-function bodiesOf(graph: GraphProto): GraphProto[] {
+/** Bodies of a graph's conditionals and loops, not those within them. */
+export function bodiesOf(graph: GraphProto): GraphProto[] {
   return graph.node.flatMap((node) =>
     node.attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs)),
   );

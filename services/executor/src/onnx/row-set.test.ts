@@ -1,5 +1,5 @@
 import { Code } from "@infaas/runtime";
-import { exampleRows, randomRows } from "./row-set";
+import { exampleRows } from "./row-set";
 import type { TensorSignature } from "./signature";
 
 const pixels: TensorSignature = { name: "image", datatype: "FP32", shape: [-1, 2] };
@@ -38,24 +38,5 @@ describe("exampleRows", () => {
     };
     expect(() => exampleRows([pixels], Buffer.alloc(15), 2)).toThrow(expect.objectContaining(fault));
     expect(() => exampleRows([pixels], Buffer.alloc(0), 0)).toThrow("takes 8 bytes each");
-  });
-});
-
-describe("randomRows", () => {
-  it("makes the same rows every time, and different rows", () => {
-    const rows = randomRows([pixels], null);
-    expect(randomRows([pixels], null).inputsOf([7])).toEqual(rows.inputsOf([7]));
-    expect(rows.inputsOf([8])).not.toEqual(rows.inputsOf([7]));
-  });
-
-  it("makes integers that index any embedding", () => {
-    const [bytes] = randomRows([text], 16).inputsOf([0, 1, 2]);
-    const values = [...new BigInt64Array(Uint8Array.from(bytes!).buffer)];
-    expect(values).toHaveLength(48);
-    expect(new Set(values)).toEqual(new Set([0n, 1n]));
-  });
-
-  it("says what is missing when nothing tells how long a row is", () => {
-    expect(() => randomRows([text], null)).toThrow("input text has a free axis after the first");
   });
 });

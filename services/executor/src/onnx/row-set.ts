@@ -1,5 +1,5 @@
 import { type DataType, datatypeBytes, elementCount } from "@infaas/api";
-import { Code, ServiceError, seededRandom } from "@infaas/runtime";
+import { Code, ServiceError } from "@infaas/runtime";
 import { rowDims } from "../row-dims";
 import type { TensorSignature } from "./signature";
 
@@ -14,19 +14,13 @@ export interface RowSet {
   dimsOf(rows: number): number[][];
 }
 
-/** Pseudo-random rows made when a task has no examples. */
-export const RANDOM_ROW_COUNT = 128;
-const RANDOM_SEED = 20_211;
-/** Integers are drawn below this: small enough to be a valid index into any embedding of two entries or more. */
-const RANDOM_INTEGER_LIMIT = 2;
-
 /**
  * Rows over raw examples (row-major, little-endian; the inputs of one example lie side by side in the model's order).
  * @throws ServiceError INVALID_ARGUMENT when the bytes are no whole number of rows for these inputs.
  */
 export function exampleRows(inputs: readonly TensorSignature[], examples: Buffer, count: number): RowSet {
   const rowBytes = examples.byteLength / count;
-  const shapes = rowShapes(inputs, inputs.length === 1 ? rowBytes : null);
+  const shapes = inputs.map((input) => rowShape(input, inputs.length === 1 ? rowBytes : null));
   const sizes = shapes.map((shape, index) => bytesOf(inputs[index]!.datatype, shape));
   const needed = sizes.reduce((sum, size) => sum + size, 0);
   if (count < 1 || needed !== rowBytes) {
@@ -35,27 +29,14 @@ export function exampleRows(inputs: readonly TensorSignature[], examples: Buffer
       `validation inputs have ${examples.byteLength} bytes for ${count} examples; this model takes ${needed} bytes each`,
     );
   }
-  return new RawRows({ examples, count, sizes, shapes, batched: inputs.map(({ shape }) => shape[0] === -1) });
+  return rowSetOf({ examples, count, sizes, shapes, inputs });
 }
 
-/** Pseudo-random rows, the same on every call: floats in [-1, 1), integers 0 or 1. */
-export function randomRows(inputs: readonly TensorSignature[], freeAxis: number | null): RowSet {
-  const shapes = rowShapes(inputs, null, freeAxis);
-  const sizes = shapes.map((shape, index) => bytesOf(inputs[index]!.datatype, shape));
-  const random = seededRandom(RANDOM_SEED);
-  const rows = Array.from({ length: RANDOM_ROW_COUNT }, () =>
-    inputs.map(({ datatype }, index) =>
-      randomTensor(datatype, elementCount(shapes[index]!), () => random.next()),
-    ),
-  );
-  const examples = Buffer.concat(rows.flat());
-  return new RawRows({
-    examples,
-    count: RANDOM_ROW_COUNT,
-    sizes,
-    shapes,
-    batched: inputs.map(({ shape }) => shape[0] === -1),
-  });
+/** Rows that lie one after another in `examples`, the inputs of each side by side. */
+export function rowSetOf(
+  o: Omit<RawRowsOptions, "batched"> & { readonly inputs: readonly TensorSignature[] },
+): RowSet {
+  return new RawRows({ ...o, batched: o.inputs.map(({ shape }) => shape[0] === -1) });
 }
 
 class RawRows implements RowSet {
@@ -79,9 +60,10 @@ class RawRows implements RowSet {
   }
 
   dimsOf(rows: number): number[][] {
-    return this.#o.shapes.map((shape, index) =>
-      this.#o.batched[index] ? [rows, ...shape.slice(1)] : [...shape],
-    );
+    return this.#o.shapes.map((shape, index) => {
+      const [first = 1, ...rest] = shape;
+      return this.#o.batched[index] ? [rows * first, ...rest] : [...shape];
+    });
   }
 
   #example(row: number): Buffer {
@@ -100,22 +82,20 @@ interface RawRowsOptions {
   readonly batched: readonly boolean[];
 }
 
-function rowShapes(
-  inputs: readonly TensorSignature[],
-  rowBytes: number | null,
-  freeAxis: number | null = null,
-): number[][] {
-  return inputs.map(({ name, datatype, shape }) => {
-    const inner = shape.slice(1).includes(-1);
-    if (!inner) return shape.map((size, axis) => (axis === 0 && size === -1 ? 1 : size));
-    if (rowBytes !== null) return [...rowDims({ name, datatype, dims: shape }, rowBytes)];
-    if (freeAxis !== null)
-      return shape.map((size, axis) => (size === -1 ? (axis === 0 ? 1 : freeAxis) : size));
-    throw new ServiceError(
-      Code.INVALID_ARGUMENT,
-      `input ${name} has a free axis after the first: a validation set or a text length must say how long a row is`,
-    );
-  });
+/**
+ * Whole shape of one row: a free first axis is 1; one free axis after it takes what `rowBytes` leaves.
+ * @throws ServiceError INVALID_ARGUMENT when an axis after the first is free and nothing tells how long it is.
+ */
+export function rowShape(
+  { name, datatype, shape }: TensorSignature,
+  rowBytes: number | null = null,
+): number[] {
+  if (!shape.slice(1).includes(-1)) return shape.map((size, axis) => (axis === 0 && size === -1 ? 1 : size));
+  if (rowBytes !== null) return [...rowDims({ name, datatype, dims: shape }, rowBytes)];
+  throw new ServiceError(
+    Code.INVALID_ARGUMENT,
+    `input ${name} has a free axis after the first: nothing tells how long a row is`,
+  );
 }
 
 function bytesOf(datatype: DataType, shape: readonly number[]): number {
@@ -123,21 +103,8 @@ function bytesOf(datatype: DataType, shape: readonly number[]): number {
   if (elementBytes === null) {
     throw new ServiceError(
       Code.INVALID_ARGUMENT,
-      `input of datatype ${datatype}; tensors of fixed-size elements are served`,
+      `a validation set of datatype ${datatype} is not read; inputs of fixed-size elements are`,
     );
   }
   return elementBytes * elementCount(shape);
-}
-
-function randomTensor(datatype: DataType, count: number, next: () => number): Buffer {
-  if (datatype === "FP32")
-    return Buffer.from(Float32Array.from({ length: count }, () => next() * 2 - 1).buffer);
-  if (datatype === "FP64")
-    return Buffer.from(Float64Array.from({ length: count }, () => next() * 2 - 1).buffer);
-  const size = datatypeBytes(datatype) ?? 1;
-  const bytes = Buffer.alloc(count * size);
-  // Half and brain floats stay zero: their small integers would be denormals.
-  if (datatype === "FP16" || datatype === "BF16") return bytes;
-  for (let index = 0; index < count; index++) bytes[index * size] = Math.floor(next() * RANDOM_INTEGER_LIMIT);
-  return bytes;
 }

@@ -1,11 +1,11 @@
 import { denseModel, fixtureModel } from "./model-fixture";
-import { findBatchAxis, readSignature } from "./signature";
+import { answeredSignature, findBatchAxis, readInputs, readSignature } from "./signature";
 
 describe("readSignature", () => {
   it("tells names, datatypes and shapes, with -1 for a free axis", () => {
     expect(readSignature(denseModel([4, 3]))).toEqual({
-      inputs: [{ name: "x", datatype: "FP32", shape: [-1, 4] }],
-      outputs: [{ name: "y", datatype: "FP32", shape: [-1, 3] }],
+      inputs: [{ name: "x", datatype: "FP32", shape: [-1, 4], symbols: ["N", ""] }],
+      outputs: [{ name: "y", datatype: "FP32", shape: [-1, 3], symbols: ["N", ""] }],
     });
   });
 
@@ -27,15 +27,23 @@ describe("readSignature", () => {
 
 describe("findBatchAxis", () => {
   it.each([
-    [["N", 4], ["N", 3], { present: true }],
-    [
-      [1, 4],
-      ["N", 3],
-      { present: false, reason: "input x has a first axis fixed at 1; a batch axis is free" },
-    ],
-    [["N", 4], [], { present: false, reason: "output y is a scalar and has no batch axis" }],
-  ])("finds for input %j and output %j: %j", (input, output, expected) => {
-    const model = fixtureModel({ nodes: [], constants: [], input, output });
-    expect(findBatchAxis(readSignature(model))).toEqual(expected);
+    [["N", 4], { present: true }],
+    [[1, 4], { present: false, reason: "input x has a first axis fixed at 1; a batch axis is free" }],
+    [[], { present: false, reason: "input x is a scalar and has no batch axis" }],
+  ])("finds for input %j: %j", (input, expected) => {
+    const model = fixtureModel({ nodes: [], constants: [], input, output: ["N", 3] });
+    expect(findBatchAxis(readInputs(model))).toEqual(expected);
+  });
+});
+
+describe("answeredSignature", () => {
+  const declared = (dims: readonly number[]) => [{ name: "y", datatype: "FP32", dims }];
+  it.each([
+    ["keeps what was declared and came", [-1, 3], [1, 3], [-1, 3]],
+    ["frees an axis that came out in another size", [-1, 5], [1, 3], [-1, -1]],
+    ["takes the number of axes from the answer", [], [1, 3], [-1, -1]],
+    ["frees an empty axis", [0, 4], [0, 4], [-1, 4]],
+  ])("%s", (_, dims, answered, shape) => {
+    expect(answeredSignature(declared(dims), [answered])).toEqual([{ name: "y", datatype: "FP32", shape }]);
   });
 });

@@ -1,5 +1,6 @@
 import type { DataType, ValueInfoProto } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
+import type { EngineTensor } from "../engine-port";
 import type { OnnxModel } from "./model-file";
 
 /** Open Inference Protocol names of ONNX's element type numbers. */
@@ -25,6 +26,8 @@ export interface TensorSignature {
   readonly name: string;
   readonly datatype: DataType;
   readonly shape: readonly number[];
+  /** Name of each free axis, empty where it has none or is not free; absent = none has. Equal names are equal sizes. */
+  readonly symbols?: readonly string[];
 }
 
 /** What goes into a model and what comes out, in the file's order. */
@@ -33,40 +36,52 @@ export interface Signature {
   readonly outputs: readonly TensorSignature[];
 }
 
-/** Whether every tensor has a free first axis, so that rows could share a batch; if not, which one does not. */
+/** Whether every input has a free first axis, so that rows could share a batch; if not, which one does not. */
 export type BatchAxis = { readonly present: true } | { readonly present: false; readonly reason: string };
 
 /**
- * Inputs (initializers that are listed as inputs are constants, not inputs) and outputs of a model.
- * @throws ServiceError INVALID_ARGUMENT for a tensor without element type or shape, or a model without input or output.
+ * Inputs of a model; initializers that are listed as inputs are constants, not inputs.
+ * @throws ServiceError INVALID_ARGUMENT for an input without element type or shape.
  */
-export function readSignature({ graph }: OnnxModel): Signature {
+export function readInputs({ graph }: OnnxModel): TensorSignature[] {
   const constants = new Set(graph.initializer.map(({ name }) => name));
-  const inputs = graph.input
-    .filter(({ name }) => !constants.has(name))
-    .map((info) => tensorOf(info, "input"));
-  const outputs = graph.output.map((info) => tensorOf(info, "output"));
-  if (inputs.length === 0 || outputs.length === 0) {
-    throw new ServiceError(
-      Code.INVALID_ARGUMENT,
-      `model has ${inputs.length} inputs and ${outputs.length} outputs; at least one of each is needed`,
-    );
-  }
-  return { inputs, outputs };
+  return graph.input.filter(({ name }) => !constants.has(name)).map((info) => tensorOf(info, "input"));
 }
 
-/** A batch axis is a first axis that is free in every input and every output. */
-export function findBatchAxis({ inputs, outputs }: Signature): BatchAxis {
-  for (const [kind, tensors] of [["input", inputs] as const, ["output", outputs] as const]) {
-    const fixed = tensors.find(({ shape }) => shape[0] !== -1);
-    if (fixed) return { present: false, reason: fixedReason(kind, fixed) };
-  }
-  return { present: true };
+/**
+ * Inputs and outputs of a model as the file declares them.
+ * @throws ServiceError INVALID_ARGUMENT for a tensor without element type or shape.
+ */
+export function readSignature(model: OnnxModel): Signature {
+  return { inputs: readInputs(model), outputs: model.graph.output.map((info) => tensorOf(info, "output")) };
 }
 
-function fixedReason(kind: string, { name, shape }: TensorSignature): string {
-  if (shape.length === 0) return `${kind} ${name} is a scalar and has no batch axis`;
-  return `${kind} ${name} has a first axis fixed at ${shape[0]}; a batch axis is free`;
+/**
+ * Outputs as the engine tells them, corrected by what one row was answered with: a file may declare anything. An axis
+ * that came out in another size than declared is free; where the number of axes differs, all are.
+ * @param answered Shape of each output.
+ */
+export function answeredSignature(
+  outputs: readonly EngineTensor[],
+  answered: readonly (readonly number[])[],
+): TensorSignature[] {
+  return outputs.map(({ name, datatype, dims }, index) => {
+    const got = answered[index] ?? dims;
+    const known = dims.length === got.length;
+    const shape = got.map((size, axis) => (known && dims[axis] === size && size > 0 ? size : -1));
+    return { name, datatype: datatype as DataType, shape };
+  });
+}
+
+/** A batch axis is a first axis that is free in every input. What outputs declare counts for nothing: they are run. */
+export function findBatchAxis(inputs: readonly TensorSignature[]): BatchAxis {
+  const fixed = inputs.find(({ shape }) => shape[0] !== -1);
+  return fixed ? { present: false, reason: fixedReason(fixed) } : { present: true };
+}
+
+function fixedReason({ name, shape }: TensorSignature): string {
+  if (shape.length === 0) return `input ${name} is a scalar and has no batch axis`;
+  return `input ${name} has a first axis fixed at ${shape[0]}; a batch axis is free`;
 }
 
 function tensorOf({ name = "", type }: ValueInfoProto, kind: "input" | "output"): TensorSignature {
@@ -87,5 +102,8 @@ function tensorOf({ name = "", type }: ValueInfoProto, kind: "input" | "output")
   const shape = tensor.shape.dim.map(({ value }) =>
     value.case === "dimValue" && value.value >= 0n ? Number(value.value) : -1,
   );
-  return { name, datatype, shape };
+  const symbols = tensor.shape.dim.map(({ value }) => (value.case === "dimParam" ? value.value : ""));
+  return symbols.some((symbol) => symbol !== "")
+    ? { name, datatype, shape, symbols }
+    : { name, datatype, shape };
 }

@@ -6,7 +6,7 @@ import { encodeModel, type OnnxModel } from "../onnx/model-file";
 import { convolutionModel, denseModel } from "../onnx/model-fixture";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
 import { referenceEngines } from "../onnx/onnxruntime-reference";
-import { randomRows } from "../onnx/row-set";
+import { randomRows } from "../onnx/random-rows";
 import { readSignature } from "../onnx/signature";
 import { largestDifference } from "../tensor-difference";
 import { calibrate } from "./calibration";
@@ -24,7 +24,7 @@ describe("quantizeModel", () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  const rowsOf = (model: OnnxModel) => randomRows(readSignature(model).inputs, null);
+  const rowsOf = (model: OnnxModel) => randomRows(readSignature(model).inputs);
 
   async function quantize(model: OnnxModel): Promise<OnnxModel> {
     const nodes = findQuantizable(model.graph, { steadyOnly: true });

@@ -8,7 +8,7 @@ import { encodeModel } from "../onnx/model-file";
 import { fixtureModel } from "../onnx/model-fixture";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
 import { createNode } from "../onnx/node";
-import { randomRows } from "../onnx/row-set";
+import { randomRows } from "../onnx/random-rows";
 import { readSignature } from "../onnx/signature";
 import { isSteady } from "./steady-operators";
 
@@ -85,7 +85,7 @@ describe("isSteady", () => {
         const model = fixtureModel({ nodes, constants, input, output: ["N", "C", "H", "W"] });
         for (const node of nodes) expect(isSteady(node, model.graph)).toBe(true);
         await writeFile(path, encodeModel(model));
-        const rows = randomRows(readSignature(model).inputs, null);
+        const rows = randomRows(readSignature(model).inputs);
         const open = ModelRunner.open(nativeEngines, rows, { path, threads, concurrency: 1, maxBatch: 64 });
         await withRunner(open, async (runner) => {
           const alone: Uint8Array[] = [];

@@ -1,0 +1,47 @@
+import type { RegistrationResult, TensorSpec } from "@infaas/api";
+import { ms, percent } from "./format";
+import type { Terminal } from "./terminal";
+
+/** Tells people what was registered: what goes in and out, whether it is batched, what it was measured with, its variants. */
+export function printRegistration(result: RegistrationResult, terminal: Terminal): void {
+  const { architecture, variants, rejected } = result;
+  if (result.unchanged) terminal.print("nothing to do: this very file is registered already");
+  if (architecture !== undefined) {
+    terminal.print(`${architecture.name} version ${architecture.version}, task ${architecture.task}`);
+    for (const spec of architecture.inputs) terminal.print(`input   ${tensor(spec)}`);
+    for (const spec of architecture.outputs) terminal.print(`output  ${tensor(spec)}`);
+    terminal.print(`batched ${batching(architecture)}`);
+    terminal.print(`golden  ${goldenInput(result)}`);
+  }
+  terminal.table(
+    ["variant", "accuracy", "p50 at batch 1", "items/s"],
+    variants.map((v) => [
+      v.name,
+      v.accuracy === undefined ? "not measured" : percent(v.accuracy.value),
+      ms(v.profile?.points[0]?.p50Ms ?? Number.NaN),
+      Math.round(v.profile?.saturationPerSecond ?? 0).toLocaleString("en"),
+    ]),
+  );
+  for (const { name, reason } of rejected) terminal.print(`not kept: ${name}: ${reason}`);
+}
+
+function batching({
+  batchable,
+  unbatchableReason,
+  batchingNote,
+}: NonNullable<RegistrationResult["architecture"]>) {
+  if (!batchable) return `no: ${unbatchableReason}`;
+  return batchingNote === "" ? "yes: rows are answered the same alone and together" : `yes: ${batchingNote}`;
+}
+
+/** The input that every instance must answer before it serves. */
+function goldenInput({ architecture, variants }: RegistrationResult): string {
+  const [first] = variants;
+  const shapes = first?.goldenInputShapes ?? [];
+  const inputs = shapes.map(({ dims }, index) => `${architecture?.inputs[index]?.name} [${dims.join(", ")}]`);
+  return inputs.length === 0 ? "none" : inputs.join(", ");
+}
+
+function tensor({ name, datatype, shape }: TensorSpec): string {
+  return `${name} ${datatype} [${shape.join(", ")}]`;
+}

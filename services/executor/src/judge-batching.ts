@@ -1,0 +1,58 @@
+import { Code, ServiceError } from "@infaas/runtime";
+import type { LoadedModel } from "./inspect-model";
+import { probeBatchInvariance } from "./onnx/batch-invariance";
+import { dynamicQuantisation } from "./onnx/dynamic-quantisation";
+import { ModelRunner, withRunner } from "./onnx/model-runner";
+import { findBatchAxis } from "./onnx/signature";
+import type { ProfilePorts } from "./profile-ports";
+import { PROFILE_BATCH_MAX } from "./profiler";
+
+/** Whether rows of a model may share a batch; `note` is what its owner overrode, empty otherwise. */
+export type BatchingVerdict =
+  | { readonly batchable: true; readonly note: string }
+  | { readonly batchable: false; readonly reason: string };
+
+/**
+ * A free first axis is no proof of a batch: it may be time, and a model quantised as it runs answers a row differently
+ * among other rows. So rows are run alone and together. The owner has the last word, where there is an axis at all.
+ * @param stated What the owner says; null when nothing.
+ * @throws ServiceError INVALID_ARGUMENT when the owner says yes to what has no batch axis.
+ */
+export async function judgeBatching(
+  loaded: LoadedModel,
+  stated: boolean | null,
+  ports: ProfilePorts,
+): Promise<BatchingVerdict> {
+  if (stated === false)
+    return { batchable: false, reason: "its owner says that rows must not share a batch" };
+  const noAxis = whyNoAxis(loaded);
+  if (noAxis !== null) {
+    if (stated === null) return { batchable: false, reason: noAxis };
+    throw new ServiceError(Code.INVALID_ARGUMENT, `the model is stated to be batchable, but ${noAxis}`);
+  }
+  const reason = dynamicQuantisation(loaded.model.graph) ?? (await whyVariant(loaded, ports));
+  if (reason === null) return { batchable: true, note: "" };
+  if (stated === null) return { batchable: false, reason };
+  return { batchable: true, note: `batched because its owner says so, although ${reason}` };
+}
+
+function whyNoAxis({ signature, rows }: LoadedModel): string | null {
+  const axis = findBatchAxis(signature.inputs);
+  if (!axis.present) return axis.reason;
+  const long = rows.dimsOf(1).findIndex(([first]) => first !== 1);
+  if (long < 0) return null;
+  const { name } = signature.inputs[long]!;
+  return `input ${name} needs more than one element on its first axis, which is no batch axis then`;
+}
+
+async function whyVariant(
+  { path, rows, signature }: LoadedModel,
+  ports: ProfilePorts,
+): Promise<string | null> {
+  const maxBatch = PROFILE_BATCH_MAX;
+  const open = ModelRunner.open(ports.engines, rows, { path, threads: 1, concurrency: 1, maxBatch });
+  const probe = await withRunner(open, (runner) =>
+    probeBatchInvariance({ runner, rows, outputs: signature.outputs, maxBatch, clock: ports.clock }),
+  );
+  return probe.invariant ? null : probe.reason;
+}

@@ -1,0 +1,79 @@
+import { elementCount } from "@infaas/api";
+import { type Clock, Code, ServiceError } from "@infaas/runtime";
+import { type AxisSizes, candidateSizes, shapesWith } from "./axis-sizes";
+import { randomRows } from "./random-rows";
+import type { RowSet } from "./row-set";
+import type { TensorSignature } from "./signature";
+
+/** What integers are drawn below: an index that is out of range is tried again smaller, until there is only 0. */
+const INTEGER_LIMITS = [100, 10, 2, 1] as const;
+/** Sizes and values that are tried, at most... */
+const TRIALS_MAX = 2_000;
+/** ...and for so long; the first is always tried. */
+const TRIALS_MS_MAX = 30_000;
+/** Rows that are run before their like is believed, one and then more: with random indices the first may be lucky. */
+const ROWS_TRIED = [1, 4] as const;
+/** Elements of one input, beyond which sizes are not tried: a picture with sides of 16,000 helps nobody. */
+const ELEMENTS_MAX = 2 ** 21;
+
+/** Rows that a model answers, and how they were found. */
+export interface WorkingRows {
+  readonly rows: RowSet;
+  /** Sizes of the free axes. */
+  readonly sizes: AxisSizes;
+}
+
+/**
+ * Finds inputs that a model answers when nobody gave any: sizes for its free axes and small enough integers.
+ * @throws ServiceError INVALID_ARGUMENT, in the engine's words, when nothing that was tried can be run.
+ */
+export async function findWorkingRows(o: {
+  readonly inputs: readonly TensorSignature[];
+  /** Sizes that somebody stated, by axis. */
+  readonly told: AxisSizes;
+  /** Runs one row of a set; rejects when the model does not take it. */
+  readonly run: (rows: RowSet, row: number) => Promise<unknown>;
+  readonly clock: Clock;
+}): Promise<WorkingRows> {
+  const limits = o.inputs.some(({ datatype }) => /INT/.test(datatype)) ? INTEGER_LIMITS : ([1] as const);
+  const untilMs = o.clock.nowMs() + TRIALS_MS_MAX;
+  let trials = 0;
+  let first: ServiceError | null = null;
+  for (const sizes of candidateSizes(o.inputs, o.told)) {
+    const shapes = shapesWith(o.inputs, sizes);
+    if (shapes.some((shape) => elementCount(shape) > ELEMENTS_MAX)) continue;
+    for (const integersBelow of limits) {
+      if (first !== null && (trials >= TRIALS_MAX || o.clock.nowMs() > untilMs)) throw refusal(first, trials);
+      trials += 1;
+      const some = ROWS_TRIED.map((count) => () => randomRows(o.inputs, { shapes, integersBelow, count }));
+      const fault = await faultOf(some, o.run);
+      if (fault === null) return { rows: randomRows(o.inputs, { shapes, integersBelow }), sizes };
+      first ??= fault;
+    }
+  }
+  throw refusal(first ?? new ServiceError(Code.INTERNAL, "nothing was tried: this is a bug"), trials);
+}
+
+/** The engine's first refusal of a row of these sets, each made when it is its turn; what is not about the input is thrown. */
+async function faultOf(
+  sets: readonly (() => RowSet)[],
+  run: (rows: RowSet, row: number) => Promise<unknown>,
+): Promise<ServiceError | null> {
+  try {
+    for (const made of sets) {
+      const rows = made();
+      for (let row = 0; row < rows.count; row++) await run(rows, row);
+    }
+    return null;
+  } catch (cause) {
+    const fault = ServiceError.from(cause);
+    if (fault.code === Code.INTERNAL || fault.code === Code.INVALID_ARGUMENT) return fault;
+    throw fault;
+  }
+}
+
+function refusal(first: ServiceError, trials: number): ServiceError {
+  const tried = trials === 1 ? "" : `; ${trials} inputs of other sizes and values were refused too`;
+  const message = `the engine cannot run this model: ${first.message}${tried}`;
+  return new ServiceError(Code.INVALID_ARGUMENT, message, { cause: first });
+}
