@@ -1,4 +1,6 @@
+export { InferCall, type InferHandler, LinkBytes } from "./infer-call";
 export { probeWire } from "./native";
 export { type ServerLimits, serverLimitsDefault } from "./server-limits";
 export { type StreamHandler, type UnaryHandler, Wire } from "./wire";
 export type { CallListener, WireCall } from "./wire-call";
+export type { LinkAnswer, LinkListener, LinkQuery, LinkRefusal, LinkReport, WireLink } from "./wire-link";

@@ -11,6 +11,21 @@ export const mail = {
   /** Of an infer event, where others have method and encoding. */
   head: 3,
   fresh: 4,
+  /** Of an answer and a refusal. */
+  queryId: 2,
+  queueMs: 3,
+  gatherMs: 4,
+  runMs: 5,
+  scatterMs: 6,
+  executorMs: 7,
+  batchSize: 8,
+  drainMs: 9,
+  utilisation: 10,
+  memoryFree: 11,
+  queuedRows: 12,
+  bodyBytes: 13,
+  code: 3,
+  retryAfterMs: 4,
 } as const;
 
 /** What an event tells. */

@@ -31,6 +31,26 @@ export interface Native {
   answer(wire: WireHandle, call: number, bytes: Uint8Array, trailers: string): void;
   release(wire: WireHandle, call: number): void;
   head(wire: WireHandle, number: number): Buffer | undefined;
+  /** A copy of what came with the event at this place among those being handled. */
+  eventBytes(wire: WireHandle, place: number): Buffer | undefined;
+  answerInfer(wire: WireHandle, call: number, head: Uint8Array, place: number, trailers: string): void;
+  answerParts(wire: WireHandle, call: number, head: Uint8Array, body: Uint8Array, trailers: string): void;
+  /** The number that `linkSend` knows the name by. */
+  variant(wire: WireHandle, name: string): number;
+  /** The link's number, or the reason why there is none. */
+  linkOpen(wire: WireHandle, ip: string, port: number): number | string;
+  linkClose(wire: WireHandle, link: number): void;
+  /** `body`: the handle of a ModelInfer call, or bytes. */
+  linkSend(
+    wire: WireHandle,
+    link: number,
+    id: number,
+    timeoutMs: number,
+    lane: number,
+    variant: number,
+    body: number | Uint8Array,
+  ): boolean;
+  linkCancel(wire: WireHandle, link: number, id: number): void;
 }
 
 // lib/ and dist/ both lie beside build/.

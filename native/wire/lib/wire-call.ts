@@ -1,6 +1,7 @@
+import type { CallHost } from "./call-host";
 import { type InflateFault, inflateMessage } from "./inflate";
 import { encoding } from "./mail";
-import type { Native, WireHandle } from "./native";
+import { joinTrailers } from "./trailers";
 
 /** Who hears of a call. */
 export interface CallListener {
@@ -12,14 +13,6 @@ export interface CallListener {
   cancelled(): void;
   /** What was written has left: write on. */
   drained(): void;
-}
-
-/** What a call needs of its wire. */
-export interface CallHost {
-  readonly addon: Native;
-  readonly handle: WireHandle;
-  readonly messageMaxBytes: number;
-  forget(call: number): void;
 }
 
 const RESOURCE_EXHAUSTED = 8;
@@ -141,9 +134,4 @@ export class WireCall {
     this.finish(tooLarge ? RESOURCE_EXHAUSTED : INTERNAL, message, []);
     listener?.cancelled();
   }
-}
-
-/** Trailers as the add-on takes them. */
-export function joinTrailers(trailers: readonly string[]): string {
-  return trailers.length === 0 ? "" : `${trailers.join("\0")}\0`;
 }

@@ -1,10 +1,14 @@
-import { eventKind, eventsMax, mail, methodKind, placeMask } from "./mail";
+import type { CallHost } from "./call-host";
+import type { InferCall, InferHandler } from "./infer-call";
+import { LinkEvents } from "./link-events";
+import { encoding, eventKind, eventsMax, mail, methodKind, placeMask } from "./mail";
 import { type Native, native, type WireHandle } from "./native";
 import { type ServerLimits, serverLimitsDefault } from "./server-limits";
-import { type CallHost, WireCall } from "./wire-call";
+import { WireCall } from "./wire-call";
+import { type LinkListener, WireLink } from "./wire-link";
 
-/** Bytes of an answer's head, at most. */
-const SCRATCH_BYTES = 64 * 1024;
+/** A trace in binary. */
+const SCRATCH_BYTES = 64;
 
 /** Serves a method with one request message. */
 export type UnaryHandler = (message: Buffer, call: WireCall) => void;
@@ -20,11 +24,17 @@ export class Wire implements CallHost {
   readonly handle: WireHandle;
   readonly messageMaxBytes: number;
   private readonly numbers = new Float64Array(eventsMax * mail.stride);
-  private readonly scratch = new Uint8Array(SCRATCH_BYTES);
+  private readonly scratch = Buffer.alloc(SCRATCH_BYTES);
   private readonly unaryHandlers: (UnaryHandler | undefined)[] = [];
   private readonly streamHandlers: (StreamHandler | undefined)[] = [];
+  private readonly unaryByPath = new Map<string, UnaryHandler>();
+  private inferUnary: UnaryHandler = refuseAll;
+  private inferHandler: InferHandler<unknown> | null = null;
+  /** What was read of the heads that the add-on remembers. */
+  private readonly heads: unknown[] = [];
   /** Open calls by their place. */
-  private readonly calls: (WireCall | undefined)[] = [];
+  private readonly calls: (WireCall | InferCall | undefined)[] = [];
+  private readonly links: LinkEvents;
   private open = 0;
 
   /** Throws an Error that says why when the add-on cannot run in this process; see `probeWire`. */
@@ -32,14 +42,40 @@ export class Wire implements CallHost {
     const all = { ...serverLimitsDefault, ...limits };
     this.messageMaxBytes = all.messageMaxBytes;
     this.handle = this.addon.open(all, this.numbers, this.scratch, (count) => this.receive(count));
+    this.links = new LinkEvents(this, this.numbers);
   }
 
   unary(path: string, handler: UnaryHandler): void {
+    this.unaryByPath.set(path, handler);
     this.unaryHandlers[this.addon.method(this.handle, path, methodKind.unary)] = handler;
   }
 
   stream(path: string, handler: StreamHandler): void {
     this.streamHandlers[this.addon.method(this.handle, path, methodKind.stream)] = handler;
+  }
+
+  /**
+   * Serves ModelInfer under `path` with messages outside of JavaScript; its unary handler, which must be there already,
+   * serves what is out of the ordinary: calls with metadata, packed messages, large or broken heads.
+   */
+  infer<Head>(path: string, handler: InferHandler<Head>): void {
+    const method = this.addon.method(this.handle, path, methodKind.infer);
+    this.inferUnary = this.unaryByPath.get(path) ?? refuseAll;
+    this.unaryHandlers[method] = this.inferUnary;
+    this.inferHandler = handler as InferHandler<unknown>;
+  }
+
+  /** Opens a link to an executor at an IP address; a string says why there is none. */
+  link(ip: string, port: number, listener: LinkListener): WireLink | string {
+    const number = this.addon.linkOpen(this.handle, ip, port);
+    if (typeof number === "string") return number;
+    this.links.listen(number, listener);
+    return new WireLink(this, this.scratch, number, (closed) => this.links.forget(closed));
+  }
+
+  /** The number that links know a variant by. Names are kept for good: ask once for each. */
+  variant(name: string): number {
+    return this.addon.variant(this.handle, name);
   }
 
   /** Listens on an IP address, port 0 = any. The port, or the reason why it cannot be had. */
@@ -74,31 +110,65 @@ export class Wire implements CallHost {
   }
 
   private receive(count: number): void {
-    for (let i = 0, at = 0; i < count; i++, at += mail.stride) this.dispatch(at);
+    for (let i = 0; i < count; i++) this.dispatch(i, i * mail.stride);
   }
 
-  private dispatch(at: number): void {
+  private dispatch(place: number, at: number): void {
     const { numbers } = this;
     const id = numbers[at + mail.subject]!;
     switch (numbers[at + mail.kind]) {
+      case eventKind.infer:
+        this.startInfer(id, at);
+        return;
+      case eventKind.answer:
+        this.links.answered(id, place, at);
+        return;
       case eventKind.unary:
-        this.startUnary(id, at);
+        this.startUnary(
+          this.unaryHandlers[numbers[at + mail.method]!] ?? refuseAll,
+          id,
+          at,
+          numbers[at + mail.encoding]!,
+        );
         return;
       case eventKind.opened:
         this.streamHandlers[numbers[at + mail.method]!]?.(this.start(id, at));
         return;
       case eventKind.message:
-        this.calls[id & placeMask]?.arrived(numbers[at + mail.encoding]!);
+        this.streamed(id)?.arrived(numbers[at + mail.encoding]!);
         return;
       case eventKind.halfClosed:
-        this.calls[id & placeMask]?.halfClosed();
+        this.streamed(id)?.halfClosed();
         return;
       case eventKind.drained:
-        this.calls[id & placeMask]?.drained();
+        this.streamed(id)?.drained();
         return;
       case eventKind.cancelled:
         this.calls[id & placeMask]?.cancelled();
         return;
+      default:
+        this.links.told(id, place, at);
+    }
+  }
+
+  private streamed(id: number): WireCall | undefined {
+    return this.calls[id & placeMask] as WireCall | undefined;
+  }
+
+  private startInfer(id: number, at: number): void {
+    const { numbers, heads } = this;
+    const handler = this.inferHandler as InferHandler<unknown>;
+    const number = numbers[at + mail.head]!;
+    if (numbers[at + mail.fresh] === 1) {
+      heads[number] = handler.readHead(this.addon.head(this.handle, number) as Buffer);
+    }
+    this.open++;
+    const call = handler.start(id, heads[number], numbers[at + mail.deadlineMs]!, numbers[at + mail.bytes]!);
+    if (call === null) {
+      this.open--;
+      this.startUnary(this.inferUnary, id, at, encoding.identity);
+    } else if (!call.over) {
+      this.calls[id & placeMask] = call;
     }
   }
 
@@ -110,8 +180,7 @@ export class Wire implements CallHost {
     return call;
   }
 
-  private startUnary(id: number, at: number): void {
-    const handler = this.unaryHandlers[this.numbers[at + mail.method]!] as UnaryHandler;
+  private startUnary(handler: UnaryHandler, id: number, at: number, how: number): void {
     const call = this.start(id, at);
     call.listener = {
       message: (bytes) => {
@@ -122,8 +191,14 @@ export class Wire implements CallHost {
       cancelled: ignore,
       drained: ignore,
     };
-    call.arrived(this.numbers[at + mail.encoding]!);
+    call.arrived(how);
   }
+}
+
+const UNIMPLEMENTED = 12;
+
+function refuseAll(_: Buffer, call: WireCall): void {
+  call.finish(UNIMPLEMENTED, "nothing serves this method", []);
 }
 
 function ignore(): void {}

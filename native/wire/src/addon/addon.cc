@@ -21,7 +21,9 @@ void tuneAllocator() {
   mallopt(M_TOP_PAD, 64 << 20);
 }
 
-constexpr size_t kArgumentsMax = 6;
+constexpr size_t kArgumentsMax = 7;
+// Set in a lane: the trace lies in the scratch, as an infer frame has it.
+constexpr int32_t kTraced = 256;
 
 // The arguments of a raw call; the first is the handle.
 class Arguments {
@@ -147,6 +149,7 @@ Napi::Value method(const Napi::CallbackInfo& info) {
 Napi::Value listen(const Napi::CallbackInfo& info) {
   auto port = static_cast<uint16_t>(info[2].As<Napi::Number>().Uint32Value());
   std::string why;
+  if (wireOf(info).isClosed()) return Napi::String::New(info.Env(), "the wire is closed");
   const int socket = listenOn(info[1].As<Napi::String>(), port, why);
   if (socket < 0) return Napi::String::New(info.Env(), why);
   wireOf(info).server().listen(socket);
@@ -257,12 +260,114 @@ napi_value release(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// Field 3 of a ModelInferResponse; nothing for a request without an id.
+Piece idField(const Call& call) {
+  if (call.idBytes == 0) return {};
+  std::string field(1, static_cast<char>((3 << 3) | 2));
+  size_t length = call.idBytes;
+  for (; length >= 0x80; length >>= 7) field.push_back(static_cast<char>(length | 0x80));
+  field.push_back(static_cast<char>(length));
+  field.append(reinterpret_cast<const char*>(call.id), call.idBytes);
+  return Arguments::copyOf(field.data(), field.size());
+}
+
 napi_value head(napi_env env, napi_callback_info info) {
   const Arguments in(env, info);
   const auto number = static_cast<size_t>(in.integer(1));
   if (number >= InferHeads::kHeadsMax) return nullptr;
   const std::string& bytes = in.wire().server().heads().head(number);
   return toBuffer(env, bytes.data(), bytes.size());
+}
+
+// Bytes of an event that is being handled.
+napi_value eventBytes(napi_env env, napi_callback_info info) {
+  const Arguments in(env, info);
+  const Event* event = in.wire().handled(static_cast<size_t>(in.integer(1)));
+  return event == nullptr ? nullptr : toBuffer(env, event->bytes.data, event->bytes.size);
+}
+
+// Answers a ModelInfer call: the head, the request's id behind it, and the body of the event that is being handled.
+napi_value answerInfer(napi_env env, napi_callback_info info) {
+  const Arguments in(env, info);
+  WireHandle& wire = in.wire();
+  Call* call = wire.server().find(in.integer(1));
+  const Event* event = wire.handled(static_cast<size_t>(in.integer(3)));
+  if (call == nullptr || event == nullptr) return nullptr;
+  const Piece parts[] = {in.bytes(2), idField(*call), event->bytes};
+  wire.server().write(*call, parts, std::size(parts));
+  wire.server().finish(*call, 0, {}, in.text(4));
+  wire.written();
+  return nullptr;
+}
+
+// The same with a body of JavaScript's.
+napi_value answerParts(napi_env env, napi_callback_info info) {
+  const Arguments in(env, info);
+  WireHandle& wire = in.wire();
+  Call* call = wire.server().find(in.integer(1));
+  if (call == nullptr) return nullptr;
+  const Piece parts[] = {in.bytes(2), idField(*call), in.bytes(3)};
+  wire.server().write(*call, parts, std::size(parts));
+  wire.server().finish(*call, 0, {}, in.text(4));
+  wire.written();
+  return nullptr;
+}
+
+Napi::Value linkOpen(const Napi::CallbackInfo& info) {
+  std::string why;
+  if (wireOf(info).isClosed()) return Napi::String::New(info.Env(), "the wire is closed");
+  const auto port = static_cast<uint16_t>(info[2].As<Napi::Number>().Uint32Value());
+  const int32_t number = wireOf(info).links().open(info[1].As<Napi::String>(), port, why);
+  if (number < 0) return Napi::String::New(info.Env(), why);
+  return Napi::Number::New(info.Env(), number);
+}
+
+napi_value linkClose(napi_env env, napi_callback_info info) {
+  const Arguments in(env, info);
+  in.wire().links().close(in.integer(1));
+  in.wire().written();
+  return nullptr;
+}
+
+Napi::Value variant(const Napi::CallbackInfo& info) {
+  std::vector<std::string>& variants = wireOf(info).variants();
+  variants.push_back(info[1].As<Napi::String>());
+  return Napi::Number::New(info.Env(), static_cast<double>(variants.size() - 1));
+}
+
+// The body is that of a call (its handle), or bytes. False when link or call are gone.
+napi_value linkSend(napi_env env, napi_callback_info info) {
+  const Arguments in(env, info);
+  WireHandle& wire = in.wire();
+  Link* link = wire.links().find(in.integer(1));
+  if (link == nullptr) return toBoolean(env, false);
+  Piece body = in.bytes(6);
+  if (!body.owner) {
+    const Call* call = wire.server().find(in.integer(6));
+    if (call == nullptr || call->inbox.empty()) return toBoolean(env, false);
+    body = call->inbox.front().bytes;
+  }
+  const int32_t lane = in.integer(4);
+  InferHeader header;
+  header.timeoutMs = in.number(3);
+  header.lane = static_cast<uint8_t>(lane & 0xff);
+  header.variant = wire.variants()[static_cast<size_t>(in.integer(5))];
+  if (lane & kTraced) {
+    header.sampled = true;
+    std::memcpy(header.traceId, wire.scratch(), kTraceIdBytes);
+    std::memcpy(header.spanId, wire.scratch() + kTraceIdBytes, kSpanIdBytes);
+  }
+  link->send(static_cast<uint32_t>(in.integer(2)), header, std::move(body));
+  wire.written();
+  return toBoolean(env, true);
+}
+
+napi_value linkCancel(napi_env env, napi_callback_info info) {
+  const Arguments in(env, info);
+  WireHandle& wire = in.wire();
+  if (Link* link = wire.links().find(in.integer(1))) link->cancel(static_cast<uint32_t>(in.integer(2)));
+  wire.written();
+  return nullptr;
 }
 
 void setRaw(Napi::Env env, Napi::Object exports, const char* name, napi_callback callback) {
@@ -294,6 +399,14 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   setRaw(env, exports, "answer", answer);
   setRaw(env, exports, "release", wire::release);
   setRaw(env, exports, "head", head);
+  setRaw(env, exports, "eventBytes", eventBytes);
+  setRaw(env, exports, "answerInfer", answerInfer);
+  setRaw(env, exports, "answerParts", answerParts);
+  exports.Set("variant", Napi::Function::New<variant>(env, "variant"));
+  exports.Set("linkOpen", Napi::Function::New<linkOpen>(env, "linkOpen"));
+  setRaw(env, exports, "linkClose", linkClose);
+  setRaw(env, exports, "linkSend", linkSend);
+  setRaw(env, exports, "linkCancel", linkCancel);
   return exports;
 }
 

@@ -23,6 +23,7 @@ WireHandle::WireHandle(Napi::Env env, const ng::Api& api, ServerLimits limits, N
                        Napi::Uint8Array scratch, Napi::Function onEvents)
     : env_(env),
       server_(api, poller_, events_, limits),
+      links_(poller_, events_),
       mail_(Napi::Persistent(mail)),
       scratch_(Napi::Persistent(scratch)),
       onEvents_(Napi::Persistent(onEvents)),
@@ -47,7 +48,13 @@ WireHandle::~WireHandle() { close(); }
 void WireHandle::close() {
   if (loop_ == nullptr) return;
   server_.closeAll();
+  links_.closeAll();
   loop_.reset();
+}
+
+void WireHandle::flush() {
+  server_.flush();
+  links_.flush();
 }
 
 void WireHandle::tick() {
@@ -65,14 +72,14 @@ void WireHandle::deliver() {
   if (delivering_ || loop_ == nullptr) return;
   delivering_ = true;
   Napi::HandleScope scope(env_);
-  server_.flush();
+  flush();
   while (!events_.empty() && loop_ != nullptr) {
     batch_.swap(events_);
     for (size_t first = 0; first < batch_.size() && loop_ != nullptr; first += mailEvents_)
       call(first, std::min(mailEvents_, batch_.size() - first));
     batch_.clear();
     server_.heads().turn();
-    server_.flush();
+    flush();
   }
   delivering_ = false;
   if (loop_ != nullptr) loop_->tickEvery(server_.watchesDeadlines() ? kDeadlinePeriodMs : kIdlePeriodMs);

@@ -5,9 +5,11 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "addon/loop.h"
 #include "http2/server.h"
+#include "link/link.h"
 #include "net/event.h"
 #include "net/poller.h"
 
@@ -25,6 +27,9 @@ class WireHandle {
   WireHandle& operator=(const WireHandle&) = delete;
 
   Server& server() { return server_; }
+  Links& links() { return links_; }
+  // Names of variants that links are told of, by the number JavaScript knows them by.
+  std::vector<std::string>& variants() { return variants_; }
   Loop& loop() { return *loop_; }
   uint8_t* scratch() { return scratchData_; }
   size_t scratchBytes() const { return scratchBytes_; }
@@ -32,7 +37,7 @@ class WireHandle {
   const Event* handled(size_t place) const;
   // Something was written: it leaves at the end of the batch, or before the loop waits.
   void written() {
-    if (!delivering_) loop_->askBeforeWait();
+    if (!delivering_ && loop_ != nullptr) loop_->askBeforeWait();
   }
   // Cuts everything off. Idempotent.
   void close();
@@ -40,6 +45,7 @@ class WireHandle {
 
  private:
   void deliver();
+  void flush();
   void call(size_t first, size_t count);
   void tick();
 
@@ -47,6 +53,8 @@ class WireHandle {
   Poller poller_;
   Events events_;
   Server server_;
+  Links links_;
+  std::vector<std::string> variants_;
   Events batch_;
   size_t batchFirst_ = 0;
   Napi::Reference<Napi::Float64Array> mail_;

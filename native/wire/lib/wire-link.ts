@@ -1,0 +1,90 @@
+import type { CallHost } from "./call-host";
+import { InferCall, type LinkBytes } from "./infer-call";
+
+/** What an executor says of its load. */
+export interface LinkReport {
+  drainMs: number;
+  executorUtilisation: number;
+  memoryFreeBytes: number;
+  instanceQueuedRows: number;
+}
+
+/** An answer: the numbers of its frame. One object is used for all, so keep what you need of it. */
+export interface LinkAnswer {
+  queueMs: number;
+  gatherMs: number;
+  runMs: number;
+  scatterMs: number;
+  executorMs: number;
+  batchSize: number;
+  readonly load: LinkReport;
+  readonly body: LinkBytes;
+}
+
+/** A refusal, likewise. */
+export interface LinkRefusal {
+  code: number;
+  retryAfterMs: number;
+  message: string;
+  readonly load: LinkReport;
+}
+
+/** Who hears of a link. */
+export interface LinkListener {
+  /** The executor has greeted. */
+  up(): void;
+  /** It could not be had or broke; nothing is told afterwards. */
+  down(): void;
+  draining(): void;
+  answered(id: number, answer: LinkAnswer): void;
+  refused(id: number, refusal: LinkRefusal): void;
+}
+
+/** One query for an executor. */
+export interface LinkQuery {
+  /** Time left; 0 = no limit. */
+  readonly timeoutMs: number;
+  readonly lane: number;
+  readonly trace: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean } | null;
+  /** The number that the wire gave the variant's name. */
+  readonly variant: number;
+  readonly body: InferCall | Uint8Array;
+}
+
+/** Set in a lane: the trace lies in the scratch. */
+const TRACED = 256;
+const TRACE_ID_BYTES = 16;
+const SPAN_ID_BYTES = 8;
+
+/** A link to one executor over plain TCP, frames as docs/decisions/0003 has them. */
+export class WireLink {
+  constructor(
+    private readonly host: CallHost,
+    private readonly scratch: Buffer,
+    private readonly number: number,
+    private readonly forget: (link: number) => void,
+  ) {}
+
+  /** Sends a query under an id of the caller's; false when link or call are gone. */
+  send(id: number, { timeoutMs, lane, trace, variant, body }: LinkQuery): boolean {
+    let marked = lane;
+    if (trace?.sampled) {
+      marked |= TRACED;
+      this.scratch.write(trace.traceId, 0, TRACE_ID_BYTES, "hex");
+      this.scratch.write(trace.spanId, TRACE_ID_BYTES, SPAN_ID_BYTES, "hex");
+    }
+    const bytes = body instanceof InferCall ? body.id : body;
+    return this.host.addon.linkSend(this.host.handle, this.number, id, timeoutMs, marked, variant, bytes);
+  }
+
+  /** Nobody waits for this any more. */
+  cancel(id: number): void {
+    this.host.addon.linkCancel(this.host.handle, this.number, id);
+  }
+
+  /** Cuts it off; the listener hears no more. */
+  close(): void {
+    this.forget(this.number);
+    this.host.addon.linkClose(this.host.handle, this.number);
+  }
+}
