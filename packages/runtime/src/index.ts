@@ -20,6 +20,7 @@ export type { GatherMessage, RawStream, RawUnaryCall, ServedStream, TrailerValue
 export { createRpcServer, type RpcServer, type RpcServerOptions } from "./rpc/server";
 export { type CallContext, type HandlersOf, type Implementation, implementService } from "./rpc/service";
 export { retryDelayMs, retryInfo } from "./rpc/status";
+export { statusPairs, trailerPairs } from "./rpc/trailer-pairs";
 export type { Transport, TransportCall, TransportListener } from "./rpc/transport";
 export { createTransportServer, type TransportServerOptions } from "./rpc/transport-server";
 export type { CallGuard, GuardedCall } from "./security/call-guard";

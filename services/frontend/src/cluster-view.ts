@@ -232,6 +232,7 @@ function factsOf(member: Member) {
   return {
     name: member.name,
     address: member.address,
+    linkAddress: member.linkAddress,
     incarnation: member.incarnation,
     hostType: member.hostType,
     deviceKinds: member.deviceKinds.flatMap(deviceKindFrom),

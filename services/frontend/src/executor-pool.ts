@@ -1,5 +1,7 @@
 import { type Clock, Code, type DialSecurity, type Logger, type Random, ServiceError } from "@infaas/runtime";
-import { Link } from "./link";
+import type { Wire } from "@infaas/wire";
+import { type ExecutorLink, Link } from "./link";
+import { NativeLink } from "./native-link";
 
 /** Requests above this size take a large link, so that small ones never wait behind them. */
 export const LARGE_REQUEST_BYTES = 64 * 1024;
@@ -8,6 +10,8 @@ export const LARGE_REQUEST_BYTES = 64 * 1024;
 export interface ExecutorAddress {
   readonly name: string;
   readonly address: string;
+  /** host:port of its native links; empty when it has none. */
+  readonly linkAddress: string;
   /** Distinguishes two lives of the same name. */
   readonly incarnation: string;
 }
@@ -25,6 +29,8 @@ export interface PoolOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly dial: DialSecurity;
+  /** Opens native links where executors have them; null = links inside gRPC only. */
+  readonly wire: Wire | null;
   readonly largeLinks: number;
   readonly inFlightMax: number;
   readonly events: PoolEvents;
@@ -32,8 +38,8 @@ export interface PoolOptions {
 
 interface Connection {
   readonly member: ExecutorAddress;
-  readonly small: Link;
-  readonly large: readonly Link[];
+  readonly small: ExecutorLink;
+  readonly large: readonly ExecutorLink[];
   nextLarge: number;
 }
 
@@ -59,7 +65,7 @@ export class ExecutorPool {
   }
 
   /** The link that the next request of this size takes; null when the executor is out of reach or all are full. */
-  linkFor(executor: string, requestBytes: number): Link | null {
+  linkFor(executor: string, requestBytes: number): ExecutorLink | null {
     const connection = this.connections.get(executor);
     if (connection === undefined) return null;
     const { small, large } = connection;
@@ -94,23 +100,20 @@ export class ExecutorPool {
   }
 
   private connect(member: ExecutorAddress): void {
-    const { frontend, clock, random, logger, dial, inFlightMax, largeLinks } = this.o;
-    const link = (isSmall: boolean) =>
-      new Link({
-        address: member.address,
-        frontend,
-        clock,
-        random,
-        logger,
-        dial,
-        inFlightMax,
-        events: {
-          changed: (up) => {
-            if (isSmall) this.setReachable(member, up);
-          },
-          draining: () => this.o.events.draining(member.name),
+    const { frontend, clock, random, logger, dial, wire, inFlightMax, largeLinks } = this.o;
+    const native = wire !== null && member.linkAddress !== "";
+    const link = (isSmall: boolean): ExecutorLink => {
+      const events = {
+        changed: (up: boolean) => {
+          if (isSmall) this.setReachable(member, up);
         },
-      });
+        draining: () => this.o.events.draining(member.name),
+      };
+      const o = { clock, random, logger, inFlightMax, events };
+      return native
+        ? new NativeLink({ ...o, wire, address: member.linkAddress })
+        : new Link({ ...o, address: member.address, frontend, dial });
+    };
     const large = Array.from({ length: largeLinks }, () => link(false));
     this.connections.set(member.name, { member, small: link(true), large, nextLarge: 0 });
   }
@@ -135,5 +138,5 @@ function inFlightOn({ small, large }: Connection): number {
 }
 
 function isSame(a: ExecutorAddress, b: ExecutorAddress): boolean {
-  return a.address === b.address && a.incarnation === b.incarnation;
+  return a.address === b.address && a.linkAddress === b.linkAddress && a.incarnation === b.incarnation;
 }

@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   ExecutionService,
@@ -40,7 +41,9 @@ export const ANSWER_VALUES = new Float32Array([0.25, 0.75]);
 /** A real gRPC server that speaks link frames and does what a test says. */
 export class ScriptedExecutor {
   private server: RpcServer | null = null;
-  private readonly streams = new Set<RawStream>();
+  private plainServer: Server | null = null;
+  private plainPort = 0;
+  private readonly streams = new Set<Peer>();
   readonly received: InferFrame[] = [];
   readonly cancelled: number[] = [];
   behaviour: Behaviour = (_frame, reply) => reply.answer();
@@ -62,7 +65,16 @@ export class ScriptedExecutor {
     return `127.0.0.1:${this.port}`;
   }
 
+  /** Where it serves frames over plain TCP. */
+  get linkAddress(): string {
+    return `127.0.0.1:${this.plainPort}`;
+  }
+
   async start(): Promise<void> {
+    const plain = createServer((socket) => this.servePlain(socket));
+    await new Promise<void>((done) => plain.listen(this.plainPort, "127.0.0.1", done));
+    this.plainPort = (plain.address() as AddressInfo).port;
+    this.plainServer = plain;
     const server = createRpcServer({ logger: createLogger({ service: this.name, level: "error" }) });
     server.addRawBidi(ExecutionService, "Link", (stream) => this.serve(stream));
     server.add(
@@ -76,15 +88,16 @@ export class ScriptedExecutor {
 
   /** As a crash: every stream breaks at once, the port is closed. */
   async stop(): Promise<void> {
-    for (const stream of this.streams) stream.destroy(new ServiceError(Code.UNAVAILABLE, "crashed"));
+    for (const peer of this.streams) peer.cut();
     this.streams.clear();
+    this.plainServer?.close();
     await this.server?.stop(0);
     this.server = null;
   }
 
   /** Tells every frontend to send no more. */
   announceDraining(): void {
-    for (const stream of this.streams) send(stream, { type: "draining", id: 0 });
+    for (const peer of this.streams) peer.send({ type: "draining", id: 0 });
   }
 
   private async *profile(
@@ -98,26 +111,46 @@ export class ScriptedExecutor {
 
   private serve(stream: RawStream): void {
     const reader = new FrameReader();
-    this.streams.add(stream);
-    stream.onEnd(() => this.streams.delete(stream));
+    const peer: Peer = {
+      send: (frame) => stream.write(linkMessage(encodeFrame(frame))),
+      cut: () => stream.destroy(new ServiceError(Code.UNAVAILABLE, "cut")),
+    };
+    this.streams.add(peer);
+    stream.onEnd(() => this.streams.delete(peer));
     if (this.greets) stream.write(linkMessage([]));
-    stream.onData((bytes) => {
-      const read = reader.push(bytes);
-      if (!read.ok) throw new Error(read.fault);
-      for (const frame of read.frames) {
-        if (frame.type === "cancel") this.cancelled.push(frame.id);
-        if (frame.type === "infer") {
-          this.received.push(frame);
-          this.behaviour(frame, this.reply(stream, frame));
-        }
-      }
-    });
+    stream.onData((bytes) => this.take(peer, reader.push(bytes)));
   }
 
-  private reply(stream: RawStream, { id }: InferFrame): Reply {
+  private servePlain(socket: Socket): void {
+    const reader = new FrameReader();
+    const peer: Peer = {
+      send: (frame) => {
+        for (const part of encodeFrame(frame)) socket.write(part);
+      },
+      cut: () => socket.destroy(),
+    };
+    this.streams.add(peer);
+    socket.on("close", () => this.streams.delete(peer));
+    socket.on("error", () => {});
+    if (this.greets) peer.send({ type: "greeting", id: 0 });
+    socket.on("data", (bytes) => this.take(peer, reader.pushPlain(bytes)));
+  }
+
+  private take(peer: Peer, read: ReturnType<FrameReader["push"]>): void {
+    if (!read.ok) throw new Error(read.fault);
+    for (const frame of read.frames) {
+      if (frame.type === "cancel") this.cancelled.push(frame.id);
+      if (frame.type === "infer") {
+        this.received.push(frame);
+        this.behaviour(frame, this.reply(peer, frame));
+      }
+    }
+  }
+
+  private reply(peer: Peer, { id }: InferFrame): Reply {
     return {
       answer: () =>
-        send(stream, {
+        peer.send({
           type: "answer",
           id,
           queueMs: 0.5,
@@ -132,12 +165,14 @@ export class ScriptedExecutor {
           ]),
         }),
       refuse: (code, message) =>
-        send(stream, { type: "refusal", id, code, retryAfterMs: 0, load: LOAD, message }),
-      breakLink: () => stream.destroy(new ServiceError(Code.UNAVAILABLE, "cut")),
+        peer.send({ type: "refusal", id, code, retryAfterMs: 0, load: LOAD, message }),
+      breakLink: () => peer.cut(),
     };
   }
 }
 
-function send(stream: RawStream, frame: OutgoingFrame): void {
-  stream.write(linkMessage(encodeFrame(frame)));
+/** The other end of a link, inside gRPC or not. */
+interface Peer {
+  send(frame: OutgoingFrame): void;
+  cut(): void;
 }

@@ -139,6 +139,7 @@ export function putExecutor(metadata: MemoryMetadata, executor: ScriptedExecutor
       name: executor.name,
       kind: MemberKind.EXECUTOR,
       address: executor.address,
+      linkAddress: executor.linkAddress,
       hostType: "local-cpu",
       cores: 8,
       memoryBytes: 32_000_000_000n,

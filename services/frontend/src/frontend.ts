@@ -1,4 +1,4 @@
-import { ArtifactService, ClusterService, RegistryService } from "@infaas/api";
+import { ArtifactService, ClusterService, GRPCInferenceService, RegistryService } from "@infaas/api";
 import {
   type Clock,
   createRpcClient,
@@ -28,6 +28,7 @@ import { Membership } from "./membership";
 import { followMetadata } from "./metadata-watch";
 import { registerMetrics } from "./metrics";
 import { ModelHealth } from "./model-health";
+import { nativeInfer } from "./native-infer";
 import { openInference } from "./open-inference";
 import { otlpReceiver } from "./otlp-receiver";
 import { Router } from "./router";
@@ -54,6 +55,7 @@ export interface Frontend {
 
 /** How long queries on their way may still be answered when the process stops. */
 const STOP_GRACE_MS = 3_000;
+const MODEL_INFER = `/${GRPCInferenceService.typeName}/${GRPCInferenceService.method.modelInfer.name}`;
 const METADATA_CALL_TIMEOUT_MS = 10_000;
 
 /** Starts a frontend: it serves as soon as it listens, and knows the cluster as soon as metadata has told. */
@@ -69,7 +71,9 @@ export async function startFrontend(
   const view = new ClusterView({ clock, logger });
   const statistics = new Statistics();
   const { cluster } = metadata;
+  const wire = openIngress(config.ingress, security, logger);
   const pool = new ExecutorPool({
+    wire,
     frontend: config.name,
     clock,
     random,
@@ -109,7 +113,7 @@ export async function startFrontend(
   const server = createFrontendServer({
     logger,
     security,
-    transport: openIngress(config.ingress, security, logger),
+    transport: wire,
     modelInfer: inferIngress(way),
     modelStreamInfer: inferStreams(way),
     services: [
@@ -131,6 +135,7 @@ export async function startFrontend(
       otlpReceiver(view),
     ],
   });
+  wire?.infer(MODEL_INFER, nativeInfer(way, wire));
   new ModelHealth(view, server.health);
   lifecycle.onStop("links", () => pool.close());
   router.start();

@@ -9,6 +9,7 @@ import {
   type TrailerValues,
 } from "@infaas/runtime";
 import { AnswerMessage } from "./answer-message";
+import { type Body, BytesBody } from "./body";
 import type { CatalogModel } from "./catalog";
 import type { ClusterView } from "./cluster-view";
 import { countRows, readHead } from "./infer-head";
@@ -37,6 +38,8 @@ export interface InferCall {
   readonly deadlineMs: number | null;
   /** Value of a request header or metadata name in lower case, or undefined. */
   metadata(name: string): string | undefined;
+  /** Sends an answer before `answer` returns, so that its body need not be brought into JavaScript. */
+  readonly sendsAtOnce?: true;
   /** The answer as a whole ModelInferResponse. */
   answer(message: AnswerMessage, about: InferOutcome): void;
   refuse(error: ServiceError, about: InferOutcome): void;
@@ -70,6 +73,23 @@ export function startInfer(o: InferOptions, body: Uint8Array, call: InferCall): 
     call.refuse(head, { id: "", parameters: new Map(), trailers: NO_TRAILERS });
     return ENDED;
   }
+  return startRead(o, { head, body: new BytesBody(body), arrivedMs }, call);
+}
+
+/** A request whose head was read before. */
+export interface ReadInfer {
+  readonly head: InferHead;
+  readonly body: Body;
+  /** Monotonic. */
+  readonly arrivedMs: number;
+}
+
+/** As `startInfer`, from there on. */
+export function startRead(
+  o: InferOptions,
+  { head, body, arrivedMs }: ReadInfer,
+  call: InferCall,
+): StartedInfer {
   const trace = o.traces.start(call.metadata("traceparent"));
   const caller = new InferCaller(o, call, head, arrivedMs, trace);
   const accepted = accept(o.view, head, call);
@@ -120,7 +140,7 @@ class InferCaller implements QueryCaller {
     private readonly trace: SpanContext | null,
   ) {}
 
-  answered(body: Uint8Array, receipt: QueryReceipt, explanation: Explanation | null): void {
+  answered(body: Body, receipt: QueryReceipt, explanation: Explanation | null): void {
     const { head, call, trace } = this;
     this.o.statistics.recordAnswer(receipt.variant.name, receipt, this.o.clock.epochMs());
     this.o.traces.answered(trace, receipt);
@@ -132,7 +152,7 @@ class InferCaller implements QueryCaller {
       id: head.id,
       parameters,
     });
-    call.answer(new AnswerMessage([answerHead, body]), this.outcome());
+    call.answer(new AnswerMessage([answerHead, call.sendsAtOnce ? body : body.bytes()]), this.outcome());
   }
 
   refused(error: ServiceError): void {

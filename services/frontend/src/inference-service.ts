@@ -1,5 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
+  type Explanation,
   explanationToWire,
   InferenceService,
   ModelInferRequestSchema,
@@ -16,13 +17,14 @@ import {
   implementService,
   ServiceError,
 } from "@infaas/runtime";
+import { BytesBody } from "./body";
 import type { ClusterView } from "./cluster-view";
 import { countRows } from "./infer-head";
 import { findModel } from "./open-inference";
-import { receiptMessage } from "./receipts";
+import { type QueryReceipt, receiptMessage } from "./receipts";
 import { refusalMessage } from "./refusals";
 import { DEFAULT_LANE, shorter, sloFault } from "./requirements";
-import type { QueryCaller, Router } from "./router";
+import type { Router } from "./router";
 import type { Selector } from "./selector";
 import type { Statistics } from "./statistics";
 import type { QueryTraces } from "./traces";
@@ -37,7 +39,7 @@ export interface InferenceServiceOptions {
   readonly traces: QueryTraces;
 }
 
-type QueryAnswer = Parameters<QueryCaller["answered"]>;
+type QueryAnswer = [body: Uint8Array, receipt: QueryReceipt, explanation: Explanation | null];
 
 const ROWS_MAX = 1_000_000;
 
@@ -108,14 +110,14 @@ function answerOf(
         model,
         rows,
         requirements: { slo, explain: request.explain, lane: DEFAULT_LANE, queueTimeoutMs: null },
-        body: encodeInferRequest(request),
+        body: new BytesBody(encodeInferRequest(request)),
         arrivedMs,
         trace,
         caller: {
-          answered: (...answer) => {
-            o.statistics.recordAnswer(answer[1].variant.name, answer[1], o.clock.epochMs());
-            o.traces.answered(trace, answer[1]);
-            resolve(answer);
+          answered: (body, receipt, explanation) => {
+            o.statistics.recordAnswer(receipt.variant.name, receipt, o.clock.epochMs());
+            o.traces.answered(trace, receipt);
+            resolve([body.bytes(), receipt, explanation]);
           },
           refused: (error) => refused(model.name, error),
         },

@@ -1,17 +1,17 @@
-import type { AnswerFrame, RefusalFrame } from "@infaas/api";
 import { Code, createLogger, ServiceError, systemClock, systemRandom, VirtualClock } from "@infaas/runtime";
+import { BytesBody } from "./body";
 import { ScriptedExecutor } from "./fixture-executor";
 import { until } from "./fixture-house";
-import { Link, type LinkCaller } from "./link";
+import { Link, type LinkAnswer, type LinkCaller, type LinkRefusal } from "./link";
 
 class Recorder implements LinkCaller {
-  readonly answers: AnswerFrame[] = [];
-  readonly refusals: RefusalFrame[] = [];
+  readonly answers: LinkAnswer[] = [];
+  readonly refusals: LinkRefusal[] = [];
   readonly losses: ServiceError[] = [];
-  answered(frame: AnswerFrame) {
+  answered(frame: LinkAnswer) {
     this.answers.push(frame);
   }
-  refused(frame: RefusalFrame) {
+  refused(frame: LinkRefusal) {
     this.refusals.push(frame);
   }
   lost(fault: ServiceError) {
@@ -22,7 +22,13 @@ class Recorder implements LinkCaller {
   }
 }
 
-const QUERY = { timeoutMs: 0, lane: 1, trace: null, variant: "mlp@1", body: new Uint8Array([1, 2, 3]) };
+const QUERY = {
+  timeoutMs: 0,
+  lane: 1,
+  trace: null,
+  variant: "mlp@1",
+  body: new BytesBody(new Uint8Array([1, 2, 3])),
+};
 
 const OVER = new ServiceError(Code.UNAVAILABLE, "test is over");
 
@@ -115,7 +121,7 @@ describe("Link", () => {
       const sizes = [40, 40, 10, 10].map((mib) => mib * 1024 * 1024);
       const recorders = sizes.map(() => new Recorder());
       for (const [i, size] of sizes.entries()) {
-        link.send({ ...QUERY, body: new Uint8Array(size).fill(i + 1) }, recorders[i]!);
+        link.send({ ...QUERY, body: new BytesBody(new Uint8Array(size).fill(i + 1)) }, recorders[i]!);
       }
       await until(() => recorders.every((r) => r.settled === 1));
       expect(recorders.map((r) => r.answers.length)).toEqual([1, 1, 1, 1]);

@@ -19,11 +19,43 @@ import {
   ServiceError,
   type Timer,
 } from "@infaas/runtime";
+import { type Body, BytesBody } from "./body";
+
+/** An answer as the router reads it; valid while the caller is being told. */
+export type LinkAnswer = Omit<AnswerFrame, "type" | "id" | "body"> & { readonly body: Body };
+/** A refusal likewise. */
+export type LinkRefusal = Omit<RefusalFrame, "type" | "id">;
+
+/** One query for an executor. */
+export interface LinkQuery {
+  /** Time left; 0 = no limit. */
+  readonly timeoutMs: number;
+  readonly lane: number;
+  readonly trace: InferFrame["trace"];
+  readonly variant: string;
+  readonly body: Body;
+}
+
+/** One connection to an executor that carries many queries at once. */
+export interface ExecutorLink {
+  /** True while queries may be sent. */
+  readonly up: boolean;
+  /** Queries sent and not yet answered. */
+  readonly inFlight: number;
+  /** True when one more query is within the bound. */
+  readonly hasRoom: boolean;
+  /** Sends one query; returns the id to cancel it by. Only while `hasRoom`. */
+  send(query: LinkQuery, caller: LinkCaller): number;
+  /** The caller hears no more of this query; the executor is told to forget it. */
+  cancel(id: number): void;
+  /** Ends the link for good. Pending queries are lost with `fault`. */
+  close(fault: ServiceError): void;
+}
 
 /** Who waits for one query on a link. Exactly one of the three is called, exactly once, unless it was cancelled. */
 export interface LinkCaller {
-  answered(frame: AnswerFrame): void;
-  refused(frame: RefusalFrame): void;
+  answered(answer: LinkAnswer): void;
+  refused(refusal: LinkRefusal): void;
   /** The link broke; the executor may or may not have run the query. */
   lost(fault: ServiceError): void;
 }
@@ -54,7 +86,7 @@ export interface LinkOptions {
 const RECONNECT_FIRST_MS = 50;
 const RECONNECT_MAX_MS = 1_000;
 /** An executor greets a stream at once; one that has not by then (a host that swallows packets) is tried anew. */
-const GREETING_MAX_MS = 5_000;
+export const GREETING_MAX_MS = 5_000;
 /** Receive window: large answers do not wait for the round trip (data-plane section 5). */
 const RECEIVE_WINDOW_BYTES = 8 * 1024 * 1024;
 /** What waited for the stream leaves in messages of this size: one above gRPC's limit (64 MiB) would break the link for all. */
@@ -69,7 +101,7 @@ type Stream = ReturnType<typeof openRawBidi>;
  * One long-lived stream to one executor carrying many queries at once, told apart by id. Frames of one turn of the
  * event loop leave as one message. A broken stream gives every pending query back and is opened again with backoff.
  */
-export class Link {
+export class Link implements ExecutorLink {
   private stream: Stream | null = null;
   private readonly pending = new Map<number, LinkCaller>();
   private outbox: Uint8Array[] = [];
@@ -102,7 +134,7 @@ export class Link {
   }
 
   /** Sends one query; returns the id to cancel it by. Only while `hasRoom`. */
-  send(query: Omit<InferFrame, "type" | "id">, caller: LinkCaller): number {
+  send(query: LinkQuery, caller: LinkCaller): number {
     const id = this.takeId();
     this.pending.set(id, caller);
     this.write({
@@ -112,7 +144,7 @@ export class Link {
       lane: query.lane,
       trace: query.trace,
       variant: query.variant,
-      body: query.body,
+      body: query.body.bytes(),
     });
     return id;
   }
@@ -217,7 +249,7 @@ export class Link {
     if (caller === undefined) return;
     if (frame.type === "answer") {
       this.pending.delete(frame.id);
-      caller.answered(frame);
+      caller.answered({ ...frame, body: new BytesBody(frame.body) });
     } else if (frame.type === "refusal") {
       this.pending.delete(frame.id);
       caller.refused(frame);
@@ -249,9 +281,7 @@ export class Link {
         cause: error ?? undefined,
       }),
     );
-    const pauseMs = Math.min(RECONNECT_MAX_MS, RECONNECT_FIRST_MS * 2 ** Math.min(this.failures, 10));
-    this.failures++;
-    this.timer = clock.setTimer(pauseMs * (0.5 + random.next() / 2), () => this.open());
+    this.timer = clock.setTimer(pauseBeforeReopening(this.failures++, random), () => this.open());
   }
 
   private loseAll(fault: ServiceError): void {
@@ -266,4 +296,10 @@ export class Link {
     this.isUp = up;
     this.o.events.changed(up);
   }
+}
+
+/** How long to wait before a link that failed so often in a row is opened again, in ms. */
+export function pauseBeforeReopening(failures: number, random: Random): number {
+  const pauseMs = Math.min(RECONNECT_MAX_MS, RECONNECT_FIRST_MS * 2 ** Math.min(failures, 10));
+  return pauseMs * (0.5 + random.next() / 2);
 }

@@ -92,6 +92,8 @@ export class LiveInstance implements Instance {
 export interface ExecutorFacts {
   readonly name: string;
   readonly address: string;
+  /** Empty when it has no native links. */
+  readonly linkAddress: string;
   readonly incarnation: string;
   readonly hostType: string;
   readonly deviceKinds: readonly DeviceKind[];

@@ -71,7 +71,9 @@ function sentence(decision: Refusing, question: RefusedQuestion): string {
 }
 
 /** The refusal for what an executor said; its code and sentence are passed on. */
-export function refusedByExecutor(frame: RefusalFrame): ServiceError {
+export function refusedByExecutor(
+  frame: Pick<RefusalFrame, "code" | "message" | "retryAfterMs">,
+): ServiceError {
   const code = codeFrom(frame.code);
   const details = frame.retryAfterMs > 0 ? [retryInfo(frame.retryAfterMs)] : [];
   return new ServiceError(code, frame.message, { details });

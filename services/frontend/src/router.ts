@@ -1,4 +1,4 @@
-import type { AnswerFrame, Explanation, RefusalFrame } from "@infaas/api";
+import type { Explanation } from "@infaas/api";
 import {
   type Clock,
   Code,
@@ -8,11 +8,12 @@ import {
   type SpanContext,
   type Timer,
 } from "@infaas/runtime";
+import type { Body } from "./body";
 import type { CatalogModel } from "./catalog";
 import type { ClusterView } from "./cluster-view";
 import type { ColdStarts, ColdWait } from "./cold-starts";
 import type { ExecutorPool } from "./executor-pool";
-import type { Link, LinkCaller } from "./link";
+import type { ExecutorLink, LinkAnswer, LinkCaller, LinkRefusal } from "./link";
 import type { LiveInstance } from "./live-instance";
 import type { QueryReceipt } from "./receipts";
 import { lateRefusal, refusedByExecutor } from "./refusals";
@@ -25,7 +26,7 @@ export interface RoutedQuery {
   readonly requirements: Requirements;
   readonly rows: number;
   /** The original ModelInferRequest. */
-  readonly body: Uint8Array;
+  readonly body: Body;
   /** Monotonic time of arrival at this frontend. */
   readonly arrivedMs: number;
   readonly trace: SpanContext | null;
@@ -34,7 +35,7 @@ export interface RoutedQuery {
 
 /** Who waits for a query. One of the two is called, once, unless it was cancelled. */
 export interface QueryCaller {
-  answered(body: Uint8Array, receipt: QueryReceipt, explanation: Explanation | null): void;
+  answered(body: Body, receipt: QueryReceipt, explanation: Explanation | null): void;
   refused(error: ServiceError): void;
 }
 
@@ -98,7 +99,7 @@ export class Router {
 
 /** One query from decision to answer. */
 export class Flight implements LinkCaller {
-  private link: Link | null = null;
+  private link: ExecutorLink | null = null;
   private linkId = 0;
   private instance: LiveInstance | null = null;
   private chosen: Chosen | null = null;
@@ -150,7 +151,7 @@ export class Flight implements LinkCaller {
     return lateRefusal(this.o.clock.nowMs() - this.query.arrivedMs, this.query.requirements.slo.latencyMs);
   }
 
-  answered(frame: AnswerFrame): void {
+  answered(frame: LinkAnswer): void {
     const { instance, chosen } = this;
     if (this.done || instance === null || chosen === null) return;
     const nowMs = this.o.clock.nowMs();
@@ -181,7 +182,7 @@ export class Flight implements LinkCaller {
     query.caller.answered(frame.body, receipt, chosen.explanation);
   }
 
-  refused(frame: RefusalFrame): void {
+  refused(frame: LinkRefusal): void {
     const { instance } = this;
     if (this.done || instance === null) return;
     this.o.view.report(instance, frame.load, this.o.clock.nowMs());

@@ -4,6 +4,7 @@ import { Metadata, type sendUnaryData } from "@grpc/grpc-js";
 import { Code } from "../errors";
 import type { GatherMessage } from "./raw";
 import type { GrpcStatus } from "./status";
+import { metadataPairs } from "./trailer-pairs";
 import type { TransportCall } from "./transport";
 
 /** A call with one request message, in the shape in which grpc-js gives it to its handlers. */
@@ -110,7 +111,7 @@ export class TransportDuplex extends Duplex {
 
   override _final(done: () => void): void {
     const { code = Code.UNKNOWN, details = "", metadata } = this.#status;
-    this.#call.finish(code, details, flatten(metadata));
+    this.#call.finish(code, details, metadataPairs(metadata));
     done();
   }
 }
@@ -131,12 +132,12 @@ function settle(
   message?: Uint8Array | GatherMessage | null,
   trailer?: Metadata | null,
 ): void {
-  if (error === null && message) call.answer(toBytes(message), flatten(trailer ?? undefined));
+  if (error === null && message) call.answer(toBytes(message), metadataPairs(trailer ?? undefined));
   else
     call.finish(
       error?.code ?? Code.UNKNOWN,
       error?.details ?? "",
-      flatten(error?.metadata ?? trailer ?? undefined),
+      metadataPairs(error?.metadata ?? trailer ?? undefined),
     );
 }
 
@@ -169,16 +170,5 @@ function addPair(metadata: Metadata, name: string, value: string): void {
     return;
   }
 }
-
-function flatten(metadata: Metadata | undefined): readonly string[] {
-  if (metadata === undefined) return NOTHING;
-  const pairs: string[] = [];
-  for (const [name, values] of Object.entries(metadata.toJSON()))
-    for (const value of values)
-      pairs.push(name, typeof value === "string" ? value : value.toString("base64"));
-  return pairs;
-}
-
-const NOTHING: readonly string[] = [];
 
 function ignore(): void {}

@@ -6,6 +6,7 @@ function executor(name: string, hostType: string, pricePerHourUsd: number): Exec
   return new LiveExecutor({
     name,
     address: "127.0.0.1:1",
+    linkAddress: "",
     incarnation: "",
     hostType,
     deviceKinds: ["cpu"],
