@@ -44,6 +44,7 @@ const steps = [
       ...files("native/cuda-batcher/CMakeLists.txt"),
       ...files("native/cuda-batcher/package.json"),
       ...files("native/cuda-batcher/src", ".cc", ".h", ".cu", ".txt"),
+      ...files("native/wire/src/core"),
     ],
     output: "native/cuda-batcher/build",
     // A CUDA compiler that came or went changes what is built.

@@ -60,7 +60,8 @@ describe("the house", () => {
   });
 
   it.each([
-    ["core", /#include "(cuda|tensorrt|onnxruntime|addon)\//],
+    ["core", /#include "(cuda|tensorrt|onnxruntime|link|addon)\//],
+    ["link", /#include "(cuda|tensorrt|onnxruntime|addon)\//],
     ["cuda", /#include "(tensorrt|onnxruntime|addon)\//],
     ["tensorrt", /#include "(cuda|onnxruntime|addon)\//],
     ["onnxruntime", /#include "(cuda|tensorrt|addon)\//],

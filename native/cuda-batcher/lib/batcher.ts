@@ -2,6 +2,7 @@ import type { BatcherStats } from "./batcher-stats";
 import { type RequestRules, requestFault } from "./check-request";
 import { answer, Deliveries } from "./deliveries";
 import { type Feeding, type FeedLoad, feedHandle } from "./feed";
+import { LinkService } from "./link-service";
 import { type MeasureLoad, type Measurement, measureHandle } from "./measure";
 import {
   type BatcherHandle,
@@ -62,6 +63,8 @@ export interface Batcher {
    * returned. What `done` throws becomes an uncaught exception.
    */
   submitWith(inputs: readonly Uint8Array[], options: SubmitOptions, done: Done): NativeError | undefined;
+  /** Its queries that come from links. */
+  readonly links: LinkService;
   readonly queuedRows: number;
   readonly runningRows: number;
   /** Predicted time until all that is queued and running is done, in ms. */
@@ -71,7 +74,7 @@ export interface Batcher {
   runAlone(load: MeasureLoad): Promise<Measurement>;
   /** Feeds another batcher of the same model and options from a native thread; see `FeedLoad`. */
   feedNatively(load: FeedLoad): Promise<Feeding>;
-  /** Resolves when nothing is queued or running; new requests are still taken. */
+  /** Resolves when nothing is queued or running, of links neither; new requests are still taken. */
   drain(): Promise<void>;
   /**
    * Refuses new requests and those queued with CLOSED, lets running batches end, frees the model. Idempotent. Lent
@@ -141,6 +144,7 @@ class OpenBatcher implements Batcher {
   readonly outputs: readonly TensorInfo[];
   readonly batchable: boolean;
   readonly maxBatch: number;
+  readonly links: LinkService;
   readonly #handle: BatcherHandle;
   readonly #deliveries: Deliveries;
   readonly #rules: RequestRules;
@@ -159,6 +163,7 @@ class OpenBatcher implements Batcher {
     this.#needsDims = description.inputs.some((input) => input.itemBytes < 0);
     this.#rules = { inputs: this.inputs, batchable: this.batchable, maxBatch: this.maxBatch };
     this.#handle = handle;
+    this.links = new LinkService(handle);
     this.#deliveries = deliveries;
     forgotten.register(this, { handle, deliveries }, this);
   }
@@ -286,6 +291,7 @@ class OpenBatcher implements Batcher {
     await native().stop(this.#handle);
     await this.#deliveries.pending.idle();
     this.#lastStats = native().stats(this.#handle);
+    this.links.retire();
     this.#deliveries.whenLeasesBack(() => native().dispose(this.#handle));
   }
 }

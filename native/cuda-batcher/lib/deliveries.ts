@@ -21,7 +21,9 @@ interface Output {
  * that was dropped can be collected while its requests are still answered.
  */
 export class Deliveries {
-  readonly pending = new PendingTable();
+  readonly pending = new PendingTable(() =>
+    this.#handle === undefined ? 0 : native().linkWatch(this.#handle),
+  );
   readonly #mail: Float64Array;
   readonly #batchable: boolean;
   #handle: BatcherHandle | undefined;
@@ -76,8 +78,10 @@ export class Deliveries {
 
   #fail(members: number, error: string): boolean {
     const failed: Pending[] = [];
-    for (let i = 0; i < members; i++)
-      failed.push(this.pending.take(this.#mail[mail.head + i * mail.memberNumbers]!));
+    for (let i = 0; i < members; i++) {
+      const ticket = this.#mail[mail.head + i * mail.memberNumbers]!;
+      if (ticket !== mail.ofLink) failed.push(this.pending.take(ticket));
+    }
     for (const request of failed) answer(request, new NativeError("ENGINE", error), null);
     return false;
   }
@@ -92,7 +96,7 @@ export class Deliveries {
     const copies = outputs.reduce((sum, output) => sum + output.rowBytes, 0) <= copyBytesMax;
     const lends = !copies && box[mail.slab]! >= 0;
     if (copies) for (const output of outputs) output.bytes = output.bytes.slice();
-    const lease: Lease | undefined = lends ? { slab: box[mail.slab]!, left: members } : undefined;
+    const lease: Lease | undefined = lends ? { slab: box[mail.slab]!, left: 0 } : undefined;
     if (lease !== undefined) this.#leases++;
     const times: BatchTimes = {
       batchSize: box[mail.rows]!,
@@ -105,13 +109,18 @@ export class Deliveries {
     const answers: [Pending, BatchResult][] = [];
     for (let i = 0, row = 0; i < members; i++) {
       const at = mail.head + i * mail.memberNumbers;
-      const request = this.pending.take(box[at]!);
       const rows = box[at + 1]!;
+      if (box[at] === mail.ofLink) {
+        row += rows;
+        continue;
+      }
+      const request = this.pending.take(box[at]!);
       const views = outputs.map((output) => (whole ? output.bytes : cut(output, row, rows)));
       const dims = outputs.map((output) => (whole ? output.dims : [rows, ...output.dims.slice(1)]));
       answers.push([request, new BatchResult(views, dims, box[at + 2]!, times, lease, this.#release)]);
       row += rows;
     }
+    if (lease !== undefined) lease.left = answers.length;
     let held = false;
     for (const [request, result] of answers) {
       if (request.answered) result.release();

@@ -2,6 +2,8 @@ export { type Batcher, type CancelSignal, openBatcher, type SubmitOptions } from
 export type { BatcherStats } from "./batcher-stats";
 export { confineProcess } from "./confinement";
 export type { Feeding, FeedLoad } from "./feed";
+export { FrameServer, type FrameServerEvents, type FrameServerOptions } from "./frame-server";
+export { type LinkBatch, type LinkDatatypes, type LinkFigures, LinkService } from "./link-service";
 export { type MeasureLoad, type Measurement, measure } from "./measure";
 export { NativeError, type NativeErrorCode } from "./native-error";
 export type { OpenOptions } from "./open-options";

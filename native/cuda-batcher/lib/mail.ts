@@ -13,6 +13,8 @@ export const mail = {
   paddedRows: 10,
   head: 11,
   memberNumbers: 3,
+  /** In the place of a ticket: answered already, to a link. */
+  ofLink: -1,
   outputBytes: 1,
   outputRank: 2,
   outputDims: 3,

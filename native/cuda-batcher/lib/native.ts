@@ -10,6 +10,9 @@ export type ModelHandle = { readonly __model: unique symbol };
 /** An open batcher, owned by the add-on. */
 export type BatcherHandle = { readonly __batcher: unique symbol };
 
+/** A server of links, owned by the add-on. */
+export type ServerHandle = { readonly __server: unique symbol };
+
 /** A tensor as the add-on describes it: `dtype` is ONNX's number. */
 export interface NativeTensor {
   name: string;
@@ -163,6 +166,32 @@ export interface Native {
     rules: Float64Array,
   ): NativePlan;
   confine(parentPid: number, dataBytesMax: number): void;
+  linkOpen(
+    host: string,
+    port: number,
+    inFlightMax: number,
+    onEvent: (connection: number, message: Buffer | undefined) => void,
+  ): ServerHandle;
+  linkPort(server: ServerHandle): number;
+  linkServe(
+    server: ServerHandle,
+    variant: string,
+    batcher: BatcherHandle | null,
+    inputs: readonly string[],
+    outputs: readonly string[],
+  ): void;
+  linkHost(server: ServerHandle, executorUtilisation: number, memoryFreeBytes: number): void;
+  linkSend(server: ServerHandle, connection: number, frames: Uint8Array): void;
+  linkCut(server: ServerHandle, connection: number): void;
+  linkInFlight(server: ServerHandle): number;
+  linkDrain(server: ServerHandle): void;
+  linkClose(server: ServerHandle, graceMs: number): Promise<void>;
+  linkQueries(batcher: BatcherHandle): number;
+  /** As `linkQueries`; from then on a delivery of nothing comes whenever none is in flight any more. */
+  linkWatch(batcher: BatcherHandle): number;
+  linkIdleMs(batcher: BatcherHandle): number;
+  /** Of a batch three numbers: ms ago, run ms, rows. */
+  linkFigures(batcher: BatcherHandle): { servedRows: number; refused: number; batches: Float64Array };
 }
 
 // lib/ and dist/ both lie beside build/.

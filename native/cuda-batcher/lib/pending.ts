@@ -20,6 +20,12 @@ export class PendingTable {
   readonly #free: number[] = [];
   #count = 0;
   #idle: (() => void)[] = [];
+  readonly #elsewhere: () => number;
+
+  /** `elsewhere`: how many more are in flight that have no entry here; `settle` is called when that becomes none. */
+  constructor(elsewhere: () => number) {
+    this.#elsewhere = elsewhere;
+  }
 
   /** How many wait for their delivery. */
   get count(): number {
@@ -46,17 +52,17 @@ export class PendingTable {
     return pending;
   }
 
-  /** Calls those waiting for an empty table, when it is empty. */
+  /** Calls those waiting until nothing is in flight, when nothing is. */
   settle(): void {
-    if (this.#count > 0 || this.#idle.length === 0) return;
+    if (this.#count > 0 || this.#idle.length === 0 || this.#elsewhere() > 0) return;
     const waiting = this.#idle;
     this.#idle = [];
     for (const resume of waiting) resume();
   }
 
-  /** Resolves when nothing is pending. */
+  /** Resolves when nothing is pending, here or elsewhere. */
   idle(): Promise<void> {
-    if (this.#count === 0) return Promise.resolve();
+    if (this.#count === 0 && this.#elsewhere() === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 }

@@ -8,7 +8,9 @@
 #include "addon/confinement.h"
 #include "addon/convert.h"
 #include "addon/exit_guard.h"
+#include "addon/link_calls.h"
 #include "addon/mail.h"
+#include "addon/task.h"
 #include "core/batch_policy.h"
 #include "core/measure.h"
 #include "cuda/driver.h"
@@ -26,42 +28,6 @@ double steadyMs() {
 }
 
 Shared& handleOf(const Napi::Value& value) { return *value.As<Napi::External<Shared>>().Data(); }
-
-// Runs `work` off the JS thread and settles a promise: the one way here to do either.
-class Task : public Napi::AsyncWorker {
- public:
-  using Work = std::function<void(std::string& error)>;
-  using Answer = std::function<Napi::Value(Napi::Env)>;
-
-  static Napi::Value start(Napi::Env env, Work work, Answer answer) {
-    auto* task = new Task(env, std::move(work), std::move(answer));
-    task->Queue();
-    return task->deferred_.Promise();
-  }
-
- protected:
-  void Execute() override {
-    std::string error;
-    work_(error);
-    if (!error.empty()) SetError(error);
-  }
-  void OnOK() override {
-    try {
-      deferred_.Resolve(answer_(Env()));
-    } catch (const Napi::Error& error) {
-      deferred_.Reject(error.Value());
-    }
-  }
-  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
-
- private:
-  Task(Napi::Env env, Work work, Answer answer)
-      : AsyncWorker(env), deferred_(env), work_(std::move(work)), answer_(std::move(answer)) {}
-
-  Napi::Promise::Deferred deferred_;
-  Work work_;
-  Answer answer_;
-};
 
 const char* cudaStateName(CudaState state) {
   switch (state) {
@@ -423,6 +389,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("feed", Napi::Function::New<startFeed>(env, "feed"));
   exports.Set("planBatch", Napi::Function::New<plan>(env, "planBatch"));
   exports.Set("confine", Napi::Function::New<confine>(env, "confine"));
+  addLinkCalls(env, exports);
   return exports;
 }
 

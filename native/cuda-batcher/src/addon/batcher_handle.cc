@@ -11,8 +11,11 @@ namespace cb {
 
 namespace {
 
-// Shapes remembered at a time. Past it all are forgotten: equal shapes then fail to share a batch once, nothing worse.
-constexpr size_t kShapesMax = 4096;
+// JavaScript's tickets are even inside; links have the odd ones.
+constexpr uint32_t inside(uint32_t ticket) { return 2 * ticket; }
+
+// A request's ticket as JavaScript knows it; -1: it came from a link.
+double outside(const Request& request) { return request.ticket % 2 == 0 ? request.ticket / 2.0 : -1.0; }
 
 double steadyMs() {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -39,6 +42,24 @@ bool readBytes(napi_env env, napi_value value, RequestInput& input) {
 }
 
 }  // namespace
+
+void Gate::open(napi_threadsafe_function function) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  function_ = function;
+}
+
+void Gate::shut() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  function_ = nullptr;
+}
+
+bool Gate::pass(std::unique_ptr<Delivery>& delivery) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (function_ == nullptr) return false;
+  if (napi_call_threadsafe_function(function_, delivery.get(), napi_tsfn_nonblocking) != napi_ok) return false;
+  delivery.release();
+  return true;
+}
 
 Shared BatcherHandle::open(Napi::Env env, std::shared_ptr<Model> model, BatcherOptions options,
                            Napi::Float64Array mail, Napi::Function onBatch) {
@@ -69,22 +90,30 @@ Shared BatcherHandle::open(Napi::Env env, std::shared_ptr<Model> model, BatcherO
   napi_unref_threadsafe_function(env, handle->function_);
   // After the function, so that it runs before the function is taken down.
   napi_add_env_cleanup_hook(env, cleanUp, context);
-  handle->gateOpen_ = true;
+  handle->gate_->open(handle->function_);
   BatcherHandle* raw = handle.get();
-  handle->batcher_ = std::make_unique<Batcher>(
+  handle->batcher_ = std::make_shared<Batcher>(
       std::move(model), std::move(options), steadyMs,
       [raw](std::unique_ptr<Delivery> delivery) { raw->deliver(std::move(delivery)); });
+  // A delivery of nothing tells JavaScript to look whether it waits for the last query.
+  handle->served_ = std::make_shared<link::Served>(handle->batcher_, handle->shapes_, [gate = handle->gate_] {
+    auto nothing = std::make_unique<Delivery>();
+    gate->pass(nothing);
+  });
   handle->exitGuard_ = addExitGuard([raw] { raw->stop(true); });
   return handle;
 }
 
-BatcherHandle::~BatcherHandle() { removeExitGuard(exitGuard_); }
+BatcherHandle::~BatcherHandle() {
+  removeExitGuard(exitGuard_);
+  if (batcher_ != nullptr) batcher_->stop(true);  // answers that wait to be sent may still hold it
+}
 
 SubmitCode BatcherHandle::submit(napi_env env, uint32_t ticket, int32_t rows, int32_t lane, double timeoutMs,
                                  int32_t maxBatch, napi_value dims, napi_value inputs) {
   Request* request = batcher_->blank();
   const size_t count = batcher_->model().inputs().size();
-  request->ticket = ticket;
+  request->ticket = inside(ticket);
   request->rows = rows;
   request->lane = lane;
   request->maxBatch = maxBatch;
@@ -107,7 +136,7 @@ SubmitCode BatcherHandle::submit(napi_env env, uint32_t ticket, int32_t rows, in
   if (napi_get_typedarray_info(env, dims, &dimsType, &dimsLength, &dimsData, nullptr, nullptr) == napi_ok) {
     const double* numbers = static_cast<const double*>(dimsData);
     for (size_t i = 0; i < dimsLength; i++) request->dims.push_back(static_cast<int64_t>(numbers[i]));
-    request->shapeKey = shapeKey(request->dims);
+    request->shapeKey = shapes_->of(batcher_->model(), request->dims);
   }
   request->arrivalMs = batcher_->nowMs();
   request->deadlineMs = timeoutMs >= 0 ? request->arrivalMs + timeoutMs : kNoDeadline;
@@ -121,23 +150,8 @@ SubmitCode BatcherHandle::submit(napi_env env, uint32_t ticket, int32_t rows, in
   return submitted == Submitted::kDeadline ? SubmitCode::kDeadline : SubmitCode::kClosed;
 }
 
-// The batch axis of each input is left out: requests of different row counts share a batch.
-uint64_t BatcherHandle::shapeKey(const std::vector<int64_t>& dims) {
-  std::vector<int64_t> key(dims);
-  size_t at = 0;
-  for (const Tensor& input : batcher_->model().inputs()) {
-    if (batcher_->model().batchable()) key[at] = kUnknownDim;
-    at += input.dims.size();
-  }
-  const auto found = shapes_.find(key);
-  if (found != shapes_.end()) return found->second;
-  if (shapes_.size() >= kShapesMax) shapes_.clear();
-  shapes_.emplace(std::move(key), nextShape_);
-  return nextShape_++;
-}
-
 bool BatcherHandle::cancel(uint32_t ticket) {
-  Request* request = batcher_->cancel(ticket);
+  Request* request = batcher_->cancel(inside(ticket));
   if (request == nullptr) return false;
   batcher_->recycle(request);
   return true;
@@ -156,14 +170,8 @@ void BatcherHandle::addPending(napi_env env, int64_t count) {
 }
 
 void BatcherHandle::deliver(std::unique_ptr<Delivery> delivery) {
-  {
-    std::lock_guard<std::mutex> lock(gate_);
-    if (gateOpen_ &&
-        napi_call_threadsafe_function(function_, delivery.get(), napi_tsfn_nonblocking) == napi_ok) {
-      delivery.release();
-      return;
-    }
-  }
+  delivery = served_->deliver(std::move(delivery));
+  if (delivery == nullptr || gate_->pass(delivery)) return;
   batcher_->finish(std::move(delivery), false, steadyMs());
 }
 
@@ -185,12 +193,15 @@ void BatcherHandle::receive(napi_env rawEnv, napi_value onBatch, std::unique_ptr
   to[mail::kOutputs] = static_cast<double>(delivery->outputs.size());
   to[mail::kPaddedRows] = delivery->paddedRows;
   to += mail::kHead;
+  size_t own = delivery->dropped.size();
   for (const Request* member : delivery->members) {
-    *to++ = member->ticket;
+    const double ticket = outside(*member);
+    if (ticket >= 0) own++;
+    *to++ = ticket;
     *to++ = member->rows;
     *to++ = delivery->times.takenMs - member->arrivalMs;
   }
-  for (const Request* dropped : delivery->dropped) *to++ = dropped->ticket;
+  for (const Request* dropped : delivery->dropped) *to++ = outside(*dropped);
   Napi::Array copies = Napi::Array::New(env);
   for (size_t i = 0; i < delivery->outputs.size(); i++, to += mail::kOutputNumbers) {
     const EngineBuffer& output = delivery->outputs[i];
@@ -207,7 +218,7 @@ void BatcherHandle::receive(napi_env rawEnv, napi_value onBatch, std::unique_ptr
     }
   }
   napi_value arguments[] = {copies, delivery->error.empty() ? env.Undefined() : Napi::String::New(env, delivery->error)};
-  addPending(env, -static_cast<int64_t>(delivery->members.size() + delivery->dropped.size()));
+  addPending(env, -static_cast<int64_t>(own));
   // The callback answers whether it lent the slab out; otherwise it has copied what it needs.
   napi_value kept = nullptr;
   bool keep = false;
@@ -235,13 +246,8 @@ Napi::Value BatcherHandle::arena(Napi::Env env) {
   return arena_.Value();
 }
 
-void BatcherHandle::shutGate() {
-  std::lock_guard<std::mutex> lock(gate_);
-  gateOpen_ = false;
-}
-
 void BatcherHandle::stop(bool hurry) {
-  if (hurry) shutGate();
+  if (hurry) gate_->shut();
   if (batcher_ != nullptr) batcher_->stop(hurry);
 }
 
@@ -249,7 +255,7 @@ void BatcherHandle::dispose(Napi::Env env) {
   if (disposed_) return;
   disposed_ = true;
   removeExitGuard(exitGuard_);
-  shutGate();
+  gate_->shut();
   mail_.Reset();
   bool detached = true;
   if (!arena_.IsEmpty()) {
@@ -257,6 +263,7 @@ void BatcherHandle::dispose(Napi::Env env) {
     detached = napi_detach_arraybuffer(env, arena_.Value()) == napi_ok;
     arena_.Reset();
   }
+  served_.reset();
   if (detached) batcher_.reset();  // the weights go now, not when the handle is collected
   napi_threadsafe_function function = function_;
   function_ = nullptr;

@@ -4,17 +4,31 @@
 
 #include <napi.h>
 
-#include <map>
 #include <memory>
 #include <mutex>
 #include <vector>
 
 #include "core/batcher.h"
+#include "core/shape_keys.h"
+#include "link/served.h"
 
 namespace cb {
 
 // What submit answers besides 0; the same numbers stand in lib/native.ts.
 enum class SubmitCode : int32_t { kAccepted = 0, kFull = 1, kDeadline = 2, kClosed = 3 };
+
+// The way into JavaScript from other threads; shut before what it calls is taken down.
+class Gate {
+ public:
+  void open(napi_threadsafe_function function);
+  void shut();
+  // False: shut, or the loop takes no more; the delivery is still the caller's.
+  bool pass(std::unique_ptr<Delivery>& delivery);
+
+ private:
+  std::mutex mutex_;
+  napi_threadsafe_function function_ = nullptr;
+};
 
 class BatcherHandle : public std::enable_shared_from_this<BatcherHandle> {
  public:
@@ -35,25 +49,24 @@ class BatcherHandle : public std::enable_shared_from_this<BatcherHandle> {
   void dispose(Napi::Env env);     // JS thread, after stop, when every delivery has been seen
 
   Batcher& batcher() { return *batcher_; }
+  // The same batcher as links see it; null after `dispose`.
+  const std::shared_ptr<link::Served>& served() const { return served_; }
 
  private:
   BatcherHandle() = default;
   void deliver(std::unique_ptr<Delivery> delivery);
   void receive(napi_env env, napi_value onBatch, std::unique_ptr<Delivery> delivery);
-  uint64_t shapeKey(const std::vector<int64_t>& dims);
   void addPending(napi_env env, int64_t count);
-  void shutGate();
 
-  std::unique_ptr<Batcher> batcher_;
+  std::shared_ptr<Batcher> batcher_;
+  std::shared_ptr<ShapeKeys> shapes_ = std::make_shared<ShapeKeys>();
+  std::shared_ptr<link::Served> served_;
   napi_threadsafe_function function_ = nullptr;
-  std::mutex gate_;        // around every use of function_ off the JS thread
-  bool gateOpen_ = false;
+  const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
   Napi::Reference<Napi::Float64Array> mail_;
   double* mailData_ = nullptr;
   Napi::Reference<Napi::ArrayBuffer> arena_;
   int64_t pending_ = 0;    // accepted and not yet seen by JS; the loop stays alive meanwhile
-  std::map<std::vector<int64_t>, uint64_t> shapes_;
-  uint64_t nextShape_ = 1;
   uint64_t exitGuard_ = 0;
   bool disposed_ = false;
 };

@@ -1,0 +1,157 @@
+#include "addon/link_calls.h"
+
+#include "addon/batcher_handle.h"
+#include "addon/link_handle.h"
+#include "addon/task.h"
+
+namespace cb {
+
+namespace {
+
+using Batched = std::shared_ptr<BatcherHandle>;
+using Linked = std::shared_ptr<LinkHandle>;
+
+BatcherHandle& batcherOf(const Napi::Value& value) { return **value.As<Napi::External<Batched>>().Data(); }
+
+link::Server& serverOf(const Napi::Value& value) { return (*value.As<Napi::External<Linked>>().Data())->server(); }
+
+std::vector<std::string> texts(const Napi::Value& value) {
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<std::string> all;
+  for (uint32_t i = 0; i < array.Length(); i++) all.push_back(array.Get(i).As<Napi::String>());
+  return all;
+}
+
+uint32_t number(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
+
+// linkOpen(host, port, inFlightMax, onEvent) -> External server
+Napi::Value linkOpen(const Napi::CallbackInfo& info) {
+  link::ServerOptions options;
+  options.host = info[0].As<Napi::String>();
+  options.port = static_cast<uint16_t>(number(info[1]));
+  options.inFlightMax = number(info[2]);
+  const Linked handle = LinkHandle::open(info.Env(), options, info[3].As<Napi::Function>());
+  return Napi::External<Linked>::New(info.Env(), new Linked(handle), [](Napi::Env, Linked* held) { delete held; });
+}
+
+// linkPort(server) -> the port it listens on
+Napi::Value linkPort(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), serverOf(info[0]).port());
+}
+
+// linkServe(server, variant, batcher | null, inputDatatypes, outputDatatypes)
+Napi::Value linkServe(const Napi::CallbackInfo& info) {
+  const std::string variant = info[1].As<Napi::String>();
+  if (info[2].IsNull()) {
+    serverOf(info[0]).serve(variant, nullptr);
+    return info.Env().Undefined();
+  }
+  const std::shared_ptr<link::Served> served = batcherOf(info[2]).served();
+  if (served == nullptr) throw Napi::Error::New(info.Env(), "the batcher is closed");
+  served->describe({texts(info[3]), texts(info[4])});
+  serverOf(info[0]).serve(variant, served);
+  return info.Env().Undefined();
+}
+
+// linkHost(server, executorUtilisation, memoryFreeBytes)
+Napi::Value linkHost(const Napi::CallbackInfo& info) {
+  link::HostLoad& host = serverOf(info[0]).host();
+  host.executorUtilisation = info[1].As<Napi::Number>().DoubleValue();
+  host.memoryFreeBytes = info[2].As<Napi::Number>().DoubleValue();
+  return info.Env().Undefined();
+}
+
+// linkSend(server, connection, frames)
+Napi::Value linkSend(const Napi::CallbackInfo& info) {
+  const Napi::Uint8Array frames = info[2].As<Napi::Uint8Array>();
+  serverOf(info[0]).send(number(info[1]), frames.Data(), frames.ByteLength());
+  return info.Env().Undefined();
+}
+
+// linkCut(server, connection)
+Napi::Value linkCut(const Napi::CallbackInfo& info) {
+  serverOf(info[0]).cut(number(info[1]));
+  return info.Env().Undefined();
+}
+
+// linkInFlight(server) -> queries accepted and not answered
+Napi::Value linkInFlight(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(serverOf(info[0]).inFlight()));
+}
+
+// linkDrain(server)
+Napi::Value linkDrain(const Napi::CallbackInfo& info) {
+  serverOf(info[0]).announceDraining();
+  return info.Env().Undefined();
+}
+
+// linkClose(server, graceMs) -> Promise: joined
+Napi::Value linkClose(const Napi::CallbackInfo& info) {
+  const Linked handle = *info[0].As<Napi::External<Linked>>().Data();
+  const double graceMs = info[1].As<Napi::Number>().DoubleValue();
+  return Task::start(
+      info.Env(), [handle, graceMs](std::string&) { handle->stop(graceMs); },
+      [handle](Napi::Env env) {
+        handle->dispose();
+        return env.Undefined();
+      });
+}
+
+// linkQueries(batcher) -> queries of links in flight
+Napi::Value linkQueries(const Napi::CallbackInfo& info) {
+  const std::shared_ptr<link::Served>& served = batcherOf(info[0]).served();
+  return Napi::Number::New(info.Env(), served == nullptr ? 0 : static_cast<double>(served->inFlight()));
+}
+
+// linkWatch(batcher) -> queries of links in flight; a delivery of nothing will tell when there are none
+Napi::Value linkWatch(const Napi::CallbackInfo& info) {
+  const std::shared_ptr<link::Served>& served = batcherOf(info[0]).served();
+  if (served != nullptr) served->watch();
+  return linkQueries(info);
+}
+
+// linkIdleMs(batcher) -> time since the last query of a link; Infinity: there was none
+Napi::Value linkIdleMs(const Napi::CallbackInfo& info) {
+  const std::shared_ptr<link::Served>& served = batcherOf(info[0]).served();
+  const bool never = served == nullptr || served->usedMs() == 0;
+  return Napi::Number::New(info.Env(), never ? kNoDeadline : served->nowMs() - served->usedMs());
+}
+
+// linkFigures(batcher) -> {servedRows, refused, batches} since the last call; of a batch: ms ago, run ms, rows
+Napi::Value linkFigures(const Napi::CallbackInfo& info) {
+  const std::shared_ptr<link::Served>& served = batcherOf(info[0]).served();
+  const link::Figures figures = served == nullptr ? link::Figures{} : served->takeFigures();
+  const double nowMs = served == nullptr ? 0 : served->nowMs();
+  Napi::Float64Array batches = Napi::Float64Array::New(info.Env(), 3 * figures.batches.size());
+  double* to = batches.Data();
+  for (const link::BatchSample& batch : figures.batches) {
+    *to++ = nowMs - batch.atMs;
+    *to++ = batch.runMs;
+    *to++ = batch.rows;
+  }
+  Napi::Object object = Napi::Object::New(info.Env());
+  object.Set("servedRows", static_cast<double>(figures.servedRows));
+  object.Set("refused", static_cast<double>(figures.refused));
+  object.Set("batches", batches);
+  return object;
+}
+
+}  // namespace
+
+void addLinkCalls(Napi::Env env, Napi::Object exports) {
+  exports.Set("linkOpen", Napi::Function::New<linkOpen>(env, "linkOpen"));
+  exports.Set("linkPort", Napi::Function::New<linkPort>(env, "linkPort"));
+  exports.Set("linkServe", Napi::Function::New<linkServe>(env, "linkServe"));
+  exports.Set("linkHost", Napi::Function::New<linkHost>(env, "linkHost"));
+  exports.Set("linkSend", Napi::Function::New<linkSend>(env, "linkSend"));
+  exports.Set("linkCut", Napi::Function::New<linkCut>(env, "linkCut"));
+  exports.Set("linkInFlight", Napi::Function::New<linkInFlight>(env, "linkInFlight"));
+  exports.Set("linkDrain", Napi::Function::New<linkDrain>(env, "linkDrain"));
+  exports.Set("linkClose", Napi::Function::New<linkClose>(env, "linkClose"));
+  exports.Set("linkQueries", Napi::Function::New<linkQueries>(env, "linkQueries"));
+  exports.Set("linkWatch", Napi::Function::New<linkWatch>(env, "linkWatch"));
+  exports.Set("linkIdleMs", Napi::Function::New<linkIdleMs>(env, "linkIdleMs"));
+  exports.Set("linkFigures", Napi::Function::New<linkFigures>(env, "linkFigures"));
+}
+
+}  // namespace cb
