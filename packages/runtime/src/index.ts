@@ -28,6 +28,7 @@ export { type Caller, type CallerQuota, type Requirement, type Role, unnamedCall
 export { type DialOptions, type DialSecurity, dialPlain, dialWith } from "./security/dial-security";
 export { loadSecurity, openSecurity, type Security } from "./security/security";
 export {
+  isLoopback,
   type SecurityConfig,
   securityFaults,
   securityOptions,

@@ -17,6 +17,11 @@ export const executorOptions = {
     default: null,
     doc: "host:port that frontends are told; default: what `listen` says, with the bound port.",
   },
+  linkListen: {
+    type: "string",
+    default: null,
+    doc: "host:port of the native links, which frontends prefer; `none`: links inside gRPC only; default: the host of `listen`, any free port, and none where TLS or a cluster token protects members.",
+  },
   metadata: { type: "string", default: "127.0.0.1:8101", doc: "host:port of the metadata service." },
   dataDir: {
     type: "string",

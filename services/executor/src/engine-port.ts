@@ -1,3 +1,5 @@
+import type { FrameServer } from "@infaas/cuda-batcher";
+
 /**
  * The port to whatever computes: the native add-on in production, a model of it in the simulator. Nothing else in this
  * service knows which one it is. Failures are `ServiceError`: RESOURCE_EXHAUSTED (queue full), DEADLINE_EXCEEDED (cannot
@@ -85,6 +87,36 @@ export interface EngineAnswer {
   release(): void;
 }
 
+/** One batch of queries that never passed through JavaScript. */
+export interface DirectBatch {
+  readonly agoMs: number;
+  readonly runMs: number;
+  readonly rows: number;
+}
+
+/** What such queries did since it was last asked. */
+export interface DirectFigures {
+  /** Rows answered. */
+  readonly servedRows: number;
+  /** Queries refused, whatever the reason. */
+  readonly refused: number;
+  readonly batches: readonly DirectBatch[];
+}
+
+/** The way of queries into an engine that does not pass through JavaScript; they wait and run with those of `submit`. */
+export interface DirectService {
+  /** Lets the native links run a variant's queries on this engine; false when it takes what only JavaScript can decode. */
+  serveOn(server: FrameServer, variant: string): boolean;
+  /** Queries accepted and not answered. */
+  readonly inFlight: number;
+  /** Time since the last query; Infinity: there was none. */
+  readonly idleMs: number;
+  /** Figures since the last call; the caller adds them up. */
+  takeFigures(): DirectFigures;
+  /** Whether the engine was closed, so that what `takeFigures` gives next is the last. */
+  readonly retired: boolean;
+}
+
 /** One opened model. Outputs that are no tensors appear as the tensors they are answered as (docs/clients.md). */
 export interface Engine {
   readonly inputs: readonly EngineTensor[];
@@ -94,6 +126,8 @@ export interface Engine {
   /** Why requests do not share batches, as declared, as opened, or as the outputs turned out; null while they do. */
   readonly unbatchedReason: string | null;
   readonly maxBatch: number;
+  /** Absent where there is no such way. */
+  readonly direct?: DirectService;
   readonly queuedRows: number;
   readonly runningRows: number;
   submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer>;

@@ -28,6 +28,8 @@ export interface ExecutorOptions {
   readonly memoryBytes: number;
   readonly ports: InstancePorts;
   readonly logger: Logger;
+  /** Told, before anyone else, which instance answers for a variant from now on. */
+  readonly onServing?: (variant: string, instance: Instance | undefined) => void;
 }
 
 /**
@@ -159,6 +161,7 @@ export class Executor {
     const best = candidates.find((instance) => instance.state.phase === "ready") ?? candidates[0];
     if (best === undefined) this.byVariant.delete(variant);
     else this.byVariant.set(variant, best);
+    this.options.onServing?.(variant, best);
   }
 
   private log(instance: Instance): void {

@@ -1,5 +1,5 @@
 import type { Clock } from "@infaas/runtime";
-import type { EngineAnswer } from "./engine-port";
+import type { DirectService, EngineAnswer } from "./engine-port";
 import { RecentWindow } from "./recent-window";
 
 /** How long a window of recent answers lasts: one period of the metrics. */
@@ -19,6 +19,7 @@ export interface VariantFigures {
 /** Own counters per variant, read by the exporter when it likes: an increment costs nothing on the way of a query. */
 export class InstanceFigures {
   private readonly figures = new Map<string, VariantFigures>();
+  private readonly direct = new Map<DirectService, string>();
 
   constructor(private readonly clock: Clock) {}
 
@@ -36,14 +37,33 @@ export class InstanceFigures {
     this.of(variant).refused += 1;
   }
 
+  /** Counts what never passes through JavaScript too, from now until it is retired. */
+  attach(variant: string, direct: DirectService): void {
+    this.direct.set(direct, variant);
+  }
+
   /** All variants that are kept. */
   entries(): Iterable<readonly [string, VariantFigures]> {
+    for (const [direct, variant] of this.direct) this.take(direct, variant);
     return this.figures;
   }
 
   /** Drops what is not `present` any more, so that the table is bounded by what is loaded. */
   keepOnly(present: ReadonlySet<string>): void {
     for (const variant of this.figures.keys()) if (!present.has(variant)) this.figures.delete(variant);
+    for (const [direct, variant] of this.direct) if (!present.has(variant)) this.direct.delete(direct);
+  }
+
+  private take(direct: DirectService, variant: string): void {
+    const { retired } = direct;
+    const { servedRows, refused, batches } = direct.takeFigures();
+    if (retired) this.direct.delete(direct);
+    if (servedRows + refused === 0) return;
+    const figures = this.of(variant);
+    figures.servedRows += servedRows;
+    figures.refused += refused;
+    const nowMs = this.clock.nowMs();
+    for (const { agoMs, runMs, rows } of batches) figures.recent.record(runMs, rows, nowMs - agoMs);
   }
 
   private of(variant: string): VariantFigures {

@@ -1,6 +1,6 @@
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import { deferred, settledWithin } from "./bounded-wait";
-import type { Batching, Engine, EngineAnswer, EnginePort, EngineQuery } from "./engine-port";
+import type { Batching, DirectService, Engine, EngineAnswer, EnginePort, EngineQuery } from "./engine-port";
 import { probeEngine } from "./probe";
 import type { VariantSpec } from "./variant-spec";
 
@@ -57,12 +57,15 @@ export class Instance {
 
   /** Queries accepted and not yet answered. */
   get inFlight(): number {
-    return this.accepted;
+    return this.accepted + (this.direct?.inFlight ?? 0);
   }
 
   /** Monotonic time of the last query, or of becoming ready. */
   get usedAtMs(): number {
-    return this.usedMs;
+    const { direct } = this;
+    return direct === undefined
+      ? this.usedMs
+      : Math.max(this.usedMs, this.ports.clock.nowMs() - direct.idleMs);
   }
 
   get memoryBytes(): number {
@@ -105,6 +108,11 @@ export class Instance {
   unavailable(): ServiceError {
     const why = this.current.phase === "failed" ? `failed: ${this.current.reason}` : this.current.phase;
     return new ServiceError(Code.UNAVAILABLE, `instance of ${this.spec.name} is ${why}, not ready`);
+  }
+
+  private get direct(): DirectService | undefined {
+    const { current } = this;
+    return current.phase === "ready" || current.phase === "draining" ? current.engine?.direct : undefined;
   }
 
   private readonly settle = (): void => {

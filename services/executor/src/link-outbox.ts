@@ -1,5 +1,6 @@
 import { encodeFrame, linkMessage, type OutgoingFrame } from "@infaas/api";
-import type { GatherMessage, RawStream } from "@infaas/runtime";
+import type { GatherMessage } from "@infaas/runtime";
+import type { LinkStream } from "./link-stream";
 
 /**
  * A message that has grown above this leaves at once and takes no more frames: coalescing pays for small ones only, and
@@ -28,7 +29,7 @@ export class LinkOutbox {
   private blocked = false;
   private closed = false;
 
-  constructor(private readonly stream: RawStream) {}
+  constructor(private readonly stream: LinkStream) {}
 
   /** Sends a message without frames, so that the other side knows at once that it is served. */
   greet(): void {

@@ -3,10 +3,11 @@ import { ModelInferRequestSchema, ModelInferResponseSchema, type OutgoingFrame }
 import { Code, createLogger, Lifecycle, systemClock } from "@infaas/runtime";
 import { deferred } from "./bounded-wait";
 import { Executor } from "./executor";
-import { LinkCaller } from "./fixtures/link-caller";
+import { GrpcCaller, type LinkCaller, PlainCaller } from "./fixtures/link-caller";
 import { InstanceFigures } from "./instance-figures";
 import { LinkServer } from "./link-server";
 import { MemoryEngines } from "./memory-engine";
+import { NativeLinks } from "./native-links";
 import { ProfileQueue } from "./profile-queue";
 import { QuerySpans } from "./query-spans";
 import { Reporter } from "./reporter";
@@ -61,7 +62,8 @@ function infer(
   return { type: "infer", id, timeoutMs: 0, lane: 0, trace, variant: more.variant ?? "reverser", body };
 }
 
-describe("Link", () => {
+/** The same rules hold on both; here the engines are such that plain links leave every query to JavaScript. */
+describe.each(["grpc", "plain"] as const)("Link (%s)", (transport) => {
   let life = new Lifecycle();
   beforeEach(() => {
     life = new Lifecycle();
@@ -72,7 +74,14 @@ describe("Link", () => {
     const engines = new MemoryEngines(reversed);
     const clock = systemClock;
     const ports = { clock, engines, modelFile: async () => "/model", queueRowsMax: 16, queueBytesMax: 1024 };
-    const executor = new Executor({ name: "exec-1", memoryBytes: 100, ports, logger });
+    let plain: NativeLinks | null = null;
+    const executor = new Executor({
+      name: "exec-1",
+      memoryBytes: 100,
+      ports,
+      logger,
+      onServing: (variant, instance) => plain?.serve(variant, instance),
+    });
     const utilisation = new Utilisation(clock, 1, () => process.cpuUsage());
     const recorded: string[] = [];
     const spans = new QuerySpans(clock, {
@@ -82,11 +91,17 @@ describe("Link", () => {
     });
     const figures = new InstanceFigures(clock);
     const reporter = new Reporter(executor, utilisation, clock);
-    const links = new LinkServer({ clock, executor, reporter, figures, spans, inFlightMax });
+    const linkPorts = { clock, executor, reporter, figures, spans, inFlightMax };
+    const grpc = new LinkServer(linkPorts);
+    plain = await NativeLinks.open("127.0.0.1:0", linkPorts);
+    const links = transport === "grpc" ? grpc : plain;
     const profiles = new ProfileQueue(async function* () {});
-    const server = executorServer({ logger, links, profiles });
-    const address = `127.0.0.1:${await server.listen("127.0.0.1:0")}`;
-    const caller = new LinkCaller(address);
+    const server = executorServer({ logger, links: grpc, profiles });
+    const port = await server.listen("127.0.0.1:0");
+    const address = `127.0.0.1:${transport === "grpc" ? port : plain.port}`;
+    const open = (): LinkCaller =>
+      transport === "grpc" ? new GrpcCaller(address) : new PlainCaller(address);
+    const caller = open();
     const ready = deferred();
     executor.onChange(() => {
       if (executor.instance("reverser")?.readyEngine) ready.resolve();
@@ -94,10 +109,11 @@ describe("Link", () => {
     executor.setWill([{ spec, wantedAtMs: 0 }]);
     await ready.promise;
     life.onStop("server", () => server.stop(100));
+    life.onStop("plain links", () => plain?.close());
     life.onStop("caller", () => caller.close());
     const engine = engines.opened[0];
     if (engine === undefined) throw new Error("no engine was opened");
-    return { caller, engine, executor, links, recorded, figures, address };
+    return { caller, engine, executor, links, recorded, figures, open };
   }
 
   it("answers with the outputs of the model and what the load is", async () => {
@@ -120,7 +136,7 @@ describe("Link", () => {
 
   it("greets a new link without waiting for a query", async () => {
     const { caller } = await setUp();
-    await caller.until(() => caller.messages > 0);
+    await caller.until(() => caller.greeted);
     expect(caller.received).toEqual([]);
   });
 
@@ -197,14 +213,14 @@ describe("Link", () => {
   });
 
   it("cancels everything when the frontend goes away", async () => {
-    const { caller, engine, links, address } = await setUp();
+    const { caller, engine, links, open } = await setUp();
     engine.hold();
     caller.send(infer(1, request(1)), infer(2, request(1), { variant: "other" }));
     await caller.answerTo(2);
     expect(links.inFlight).toBe(1);
     caller.close();
     await caller.until(() => caller.ended);
-    const other = new LinkCaller(address);
+    const other = open();
     life.onStop("other caller", () => other.close());
     other.send(infer(1, request(1), { variant: "other" }));
     await other.answerTo(1);
@@ -233,21 +249,21 @@ describe("Link", () => {
   });
 
   it("announces a drain on every link, also on those opened later", async () => {
-    const { caller, links, address } = await setUp();
+    const { caller, links, open } = await setUp();
     caller.send(infer(1, request(1)));
     await caller.answerTo(1);
     links.announceDraining();
     await caller.until(() => caller.received.some((frame) => frame.type === "draining"));
-    const late = new LinkCaller(address);
+    const late = open();
     life.onStop("late caller", () => late.close());
     await late.until(() => late.received.some((frame) => frame.type === "draining"));
   });
 
   it("cuts a link that sends garbage, and goes on serving the others", async () => {
-    const { caller, address } = await setUp();
-    const other = new LinkCaller(address);
+    const { caller, open } = await setUp();
+    const other = open();
     life.onStop("other caller", () => other.close());
-    caller.sendBytes(new Uint8Array([1, 2, 3]));
+    caller.sendBytes(new Uint8Array(12).fill(0xff));
     await caller.until(() => caller.ended);
     other.send(infer(1, request(1)));
     expect(await other.answerTo(1)).toMatchObject({ type: "answer" });

@@ -1,5 +1,5 @@
 import { encodeAnswerBody, type Frame, FrameReader, type InferFrame } from "@infaas/api";
-import { type Clock, Code, type RawStream, ServiceError } from "@infaas/runtime";
+import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import { Cancellation } from "./cancellation";
 import type { Engine, EngineAnswer } from "./engine-port";
 import type { Executor } from "./executor";
@@ -8,6 +8,7 @@ import { decodeInfer } from "./infer-decode";
 import type { Instance } from "./instance";
 import type { InstanceFigures } from "./instance-figures";
 import { LinkOutbox } from "./link-outbox";
+import type { LinkStream } from "./link-stream";
 import type { QuerySpans } from "./query-spans";
 import type { Reporter } from "./reporter";
 
@@ -44,7 +45,7 @@ export class Link {
 
   /** Serves `stream` until it ends; `onEnd` is called once then. */
   constructor(
-    private readonly stream: RawStream,
+    private readonly stream: LinkStream,
     private readonly ports: LinkPorts,
     onEnd: (link: Link) => void,
   ) {

@@ -17,7 +17,7 @@ import {
 import { Code, createRpcClient, ServiceError } from "@infaas/runtime";
 import { ArtifactClient } from "./artifact-client";
 import { ClusterView } from "./fixtures/cluster-view";
-import { LinkCaller } from "./fixtures/link-caller";
+import { GrpcCaller } from "./fixtures/link-caller";
 import { ServiceProcess } from "./fixtures/service-process";
 import { classesOf, digits, digitsRequest, labelOf } from "./fixtures/zoo";
 import { endlessModel } from "./onnx/abusive-models";
@@ -71,7 +71,7 @@ describe("executor process", () => {
     closing.push(() => opened.close());
     return opened;
   };
-  const link = () => client(new LinkCaller(executor.address));
+  const link = () => client(new GrpcCaller(executor.address));
   const place = async (variant: string, wanted = true) => {
     await cluster().setPlacement({ placement: { executor: "exec-1", variant, reason: "operator" }, wanted });
   };

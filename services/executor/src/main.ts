@@ -13,6 +13,7 @@ import {
   tuneProcess,
 } from "@infaas/runtime";
 import { executorOptions } from "./config";
+import { linkListenFaults } from "./link-listen";
 import { instruments } from "./metrics";
 import { nativeEngines, nativeEngineVersion } from "./native-engine";
 import { startExecutor } from "./start-executor";
@@ -27,7 +28,9 @@ if (process.argv.includes("--help")) {
 
 function start(): void {
   const read = readConfig(executorOptions, process.argv.slice(2), process.env);
-  const faults = read.ok ? securityFaults(read.config, [read.config.listen]) : read.faults;
+  const faults = read.ok
+    ? [...securityFaults(read.config, [read.config.listen]), ...linkListenFaults(read.config)]
+    : read.faults;
   if (!read.ok || faults.length > 0) {
     process.stderr.write(`${faults.join("\n")}\n`);
     process.exit(2);

@@ -129,6 +129,7 @@ describe("MembershipClient", () => {
       member: {
         name: "exec-1",
         address: "127.0.0.1:8201",
+        linkAddress: "127.0.0.1:8301",
         hostType: "local-cpu",
         cores: 2,
         memoryBytes: 100,

@@ -6,6 +6,8 @@ import type { InstanceLine } from "./executor";
 export interface MemberDescription {
   readonly name: string;
   readonly address: string;
+  /** host:port of the native links; empty = none. */
+  readonly linkAddress: string;
   readonly hostType: string;
   readonly cores: number;
   readonly memoryBytes: number;
@@ -190,6 +192,7 @@ export class MembershipClient {
       name: member.name,
       kind: MemberKind.EXECUTOR,
       address: member.address,
+      linkAddress: member.linkAddress,
       hostType: member.hostType,
       cores: member.cores,
       memoryBytes: BigInt(member.memoryBytes),

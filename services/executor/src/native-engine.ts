@@ -1,5 +1,6 @@
 import {
   type Batcher,
+  type FrameServer,
   type NativeError,
   openBatcher,
   probe,
@@ -8,6 +9,8 @@ import {
 } from "@infaas/cuda-batcher";
 import { Code, ServiceError } from "@infaas/runtime";
 import type {
+  DirectFigures,
+  DirectService,
   Engine,
   EngineAnswer,
   EngineOptions,
@@ -81,14 +84,50 @@ export function nativeEngineVersion(): string {
   return `onnxruntime ${engine.version}`;
 }
 
+/** The native links' way into one model. Strings are left to JavaScript, which knows how they are written on the wire. */
+class NativeDirect implements DirectService {
+  constructor(
+    private readonly batcher: Batcher,
+    private readonly datatypes: { readonly inputs: readonly string[]; readonly outputs: readonly string[] },
+  ) {}
+
+  serveOn(server: FrameServer, variant: string): boolean {
+    const { inputs, outputs } = this.datatypes;
+    if ([...inputs, ...outputs].includes(datatypeOf.string)) return false;
+    this.batcher.links.serveOn(server, variant, this.datatypes);
+    return true;
+  }
+
+  get inFlight(): number {
+    return this.batcher.links.inFlight;
+  }
+
+  get idleMs(): number {
+    return this.batcher.links.idleMs;
+  }
+
+  takeFigures(): DirectFigures {
+    return this.batcher.links.takeFigures();
+  }
+
+  get retired(): boolean {
+    return this.batcher.links.retired;
+  }
+}
+
 /** One model in the add-on. Inputs are read in place: the bytes of a frame stay untouched until its answer. */
 class NativeEngine implements Engine {
   readonly inputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
+  readonly direct: DirectService;
 
   constructor(private readonly batcher: Batcher) {
     this.inputs = batcher.inputs.map(engineTensor);
     this.outputs = batcher.outputs.map(engineTensor);
+    this.direct = new NativeDirect(batcher, {
+      inputs: this.inputs.map(({ datatype }) => datatype),
+      outputs: this.outputs.map(({ datatype }) => datatype),
+    });
   }
 
   get batchable(): boolean {

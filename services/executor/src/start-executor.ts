@@ -19,11 +19,13 @@ import { type ConfinedProfileOptions, confinedProfile } from "./confined-profile
 import type { EnginePort } from "./engine-port";
 import { Executor } from "./executor";
 import { InstanceFigures } from "./instance-figures";
+import { linkListenAddress } from "./link-listen";
 import { LinkServer } from "./link-server";
 import { MembershipClient } from "./membership-client";
 import { MetricTargets } from "./metric-targets";
 import { registerMetrics } from "./metrics";
 import { ModelStore } from "./model-store";
+import { NativeLinks } from "./native-links";
 import { ProfileQueue } from "./profile-queue";
 import { ProfileRefusals } from "./profile-refusals";
 import { QuerySpans } from "./query-spans";
@@ -70,19 +72,21 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
     bytesMax: modelFilesBytesMax,
   });
   const modelFile = (digest: string) => store.file(digest);
+  let nativeLinks: NativeLinks | null = null;
   const executor = new Executor({
     name: config.name,
     memoryBytes: config.memoryBytes,
     ports: { clock, engines, modelFile, queueRowsMax, queueBytesMax },
     logger,
+    onServing: (variant, instance) => nativeLinks?.serve(variant, instance),
   });
   const utilisation = new Utilisation(clock, config.cores, () => process.cpuUsage());
   const figures = new InstanceFigures(clock);
   registerMetrics(telemetry.meter, { executor, figures, utilisation, clock });
   const reporter = new Reporter(executor, utilisation, clock);
   const spans = new QuerySpans(clock, telemetry.tracer);
-  const { linkInFlightMax } = config;
-  const links = new LinkServer({ clock, executor, reporter, figures, spans, inFlightMax: linkInFlightMax });
+  const linkPorts = { clock, executor, reporter, figures, spans, inFlightMax: config.linkInFlightMax };
+  const links = new LinkServer(linkPorts);
   const profiles = profileQueue(config, clock, {
     fetchModel: modelFile,
     storeArtifact: (path) => artifactClient.upload(path),
@@ -92,13 +96,18 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   lifecycle.onStop("server", () => server.stop(stopGraceMs));
   const port = await server.listen(config.listen);
   const address = config.advertise ?? withPort(config.listen, port);
-  const membership = joinCluster(config, world, executor, address);
+  const linkListen = linkListenAddress(config);
+  if (linkListen !== null) nativeLinks = await NativeLinks.open(linkListen, linkPorts);
+  const linkAddress = nativeLinks === null ? "" : withPort(address, nativeLinks.port);
+  const membership = joinCluster(config, world, executor, { address, linkAddress });
   executor.onChange(() => figures.keepOnly(new Set(executor.held().map((instance) => instance.spec.name))));
   lifecycle.onStop("instances", async () => {
     links.announceDraining();
+    nativeLinks?.announceDraining();
     await executor.stop(drainOnStopMs);
     await membership.stop();
     links.close();
+    await nativeLinks?.close();
   });
   return address;
 }
@@ -130,7 +139,7 @@ function joinCluster(
   config: Config,
   world: ExecutorWorld,
   executor: Executor,
-  address: string,
+  addresses: { readonly address: string; readonly linkAddress: string },
 ): MembershipClient {
   const { clock, logger, lifecycle, telemetry, random, security } = world;
   const records = new ClusterRecords();
@@ -143,7 +152,7 @@ function joinCluster(
     logger,
     member: {
       name: config.name,
-      address,
+      ...addresses,
       hostType: config.hostType,
       cores: config.cores,
       memoryBytes: config.memoryBytes,
