@@ -561,3 +561,4 @@ export {
   isDataType,
   type TypedContents,
 } from "./tensor";
+export { decodeJsonData, encodeJsonData } from "./tensor-json";

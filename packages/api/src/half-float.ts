@@ -1,0 +1,60 @@
+/** Bits of the 16-bit floats that JavaScript has no array for: IEEE 754 binary16 (FP16) and bfloat16 (BF16). */
+
+const halfInfinity = 0x7c00;
+const halfNaN = 0x7e00;
+/** From here on a number is nearer to infinity than to 65504, the largest finite half. */
+const halfOverflow = 65_520;
+const smallestNormalExponent = -14;
+
+const float = new Float32Array(1);
+const bits = new Uint32Array(float.buffer);
+
+/** Returns the bits of the half nearest to `value`, ties to even; beyond 65504 it is an infinity. */
+export function halfBits(value: number): number {
+  if (Number.isNaN(value)) return halfNaN;
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+  const size = Math.abs(value);
+  if (size >= halfOverflow) return sign | halfInfinity;
+  const exponent = exponentOf(size);
+  // Eleven bits of significand; a carry out of them lands in the exponent, where it belongs.
+  if (exponent < smallestNormalExponent) return sign | roundToEven(size * 2 ** 24);
+  return sign | (((exponent + 14) << 10) + roundToEven(size * 2 ** (10 - exponent)));
+}
+
+/** Returns the number that the bits of a half stand for. */
+export function halfValue(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >> 10) & 0x1f;
+  const fraction = half & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (0x400 + fraction) * 2 ** (exponent - 25);
+}
+
+/** Returns the upper half of the float32 nearest to `value`, ties to even. */
+export function bfloatBits(value: number): number {
+  if (Number.isNaN(value)) return 0x7fc0;
+  float[0] = value;
+  const word = bits[0]!;
+  return ((word + 0x7fff + ((word >>> 16) & 1)) / 0x1_0000) & 0xffff;
+}
+
+/** Returns the number that the bits of a bfloat16 stand for. */
+export function bfloatValue(bfloat: number): number {
+  bits[0] = (bfloat << 16) >>> 0;
+  return float[0]!;
+}
+
+function exponentOf(size: number): number {
+  const exponent = Math.floor(Math.log2(size));
+  // log2 may be off by one next to a power of two.
+  if (2 ** exponent > size) return exponent - 1;
+  return 2 ** (exponent + 1) <= size ? exponent + 1 : exponent;
+}
+
+function roundToEven(value: number): number {
+  const below = Math.floor(value);
+  const rest = value - below;
+  if (rest === 0.5) return below + (below % 2);
+  return rest > 0.5 ? below + 1 : below;
+}

@@ -1,0 +1,179 @@
+import { bfloatBits, bfloatValue, halfBits, halfValue } from "./half-float";
+import { type DataType, decodeBytes, type Encoded, elementCount, encodeBytes, isDataType } from "./tensor";
+
+/** Most dimensions that nested data may have; what is nested deeper is no number. */
+const rankMax = 32;
+
+/** Numbers JSON cannot write, as protobuf's JSON mapping spells them. */
+const notFinite = new Map<unknown, number>([
+  ["NaN", Number.NaN],
+  ["Infinity", Number.POSITIVE_INFINITY],
+  ["-Infinity", Number.NEGATIVE_INFINITY],
+]);
+
+/** How one datatype is read from JSON values and written as JSON text. */
+interface JsonForm {
+  /** Packs values, the first that is none of this datatype returned as its index instead. */
+  pack(values: readonly unknown[]): Uint8Array | number;
+  /** The elements of raw bytes as JSON text. */
+  write(raw: Uint8Array): string[];
+  readonly allowed: string;
+}
+
+/** A typed array as far as this file uses one. */
+interface Elements<T> extends Iterable<T> {
+  readonly buffer: ArrayBuffer;
+  [index: number]: T;
+}
+
+interface ElementsType<T> {
+  new (length: number): Elements<T>;
+  new (buffer: ArrayBuffer): Elements<T>;
+}
+
+const forms: Readonly<Record<Exclude<DataType, "BYTES">, JsonForm>> = {
+  BOOL: {
+    ...form(Uint8Array, truth, String, "true, false, 1 or 0"),
+    write: (raw) => Array.from(raw, (v) => (v === 0 ? "false" : "true")),
+  },
+  INT8: whole(Int8Array, -(2 ** 7), 2 ** 7 - 1),
+  INT16: whole(Int16Array, -(2 ** 15), 2 ** 15 - 1),
+  INT32: whole(Int32Array, -(2 ** 31), 2 ** 31 - 1),
+  INT64: wide(BigInt64Array, -(2n ** 63n), 2n ** 63n - 1n),
+  UINT8: whole(Uint8Array, 0, 2 ** 8 - 1),
+  UINT16: whole(Uint16Array, 0, 2 ** 16 - 1),
+  UINT32: whole(Uint32Array, 0, 2 ** 32 - 1),
+  UINT64: wide(BigUint64Array, 0n, 2n ** 64n - 1n),
+  FP16: real(Uint16Array, 65_504, halfBits, halfValue),
+  BF16: real(Uint16Array, 3.3895313892515355e38, bfloatBits, bfloatValue),
+  FP32: real(Float32Array, 3.4028234663852886e38, Number, Number),
+  FP64: real(Float64Array, Number.MAX_VALUE, Number, Number),
+};
+
+/**
+ * Returns the raw form (little-endian, row-major) of a tensor's `data` in the protocol's JSON: nested as the shape, or flat.
+ * 64-bit integers may be text, and so may NaN, Infinity and -Infinity; BYTES are text, stored as UTF-8. A fault names the
+ * first value that is none of the datatype, or both counts. O(elements); `shape` is trusted to hold whole numbers only.
+ */
+export function encodeJsonData(
+  datatype: string,
+  shape: readonly number[],
+  data: readonly unknown[],
+): Encoded<Uint8Array> {
+  if (!isDataType(datatype)) return { ok: false, fault: `datatype '${datatype}' is unknown` };
+  const flat = data.some(Array.isArray) ? data.flat(rankMax) : data;
+  const wanted = elementCount(shape);
+  if (flat.length !== wanted) {
+    return {
+      ok: false,
+      fault: `data has ${flat.length} elements, shape [${shape.join(", ")}] takes ${wanted}`,
+    };
+  }
+  if (datatype === "BYTES") return encodeTexts(flat);
+  const { pack, allowed } = forms[datatype];
+  const packed = pack(flat);
+  if (typeof packed === "number") {
+    const fault = `element ${packed} is ${shown(flat[packed])}; allowed for ${datatype}: ${allowed}`;
+    return { ok: false, fault };
+  }
+  return { ok: true, value: packed };
+}
+
+/** Returns raw bytes as the text of one flat JSON array. A fault when they are no whole elements, or BYTES that are no UTF-8. */
+export function decodeJsonData(datatype: string, raw: Uint8Array): Encoded<string> {
+  if (!isDataType(datatype)) return { ok: false, fault: `datatype '${datatype}' is unknown` };
+  if (datatype === "BYTES") return decodeTexts(raw);
+  return { ok: true, value: `[${forms[datatype].write(raw).join(",")}]` };
+}
+
+function encodeTexts(values: readonly unknown[]): Encoded<Uint8Array> {
+  const wrong = values.findIndex((value) => typeof value !== "string");
+  if (wrong >= 0) {
+    return {
+      ok: false,
+      fault: `element ${wrong} is ${shown(values[wrong])}; allowed for BYTES: text`,
+    };
+  }
+  return { ok: true, value: encodeBytes(values.map((value) => Buffer.from(String(value)))) };
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function decodeTexts(raw: Uint8Array): Encoded<string> {
+  const elements = decodeBytes(raw);
+  if (!elements.ok) return elements;
+  try {
+    return { ok: true, value: JSON.stringify(elements.value.map((element) => utf8.decode(element))) };
+  } catch {
+    return { ok: false, fault: "BYTES hold what is no UTF-8 text; ask for it as binary data" };
+  }
+}
+
+function form<T>(
+  Type: ElementsType<T>,
+  read: (value: unknown) => T | null,
+  write: (value: T) => string,
+  allowed: string,
+): JsonForm {
+  return {
+    allowed,
+    pack(values) {
+      const packed = new Type(values.length);
+      for (let i = 0; i < values.length; i += 1) {
+        const value = read(values[i]);
+        if (value === null) return i;
+        packed[i] = value;
+      }
+      return new Uint8Array(packed.buffer);
+    },
+    write: (raw) => Array.from(new Type(new Uint8Array(raw).buffer), write),
+  };
+}
+
+function whole(Type: ElementsType<number>, min: number, max: number): JsonForm {
+  const read = (value: unknown) => (Number.isInteger(value) ? within(value as number, min, max) : null);
+  return form(Type, read, String, `whole numbers from ${min} to ${max}`);
+}
+
+/** 64-bit integers: a JSON number where it is exact, else text. */
+function wide(Type: ElementsType<bigint>, min: bigint, max: bigint): JsonForm {
+  const read = (value: unknown) => {
+    if (Number.isSafeInteger(value)) return within(BigInt(value as number), min, max);
+    return typeof value === "string" && /^-?\d{1,20}$/.test(value) ? within(BigInt(value), min, max) : null;
+  };
+  return form(Type, read, String, `whole numbers from ${min} to ${max}`);
+}
+
+/** Floats. A finite number beyond the largest of the datatype is refused, not turned into an infinity. */
+function real(
+  Type: ElementsType<number>,
+  max: number,
+  bitsOf: (value: number) => number,
+  numberOf: (bits: number) => number,
+): JsonForm {
+  const read = (value: unknown) => {
+    if (typeof value === "number") return Math.abs(value) <= max ? bitsOf(value) : null;
+    const odd = notFinite.get(value);
+    return odd === undefined ? null : bitsOf(odd);
+  };
+  const write = (bits: number) => {
+    const value = numberOf(bits);
+    return Number.isFinite(value) ? String(value) : `"${value}"`;
+  };
+  return form(Type, read, write, `numbers up to ${max}, "NaN", "Infinity", "-Infinity"`);
+}
+
+function truth(value: unknown): number | null {
+  if (value === true || value === 1) return 1;
+  return value === false || value === 0 ? 0 : null;
+}
+
+/** A JSON value as a refusal shows it; nothing nested, which may be without end. */
+function shown(value: unknown): string {
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
+  return JSON.stringify(value).slice(0, 40);
+}
+
+function within<T extends number | bigint>(value: T, min: T, max: T): T | null {
+  return value >= min && value <= max ? value : null;
+}
