@@ -10,7 +10,7 @@ export interface ClusterPlan {
   readonly executorCount: number;
   readonly store: "embedded" | "memory" | "etcd";
   readonly etcdAddress: string;
-  /** The frontend's port; metadata, executors and etcd follow at +100, +200 and +300. */
+  /** The frontend's gRPC port; its HTTP face is at -1, metadata, executors and etcd follow at +100, +200 and +300. */
   readonly port: number;
   readonly otlpEndpoint: string | undefined;
 }
@@ -27,6 +27,7 @@ export function ownEtcdAddress(port: number): string {
 export function addressesOf(plan: ClusterPlan) {
   return {
     frontend: `127.0.0.1:${plan.port}`,
+    http: `127.0.0.1:${plan.port - 1}`,
     metadata: `127.0.0.1:${plan.port + 100}`,
     executors: Array.from({ length: plan.executorCount }, (_, i) => `127.0.0.1:${plan.port + 200 + i}`),
   };
@@ -34,7 +35,7 @@ export function addressesOf(plan: ClusterPlan) {
 
 /** The processes of a plan in start order. Executors share this machine's cores in price and memory, not in use. */
 export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
-  const { frontend, metadata, executors } = addressesOf(plan);
+  const { frontend, http, metadata, executors } = addressesOf(plan);
   const cores = availableParallelism();
   const memoryBytes = Math.floor(totalmem() / 2 / plan.executorCount);
   const otlp = plan.otlpEndpoint === undefined ? [] : ["--otlp-endpoint", plan.otlpEndpoint];
@@ -60,6 +61,8 @@ export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
       "frontend-1",
       "--listen",
       frontend,
+      "--http-listen",
+      http,
       "--metadata",
       metadata,
       ...otlp,

@@ -27,6 +27,8 @@ export class Cluster {
     private readonly supervisor: ChildProcess,
     readonly folder: string,
     readonly address: string,
+    /** host:port of the HTTP face. */
+    readonly httpAddress: string,
     readonly client: InfaasClient,
     /** What `infaas up` printed until it was up. */
     readonly output: string,
@@ -49,7 +51,8 @@ export class Cluster {
     const supervisor = spawn(process.execPath, [cli, ...words], { stdio: ["ignore", "pipe", "pipe"] });
     const output = await untilUp(supervisor);
     const address = `127.0.0.1:${port}`;
-    return new Cluster(supervisor, folder, address, createInfaasClient(address), output);
+    const httpAddress = `127.0.0.1:${port - 1}`;
+    return new Cluster(supervisor, folder, address, httpAddress, createInfaasClient(address), output);
   }
 
   /** Process id of `metadata`, `frontend` or `executor-N`. */
@@ -134,8 +137,8 @@ function untilUp(supervisor: ChildProcess): Promise<string> {
   });
 }
 
-/** Offsets of what `infaas up` listens on: frontend, metadata, two executors, etcd for clients and peers. */
-const portOffsets = [0, 100, 200, 201, 300, 301];
+/** Offsets of what `infaas up` listens on: frontend (gRPC, HTTP), metadata, two executors, etcd for clients and peers. */
+const portOffsets = [0, -1, 100, 200, 201, 300, 301];
 
 /** A base port that is free with all that follow it. */
 async function freePorts(): Promise<number> {

@@ -26,7 +26,7 @@ export const up: Verb = {
     "data-dir": { type: "string", doc: "state of the whole system", default: ".infaas" },
     port: {
       type: "number",
-      doc: "the frontend's port; metadata at +100, executors from +200, etcd at +300 and +301",
+      doc: "the frontend's gRPC port; its HTTP face at -1, metadata at +100, executors from +200, etcd at +300 and +301",
       default: 8001,
     },
     "otlp-endpoint": {
@@ -41,8 +41,8 @@ export const up: Verb = {
   },
   async run(args, terminal) {
     const plan = planOf(args);
-    const { frontend, metadata, executors } = addressesOf(plan);
-    await mustBeFree([frontend, metadata, ...executors]);
+    const { frontend, http, metadata, executors } = addressesOf(plan);
+    await mustBeFree([frontend, http, metadata, ...executors]);
     mkdirSync(plan.dataFolder, { recursive: true });
     const stopped = new AbortController();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.abort());
@@ -128,10 +128,11 @@ function orStopped<T>(work: Promise<T>, stopped: AbortSignal): Promise<T> {
 }
 
 function greet(plan: ClusterPlan, tookMs: number, terminal: Terminal): void {
-  const { frontend, metadata, executors } = addressesOf(plan);
+  const { frontend, http, metadata, executors } = addressesOf(plan);
   terminal.print(`
 INFaaS is up after ${(tookMs / 1000).toFixed(1)} s
   frontend   ${frontend}   gRPC: infaas.v1, Open Inference Protocol v2, health, reflection
+             ${http}   HTTP: Open Inference Protocol v2 in JSON and raw bytes
   metadata   ${metadata}   ${plan.store} store
   executors  ${executors.join(", ")}
   state      ${plan.dataFolder}

@@ -13,6 +13,7 @@ export { describeInstruments, type Instrument, type InstrumentTable } from "./in
 export { Lifecycle, runMain } from "./lifecycle";
 export { createLogger, type Logger, type LogLevel } from "./logger";
 export { type Random, seededRandom, systemRandom } from "./random";
+export { callLocally, type LocalCaller } from "./rpc/call-locally";
 export { type CallOptions, type ClientOf, createRpcClient, type RpcClientOptions } from "./rpc/client";
 export type { Health } from "./rpc/health";
 export { type OpenRawStream, openRawBidi, type RawBidiOptions } from "./rpc/open-raw-bidi";

@@ -18,6 +18,16 @@ export const frontendOptions = {
     choices: ["auto", "native", "grpc"],
     doc: "what reads the sockets: native = the HTTP/2 server in native code, grpc = grpc-js (more CPU per request, no add-on), auto = native where it can run and neither TLS nor tokens are set",
   },
+  httpListen: {
+    type: "string",
+    default: "127.0.0.1:8000",
+    doc: "host:port of the HTTP face (the same protocol in JSON and raw bytes); port 0 picks a free one, none turns it off",
+  },
+  httpCorsOrigins: {
+    type: "list",
+    default: [],
+    doc: "origins of web pages that may use the HTTP face, separated by commas, or *; requests of other pages are refused",
+  },
   advertise: {
     type: "string",
     default: null,

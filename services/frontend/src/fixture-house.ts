@@ -101,7 +101,7 @@ export async function startHouse(
   const lifecycle = new Lifecycle();
   const read = readConfig(
     frontendOptions,
-    ["--listen", "127.0.0.1:0", "--metadata", metadata.address, ...args],
+    ["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--metadata", metadata.address, ...args],
     {},
   );
   if (!read.ok) throw new Error(read.faults.join("; "));

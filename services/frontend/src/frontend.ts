@@ -17,6 +17,7 @@ import { ColdStarts } from "./cold-starts";
 import type { FrontendConfig } from "./config";
 import { ExecutorPool } from "./executor-pool";
 import { StaticHostProvider } from "./host-provider/static";
+import { HttpFace, type HttpFaceOptions } from "./http/http-face";
 import { inferIngress } from "./infer-ingress";
 import { inferStreams } from "./infer-stream";
 import { inferenceService } from "./inference-service";
@@ -50,6 +51,8 @@ export interface FrontendPorts {
 export interface Frontend {
   /** host:port that was bound. */
   readonly address: string;
+  /** host:port of the HTTP face; null when it is off. */
+  readonly httpAddress: string | null;
   readonly view: ClusterView;
 }
 
@@ -110,6 +113,7 @@ export async function startFrontend(
   const traces = new QueryTraces({ recorder: telemetry.tracer, clock });
   registerMetrics(telemetry.meter, { view, statistics, router, coldStarts });
   const way = { clock, view, router, selector, statistics, traces };
+  const protocol = openInference({ view, statistics, version: ports.version });
   const server = createFrontendServer({
     logger,
     security,
@@ -117,7 +121,7 @@ export async function startFrontend(
     modelInfer: inferIngress(way),
     modelStreamInfer: inferStreams(way),
     services: [
-      openInference({ view, statistics, version: ports.version }),
+      protocol,
       inferenceService(way),
       catalogService({
         view,
@@ -142,10 +146,24 @@ export async function startFrontend(
   lifecycle.onStop("router", () => router.stop());
   const port = await server.listen(config.listen);
   lifecycle.onStop("server", () => server.stop(STOP_GRACE_MS));
+  const httpAddress = await listenHttp(config, { logger, infer: way, protocol }, lifecycle);
   const address = config.advertise ?? withPort(config.listen, port);
   join(config, ports, { address, view, cluster, lifecycle });
-  logger.info("frontend listens", { address, metadata: config.metadata });
-  return { address, view };
+  logger.info("frontend listens", { address, http: httpAddress, metadata: config.metadata });
+  return { address, httpAddress, view };
+}
+
+/** Opens the HTTP face, unless it is off; returns where it listens. */
+async function listenHttp(
+  config: FrontendConfig,
+  parts: Omit<HttpFaceOptions, "corsOrigins">,
+  lifecycle: Lifecycle,
+): Promise<string | null> {
+  if (config.httpListen === "none") return null;
+  const face = new HttpFace({ ...parts, corsOrigins: config.httpCorsOrigins });
+  const port = await face.listen(config.httpListen);
+  lifecycle.onStop("HTTP face", () => face.stop(STOP_GRACE_MS));
+  return withPort(config.httpListen, port);
 }
 
 interface Joining {

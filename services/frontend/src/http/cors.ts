@@ -1,0 +1,50 @@
+import type { IncomingMessage } from "node:http";
+import { Code, ServiceError } from "@infaas/runtime";
+
+/** How long a browser may remember what a preflight said. */
+const PREFLIGHT_KEPT_S = 600;
+const EXPOSED = "inference-header-content-length, retry-after, traceparent";
+
+/** Which web pages may use the HTTP face. */
+export class Cors {
+  private readonly origins: ReadonlySet<string>;
+
+  /** `allowed` are origins as browsers send them (`https://console.example`), or `*`. */
+  constructor(allowed: readonly string[]) {
+    this.origins = new Set(allowed);
+  }
+
+  /**
+   * Headers that let the page of this request read its answer; none without an Origin, as with all that is no browser.
+   * PERMISSION_DENIED for a page of another origin: a browser would hide the answer from it, but send what it asks.
+   */
+  headersFor(request: IncomingMessage): Readonly<Record<string, string>> {
+    const { origin, host } = request.headers;
+    if (origin === undefined || isOwn(origin, host)) return {};
+    if (!this.origins.has(origin) && !this.origins.has("*")) {
+      const sentence = `web pages of '${origin}' may not use this; --http-cors-origins allows: ${[...this.origins].join(", ") || "none"}`;
+      throw new ServiceError(Code.PERMISSION_DENIED, sentence);
+    }
+    return {
+      "access-control-allow-origin": origin,
+      "access-control-expose-headers": EXPOSED,
+      vary: "origin",
+    };
+  }
+
+  /** What a preflight is answered besides `headersFor`; null when this request is none. */
+  preflight(request: IncomingMessage): Readonly<Record<string, string>> | null {
+    if (request.method !== "OPTIONS" || request.headers["access-control-request-method"] === undefined)
+      return null;
+    return {
+      "access-control-allow-methods": "GET, POST",
+      "access-control-allow-headers": request.headers["access-control-request-headers"]?.toString() ?? "",
+      "access-control-max-age": String(PREFLIGHT_KEPT_S),
+    };
+  }
+}
+
+/** A page served from this very address. */
+function isOwn(origin: string, host: string | undefined): boolean {
+  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
+}

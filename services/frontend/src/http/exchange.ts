@@ -1,0 +1,164 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Code, type Implementation, ServiceError } from "@infaas/runtime";
+import { type InferOptions, startInfer } from "../infer-call";
+import type { ByteBudget } from "./byte-budget";
+import { HttpError } from "./http-status";
+import { type InferTarget, readInferRequest } from "./infer-request";
+import { HEAD_LENGTH_HEADER, writeInferResponse } from "./infer-response";
+import { invalid, parseObject } from "./json-body";
+import { type ManagementRoute, managementRoutes } from "./management-routes";
+import { errorReply, type Reply } from "./reply";
+import { type ReceivedBody, receiveBody } from "./request-body";
+
+/** What requests are answered from. */
+export interface ExchangeOptions {
+  readonly infer: InferOptions;
+  /** The Open Inference Protocol's methods besides ModelInfer, as gRPC serves them. */
+  readonly protocol: Implementation;
+  readonly bodies: ByteBudget;
+}
+
+const inferPattern = /^\/v2\/models\/(?<name>.+?)(?:\/versions\/(?<version>[^/]+))?\/infer$/;
+
+/** One request and its answer. */
+export class Exchange {
+  private readonly gone = new AbortController();
+
+  constructor(
+    private readonly o: ExchangeOptions,
+    private readonly request: IncomingMessage,
+    response: ServerResponse,
+  ) {
+    response.once("close", () => {
+      if (!response.writableFinished) this.gone.abort();
+    });
+  }
+
+  /** Answers by path and verb; rejects with the failure. */
+  async answer(): Promise<Reply> {
+    const { path, verb } = this;
+    const infer = inferPattern.exec(path);
+    if (infer !== null) {
+      if (verb !== "POST") throw wrongVerb(path, verb, "POST");
+      const { name = "", version = "" } = decoded(infer.groups);
+      return this.withBody((body) => this.infer({ name, version }, body.bytes));
+    }
+    const { route, match } = findRoute(path, verb);
+    const sent = decoded(match.groups);
+    return this.withBody((body) =>
+      route.answer(this.o.protocol, { path: sent, json: parseObject(body.bytes) }, this.caller()),
+    );
+  }
+
+  private get path(): string {
+    const url = this.request.url ?? "/";
+    const query = url.indexOf("?");
+    return query < 0 ? url : url.slice(0, query);
+  }
+
+  /** HEAD is GET without the body, which Node leaves out by itself. */
+  private get verb(): string {
+    return this.request.method === "HEAD" ? "GET" : (this.request.method ?? "GET");
+  }
+
+  private async withBody(f: (body: ReceivedBody) => Promise<Reply>): Promise<Reply> {
+    const body = await receiveBody(this.request, this.o.bodies);
+    try {
+      return await f(body);
+    } finally {
+      body.release();
+    }
+  }
+
+  private async infer(target: InferTarget, body: Buffer): Promise<Reply> {
+    const { message, form } = readInferRequest(target, body, this.headLength());
+    return new Promise((resolve) => {
+      const started = startInfer(this.o.infer, message, {
+        deadlineMs: null,
+        metadata: (name) => this.header(name),
+        answer: (answer, { trailers }) => {
+          const bytes = Buffer.allocUnsafe(answer.length);
+          answer.copy(bytes, 0);
+          resolve(
+            withHeaders(
+              written(() => writeInferResponse(bytes, form)),
+              textOnly(trailers),
+            ),
+          );
+        },
+        refuse: (error, { trailers }) => resolve(errorReply(error, textOnly(trailers))),
+      });
+      this.gone.signal.addEventListener("abort", () => started.cancel());
+    });
+  }
+
+  private headLength(): number | null {
+    const value = this.header(HEAD_LENGTH_HEADER);
+    if (value === undefined) return null;
+    if (/^\d{1,15}$/.test(value)) return Number(value);
+    throw invalid(`Inference-Header-Content-Length is '${value}'; it must be a whole number from 0`);
+  }
+
+  private header(name: string): string | undefined {
+    const value = this.request.headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  }
+
+  private caller() {
+    const { remoteAddress = "", remotePort = 0 } = this.request.socket;
+    return { peer: `${remoteAddress}:${remotePort}`, metadata: {}, signal: this.gone.signal };
+  }
+}
+
+function findRoute(path: string, verb: string): { route: ManagementRoute; match: RegExpExecArray } {
+  for (const { pattern } of managementRoutes) {
+    const match = pattern.exec(path);
+    if (match === null) continue;
+    const same = managementRoutes.filter((route) => route.pattern.source === pattern.source);
+    const route = same.find((r) => r.verb === verb);
+    if (route === undefined) throw wrongVerb(path, verb, same.map((r) => r.verb).join(", "));
+    return { route, match };
+  }
+  const sentence = `nothing is served at ${path}; the protocol's paths begin with /v2, a query is POST /v2/models/<task>/infer`;
+  throw new HttpError(404, Code.NOT_FOUND, sentence);
+}
+
+function wrongVerb(path: string, verb: string, allowed: string): HttpError {
+  return new HttpError(405, Code.UNIMPLEMENTED, `${path} takes ${allowed}, not ${verb}`, { allow: allowed });
+}
+
+/** Named parts of a path, percent-decoded one by one: an encoded slash belongs to its name. */
+function decoded(groups: Readonly<Record<string, string | undefined>> | undefined): Record<string, string> {
+  const parts: Record<string, string> = {};
+  for (const [name, value] of Object.entries(groups ?? {})) {
+    if (value !== undefined) parts[name] = decodePart(value);
+  }
+  return parts;
+}
+
+function decodePart(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    throw invalid(`'${value}' in the path is not readable percent-encoding of UTF-8`);
+  }
+}
+
+function written(write: () => Reply): Reply {
+  try {
+    return write();
+  } catch (error) {
+    return errorReply(ServiceError.from(error));
+  }
+}
+
+function withHeaders(reply: Reply, headers: Readonly<Record<string, string>>): Reply {
+  return { ...reply, headers: { ...reply.headers, ...headers } };
+}
+
+/** What gRPC sends as trailers goes as headers; binary ones have no form here. */
+function textOnly(trailers: Readonly<Record<string, string | Buffer>>): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(trailers)) if (typeof value === "string") headers[name] = value;
+  return headers;
+}

@@ -1,0 +1,47 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { RefusalSchema } from "@infaas/api";
+import { retryDelayMs, type ServiceError } from "@infaas/runtime";
+import { HttpError, httpStatus } from "./http-status";
+import { messageJson } from "./message-json";
+
+/** What is answered: a body in parts, which are sent one after another without being joined. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly parts: readonly Uint8Array[];
+}
+
+/** An answer of JSON text. */
+export function jsonReply(value: unknown, status = 200): Reply {
+  return textReply(status, JSON.stringify(value));
+}
+
+/** An answer without body: the status says all. */
+export function emptyReply(status: number): Reply {
+  return { status, headers: {}, parts: [] };
+}
+
+/** A failure: `{"error": …}` as the protocol has it, with the offers of a refusal beside it, and when to try again. */
+export function errorReply(error: ServiceError, headers: Readonly<Record<string, string>> = {}): Reply {
+  const reply = jsonReply({ error: error.message, ...refusalOf(error) }, httpStatus(error));
+  const retryMs = retryDelayMs(error);
+  return {
+    ...reply,
+    headers: {
+      ...reply.headers,
+      ...headers,
+      ...(error instanceof HttpError ? error.headers : {}),
+      ...(retryMs === null ? {} : { "retry-after": Math.max(1, Math.ceil(retryMs / 1000)) }),
+    },
+  };
+}
+
+function textReply(status: number, text: string): Reply {
+  return { status, headers: { "content-type": "application/json" }, parts: [Buffer.from(text)] };
+}
+
+function refusalOf(error: ServiceError): { refusal?: unknown } {
+  const detail = error.details.find((d) => d.typeName === RefusalSchema.typeName);
+  if (detail === undefined) return {};
+  return { refusal: messageJson(RefusalSchema, fromBinary(RefusalSchema, detail.value)) };
+}

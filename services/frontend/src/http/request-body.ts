@@ -1,0 +1,117 @@
+import type { IncomingMessage } from "node:http";
+import { promisify } from "node:util";
+import { gunzip, inflate, type ZlibOptions } from "node:zlib";
+import { Code, ServiceError } from "@infaas/runtime";
+import type { ByteBudget } from "./byte-budget";
+import { HttpError } from "./http-status";
+
+/** Largest body, also once it is decompressed: as much as a gRPC message may have. */
+export const BODY_BYTES_MAX = 64 * 1024 * 1024;
+
+const decompressors: Readonly<Record<string, (bytes: Buffer, o: ZlibOptions) => Promise<Buffer>>> = {
+  gzip: promisify<Buffer, ZlibOptions, Buffer>(gunzip),
+  deflate: promisify<Buffer, ZlibOptions, Buffer>(inflate),
+};
+
+/** A body that was received; `release` gives its memory back to the budget. */
+export interface ReceivedBody {
+  readonly bytes: Buffer;
+  release(): void;
+}
+
+/**
+ * Receives a request's body, decompressed as its Content-Encoding says (gzip or deflate). Neither the body nor what comes
+ * out of it goes beyond the bound: HTTP 413. 415 for another encoding, RESOURCE_EXHAUSTED when all bodies together hold too much.
+ */
+export async function receiveBody(request: IncomingMessage, budget: ByteBudget): Promise<ReceivedBody> {
+  const decompress = decompressorOf(request);
+  const holding = new Holding(budget);
+  try {
+    const sent = await collect(request, holding);
+    if (decompress === null) return { bytes: sent, release: () => holding.release() };
+    const bytes = await decompress(sent, { maxOutputLength: BODY_BYTES_MAX }).catch(notDecompressed);
+    holding.add(bytes.byteLength);
+    return { bytes, release: () => holding.release() };
+  } catch (error) {
+    holding.release();
+    throw error;
+  }
+}
+
+/** What one request holds of the budget. */
+class Holding {
+  private bytes = 0;
+
+  constructor(private readonly budget: ByteBudget) {}
+
+  add(bytes: number): void {
+    if (!this.budget.take(bytes)) {
+      const sentence = `request bodies already hold nearly ${this.budget.max} bytes, all that they may; try again later`;
+      throw new ServiceError(Code.RESOURCE_EXHAUSTED, sentence);
+    }
+    this.bytes += bytes;
+  }
+
+  release(): void {
+    this.budget.give(this.bytes);
+    this.bytes = 0;
+  }
+}
+
+function decompressorOf(request: IncomingMessage) {
+  const encoding = request.headers["content-encoding"]?.trim().toLowerCase() ?? "identity";
+  if (encoding === "identity" || encoding === "") return null;
+  const decompress = decompressors[encoding];
+  if (decompress !== undefined) return decompress;
+  throw new HttpError(
+    415,
+    Code.INVALID_ARGUMENT,
+    `Content-Encoding is '${encoding}'; allowed: gzip, deflate`,
+    {
+      "accept-encoding": "gzip, deflate",
+    },
+  );
+}
+
+function collect(request: IncomingMessage, holding: Holding): Promise<Buffer> {
+  const announced = Number(request.headers["content-length"] ?? 0);
+  if (announced > BODY_BYTES_MAX) throw tooLarge(announced);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      try {
+        bytes += chunk.byteLength;
+        if (bytes > BODY_BYTES_MAX) throw tooLarge(bytes);
+        holding.add(chunk.byteLength);
+        chunks.push(chunk);
+      } catch (error) {
+        request.pause();
+        chunks.length = 0;
+        reject(error);
+      }
+    });
+    request.once("end", () =>
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
+    );
+    const gone = () =>
+      reject(new ServiceError(Code.CANCELLED, "the caller went away before its body had come"));
+    request.once("error", gone);
+    request.once("close", gone);
+  });
+}
+
+function notDecompressed(cause: NodeJS.ErrnoException): never {
+  if (cause.code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(null);
+  throw new ServiceError(Code.INVALID_ARGUMENT, `request body cannot be decompressed: ${cause.message}`, {
+    cause,
+  });
+}
+
+function tooLarge(bytes: number | null): HttpError {
+  const what =
+    bytes === null ? "the decompressed body is larger than" : `${bytes} bytes of body came, more than`;
+  const sentence = `${what} the ${BODY_BYTES_MAX} bytes that are taken`;
+  // The rest of the body is not read: the connection cannot go on.
+  return new HttpError(413, Code.INVALID_ARGUMENT, sentence, { connection: "close" });
+}

@@ -1,0 +1,51 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { promisify } from "node:util";
+import { deflate, gzip } from "node:zlib";
+import { systemClock } from "@infaas/runtime";
+import type { Reply } from "./reply";
+
+/** Bodies below this many bytes are sent as they are: compressing costs more than it saves. */
+const COMPRESS_BYTES_MIN = 256;
+/** A caller that has not taken its whole answer after this long is cut off: 64 MiB at half a MiB per second. */
+export const ANSWER_MAX_MS = 120_000;
+
+const compressors = { gzip: promisify(gzip), deflate: promisify(deflate) } as const;
+
+/** Sends an answer, compressed when the caller takes that. Resolves when it is handed over, not when it has arrived. */
+export async function sendReply(
+  request: IncomingMessage,
+  response: ServerResponse,
+  reply: Reply,
+): Promise<void> {
+  let { parts } = reply;
+  const headers: Record<string, string | number> = { ...reply.headers };
+  const bytes = byteLength(parts);
+  const encoding = bytes < COMPRESS_BYTES_MIN ? null : acceptedEncoding(request);
+  if (encoding !== null) {
+    // Level 1: tensors compress little, and the thread pool is also for others.
+    parts = [await compressors[encoding](Buffer.concat(parts), { level: 1 })];
+    headers["content-encoding"] = encoding;
+    headers.vary = headers.vary === undefined ? "accept-encoding" : `${headers.vary}, accept-encoding`;
+  }
+  if (response.destroyed) return;
+  const timer = systemClock.setTimer(ANSWER_MAX_MS, () => response.destroy());
+  response.once("close", () => timer.cancel());
+  response.writeHead(reply.status, { ...headers, "content-length": byteLength(parts) });
+  response.cork();
+  for (const part of parts) response.write(part);
+  response.end();
+  response.uncork();
+}
+
+function byteLength(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.byteLength, 0);
+}
+
+/** The first encoding that the caller names and we have; one with q=0 is forbidden. */
+function acceptedEncoding(request: IncomingMessage): keyof typeof compressors | null {
+  for (const item of (request.headers["accept-encoding"]?.toString() ?? "").split(",")) {
+    const [name = "", weight = ""] = item.split(";").map((part) => part.trim().toLowerCase());
+    if ((name === "gzip" || name === "deflate") && !/^q=0(\.0*)?$/.test(weight)) return name;
+  }
+  return null;
+}
