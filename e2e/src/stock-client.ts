@@ -1,12 +1,16 @@
 import { execFile, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { root } from "./cluster";
 
 const run = promisify(execFile);
 const folder = join(root, "e2e", "clients", "python");
-const venv = join(root, ".cache", "tritonclient");
+const requirements = join(folder, "requirements.txt");
+/** One Python for each version of the requirements, so that what is there is complete and stays as it is. */
+const digest = createHash("sha256").update(readFileSync(requirements)).digest("hex").slice(0, 12);
+const venv = join(root, ".cache", `tritonclient-${digest}`);
 const python = join(venv, "bin", "python");
 const installTimeoutMs = 180_000;
 const scriptTimeoutMs = 60_000;
@@ -16,12 +20,20 @@ export function hasPython(): boolean {
   return spawnSync("python3", ["-c", "import ensurepip, venv"]).status === 0;
 }
 
-/** Puts the stock Triton client into a Python of its own under .cache; rejects with what pip said. */
+/** Puts the stock Triton client into a Python of its own under .cache; rejects with what pip said. Two may do so at once. */
 export async function installStockClient(): Promise<void> {
+  if (existsSync(python)) return;
   const bounded = { timeout: installTimeoutMs };
-  if (!existsSync(python)) await run("python3", ["-m", "venv", venv], bounded);
-  const install = ["-m", "pip", "install", "--quiet", "--requirement", join(folder, "requirements.txt")];
-  await run(python, install, bounded);
+  const building = `${venv}.${process.pid}`;
+  await run("python3", ["-m", "venv", building], bounded);
+  const install = ["-m", "pip", "install", "--quiet", "--requirement", requirements];
+  await run(join(building, "bin", "python"), install, bounded);
+  try {
+    renameSync(building, venv);
+  } catch (error) {
+    rmSync(building, { recursive: true });
+    if (!existsSync(python)) throw error;
+  }
 }
 
 /** Runs one of the Python clients and returns the JSON it printed; rejects with its traceback. */
