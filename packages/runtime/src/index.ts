@@ -19,7 +19,13 @@ export type { Health } from "./rpc/health";
 export { type OpenRawStream, openRawBidi, type RawBidiOptions } from "./rpc/open-raw-bidi";
 export type { GatherMessage, RawStream, RawUnaryCall, ServedStream, TrailerValues } from "./rpc/raw";
 export { createRpcServer, type RpcServer, type RpcServerOptions } from "./rpc/server";
-export { type CallContext, type HandlersOf, type Implementation, implementService } from "./rpc/service";
+export {
+  type CallContext,
+  type HandlersOf,
+  type Implementation,
+  implementService,
+  methodPath,
+} from "./rpc/service";
 export { retryDelayMs, retryInfo } from "./rpc/status";
 export { statusPairs, trailerPairs } from "./rpc/trailer-pairs";
 export type { Transport, TransportCall, TransportListener } from "./rpc/transport";

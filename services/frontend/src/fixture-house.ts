@@ -15,6 +15,7 @@ import {
   Lifecycle,
   openSecurity,
   readConfig,
+  type Security,
   sleep,
   systemClock,
   systemRandom,
@@ -86,6 +87,7 @@ export async function startHouse(
   loaded: Readonly<Record<string, readonly string[]>>,
   variants: readonly FixtureVariant[] = [{ name: "mlp@1" }],
   args: readonly string[] = [],
+  security: Security = openSecurity,
 ): Promise<House> {
   const metadata = new MemoryMetadata();
   await metadata.start();
@@ -111,7 +113,7 @@ export async function startHouse(
     random: systemRandom,
     logger,
     version: "0.1.0",
-    security: openSecurity,
+    security,
   };
   const frontend = await startFrontend(read.config, ports, lifecycle);
   const inference = inferenceClient(frontend.address);

@@ -146,7 +146,7 @@ export async function startFrontend(
   lifecycle.onStop("router", () => router.stop());
   const port = await server.listen(config.listen);
   lifecycle.onStop("server", () => server.stop(STOP_GRACE_MS));
-  const httpAddress = await listenHttp(config, { logger, infer: way, protocol }, lifecycle);
+  const httpAddress = await listenHttp(config, { logger, security, infer: way, protocol }, lifecycle);
   const address = config.advertise ?? withPort(config.listen, port);
   join(config, ports, { address, view, cluster, lifecycle });
   logger.info("frontend listens", { address, http: httpAddress, metadata: config.metadata });

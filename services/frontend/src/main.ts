@@ -11,7 +11,7 @@ import {
   systemRandom,
   tuneProcess,
 } from "@infaas/runtime";
-import { frontendOptions } from "./config";
+import { type FrontendConfig, frontendOptions } from "./config";
 import { startFrontend } from "./frontend";
 import { instruments } from "./metrics";
 import { VERSION } from "./version";
@@ -25,7 +25,7 @@ if (process.argv.includes("--help")) {
 } else {
   runMain(async (lifecycle) => {
     const read = readConfig(frontendOptions, process.argv.slice(2), process.env);
-    const faults = read.ok ? securityFaults(read.config, [read.config.listen]) : read.faults;
+    const faults = read.ok ? securityFaults(read.config, listensOf(read.config)) : read.faults;
     if (!read.ok || faults.length > 0) {
       process.stderr.write(`${faults.join("\n")}\n`);
       process.exitCode = 2;
@@ -39,4 +39,9 @@ if (process.argv.includes("--help")) {
     const ports = { ...world, random: systemRandom, version: VERSION, security };
     await startFrontend(config, ports, lifecycle);
   });
+}
+
+/** Where this process is reached. */
+function listensOf({ listen, httpListen }: FrontendConfig): readonly string[] {
+  return httpListen === "none" ? [listen] : [listen, httpListen];
 }

@@ -5,14 +5,16 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from "@bufbuild/protobuf";
+import { Metadata } from "@grpc/grpc-js";
 import { Code, ServiceError } from "../errors";
-import { metadataFrom } from "./client";
+import type { Caller } from "../security/caller";
 import { type Implementation, methodPath } from "./service";
 
 /** Who calls, as the handler is told. */
 export interface LocalCaller {
   readonly peer: string;
-  readonly metadata: Readonly<Record<string, string>>;
+  /** As the guard of the face knows them. */
+  readonly caller: Caller;
   readonly signal: AbortSignal;
 }
 
@@ -24,7 +26,7 @@ export async function callLocally<I extends DescMessage, O extends DescMessage>(
   { serviceName, endpoints }: Implementation,
   method: DescMethodUnary<I, O>,
   request: MessageInitShape<I>,
-  caller: LocalCaller,
+  from: LocalCaller,
 ): Promise<MessageShape<O>> {
   const endpoint = endpoints.find((e) => e.path === methodPath(method));
   if (endpoint === undefined) {
@@ -32,10 +34,9 @@ export async function callLocally<I extends DescMessage, O extends DescMessage>(
   }
   if (endpoint.handle === null) throw new ServiceError(Code.UNIMPLEMENTED, endpoint.reason);
   const answer = endpoint.handle(create(method.input, request) as never, {
-    signal: caller.signal,
+    ...from,
     deadlineMs: null,
-    metadata: metadataFrom(caller.metadata),
-    peer: caller.peer,
+    metadata: new Metadata(),
     setTrailer: () => undefined,
   });
   return create(method.output, (await answer) as MessageInitShape<O>);

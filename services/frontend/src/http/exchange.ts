@@ -1,5 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Code, type Implementation, ServiceError } from "@infaas/runtime";
+import { GRPCInferenceService } from "@infaas/api";
+import {
+  type Caller,
+  type CallGuard,
+  Code,
+  type Implementation,
+  methodPath,
+  ServiceError,
+  unnamedCaller,
+} from "@infaas/runtime";
 import { type InferOptions, startInfer } from "../infer-call";
 import type { ByteBudget } from "./byte-budget";
 import { HttpError } from "./http-status";
@@ -16,8 +25,11 @@ export interface ExchangeOptions {
   /** The Open Inference Protocol's methods besides ModelInfer, as gRPC serves them. */
   readonly protocol: Implementation;
   readonly bodies: ByteBudget;
+  /** Who may call what; null: anybody anything. */
+  readonly guard: CallGuard | null;
 }
 
+const inferMethod = methodPath(GRPCInferenceService.method.modelInfer);
 const inferPattern = /^\/v2\/models\/(?<name>.+?)(?:\/versions\/(?<version>[^/]+))?\/infer$/;
 
 /** One request and its answer. */
@@ -40,14 +52,27 @@ export class Exchange {
     const infer = inferPattern.exec(path);
     if (infer !== null) {
       if (verb !== "POST") throw wrongVerb(path, verb, "POST");
+      this.admit(inferMethod);
       const { name = "", version = "" } = decoded(infer.groups);
       return this.withBody((body) => this.infer({ name, version }, body.bytes));
     }
     const { route, match } = findRoute(path, verb);
+    const from = { caller: this.admit(route.method), peer: this.peer, signal: this.gone.signal };
     const sent = decoded(match.groups);
     return this.withBody((body) =>
-      route.answer(this.o.protocol, { path: sent, json: parseObject(body.bytes) }, this.caller()),
+      route.answer(this.o.protocol, { path: sent, json: parseObject(body.bytes) }, from),
     );
+  }
+
+  /** Asks before anything of a body is taken in. */
+  private admit(method: string): Caller {
+    const { peer } = this;
+    const { guard } = this.o;
+    if (guard === null) return unnamedCaller(peer);
+    const admitted = guard.admit({ path: method, authorization: this.header("authorization"), peer });
+    if (!(admitted instanceof ServiceError)) return admitted;
+    if (admitted.code !== Code.UNAUTHENTICATED) throw admitted;
+    throw new HttpError(401, admitted.code, admitted.message, { "www-authenticate": "Bearer" });
   }
 
   private get path(): string {
@@ -104,9 +129,9 @@ export class Exchange {
     return Array.isArray(value) ? value[0] : value;
   }
 
-  private caller() {
+  private get peer(): string {
     const { remoteAddress = "", remotePort = 0 } = this.request.socket;
-    return { peer: `${remoteAddress}:${remotePort}`, metadata: {}, signal: this.gone.signal };
+    return `${remoteAddress}:${remotePort}`;
   }
 }
 

@@ -1,6 +1,19 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request as httpRequest, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { deflateSync, gunzipSync, gzipSync, inflateSync } from "node:zlib";
+import { userMethodRole } from "@infaas/api";
+import {
+  createLogger,
+  loadSecurity,
+  readConfig,
+  type Security,
+  systemClock,
+  tokenDigest,
+} from "@infaas/runtime";
+import { frontendOptions } from "../config";
 import { ANSWER_VALUES, type Reply as ScriptedReply } from "../fixture-executor";
 import { type House, startHouse, TASK, until } from "../fixture-house";
 import { JSON_BYTES_MAX } from "./json-body";
@@ -401,6 +414,60 @@ describe("HTTP face › when the page of an origin is allowed", () => {
 
   it("refuses others all the same", async () => {
     expect((await infer({}, { origin: "https://evil.example" })).status).toBe(403);
+  });
+});
+
+describe("HTTP face › when callers need tokens", () => {
+  const folder = mkdtempSync(join(tmpdir(), "infaas-http-tokens-"));
+  const file = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const bearer = { authorization: "Bearer asks-only" };
+  let closed: House;
+  let security: Security;
+
+  beforeAll(async () => {
+    closed = house;
+    const asking = { sha256: tokenDigest("asks-only"), tenant: "reader", roles: ["query"] };
+    const options = [
+      ["--tokens", file("tokens.json", JSON.stringify({ tokens: [asking] }))],
+      ["--cluster-token-file", file("cluster", "c".repeat(32))],
+    ].flat();
+    const read = readConfig(frontendOptions, options, {});
+    if (!read.ok) throw new Error(read.faults.join("; "));
+    const world = { clock: systemClock, logger: createLogger({ service: "test", level: "error" }) };
+    security = await loadSecurity(read.config, { ...world, requirementOf: userMethodRole });
+    house = await startHouse({ e1: ["mlp@1"] }, undefined, [], security);
+  });
+  afterAll(async () => {
+    await house.stop();
+    security.close();
+    house = closed;
+    rmSync(folder, { recursive: true });
+  });
+
+  it("answers those who have the role, and probes without any", async () => {
+    expect((await infer({}, bearer)).status).toBe(200);
+    expect((await ask("/v2/models/mlp", undefined, bearer)).status).toBe(200);
+    expect((await ask("/v2/health/live")).status).toBe(200);
+  });
+
+  it.each(["/v2/models/mlp/infer", "/v2/repository/index"])(
+    "refuses a POST of %s without a token",
+    async (path) => {
+      const answer = await ask(path, "not even JSON");
+      expect([answer.status, answer.headers["www-authenticate"]]).toEqual([401, "Bearer"]);
+      expect(errorOf(answer)).toContain("needs a token with the role query");
+    },
+  );
+
+  it("refuses what the token's roles do not hold", async () => {
+    const answer = await ask("/v2/repository/models/mlp/unload", "{}", bearer);
+    expect([answer.status, errorOf(answer)]).toEqual([
+      403,
+      expect.stringContaining("needs the role operate"),
+    ]);
   });
 });
 

@@ -1,6 +1,19 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { Code, type Implementation, type Logger, ServiceError, systemClock } from "@infaas/runtime";
+import {
+  Code,
+  type Implementation,
+  type Logger,
+  type Security,
+  ServiceError,
+  systemClock,
+} from "@infaas/runtime";
 import type { InferOptions } from "../infer-call";
 import { ByteBudget } from "./byte-budget";
 import { Cors } from "./cors";
@@ -23,36 +36,48 @@ export const BODIES_BYTES_MAX = 1024 * 1024 * 1024;
 /** How often slow connections are looked for. */
 const CHECK_PERIOD_MS = 2_000;
 
+const BOUNDS = {
+  maxHeaderSize: HEADER_BYTES_MAX,
+  headersTimeout: HEADERS_MAX_MS,
+  requestTimeout: REQUEST_MAX_MS,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  connectionsCheckingInterval: CHECK_PERIOD_MS,
+  noDelay: true,
+} as const;
+
 /** What the face is made of. */
 export interface HttpFaceOptions {
   readonly logger: Logger;
   readonly infer: InferOptions;
   /** The Open Inference Protocol's methods besides ModelInfer, as gRPC serves them. */
   readonly protocol: Implementation;
+  readonly security: Security;
   /** Origins of web pages that may use it. */
   readonly corsOrigins: readonly string[];
 }
 
 /** The Open Inference Protocol over HTTP/1.1: the same router and the same handlers as gRPC, in JSON and raw bytes. */
 export class HttpFace {
-  private readonly server: Server;
+  private readonly server: HttpServer | HttpsServer;
   private readonly cors: Cors;
   private readonly exchange: ExchangeOptions;
 
   constructor(private readonly o: HttpFaceOptions) {
     this.cors = new Cors(o.corsOrigins);
-    this.exchange = { infer: o.infer, protocol: o.protocol, bodies: new ByteBudget(BODIES_BYTES_MAX) };
-    this.server = createServer(
-      {
-        maxHeaderSize: HEADER_BYTES_MAX,
-        headersTimeout: HEADERS_MAX_MS,
-        requestTimeout: REQUEST_MAX_MS,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        connectionsCheckingInterval: CHECK_PERIOD_MS,
-        noDelay: true,
-      },
-      (request, response) => void this.serve(request, response),
-    );
+    const { guard, tls } = o.security;
+    this.exchange = {
+      infer: o.infer,
+      protocol: o.protocol,
+      bodies: new ByteBudget(BODIES_BYTES_MAX),
+      guard,
+    };
+    const serve = (request: IncomingMessage, response: ServerResponse) => void this.serve(request, response);
+    if (tls === null) this.server = createHttpServer(BOUNDS, serve);
+    else {
+      const server = createHttpsServer({ ...BOUNDS, ...tls.serverOptions() }, serve);
+      server.once("close", tls.follow(server));
+      this.server = server;
+    }
     this.server.maxConnections = CONNECTIONS_MAX;
   }
 

@@ -10,7 +10,7 @@ import {
   ModelConfigSchema,
   RepositoryIndexResponse_ModelIndexSchema,
 } from "@infaas/api";
-import { callLocally, type Implementation, type LocalCaller } from "@infaas/runtime";
+import { callLocally, type Implementation, type LocalCaller, methodPath } from "@infaas/runtime";
 import { invalid, type JsonFields } from "./json-body";
 import { messageJson } from "./message-json";
 import { emptyReply, jsonReply, type Reply } from "./reply";
@@ -27,6 +27,8 @@ export interface ManagementRoute {
   readonly verb: "GET" | "POST";
   /** Matched against the path as it was sent, so that an encoded slash never divides. */
   readonly pattern: RegExp;
+  /** `/package.Service/Method` of the gRPC method: what it asks of its caller, this route asks. */
+  readonly method: string;
   answer(protocol: Implementation, sent: SentRequest, caller: LocalCaller): Promise<Reply>;
 }
 
@@ -127,6 +129,7 @@ function route<I extends DescMessage, O extends DescMessage>(
   return {
     verb,
     pattern: new RegExp(`^${pattern}$`),
+    method: methodPath(method),
     answer: async (protocol, sent, caller) => write(await callLocally(protocol, method, read(sent), caller)),
   };
 }
