@@ -35,12 +35,12 @@ const languages = {
   java: {
     needs: "javac -version && mvn --version",
     build: [
-      `mvn -q -B -Dstyle.color=never -f sdk/java dependency:copy@generators -Dplatform=${mavenPlatform}`,
+      `mvn -q -B -f sdk/java dependency:copy@generators -Dplatform=${mavenPlatform}`,
       "chmod +x .cache/sdk/java/*.exe",
       generate("java"),
-      "mvn -q -B -Dstyle.color=never -f sdk/java compile",
+      "mvn -q -B -f sdk/java compile",
     ],
-    run: (address) => `mvn -q -B -Dstyle.color=never -f sdk/java exec:java -Dexec.args=${address}`,
+    run: (address) => `mvn -q -B -f sdk/java exec:java -Dexec.args=${address}`,
   },
   typescript: {
     needs: "node --version",

@@ -1,5 +1,6 @@
 import { execFile, spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { Cluster, root } from "./cluster";
 
 /** What one example printed, its commands included. */
@@ -20,7 +21,8 @@ function runExample(language: string, address: string): Promise<Printed> {
   return new Promise((done) => {
     const words = [runner, language, address];
     execFile(process.execPath, words, { cwd: root, timeout: exampleTimeoutMs }, (error, stdout, stderr) =>
-      done(`${stdout}${stderr}${error === null ? "" : `\n${error.message}`}`),
+      // Maven resets colours it never set.
+      done(stripVTControlCharacters(`${stdout}${stderr}${error === null ? "" : `\n${error.message}`}`)),
     );
   });
 }
