@@ -16,7 +16,8 @@ import { type InferTarget, readInferRequest } from "./infer-request";
 import { HEAD_LENGTH_HEADER, writeInferResponse } from "./infer-response";
 import { invalid, parseObject } from "./json-body";
 import { type ManagementRoute, managementRoutes } from "./management-routes";
-import { errorReply, type Reply } from "./reply";
+import { measuredModels, prometheusText } from "./prometheus";
+import { errorReply, metricsReply, type Reply } from "./reply";
 import { type ReceivedBody, receiveBody } from "./request-body";
 
 /** What requests are answered from. */
@@ -30,6 +31,8 @@ export interface ExchangeOptions {
 }
 
 const inferMethod = methodPath(GRPCInferenceService.method.modelInfer);
+const statisticsMethod = methodPath(GRPCInferenceService.method.modelStatistics);
+const METRICS_PATH = "/metrics";
 const inferPattern = /^\/v2\/models\/(?<name>.+?)(?:\/versions\/(?<version>[^/]+))?\/infer$/;
 
 /** One request and its answer. */
@@ -56,6 +59,7 @@ export class Exchange {
       const { name = "", version = "" } = decoded(infer.groups);
       return this.withBody((body) => this.infer({ name, version }, body.bytes));
     }
+    if (path === METRICS_PATH && verb === "GET") return this.metrics();
     const { route, match } = findRoute(path, verb);
     const from = { caller: this.admit(route.method), peer: this.peer, signal: this.gone.signal };
     const sent = decoded(match.groups);
@@ -115,6 +119,13 @@ export class Exchange {
       });
       this.gone.signal.addEventListener("abort", () => started.cancel());
     });
+  }
+
+  /** What Prometheus scrapes; asks of its caller what the protocol's statistics ask. */
+  private metrics(): Reply {
+    this.admit(statisticsMethod);
+    const { view, statistics, router } = this.o.infer;
+    return metricsReply(prometheusText(measuredModels(view, statistics), router.inFlight));
   }
 
   private headLength(): number | null {

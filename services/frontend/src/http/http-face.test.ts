@@ -127,6 +127,17 @@ describe("HTTP face", () => {
       expect(all.map((m) => m.name)).toEqual(expect.arrayContaining([TASK, "mlp", "mlp@1"]));
     });
 
+    it("shows Prometheus the same counts under Triton's names", async () => {
+      const before = await ask("/metrics");
+      await infer();
+      await infer({}, {}, "cats");
+      const after = await ask("/metrics");
+      expect(after.headers["content-type"]).toContain("text/plain; version=0.0.4");
+      const success = 'nv_inference_request_success{model="mlp@1",version="1"}';
+      expect(metricOf(after, success) - metricOf(before, success)).toBe(1);
+      expect(metricOf(after, 'nv_inference_request_failure{model="",version=""}')).toBeGreaterThan(0);
+    });
+
     it("lists the repository as a bare list", async () => {
       const { body } = await ask("/v2/repository/index", "");
       const index = JSON.parse(body.toString());
@@ -470,6 +481,15 @@ describe("HTTP face › when callers need tokens", () => {
     ]);
   });
 });
+
+/** A sample's value; 0 where it is absent. */
+function metricOf({ body }: Answer, sample: string): number {
+  const line = body
+    .toString()
+    .split("\n")
+    .find((l) => l.startsWith(`${sample} `));
+  return Number(line?.slice(sample.length) ?? 0);
+}
 
 async function statisticsOf(name: string): Promise<Record<string, unknown>> {
   const { json } = await ask(`/v2/models/${name}/stats`);

@@ -13,7 +13,14 @@ export interface Reply {
 
 /** An answer of JSON text. */
 export function jsonReply(value: unknown, status = 200): Reply {
-  return textReply(status, JSON.stringify(value));
+  const headers = { "content-type": "application/json" };
+  return { status, headers, parts: [Buffer.from(JSON.stringify(value))] };
+}
+
+/** Metrics in Prometheus' own text format. */
+export function metricsReply(text: string): Reply {
+  const headers = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
+  return { status: 200, headers, parts: [Buffer.from(text)] };
 }
 
 /** An answer without body: the status says all. */
@@ -34,10 +41,6 @@ export function errorReply(error: ServiceError, headers: Readonly<Record<string,
       ...(retryMs === null ? {} : { "retry-after": Math.max(1, Math.ceil(retryMs / 1000)) }),
     },
   };
-}
-
-function textReply(status: number, text: string): Reply {
-  return { status, headers: { "content-type": "application/json" }, parts: [Buffer.from(text)] };
 }
 
 function refusalOf(error: ServiceError): { refusal?: unknown } {
