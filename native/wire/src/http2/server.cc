@@ -139,11 +139,7 @@ void Server::sweep() {
       deadlines_++;
       return;
     }
-    const bool told = call.announced;
     fail(call, Code::kDeadlineExceeded, "the deadline has passed");
-    if (!told) return;
-    tell(EventKind::kCancelled, call);
-    events_.back().numbers[0] = static_cast<double>(Code::kDeadlineExceeded);
   });
   if (nowMs_ - attendedMs_ < kAttendPeriodMs) return;
   attendedMs_ = nowMs_;
@@ -294,13 +290,19 @@ void Server::streamClosed(Call& call) {
   if (!call.announced) {
     close(call);
   } else if (!call.ended) {
-    tell(EventKind::kCancelled, call);
-    events_.back().numbers[0] = static_cast<double>(Code::kCancelled);
+    tellCancelled(call, Code::kCancelled);
   }
 }
 
 void Server::fail(Call& call, Code code, std::string_view message) {
+  if (call.ended) return;
   end(call, static_cast<int32_t>(code), message, {});
+  if (call.announced) tellCancelled(call, code);
+}
+
+void Server::tellCancelled(const Call& call, Code code) {
+  tell(EventKind::kCancelled, call);
+  events_.back().numbers[0] = static_cast<double>(code);
 }
 
 void Server::end(Call& call, int32_t code, std::string_view message, std::string_view trailers) {

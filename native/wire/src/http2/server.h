@@ -63,6 +63,8 @@ class Server {
   void sweep();
   // Some open call has a deadline.
   bool watchesDeadlines() const { return deadlines_ > 0; }
+  // Of requests that were received, or are being so, and have not been let go.
+  size_t heldBytes() const { return heldBytes_; }
   size_t openCalls() const { return calls_.openCount(); }
   size_t connections() const { return connections_.size(); }
 
@@ -96,6 +98,7 @@ class Server {
   void receive(Call& call, const uint8_t* data, size_t size);
   void streamClosed(Call& call);
   void tell(EventKind kind, const Call& call);
+  void tellCancelled(const Call& call, Code code);
   void fail(Call& call, Code code, std::string_view message);
   void dirty(Connection& connection);
   double nowMs() const { return nowMs_; }

@@ -1,0 +1,67 @@
+#include "net/outbox.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <string>
+
+#include "check.h"
+
+using namespace wire;
+
+namespace {
+
+Piece held(size_t size, char with) {
+  Piece piece = Piece::whole(BufferRef::make(size));
+  std::memset(piece.owner.data(), with, size);
+  return piece;
+}
+
+}  // namespace
+
+TEST("small parts and large ones arrive in order through a socket that takes little at a time") {
+  int pair[2];
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+  const int small = 4 * 1024;
+  setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+  Outbox outbox;
+  std::string expected;
+  for (int i = 0; i < 300; i++) {
+    const size_t size = i % 7 == 0 ? 50'000 : static_cast<size_t>(i) * 13;
+    const char with = static_cast<char>('a' + i % 26);
+    outbox.append(held(size, with));
+    outbox.append("|", 1);
+    expected += std::string(size, with) + "|";
+  }
+  CHECK(outbox.bytes() == expected.size());
+  std::string got;
+  bool blocked = false;
+  while (got.size() < expected.size()) {
+    const Flush flushed = outbox.flush(pair[0]);
+    CHECK(flushed != Flush::kBroken);
+    blocked = blocked || flushed == Flush::kBlocked;
+    char chunk[3'000];
+    const ssize_t count = read(pair[1], chunk, sizeof chunk);
+    if (count <= 0) break;
+    got.append(chunk, static_cast<size_t>(count));
+  }
+  CHECK(blocked);
+  CHECK(got == expected);
+  CHECK(outbox.flush(pair[0]) == Flush::kDone);
+  close(pair[0]);
+  close(pair[1]);
+}
+
+TEST("a peer that is gone breaks it") {
+  int pair[2];
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+  close(pair[1]);
+  Outbox outbox;
+  outbox.append("x", 1);
+  CHECK(outbox.flush(pair[0]) == Flush::kBroken);
+  close(pair[0]);
+}
+
+MAIN_OF_TESTS

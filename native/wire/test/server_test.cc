@@ -1,0 +1,214 @@
+#include "http2/server.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+#include <random>
+#include <string>
+
+#include "check.h"
+#include "http2_client.h"
+#include "net/sockets.h"
+
+using namespace wire;
+
+namespace {
+
+constexpr char kLibrary[] = "libnghttp2.so.14";
+constexpr ServerLimits kLimits{1 << 20, 8 << 20, 1 << 20, 100, 8'192, 64, 4 << 20, 20'000, 7'200'000, 20'000};
+
+// A server on loopback that echoes what Say is sent and keeps what Hold is sent; runs only while `turn` is called.
+class Echo {
+ public:
+  explicit Echo(const ng::Api& api) : server_(api, poller_, events_, kLimits) {
+    server_.add("/t.T/Say", MethodKind::kUnary);
+    server_.add("/t.T/Infer", MethodKind::kInfer);
+    hold_ = server_.add("/t.T/Hold", MethodKind::kUnary);
+    server_.add("/t.T/Chat", MethodKind::kStream);
+    std::string why;
+    server_.listen(listenOn("127.0.0.1", port_, why));
+  }
+
+  void turn() {
+    poller_.dispatch(1);
+    server_.flush();
+    while (!events_.empty()) {
+      Events batch;
+      batch.swap(events_);
+      for (const Event& event : batch) handle(event);
+      server_.heads().turn();
+      server_.flush();
+    }
+  }
+
+  Server& server() { return server_; }
+  uint16_t port() const { return port_; }
+  int cancelled = 0;
+
+ private:
+  void handle(const Event& event) {
+    Call* call = server_.find(event.subject);
+    if (call == nullptr) return;
+    switch (event.kind) {
+      case EventKind::kInfer: {
+        const Piece body = call->inbox.front().bytes;
+        server_.write(*call, &body, 1);
+        server_.finish(*call, 0, {}, {});
+        return;
+      }
+      case EventKind::kUnary:
+      case EventKind::kMessage: {
+        if (static_cast<int32_t>(event.numbers[1]) == hold_) return;
+        const Message message = server_.take(*call);
+        server_.write(*call, &message.bytes, 1);
+        if (event.kind == EventKind::kUnary) server_.finish(*call, 0, {}, {});
+        return;
+      }
+      case EventKind::kHalfClosed:
+        server_.finish(*call, 0, {}, {});
+        return;
+      case EventKind::kCancelled:
+        cancelled++;
+        server_.release(*call);
+        return;
+      default:
+        return;
+    }
+  }
+
+  Poller poller_;
+  Events events_;
+  Server server_;
+  int32_t hold_;
+  uint16_t port_ = 0;
+};
+
+// Sends `bytes` in pieces of `step` and reads until `enough` holds of what came, or the server hangs up.
+template <typename Enough>
+std::string talk(Echo& echo, const std::string& bytes, size_t step, Enough enough) {
+  std::string why;
+  const int socket = connectTo("127.0.0.1", echo.port(), why);
+  std::string heard;
+  size_t sent = 0;
+  for (int turns = 0; turns < 20'000 && !enough(heard); turns++) {
+    if (sent < bytes.size()) {
+      const ssize_t count = send(socket, bytes.data() + sent, std::min(step, bytes.size() - sent), MSG_NOSIGNAL);
+      if (count > 0) sent += static_cast<size_t>(count);
+    }
+    echo.turn();
+    char chunk[65'536];
+    const ssize_t count = recv(socket, chunk, sizeof chunk, MSG_DONTWAIT);
+    if (count == 0) break;
+    if (count > 0) heard.append(chunk, static_cast<size_t>(count));
+  }
+  close(socket);
+  echo.turn();
+  echo.turn();
+  return heard;
+}
+
+std::string patterned(size_t size) {
+  std::string bytes(size, '\0');
+  for (size_t i = 0; i < size; i++) bytes[i] = static_cast<char>(i * 31 + (i >> 8));
+  return bytes;
+}
+
+const ng::Api* library() {
+  std::string why;
+  const ng::Api* api = ng::api(why, kLibrary);
+  if (api == nullptr) std::printf("SKIPPED: %s\n", why.c_str());
+  return api;
+}
+
+void echoes(const std::string& path, size_t size, size_t step) {
+  const ng::Api* api = library();
+  if (api == nullptr) return;
+  Echo echo(*api);
+  const std::string sent = http2::message(patterned(size));
+  const std::string heard =
+      talk(echo, http2::preface() + http2::call(1, path, patterned(size)), step,
+           [&](const std::string& said) { return http2::answers(said)[1].size() >= std::min<size_t>(sent.size(), 60'000); });
+  // Beyond the client's window of 64 KiB the server waits, as it must.
+  CHECK(http2::answers(heard)[1] == sent.substr(0, http2::answers(heard)[1].size()));
+  CHECK(http2::answers(heard)[1].size() >= std::min<size_t>(sent.size(), 60'000));
+  CHECK(echo.server().heldBytes() == 0);
+  CHECK(echo.server().openCalls() == 0);
+  CHECK(echo.server().connections() == 0);
+}
+
+}  // namespace
+
+TEST("a call that comes byte by byte is answered") { echoes("/t.T/Say", 300, 1); }
+
+TEST("a large frame is received into its message whole") { echoes("/t.T/Say", 602'112, 1 << 20); }
+
+TEST("a large frame in odd pieces is received into its message whole") { echoes("/t.T/Infer", 602'112, 70'001); }
+
+TEST("a message of nothing is a message") { echoes("/t.T/Infer", 0, 100); }
+
+TEST("nothing is held of clients that go away in the middle") {
+  const ng::Api* api = library();
+  if (api == nullptr) return;
+  Echo echo(*api);
+  const std::string call = http2::preface() + http2::call(1, "/t.T/Hold", patterned(50'000));
+  for (size_t cut = 0; cut < call.size(); cut += 997)
+    talk(echo, call.substr(0, cut), 10'000, [turns = 0](const std::string&) mutable { return ++turns > 8; });
+  talk(echo, call, 100'000, [turns = 0](const std::string&) mutable { return ++turns > 8; });
+  CHECK(echo.cancelled == 1);
+  CHECK(echo.server().heldBytes() == 0);
+  CHECK(echo.server().openCalls() == 0);
+  CHECK(echo.server().connections() == 0);
+}
+
+TEST("a call that is reset is cancelled once, and the connection lives on") {
+  const ng::Api* api = library();
+  if (api == nullptr) return;
+  Echo echo(*api);
+  const std::string reset = http2::frame(3, 0, 1, std::string("\0\0\0\x08", 4));
+  const std::string heard = talk(
+      echo, http2::preface() + http2::call(1, "/t.T/Hold", "x") + reset + http2::call(3, "/t.T/Say", "after"), 1 << 20,
+      [](const std::string& said) { return http2::answers(said).count(3) > 0; });
+  CHECK(http2::answers(heard)[3] == http2::message("after"));
+  CHECK(echo.cancelled <= 1);
+  CHECK(echo.server().heldBytes() == 0);
+}
+
+TEST("messages of a stream come back one by one") {
+  const ng::Api* api = library();
+  if (api == nullptr) return;
+  Echo echo(*api);
+  std::string said = http2::preface() + http2::headers(1, "/t.T/Chat");
+  std::string expected;
+  for (size_t i = 0; i < 40; i++) {
+    said += http2::data(1, http2::message(patterned(i * 17)), i == 39);
+    expected += http2::message(patterned(i * 17));
+  }
+  const std::string heard = talk(echo, said, 333, [&](const std::string& bytes) {
+    return http2::answers(bytes)[1].size() >= expected.size();
+  });
+  CHECK(http2::answers(heard)[1] == expected);
+}
+
+TEST("bytes changed at random harm nobody") {
+  const ng::Api* api = library();
+  if (api == nullptr) return;
+  Echo echo(*api);
+  std::mt19937 random(7);
+  std::string good = http2::preface();
+  for (uint32_t stream = 1; stream < 9; stream += 2)
+    good += http2::call(stream, stream % 4 == 1 ? "/t.T/Infer" : "/t.T/Say", patterned(40 * stream));
+  good += http2::headers(9, "/t.T/Chat") + http2::data(9, http2::message("a"), false);
+  for (int round = 0; round < 600; round++) {
+    std::string bad = good;
+    const int changes = 1 + static_cast<int>(random() % 6);
+    for (int i = 0; i < changes; i++) bad[24 + random() % (bad.size() - 24)] = static_cast<char>(random());
+    talk(echo, bad, 1 + random() % bad.size(), [turns = 0](const std::string&) mutable { return ++turns > 6; });
+  }
+  CHECK(echo.server().heldBytes() == 0);
+  CHECK(echo.server().openCalls() == 0);
+  CHECK(echo.server().connections() == 0);
+}
+
+MAIN_OF_TESTS
