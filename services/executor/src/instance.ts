@@ -1,6 +1,7 @@
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import { deferred, settledWithin } from "./bounded-wait";
 import type { Batching, DirectService, Engine, EngineAnswer, EnginePort, EngineQuery } from "./engine-port";
+import type { LoadJournal } from "./load-journal";
 import { probeEngine } from "./probe";
 import type { VariantSpec } from "./variant-spec";
 
@@ -19,6 +20,8 @@ export interface InstancePorts {
   readonly engines: EnginePort;
   /** Resolves to a local, verified file; may download it. */
   readonly modelFile: (digest: string) => Promise<string>;
+  /** Notes on disk what is being loaded; without one a load that ends the process is begun again by the next. */
+  readonly journal?: LoadJournal;
   /** Rows one instance may have waiting. */
   readonly queueRowsMax: number;
   /** Bytes one instance may have waiting. */
@@ -120,12 +123,22 @@ export class Instance {
   };
 
   private async runLoad(): Promise<void> {
-    const { clock, engines, modelFile, queueRowsMax, queueBytesMax } = this.ports;
+    const { clock, modelFile, journal } = this.ports;
     const startMs = clock.nowMs();
-    let engine: Engine | null = null;
     try {
       const path = await modelFile(this.spec.modelDigest);
       if (this.leaving !== null) return;
+      const open = () => this.openAndProbe(path, startMs);
+      await (journal === undefined ? open() : journal.during(this.spec, open));
+    } catch (fault) {
+      if (this.leaving === null) this.fail(ServiceError.from(fault).message);
+    }
+  }
+
+  private async openAndProbe(path: string, startMs: number): Promise<void> {
+    const { clock, engines, queueRowsMax, queueBytesMax } = this.ports;
+    let engine: Engine | null = null;
+    try {
       const { concurrency, threads, maxBatch, latency } = this.spec;
       engine = await engines.open({
         path,
@@ -146,7 +159,7 @@ export class Instance {
       this.enter({ phase: "ready", engine, loadMs: this.usedMs - startMs });
     } catch (fault) {
       await engine?.close();
-      if (this.leaving === null) this.fail(ServiceError.from(fault).message);
+      throw fault;
     }
   }
 

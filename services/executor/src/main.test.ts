@@ -75,6 +75,35 @@ describe("executor process", () => {
   const place = async (variant: string, wanted = true) => {
     await cluster().setPlacement({ placement: { executor: "exec-1", variant, reason: "operator" }, wanted });
   };
+  /** Uploads a model that never answers; returns its digest. */
+  const uploadEndless = async () => {
+    const path = join(folder, "endless.onnx");
+    await writeFile(path, encodeModel(endlessModel()));
+    return await new ArtifactClient(client(createRpcClient(ArtifactService, metadata.address))).upload(path);
+  };
+  /** Records it as if its registration had gone well; returns the name of its variant. */
+  const recordEndless = async () => {
+    const registry = client(createRpcClient(RegistryService, metadata.address));
+    const name = "endless";
+    const modelDigest = await uploadEndless();
+    const tensor = { datatype: "FP32", shape: [-1n, 4n] };
+    const [inputs, outputs] = [[{ ...tensor, name: "x" }], [{ ...tensor, name: "y" }]];
+    const architecture = { name, task: digits.task, modelDigest, inputs, outputs, batchable: true };
+    await registry.putArchitecture({ architecture });
+    const row = new Uint8Array(16);
+    const [measured] = variants;
+    const golden = { goldenInputs: [row], goldenOutputs: [row], goldenInputShapes: [] };
+    const variant = {
+      ...measured!,
+      name: `${name}@1`,
+      architecture: name,
+      version: 1,
+      modelDigest,
+      ...golden,
+    };
+    await registry.putVariants({ architecture: name, version: 1, variants: [variant] });
+    return variant.name;
+  };
   const batched = () => {
     const [largest] = [...variants].sort((a, b) => b.maxBatch - a.maxBatch);
     if (largest === undefined || largest.maxBatch < 8)
@@ -181,16 +210,9 @@ describe("executor process", () => {
   });
 
   it("outlives a model that never answers, and does not try it again unless asked to", async () => {
-    await startExecutor("--profile-stage-ms-max", "1500");
-    const artifacts = createRpcClient(ArtifactService, metadata.address);
-    const execution = createRpcClient(ExecutionService, executor.address);
-    closing.push(
-      () => artifacts.close(),
-      () => execution.close(),
-    );
-    const path = join(folder, "endless.onnx");
-    await writeFile(path, encodeModel(endlessModel()));
-    const modelDigest = await new ArtifactClient(artifacts).upload(path);
+    await startExecutor("--profile-stage-ms-max", "6000");
+    const execution = client(createRpcClient(ExecutionService, executor.address));
+    const modelDigest = await uploadEndless();
     const stages = async (retry: boolean) => {
       const seen: string[] = [];
       const architecture = { name: "endless", task: digits.task, modelDigest };
@@ -202,9 +224,31 @@ describe("executor process", () => {
     expect(first).toMatchObject({ seen: ["load"], code: Code.DEADLINE_EXCEEDED });
     const second = await stages(false);
     expect(second).toMatchObject({ seen: [], code: Code.DEADLINE_EXCEEDED });
-    expect(second.message).toMatch(/1500 ms allowed while loading; this file is tried again in \d+ s/);
+    expect(second.message).toMatch(/6000 ms allowed while loading; this file is tried again in \d+ s/);
     expect(await stages(true)).toMatchObject({ seen: ["load"], code: Code.DEADLINE_EXCEEDED });
-  });
+  }, 120_000);
+
+  it("loads a variant that was the end of its process once more, and then no more", async () => {
+    const endless = await recordEndless();
+    const loading = [`${batched()} READY`, `${endless} LOADING`];
+    await place(endless);
+    await view().until(...loading);
+    await executor.stop("SIGKILL");
+    await view().until();
+    await startExecutor();
+    await view().until(...loading);
+    await executor.stop("SIGKILL");
+    await view().until();
+    await startExecutor();
+    const seen = view();
+    await seen.until(`${batched()} READY`, `${endless} FAILED`);
+    expect(seen.status(endless)?.reason).toMatch(
+      /^this executor died 2 times while it loaded endless@1, allowed are 1/,
+    );
+    const caller = link();
+    caller.send(infer(1, batched(), digitsRequest(3, 1)));
+    expect(classes(await caller.answerTo(1))).toEqual([labelOf(3)]);
+  }, 120_000);
 
   it("names every wrong option and does not start", async () => {
     await expect(ServiceProcess.start("executor", "--cores", "0", "--memory-bytes", "few")).rejects.toThrow(

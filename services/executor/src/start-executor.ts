@@ -21,6 +21,7 @@ import { Executor } from "./executor";
 import { InstanceFigures } from "./instance-figures";
 import { linkListenAddress } from "./link-listen";
 import { LinkServer } from "./link-server";
+import { LoadJournal } from "./load-journal";
 import { MembershipClient } from "./membership-client";
 import { MetricTargets } from "./metric-targets";
 import { registerMetrics } from "./metrics";
@@ -72,11 +73,12 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
     bytesMax: modelFilesBytesMax,
   });
   const modelFile = (digest: string) => store.file(digest);
+  const journal = await LoadJournal.open(join(config.dataDir, "loading"), clock);
   let nativeLinks: NativeLinks | null = null;
   const executor = new Executor({
     name: config.name,
     memoryBytes: config.memoryBytes,
-    ports: { clock, engines, modelFile, queueRowsMax, queueBytesMax },
+    ports: { clock, engines, modelFile, journal, queueRowsMax, queueBytesMax },
     logger,
     onServing: (variant, instance) => nativeLinks?.serve(variant, instance),
   });

@@ -10,6 +10,8 @@ export interface VariantSpec {
   readonly maxBatch: number;
   /** Requests run one at a time, whatever their first axis is. */
   readonly unbatched: boolean;
+  /** When it was measured, milliseconds since 1970; 0 when the record does not say. */
+  readonly measuredAtMs?: number;
   /** Peak memory of one instance as measured at registration. */
   readonly memoryBytes: number;
   readonly latency: readonly LatencyPoint[];
@@ -36,6 +38,7 @@ export function variantSpec(wire: Variant): { ok: true; value: VariantSpec } | {
       concurrency: wire.concurrency,
       maxBatch: wire.maxBatch,
       unbatched: wire.unbatched,
+      measuredAtMs: Number(wire.profile?.measuredAtMs ?? 0n),
       memoryBytes: Number(wire.profile?.peakMemoryBytes ?? 0n),
       latency: points.map((p) => ({ batch: p.batch, latencyMs: p.p50Ms })),
       goldenInputs: wire.goldenInputs,

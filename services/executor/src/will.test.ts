@@ -55,6 +55,7 @@ describe("willOf", () => {
           concurrency: 1,
           maxBatch: 8,
           unbatched: false,
+          measuredAtMs: 0,
           memoryBytes: 1_000,
           latency: [{ batch: 1, latencyMs: 2 }],
           goldenInputs: [],
