@@ -24,8 +24,14 @@ export interface PlanRules {
   readonly maxQueueDelayMs?: number;
   /** Expected time to the next arrival; default 0, Infinity: nobody is expected. */
   readonly arrivalGapMs?: number;
-  /** What a latency is multiplied by before it is compared with a deadline; default 1. */
+  /** Rows that have come lately per ms, in time to be served or not; default 0, unknown. */
+  readonly offeredPerMs?: number;
+  /** What all latencies are multiplied by, because other batches run beside this one; default 1. */
+  readonly slowdown?: number;
+  /** What a latency is multiplied by besides, before it is compared with a deadline; default 1. */
   readonly safety?: number;
+  /** From the end of a run until its answers are in their callers' hands; default 0. */
+  readonly deliveryMs?: number;
   /** Allowed batch sizes, rising; default any. */
   readonly preferredBatchSizes?: Int32Array;
   /** Rows of the first lane that wait behind those in the queue given, and the last deadline among them; default none. */
@@ -64,7 +70,10 @@ export function planBatch(nowMs: number, queue: Queue, rules: PlanRules): Plan {
       rules.engines ?? 1,
       rules.maxQueueDelayMs ?? 0,
       rules.arrivalGapMs ?? 0,
+      rules.offeredPerMs ?? 0,
+      rules.slowdown ?? 1,
       rules.safety ?? 1,
+      rules.deliveryMs ?? 0,
       rules.hiddenRows ?? 0,
       rules.hiddenDeadlineMs ?? Number.POSITIVE_INFINITY,
     ),

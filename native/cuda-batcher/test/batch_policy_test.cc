@@ -20,7 +20,7 @@ struct Situation {
   Situation(int32_t maxBatch, double fixedMs, double rowMs) {
     latencyMs.push_back(0);
     for (int32_t b = 1; b <= maxBatch; b++) latencyMs.push_back(fixedMs + rowMs * b);
-    rules = {maxBatch, 1, 0, 0, latencyMs.data(), 1, nullptr, 0, 0, 0};
+    rules = {maxBatch, 1, 0, 0, 0, latencyMs.data(), 1, 1, 0, nullptr, 0, 0, 0};
   }
   Situation& add(double arrivalMs, double deadlineMs, int32_t rows = 1, int32_t lane = 0, uint64_t shape = 0) {
     queue.push_back({arrivalMs, deadlineMs, rows, lane, rules.maxBatch, shape});
@@ -103,6 +103,16 @@ TEST("a nearly late head is served in a small batch when the rest can wait") {
   const Plan plan = s.plan(0);
   CHECK(plan.drop.empty());
   CHECK(plan.rows == 2);
+}
+
+TEST("a head that forces a batch too small for what comes is dropped, though the rest is in time once") {
+  Situation s(8, 10, 1);
+  s.add(0, 12);
+  for (int i = 0; i < 7; i++) s.add(0, 200);
+  s.rules.offeredPerMs = 0.4;  // 8 rows take 18 ms, 2 take 12
+  const Plan plan = s.plan(0);
+  CHECK(plan.drop == std::vector<int32_t>{0});
+  CHECK(plan.rows == 7);
 }
 
 TEST("safety shrinks what fits before a deadline") {

@@ -327,9 +327,12 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
   rules.engines = static_cast<int32_t>(numbers[0]);
   rules.maxQueueDelayMs = numbers[1];
   rules.arrivalGapMs = numbers[2];
-  rules.safety = numbers[3];
-  rules.hiddenRows = static_cast<int32_t>(numbers[4]);
-  rules.hiddenDeadlineMs = numbers[5];
+  rules.offeredPerMs = numbers[3];
+  rules.slowdown = numbers[4];
+  rules.safety = numbers[5];
+  rules.deliveryMs = numbers[6];
+  rules.hiddenRows = static_cast<int32_t>(numbers[7]);
+  rules.hiddenDeadlineMs = numbers[8];
   rules.latencyMs = latencyMs.data();
   rules.sizes = sizes.data();
   rules.sizeCount = sizes.size();

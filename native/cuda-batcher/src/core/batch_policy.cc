@@ -7,15 +7,20 @@ namespace cb {
 
 namespace {
 
-// A batch below this share of the best items/s is small: under overload its head is dropped rather than served so.
+// A batch of this share of the best items/s is good enough: it is not held for company.
 constexpr double kEfficientShare = 0.95;
+// Under overload a head that forces a batch below this share is dropped. Nearer to one, because what is lost here is lost
+// with every batch, and a dropped head costs nothing: somebody has to go.
+constexpr double kOverloadShare = 0.98;
 // A size whose items/s fall below this share of the best is too large to be worth forming. Lower than the share above,
 // because one noisy measurement must not make large batches disappear.
 constexpr double kTooLargeShare = 0.7;
 
-// Under overload the oldest go first, down to this share of a request's time left: whoever is served then keeps room for a
-// slow run, where serving those nearest their deadline would make every hiccup of the machine a late batch.
+// Under overload the oldest go first, down to this share of a request's time left, or this many runs of the largest batch:
+// whoever is served then keeps room for a slow run, where serving those nearest their deadline would make every hiccup of
+// the machine a late batch.
 constexpr double kTimeLeftShare = 0.5;
+constexpr double kRunsLeft = 3;
 // The backlog counts as too long when it needs this much more than the time its last request has.
 constexpr double kBacklogMargin = 1.25;
 
@@ -28,9 +33,10 @@ int32_t padded(const PlanRules& rules, int32_t rows) {
   return rows;
 }
 
-double meanMs(const PlanRules& rules, int32_t rows) { return rules.latencyMs[padded(rules, rows)]; }
+double meanMs(const PlanRules& rules, int32_t rows) { return rules.latencyMs[padded(rules, rows)] * rules.slowdown; }
 
-double safeMs(const PlanRules& rules, int32_t rows) { return meanMs(rules, rows) * rules.safety; }
+// Until the answers of a batch that starts now are in their callers' hands, for all but a few batches in a hundred.
+double safeMs(const PlanRules& rules, int32_t rows) { return meanMs(rules, rows) * rules.safety + rules.deliveryMs; }
 
 double itemsPerMs(const PlanRules& rules, int32_t rows) { return rows / std::max(meanMs(rules, rows), 1e-9); }
 
@@ -135,13 +141,19 @@ bool restInTime(const Scan& scan, const Plan& plan) {
   return true;
 }
 
+// Whether batches like this one serve as many rows as come. Where they do not, those left over are in time once, but the
+// next batch has an older head and is smaller still.
+bool keepsUp(const PlanRules& rules, int32_t rows) {
+  return itemsPerMs(rules, rows) * rules.engines >= rules.offeredPerMs;
+}
+
 // Under overload somebody is late whatever is done; a head that forces a small batch then costs more rows than it
 // saves, so it is the one to go (the early drop of Nexus, SOSP '19, section 6.3).
 bool worthDropping(const Scan& scan, const Plan& plan) {
   const size_t head = static_cast<size_t>(plan.take.front());
   const int32_t available = std::min(rowsBehind(scan, head), scan.largest);
-  const int32_t efficient = efficientBatch(scan.rules, available, kEfficientShare);
-  return plan.rows < efficient && !restInTime(scan, plan);
+  const int32_t efficient = efficientBatch(scan.rules, available, kOverloadShare);
+  return plan.rows < efficient && (!keepsUp(scan.rules, plan.rows) || !restInTime(scan, plan));
 }
 
 // Whether the head's lane holds more rows than can be computed before the last of them is due.
@@ -161,13 +173,15 @@ bool backlogged(const Scan& scan, size_t head, int32_t rows) {
 template <typename Drop>
 void shedBacklog(const Scan& scan, size_t head, const Drop& drop) {
   if (meanMs(scan.rules, 1) <= 0) return;
+  const double roomMs = kRunsLeft * meanMs(scan.rules, scan.largest) + scan.rules.deliveryMs;
   const int32_t lane = scan.candidates[head].lane;
   int32_t rows = rowsBehind(scan, head) + scan.rules.hiddenRows;
   for (size_t i = head; i < scan.count; i++) {
     const Candidate& oldest = scan.candidates[i];
     if (scan.gone[i]) continue;
     const double leftMs = oldest.deadlineMs - scan.nowMs;
-    if (oldest.lane != lane || leftMs > kTimeLeftShare * (oldest.deadlineMs - oldest.arrivalMs)) return;
+    const double shareMs = kTimeLeftShare * (oldest.deadlineMs - oldest.arrivalMs);
+    if (oldest.lane != lane || leftMs > std::max(shareMs, roomMs)) return;
     if (rows - oldest.rows < scan.largest || !backlogged(scan, i, rows)) return;
     rows -= oldest.rows;
     drop(i);

@@ -23,8 +23,11 @@ struct PlanRules {
   int32_t engines;          // batches that run at a time
   double maxQueueDelayMs;   // longest a request is held in the hope of company; 0: never
   double arrivalGapMs;      // expected time to the next arrival; infinity: nobody is expected
+  double offeredPerMs;      // rows that have come lately, in time to be served or not; 0: unknown
   const double* latencyMs;  // expected latency by rows, index 0..maxBatch, never falling; all 0: unknown
-  double safety;            // what a latency is multiplied by before it is compared with a deadline
+  double slowdown;          // what all of them are multiplied by, because other batches run beside this one
+  double safety;            // what a latency is multiplied by besides, before it is compared with a deadline
+  double deliveryMs;        // from the end of a run until its answers are in their callers' hands
   const int32_t* sizes;     // allowed batch sizes, rising; a batch is padded up to the next; none: any size
   size_t sizeCount;
   int32_t hiddenRows;       // rows of the first lane that wait behind the candidates shown

@@ -8,16 +8,12 @@ namespace cb {
 namespace {
 
 constexpr double kNsPerMs = 1e6;
-// Candidates one plan looks at: four full batches show whether the queue is being served in time.
-constexpr size_t kWindowBatches = 4;
-constexpr size_t kWindowMin = 64;
 // Slabs beyond one per engine thread, at least: one being delivered, one lent. More while they are small, because fast
 // models finish several batches before JavaScript has looked at the first.
 constexpr size_t kSpareSlabsMin = 2;
 constexpr size_t kSpareSlabsMax = 16;
 constexpr size_t kSpareBytesMax = size_t{8} << 20;
 constexpr size_t kArenaBytesMax = size_t{1} << 30;
-constexpr double kGapWeight = 0.1;
 // A longest sleep, so that a missed wake-up could never become a hang.
 constexpr double kSleepMaxMs = 1000;
 // While every engine is busy, the queue is looked through for late requests this often: nobody is told later than this
@@ -34,18 +30,13 @@ int32_t slabCount(const Model& model, const BatcherOptions& options) {
 
 }  // namespace
 
-size_t windowMax(const BatcherOptions& options) {
-  return std::max(kWindowMin, kWindowBatches * static_cast<size_t>(options.maxBatch));
-}
-
 Batcher::Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clock, Deliver deliver)
     : model_(std::move(model)),
       options_(std::move(options)),
       clock_(clock),
       deliver_(std::move(deliver)),
       arena_(outputSlabBytes(*model_, options_.maxBatch), slabCount(*model_, options_)),
-      queue_(options_.lanes, options_.queueRowsMax, options_.queueBytesMax, options_.ageingMs),
-      latency_(options_.maxBatch, options_.seedMs),
+      scheduler_(options_),
       running_(static_cast<size_t>(options_.instances)) {
   counters_.batchRows.assign(static_cast<size_t>(options_.maxBatch) + 1, 0);
   for (size_t engine = 0; engine < running_.size(); engine++) {
@@ -78,23 +69,22 @@ Submitted Batcher::submit(Request* request) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (stopping_) return Submitted::kClosed;
+    scheduler_.offered(request->rows);
     const double nowMs = request->arrivalMs;
     if (request->deadlineMs <= nowMs || soonestAtMs(nowMs, request->rows) > request->deadlineMs) {
       counters_.refusedDeadline++;
       return Submitted::kDeadline;
     }
-    if (!queue_.hasRoom(request->rows, request->bytes)) {
+    if (!scheduler_.queue().hasRoom(request->rows, request->bytes)) {
       counters_.refusedFull++;
       return Submitted::kFull;
     }
-    if (lastArrivalMs_ > 0) arrivalGapMs_ += kGapWeight * (nowMs - lastArrivalMs_ - arrivalGapMs_);
-    lastArrivalMs_ = nowMs;
-    queue_.push(request);
+    scheduler_.push(request);
     if (request->ticket >= queuedByTicket_.size()) queuedByTicket_.resize(request->ticket + 1, nullptr);
     queuedByTicket_[request->ticket] = request;
     counters_.requests++;
     counters_.rows += static_cast<uint64_t>(request->rows);
-    full = idle_ > 0 && queue_.rows() >= options_.maxBatch;
+    full = idle_ > 0 && scheduler_.queue().rows() >= options_.maxBatch;
     unseen = unwatched();
   }
   if (full) work_.notify_one();
@@ -105,7 +95,7 @@ Submitted Batcher::submit(Request* request) {
 void Batcher::wake() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (idle_ == 0 || queue_.empty()) return;
+    if (idle_ == 0 || scheduler_.queue().empty()) return;
   }
   work_.notify_one();
 }
@@ -120,7 +110,7 @@ Request* Batcher::cancel(uint32_t ticket) {
 }
 
 void Batcher::leave(Request* request) {
-  queue_.remove(request);
+  scheduler_.queue().remove(request);
   queuedByTicket_[request->ticket] = nullptr;
 }
 
@@ -130,12 +120,9 @@ void Batcher::work(size_t engine) {
   while (!stopping_) {
     auto delivery = std::make_unique<Delivery>();
     double startAtMs = kNoDeadline;
-    const bool ready = takeBatch(*delivery, startAtMs);
+    const bool ready = takeBatch(engine, *delivery, startAtMs);
     if (ready) {
-      Running& running = running_[engine];
-      running.rows = delivery->rows;
-      running.untilMs = clock_() + latency_.meanMs()[static_cast<size_t>(delivery->paddedRows)];
-      if (!queue_.empty() && idle_ > 0) work_.notify_one();  // the rest is for another engine
+      if (!scheduler_.queue().empty() && idle_ > 0) work_.notify_one();  // the rest is for another engine
       if (unwatched()) late_.notify_one();
       lock.unlock();
       runBatch(engine, run, std::move(delivery));
@@ -155,7 +142,7 @@ void Batcher::work(size_t engine) {
 
 // Whether somebody waits for busy engines and dropLate() sleeps; it counts as looking from now on.
 bool Batcher::unwatched() {
-  if (watched_ || idle_ > 0 || queue_.empty()) return false;
+  if (watched_ || idle_ > 0 || scheduler_.queue().empty()) return false;
   watched_ = true;
   return true;
 }
@@ -164,11 +151,11 @@ bool Batcher::unwatched() {
 void Batcher::dropLate() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_) {
-    watched_ = idle_ == 0 && !queue_.empty();
+    watched_ = idle_ == 0 && !scheduler_.queue().empty();
     const double sleepMs = watched_ ? kLateCheckMs : kSleepMaxMs;
     late_.wait_for(lock, std::chrono::duration<double, std::milli>(sleepMs));
     auto delivery = std::make_unique<Delivery>();
-    queue_.late(clock_(), windowMax(options_), delivery->dropped);
+    scheduler_.queue().late(clock_(), windowMax(options_), delivery->dropped);
     if (stopping_ || delivery->dropped.empty()) continue;
     for (Request* request : delivery->dropped) leave(request);
     counters_.shed += delivery->dropped.size();
@@ -178,44 +165,30 @@ void Batcher::dropLate() {
   }
 }
 
-// Plans over the front of the queue and moves the chosen ones into the delivery. Answers whether there is a batch to
-// run now; `startAtMs` says when to look again otherwise.
-bool Batcher::takeBatch(Delivery& delivery, double& startAtMs) {
-  if (queue_.empty()) return false;
+// Moves the next batch of an idle engine into the delivery. Answers whether there is one to run now; `startAtMs` says
+// when to look again otherwise.
+bool Batcher::takeBatch(size_t engine, Delivery& delivery, double& startAtMs) {
   const double nowMs = clock_();
-  queue_.front(nowMs, windowMax(options_), window_);
-  candidates_.clear();
-  for (const Request* r : window_) {
-    const int32_t maxBatch = misfit_.empty() ? r->maxBatch : r->rows;
-    candidates_.push_back({r->arrivalMs, r->deadlineMs, r->rows, r->lane, maxBatch, r->shapeKey});
+  const int32_t others = runningOthers();
+  Scheduler::Next next{delivery.members, delivery.dropped};
+  scheduler_.next(nowMs, others, next);
+  startAtMs = next.startAtMs;
+  for (const Request* dropped : delivery.dropped) queuedByTicket_[dropped->ticket] = nullptr;
+  counters_.shed += delivery.dropped.size();
+  if (delivery.members.empty()) return false;
+  for (const Request* member : delivery.members) {
+    queuedByTicket_[member->ticket] = nullptr;
+    counters_.queueNs += (nowMs - member->arrivalMs) * kNsPerMs;
   }
-  PlanRules rules = this->rules();
-  const RequestQueue::Backlog backlog = queue_.backlog();
-  int64_t shown = 0;
-  for (const Candidate& c : candidates_) shown += c.lane == backlog.lane ? c.rows : 0;
-  rules.hiddenRows = static_cast<int32_t>(std::min<int64_t>(backlog.rows - shown, INT32_MAX));
-  rules.hiddenDeadlineMs = backlog.lastDeadlineMs;
-  planBatch(nowMs, candidates_.data(), candidates_.size(), rules, plan_);
-  const Request* aged = queue_.aged(nowMs);
-  for (const int32_t index : plan_.drop) delivery.dropped.push_back(window_[static_cast<size_t>(index)]);
-  for (Request* dropped : delivery.dropped) leave(dropped);
-  counters_.shed += plan_.drop.size();
-  startAtMs = plan_.startAtMs;
-  if (plan_.take.empty() || plan_.startAtMs > nowMs) return false;
-  bool tookAged = false;
-  for (const int32_t index : plan_.take) {
-    Request* request = window_[static_cast<size_t>(index)];
-    leave(request);
-    tookAged = tookAged || request == aged;
-    request->state = RequestState::kRunning;
-    delivery.members.push_back(request);
-    counters_.queueNs += (nowMs - request->arrivalMs) * kNsPerMs;
-  }
-  queue_.served(plan_.rows, tookAged);
-  delivery.rows = plan_.rows;
-  delivery.paddedRows = plan_.paddedRows;
+  delivery.rows = next.rows;
+  delivery.paddedRows = next.paddedRows;
   delivery.times.takenMs = nowMs;
+  running_[engine] = {next.rows, others, nowMs + next.expectedMs};
   return true;
+}
+
+int32_t Batcher::runningOthers() const {
+  return static_cast<int32_t>(std::count_if(running_.begin(), running_.end(), [](const Running& r) { return r.rows > 0; }));
 }
 
 void Batcher::runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery) {
@@ -223,8 +196,11 @@ void Batcher::runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> d
   const bool split = !delivery->error.empty() && !delivery->whole();
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (delivery->misfit && misfit_.empty()) misfit_ = delivery->error;
-    if (!split) account(*delivery);
+    if (delivery->misfit && misfit_.empty()) {
+      misfit_ = delivery->error;
+      scheduler_.batchNothing();
+    }
+    if (!split) account(engine, *delivery);
     if (!split || stopping_) running_[engine].rows = 0;
     if (split && !stopping_) running_[engine].untilMs = clock_();
   }
@@ -251,14 +227,14 @@ void Batcher::runAlone(size_t engine, BatchRun& run, const Delivery& failed) {
     run.run(*alone);
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      account(*alone);
+      account(engine, *alone);
       if (i + 1 == failed.members.size()) running_[engine].rows = 0;
     }
     deliver_(std::move(alone));
   }
 }
 
-void Batcher::account(const Delivery& delivery) {
+void Batcher::account(size_t engine, const Delivery& delivery) {
   const BatchTimes& times = delivery.times;
   const double busyMs = times.copiedOutMs - times.takenMs;
   counters_.batches++;
@@ -275,7 +251,7 @@ void Batcher::account(const Delivery& delivery) {
     counters_.failed += delivery.members.size();
     return;
   }
-  latency_.observe(delivery.paddedRows, busyMs);
+  scheduler_.ran(delivery.paddedRows, running_[engine].others, busyMs);
   for (const Request* member : delivery.members) {
     if (times.copiedOutMs <= member->deadlineMs) continue;
     counters_.lateRows += static_cast<uint64_t>(member->rows);
@@ -295,7 +271,9 @@ void Batcher::finish(std::unique_ptr<Delivery> delivery, bool keepSlab, double d
   }
   if (delivery->members.empty()) return;
   std::lock_guard<std::mutex> lock(mutex_);
-  counters_.scatterNs += (deliveredMs - delivery->times.copiedOutMs) * kNsPerMs;
+  const double deliveryMs = deliveredMs - delivery->times.copiedOutMs;
+  counters_.scatterNs += deliveryMs * kNsPerMs;
+  if (delivery->error.empty()) scheduler_.delivered(deliveryMs);
 }
 
 void Batcher::shut() {
@@ -322,25 +300,12 @@ void Batcher::dropQueued() {
     delivery->stopped = true;
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      queue_.front(clock_(), windowMax(options_), delivery->dropped);
+      scheduler_.queue().front(clock_(), windowMax(options_), delivery->dropped);
       for (Request* request : delivery->dropped) leave(request);
     }
     if (delivery->dropped.empty()) return;
     deliver_(std::move(delivery));
   }
-}
-
-PlanRules Batcher::rules() const {
-  PlanRules rules{};
-  rules.maxBatch = options_.maxBatch;
-  rules.engines = options_.instances;
-  rules.maxQueueDelayMs = options_.maxQueueDelayMs;
-  rules.arrivalGapMs = arrivalGapMs_;
-  rules.latencyMs = latency_.meanMs().data();
-  rules.safety = latency_.safety();
-  rules.sizes = options_.sizes.data();
-  rules.sizeCount = misfit_.empty() ? options_.sizes.size() : 0;
-  return rules;
 }
 
 double Batcher::engineFreeAtMs(double nowMs) const {
@@ -352,7 +317,7 @@ double Batcher::engineFreeAtMs(double nowMs) const {
 }
 
 double Batcher::soonestAtMs(double nowMs, int32_t rows) const {
-  return engineFreeAtMs(nowMs) + latency_.meanMs()[static_cast<size_t>(rows)] * latency_.safety();
+  return scheduler_.answeredAtMs(engineFreeAtMs(nowMs), rows);
 }
 
 double Batcher::soonestMs(int32_t rows) const {
@@ -363,7 +328,7 @@ double Batcher::soonestMs(int32_t rows) const {
 
 int64_t Batcher::queuedRows() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return queue_.rows();
+  return scheduler_.queue().rows();
 }
 
 int64_t Batcher::runningRows() const {
@@ -380,12 +345,7 @@ double Batcher::drainTimeMs() const {
   for (const Running& running : running_) {
     if (running.rows > 0) workMs += std::max(running.untilMs - nowMs, 0.0);
   }
-  const int64_t queued = queue_.rows();
-  if (queued > 0) {
-    const int32_t rows = static_cast<int32_t>(std::min<int64_t>(
-        queued, efficientBatch(rules(), options_.maxBatch, 1)));
-    workMs += latency_.meanMs()[static_cast<size_t>(rows)] * static_cast<double>(queued) / rows;
-  }
+  workMs += scheduler_.queuedMs();
   return workMs / options_.instances;
 }
 
@@ -401,7 +361,7 @@ Counters Batcher::counters() const {
 
 std::vector<double> Batcher::latencyMs() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return latency_.meanMs();
+  return scheduler_.latencyMs();
 }
 
 }  // namespace cb

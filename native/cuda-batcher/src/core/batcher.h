@@ -8,30 +8,13 @@
 #include <thread>
 #include <vector>
 
-#include "core/batch_policy.h"
 #include "core/batch_run.h"
 #include "core/counters.h"
 #include "core/delivery.h"
-#include "core/latency_table.h"
 #include "core/model.h"
-#include "core/request_queue.h"
+#include "core/scheduler.h"
 
 namespace cb {
-
-struct BatcherOptions {
-  int32_t instances = 1;  // engine threads: batches that run at a time
-  int32_t maxBatch = 1;
-  double maxQueueDelayMs = 0;
-  int64_t queueRowsMax = 0;
-  size_t queueBytesMax = 0;
-  int32_t lanes = 1;
-  double ageingMs = 0;
-  std::vector<double> seedMs;   // see LatencyTable
-  std::vector<int32_t> sizes;   // see PlanRules
-};
-
-// Most requests one delivery drops: what one plan looks at.
-size_t windowMax(const BatcherOptions& options);
 
 enum class Submitted { kAccepted, kFull, kDeadline, kClosed };
 
@@ -85,6 +68,7 @@ class Batcher {
  private:
   struct Running {
     int32_t rows = 0;
+    int32_t others = 0;  // batches that ran when it began
     double untilMs = 0;
   };
 
@@ -93,11 +77,11 @@ class Batcher {
   bool unwatched();
   void dropQueued();
   void leave(Request* request);
-  bool takeBatch(Delivery& delivery, double& startAtMs);
+  bool takeBatch(size_t engine, Delivery& delivery, double& startAtMs);
   void runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery);
   void runAlone(size_t engine, BatchRun& run, const Delivery& failed);
-  void account(const Delivery& delivery);
-  PlanRules rules() const;
+  void account(size_t engine, const Delivery& delivery);
+  int32_t runningOthers() const;
   double engineFreeAtMs(double nowMs) const;
   double soonestAtMs(double nowMs, int32_t rows) const;
 
@@ -110,20 +94,14 @@ class Batcher {
   mutable std::mutex mutex_;
   std::condition_variable work_;  // an engine has something to look at
   std::condition_variable late_;  // requests wait while every engine is busy
-  RequestQueue queue_;
-  LatencyTable latency_;
+  Scheduler scheduler_;
   Counters counters_;
   std::vector<Running> running_;         // index = engine thread
   std::vector<Request*> queuedByTicket_;  // index = ticket
-  std::vector<Request*> window_;          // scratch of takeBatch
-  std::vector<Candidate> candidates_;
-  Plan plan_;
   std::string misfit_;  // the first output that did not have its batch's rows; from then on requests run alone
   int32_t idle_ = 0;
   bool watched_ = false;  // dropLate() looks, or is about to
   bool stopping_ = false;
-  double lastArrivalMs_ = 0;
-  double arrivalGapMs_ = 0;  // 0: not known yet
 
   std::mutex poolMutex_;
   std::vector<std::unique_ptr<Request>> all_;

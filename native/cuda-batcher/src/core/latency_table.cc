@@ -13,39 +13,45 @@ constexpr double kWeight = 0.2;         // a change shows after about five batch
 // tenth, too little to make a size look too large to be worth forming.
 constexpr double kOutlier = 1.5;
 constexpr uint64_t kForgetAfter = 256;  // batches after which a size not seen again is no longer taken at its word
-constexpr double kDeviations = 3;       // mean + 3 mean deviations: about 2.5 % of runs take longer
-constexpr double kDeviationMax = 0.5;
+// Of measured / expected, the share planned for. One run above lifts the factor by 5 %, a hundred below take 10 % off.
+constexpr double kTailShare = 0.98;
+constexpr double kTailStep = 0.05;
+constexpr double kTailMax = 2;          // beyond it a plan would give up more rows than it saves from being late
+constexpr double kSlowdownMax = 4;
 constexpr double kLeastMs = 1e-6;
 }  // namespace
 
-LatencyTable::LatencyTable(int32_t maxBatch, const std::vector<double>& seedMs)
+LatencyTable::LatencyTable(int32_t maxBatch, int32_t engines, const std::vector<double>& seedMs)
     : entries_(static_cast<size_t>(maxBatch) + 1, Entry{kUnknown, kUnknown, 0}),
-      meanMs_(static_cast<size_t>(maxBatch) + 1, 0.0) {
+      meanMs_(static_cast<size_t>(maxBatch) + 1, 0.0),
+      slowdown_(static_cast<size_t>(engines), 1.0),
+      tail_(kTailShare, kTailStep, 1, kTailMax) {
   for (size_t rows = 1; rows < entries_.size() && rows <= seedMs.size(); rows++) {
     entries_[rows].seedMs = seedMs[rows - 1];
   }
   rebuild();
 }
 
-void LatencyTable::observe(int32_t rows, double latencyMs) {
+void LatencyTable::observe(int32_t rows, int32_t running, double latencyMs) {
   Entry& entry = entries_[static_cast<size_t>(rows)];
-  const double expectedMs = meanMs_[static_cast<size_t>(rows)];
+  double& slowdown = slowdown_[static_cast<size_t>(running)];
+  const double expectedMs = meanMs_[static_cast<size_t>(rows)] * slowdown;
   const double cappedMs = expectedMs > 0 ? std::min(latencyMs, kOutlier * expectedMs) : latencyMs;
-  const double takenMs = std::max(cappedMs, kLeastMs);
+  const double takenMs = std::max(cappedMs / slowdown, kLeastMs);
+  if (expectedMs > 0) {
+    tail_.observe(latencyMs / expectedMs);
+    if (running > 0) slowdown = std::clamp(slowdown * (1 + kWeight / 4 * (cappedMs / expectedMs - 1)), 1.0, kSlowdownMax);
+  }
   batches_++;
   if (std::isnan(entry.measuredMs)) {
     entry.measuredMs = takenMs;
   } else {
-    const double deviation = std::min(std::abs(takenMs - entry.measuredMs) / entry.measuredMs, 1.0);
-    relativeDeviation_ += kWeight / 2 * (deviation - relativeDeviation_);
     entry.measuredMs += kWeight * (takenMs - entry.measuredMs);
   }
   entry.measuredAt = batches_;
   if (entry.seedMs > 0) drift_ += kWeight * (takenMs / entry.seedMs - drift_);
   rebuild();
 }
-
-double LatencyTable::safety() const { return 1 + kDeviations * std::min(relativeDeviation_, kDeviationMax); }
 
 double LatencyTable::knownMs(const Entry& entry) const {
   if (!std::isnan(entry.measuredMs) && (fresh(entry) || std::isnan(entry.seedMs))) return entry.measuredMs;

@@ -4,21 +4,27 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/quantile_track.h"
+
 namespace cb {
 
 class LatencyTable {
  public:
   // `seedMs[b - 1]` is the profiled latency of b rows; NaN or an end before maxBatch means not profiled.
-  LatencyTable(int32_t maxBatch, const std::vector<double>& seedMs);
+  LatencyTable(int32_t maxBatch, int32_t engines, const std::vector<double>& seedMs);
 
-  // Takes one measured batch into account (exponentially weighted, per batch size).
-  void observe(int32_t rows, double latencyMs);
+  // Takes one measured batch into account (exponentially weighted, per batch size) that began beside `running` others.
+  void observe(int32_t rows, int32_t running, double latencyMs);
 
-  // Expected latencies, index = rows, 0..maxBatch; never falling; all 0 while nothing is known.
+  // Expected latencies of a batch that has the host for itself, index = rows, 0..maxBatch; never falling; all 0 while
+  // nothing is known.
   const std::vector<double>& meanMs() const { return meanMs_; }
 
-  // Factor by which to multiply a mean so that only a few runs in a hundred are later than that.
-  double safety() const;
+  // What those are multiplied by beside `running` other batches: engines share caches, memory and cores.
+  double slowdown(int32_t running) const { return slowdown_[static_cast<size_t>(running)]; }
+
+  // Factor by which to multiply an expected latency so that two runs in a hundred take longer than that.
+  double safety() const { return tail_.value(); }
 
  private:
   struct Entry {
@@ -34,7 +40,8 @@ class LatencyTable {
   std::vector<double> meanMs_;
   uint64_t batches_ = 0;
   double drift_ = 1;  // measured / seed over all sizes: corrects sizes that were not run yet
-  double relativeDeviation_ = 0;
+  std::vector<double> slowdown_;  // index = other batches running
+  QuantileTrack tail_;            // of measured / expected
 };
 
 }  // namespace cb
