@@ -19,6 +19,7 @@ export interface Native {
   listen(wire: WireHandle, ip: string, port: number): number | string;
   shutDown(wire: WireHandle, last: boolean): void;
   connections(wire: WireHandle): number;
+  heldBytes(wire: WireHandle): number;
   close(wire: WireHandle): void;
   /** Names and values by turns. */
   metadata(wire: WireHandle, call: number): string[];

@@ -92,6 +92,11 @@ export class Wire implements CallHost {
     return this.addon.connections(this.handle);
   }
 
+  /** Bytes of requests that were received and have not been let go. */
+  get heldBytes(): number {
+    return this.addon.heldBytes(this.handle);
+  }
+
   /** Takes no new connections and asks clients to leave; `last` refuses calls that are still on their way here. */
   shutDown(last: boolean): void {
     this.addon.shutDown(this.handle, last);

@@ -10,6 +10,7 @@ import {
   type Security,
   type Telemetry,
 } from "@infaas/runtime";
+import type { Wire } from "@infaas/wire";
 import { artifactRelay } from "./artifact-relay";
 import { catalogService } from "./catalog-service";
 import { ClusterView } from "./cluster-view";
@@ -54,6 +55,8 @@ export interface Frontend {
   /** host:port of the HTTP face; null when it is off. */
   readonly httpAddress: string | null;
   readonly view: ClusterView;
+  /** The native server; null when grpc-js serves. */
+  readonly wire: Wire | null;
 }
 
 /** How long queries on their way may still be answered when the process stops. */
@@ -150,7 +153,7 @@ export async function startFrontend(
   const address = config.advertise ?? withPort(config.listen, port);
   join(config, ports, { address, view, cluster, lifecycle });
   logger.info("frontend listens", { address, http: httpAddress, metadata: config.metadata });
-  return { address, httpAddress, view };
+  return { address, httpAddress, view, wire };
 }
 
 /** Opens the HTTP face, unless it is off; returns where it listens. */

@@ -1,18 +1,27 @@
 import { Code, createLogger, ServiceError, systemClock, systemRandom, VirtualClock } from "@infaas/runtime";
+import { Wire } from "@infaas/wire";
 import { BytesBody } from "./body";
 import { ScriptedExecutor } from "./fixture-executor";
 import { until } from "./fixture-house";
-import { Link, type LinkAnswer, type LinkCaller, type LinkRefusal } from "./link";
+import {
+  type ExecutorLink,
+  Link,
+  type LinkAnswer,
+  type LinkCaller,
+  type LinkOptions,
+  type LinkRefusal,
+} from "./link";
+import { NativeLink } from "./native-link";
 
 class Recorder implements LinkCaller {
   readonly answers: LinkAnswer[] = [];
   readonly refusals: LinkRefusal[] = [];
   readonly losses: ServiceError[] = [];
-  answered(frame: LinkAnswer) {
-    this.answers.push(frame);
+  answered(answer: LinkAnswer) {
+    this.answers.push({ ...answer, body: new BytesBody(answer.body.bytes()) });
   }
-  refused(frame: LinkRefusal) {
-    this.refusals.push(frame);
+  refused(refusal: LinkRefusal) {
+    this.refusals.push({ ...refusal });
   }
   lost(fault: ServiceError) {
     this.losses.push(fault);
@@ -32,32 +41,48 @@ const QUERY = {
 
 const OVER = new ServiceError(Code.UNAVAILABLE, "test is over");
 
-describe("Link", () => {
+const kinds = [
+  [
+    "Link",
+    (executor: ScriptedExecutor, _: Wire, o: LinkWorld) =>
+      new Link({ ...o, address: executor.address, frontend: "f1" }),
+  ],
+  [
+    "NativeLink",
+    (executor: ScriptedExecutor, wire: Wire, o: LinkWorld) =>
+      new NativeLink({ ...o, address: executor.linkAddress, wire }),
+  ],
+] as const;
+
+type LinkWorld = Pick<LinkOptions, "clock" | "random" | "logger" | "inFlightMax" | "events">;
+
+describe.each(kinds)("%s", (_, open) => {
   let executor: ScriptedExecutor;
-  let link: Link;
+  let wire: Wire;
+  let link: ExecutorLink;
   const changes: boolean[] = [];
   let drained = 0;
-  const options = ({ address }: ScriptedExecutor) => ({
-    address,
-    frontend: "f1",
+  const world: LinkWorld = {
     clock: systemClock,
     random: systemRandom,
     logger: createLogger({ service: "link", level: "error" }),
     inFlightMax: 64,
     events: { changed: (up: boolean) => changes.push(up), draining: () => drained++ },
-  });
+  };
 
   beforeEach(async () => {
     executor = new ScriptedExecutor("e1");
+    wire = new Wire();
     await executor.start();
     changes.length = 0;
     drained = 0;
-    link = new Link(options(executor));
+    link = open(executor, wire, world);
     await until(() => link.up);
   });
 
   afterEach(async () => {
     link.close(OVER);
+    wire.close();
     await executor.stop();
   });
 
@@ -138,11 +163,8 @@ describe("Link", () => {
       await silent.start();
       const clock = new VirtualClock();
       const ups: boolean[] = [];
-      const waiting = new Link({
-        ...options(silent),
-        clock,
-        events: { changed: (up) => ups.push(up), draining: () => undefined },
-      });
+      const events = { changed: (up: boolean) => ups.push(up), draining: () => undefined };
+      const waiting = open(silent, wire, { ...world, clock, events });
       await until(() => silent.openLinks === 1);
       expect(waiting.up).toBe(false);
       await clock.advance(5_000);

@@ -170,6 +170,10 @@ Napi::Value connections(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(wireOf(info).server().connections()));
 }
 
+Napi::Value heldBytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(wireOf(info).server().heldBytes()));
+}
+
 Napi::Value close(const Napi::CallbackInfo& info) {
   wireOf(info).close();
   return info.Env().Undefined();
@@ -389,6 +393,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("listen", Napi::Function::New<wire::listen>(env, "listen"));
   exports.Set("shutDown", Napi::Function::New<shutDown>(env, "shutDown"));
   exports.Set("connections", Napi::Function::New<connections>(env, "connections"));
+  exports.Set("heldBytes", Napi::Function::New<heldBytes>(env, "heldBytes"));
   exports.Set("close", Napi::Function::New<wire::close>(env, "close"));
   setRaw(env, exports, "metadata", metadata);
   setRaw(env, exports, "peer", peer);

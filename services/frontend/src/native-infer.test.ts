@@ -1,0 +1,67 @@
+import { GRPCInferenceService } from "@infaas/api";
+import { Code, createRpcClient, ServiceError } from "@infaas/runtime";
+import { type House, inferRequest, startHouse, until } from "./fixture-house";
+
+const codeOf = (e: unknown) => ServiceError.from(e).code;
+
+describe("ModelInfer on the native server", () => {
+  let house: House;
+  beforeEach(async () => {
+    house = await startHouse({ e1: ["mlp@1"], e2: ["mlp@1"] });
+  });
+  afterEach(() => house.stop());
+
+  it("lets every request go once, however it ends", async () => {
+    const wire = house.frontend.wire;
+    let met = 0;
+    for (const executor of house.executors) {
+      executor.behaviour = (_frame, reply) => {
+        met++;
+        if (met % 5 === 1) reply.refuse(Code.RESOURCE_EXHAUSTED, "full");
+        else if (met % 5 === 2) reply.refuse(Code.UNAVAILABLE, "elsewhere");
+        else if (met === 60) reply.breakLink();
+        else if (met % 5 !== 3) reply.answer();
+      };
+    }
+    const client = createRpcClient(GRPCInferenceService, house.frontend.address);
+    const ask = (size: number, timeoutMs: number) =>
+      client
+        .modelInfer({ ...inferRequest("mlp@1"), rawInputContents: [new Uint8Array(size)] }, { timeoutMs })
+        .then(() => Code.OK, codeOf);
+    const asked = Array.from({ length: 120 }, (_, i) => ask(i % 3 === 0 ? 200_000 : 16, 400 + i));
+    const gone = new AbortController();
+    for (let i = 0; i < 20; i++)
+      client.modelInfer(inferRequest("mlp@1"), { signal: gone.signal, timeoutMs: 5_000 }).catch(() => {});
+    await until(() => met > 40);
+    gone.abort();
+    const codes = new Set(await Promise.all(asked));
+    expect(codes.has(Code.OK)).toBe(true);
+    expect(codes.has(Code.DEADLINE_EXCEEDED)).toBe(true);
+    await until(() => wire?.openCalls === 0);
+    expect(wire?.heldBytes).toBe(0);
+    client.close();
+  });
+
+  it("reads a head once and tells requests apart by what is not in it", async () => {
+    const [executor] = house.executors;
+    const client = createRpcClient(GRPCInferenceService, house.frontend.address);
+    const ids = await Promise.all(
+      Array.from({ length: 40 }, async (_, i) => {
+        const answer = await client.modelInfer({ ...inferRequest("mlp@1"), id: i === 7 ? "" : `id-${i}` });
+        return answer.id;
+      }),
+    );
+    expect(ids).toEqual(Array.from({ length: 40 }, (_, i) => (i === 7 ? "" : `id-${i}`)));
+    expect(executor?.received.length).toBeGreaterThan(0);
+    client.close();
+  });
+});
+
+describe("--ingress grpc", () => {
+  it("answers through grpc-js and links inside gRPC", async () => {
+    const house = await startHouse({ e1: ["mlp@1"] }, [{ name: "mlp@1" }], ["--ingress", "grpc"]);
+    expect(house.frontend.wire).toBeNull();
+    expect((await house.inference.modelInfer(inferRequest("mlp@1"))).id).toBe("q-1");
+    await house.stop();
+  });
+});
