@@ -14,11 +14,14 @@ import {
 } from "@infaas/api";
 import { Code, systemClock } from "@infaas/runtime";
 import { nativeEngines } from "./native-engine";
+import { probeBatchInvariance } from "./onnx/batch-invariance";
 import { constantTensor, ElementType } from "./onnx/float-tensor";
 import { encodeModel, type OnnxModel } from "./onnx/model-file";
 import { crossRowModel, denseModel, fixtureModel, fixtureRows } from "./onnx/model-fixture";
+import { ModelRunner, withRunner } from "./onnx/model-runner";
 import { createNode } from "./onnx/node";
 import { referenceEngines } from "./onnx/onnxruntime-reference";
+import { randomRows } from "./onnx/random-rows";
 import { profileModel } from "./profile-model";
 import type { ProfilePorts } from "./profile-ports";
 import { largestDifference } from "./tensor-difference";
@@ -108,15 +111,22 @@ describe("profileModel", () => {
     return outputs;
   }
 
+  interface RegisterOptions {
+    readonly accuracyTolerance?: number;
+    readonly cores?: number;
+    readonly statedBatchable?: boolean;
+    readonly axisSizes?: Record<string, number>;
+  }
+
   async function register(
     model: OnnxModel | Uint8Array,
     task: Task,
-    { accuracyTolerance = 0.05, cores = 1 } = {},
+    { accuracyTolerance = 0.05, cores = 1, ...stated }: RegisterOptions = {},
   ): Promise<{ result: RegistrationResult; steps: RegistrationProgress[] }> {
     const modelDigest = await artifacts.put(model instanceof Uint8Array ? model : encodeModel(model));
     const architecture = { name: "net", version: 3, task: task.name, modelDigest, accuracyTolerance };
     const steps: RegistrationProgress[] = [];
-    const request = create(ProfileModelRequestSchema, { architecture, task });
+    const request = create(ProfileModelRequestSchema, { architecture, task, ...stated });
     const world = { ...ports, host: { ...HOST, cores } };
     for await (const { event } of profileModel(request, world)) {
       if (event.case === "progress") steps.push(event.value);
@@ -245,6 +255,92 @@ describe("profileModel", () => {
       unbatchableReason: expect.stringContaining("alone and among 2 rows"),
     });
     expect(result.variants.map(({ maxBatch }) => maxBatch)).toEqual([1]);
+  });
+
+  describe("of a model that is quantised as it runs", () => {
+    const nodes = [
+      createNode("DynamicQuantizeLinear", { inputs: ["x"], outputs: ["q", "s", "z"] }),
+      createNode("DequantizeLinear", { inputs: ["q", "s", "z"], outputs: ["y"] }),
+    ];
+    const model = fixtureModel({ nodes, constants: [], input: ["N", WIDTH], output: ["N", WIDTH] });
+    const task = create(TaskSchema, { name: "toy" });
+
+    it("serves it unbatched, because every row of a batch has a say in its scale", async () => {
+      const { result } = await register(model, task);
+      expect(result.architecture).toMatchObject({
+        batchable: false,
+        unbatchableReason: expect.stringMatching(/^DynamicQuantizeLinear takes its scale from all rows/),
+      });
+      expect(result.variants.map(({ unbatched }) => unbatched)).toEqual([true]);
+    });
+
+    it("batches it on its owner's word, and keeps what was overridden", async () => {
+      const { result } = await register(model, task, { statedBatchable: true });
+      expect(result.architecture).toMatchObject({
+        batchable: true,
+        batchingNote: expect.stringMatching(
+          /^batched because its owner says so, although DynamicQuantizeLinear/,
+        ),
+      });
+    });
+
+    it("is found by running it too, whatever its operators are called", async () => {
+      const path = artifacts.pathOf("sha256:dynamic");
+      await writeFile(path, encodeModel(model));
+      const tensor = { datatype: "FP32" as const, shape: [-1, WIDTH] };
+      const rows = randomRows([{ ...tensor, name: "x" }]);
+      const outputs = [{ ...tensor, name: "y" }];
+      const open = ModelRunner.open(nativeEngines, rows, { path, threads: 1, concurrency: 1, maxBatch: 8 });
+      const probe = await withRunner(open, (runner) =>
+        probeBatchInvariance({ runner, rows, outputs, maxBatch: 8, clock: systemClock }),
+      );
+      expect(probe).toMatchObject({
+        invariant: false,
+        reason: expect.stringContaining("alone and among 2 rows"),
+      });
+    });
+  });
+
+  it.each([
+    [
+      "an output whose first axis does not count rows",
+      [createNode("ReduceMax", { inputs: ["x"], outputs: ["y"] })],
+      /^output y has shape \[1,1\] for one row and \[1,1\] for 2: its first axis does not count rows$/,
+    ],
+    [
+      "a shape inside that holds one row only",
+      [createNode("Reshape", { inputs: ["x", "one_row"], outputs: ["y"] })],
+      /^2 rows cannot be run together: .*Reshape/,
+    ],
+  ])("serves a model with %s one request at a time", async (_, nodes, reason) => {
+    const shape = constantTensor("one_row", [2], Int32Array.of(1, 0, WIDTH, 0));
+    const constants = [{ ...shape, dataType: ElementType.int64 }];
+    const model = fixtureModel({ nodes, constants, input: ["N", WIDTH], output: ["A", "B"] });
+    const { result } = await register(model, create(TaskSchema, { name: "toy" }));
+    expect(result.architecture?.unbatchableReason).toMatch(reason);
+    expect(result.variants.map(({ maxBatch, unbatched }) => [maxBatch, unbatched])).toEqual([[1, true]]);
+  });
+
+  it("leaves a model unbatched whose owner says so, and refuses a yes where there is no batch axis", async () => {
+    const task = create(TaskSchema, { name: "toy" });
+    const { result } = await register(denseModel([WIDTH, 4]), task, { statedBatchable: false });
+    expect(result.architecture?.unbatchableReason).toBe("its owner says that rows must not share a batch");
+    const nodes = [createNode("Relu", { inputs: ["x"], outputs: ["y"] })];
+    const fixed = fixtureModel({ nodes, constants: [], input: [1, WIDTH], output: [1, WIDTH] });
+    await expect(register(fixed, task, { statedBatchable: true })).rejects.toMatchObject({
+      code: Code.INVALID_ARGUMENT,
+      message: expect.stringContaining("is stated to be batchable, but input x has a first axis fixed at 1"),
+    });
+  });
+
+  it("works out how long a free axis may be, unless it is told", async () => {
+    const nodes = [createNode("Relu", { inputs: ["x"], outputs: ["y"] })];
+    const model = fixtureModel({ nodes, constants: [], input: ["N", "L", 3], output: ["N", "L", 3] });
+    const task = create(TaskSchema, { name: "toy" });
+    const shapeOf = ({ result }: { result: RegistrationResult }) =>
+      result.variants[0]?.goldenInputShapes.map(({ dims }) => dims);
+    expect(shapeOf(await register(model, task))).toEqual([[1n, 64n, 3n]]);
+    expect(shapeOf(await register(model, task, { axisSizes: { L: 20 } }))).toEqual([[1n, 20n, 3n]]);
   });
 
   it("serves a model without a batch axis one row at a time", async () => {

@@ -92,9 +92,10 @@ describe.each(manifest.architectures)("zoo model $name", ({ name, task: taskName
     });
   }
 
-  it("answers one row bit for bit as onnxruntime itself", async () => {
-    await withRunner(opened(referenceEngines, 1, 1), (reference) =>
-      withRunner(opened(nativeEngines, 1, 1), async (runner) => {
+  /** Holds single rows, spread over the validation set, to onnxruntime's own answers. */
+  async function expectBitForBit(modelPath: string): Promise<void> {
+    await withRunner(opened(referenceEngines, 1, 1, modelPath), (reference) =>
+      withRunner(opened(nativeEngines, 1, 1, modelPath), async (runner) => {
         for (let row = 0; row < profiled.rows.count; row += Math.ceil(profiled.rows.count / 50)) {
           const [expected] = (await reference.run([row])).outputs;
           const [answer] = (await runner.run([row])).outputs;
@@ -102,17 +103,20 @@ describe.each(manifest.architectures)("zoo model $name", ({ name, task: taskName
         }
       }),
     );
-  });
+  }
+
+  it("answers one row bit for bit as onnxruntime itself", () => expectBitForBit(path));
 
   it("answers a row the same alone and among any batchmates", async () => {
     expect(profiled.architecture).toMatchObject({ batchable: true, unbatchableReason: "" });
     await expectSameAloneAndTogether(path);
   });
 
-  it("answers a row the same alone and among any batchmates in int8 too, wherever int8 is batched", async () => {
+  it("answers in int8 bit for bit as onnxruntime, and the same among any batchmates wherever int8 is batched", async () => {
     const plan = planInt8(profiled);
     if (!plan.possible) throw new Error(plan.reason);
     const int8 = await deriveInt8(profiled, plan, ports, scratchDir);
+    await expectBitForBit(int8.path);
     if (name === "langid-pairs") {
       expect(int8.unbatchableReason).toMatch(/1 of 1; none of them may be batched$/);
       return;
