@@ -183,10 +183,10 @@ void Served::dropOwn(Delivery& delivery) {
 }
 
 void Served::refuseDropped(Request* request, bool stopped) {
+  const bool awaited = claim(*request);
   const std::unique_ptr<Query> query = release(request);
   batcher_->recycle(request);
   Connection& connection = *query->connection;
-  const bool awaited = connection.claim(query->id, query.get());
   if (awaited) {
     if (stopped) {
       refuse(connection, query->id, kUnavailable, "the batcher was closed before the request ran");
@@ -200,8 +200,9 @@ void Served::refuseDropped(Request* request, bool stopped) {
 }
 
 void Served::settle(Batch& batch, Request* member, size_t firstRow) {
+  const bool awaited = claim(*member);
   const std::unique_ptr<Query> query = release(member);
-  if (!query->connection->claim(query->id, query.get())) return;
+  if (!awaited) return;
   if (batch.delivery.error.empty()) {
     answer(batch, *query, *member, firstRow);
   } else {
@@ -258,6 +259,13 @@ void Served::answer(const Batch& batch, Query& query, const Request& request, si
       else to.bytes().append(reinterpret_cast<const char*>(part.data), part.bytes);
     }
   });
+}
+
+// Before `release`: a ticket that is free again while its query is still awaited would let a cancellation of this query
+// take the next one that gets the ticket out of the queue.
+bool Served::claim(const Request& request) {
+  const auto* query = static_cast<const Query*>(request.owner);
+  return query->connection->claim(query->id, query);
 }
 
 // Takes a request's query off it, with the ticket; the request itself stays the caller's.

@@ -68,6 +68,7 @@ class Served : public std::enable_shared_from_this<Served> {
   void settle(Batch& batch, Request* member, size_t firstRow);
   void answer(const Batch& batch, Query& query, const Request& request, size_t firstRow);
   void refuseDropped(Request* request, bool stopped);
+  bool claim(const Request& request);
   std::unique_ptr<Query> release(Request* request);
   uint32_t takeTicket();
   void count(const Delivery& delivery, int64_t ownRows, double nowMs);
