@@ -57,15 +57,7 @@ const refused: readonly (readonly [string, string, string])[] = [
   ["too many rows", "INVALID_ARGUMENT", "9999 rows came in one request, at most"],
   ["wrong requirement", "INVALID_ARGUMENT", "slo_latency_ms is 'soon'; allowed: a number above 0"],
   ["impossible", "FAILED_PRECONDITION", "accepted would be: with other accuracy"],
-  ["classes", "UNIMPLEMENTED", "has parameter classification, which is not served here"],
   ["statistics of unknown", "NOT_FOUND", "unknown model: 'cats'"],
-  ["load", "UNIMPLEMENTED", "RepositoryModelLoad is not served here"],
-  ["unload", "UNIMPLEMENTED", "RepositoryModelUnload is not served here"],
-  ["trace settings", "UNIMPLEMENTED", "TraceSetting is not served here"],
-  ["log settings", "UNIMPLEMENTED", "LogSettings is not served here"],
-  ["system shared memory", "UNIMPLEMENTED", "SystemSharedMemoryStatus is not served here"],
-  ["cuda shared memory", "UNIMPLEMENTED", "CudaSharedMemoryStatus is not served here"],
-  ["stream", "UNIMPLEMENTED", "ModelStreamInfer is not served here"],
 ];
 
 /** One run of the unmodified Python client against whole processes; every test reads what it saw. */

@@ -4,7 +4,6 @@ Usage: stock_client.py ADDRESS TASK ARCHITECTURE INPUTS_BIN LABELS_BIN
 """
 
 import json
-import queue
 import sys
 
 import numpy as np
@@ -62,15 +61,6 @@ def answer(result):
     }
 
 
-def streamed():
-    """Opens a stream and raises the error that it ends with; a stream refused at once ends before any request."""
-    errors = queue.Queue()
-    client.start_stream(lambda result, error: errors.put(error))
-    ended = errors.get(timeout=10)
-    client.stop_stream()
-    raise ended
-
-
 by_task = infer(task, pixels[:ROWS], request_id="q-7")
 variant = parameters(by_task)["variant"]
 batched = by_task.as_numpy(output["name"])
@@ -113,17 +103,7 @@ print(
                 "too many rows": refusal(lambda: infer(task, np.zeros([9999, *row_shape], np.float32))),
                 "wrong requirement": refusal(lambda: infer(task, parameters={"slo_latency_ms": "soon"})),
                 "impossible": refusal(lambda: infer(task, parameters={"slo_min_accuracy": 1.0})),
-                "classes": refusal(
-                    lambda: infer(task, outputs=[triton.InferRequestedOutput(output["name"], class_count=3)])
-                ),
                 "statistics of unknown": refusal(lambda: client.get_inference_statistics("cats")),
-                "load": refusal(lambda: client.load_model(architecture)),
-                "unload": refusal(lambda: client.unload_model(architecture)),
-                "trace settings": refusal(client.get_trace_settings),
-                "log settings": refusal(client.get_log_settings),
-                "system shared memory": refusal(client.get_system_shared_memory_status),
-                "cuda shared memory": refusal(client.get_cuda_shared_memory_status),
-                "stream": refusal(streamed),
             },
         }
     )

@@ -521,6 +521,7 @@ export {
   type OrcaLoadReport,
   OrcaLoadReportSchema,
 } from "./gen/xds/data/orca/v3/orca_load_report_pb";
+export { file_xds_service_orca_v3_orca, OpenRcaService } from "./gen/xds/service/orca/v3/orca_pb";
 export {
   type AnswerHead,
   type AnswerOutput,
@@ -548,6 +549,7 @@ export type {
   SpanIds,
 } from "./link-frame";
 export { type MethodRole, memberMethodRole, userMethodRole } from "./method-roles";
+export { type CallLoad, encodeCallLoad, orcaTrailer } from "./orca-report";
 export {
   countBytes,
   type DataType,
@@ -562,3 +564,8 @@ export {
   type TypedContents,
 } from "./tensor";
 export { decodeJsonData, encodeJsonData } from "./tensor-json";
+export {
+  placementFromParameters,
+  placementToParameters,
+  type TensorPlacement,
+} from "./tensor-placement";

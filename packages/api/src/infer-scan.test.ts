@@ -33,7 +33,6 @@ const ascii = fc.string({ maxLength: 60, unit: "binary-ascii" });
 const parameter = fc.oneof(
   fc.record({ case: fc.constant("boolParam" as const), value: fc.boolean() }),
   fc.record({ case: fc.constant("int64Param" as const), value: fc.bigInt(0n, 1n << 52n) }),
-  fc.record({ case: fc.constant("uint64Param" as const), value: fc.bigInt(0n, 1n << 52n) }),
   fc.record({ case: fc.constant("stringParam" as const), value: ascii }),
   fc.record({ case: fc.constant("doubleParam" as const), value: fc.double({ noNaN: true }) }),
 );
@@ -102,7 +101,8 @@ describe("scanInferRequest", () => {
         const bytes = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, init));
         if (bytes.length > 0) bytes[at % bytes.length] = byte;
         const scan = scanInferRequest(bytes);
-        if (!scan.ok) return;
+        // Typed contents are passed over here; whether they can be read is found where they are.
+        if (!scan.ok || scan.head.inputs.some((input) => input.contents)) return;
         const { rawInputs, ...head } = scan.head;
         const whole = fromBinary(ModelInferRequestSchema, bytes);
         expect(head).toEqual(headOf(whole));
@@ -137,6 +137,21 @@ describe("scanInferRequest", () => {
     });
   });
 
+  it("reads the one parameter that may be a uint64, whatever came before it", () => {
+    const init: MessageInitShape<typeof ModelInferRequestSchema> = {
+      parameters: {
+        priority: { parameterChoice: { case: "uint64Param", value: 2n } },
+        other: { parameterChoice: { case: "int64Param", value: 3n } },
+      },
+    };
+    const bytes = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, init));
+    const scan = scanInferRequest(bytes);
+    expect(scan.ok && [...scan.head.parameters]).toEqual([
+      ["priority", 2],
+      ["other", 3],
+    ]);
+  });
+
   it("skips unknown fields of every wire type", () => {
     const writer = new BinaryWriter();
     writer.tag(90, WireType.Varint).uint64((1n << 64n) - 1n);
@@ -156,6 +171,7 @@ describe("scanInferRequest", () => {
         { parameters: { p: { parameterChoice: { case: "int64Param", value: -5n } } } },
       ],
       ["a parameter without a value", { parameters: { p: {} } }],
+      ["a uint64 of its own", { parameters: { p: { parameterChoice: { case: "uint64Param", value: 5n } } } }],
       [
         "an input in shared memory",
         {

@@ -44,7 +44,8 @@ const oddity = new Error("odd message");
 /**
  * Reads the head of ModelInferRequest bytes without touching the tensors: fields in any order, the last of a repeated
  * single field wins, unknown fields are skipped, as protobuf has it. Odd are: anything broken, text that is not ASCII,
- * parameters of single tensors (shared memory, classification), negative integers. O(fields); copies nothing.
+ * parameters of single tensors (shared memory, classification), negative integers, a uint64 that is not `priority` (the
+ * only one that may be). O(fields); copies nothing.
  */
 export function scanInferRequest(bytes: Uint8Array): InferScan {
   try {
@@ -57,6 +58,8 @@ export function scanInferRequest(bytes: Uint8Array): InferScan {
 
 class Scanner {
   #at = 0;
+  /** The value read last came as uint64_param. */
+  #unsigned = false;
 
   constructor(private readonly bytes: Uint8Array) {}
 
@@ -165,12 +168,13 @@ class Scanner {
       else if (tag === ((2 << 3) | BYTES) && value === null) value = this.#value(this.#length(end));
       else this.#skip(tag, 2, end);
     }
-    if (value === null) throw oddity;
+    if (value === null || (this.#unsigned && key !== "priority")) throw oddity;
     into.set(key, value);
   }
 
   #value(end: number): ParameterValue | null {
     let value: ParameterValue | null = null;
+    this.#unsigned = false;
     while (this.#at < end) {
       const tag = this.#varint(end);
       switch (tag) {
@@ -178,8 +182,11 @@ class Scanner {
           value = this.#varint(end) !== 0;
           break;
         case (2 << 3) | VARINT:
+          value = this.#varint(end);
+          break;
         case (5 << 3) | VARINT:
           value = this.#varint(end);
+          this.#unsigned = true;
           break;
         case (3 << 3) | BYTES:
           value = this.#text(end);

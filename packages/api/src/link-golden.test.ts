@@ -69,7 +69,8 @@ const requests: readonly Init[] = [
     parameters: {
       latency_ms: { parameterChoice: { case: "doubleParam", value: 12.5 } },
       lane: { parameterChoice: { case: "int64Param", value: 2n } },
-      big: { parameterChoice: { case: "uint64Param", value: (1n << 53n) - 1n } },
+      big: { parameterChoice: { case: "int64Param", value: (1n << 53n) - 1n } },
+      priority: { parameterChoice: { case: "uint64Param", value: 1n } },
       text: { parameterChoice: { case: "stringParam", value: "a b" } },
       flag: { parameterChoice: { case: "boolParam", value: true } },
     },
@@ -85,6 +86,7 @@ const requests: readonly Init[] = [
   { inputs: [{ name: "x", shape: [-1n] }] },
   { parameters: { p: { parameterChoice: { case: "int64Param", value: -5n } } } },
   { parameters: { p: { parameterChoice: { case: "int64Param", value: 1n << 53n } } } },
+  { parameters: { p: { parameterChoice: { case: "uint64Param", value: 1n } } } },
   { parameters: { p: {} } },
   { outputs: [{ parameters: { classification: { parameterChoice: { case: "int64Param", value: 3n } } } }] },
 ];

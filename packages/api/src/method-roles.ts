@@ -6,6 +6,7 @@ import { ExecutionService } from "./gen/infaas/v1/execution_pb";
 import { InferenceService } from "./gen/infaas/v1/inference_pb";
 import { GRPCInferenceService } from "./gen/inference/grpc_service_pb";
 import { MetricsService } from "./gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb";
+import { OpenRcaService } from "./gen/xds/service/orca/v3/orca_pb";
 
 /**
  * What a method asks of its caller: to query, to register models, to operate the system, to be one of its processes
@@ -60,6 +61,7 @@ state(ArtifactService, {
   uploadArtifact: "register",
   downloadArtifact: "register",
 });
+state(OpenRcaService, { streamCoreMetrics: "query" });
 state(MetricsService, { export: "member" });
 state(ClusterService, {
   join: "member",

@@ -16,7 +16,7 @@ export class WireBuffer {
   }
 
   /** Returns a copy of what was written since `reset`. */
-  take(): Uint8Array {
+  take(): Buffer {
     return Buffer.from(this.#bytes.subarray(0, this.#at));
   }
 

@@ -11,7 +11,7 @@ export {
 export { Code, codeName, type ErrorDetail, ServiceError } from "./errors";
 export { describeInstruments, type Instrument, type InstrumentTable } from "./instruments";
 export { Lifecycle, runMain } from "./lifecycle";
-export { createLogger, type Logger, type LogLevel } from "./logger";
+export { createLogger, type Logger, type LogLevel, LogLevels } from "./logger";
 export { type Random, seededRandom, systemRandom } from "./random";
 export { callLocally, type LocalCaller } from "./rpc/call-locally";
 export { type CallOptions, type ClientOf, createRpcClient, type RpcClientOptions } from "./rpc/client";
@@ -43,6 +43,7 @@ export {
 } from "./security/security-options";
 export type { TlsIdentity } from "./security/tls-identity";
 export { tokenDigest } from "./security/tokens";
+export { SharedMemoryFile } from "./shared-memory-file";
 export type { FinishedSpan, SpanRecorder } from "./span-recorder";
 export { createTelemetry, type Telemetry } from "./telemetry";
 export { formatTraceparent, parseTraceparent, type SpanContext } from "./trace-context";

@@ -31,3 +31,15 @@ describe("createLogger", () => {
     });
   });
 });
+
+describe("LogLevels", () => {
+  it("switch a level by itself, for the logger and all its children", () => {
+    const lines: string[] = [];
+    const logger = createLogger({ service: "s", level: "warn", write: (line) => void lines.push(line) });
+    const child = logger.child({ part: "p" });
+    logger.levels.set("debug", true);
+    logger.levels.set("warn", false);
+    for (const level of ["debug", "info", "warn", "error"] as const) child[level](level);
+    expect(lines.map((line) => JSON.parse(line).level)).toEqual(["debug", "error"]);
+  });
+});

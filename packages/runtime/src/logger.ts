@@ -9,11 +9,32 @@ export interface Logger {
   info(message: string, fields?: object): void;
   warn(message: string, fields?: object): void;
   error(message: string, fields?: object): void;
+  /** Which levels are written; shared by all children, and may be changed at any time. */
+  readonly levels: LogLevels;
   /** Returns a logger that adds `fields` to every line. */
   child(fields: object): Logger;
 }
 
-const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+const ordered: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/** Switches of the levels, each by itself. */
+export class LogLevels {
+  private readonly on: Set<LogLevel>;
+
+  /** On are `least` and all that are more severe. */
+  constructor(least: LogLevel) {
+    this.on = new Set(ordered.slice(ordered.indexOf(least)));
+  }
+
+  isOn(level: LogLevel): boolean {
+    return this.on.has(level);
+  }
+
+  set(level: LogLevel, on: boolean): void {
+    if (on) this.on.add(level);
+    else this.on.delete(level);
+  }
+}
 
 /** Returns a logger of JSON lines, on standard error unless `write` is given. Level `info` unless told. */
 export function createLogger(o: {
@@ -21,13 +42,13 @@ export function createLogger(o: {
   level?: LogLevel;
   write?: (line: string) => void;
 }): Logger {
-  const threshold = levels.indexOf(o.level ?? "info");
+  const levels = new LogLevels(o.level ?? "info");
   const write = o.write ?? ((line: string) => void process.stderr.write(line));
   const make = (base: object): Logger => {
     const log =
       (level: LogLevel) =>
       (message: string, fields: object = {}): void => {
-        if (levels.indexOf(level) < threshold) return;
+        if (!levels.isOn(level)) return;
         const line = {
           time: new Date(systemClock.epochMs()).toISOString(),
           level,
@@ -42,6 +63,7 @@ export function createLogger(o: {
       info: log("info"),
       warn: log("warn"),
       error: log("error"),
+      levels,
       child: (fields) => make({ ...base, ...fields }),
     };
   };

@@ -19,8 +19,15 @@ export interface FinishedSpan {
 
 /** Traces in two steps: sampling is decided first, spans of the sampled are made afterwards from the times they took. */
 export interface SpanRecorder {
-  /** The context of a new span: a caller's decision wins, else the ratio decides. Null = not sampled: record nothing. */
-  start(parentTraceparent: string | undefined): SpanContext | null;
+  /** False: spans go nowhere, and none is ever sampled. */
+  readonly records: boolean;
+  /** What decides where neither the caller nor `start` does; 0..1. */
+  readonly sampleRatio: number;
+  /**
+   * The context of a new span: a caller's decision wins, else `ratio`, else the recorder's own. Null = not sampled:
+   * record nothing.
+   */
+  start(parentTraceparent: string | undefined, ratio?: number): SpanContext | null;
   record(span: FinishedSpan): void;
   /** A new span in the same trace. */
   child(context: SpanContext): SpanContext;
@@ -28,6 +35,8 @@ export interface SpanRecorder {
 
 /** Records nothing: there is nowhere to send spans to. */
 export const noSpans: SpanRecorder = {
+  records: false,
+  sampleRatio: 0,
   start: () => null,
   record: () => {},
   child: (context) => context,
@@ -43,13 +52,15 @@ export function createSpanRecorder(o: {
 }): SpanRecorder {
   const scope = { name: o.service };
   return {
-    start: (parentTraceparent) => {
+    records: true,
+    sampleRatio: o.sampleRatio,
+    start: (parentTraceparent, ratio = o.sampleRatio) => {
       const parent = parentTraceparent === undefined ? null : parseTraceparent(parentTraceparent);
       if (parent !== null) {
         if (!parent.sampled) return null;
         return { ...parent, spanId: o.random.hex(8), parentSpanId: parent.spanId };
       }
-      if (o.random.next() >= o.sampleRatio) return null;
+      if (o.random.next() >= ratio) return null;
       return { traceId: o.random.hex(16), spanId: o.random.hex(8), sampled: true };
     },
     record: (span) => {

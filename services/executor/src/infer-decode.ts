@@ -1,5 +1,13 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { encodeTyped, type ModelInferRequest, ModelInferRequestSchema, scanInferRequest } from "@infaas/api";
+import {
+  encodeTyped,
+  type ModelInferRequest,
+  ModelInferRequestSchema,
+  placementFromParameters,
+  scanInferRequest,
+  type TensorPlacement,
+} from "@infaas/api";
+import { ServiceError } from "@infaas/runtime";
 import {
   type Checked,
   type CheckedInfer,
@@ -7,20 +15,39 @@ import {
   type ModelSignature,
   type SentInput,
 } from "./infer-check";
+import type { SharedMemory } from "./shared-memory";
 
 /** What a request asks, with its inputs as raw bytes. */
 interface SentInfer {
   readonly inputs: readonly SentInput[];
   readonly requestedOutputs: readonly string[];
+  readonly placements: OutputPlacements;
 }
+
+/** Where outputs are to be put in shared memory, by name. */
+export type OutputPlacements = ReadonlyMap<string, TensorPlacement>;
+
+/** A checked query, and where its outputs go if not into the answer. */
+export interface DecodedInfer extends CheckedInfer {
+  readonly placements: OutputPlacements;
+}
+
+const NO_PLACEMENTS: OutputPlacements = new Map();
 
 /**
  * Returns the query in ModelInferRequest bytes, checked against the model. Raw inputs are views of `body`, never copies;
- * typed contents are converted. A fault says what came and what the model takes.
+ * typed contents are converted, inputs in shared memory are read. A fault says what came and what the model takes.
  */
-export function decodeInfer(body: Uint8Array, model: ModelSignature): Checked<CheckedInfer> {
-  const sent = scanRaw(body) ?? decodeWhole(body);
-  return sent.ok ? checkInfer(model, sent.value.inputs, sent.value.requestedOutputs) : sent;
+export function decodeInfer(
+  body: Uint8Array,
+  model: ModelSignature,
+  memory: SharedMemory,
+): Checked<DecodedInfer> {
+  const sent = scanRaw(body) ?? decodeWhole(body, memory);
+  if (!sent.ok) return sent;
+  const { inputs, requestedOutputs, placements } = sent.value;
+  const checked = checkInfer(model, inputs, requestedOutputs);
+  return checked.ok ? { ok: true, value: { ...checked.value, placements } } : checked;
 }
 
 /** The common case: all inputs raw, one for each; null when the request is anything else. */
@@ -33,36 +60,65 @@ function scanRaw(body: Uint8Array): Checked<SentInfer> | null {
     const { offset, length } = rawInputs[i] ?? { offset: 0, length: 0 };
     return { name, datatype, shape, bytes: body.subarray(offset, offset + length) };
   });
-  return { ok: true, value: { inputs: sent, requestedOutputs } };
+  return { ok: true, value: { inputs: sent, requestedOutputs, placements: NO_PLACEMENTS } };
 }
 
-function decodeWhole(body: Uint8Array): Checked<SentInfer> {
+function decodeWhole(body: Uint8Array, memory: SharedMemory): Checked<SentInfer> {
+  let message: ModelInferRequest;
   try {
-    return fromMessage(fromBinary(ModelInferRequestSchema, body));
+    message = fromBinary(ModelInferRequestSchema, body);
   } catch (fault) {
     const reason = fault instanceof Error ? fault.message : String(fault);
     return { ok: false, fault: `request is no ModelInferRequest: ${reason}` };
   }
+  return fromMessage(message, memory);
 }
 
-function fromMessage(message: ModelInferRequest): Checked<SentInfer> {
+/** Raw contents belong to the inputs that are not in shared memory, in their order. */
+function fromMessage(message: ModelInferRequest, memory: SharedMemory): Checked<SentInfer> {
   const raw = message.rawInputContents;
   const typed = message.inputs.find(({ contents }) => contents !== undefined);
   if (raw.length > 0 && typed !== undefined) {
     const sent = `input ${typed.name} has typed contents and ${raw.length} raw contents were sent`;
     return { ok: false, fault: `${sent}, a request takes one or the other` };
   }
-  if (raw.length > 0 && raw.length !== message.inputs.length) {
-    return { ok: false, fault: `${raw.length} raw contents were sent for ${message.inputs.length} inputs` };
+  const places = message.inputs.map((input) => placementFromParameters(input.parameters));
+  const rawWanted = places.filter((place) => place === null).length;
+  if (raw.length > 0 && raw.length !== rawWanted) {
+    return { ok: false, fault: `${raw.length} raw contents were sent for ${rawWanted} inputs` };
   }
   const inputs: SentInput[] = [];
+  let rawTaken = 0;
   for (const [i, input] of message.inputs.entries()) {
+    const place = places[i] ?? null;
+    const given = place === null ? raw[rawTaken++] : undefined;
     const { name, datatype, contents } = input;
-    const given = raw[i];
     const bytes =
-      given === undefined ? encodeTyped(datatype, contents ?? {}) : { ok: true as const, value: given };
+      place !== null
+        ? placedBytes(place, memory)
+        : given === undefined
+          ? encodeTyped(datatype, contents ?? {})
+          : { ok: true as const, value: given };
     if (!bytes.ok) return { ok: false, fault: `input ${name}: ${bytes.fault}` };
     inputs.push({ name, datatype, shape: input.shape.map(Number), bytes: bytes.value });
   }
-  return { ok: true, value: { inputs, requestedOutputs: message.outputs.map((output) => output.name) } };
+  const requestedOutputs = message.outputs.map((output) => output.name);
+  return { ok: true, value: { inputs, requestedOutputs, placements: placementsOf(message) } };
+}
+
+function placedBytes(place: TensorPlacement, memory: SharedMemory): Checked<Uint8Array> {
+  try {
+    return { ok: true, value: memory.read(place) };
+  } catch (fault) {
+    return { ok: false, fault: ServiceError.from(fault).message };
+  }
+}
+
+function placementsOf({ outputs }: ModelInferRequest): OutputPlacements {
+  const placements = new Map<string, TensorPlacement>();
+  for (const { name, parameters } of outputs) {
+    const place = placementFromParameters(parameters);
+    if (place !== null) placements.set(name, place);
+  }
+  return placements;
 }

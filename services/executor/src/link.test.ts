@@ -1,6 +1,13 @@
+import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { ModelInferRequestSchema, ModelInferResponseSchema, type OutgoingFrame } from "@infaas/api";
-import { Code, createLogger, Lifecycle, systemClock } from "@infaas/runtime";
+import {
+  ModelInferRequestSchema,
+  ModelInferResponseSchema,
+  type OutgoingFrame,
+  placementToParameters,
+} from "@infaas/api";
+import { Code, createLogger, Lifecycle, SharedMemoryFile, systemClock, systemRandom } from "@infaas/runtime";
 import { deferred } from "./bounded-wait";
 import { Executor } from "./executor";
 import { GrpcCaller, type LinkCaller, PlainCaller } from "./fixtures/link-caller";
@@ -12,6 +19,7 @@ import { ProfileQueue } from "./profile-queue";
 import { QuerySpans } from "./query-spans";
 import { Reporter } from "./reporter";
 import { executorServer } from "./server";
+import { SharedMemory } from "./shared-memory";
 import { Utilisation } from "./utilisation";
 import type { VariantSpec } from "./variant-spec";
 
@@ -85,13 +93,17 @@ describe.each(["grpc", "plain"] as const)("Link (%s)", (transport) => {
     const utilisation = new Utilisation(clock, 1, () => process.cpuUsage());
     const recorded: string[] = [];
     const spans = new QuerySpans(clock, {
+      records: true,
+      sampleRatio: 0,
       start: () => null,
       child: (context) => context,
       record: (span) => recorded.push(`${span.name} under ${span.parentSpanId}`),
     });
     const figures = new InstanceFigures(clock);
     const reporter = new Reporter(executor, utilisation, clock);
-    const linkPorts = { clock, executor, reporter, figures, spans, inFlightMax };
+    const memory = new SharedMemory();
+    life.onStop("memory", () => memory.close());
+    const linkPorts = { clock, executor, reporter, figures, spans, memory, inFlightMax };
     const grpc = new LinkServer(linkPorts);
     plain = await NativeLinks.open("127.0.0.1:0", linkPorts);
     const links = transport === "grpc" ? grpc : plain;
@@ -132,6 +144,64 @@ describe.each(["grpc", "plain"] as const)("Link (%s)", (transport) => {
     expect(response.outputs[0]).toMatchObject({ name: "y", datatype: "UINT8", shape: [1n, 4n] });
     expect([...(response.rawOutputContents[0] ?? [])]).toEqual([4, 3, 2, 1]);
     expect(engine.lent).toBe(0);
+  });
+
+  describe("when tensors lie in shared memory", () => {
+    const name = `infaas-link-${systemRandom.hex(8)}`;
+    const path = join("/dev/shm", name);
+    const place = (offset: number, byteSize: number) => {
+      const file = SharedMemoryFile.open(name);
+      file.close();
+      return placementToParameters({ key: name, identity: file.identity, offset, byteSize });
+    };
+    const placedRequest = (output: ReturnType<typeof place>) =>
+      request(2, {
+        inputs: [{ name: "x", datatype: "UINT8", shape: [2n, 4n], parameters: place(8, 8) }],
+        outputs: [{ name: "y", parameters: output }],
+        rawInputContents: [],
+      });
+    beforeEach(() => writeFileSync(path, Buffer.from([...Array(8).fill(0), 1, 2, 3, 4, 5, 6, 7, 8])));
+    afterEach(() => rmSync(path, { force: true }));
+
+    it("reads the input there and writes the output there, leaving an empty raw entry", async () => {
+      const { caller, engine } = await setUp();
+      caller.send(infer(1, placedRequest(place(0, 8))));
+      const answer = await caller.answerTo(1);
+      if (answer.type !== "answer") throw new Error(`is a ${answer.type}`);
+      const response = fromBinary(ModelInferResponseSchema, answer.body);
+      expect(response.outputs[0]).toMatchObject({ name: "y", shape: [2n, 4n] });
+      expect(response.rawOutputContents.map((raw) => raw.byteLength)).toEqual([0]);
+      expect([...readFileSync(path).subarray(0, 8)]).toEqual([8, 7, 6, 5, 4, 3, 2, 1]);
+      expect(engine.lent).toBe(0);
+    });
+
+    it("refuses an output that is larger than its place, and gives back what the engine lent", async () => {
+      const { caller, engine } = await setUp();
+      caller.send(infer(1, placedRequest(place(0, 7))));
+      expect(await caller.answerTo(1)).toMatchObject({
+        code: Code.INVALID_ARGUMENT,
+        message: expect.stringContaining("(7 bytes) should be at least 8 bytes to hold the results"),
+      });
+      expect(engine.lent).toBe(0);
+    });
+
+    it("refuses an input whose memory has shrunk, vanished or was made anew, and goes on", async () => {
+      const { caller } = await setUp();
+      const body = placedRequest(place(0, 8));
+      const refusalOf = async (id: number) => {
+        caller.send(infer(id, body));
+        const frame = await caller.answerTo(id);
+        return frame.type === "refusal" ? `${frame.code} ${frame.message}` : frame.type;
+      };
+      truncateSync(path, 10);
+      expect(await refusalOf(1)).toContain("3 input x: shared memory");
+      rmSync(path);
+      expect(await refusalOf(2)).toContain("unable to open shared memory region");
+      writeFileSync(path, Buffer.alloc(16));
+      expect(await refusalOf(3)).toContain("is not what was registered");
+      caller.send(infer(4, request(1)));
+      expect(await caller.answerTo(4)).toMatchObject({ type: "answer" });
+    });
   });
 
   it("greets a new link without waiting for a query", async () => {

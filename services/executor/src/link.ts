@@ -1,16 +1,16 @@
-import { encodeAnswerBody, type Frame, FrameReader, type InferFrame } from "@infaas/api";
+import { type AnswerOutput, encodeAnswerBody, type Frame, FrameReader, type InferFrame } from "@infaas/api";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import { Cancellation } from "./cancellation";
 import type { Engine, EngineAnswer } from "./engine-port";
 import type { Executor } from "./executor";
-import type { CheckedInfer } from "./infer-check";
-import { decodeInfer } from "./infer-decode";
+import { type DecodedInfer, decodeInfer } from "./infer-decode";
 import type { Instance } from "./instance";
 import type { InstanceFigures } from "./instance-figures";
 import { LinkOutbox } from "./link-outbox";
 import type { LinkStream } from "./link-stream";
 import type { QuerySpans } from "./query-spans";
 import type { Reporter } from "./reporter";
+import type { SharedMemory } from "./shared-memory";
 
 /** What a link needs. */
 export interface LinkPorts {
@@ -19,6 +19,8 @@ export interface LinkPorts {
   readonly reporter: Reporter;
   readonly figures: InstanceFigures;
   readonly spans: QuerySpans;
+  /** Where tensors lie that are not in the messages. */
+  readonly memory: SharedMemory;
   /** Queries one link may have unanswered. */
   readonly inFlightMax: number;
 }
@@ -32,7 +34,7 @@ interface Running {
   readonly receivedMs: number;
   readonly instance: Instance;
   readonly engine: Engine;
-  readonly query: CheckedInfer;
+  readonly query: DecodedInfer;
   readonly cancellation: Cancellation;
 }
 
@@ -122,7 +124,7 @@ export class Link {
       this.refuseOverfull(frame, instance);
       return;
     }
-    const decoded = decodeInfer(frame.body, engine);
+    const decoded = decodeInfer(frame.body, engine, this.ports.memory);
     if (!decoded.ok) {
       this.refuse(frame, instance, new ServiceError(Code.INVALID_ARGUMENT, decoded.fault));
       return;
@@ -150,7 +152,13 @@ export class Link {
       return;
     }
     const { queueMs, gatherMs, runMs, scatterMs, batchSize } = answer;
-    const body = encodeAnswerBody(answerTensors(running.engine, query, answer));
+    const tensors = this.placed(running, answerTensors(running.engine, query, answer));
+    if (tensors instanceof ServiceError) {
+      answer.release();
+      this.refuse(frame, running.instance, tensors);
+      return;
+    }
+    const body = encodeAnswerBody(tensors);
     const executorMs = clock.nowMs() - receivedMs;
     if (frame.trace !== null) {
       spans.record({ trace: frame.trace, variant: frame.variant, rows: query.rows, executorMs }, answer);
@@ -160,6 +168,25 @@ export class Link {
     this.outbox.push({ type: "answer", id: frame.id, ...times, batchSize, load, body }, () =>
       answer.release(),
     );
+  }
+
+  /** The tensors of an answer, without the bytes of those that were written to shared memory. */
+  private placed(
+    { query }: Running,
+    tensors: readonly AnswerOutput[],
+  ): readonly AnswerOutput[] | ServiceError {
+    const { placements } = query;
+    if (placements.size === 0) return tensors;
+    try {
+      return tensors.map((tensor) => {
+        const place = placements.get(tensor.name);
+        if (place === undefined) return tensor;
+        this.ports.memory.write(place, tensor.name, tensor.bytes);
+        return { ...tensor, bytes: NO_BYTES };
+      });
+    } catch (fault) {
+      return ServiceError.from(fault);
+    }
   }
 
   private failed(running: Running, fault: ServiceError): void {
@@ -207,11 +234,13 @@ function notServed(executor: string, variant: string, instance: Instance | undef
   return new ServiceError(Code.UNAVAILABLE, `executor ${executor} has no instance of ${variant}`);
 }
 
-function answerTensors({ outputs }: Engine, query: CheckedInfer, answer: EngineAnswer) {
+const NO_BYTES = new Uint8Array();
+
+function answerTensors({ outputs }: Engine, query: DecodedInfer, answer: EngineAnswer): AnswerOutput[] {
   return query.outputs.map((index) => ({
     name: outputs[index]?.name ?? "",
     datatype: outputs[index]?.datatype ?? "",
     shape: answer.outputDims[index] ?? [],
-    bytes: answer.outputs[index] ?? new Uint8Array(),
+    bytes: answer.outputs[index] ?? NO_BYTES,
   }));
 }

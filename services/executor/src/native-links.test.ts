@@ -19,6 +19,7 @@ import { ProfileQueue } from "./profile-queue";
 import { QuerySpans } from "./query-spans";
 import { Reporter } from "./reporter";
 import { executorServer } from "./server";
+import { SharedMemory } from "./shared-memory";
 import { Utilisation } from "./utilisation";
 import type { VariantSpec } from "./variant-spec";
 
@@ -84,6 +85,8 @@ describe("NativeLinks", () => {
     const utilisation = new Utilisation(clock, 1, () => process.cpuUsage());
     const recorded: string[] = [];
     const spans = new QuerySpans(clock, {
+      records: true,
+      sampleRatio: 0,
       start: () => null,
       child: (context) => context,
       record: (span) => recorded.push(span.name),
@@ -91,6 +94,7 @@ describe("NativeLinks", () => {
     const figures = new InstanceFigures(clock);
     const reporter = new Reporter(executor, utilisation, clock);
     const linkPorts = {
+      memory: new SharedMemory(),
       clock,
       executor,
       reporter,

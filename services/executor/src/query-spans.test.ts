@@ -8,6 +8,8 @@ function setUp() {
   const recorded: Recorded[] = [];
   let ids = 0;
   const tracer: SpanRecorder = {
+    records: true,
+    sampleRatio: 0,
     start: () => null,
     child: (context) => {
       ids += 1;

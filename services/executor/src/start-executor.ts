@@ -32,6 +32,7 @@ import { ProfileRefusals } from "./profile-refusals";
 import { QuerySpans } from "./query-spans";
 import { Reporter } from "./reporter";
 import { executorServer } from "./server";
+import { SharedMemory } from "./shared-memory";
 import { Utilisation } from "./utilisation";
 import { frontendAddresses, isAccepting, willOf } from "./will";
 
@@ -87,7 +88,9 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   registerMetrics(telemetry.meter, { executor, figures, utilisation, clock });
   const reporter = new Reporter(executor, utilisation, clock);
   const spans = new QuerySpans(clock, telemetry.tracer);
-  const linkPorts = { clock, executor, reporter, figures, spans, inFlightMax: config.linkInFlightMax };
+  const memory = new SharedMemory();
+  const inFlightMax = config.linkInFlightMax;
+  const linkPorts = { clock, executor, reporter, figures, spans, memory, inFlightMax };
   const links = new LinkServer(linkPorts);
   const profiles = profileQueue(config, clock, {
     fetchModel: modelFile,
@@ -110,6 +113,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
     await membership.stop();
     links.close();
     await nativeLinks?.close();
+    memory.close();
   });
   return address;
 }

@@ -48,8 +48,12 @@ export interface Catalog {
   readonly variants: readonly Variant[];
   /** All models by name: variants, architectures that have some, tasks; aliases are not listed. */
   readonly models: readonly CatalogModel[];
-  /** The policy's indexes of the same variants: what decides, and what says what a name means. */
+  /** The policy's indexes of the same variants: what says what a name means. */
   readonly policy: PolicyCatalog;
+  /** Names of variants that an operator unloaded. */
+  readonly withheld: ReadonlySet<string>;
+  /** The indexes without those: what decides. */
+  readonly servable: PolicyCatalog;
   /** Looks a name up as the policy resolves it; an empty version is the newest. O(1), O(tasks) for a shortened task. */
   find(name: string, version: string): Lookup;
   /** Records that could not be read, with the reason: shown in the log, never served. */
@@ -65,11 +69,14 @@ export function buildCatalog(records: CatalogRecords): Catalog {
   const architectures = [...records.architectures].sort(byName);
   const wire = [...records.variants].sort(byName);
   const { variants: readable, faults } = convertAll(wire);
-  const policy = buildPolicyCatalog({
-    tasks: tasks.map((t) => t.name),
-    variants: readable,
-    aliases: new Map(architectures.flatMap((a) => a.aliases.map((alias) => [alias, a.name]))),
-  });
+  const policyOf = (list: readonly Variant[]) =>
+    buildPolicyCatalog({
+      tasks: tasks.map((t) => t.name),
+      variants: list,
+      aliases: new Map(architectures.flatMap((a) => a.aliases.map((alias) => [alias, a.name]))),
+    });
+  const policy = policyOf(readable);
+  const withheld = new Set(wire.filter((v) => v.withheld).map((v) => v.name));
   const variants = [...policy.architectures.values()].flatMap(variantsOf).sort(byName);
   const current = new Set(variants.map((v) => v.name));
   const models = modelsOf(policy, variants, architectures);
@@ -81,6 +88,8 @@ export function buildCatalog(records: CatalogRecords): Catalog {
     variants,
     models,
     policy,
+    withheld,
+    servable: withheld.size === 0 ? policy : policyOf(readable.filter((v) => !withheld.has(v.name))),
     faults,
     find: (name, version) => {
       const resolution = resolveTarget(policy, name, version);

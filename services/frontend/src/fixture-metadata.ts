@@ -31,6 +31,8 @@ export class MemoryMetadata {
   private port = 0;
   /** Called on each placement that is wanted. */
   onPlacement: (placement: Placement) => void = () => undefined;
+  /** Called on each placement that is wanted no longer. */
+  onUnplacement: (placement: Placement) => void = () => undefined;
   readonly placements: Placement[] = [];
 
   get address(): string {
@@ -96,7 +98,7 @@ export class MemoryMetadata {
         if (placement !== undefined && wanted) {
           this.placements.push(placement);
           this.onPlacement(placement);
-        }
+        } else if (placement !== undefined) this.onUnplacement(placement);
         return { revision: this.revision };
       },
       watch: (_request, { signal }) => this.watch(signal),

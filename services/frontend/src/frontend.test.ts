@@ -121,18 +121,6 @@ describe("frontend", () => {
       expect(error.message).toContain("9 rows came in one request, at most 8 are taken");
     });
 
-    it.each([
-      ["classification", "outputs", "scores", { case: "int64Param", value: 3n }],
-      ["shared_memory_region", "inputs", "pixels", { case: "stringParam", value: "region" }],
-    ] as const)("refuses %s of a tensor instead of ignoring it", async (parameter, side, name, choice) => {
-      const request = inferRequest(TASK);
-      const parameters = { [parameter]: { parameterChoice: choice } };
-      const tensor = side === "inputs" ? { ...request.inputs[0], parameters } : { name, parameters };
-      const error = await refusalOf(house.inference.modelInfer({ ...request, [side]: [tensor] }));
-      expect(error.code).toBe(Code.UNIMPLEMENTED);
-      expect(error.message).toContain(`tensor '${name}' has parameter ${parameter}, which is not served`);
-    });
-
     it("refuses what no variant can do with priced offers in the details", async () => {
       const error = await refusalOf(
         house.inference.modelInfer(inferRequest(TASK, { slo_min_accuracy: 0.99, slo_latency_ms: 1_000 })),

@@ -26,17 +26,21 @@ import { openIngress } from "./ingress";
 import { placeInitially } from "./initial-placement";
 import { Leader } from "./leader";
 import { LeaderLoop } from "./leader-loop";
+import { loadReports } from "./load-report-service";
 import { Membership } from "./membership";
 import { followMetadata } from "./metadata-watch";
 import { registerMetrics } from "./metrics";
 import { ModelHealth } from "./model-health";
+import { ModelRepository } from "./model-repository";
 import { nativeInfer } from "./native-infer";
 import { openInference } from "./open-inference";
 import { otlpReceiver } from "./otlp-receiver";
 import { Router } from "./router";
 import { Selector } from "./selector";
 import { createFrontendServer } from "./server";
+import { SharedMemoryRegions } from "./shared-memory-regions";
 import { Statistics } from "./statistics";
+import { TraceSettings } from "./trace-settings";
 import { QueryTraces } from "./traces";
 
 /** What a frontend gets from its process. */
@@ -113,10 +117,20 @@ export async function startFrontend(
     coldStarts,
     queryMaxMs: config.queryMaxMs,
   });
-  const traces = new QueryTraces({ recorder: telemetry.tracer, clock });
+  const traceSettings = new TraceSettings(telemetry.tracer);
+  const traces = new QueryTraces({ recorder: telemetry.tracer, clock, settings: traceSettings });
   registerMetrics(telemetry.meter, { view, statistics, router, coldStarts });
-  const way = { clock, view, router, selector, statistics, traces };
-  const protocol = openInference({ view, statistics, version: ports.version });
+  const regions = new SharedMemoryRegions();
+  const way = { clock, view, router, selector, statistics, traces, regions };
+  const protocol = openInference({
+    view,
+    statistics,
+    regions,
+    repository: new ModelRepository({ view, clock, ...metadata }),
+    traceSettings,
+    logLevels: logger.levels,
+    version: ports.version,
+  });
   const server = createFrontendServer({
     logger,
     security,
@@ -125,6 +139,7 @@ export async function startFrontend(
     modelStreamInfer: inferStreams(way),
     services: [
       protocol,
+      loadReports({ clock, view, statistics, router }),
       inferenceService(way),
       catalogService({
         view,

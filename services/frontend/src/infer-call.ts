@@ -1,5 +1,11 @@
 import { toJsonString } from "@bufbuild/protobuf";
-import { type Explanation, ExplanationSchema, encodeAnswerHead, type InferHead } from "@infaas/api";
+import {
+  type Explanation,
+  ExplanationSchema,
+  encodeAnswerHead,
+  encodeCallLoad,
+  orcaTrailer,
+} from "@infaas/api";
 import {
   type Clock,
   Code,
@@ -11,12 +17,15 @@ import {
 import { AnswerMessage } from "./answer-message";
 import { type Body, BytesBody } from "./body";
 import type { CatalogModel } from "./catalog";
+import { classified } from "./classification";
 import type { ClusterView } from "./cluster-view";
-import { countRows, readHead } from "./infer-head";
+import { countRows, type ReadRequest, readRequest } from "./infer-head";
+import { callLoad } from "./load-report";
 import { lookUp } from "./open-inference";
 import { type QueryReceipt, receiptParameters } from "./receipts";
 import { type RawValue, type Requirements, readRequirements } from "./requirements";
 import type { QueryCaller, Router } from "./router";
+import type { SharedMemoryRegions } from "./shared-memory-regions";
 import type { Statistics } from "./statistics";
 import type { QueryTraces } from "./traces";
 
@@ -27,6 +36,7 @@ export interface InferOptions {
   readonly router: Router;
   readonly statistics: Statistics;
   readonly traces: QueryTraces;
+  readonly regions: SharedMemoryRegions;
 }
 
 /**
@@ -67,40 +77,38 @@ export interface StartedInfer {
  */
 export function startInfer(o: InferOptions, body: Uint8Array, call: InferCall): StartedInfer {
   const arrivedMs = o.clock.nowMs();
-  const head = readHead(body);
-  if (head instanceof ServiceError) {
+  const request = readRequest(body, o.regions);
+  if (request instanceof ServiceError) {
     o.statistics.recordFailure("", 0);
-    call.refuse(head, { id: "", parameters: new Map(), trailers: NO_TRAILERS });
+    call.refuse(request, { id: "", parameters: new Map(), trailers: NO_TRAILERS });
     return ENDED;
   }
-  return startRead(o, { head, body: new BytesBody(body), arrivedMs }, call);
+  return startRead(o, { request, arrivedMs }, call);
 }
 
 /** A request whose head was read before. */
 export interface ReadInfer {
-  readonly head: InferHead;
-  readonly body: Body;
+  readonly request: ReadRequest;
   /** Monotonic. */
   readonly arrivedMs: number;
 }
 
 /** As `startInfer`, from there on. */
-export function startRead(
-  o: InferOptions,
-  { head, body, arrivedMs }: ReadInfer,
-  call: InferCall,
-): StartedInfer {
-  const trace = o.traces.start(call.metadata("traceparent"));
-  const caller = new InferCaller(o, call, head, arrivedMs, trace);
-  const accepted = accept(o.view, head, call);
+export function startRead(o: InferOptions, { request, arrivedMs }: ReadInfer, call: InferCall): StartedInfer {
+  const { head } = request;
+  const model = lookUp(o.view, head.modelName, head.modelVersion);
+  const known = model instanceof ServiceError ? null : model;
+  const trace = o.traces.start(call.metadata("traceparent"), known?.name ?? "");
+  const caller = new InferCaller({ o, call, request, model: known, arrivedMs, trace });
+  const accepted = model instanceof ServiceError ? model : accept(model, request, call);
   if (accepted instanceof ServiceError) {
     caller.refused(accepted);
     return ENDED;
   }
-  caller.model = accepted.model;
   // Named one by one: a spread would give every query a shape of its own, and all that reads it afterwards is slow.
-  const { model, requirements, rows } = accepted;
-  const flight = o.router.route({ model, requirements, rows, body, arrivedMs, trace, caller });
+  const { requirements, rows } = accepted;
+  const query = { model: accepted.model, requirements, rows, body: request.body, arrivedMs, trace, caller };
+  const flight = o.router.route(query);
   return {
     cancel: () => {
       if (flight.cancel()) caller.refused(new ServiceError(Code.CANCELLED, "cancelled by the caller"));
@@ -116,9 +124,8 @@ interface Accepted {
   readonly rows: number;
 }
 
-function accept(view: ClusterView, head: InferHead, call: InferCall): Accepted | ServiceError {
-  const model = lookUp(view, head.modelName, head.modelVersion);
-  if (model instanceof ServiceError) return model;
+function accept(model: CatalogModel, { head, fault }: ReadRequest, call: InferCall): Accepted | ServiceError {
+  if (fault !== null) return fault;
   const read = readRequirements({
     parameters: head.parameters,
     metadata: (name) => call.metadata(name),
@@ -130,48 +137,66 @@ function accept(view: ClusterView, head: InferHead, call: InferCall): Accepted |
   return { model, requirements: read.requirements, rows };
 }
 
+/** What is known of a request once it has been read. */
+interface Arrival {
+  readonly o: InferOptions;
+  readonly call: InferCall;
+  readonly request: ReadRequest;
+  /** Null for a name nobody registered. */
+  readonly model: CatalogModel | null;
+  readonly arrivedMs: number;
+  readonly trace: SpanContext | null;
+}
+
 /** One client waiting for its answer, whatever face it came through. */
 class InferCaller implements QueryCaller {
-  model: CatalogModel | null = null;
-
-  constructor(
-    private readonly o: InferOptions,
-    private readonly call: InferCall,
-    private readonly head: InferHead,
-    private readonly arrivedMs: number,
-    private readonly trace: SpanContext | null,
-  ) {}
+  constructor(private readonly arrival: Arrival) {}
 
   answered(body: Body, receipt: QueryReceipt, explanation: Explanation | null): void {
-    const { head, call, trace } = this;
-    this.o.statistics.recordAnswer(receipt.variant.name, receipt, this.o.clock.epochMs());
-    this.o.traces.answered(trace, receipt);
+    const { o, call, request, model, trace } = this.arrival;
+    const told = this.classified(body, receipt);
+    if (told instanceof ServiceError) {
+      this.refused(told);
+      return;
+    }
+    o.statistics.recordAnswer(receipt.variant.name, receipt, o.clock.epochMs());
+    o.traces.answered(trace, receipt);
     const parameters = receiptParameters(receipt);
     if (explanation !== null) parameters.explanation = toJsonString(ExplanationSchema, explanation);
     const answerHead = encodeAnswerHead({
-      modelName: head.modelName,
-      modelVersion: this.model?.version ?? "",
-      id: head.id,
+      modelName: request.head.modelName,
+      modelVersion: model?.version ?? "",
+      id: request.head.id,
       parameters,
     });
-    call.answer(new AnswerMessage([answerHead, call.sendsAtOnce ? body : body.bytes()]), this.outcome());
+    const load = encodeCallLoad(callLoad(o.view, receipt));
+    const parts = [answerHead, call.sendsAtOnce ? told : told.bytes()];
+    call.answer(new AnswerMessage(parts), this.outcome({ [orcaTrailer]: load }));
   }
 
   refused(error: ServiceError): void {
-    const totalMs = this.o.clock.nowMs() - this.arrivedMs;
-    this.o.statistics.recordFailure(this.model?.name ?? "", totalMs);
-    this.o.traces.refused(this.trace, error, totalMs);
-    this.call.refuse(error, this.outcome());
+    const { o, call, model, trace, arrivedMs } = this.arrival;
+    const totalMs = o.clock.nowMs() - arrivedMs;
+    o.statistics.recordFailure(model?.name ?? "", totalMs);
+    o.traces.refused(trace, error, totalMs);
+    call.refuse(error, this.outcome(NO_TRAILERS));
   }
 
-  private outcome(): InferOutcome {
-    const { trace } = this;
-    const { id, parameters } = this.head;
-    return {
-      id,
-      parameters,
-      trailers: trace === null ? NO_TRAILERS : { traceparent: formatTraceparent(trace) },
-    };
+  private classified(body: Body, receipt: QueryReceipt): Body | ServiceError {
+    const { o, request, model } = this.arrival;
+    const { classes } = request;
+    if (classes.size === 0) return body;
+    const task = o.view.catalog.tasks.find(({ name }) => name === receipt.variant.task);
+    const options = { classes, batched: model?.batched ?? false, labels: task?.labels ?? [] };
+    const made = classified(body.bytes(), options);
+    return made instanceof ServiceError ? made : new BytesBody(made);
+  }
+
+  private outcome(trailers: TrailerValues): InferOutcome {
+    const { trace, request } = this.arrival;
+    const { id, parameters } = request.head;
+    if (trace === null) return { id, parameters, trailers };
+    return { id, parameters, trailers: { ...trailers, traceparent: formatTraceparent(trace) } };
   }
 }
 

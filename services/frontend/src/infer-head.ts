@@ -1,4 +1,4 @@
-import { fromBinary } from "@bufbuild/protobuf";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
   type InferHead,
   type ModelInferRequest,
@@ -6,13 +6,31 @@ import {
   scanInferRequest,
 } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
+import { type Body, BytesBody } from "./body";
 import type { CatalogModel } from "./catalog";
 import type { RawValue } from "./requirements";
+import type { SharedMemoryRegions } from "./shared-memory-regions";
+import { hasTensorParameters, takeTensorParameters, type WantedClasses } from "./tensor-parameters";
 
-/** Reads the head of ModelInferRequest bytes: scanned where that is enough, decoded whole where the message is odd. */
-export function readHead(bytes: Uint8Array): InferHead | ServiceError {
+/** A request as far as a frontend reads it. */
+export interface ReadRequest {
+  readonly head: InferHead;
+  /** What the executor gets: the bytes as they came, or written anew where single tensors had parameters. */
+  readonly body: Body;
+  readonly classes: WantedClasses;
+  /** Why it is refused, where its parameters say so; INVALID_ARGUMENT, or NOT_FOUND for a shared memory region. */
+  readonly fault: ServiceError | null;
+}
+
+const NO_CLASSES: WantedClasses = new Map();
+
+/**
+ * Reads ModelInferRequest bytes: scanned where that is enough, decoded whole where the message is odd. INVALID_ARGUMENT
+ * when it cannot be read at all.
+ */
+export function readRequest(bytes: Uint8Array, regions: SharedMemoryRegions): ReadRequest | ServiceError {
   const scan = scanInferRequest(bytes);
-  if (scan.ok) return scan.head;
+  if (scan.ok) return plainRequest(scan.head, new BytesBody(bytes));
   let message: ModelInferRequest;
   try {
     message = fromBinary(ModelInferRequestSchema, bytes);
@@ -20,7 +38,18 @@ export function readHead(bytes: Uint8Array): InferHead | ServiceError {
     const sentence = "request is not a readable inference.ModelInferRequest";
     return new ServiceError(Code.INVALID_ARGUMENT, sentence, { cause });
   }
-  return tensorParameterFault(message) ?? decodedHead(message);
+  const plain = plainRequest(headOf(message), new BytesBody(bytes));
+  const fault = unsignedFault(message);
+  if (fault !== null) return { ...plain, fault };
+  if (!hasTensorParameters(message)) return plain;
+  const classes = takeTensorParameters(message, regions);
+  if (classes instanceof ServiceError) return { ...plain, fault: classes };
+  return { ...plain, body: new BytesBody(toBinary(ModelInferRequestSchema, message)), classes };
+}
+
+/** A request that needs nothing but its head. */
+export function plainRequest(head: InferHead, body: Body): ReadRequest {
+  return { head, body, classes: NO_CLASSES, fault: null };
 }
 
 /** Rows of a request: the first axis of its first input where the model is batched, else 1. */
@@ -42,21 +71,18 @@ export function countRows(
   return rows;
 }
 
-/** Parameters of single tensors that would change the answer; the scanner leaves every request that has any to us. */
-const TENSOR_PARAMETERS = ["shared_memory_region", "classification"] as const;
-
-function tensorParameterFault({ inputs, outputs }: ModelInferRequest): ServiceError | null {
-  for (const { name, parameters } of [...inputs, ...outputs]) {
-    const found = TENSOR_PARAMETERS.find((parameter) => parameter in parameters);
-    if (found === undefined) continue;
-    const sentence = `tensor '${name}' has parameter ${found}, which is not served here; send and take plain tensors`;
-    return new ServiceError(Code.UNIMPLEMENTED, sentence);
+/** The protocol has a uint64 for `priority` alone; Triton refuses others, so clients know of it. */
+function unsignedFault({ parameters }: ModelInferRequest): ServiceError | null {
+  for (const [name, { parameterChoice }] of Object.entries(parameters)) {
+    if (name === "priority" || parameterChoice.case !== "uint64Param") continue;
+    const sentence = `parameter '${name}' is a uint64_param; allowed: int64_param, bool_param, string_param or double_param`;
+    return new ServiceError(Code.INVALID_ARGUMENT, sentence);
   }
   return null;
 }
 
 /** The slow way, for whatever the scanner finds odd. */
-function decodedHead(message: ModelInferRequest): InferHead {
+function headOf(message: ModelInferRequest): InferHead {
   const parameters = new Map<string, RawValue>();
   for (const [name, { parameterChoice }] of Object.entries(message.parameters)) {
     if (parameterChoice.case !== undefined) parameters.set(name, parameterChoice.value);

@@ -20,7 +20,7 @@ import {
 import { BytesBody } from "./body";
 import type { ClusterView } from "./cluster-view";
 import { countRows } from "./infer-head";
-import { findModel } from "./open-inference";
+import { findModel, lookUp } from "./open-inference";
 import { type QueryReceipt, receiptMessage } from "./receipts";
 import { refusalMessage } from "./refusals";
 import { DEFAULT_LANE, shorter, sloFault } from "./requirements";
@@ -92,22 +92,24 @@ function answerOf(
   context: CallContext,
 ): Promise<QueryAnswer> {
   const arrivedMs = o.clock.nowMs();
-  const trace = o.traces.start(context.metadata.get("traceparent")[0]?.toString());
+  const asked = lookUp(o.view, request.target, "");
+  const askedName = asked instanceof ServiceError ? "" : asked.name;
+  const trace = o.traces.start(context.metadata.get("traceparent")[0]?.toString(), askedName);
   return new Promise((resolve, reject) => {
-    const refused = (name: string, error: ServiceError) => {
+    const refused = (error: ServiceError) => {
       const totalMs = o.clock.nowMs() - arrivedMs;
-      o.statistics.recordFailure(name, totalMs);
+      o.statistics.recordFailure(askedName, totalMs);
       o.traces.refused(trace, error, totalMs);
       reject(error);
     };
     try {
-      const model = findModel(o.view, request.target, "");
+      if (asked instanceof ServiceError) throw asked;
       const slo = readSlo(request.slo, context.deadlineMs);
       const inputs = request.inputs.map(({ name, shape }) => ({ name, shape: shape.map(Number) }));
-      const rows = countRows(model, inputs);
+      const rows = countRows(asked, inputs);
       if (rows instanceof ServiceError) throw rows;
       const flight = o.router.route({
-        model,
+        model: asked,
         rows,
         requirements: { slo, explain: request.explain, lane: DEFAULT_LANE, queueTimeoutMs: null },
         body: new BytesBody(encodeInferRequest(request)),
@@ -119,14 +121,14 @@ function answerOf(
             o.traces.answered(trace, receipt);
             resolve([body.bytes(), receipt, explanation]);
           },
-          refused: (error) => refused(model.name, error),
+          refused,
         },
       });
       context.signal.addEventListener("abort", () => {
-        if (flight.cancel()) refused(model.name, new ServiceError(Code.CANCELLED, "cancelled by the caller"));
+        if (flight.cancel()) refused(new ServiceError(Code.CANCELLED, "cancelled by the caller"));
       });
     } catch (error) {
-      refused("", ServiceError.from(error));
+      refused(ServiceError.from(error));
     }
   });
 }
@@ -140,8 +142,12 @@ function readSlo(wire: QueryRequest["slo"], deadlineMs: number | null): Slo {
   return { ...slo, latencyMs: shorter(slo.latencyMs, deadlineMs) };
 }
 
-/** The link carries ModelInferRequests only: one form for executors to read. */
+/**
+ * The link carries ModelInferRequests only: one form for executors to read. Parameters of single tensors mean nothing
+ * here, and what an executor makes of them only the Open Inference Protocol's way in may say.
+ */
 function encodeInferRequest({ target, id, inputs, rawInputContents }: QueryRequest): Uint8Array {
-  const request = create(ModelInferRequestSchema, { modelName: target, id, inputs, rawInputContents });
+  const plain = inputs.map((input) => ({ ...input, parameters: {} }));
+  const request = create(ModelInferRequestSchema, { modelName: target, id, inputs: plain, rawInputContents });
   return toBinary(ModelInferRequestSchema, request);
 }

@@ -1,8 +1,9 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type Architecture,
   ConfigDataType,
-  type ModelConfigSchema,
+  type ModelConfig,
+  ModelConfigSchema,
   type ModelMetadataResponseSchema,
   type TensorSpec,
 } from "@infaas/api";
@@ -86,6 +87,11 @@ function batchingParameters(architecture: Architecture | null) {
       stringValue === "" ? [] : [[name, { stringValue }]],
     ),
   );
+}
+
+/** The same as a message of its own. */
+export function modelConfigMessage(name: string, model: CatalogModel): ModelConfig {
+  return create(ModelConfigSchema, modelConfig(name, model));
 }
 
 function platformOf(model: CatalogModel): string {

@@ -1,5 +1,6 @@
 import type { Health } from "@infaas/runtime";
 import type { ClusterView } from "./cluster-view";
+import { isReady } from "./model-readiness";
 
 /** Keeps grpc.health.v1 true per task, architecture and variant: serving while an instance is ready or can be loaded. */
 export class ModelHealth {
@@ -13,12 +14,10 @@ export class ModelHealth {
   }
 
   private update(): void {
-    const { catalog, executors } = this.view;
-    const canLoad = [...executors.values()].some((executor) => executor.accepting);
     const names = new Set<string>();
-    for (const model of catalog.models) {
+    for (const model of this.view.catalog.models) {
       names.add(model.name);
-      const serving = canLoad && model.variants.length > 0;
+      const serving = isReady(this.view, model);
       if (this.told.get(model.name) === serving) continue;
       this.told.set(model.name, serving);
       this.health.set(model.name, serving);

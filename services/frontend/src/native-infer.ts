@@ -10,6 +10,7 @@ import {
   type StartedInfer,
   startRead,
 } from "./infer-call";
+import { plainRequest } from "./infer-head";
 
 /**
  * ModelInfer on the native server: heads are read once however often they come, tensors stay outside of JavaScript. What
@@ -24,7 +25,7 @@ export function nativeInfer(o: InferOptions, wire: Wire): InferHandler<InferHead
     start: (id, head, deadlineMs, byteLength) => {
       if (head === null) return null;
       const call = new NativeCall(wire, id, byteLength, deadlineMs < 0 ? null : deadlineMs);
-      call.started = startRead(o, { head, body: call, arrivedMs: o.clock.nowMs() }, call);
+      call.started = startRead(o, { request: plainRequest(head, call), arrivedMs: o.clock.nowMs() }, call);
       return call;
     },
   };

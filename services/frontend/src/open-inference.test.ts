@@ -55,10 +55,4 @@ describe("openInference", () => {
     expect(error?.code).toBe(code);
     expect(error?.message).toContain(message);
   });
-
-  it("answers UNIMPLEMENTED with a sentence for what is not built", async () => {
-    const error = await failure(house.inference.repositoryModelLoad({ modelName: "mlp" }));
-    expect(error?.code).toBe(Code.UNIMPLEMENTED);
-    expect(error?.message).toContain("RepositoryModelLoad is not served here");
-  });
 });

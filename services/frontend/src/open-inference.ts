@@ -1,20 +1,37 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { GRPCInferenceService, type ModelStatisticsSchema, type StatisticDurationSchema } from "@infaas/api";
-import { Code, type Implementation, implementService, ServiceError } from "@infaas/runtime";
+import { GRPCInferenceService } from "@infaas/api";
+import { Code, type Implementation, implementService, type LogLevels, ServiceError } from "@infaas/runtime";
 import type { CatalogModel, Lookup } from "./catalog";
 import type { ClusterView } from "./cluster-view";
 import { modelConfig, modelMetadata } from "./model-config";
-import type { ModelTotals, Statistics } from "./statistics";
+import { isReady } from "./model-readiness";
+import type { ModelRepository } from "./model-repository";
+import { modelStatistics } from "./model-statistics";
+import { repositoryHandlers } from "./repository-service";
+import { settingsHandlers } from "./settings-service";
+import type { SharedMemoryRegions } from "./shared-memory-regions";
+import { sharedMemoryHandlers } from "./shared-memory-service";
+import type { Statistics } from "./statistics";
+import type { TraceSettings } from "./trace-settings";
 
 /** What the protocol's methods are answered from. */
 export interface OpenInferenceOptions {
   readonly view: ClusterView;
   readonly statistics: Statistics;
+  readonly regions: SharedMemoryRegions;
+  readonly repository: ModelRepository;
+  readonly traceSettings: TraceSettings;
+  readonly logLevels: LogLevels;
   readonly version: string;
 }
 
 /** What is implemented of the protocol's optional parts, by Triton's names. */
 const EXTENSIONS = [
+  "trace",
+  "logging",
+  "model_repository",
+  "model_repository(unload_dependents)",
+  "classification",
+  "system_shared_memory",
   "model_configuration",
   "schedule_policy",
   "parameters",
@@ -27,8 +44,11 @@ const EXTENSIONS = [
  * that was asked for, also an alias or a shortened task: perf_analyzer looks for that one in the statistics.
  */
 export function openInference(o: OpenInferenceOptions): Implementation {
-  const { view, statistics } = o;
+  const { view } = o;
   return implementService(GRPCInferenceService, {
+    ...sharedMemoryHandlers(o.regions),
+    ...repositoryHandlers(o.repository),
+    ...settingsHandlers(o),
     serverLive: async () => ({ live: true }),
     serverReady: async () => ({ ready: view.isReady }),
     serverMetadata: async () => ({ name: "infaas", version: o.version, extensions: EXTENSIONS }),
@@ -36,20 +56,10 @@ export function openInference(o: OpenInferenceOptions): Implementation {
     modelMetadata: async ({ name, version }) => modelMetadata(name, findModel(view, name, version)),
     modelConfig: async ({ name, version }) => ({ config: modelConfig(name, findModel(view, name, version)) }),
     modelStatistics: async ({ name, version }) => {
-      if (name !== "")
-        return { modelStats: [modelStatistics(name, findModel(view, name, version), statistics)] };
+      if (name !== "") return { modelStats: [modelStatistics(name, findModel(view, name, version), o)] };
       return {
-        modelStats: view.catalog.models.map((model) => modelStatistics(model.name, model, statistics)),
+        modelStats: view.catalog.models.map((model) => modelStatistics(model.name, model, o)),
       };
-    },
-    repositoryIndex: async (request) => {
-      if (request.repositoryName !== "") {
-        throw new ServiceError(
-          Code.UNIMPLEMENTED,
-          `repository '${request.repositoryName}' is not known; there is one repository, leave the name empty`,
-        );
-      }
-      return { models: repositoryIndex(view, request.ready) };
     },
   });
 }
@@ -93,62 +103,4 @@ function whyNot(
   if (found.kind === "ambiguous") return `is one of several: ${found.candidates.join(", ")}`;
   const known = catalog.tasks.map((t) => t.name).slice(0, TASKS_NAMED_MAX);
   return `is not found; ${known.length === 0 ? "nothing is registered" : `tasks registered: ${known.join(", ")}`}`;
-}
-
-/** True when a query of this name can be answered now or after a load: some executor takes work and a variant exists. */
-function isReady(view: ClusterView, model: CatalogModel): boolean {
-  if (model.variants.length === 0) return false;
-  const names = new Set(model.variants.map((v) => v.name));
-  if (view.instances.some((instance) => names.has(instance.variant))) return true;
-  return [...view.executors.values()].some((executor) => executor.accepting);
-}
-
-function repositoryIndex(view: ClusterView, readyOnly: boolean) {
-  const loaded = new Set(view.instances.map((instance) => instance.variant));
-  return view.catalog.models.flatMap((model) => {
-    const ready = model.variants.some((v) => loaded.has(v.name));
-    if (readyOnly && !ready) return [];
-    const { name, version } = model;
-    return [{ name, version, state: ready ? "READY" : "UNAVAILABLE", reason: ready ? "" : "unloaded" }];
-  });
-}
-
-function modelStatistics(
-  name: string,
-  model: CatalogModel,
-  statistics: Statistics,
-): MessageInitShape<typeof ModelStatisticsSchema> {
-  const names = new Set([model.name, ...model.variants.map((v) => v.name)]);
-  const t = statistics.totalsOf(names);
-  return {
-    name,
-    version: model.version,
-    lastInference: BigInt(Math.round(t.lastInferenceEpochMs)),
-    inferenceCount: BigInt(t.inferenceCount),
-    executionCount: BigInt(t.executionCount),
-    inferenceStats: inferenceStats(t),
-    batchStats: [...t.batches].map(([size, b]) => ({
-      batchSize: BigInt(size),
-      computeInput: duration(b.executionCount, b.gatherMs),
-      computeInfer: duration(b.executionCount, b.runMs),
-      computeOutput: duration(b.executionCount, b.scatterMs),
-    })),
-  };
-}
-
-function inferenceStats(t: ModelTotals) {
-  return {
-    success: duration(t.successCount, t.successMs),
-    fail: duration(t.failCount, t.failMs),
-    queue: duration(t.successCount, t.queueMs),
-    computeInput: duration(t.successCount, t.gatherMs),
-    computeInfer: duration(t.successCount, t.runMs),
-    computeOutput: duration(t.successCount, t.scatterMs),
-    cacheHit: duration(0, 0),
-    cacheMiss: duration(0, 0),
-  };
-}
-
-function duration(count: number, ms: number): MessageInitShape<typeof StatisticDurationSchema> {
-  return { count: BigInt(count), ns: BigInt(Math.round(ms * 1e6)) };
 }

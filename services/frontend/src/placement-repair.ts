@@ -4,6 +4,7 @@ import {
   type InitialPlacement,
   type PlannedInstance,
   planInitialPlacement,
+  type Variant,
 } from "@infaas/policy";
 import type { Catalog } from "./catalog";
 
@@ -46,7 +47,7 @@ export class PlacementRepair {
     const leftOut: InitialPlacement["leftOut"][number][] = [];
     for (const architecture of overdue) {
       this.unservedSince.delete(architecture);
-      const variants = facts.catalog.variants.filter((v) => v.architecture === architecture);
+      const variants = servable(facts.catalog).filter((v) => v.architecture === architecture);
       const plan = planInitialPlacement(
         variants,
         facts.executors,
@@ -75,12 +76,17 @@ export class PlacementRepair {
     const { catalog, executors, nowMs } = facts;
     const accepting = new Set(executors.filter((e) => e.accepting).map((e) => e.name));
     const placed = new Set(placements.filter((p) => accepting.has(p.executor)).map((p) => p.variant));
-    const unserved = new Set(catalog.variants.map((v) => v.architecture));
-    for (const { name, architecture } of catalog.variants)
-      if (placed.has(name)) unserved.delete(architecture);
+    const variants = servable(catalog);
+    const unserved = new Set(variants.map((v) => v.architecture));
+    for (const { name, architecture } of variants) if (placed.has(name)) unserved.delete(architecture);
     trackSince(this.unservedSince, unserved, nowMs);
     return [...unserved].filter((a) => nowMs - (this.unservedSince.get(a) ?? nowMs) >= UNSERVED_MAX_MS);
   }
+}
+
+/** What an operator unloaded is not missing. */
+function servable({ variants, withheld }: Catalog): readonly Variant[] {
+  return variants.filter((v) => !withheld.has(v.name));
 }
 
 /** Returns how many instances each executor is to have. */

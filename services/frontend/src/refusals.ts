@@ -79,6 +79,12 @@ export function refusedByExecutor(
   return new ServiceError(code, frame.message, { details });
 }
 
+/** The refusal for a name all of whose variants an operator unloaded. */
+export function unloadedRefusal(name: string): ServiceError {
+  const sentence = `Request for unknown model: '${name}' has no available versions; it was unloaded, RepositoryModelLoad brings it back`;
+  return new ServiceError(Code.UNAVAILABLE, sentence);
+}
+
 /** The refusal for a query whose time is up. */
 export function lateRefusal(waitedMs: number, latencyMs: number | null): ServiceError {
   const limit =

@@ -43,6 +43,14 @@ export const NO_SLO: Slo = {
 };
 
 const SLO_NAMES = ["slo_latency_ms", "slo_min_accuracy", "slo_max_cost"] as const;
+const FINAL_RESPONSE = "triton_enable_empty_final_response";
+/** Types of what the protocol defines and nothing here reads: sequences mean nothing to models without state. */
+const PROTOCOL_TYPES: ReadonlyMap<string, readonly string[]> = new Map([
+  ["sequence_id", ["number", "bigint", "string"]],
+  ["sequence_start", ["boolean"]],
+  ["sequence_end", ["boolean"]],
+  [FINAL_RESPONSE, ["boolean"]],
+]);
 /** Lane of a query without priority. */
 export const DEFAULT_LANE = laneOf(0);
 const NO_REQUIREMENTS: RequirementsRead = {
@@ -139,11 +147,19 @@ class Reader {
     return choice ?? null;
   }
 
-  /** A misspelt requirement must not pass as "no requirement". */
+  /** A misspelt requirement must not pass as "no requirement", nor a name that the protocol keeps as a custom one. */
   refuseUnknown(): void {
-    for (const name of this.sources.parameters.keys()) {
-      if (!name.startsWith("slo_") || SLO_NAMES.some((known) => known === name)) continue;
-      this.blame(`${name} is no requirement; known: ${SLO_NAMES.join(", ")}`);
+    for (const [name, value] of this.sources.parameters) {
+      if (name.startsWith("slo_") && !SLO_NAMES.some((known) => known === name)) {
+        this.blame(`${name} is no requirement; known: ${SLO_NAMES.join(", ")}`);
+      } else if (name.startsWith("triton_") && name !== FINAL_RESPONSE) {
+        this.blame(
+          `${name} is reserved; of the names that begin with triton_ only ${FINAL_RESPONSE} may be set`,
+        );
+      }
+      const allowed = PROTOCOL_TYPES.get(name);
+      if (allowed === undefined || allowed.includes(typeof value)) continue;
+      this.blame(`${name} is ${quoted(value)}; allowed: ${allowed.join(" or ")}`);
     }
   }
 

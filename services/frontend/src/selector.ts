@@ -15,7 +15,7 @@ import type { ServiceError } from "@infaas/runtime";
 import type { CatalogModel } from "./catalog";
 import type { ClusterView } from "./cluster-view";
 import type { LiveInstance } from "./live-instance";
-import { refusedByPolicy } from "./refusals";
+import { refusedByPolicy, unloadedRefusal } from "./refusals";
 
 /** One question to the policy. */
 export interface SelectorQuestion {
@@ -65,6 +65,9 @@ export class Selector {
   ) {}
 
   decide(question: SelectorQuestion): Decision {
+    if (this.isUnloaded(question.model)) {
+      return { kind: "refuse", error: unloadedRefusal(question.model.name) };
+    }
     if (!question.explain) return this.follow(this.ask(question), question, null);
     const explained = this.explain(question);
     return this.follow(explained.decision, question, explanationToWire(explained));
@@ -73,6 +76,11 @@ export class Selector {
   /** The policy's own answer with every candidate considered. */
   explain(question: SelectorQuestion): PolicyExplanation {
     return explainDecision(this.snapshotFor(question), queryOf(question), question.nowMs);
+  }
+
+  private isUnloaded({ variants }: CatalogModel): boolean {
+    const { withheld } = this.view.catalog;
+    return withheld.size > 0 && variants.length > 0 && variants.every((v) => withheld.has(v.name));
   }
 
   private ask(question: SelectorQuestion): PolicyDecision {
@@ -109,7 +117,7 @@ export class Selector {
     const snapshot = buildSnapshot({
       revision: view.structure,
       atMs: nowMs,
-      catalog: view.catalog.policy,
+      catalog: view.catalog.servable,
       instances: view.instances,
       executors: [...view.executors.values()],
       previous: this.snapshot,

@@ -4,6 +4,7 @@ import {
   file_infaas_v1_inference,
   file_inference_grpc_service,
   file_opentelemetry_proto_collector_metrics_v1_metrics_service,
+  file_xds_service_orca_v3_orca,
   GRPCInferenceService,
 } from "@infaas/api";
 import {
@@ -24,6 +25,7 @@ const reflection = [
   file_infaas_v1_catalog,
   file_infaas_v1_artifact,
   file_opentelemetry_proto_collector_metrics_v1_metrics_service,
+  file_xds_service_orca_v3_orca,
 ];
 
 /** What the frontend's face is made of. */

@@ -1,10 +1,12 @@
 import type { Clock, ServiceError, SpanContext, SpanRecorder } from "@infaas/runtime";
 import type { QueryReceipt } from "./receipts";
+import type { TraceSettings } from "./trace-settings";
 
 /** What query traces need. */
 export interface QueryTracesOptions {
   readonly recorder: SpanRecorder;
   readonly clock: Clock;
+  readonly settings: TraceSettings;
 }
 
 /**
@@ -14,9 +16,15 @@ export interface QueryTracesOptions {
 export class QueryTraces {
   constructor(private readonly o: QueryTracesOptions) {}
 
-  /** Null = not sampled. A caller's traceparent decides. */
-  start(traceparent: string | undefined): SpanContext | null {
-    return this.o.recorder.start(traceparent);
+  /** Null = not sampled. A caller's traceparent decides, else the settings of `model` ("" = those of all). */
+  start(traceparent: string | undefined, model: string): SpanContext | null {
+    const { recorder, settings } = this.o;
+    if (!recorder.records) return null;
+    const rule = settings.ruleFor(model);
+    if (!rule.on || rule.left === 0) return null;
+    const context = recorder.start(traceparent, rule.ratio);
+    if (context !== null && rule.left > 0) rule.left--;
+    return context;
   }
 
   answered(context: SpanContext | null, r: QueryReceipt): void {

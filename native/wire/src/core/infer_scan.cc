@@ -229,7 +229,7 @@ class Scanner {
         c.skip(tag, 2);
       }
     }
-    if (c.bad() || !valued) return false;
+    if (c.bad() || !valued || (unsigned_ && parameter.key != "priority")) return false;
     remember(parameter);
     return true;
   }
@@ -243,8 +243,9 @@ class Scanner {
     if (room(head_.parameters, kParametersMax)) head_.parameters.push_back(parameter);
   }
 
-  static bool value(Cursor c, ScannedParameter& into, bool& valued) {
+  bool value(Cursor c, ScannedParameter& into, bool& valued) {
     using Kind = ScannedParameter::Kind;
+    unsigned_ = false;
     while (c.more()) {
       const uint64_t tag = c.varint();
       switch (tag) {
@@ -252,8 +253,10 @@ class Scanner {
           into.kind = Kind::kBool;
           into.integer = c.varint() != 0 ? 1 : 0;
           break;
-        case tagOf(2, kVarint):
         case tagOf(5, kVarint):
+          unsigned_ = true;
+          [[fallthrough]];
+        case tagOf(2, kVarint):
           into.kind = Kind::kInteger;
           into.integer = static_cast<int64_t>(c.varint());
           break;
@@ -276,6 +279,7 @@ class Scanner {
 
   InferHead& head_;
   bool tooMany_ = false;
+  bool unsigned_ = false;  // the value read last came as uint64_param
 };
 
 }  // namespace

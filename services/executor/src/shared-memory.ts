@@ -1,0 +1,72 @@
+import type { TensorPlacement } from "@infaas/api";
+import { Code, ServiceError, SharedMemoryFile } from "@infaas/runtime";
+
+/** Memory objects kept open; one that is not among them is opened anew, and the one unused for longest closed. */
+const FILES_MAX = 64;
+
+/** Largest tensor read out of shared memory: what a caller claims is set aside before its shape is checked. */
+const PLACED_BYTES_MAX = 1024 * 1024 * 1024;
+
+/** Tensors in shared memory of this host: read and written in place, by the placement a frontend made of a region. */
+export class SharedMemory {
+  /** Least recently used first. */
+  private readonly files = new Map<string, SharedMemoryFile>();
+
+  /** Objects open now. */
+  get open(): number {
+    return this.files.size;
+  }
+
+  /** Returns the tensor there. INVALID_ARGUMENT when the memory is gone, is another or too short, or is not on this host. */
+  read(placement: TensorPlacement): Uint8Array {
+    const { offset, byteSize } = placement;
+    if (byteSize > PLACED_BYTES_MAX) {
+      const sentence = `${byteSize} bytes in shared memory, allowed are ${PLACED_BYTES_MAX}`;
+      throw new ServiceError(Code.INVALID_ARGUMENT, sentence);
+    }
+    return this.fileOf(placement).read(offset, byteSize);
+  }
+
+  /** Writes a tensor there; besides what `read` says, INVALID_ARGUMENT when it is larger than its place. */
+  write(placement: TensorPlacement, output: string, bytes: Uint8Array): void {
+    if (bytes.byteLength > placement.byteSize) {
+      const sentence = `shared memory size specified with the request for output '${output}' (${placement.byteSize} bytes) should be at least ${bytes.byteLength} bytes to hold the results`;
+      throw new ServiceError(Code.INVALID_ARGUMENT, sentence);
+    }
+    this.fileOf(placement).write(placement.offset, bytes);
+  }
+
+  /** Closes every object. */
+  close(): void {
+    for (const file of this.files.values()) file.close();
+    this.files.clear();
+  }
+
+  private fileOf({ key, identity }: TensorPlacement): SharedMemoryFile {
+    const known = this.files.get(key);
+    this.files.delete(key);
+    if (known !== undefined && known.identity === identity && known.size() !== null) {
+      this.files.set(key, known);
+      return known;
+    }
+    known?.close();
+    this.dropUnlinked();
+    const file = SharedMemoryFile.open(key);
+    if (file.identity !== identity) {
+      file.close();
+      const sentence = `shared memory '${key}' is not what was registered: it was made anew, or this executor is on another host`;
+      throw new ServiceError(Code.INVALID_ARGUMENT, sentence);
+    }
+    this.files.set(key, file);
+    return file;
+  }
+
+  /** Memory that its maker has let go would stay as long as it is open here. */
+  private dropUnlinked(): void {
+    for (const [key, file] of this.files) {
+      if (file.size() !== null && this.files.size < FILES_MAX) continue;
+      file.close();
+      this.files.delete(key);
+    }
+  }
+}
