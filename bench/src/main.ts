@@ -2,6 +2,7 @@ import { benchBatching } from "./batching";
 import { type BenchScope, readArguments } from "./bench-scope";
 import { benchEcho } from "./echo";
 import { benchGoodput } from "./goodput";
+import { benchLink } from "./link";
 import { benchSelection, describeSelection } from "./selection";
 import { benchWholePath } from "./whole-path";
 
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, (scope: BenchScope) => void | Promise<voi
   batching: benchBatching,
   goodput: benchGoodput,
   echo: benchEcho,
+  link: benchLink,
   "whole-path": benchWholePath,
 };
 

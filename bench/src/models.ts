@@ -21,6 +21,7 @@ export interface BenchModel {
 }
 
 const float32 = 1;
+const int64 = 7;
 const attributeInts = 7;
 
 /**
@@ -33,6 +34,15 @@ export function writeBenchModels(folder: string): readonly BenchModel[] {
     write(folder, "mlp-s", [64], denseGraph([64, 256, 256, 10])),
     write(folder, "mlp-m", [1024], denseGraph([1024, 2048, 2048, 1000])),
     write(folder, "cnn", [3, 224, 224], convolutionGraph([16, 32, 64, 96, 128])),
+  ];
+}
+
+/** Writes two models that cut the first ten values out of their input, 256 B and 602 KB: they cost next to nothing. */
+export function writeSliceModels(folder: string): readonly BenchModel[] {
+  mkdirSync(folder, { recursive: true });
+  return [
+    write(folder, "slice-s", [64], sliceGraph(10)),
+    write(folder, "slice-l", [3 * 224 * 224], sliceGraph(10)),
   ];
 }
 
@@ -106,6 +116,26 @@ function convolutionGraph(channels: readonly number[]): Graph {
     node("Gemm", ["f", "wf", "bf"], "y"),
   );
   return { nodes, weights, outputs: 1000 };
+}
+
+function sliceGraph(outputs: number): Graph {
+  const weights = [
+    ["starts", 0],
+    ["ends", outputs],
+    ["axes", 1],
+  ] as const;
+  return {
+    nodes: [node("Slice", ["x", "starts", "ends", "axes"], "y")],
+    weights: weights.map(([name, at]) =>
+      create(TensorProtoSchema, {
+        name,
+        dims: [1n],
+        dataType: int64,
+        rawData: new Uint8Array(BigInt64Array.of(BigInt(at)).buffer),
+      }),
+    ),
+    outputs,
+  };
 }
 
 function node(

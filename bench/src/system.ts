@@ -8,11 +8,15 @@ export const root = resolve(__dirname, "..", "..");
 /** Where generated models and the built load generator lie. */
 export const cache = join(root, ".cache", "bench");
 const port = 18_001;
+/** Where `infaas up` puts metadata, counted from the frontend. */
+const metadataOffset = 100;
 const upTimeoutMs = 60_000;
 
 /** A system of real processes on loopback, nothing registered. */
 export interface System {
   readonly address: string;
+  /** Address of the metadata service. */
+  readonly metadata: string;
   pidOf(name: string): number;
   stop(): Promise<void>;
 }
@@ -27,6 +31,7 @@ export async function startSystem(): Promise<System> {
   await said(child, "Ctrl-C stops everything");
   return {
     address: `127.0.0.1:${port}`,
+    metadata: `127.0.0.1:${port + metadataOffset}`,
     pidOf: (name) => Number(readFileSync(join(folder, "pids", name), "utf8")),
     async stop() {
       const ended = new Promise((done) => child.once("exit", done));

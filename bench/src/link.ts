@@ -1,0 +1,195 @@
+import { connect } from "node:net";
+import { join } from "node:path";
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  ClusterService,
+  ExecutionService,
+  encodeFrame,
+  type Frame,
+  FrameReader,
+  type FramesRead,
+  InstancePhase,
+  linkMessage,
+  ModelInferRequestSchema,
+} from "@infaas/api";
+import { createInfaasClient } from "@infaas/client";
+import { createRpcClient, openRawBidi } from "@infaas/runtime";
+import { cpuMicroseconds } from "./cpu-time";
+import { type BenchModel, writeSliceModels } from "./models";
+import { cache, type System, startSystem } from "./system";
+
+const windowMs = 1_500;
+const windows = 3;
+const warmUpMs = 500;
+const inFlight = 32;
+const inFlightLarge = 4;
+const largeFloats = 16_384;
+const executorName = "executor-1";
+
+/** One connection to an executor, on whatever transport. */
+interface Wire {
+  send(parts: Uint8Array[]): void;
+  close(): void;
+}
+
+type Open = (onFrames: (read: FramesRead) => void) => Wire;
+
+/**
+ * What a query costs an executor process, model aside (the models only cut ten values out of their input): frames inside
+ * a stream of gRPC beside frames over TCP, in turns, with a client of one process that no frontend stands between.
+ */
+export async function benchLink(): Promise<void> {
+  const system = await startSystem();
+  try {
+    const executor = await addresses(system);
+    process.stdout.write("input      link        req/s   executor µs\n");
+    for (const model of writeSliceModels(join(cache, "models"))) {
+      const variant = await serve(system, model);
+      const transports = { grpc: overGrpc(executor.address), native: overTcp(executor.linkAddress) };
+      const cost = { grpc: [] as number[], native: [] as number[] };
+      for (let i = 0; i < windows; i++) {
+        for (const name of ["grpc", "native"] as const) {
+          const { perSecond, cpuUs } = await drive(
+            transports[name],
+            variant,
+            model,
+            system.pidOf("executor-1"),
+          );
+          cost[name].push(cpuUs);
+          process.stdout.write(
+            `${bytesOf(model).padEnd(10)} ${name.padEnd(8)} ${perSecond.toFixed(0).padStart(8)} ${cpuUs.toFixed(1).padStart(12)}\n`,
+          );
+        }
+      }
+      process.stdout.write(
+        `${bytesOf(model)}: ${(median(cost.grpc) / median(cost.native)).toFixed(1)} times less\n`,
+      );
+    }
+  } finally {
+    await system.stop();
+  }
+}
+
+function overGrpc(address: string): Open {
+  return (onFrames) => {
+    const reader = new FrameReader();
+    const stream = openRawBidi(address, ExecutionService, "Link", { receiveWindowBytes: 8 * 1024 * 1024 });
+    stream.onData((bytes) => onFrames(reader.push(bytes)));
+    stream.onEnd(() => undefined);
+    return { send: (parts) => stream.write(linkMessage(parts)), close: () => stream.end() };
+  };
+}
+
+function overTcp(address: string): Open {
+  return (onFrames) => {
+    const reader = new FrameReader();
+    const at = address.lastIndexOf(":");
+    const socket = connect({
+      host: address.slice(0, at),
+      port: Number(address.slice(at + 1)),
+      noDelay: true,
+    });
+    socket.on("data", (bytes) => onFrames(reader.pushPlain(bytes)));
+    return { send: (parts) => socket.write(Buffer.concat(parts)), close: () => socket.destroy() };
+  };
+}
+
+/** Keeps so many queries in flight for a window; what was answered in it, and the executor's CPU time for each. */
+async function drive(open: Open, variant: string, model: BenchModel, pid: number) {
+  const length = floatsOf(model);
+  const body = toBinary(
+    ModelInferRequestSchema,
+    create(ModelInferRequestSchema, {
+      modelName: variant,
+      inputs: [{ name: "x", datatype: "FP32", shape: [1n, BigInt(length)] }],
+      rawInputContents: [new Uint8Array(length * 4)],
+    }),
+  );
+  let answered = 0;
+  let id = 0;
+  let running = true;
+  const queries = (count: number) =>
+    Array.from({ length: count }, () => {
+      id += 1;
+      return encodeFrame({ type: "infer", id, timeoutMs: 0, lane: 0, trace: null, variant, body });
+    }).flat();
+  const wire = open((read) => {
+    if (!read.ok) throw new Error(read.fault);
+    const answers = read.frames.filter(isAnswer).length;
+    answered += answers;
+    if (running && answers > 0) wire.send(queries(answers));
+  });
+  wire.send(queries(length > largeFloats ? inFlightLarge : inFlight));
+  await new Promise((next) => setTimeout(next, warmUpMs));
+  const [startUs, startAnswered, startMs] = [cpuMicroseconds(pid), answered, performance.now()];
+  await new Promise((next) => setTimeout(next, windowMs));
+  const count = answered - startAnswered;
+  const result = {
+    perSecond: (count * 1_000) / (performance.now() - startMs),
+    cpuUs: (cpuMicroseconds(pid) - startUs) / count,
+  };
+  running = false;
+  wire.close();
+  return result;
+}
+
+function isAnswer(frame: Frame): boolean {
+  if (frame.type === "refusal") throw new Error(frame.message);
+  return frame.type === "answer";
+}
+
+/** Registers a model and loads its variant of most rows a batch on the executor. */
+async function serve(system: System, { name, path }: BenchModel): Promise<string> {
+  const client = createInfaasClient(system.address);
+  const cluster = createRpcClient(ClusterService, system.metadata);
+  const ending = new AbortController();
+  try {
+    const task = `bench/${name}`;
+    await client.putTask({ name: task, metric: "accuracy" });
+    const { variants } = await client.register({ name, task, path });
+    const [variant] = [...variants].sort((a, b) => b.maxBatch - a.maxBatch);
+    if (variant === undefined) throw new Error(`no variant of ${name} was registered`);
+    const placement = { executor: executorName, variant: variant.name, reason: "operator" };
+    await cluster.setPlacement({ placement, wanted: true });
+    for await (const { puts } of cluster.watch({ fromRevision: 0n }, { signal: ending.signal })) {
+      const instances = puts.flatMap(({ value }) => (value.case === "report" ? value.value.instances : []));
+      if (instances.some((i) => i.variant === variant.name && i.phase === InstancePhase.READY))
+        return variant.name;
+    }
+    throw new Error(`${variant.name} was not loaded`);
+  } finally {
+    ending.abort();
+    client.close();
+    cluster.close();
+  }
+}
+
+/** Where the executor's links are. */
+async function addresses(system: System): Promise<{ address: string; linkAddress: string }> {
+  const cluster = createRpcClient(ClusterService, system.metadata);
+  const ending = new AbortController();
+  try {
+    for await (const { puts } of cluster.watch({ fromRevision: 0n }, { signal: ending.signal })) {
+      for (const { value } of puts) {
+        if (value.case === "member" && value.value.name === executorName) return value.value;
+      }
+    }
+    throw new Error("the executor has not joined");
+  } finally {
+    ending.abort();
+    cluster.close();
+  }
+}
+
+function floatsOf({ rowShape }: BenchModel): number {
+  return rowShape.reduce((product, size) => product * size, 1);
+}
+
+function bytesOf(model: BenchModel): string {
+  const bytes = floatsOf(model) * 4;
+  return bytes < 10_000 ? `${bytes} B` : `${Math.round(bytes / 1_000)} KB`;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
