@@ -71,6 +71,11 @@ const runners = [
     ? [
         ...ctests("address"),
         ...ctests("thread"),
+        {
+          name: "fuzz",
+          command: ["npm", "run", "--silent", "fuzz", "-w", "@infaas/cuda-batcher"],
+          count: asOne,
+        },
         jestRun(node24, "jest-node24", "--maxWorkers=2", "--testPathIgnorePatterns", "/e2e/"),
       ]
     : []),
