@@ -26,6 +26,19 @@ function runProcess(body: string, ...nodeOptions: string[]): Promise<Ended> {
 const small = ${JSON.stringify(doubling([4]))};
 const large = ${JSON.stringify(large)};
 const open = (path, more) => cb.openBatcher({ path, instances: 2, intraOpThreads: 1, maxBatch: 64, ...more });
+const api = () => require(${JSON.stringify(join(root, "packages/api/src"))});
+const { create, toBinary } = require(${JSON.stringify(join(root, "node_modules/@bufbuild/protobuf"))});
+const serve = (batcher) => {
+  const server = cb.FrameServer.open({ host: "127.0.0.1", port: 0, inFlightMax: 8 }, { onFrame() {}, onEnd() {} });
+  batcher.links.serveOn(server, "v", { inputs: ["FP32"], outputs: ["FP32"] });
+  const inputs = [{ name: batcher.inputs[0].name, datatype: "FP32", shape: [64n, 1024n] }];
+  const request = create(api().ModelInferRequestSchema, { inputs, rawInputContents: [input] });
+  const body = toBinary(api().ModelInferRequestSchema, request);
+  const frame = (id) => ({ type: "infer", id, timeoutMs: 0, lane: 0, trace: null, variant: "v", body });
+  const socket = require("node:net").connect(server.port, "127.0.0.1");
+  for (let id = 0; id < 4; id++) socket.write(Buffer.concat(api().encodeFrame(frame(id))));
+  return { server, socket };
+};
 const rows = 64;
 const input = new Uint8Array(1024 * 4 * rows);
 const running = async (batcher) => { while (batcher.runningRows === 0) await new Promise(setImmediate); };
@@ -70,6 +83,21 @@ describe("a process with a batcher", () => {
       "may exit while a model loads",
       "open(large).catch(() => {}); setImmediate(() => { console.log('done'); process.exit(3); });",
       3,
+    ],
+    [
+      "may exit while links have queries in the middle of a batch",
+      "const b = await open(large); serve(b); await running(b); console.log('done'); process.exit(3);",
+      3,
+    ],
+    [
+      "ends by itself once links were closed in the middle of a batch, after the batcher",
+      "const b = await open(large); const { server } = serve(b); await running(b); await b.close(); await server.close(100); console.log('done');",
+      0,
+    ],
+    [
+      "ends by itself once links were closed in the middle of a batch, before the batcher",
+      "const b = await open(large); const { server } = serve(b); await running(b); await server.close(0); await b.close(); console.log('done');",
+      0,
     ],
     [
       "may exit while it closes",

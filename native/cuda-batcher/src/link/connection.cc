@@ -23,6 +23,11 @@ constexpr size_t kUnreadFactor = 2;
 // Bytes that may wait for it before its queries are refused.
 constexpr size_t kUnreadBytesMax = size_t{256} << 20;
 
+// A body of which less is missing is received as it comes; more than the latter is received in parts, so that the copy out
+// of the kernel goes along with the sender's copy into it.
+constexpr size_t kLowWaterMin = 64 * 1024;
+constexpr size_t kLowWaterMax = 256 * 1024;
+
 }  // namespace
 
 Connection::Connection(int fd, int epoll, uint32_t number, std::shared_ptr<HostLoad> host)
@@ -35,6 +40,13 @@ Connection::Connection(int fd, int epoll, uint32_t number, std::shared_ptr<HostL
 
 Connection::~Connection() {
   if (fd_ >= 0) ::close(fd_);
+}
+
+void Connection::expectBytes(size_t rest) {
+  const int wanted = rest < kLowWaterMin ? 1 : static_cast<int>(std::min(rest, kLowWaterMax));
+  if (wanted == lowWater_) return;
+  lowWater_ = wanted;
+  setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted);
 }
 
 Connection::Admission Connection::admits(uint32_t id, size_t inFlightMax) const {

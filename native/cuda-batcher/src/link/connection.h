@@ -44,6 +44,8 @@ class Connection {
   // I/O thread only: where received bytes go.
   wire::FrameReader& reader() { return reader_; }
   int fd() const { return fd_; }
+  // Lets the socket wait until a good part of a large body is there, instead of waking for every packet of it.
+  void expectBytes(size_t rest);
 
   // Whether a new query with this id may come: kKnown is a peer's fault, kUnread one that does not read.
   enum class Admission { kFine, kKnown, kOverfull, kUnread };
@@ -104,6 +106,7 @@ class Connection {
   const std::shared_ptr<HostLoad> host_;
   int fd_;
   wire::FrameReader reader_;
+  int lowWater_ = 1;
 
   mutable std::mutex mutex_;
   std::unordered_map<uint32_t, Query*> awaited_;

@@ -268,7 +268,7 @@ void Server::receive(const std::shared_ptr<Connection>& connection) {
     const iovec parts[] = {{spaces.first.data, spaces.first.bytes}, {spaces.second.data, spaces.second.bytes}};
     const ssize_t count = readv(connection->fd(), parts, spaces.second.bytes > 0 ? 2 : 1);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
     if (count <= 0) {
       end(connection);
       return;
@@ -284,8 +284,9 @@ void Server::receive(const std::shared_ptr<Connection>& connection) {
       end(connection);
       return;
     }
-    if (static_cast<size_t>(count) < spaces.first.bytes + spaces.second.bytes) return;
+    if (static_cast<size_t>(count) < spaces.first.bytes + spaces.second.bytes) break;
   }
+  connection->expectBytes(reader.bodyRest());
 }
 
 // False: the peer broke the rules, and is cut off.

@@ -47,6 +47,9 @@ class FrameReader {
   // The next whole frame into `frame`. False: none is there, or the stream is broken (see fault).
   bool next(Frame& frame);
 
+  // Bytes that the body begun is still waiting for; 0 between frames.
+  size_t bodyRest() const { return begun_ ? frame_.body.size() - bodyFilled_ : 0; }
+
   // Why the connection must be cut; empty while all is well. It stays.
   const std::string& fault() const { return fault_; }
 
