@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include <algorithm>
+
 #include "check.h"
 
 using namespace cb;
@@ -97,6 +99,32 @@ TEST("a low lane is let in now and then once it has waited long") {
   queue.served(1, true);
   queue.front(150, 10, front);
   CHECK(front[0] == high);
+}
+
+TEST("order holds through any mixture of joining and leaving") {
+  RequestQueue queue(1, 1 << 20, 1 << 20, 1000);
+  std::vector<Request> requests(2000);
+  std::vector<Request*> in;
+  uint64_t draw = 1;
+  const auto next = [&] { return (draw = draw * 6364136223846793005 + 1442695040888963407) >> 33; };
+  for (Request& request : requests) {
+    request.deadlineMs = next() % 4 == 0 ? kNoDeadline : static_cast<double>(next() % 300);
+    queue.push(&request);
+    in.push_back(&request);
+    for (int leave = static_cast<int>(next() % 2); leave > 0 && !in.empty(); leave--) {
+      const size_t at = next() % in.size();
+      queue.remove(in[at]);
+      in.erase(in.begin() + static_cast<std::ptrdiff_t>(at));
+    }
+  }
+  std::stable_sort(in.begin(), in.end(), [](const Request* a, const Request* b) { return a->deadlineMs < b->deadlineMs; });
+  std::vector<Request*> out;
+  queue.front(0, in.size() + 1, out);
+  CHECK(out == in);
+  CHECK(queue.rows() == static_cast<int64_t>(in.size()));
+  CHECK(queue.backlog().lastDeadlineMs == in.back()->deadlineMs);
+  for (Request* request : in) queue.remove(request);
+  CHECK(queue.empty());
 }
 
 MAIN_OF_TESTS

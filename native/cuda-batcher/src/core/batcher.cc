@@ -63,6 +63,20 @@ void Batcher::recycle(Request* request) {
   pool_.push_back(request);
 }
 
+std::unique_ptr<Delivery> Batcher::blankDelivery() {
+  std::lock_guard<std::mutex> lock(poolMutex_);
+  if (deliveries_.empty()) return std::make_unique<Delivery>();
+  std::unique_ptr<Delivery> delivery = std::move(deliveries_.back());
+  deliveries_.pop_back();
+  return delivery;
+}
+
+void Batcher::recycle(std::unique_ptr<Delivery> delivery) {
+  delivery->clear();
+  std::lock_guard<std::mutex> lock(poolMutex_);
+  deliveries_.push_back(std::move(delivery));
+}
+
 Submitted Batcher::submit(Request* request) {
   bool full = false;
   bool unseen = false;
@@ -114,29 +128,40 @@ void Batcher::leave(Request* request) {
   queuedByTicket_[request->ticket] = nullptr;
 }
 
+// One turn of the lock a batch: what has run is accounted for and the next batch taken at once, and only then, without
+// the lock, the answers are handed over.
 void Batcher::work(size_t engine) {
   BatchRun run(*model_, arena_, clock_);
+  std::unique_ptr<Delivery> done;
   std::unique_lock<std::mutex> lock(mutex_);
-  while (!stopping_) {
-    auto delivery = std::make_unique<Delivery>();
+  while (!stopping_ || done != nullptr) {
+    std::unique_ptr<Delivery> next = blankDelivery();
     double startAtMs = kNoDeadline;
-    const bool ready = takeBatch(engine, *delivery, startAtMs);
+    const bool ready = !stopping_ && takeBatch(engine, *next, startAtMs);
     if (ready) {
       if (!scheduler_.queue().empty() && idle_ > 0) work_.notify_one();  // the rest is for another engine
       if (unwatched()) late_.notify_one();
-      lock.unlock();
-      runBatch(engine, run, std::move(delivery));
-      lock.lock();
-    } else if (!delivery->dropped.empty()) {
-      lock.unlock();
-      deliver_(std::move(delivery));
-      lock.lock();
-    } else {
+    } else if (done == nullptr && next->dropped.empty()) {
+      recycle(std::move(next));
       const double sleepMs = std::clamp(startAtMs - clock_(), 0.0, kSleepMaxMs);
       idle_++;
       work_.wait_for(lock, std::chrono::duration<double, std::milli>(sleepMs));
       idle_--;
+      continue;
     }
+    lock.unlock();
+    if (done != nullptr) deliver_(std::move(done));
+    if (ready) {
+      done = runBatch(engine, run, std::move(next));
+    } else if (next->dropped.empty()) {
+      recycle(std::move(next));
+    } else {
+      deliver_(std::move(next));
+    }
+    lock.lock();
+    if (done == nullptr) continue;
+    account(engine, *done);
+    running_[engine].rows = 0;
   }
 }
 
@@ -191,34 +216,33 @@ int32_t Batcher::runningOthers() const {
   return static_cast<int32_t>(std::count_if(running_.begin(), running_.end(), [](const Running& r) { return r.rows > 0; }));
 }
 
-void Batcher::runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery) {
+// Answers the batch that has run; null when it was delivered already, request by request, because it failed as a whole.
+std::unique_ptr<Delivery> Batcher::runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery) {
   run.run(*delivery);
-  const bool split = !delivery->error.empty() && !delivery->whole();
+  if (delivery->error.empty()) return delivery;
+  const bool split = !delivery->whole();
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (delivery->misfit && misfit_.empty()) {
       misfit_ = delivery->error;
       scheduler_.batchNothing();
     }
-    if (!split) account(engine, *delivery);
-    if (!split || stopping_) running_[engine].rows = 0;
+    if (split && stopping_) running_[engine].rows = 0;
     if (split && !stopping_) running_[engine].untilMs = clock_();
   }
-  if (!split) {
-    deliver_(std::move(delivery));
-    return;
-  }
+  if (!split) return delivery;
   runAlone(engine, run, *delivery);
   delivery->members.clear();
   delivery->dropped.clear();
   finish(std::move(delivery), false, clock_());
+  return nullptr;
 }
 
 // One request's bad value can fail the whole batch; run alone, only that request fails. An output without the batch's
 // rows can be given to nobody; run alone, all of it is the request's.
 void Batcher::runAlone(size_t engine, BatchRun& run, const Delivery& failed) {
   for (size_t i = 0; i < failed.members.size(); i++) {
-    auto alone = std::make_unique<Delivery>();
+    std::unique_ptr<Delivery> alone = blankDelivery();
     alone->members.push_back(failed.members[i]);
     if (i == 0) alone->dropped = failed.dropped;
     alone->rows = failed.members[i]->rows;
@@ -269,11 +293,13 @@ void Batcher::finish(std::unique_ptr<Delivery> delivery, bool keepSlab, double d
     pool_.insert(pool_.end(), delivery->members.begin(), delivery->members.end());
     pool_.insert(pool_.end(), delivery->dropped.begin(), delivery->dropped.end());
   }
-  if (delivery->members.empty()) return;
-  std::lock_guard<std::mutex> lock(mutex_);
-  const double deliveryMs = deliveredMs - delivery->times.copiedOutMs;
-  counters_.scatterNs += deliveryMs * kNsPerMs;
-  if (delivery->error.empty()) scheduler_.delivered(deliveryMs);
+  if (!delivery->members.empty()) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const double deliveryMs = deliveredMs - delivery->times.copiedOutMs;
+    counters_.scatterNs += deliveryMs * kNsPerMs;
+    if (delivery->error.empty()) scheduler_.delivered(deliveryMs);
+  }
+  recycle(std::move(delivery));
 }
 
 void Batcher::shut() {

@@ -72,13 +72,15 @@ class Batcher {
     double untilMs = 0;
   };
 
+  std::unique_ptr<Delivery> blankDelivery();
+  void recycle(std::unique_ptr<Delivery> delivery);
   void work(size_t engine);
   void dropLate();
   bool unwatched();
   void dropQueued();
   void leave(Request* request);
   bool takeBatch(size_t engine, Delivery& delivery, double& startAtMs);
-  void runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery);
+  std::unique_ptr<Delivery> runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery);
   void runAlone(size_t engine, BatchRun& run, const Delivery& failed);
   void account(size_t engine, const Delivery& delivery);
   int32_t runningOthers() const;
@@ -106,6 +108,7 @@ class Batcher {
   std::mutex poolMutex_;
   std::vector<std::unique_ptr<Request>> all_;
   std::vector<Request*> pool_;
+  std::vector<std::unique_ptr<Delivery>> deliveries_;  // used again, so that their memory is allocated once
 
   std::mutex stopMutex_;
   std::vector<std::thread> threads_;

@@ -32,6 +32,21 @@ struct Delivery {
   std::vector<EngineBuffer> outputs;
   int32_t slab = kNoSlab;         // outputs without an owner lie in it
 
+  // As new, but for the memory it has.
+  void clear() {
+    members.clear();
+    dropped.clear();
+    stopped = false;
+    error.clear();
+    misfit = false;
+    rows = 0;
+    paddedRows = 0;
+    direct = false;
+    times = {};
+    outputs.clear();
+    slab = kNoSlab;
+  }
+
   // The outputs are the only member's, whatever their shape is.
   bool whole() const { return members.size() == 1 && rows == paddedRows; }
 };

@@ -2,6 +2,7 @@
 // batch is gathered, so ordering, cancelling and refusing never move a row.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -15,6 +16,9 @@ struct RequestInput {
   const uint8_t* data = nullptr;
   size_t bytes = 0;
 };
+
+// Levels of the list that waiting requests are ordered in, each with a quarter of those below: enough for 65,536.
+constexpr size_t kQueueLevels = 8;
 
 enum class RequestState { kIdle, kQueued, kRunning };
 
@@ -35,6 +39,9 @@ struct Request {
   RequestState state = RequestState::kIdle;
   Request* older = nullptr;  // neighbours in order of arrival within the lane
   Request* newer = nullptr;
+  // The next in order of deadline on each level of its lane's skip list that it is part of.
+  std::array<Request*, kQueueLevels> next{};
+  int32_t levels = 0;
 };
 
 }  // namespace cb

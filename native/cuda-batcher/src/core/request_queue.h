@@ -1,10 +1,11 @@
 // The waiting requests, bounded in rows and in bytes, in serving order: lane by lane, within a lane by deadline, then
 // by arrival. A request of a lower lane that has waited long is let in now and then, so that no lane starves.
+// A lane is a skip list through the requests themselves (Pugh 1990): it allocates nothing, and a request that is due after
+// all others joins, or one that is due before them leaves, in constant time.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <set>
 #include <vector>
 
 #include "core/request.h"
@@ -36,22 +37,30 @@ class RequestQueue {
   };
   Backlog backlog() const;
 
+  // Whether anyone waiting has a deadline, or dims that not all share.
+  bool hasDeadlines() const;
+  bool hasShapes() const { return shaped_ > 0; }
+
   int64_t rows() const { return rows_; }
   size_t bytes() const { return bytes_; }
   bool empty() const { return rows_ == 0; }
 
  private:
-  struct Earlier {
-    bool operator()(const Request* a, const Request* b) const {
-      return a->deadlineMs != b->deadlineMs ? a->deadlineMs < b->deadlineMs : a->sequence < b->sequence;
-    }
-  };
   struct Lane {
-    std::set<Request*, Earlier> byDeadline;
+    std::array<Request*, kQueueLevels> first{};  // in order of deadline, by level
+    std::array<Request*, kQueueLevels> last{};
     Request* oldest = nullptr;
     Request* newest = nullptr;
     int64_t rows = 0;
   };
+
+  using Previous = std::array<Request*, kQueueLevels>;
+  static bool earlier(const Request* a, const Request* b) {
+    return a->deadlineMs != b->deadlineMs ? a->deadlineMs < b->deadlineMs : a->sequence < b->sequence;
+  }
+  static Previous before(const Lane& lane, const Request* request);
+  static void link(Lane& lane, Request* request);
+  static void unlink(Lane& lane, Request* request);
 
   std::vector<Lane> lanes_;
   int64_t rowsMax_;
@@ -59,6 +68,7 @@ class RequestQueue {
   double ageingMs_;
   int64_t rows_ = 0;
   size_t bytes_ = 0;
+  int64_t shaped_ = 0;  // requests with a shape key
   uint64_t nextSequence_ = 0;
   int64_t rowsSinceAged_ = 0;
 };

@@ -20,6 +20,11 @@ constexpr double kDeliveryMeansMax = 4;
 constexpr double kDeliveryWeight = 0.05;
 constexpr double kDeliveryOutlier = 10;
 
+// Where all are of one shape and none can be late, a plan needs no more than one batch has room for.
+size_t windowOf(const BatcherOptions& options, const RequestQueue& queue) {
+  return queue.hasDeadlines() || queue.hasShapes() ? windowMax(options) : static_cast<size_t>(options.maxBatch);
+}
+
 }  // namespace
 
 size_t windowMax(const BatcherOptions& options) {
@@ -45,7 +50,7 @@ void Scheduler::push(Request* request) {
 
 void Scheduler::next(double nowMs, int32_t running, Next& next) {
   if (queue_.empty()) return;
-  queue_.front(nowMs, windowMax(options_), window_);
+  queue_.front(nowMs, windowOf(options_, queue_), window_);
   candidates_.clear();
   for (const Request* r : window_) {
     const int32_t maxBatch = alone_ ? r->rows : r->maxBatch;
