@@ -42,6 +42,17 @@ export class LinkService {
     native().linkServe(server.handle, variant, this.#handle, datatypes.inputs, datatypes.outputs);
   }
 
+  /**
+   * What links would run of ModelInferRequest bytes: how many rows, and which outputs as indexes into the model's; null
+   * when they would leave it to JavaScript.
+   */
+  judge(
+    request: Uint8Array,
+    { inputs, outputs }: LinkDatatypes,
+  ): { readonly rows: number; readonly outputs: readonly number[] } | null {
+    return native().linkJudge(this.#handle, request, inputs, outputs);
+  }
+
   /** Queries accepted and not answered. */
   get inFlight(): number {
     return native().linkQueries(this.#handle);

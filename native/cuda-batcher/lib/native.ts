@@ -186,6 +186,12 @@ export interface Native {
   linkInFlight(server: ServerHandle): number;
   linkDrain(server: ServerHandle): void;
   linkClose(server: ServerHandle, graceMs: number): Promise<void>;
+  linkJudge(
+    batcher: BatcherHandle,
+    request: Uint8Array,
+    inputs: readonly string[],
+    outputs: readonly string[],
+  ): { rows: number; outputs: number[] } | null;
   linkQueries(batcher: BatcherHandle): number;
   /** As `linkQueries`; from then on a delivery of nothing comes whenever none is in flight any more. */
   linkWatch(batcher: BatcherHandle): number;

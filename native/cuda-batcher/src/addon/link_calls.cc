@@ -97,6 +97,26 @@ Napi::Value linkClose(const Napi::CallbackInfo& info) {
       });
 }
 
+// linkJudge(batcher, request, inputDatatypes, outputDatatypes) -> {rows, outputs} when links would run it, else null
+Napi::Value linkJudge(const Napi::CallbackInfo& info) {
+  const Batcher& batcher = batcherOf(info[0]).batcher();
+  const Napi::Uint8Array body = info[1].As<Napi::Uint8Array>();
+  wire::InferHead head;
+  Request request;
+  link::Query query;
+  const link::Signature signature{texts(info[2]), texts(info[3])};
+  if (wire::scanInferRequest(body.Data(), body.ByteLength(), head) != wire::Scan::kOk ||
+      !link::fits(batcher.model(), signature, head, body.Data(), batcher.options().maxBatch, request, query)) {
+    return info.Env().Null();
+  }
+  Napi::Array outputs = Napi::Array::New(info.Env());
+  for (const uint32_t index : query.outputs) outputs.Set(outputs.Length(), index);
+  Napi::Object object = Napi::Object::New(info.Env());
+  object.Set("rows", request.rows);
+  object.Set("outputs", outputs);
+  return object;
+}
+
 // linkQueries(batcher) -> queries of links in flight
 Napi::Value linkQueries(const Napi::CallbackInfo& info) {
   const std::shared_ptr<link::Served>& served = batcherOf(info[0]).served();
@@ -148,6 +168,7 @@ void addLinkCalls(Napi::Env env, Napi::Object exports) {
   exports.Set("linkInFlight", Napi::Function::New<linkInFlight>(env, "linkInFlight"));
   exports.Set("linkDrain", Napi::Function::New<linkDrain>(env, "linkDrain"));
   exports.Set("linkClose", Napi::Function::New<linkClose>(env, "linkClose"));
+  exports.Set("linkJudge", Napi::Function::New<linkJudge>(env, "linkJudge"));
   exports.Set("linkQueries", Napi::Function::New<linkQueries>(env, "linkQueries"));
   exports.Set("linkWatch", Napi::Function::New<linkWatch>(env, "linkWatch"));
   exports.Set("linkIdleMs", Napi::Function::New<linkIdleMs>(env, "linkIdleMs"));
