@@ -19,8 +19,9 @@ export class LinkBytes {
 export interface InferHandler<Head> {
   /** Reads the head of requests: a ModelInferRequest without its id and tensors. Equal heads are read once. */
   readHead(bytes: Buffer): Head;
-  /** Starts a call; null = let the method's unary handler serve it. `deadlineMs` is -1 without a deadline. */
-  start(id: number, head: Head, deadlineMs: number, byteLength: number): InferCall | null;
+  /** Starts a call; null = let the method's unary handler serve it. `deadlineMs` is -1 without a deadline;
+   * `connection` is the client's, a number that is not used again. */
+  start(id: number, head: Head, deadlineMs: number, byteLength: number, connection: number): InferCall | null;
 }
 
 /** One ModelInfer call. It ends with `answer` or `refuse`, or is cancelled; after that everything does nothing. */

@@ -11,6 +11,7 @@ export const mail = {
   /** Of an infer event, where others have method and encoding. */
   head: 3,
   fresh: 4,
+  connection: 6,
   /** Of an answer and a refusal. */
   queryId: 2,
   queueMs: 3,

@@ -168,7 +168,13 @@ export class Wire implements CallHost {
       heads[number] = handler.readHead(this.addon.head(this.handle, number) as Buffer);
     }
     this.open++;
-    const call = handler.start(id, heads[number], numbers[at + mail.deadlineMs]!, numbers[at + mail.bytes]!);
+    const call = handler.start(
+      id,
+      heads[number],
+      numbers[at + mail.deadlineMs]!,
+      numbers[at + mail.bytes]!,
+      numbers[at + mail.connection]!,
+    );
     if (call === null) {
       this.open--;
       this.startUnary(this.inferUnary, id, at, encoding.identity);

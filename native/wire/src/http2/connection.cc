@@ -103,11 +103,12 @@ struct SessionCallbacks {
   }
 };
 
-Connection::Connection(Server& server, int socket, std::string peer)
+Connection::Connection(Server& server, int socket, std::string peer, uint32_t number)
     : server_(server),
       ng_(server.ng_),
       socket_(socket),
       peer_(std::move(peer)),
+      number_(number),
       createdMs_(server.nowMs()),
       heardMs_(server.nowMs()) {
   setUpSession();

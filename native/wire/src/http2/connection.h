@@ -18,7 +18,7 @@ class Server;
 class Connection : public Pollable {
  public:
   // Takes the socket over. Throws when there is no memory for a session.
-  Connection(Server& server, int socket, std::string peer);
+  Connection(Server& server, int socket, std::string peer, uint32_t number);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -42,6 +42,7 @@ class Connection : public Pollable {
   bool over() const { return broken_; }
   bool idle() const { return calls_.empty() && outbox_.bytes() == 0; }
   const std::string& peer() const { return peer_; }
+  uint32_t number() const { return number_; }
 
  private:
   void read();
@@ -67,6 +68,7 @@ class Connection : public Pollable {
   const ng::Api& ng_;
   int socket_;
   std::string peer_;
+  const uint32_t number_;  // not used again
   ng::Session* session_ = nullptr;
   Outbox outbox_;
   std::vector<Call*> calls_;    // with an open stream

@@ -105,7 +105,7 @@ void Server::accept(int listener) {
     }
     const int on = 1;
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    connections_.push_back(std::make_unique<Connection>(*this, socket, nameOf(address)));
+    connections_.push_back(std::make_unique<Connection>(*this, socket, nameOf(address), nextConnection_++));
     dirty(*connections_.back());
   }
 }
@@ -207,6 +207,7 @@ bool Server::announceInfer(Call& call) {
   tell(EventKind::kInfer, call);
   events_.back().numbers[1] = found.number;
   events_.back().numbers[2] = found.fresh ? 1 : 0;
+  events_.back().numbers[4] = call.connection->number();
   return true;
 }
 

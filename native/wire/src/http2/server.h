@@ -129,6 +129,7 @@ class Server {
   std::string head_;
   std::vector<uint8_t> scratch_;
   size_t heldBytes_ = 0;
+  uint32_t nextConnection_ = 1;
   size_t deadlines_ = 0;
   double nowMs_;
   double attendedMs_ = 0;
