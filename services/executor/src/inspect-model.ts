@@ -19,12 +19,7 @@ import type { RowSet } from "./onnx/row-set";
 import { answeredSignature, readInputs, type TensorSignature } from "./onnx/signature";
 import { findWorkingRows } from "./onnx/working-rows";
 import type { ProfilePorts } from "./profile-ports";
-import type { ProfiledArchitecture } from "./profiled-model";
-
-/** A model whose file the engine runs; whether it is batchable is not known yet. */
-export interface LoadedModel extends ProfiledArchitecture {
-  readonly path: string;
-}
+import type { LoadedModel, ProfiledArchitecture } from "./profiled-model";
 
 /**
  * Reads a model file and its validation set, and runs one row. Where there is no validation set, rows that the model
@@ -49,7 +44,7 @@ export async function loadModel(
 
 /**
  * Finds out by running it whether a model's rows may share a batch, unless its owner has said so.
- * @throws ServiceError INVALID_ARGUMENT when the owner says yes to what has no batch axis.
+ * @throws ServiceError INVALID_ARGUMENT when the owner says yes to what cannot be run as a batch.
  */
 export async function inspectModel(
   loaded: LoadedModel,

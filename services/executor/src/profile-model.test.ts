@@ -28,6 +28,8 @@ import { largestDifference } from "./tensor-difference";
 
 const WIDTH = 64;
 const EXAMPLES = 200;
+/** The format's number for strings. */
+const STRING = 8;
 const HOST = { hostType: "test-host", cores: 2, memoryBytes: 1 << 30 };
 
 /** Artifacts in a folder, by the digest of what they hold. */
@@ -331,6 +333,17 @@ describe("profileModel", () => {
       code: Code.INVALID_ARGUMENT,
       message: expect.stringContaining("is stated to be batchable, but input x has a first axis fixed at 1"),
     });
+  });
+
+  it("makes words for a model that takes strings, and compares its answers by their bytes", async () => {
+    const nodes = [createNode("Identity", { inputs: ["x"], outputs: ["y"] })];
+    const model = fixtureModel({ nodes, constants: [], input: ["N", 2], output: ["N", 2], elemType: STRING });
+    const { result } = await register(model, create(TaskSchema, { name: "toy" }));
+    expect(result.architecture?.inputs[0]).toMatchObject({ datatype: "BYTES", shape: [-1n, 2n] });
+    expect(result.architecture?.unbatchableReason).toContain("input 'x' holds strings");
+    const [first] = result.variants;
+    expect(Buffer.from(first!.goldenInputs[0]!).toString("latin1", 4, 10)).toMatch(/^[a-z]{6}$/);
+    expect(first?.goldenOutputs).toEqual(first?.goldenInputs);
   });
 
   it("works out how long a free axis may be, unless it is told", async () => {

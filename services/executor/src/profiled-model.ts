@@ -15,6 +15,11 @@ export interface ProfiledArchitecture {
   readonly validation: LabelledRows | null;
 }
 
+/** A model whose file the engine runs; whether it is batchable is not known yet. */
+export interface LoadedModel extends ProfiledArchitecture {
+  readonly path: string;
+}
+
 /** One file of an architecture: the owner's own, or one derived from it. */
 export interface ModelVersionFile {
   readonly path: string;

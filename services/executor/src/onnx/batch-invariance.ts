@@ -13,7 +13,7 @@ const MIXTURE_STEP = 7;
 /** No further batch is begun after this time; the first is always run, and small sizes come first. */
 const PROBE_MS_MAX = 3_000;
 /** Largest difference that counts as the same answer: absolute, or relative to the largest magnitude in the row's tensor. */
-export const SAME_ANSWER_TOLERANCE = 1e-5;
+const SAME_ANSWER_TOLERANCE = 1e-5;
 
 /** Bytes of the length before each string of a BYTES tensor. */
 const LENGTH_BYTES = 4;
@@ -21,7 +21,12 @@ const LENGTH_BYTES = 4;
 /** Whether a row's answer is the same alone and among others. */
 export type Invariance =
   | { readonly invariant: true; readonly worstDifference: number }
-  | { readonly invariant: false; readonly reason: string };
+  | {
+      readonly invariant: false;
+      readonly reason: string;
+      /** Rows cannot be run together at all. */
+      readonly impossible?: true;
+    };
 
 /** Runs rows alone and together, in several sizes and mixtures up to `maxBatch`, and compares every output. */
 export async function probeBatchInvariance(o: {
@@ -41,7 +46,7 @@ export async function probeBatchInvariance(o: {
       if (alone.size > 0 && o.clock.nowMs() > deadlineMs) return { invariant: true, worstDifference };
       const chosen = mixtureOf(batch, mixture, o.rows.count);
       const together = await runTogether(o.runner, chosen);
-      if ("reason" in together) return { invariant: false, reason: together.reason };
+      if ("reason" in together) return { invariant: false, reason: together.reason, impossible: true };
       for (const [place, row] of chosen.entries()) {
         if (!alone.has(row)) alone.set(row, await o.runner.run([row]));
         const fault = compareRow({ alone: alone.get(row)!, together, outputs: o.outputs, place, batch });

@@ -17,13 +17,15 @@ export interface FixtureGraph {
   readonly constants: readonly TensorProto[];
   readonly input: readonly (number | string)[];
   readonly output: readonly (number | string)[];
+  /** Element type of both; default float32. */
+  readonly elemType?: number;
 }
 
 const IR_VERSION = 8n;
 const OPSET = 17n;
 
-/** A model with input `x` and output `y`, both float32; a name among the sizes is a free axis. */
-export function fixtureModel({ nodes, constants, input, output }: FixtureGraph): OnnxModel {
+/** A model with input `x` and output `y`; a name among the sizes is a free axis. */
+export function fixtureModel({ nodes, constants, input, output, elemType }: FixtureGraph): OnnxModel {
   const model = create(ModelProtoSchema, {
     irVersion: IR_VERSION,
     opsetImport: [{ domain: "", version: OPSET }],
@@ -31,8 +33,8 @@ export function fixtureModel({ nodes, constants, input, output }: FixtureGraph):
       name: "fixture",
       node: [...nodes],
       initializer: [...constants],
-      input: [valueInfo("x", input)],
-      output: [valueInfo("y", output)],
+      input: [valueInfo("x", input, elemType)],
+      output: [valueInfo("y", output, elemType)],
     },
   });
   return model as OnnxModel;
@@ -113,7 +115,11 @@ function normal(random: Random, name: string, dims: readonly number[], fanIn: nu
   );
 }
 
-function valueInfo(name: string, sizes: readonly (number | string)[]): ValueInfoProto {
+function valueInfo(
+  name: string,
+  sizes: readonly (number | string)[],
+  elemType: number = ElementType.float,
+): ValueInfoProto {
   const dim = sizes.map((size) => ({
     value:
       typeof size === "number"
@@ -122,6 +128,6 @@ function valueInfo(name: string, sizes: readonly (number | string)[]): ValueInfo
   }));
   return create(ValueInfoProtoSchema, {
     name,
-    type: { tensorType: { elemType: ElementType.float, shape: { dim } } },
+    type: { tensorType: { elemType, shape: { dim } } },
   });
 }

@@ -5,7 +5,7 @@ import { type RowSet, rowSetOf, rowShape } from "./row-set";
 import type { TensorSignature } from "./signature";
 
 /** Pseudo-random rows made when a task has no examples... */
-export const RANDOM_ROW_COUNT = 128;
+const RANDOM_ROW_COUNT = 128;
 /** ...or as many as fit here, for models whose rows are large... */
 const RANDOM_ROWS_BYTES_MAX = 8 * 2 ** 20;
 /** ...but no fewer than these. */

@@ -15,6 +15,12 @@ describe("readSignature", () => {
     expect(readSignature(model).inputs.map(({ name }) => name)).toEqual(["x"]);
   });
 
+  it("refuses a model that takes nothing", () => {
+    const model = denseModel([4, 3]);
+    model.graph.input = [];
+    expect(() => readInputs(model)).toThrow("model has no input");
+  });
+
   it("refuses a tensor without a shape and one of an unknown type", () => {
     const shapeless = denseModel([4, 3]);
     delete shapeless.graph.input[0]!.type!.tensorType!.shape;

@@ -41,11 +41,15 @@ export type BatchAxis = { readonly present: true } | { readonly present: false; 
 
 /**
  * Inputs of a model; initializers that are listed as inputs are constants, not inputs.
- * @throws ServiceError INVALID_ARGUMENT for an input without element type or shape.
+ * @throws ServiceError INVALID_ARGUMENT for an input without element type or shape, or a model without inputs.
  */
 export function readInputs({ graph }: OnnxModel): TensorSignature[] {
   const constants = new Set(graph.initializer.map(({ name }) => name));
-  return graph.input.filter(({ name }) => !constants.has(name)).map((info) => tensorOf(info, "input"));
+  const inputs = graph.input.filter(({ name }) => !constants.has(name));
+  if (inputs.length === 0) {
+    throw new ServiceError(Code.INVALID_ARGUMENT, "model has no input; its answer would always be the same");
+  }
+  return inputs.map((info) => tensorOf(info, "input"));
 }
 
 /**
