@@ -10,13 +10,15 @@ import {
   unnamedCaller,
 } from "@infaas/runtime";
 import { type InferOptions, startInfer } from "../infer-call";
+import { findModel } from "../open-inference";
 import type { ByteBudget } from "./byte-budget";
 import { HttpError } from "./http-status";
-import { type InferTarget, readInferRequest } from "./infer-request";
+import { type HttpInferRequest, type InferTarget, readInferRequest } from "./infer-request";
 import { HEAD_LENGTH_HEADER, writeInferResponse } from "./infer-response";
 import { invalid, parseObject } from "./json-body";
 import { type ManagementRoute, managementRoutes } from "./management-routes";
 import { measuredModels, prometheusText } from "./prometheus";
+import { readRawRequest } from "./raw-request";
 import { errorReply, metricsReply, type Reply } from "./reply";
 import { type ReceivedBody, receiveBody } from "./request-body";
 
@@ -100,7 +102,7 @@ export class Exchange {
   }
 
   private async infer(target: InferTarget, body: Buffer): Promise<Reply> {
-    const { message, form } = readInferRequest(target, body, this.headLength());
+    const { message, form } = this.read(target, body);
     return new Promise((resolve) => {
       const started = startInfer(this.o.infer, message, {
         deadlineMs: null,
@@ -126,6 +128,12 @@ export class Exchange {
     this.admit(statisticsMethod);
     const { view, statistics, router } = this.o.infer;
     return metricsReply(prometheusText(measuredModels(view, statistics), router.inFlight));
+  }
+
+  private read(target: InferTarget, body: Buffer): HttpInferRequest {
+    const jsonBytes = this.headLength();
+    if (jsonBytes !== 0) return readInferRequest(target, body, jsonBytes);
+    return readRawRequest(target, body, findModel(this.o.infer.view, target.name, target.version));
   }
 
   private headLength(): number | null {

@@ -4,7 +4,8 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deflateSync, gunzipSync, gzipSync, inflateSync } from "node:zlib";
-import { userMethodRole } from "@infaas/api";
+import { fromBinary } from "@bufbuild/protobuf";
+import { ModelInferRequestSchema, userMethodRole } from "@infaas/api";
 import {
   createLogger,
   loadSecurity,
@@ -223,6 +224,36 @@ describe("HTTP face", () => {
       const answer = await ask(`/v2/models/${TASK}/infer`, body, {
         "Inference-Header-Content-Length": length,
       });
+      expect([answer.status, errorOf(answer)]).toEqual([400, expect.stringContaining(sentence)]);
+    });
+  });
+
+  describe("when a body has no JSON", () => {
+    const headers = { "Inference-Header-Content-Length": 0 };
+    const rows = (count: number) => Buffer.from(new Float32Array(4 * count).buffer);
+
+    it("takes it as the data of the model's one input, with as many rows as it holds", async () => {
+      const received = house.executors[0]?.received ?? [];
+      const seen = received.length;
+      const answer = await ask(`/v2/models/${TASK}/infer`, rows(3), headers);
+      expect(answer.json).toMatchObject({ outputs: [{ name: "scores", data: [0.25, 0.75] }] });
+      const request = fromBinary(ModelInferRequestSchema, received[seen]?.body ?? new Uint8Array());
+      expect(request.inputs[0]).toMatchObject({ name: "pixels", datatype: "FP32", shape: [3n, 4n] });
+    });
+
+    it("reads requirements from headers", async () => {
+      const answer = await ask(`/v2/models/${TASK}/infer`, rows(1), {
+        ...headers,
+        "slo-min-accuracy": "0.99",
+      });
+      expect(errorOf(answer)).toContain("no variant of");
+    });
+
+    it.each([
+      [Buffer.alloc(17), "17 bytes are no whole number of FP32 elements of 4"],
+      [Buffer.alloc(20), "the shape of 5 elements does not follow from [-1, 4]"],
+    ])("refuses what is no whole number of rows", async (body, sentence) => {
+      const answer = await ask(`/v2/models/${TASK}/infer`, body, headers);
       expect([answer.status, errorOf(answer)]).toEqual([400, expect.stringContaining(sentence)]);
     });
   });
