@@ -12,11 +12,11 @@ import {
 import { type InferOptions, startInfer } from "../infer-call";
 import { findModel } from "../open-inference";
 import type { ByteBudget } from "./byte-budget";
+import { decoded, findRoute, wrongVerb } from "./find-route";
 import { HttpError } from "./http-status";
 import { type HttpInferRequest, type InferTarget, readInferRequest } from "./infer-request";
 import { HEAD_LENGTH_HEADER, writeInferResponse } from "./infer-response";
 import { invalid, parseObject } from "./json-body";
-import { type ManagementRoute, managementRoutes } from "./management-routes";
 import { measuredModels, prometheusText } from "./prometheus";
 import { readRawRequest } from "./raw-request";
 import { errorReply, metricsReply, type Reply } from "./reply";
@@ -151,40 +151,6 @@ export class Exchange {
   private get peer(): string {
     const { remoteAddress = "", remotePort = 0 } = this.request.socket;
     return `${remoteAddress}:${remotePort}`;
-  }
-}
-
-function findRoute(path: string, verb: string): { route: ManagementRoute; match: RegExpExecArray } {
-  for (const { pattern } of managementRoutes) {
-    const match = pattern.exec(path);
-    if (match === null) continue;
-    const same = managementRoutes.filter((route) => route.pattern.source === pattern.source);
-    const route = same.find((r) => r.verb === verb);
-    if (route === undefined) throw wrongVerb(path, verb, same.map((r) => r.verb).join(", "));
-    return { route, match };
-  }
-  const sentence = `nothing is served at ${path}; the protocol's paths begin with /v2, a query is POST /v2/models/<task>/infer`;
-  throw new HttpError(404, Code.NOT_FOUND, sentence);
-}
-
-function wrongVerb(path: string, verb: string, allowed: string): HttpError {
-  return new HttpError(405, Code.UNIMPLEMENTED, `${path} takes ${allowed}, not ${verb}`, { allow: allowed });
-}
-
-/** Named parts of a path, percent-decoded one by one: an encoded slash belongs to its name. */
-function decoded(groups: Readonly<Record<string, string | undefined>> | undefined): Record<string, string> {
-  const parts: Record<string, string> = {};
-  for (const [name, value] of Object.entries(groups ?? {})) {
-    if (value !== undefined) parts[name] = decodePart(value);
-  }
-  return parts;
-}
-
-function decodePart(value: string): string {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    throw invalid(`'${value}' in the path is not readable percent-encoding of UTF-8`);
   }
 }
 
