@@ -119,7 +119,8 @@ export class Exchange {
         },
         refuse: (error, { trailers }) => resolve(errorReply(error, textOnly(trailers))),
       });
-      this.gone.signal.addEventListener("abort", () => started.cancel());
+      if (this.gone.signal.aborted) started.cancel();
+      else this.gone.signal.addEventListener("abort", () => started.cancel());
     });
   }
 

@@ -8,10 +8,16 @@ export interface InferTarget {
   readonly version: string;
 }
 
-/** How outputs are wanted back: true = raw bytes behind the JSON, false = JSON. */
+/** How outputs are wanted back. */
 export interface OutputForm {
+  /** True = raw bytes behind the JSON, false = JSON. */
   isBinary(output: string): boolean;
+  /** Where in shared memory it is put instead, as the request named the place; null = it comes back. */
+  sharedMemory(output: string): JsonFields | null;
 }
+
+/** All outputs in JSON. */
+export const JSON_OUTPUTS: OutputForm = { isBinary: () => false, sharedMemory: () => null };
 
 /** An infer request of the HTTP face as the router takes it. */
 export interface HttpInferRequest {
@@ -118,6 +124,7 @@ interface ReadOutput {
   readonly name: string;
   readonly parameters: Parameters;
   readonly binary: boolean | undefined;
+  readonly sharedMemory: JsonFields | null;
 }
 
 function readOutput(value: unknown, index: number): ReadOutput {
@@ -129,12 +136,16 @@ function readOutput(value: unknown, index: number): ReadOutput {
     name,
     parameters: parametersOf(`output '${name}': parameters`, own),
     binary: binary === undefined ? undefined : flagOf(`output '${name}': binary_data`, binary),
+    sharedMemory: own.shared_memory_region === undefined ? null : own,
   };
 }
 
 function formOf(outputs: readonly ReadOutput[], binaryDefault: boolean): OutputForm {
-  const stated = new Map(outputs.map(({ name, binary }) => [name, binary]));
-  return { isBinary: (output) => stated.get(output) ?? binaryDefault };
+  const stated = new Map(outputs.map((output) => [output.name, output]));
+  return {
+    isBinary: (output) => stated.get(output)?.binary ?? binaryDefault,
+    sharedMemory: (output) => stated.get(output)?.sharedMemory ?? null,
+  };
 }
 
 /** Parameters as gRPC has them: whole numbers are int64, others doubles. */

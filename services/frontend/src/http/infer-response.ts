@@ -29,7 +29,8 @@ export function writeInferResponse(message: Uint8Array, form: OutputForm): Reply
     const { name, datatype, shape } = output;
     const parameters = plainParameters(output.parameters);
     const head = { name, datatype, shape: shape.map(Number) };
-    if ("shared_memory_region" in parameters) return JSON.stringify({ ...head, parameters });
+    const place = form.sharedMemory(name);
+    if (place !== null) return JSON.stringify({ ...head, parameters: { ...parameters, ...place } });
     if (form.isBinary(name)) {
       binary.push(raw);
       return JSON.stringify({ ...head, parameters: { ...parameters, binary_data_size: raw.byteLength } });
@@ -57,7 +58,7 @@ function headOf({ id, modelName, modelVersion, parameters }: ModelInferResponse)
 }
 
 function mustFitJson({ outputs }: ModelInferResponse, form: OutputForm): void {
-  const written = outputs.filter(({ name }) => !form.isBinary(name));
+  const written = outputs.filter(({ name }) => !form.isBinary(name) && form.sharedMemory(name) === null);
   const count = written.reduce((sum, { shape }) => sum + elementCount(shape.map(Number)), 0);
   if (count <= JSON_ELEMENTS_MAX) return;
   const names = written.map(({ name }) => name).join(", ");

@@ -7,7 +7,7 @@ import {
   type TensorSpec,
 } from "@infaas/api";
 import type { CatalogModel } from "../catalog";
-import type { HttpInferRequest, InferTarget } from "./infer-request";
+import { type HttpInferRequest, type InferTarget, JSON_OUTPUTS } from "./infer-request";
 import { invalid } from "./json-body";
 
 /**
@@ -33,7 +33,7 @@ export function readRawRequest(target: InferTarget, body: Buffer, model: Catalog
     inputs: [{ name, datatype, shape: shape.map(BigInt) }],
     rawInputContents: [isText ? encodeBytes([body]) : body],
   });
-  return { message: toBinary(ModelInferRequestSchema, message), form: { isBinary: () => false } };
+  return { message: toBinary(ModelInferRequestSchema, message), form: JSON_OUTPUTS };
 }
 
 function elementsIn({ name, datatype }: TensorSpec, body: Buffer): number {
