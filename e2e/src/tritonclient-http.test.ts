@@ -46,6 +46,17 @@ interface Seen {
   readonly deflate: readonly number[];
   readonly statistics: readonly Readonly<Record<string, unknown>>[];
   readonly allStatistics: number;
+  readonly classes: readonly string[];
+  readonly sharedMemory: {
+    readonly status: readonly unknown[];
+    readonly shown: unknown;
+    readonly same: boolean;
+    readonly gone: { status: string; message: string } | null;
+    readonly left: readonly unknown[];
+  };
+  readonly unloadedAndLoaded: readonly boolean[];
+  readonly traceSettings: Readonly<Record<string, unknown>>;
+  readonly logSettings: Readonly<Record<string, unknown>>;
   readonly refusals: Readonly<Record<string, { status: string; message: string } | null>>;
 }
 
@@ -151,6 +162,29 @@ function speaksStock(): void {
     expect(s.statistics[0]).toMatchObject({ name: "digit-classification", version: "1" });
     expect(s.statistics[0]?.inference_count).toBeGreaterThanOrEqual(48);
     expect(s.allStatistics).toBeGreaterThan(3);
+  });
+
+  it("gets the best classes instead of scores", () => {
+    expect(s.classes).toHaveLength(3);
+    for (const entry of s.classes) expect(entry).toMatch(/^-?[\d.]+:\d/);
+  });
+
+  it("puts tensors into system shared memory and takes them from there", () => {
+    const { status, shown, same, gone, left } = s.sharedMemory;
+    expect(status).toContainEqual({ name: "http_in", key: "/http_in", offset: 0, byte_size: 256 });
+    expect(shown).toMatchObject({ name: "logits", parameters: { shared_memory_region: "http_out" } });
+    expect(same).toBe(true);
+    expect(gone?.message).toContain("http_in");
+    expect(left).toEqual([]);
+  });
+
+  it("unloads a model and loads it again", () => {
+    expect(s.unloadedAndLoaded).toEqual([false, true]);
+  });
+
+  it("reads trace and log settings", () => {
+    expect(s.traceSettings).toMatchObject({ trace_level: expect.any(Array) });
+    expect(s.logSettings).toMatchObject({ log_info: expect.any(Boolean) });
   });
 
   describe.each(refused)("when it tries %s", (name, status, sentence) => {

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import tritonclient.http as triton
 import tritonclient.http.aio as triton_aio
+import tritonclient.utils.shared_memory as shm
 from tritonclient.utils import InferenceServerException
 
 ROWS = 16
@@ -74,6 +75,45 @@ async def asynchronously():
         return [list(result.as_numpy(output["name"]).shape) for result in results]
 
 
+def in_shared_memory(model):
+    """Input and output of one request in system shared memory, and what the server says of the regions."""
+    plain = infer(model).as_numpy(output["name"])
+    regions = {"http_in": pixels[:1].nbytes, "http_out": plain.nbytes}
+    made = {name: shm.create_shared_memory_region(name, f"/{name}", size) for name, size in regions.items()}
+    try:
+        shm.set_shared_memory_region(made["http_in"], [pixels[:1]])
+        for name, size in regions.items():
+            client.register_system_shared_memory(name, f"/{name}", size)
+        status = client.get_system_shared_memory_status()
+        placed = triton.InferInput(spec["name"], [1, *row_shape], "FP32")
+        placed.set_shared_memory("http_in", pixels[:1].nbytes)
+        wanted = triton.InferRequestedOutput(output["name"])
+        wanted.set_shared_memory("http_out", plain.nbytes)
+        shown = client.infer(model, [placed], outputs=[wanted]).get_output(output["name"])
+        result = shm.get_contents_as_numpy(made["http_out"], np.float32, list(plain.shape))
+        same = bool(np.abs(result - plain).max() < 1e-5)
+        client.unregister_system_shared_memory("http_in")
+        gone = refusal(lambda: client.infer(model, [placed]))
+        client.unregister_system_shared_memory()
+        left = client.get_system_shared_memory_status()
+        return {"status": status, "shown": shown, "same": same, "gone": gone, "left": left}
+    finally:
+        for region in made.values():
+            shm.destroy_shared_memory_region(region)
+
+
+def unloaded_and_loaded(name):
+    client.unload_model(name)
+    ready = client.is_model_ready(name)
+    client.load_model(name)
+    return [ready, client.is_model_ready(name)]
+
+
+def best_classes():
+    result = infer(task, outputs=wanted(False, class_count=3)).as_numpy(output["name"])
+    return [entry.decode() if isinstance(entry, bytes) else entry for entry in result.reshape(-1)]
+
+
 by_task = infer(task, pixels[:ROWS], request_id="q-7")
 variant = receipt(by_task)["variant"]
 batched = by_task.as_numpy(output["name"])
@@ -118,6 +158,11 @@ print(
             "deflate": compressed("deflate"),
             "statistics": client.get_inference_statistics(short_task)["model_stats"],
             "allStatistics": len(client.get_inference_statistics()["model_stats"]),
+            "classes": best_classes(),
+            "sharedMemory": in_shared_memory(task),
+            "unloadedAndLoaded": unloaded_and_loaded(architecture),
+            "traceSettings": client.get_trace_settings(),
+            "logSettings": client.get_log_settings(),
             "refusals": {
                 "unknown model": refusal(lambda: infer("cats")),
                 "unknown version": refusal(lambda: infer(task, model_version="9")),
