@@ -164,8 +164,10 @@ describe("a process with a batcher", () => {
       const ended = await runProcess(
         worker(
           "const b = await open(small); const r = await b.submit([new Uint8Array(16)], { rows: 1 }); await b.close(); parentPort.postMessage(r.batchSize);",
-          `const b = await open(small);
-           const sizes = await Promise.all(workers.map((w) => new Promise((r) => w.once("message", r))));
+          // Listened for before anything is awaited: a message that finds no listener is lost.
+          `const answers = Promise.all(workers.map((w) => new Promise((r) => w.once("message", r))));
+           const b = await open(small);
+           const sizes = await answers;
            await b.submit([new Uint8Array(16)], { rows: 1 }); await b.close();
            console.log('done', sizes.join());`,
         ),

@@ -14,6 +14,8 @@ constexpr size_t kSpareSlabsMin = 2;
 constexpr size_t kSpareSlabsMax = 16;
 constexpr size_t kSpareBytesMax = size_t{8} << 20;
 constexpr size_t kArenaBytesMax = size_t{1} << 30;
+// Deliveries kept to be used again: as many as are on their way at a time, or about.
+constexpr size_t kDeliveriesKept = 32;
 // A longest sleep, so that a missed wake-up could never become a hang.
 constexpr double kSleepMaxMs = 1000;
 // While every engine is busy, the queue is looked through for late requests this often: nobody is told later than this
@@ -74,7 +76,7 @@ std::unique_ptr<Delivery> Batcher::blankDelivery() {
 void Batcher::recycle(std::unique_ptr<Delivery> delivery) {
   delivery->clear();
   std::lock_guard<std::mutex> lock(poolMutex_);
-  deliveries_.push_back(std::move(delivery));
+  if (deliveries_.size() < kDeliveriesKept) deliveries_.push_back(std::move(delivery));
 }
 
 Submitted Batcher::submit(Request* request) {
