@@ -275,6 +275,28 @@ TEST("what is cancelled or hung up leaves the queue") {
   CHECK(house.server->inFlight() == 0 && house.served->inFlight() == 0);
 }
 
+TEST("cancellations that cross answers take nobody else's query along") {
+  constexpr uint32_t kQueries = 20000;
+  House house(batches(4), kQueries);
+  Peer peer(house.server->port());
+  std::thread sender([&] {
+    // Every second query is taken back a little later: some still wait, some run, some have been answered.
+    for (uint32_t id = 0; id < kQueries; id++) {
+      peer.infer(id, request(rowsOf(static_cast<float>(id % 1000))));
+      if (id >= 8 && id % 2 == 0) peer.cancel(id - 8);
+    }
+  });
+  size_t kept = 0;
+  wire::Frame frame;
+  while (kept < kQueries / 2 && peer.next(frame)) {
+    if (frame.type != wire::FrameType::kAnswer) continue;
+    CHECK(firstOf(frame) == static_cast<float>(frame.id % 1000 + 1));
+    kept += frame.id % 2;
+  }
+  sender.join();
+  CHECK(kept == kQueries / 2);
+}
+
 TEST("what a full queue or too little time refuses says so") {
   BatcherOptions options = batches(1);
   options.queueRowsMax = 1;
