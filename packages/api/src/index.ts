@@ -14,6 +14,7 @@ export {
   variantToWire,
 } from "./convert";
 export { encodeFrame, type LinkMessage, linkMessage } from "./encode-frame";
+export { withFileBytes } from "./file-bytes";
 export { FrameReader, type FramesRead } from "./frame-reader";
 export {
   ArtifactService,
@@ -550,6 +551,15 @@ export type {
 } from "./link-frame";
 export { type MethodRole, memberMethodRole, userMethodRole } from "./method-roles";
 export { type CallLoad, encodeCallLoad, orcaTrailer } from "./orca-report";
+export {
+  type ByteSource,
+  type ExternalNames,
+  externalDataFault,
+  externalFilesMax,
+  externalNameFault,
+  externalNames,
+  modelFileBytesMax,
+} from "./onnx-external-data";
 export {
   countBytes,
   type DataType,

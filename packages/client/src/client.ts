@@ -16,6 +16,7 @@ import {
   type TaskSchema,
 } from "@infaas/api";
 import { Code, createRpcClient, ServiceError } from "@infaas/runtime";
+import { externalFilesOf } from "./model-files";
 import { modelNameOf } from "./model-name";
 import { type Requirements, sloOf } from "./requirements";
 import type { Tensor } from "./tensor";
@@ -32,7 +33,7 @@ export interface Answer {
 
 /** One model file to offer; the file is enough. */
 export interface Registration {
-  /** Path of the ONNX file. */
+  /** Path of the ONNX file; files that it takes weights from are found beside it and go with it. */
   readonly path: string;
   /** Default: the file's name in the letters that a name may have. */
   readonly name?: string;
@@ -124,12 +125,16 @@ export function createInfaasClient(address: string): InfaasClient {
 
   async function register(r: Registration, onProgress: (p: RegistrationProgress) => void = () => {}) {
     const name = r.name ?? modelNameOf(r.path);
+    const externalData: { name: string; digest: string }[] = [];
+    for (const file of await externalFilesOf(r.path))
+      externalData.push({ name: file.name, digest: await uploadFile(artifacts, file.path) });
     const modelDigest = await uploadFile(artifacts, r.path);
     const events = catalog.registerModel(
       {
         name,
         task: r.task ?? "",
         modelDigest,
+        externalData,
         description: r.description ?? "",
         aliases: [...(r.aliases ?? [])],
         retry: r.retry ?? false,

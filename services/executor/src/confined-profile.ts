@@ -10,14 +10,16 @@ import {
   ProfileModelResponseSchema,
 } from "@infaas/api";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
+import type { ModelFiles } from "./model-folders";
 import { grantedBytes, type ProcessLimits } from "./process-limits";
 import { ProcessWarden } from "./process-warden";
 import type { ProfileOrder, ProfileReport } from "./profile-messages";
 import type { ProfilePorts } from "./profile-ports";
 
 /** What one profiling process is made of. */
-export interface ConfinedProfileOptions
-  extends Pick<ProfilePorts, "fetchModel" | "storeArtifact" | "host" | "scratchDir"> {
+export interface ConfinedProfileOptions extends Pick<ProfilePorts, "storeArtifact" | "host" | "scratchDir"> {
+  /** Resolves to the local path of a file, with those beside it that it takes weights from. */
+  readonly fetchModel: (files: ModelFiles) => Promise<string>;
   readonly clock: Clock;
   readonly limits: ProcessLimits;
   /** Node's own options for the child; default: those of this process. */
@@ -66,11 +68,13 @@ interface Work {
 }
 
 async function fetchFiles({ architecture, task }: ProfileModelRequest, o: ConfinedProfileOptions) {
-  const { inputsDigest, labelsDigest } = task?.validation ?? {};
-  const digests = [architecture?.modelDigest, inputsDigest, labelsDigest].filter((digest) => digest);
-  const files: Record<string, string> = {};
-  for (const digest of digests) if (digest) files[digest] = await o.fetchModel(digest);
-  return files;
+  const { inputsDigest = "", labelsDigest = "" } = task?.validation ?? {};
+  const { modelDigest = "", externalData = [] } = architecture ?? {};
+  const alone = [inputsDigest, labelsDigest].map((digest) => ({ modelDigest: digest, externalData: [] }));
+  const paths: Record<string, string> = {};
+  for (const files of [...alone, { modelDigest, externalData }])
+    if (files.modelDigest !== "") paths[files.modelDigest] = await o.fetchModel(files);
+  return paths;
 }
 
 async function* runChild(work: Work, o: ConfinedProfileOptions, signal: AbortSignal) {

@@ -12,6 +12,7 @@ import { Code, ServiceError } from "@infaas/runtime";
 import { type LabelledRows, readValidation } from "./accuracy";
 import { judgeBatching } from "./judge-batching";
 import { type AxisSizes, freeAxes } from "./onnx/axis-sizes";
+import { expectFiles } from "./onnx/expect-files";
 import { decodeModel } from "./onnx/model-file";
 import { ModelRunner, type RunAnswer, withRunner } from "./onnx/model-runner";
 import { randomRows } from "./onnx/random-rows";
@@ -32,6 +33,7 @@ export async function loadModel(
   ports: ProfilePorts,
 ): Promise<LoadedModel> {
   const { architecture, task } = named(request);
+  expectFiles(path, architecture.externalData);
   const model = decodeModel(await readFile(path));
   const inputs = readInputs(model);
   const validation = await readValidation(task, inputs, ports.readArtifact);

@@ -19,6 +19,7 @@ function int32(value: number): Uint8Array {
 const spec: VariantSpec = {
   name: "doubler",
   modelDigest: "sha256:0",
+  externalData: [],
   threads: 1,
   concurrency: 1,
   maxBatch: 4,

@@ -2,6 +2,7 @@ import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import { deferred, settledWithin } from "./bounded-wait";
 import type { Batching, DirectService, Engine, EngineAnswer, EnginePort, EngineQuery } from "./engine-port";
 import type { LoadJournal } from "./load-journal";
+import type { ModelFiles } from "./model-folders";
 import { probeEngine } from "./probe";
 import type { VariantSpec } from "./variant-spec";
 
@@ -18,8 +19,8 @@ export type InstanceState =
 export interface InstancePorts {
   readonly clock: Clock;
   readonly engines: EnginePort;
-  /** Resolves to a local, verified file; may download it. */
-  readonly modelFile: (digest: string) => Promise<string>;
+  /** Resolves to a local, verified file with those beside it that it takes weights from; may download them. */
+  readonly modelFile: (files: ModelFiles) => Promise<string>;
   /** Notes on disk what is being loaded; without one a load that ends the process is begun again by the next. */
   readonly journal?: LoadJournal;
   /** Rows one instance may have waiting. */
@@ -126,7 +127,7 @@ export class Instance {
     const { clock, modelFile, journal } = this.ports;
     const startMs = clock.nowMs();
     try {
-      const path = await modelFile(this.spec.modelDigest);
+      const path = await modelFile(this.spec);
       if (this.leaving !== null) return;
       const open = () => this.openAndProbe(path, startMs);
       await (journal === undefined ? open() : journal.during(this.spec, open));

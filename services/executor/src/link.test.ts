@@ -33,6 +33,7 @@ const reversed = {
 const spec: VariantSpec = {
   name: "reverser",
   modelDigest: "sha256:0",
+  externalData: [],
   threads: 1,
   concurrency: 1,
   maxBatch: 8,

@@ -5,8 +5,15 @@ import { Code, VirtualClock } from "@infaas/runtime";
 import { LOAD_REST_MS, LoadJournal } from "./load-journal";
 import type { VariantSpec } from "./variant-spec";
 
-const spec = { name: "net", modelDigest: "sha256:net", threads: 1, concurrency: 1, maxBatch: 1 };
-const variant = { ...spec, unbatched: false, measuredAtMs: 0 } as VariantSpec;
+const spec = {
+  name: "net",
+  modelDigest: "sha256:net",
+  externalData: [],
+  threads: 1,
+  concurrency: 1,
+  maxBatch: 1,
+};
+const variant = { ...spec, unbatched: false, measuredAtMs: 0 } as unknown as VariantSpec;
 
 describe("LoadJournal", () => {
   let folder = "";

@@ -178,10 +178,11 @@ describe("MembershipClient", () => {
 
   it("comes back when metadata was away", async () => {
     const { cluster, address } = await setUp();
-    await cluster.until(() => cluster.reports.length > 0);
+    const { joins, reports, watchedFrom } = cluster;
+    const each = (least: number) => [joins, reports, watchedFrom].every(({ length }) => length >= least);
+    await cluster.until(() => each(1));
     await cluster.restart(address);
-    await cluster.until(() => cluster.joins.length > 1 && cluster.reports.length > 1);
-    expect(cluster.watchedFrom.length).toBeGreaterThan(1);
+    await cluster.until(() => each(2));
   });
 
   it("makes one report of many changes at once", async () => {

@@ -22,6 +22,7 @@ const golden = { goldenInputs: [], goldenInputDims: [], goldenOutputs: [], golde
 const spec = {
   name: "v",
   modelDigest: "d",
+  externalData: [],
   threads: 1,
   concurrency: 1,
   maxBatch: 2,

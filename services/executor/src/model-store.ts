@@ -4,6 +4,7 @@ import { mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
+import { type ModelFiles, ModelFolders } from "./model-folders";
 
 /** Where model files come from: the metadata service in production. */
 export interface ArtifactSource {
@@ -28,6 +29,8 @@ export interface ModelStoreOptions {
 
 const digestForm = /^sha256:([0-9a-f]{64})$/;
 const hexDigits = 64;
+/** Where models of several files lie as their files expect each other. */
+const foldersName = "folders";
 
 /**
  * Model files by digest in one folder. A file is downloaded once, however many ask for it at the same time; an
@@ -37,8 +40,17 @@ const hexDigits = 64;
  */
 export class ModelStore {
   private readonly arriving = new Map<string, Promise<string>>();
+  private readonly folders: ModelFolders;
 
-  constructor(private readonly options: ModelStoreOptions) {}
+  constructor(private readonly options: ModelStoreOptions) {
+    const { folder, clock } = options;
+    this.folders = new ModelFolders(join(folder, foldersName), clock, (digest) => this.file(digest));
+  }
+
+  /** Returns the path of a model's file, with those beside it that it takes weights from; refuses as `file` and `ModelFolders` do. */
+  model(files: ModelFiles): Promise<string> {
+    return files.externalData.length === 0 ? this.file(files.modelDigest) : this.folders.path(files);
+  }
 
   /** Returns the path of a verified local file. INVALID_ARGUMENT for a malformed digest, DATA_LOSS for wrong content. */
   file(digest: string): Promise<string> {
@@ -86,7 +98,9 @@ export class ModelStore {
     const { folder, clock, bytesMax } = this.options;
     const kept = await usedFiles(folder);
     let bytes = kept.reduce((sum, { size }) => sum + size, 0);
+    if (bytes <= bytesMax) return;
     const keepFromMs = clock.epochMs() - modelFileKeepMs;
+    await this.folders.dropUnused(keepFromMs);
     for (const { name, size, usedMs } of kept) {
       if (bytes <= bytesMax || usedMs > keepFromMs) return;
       if (this.arriving.has(name.slice(0, hexDigits))) continue;
@@ -117,7 +131,9 @@ async function usedFiles(folder: string) {
     names.map(async (name) => ({ name, stats: await statOf(join(folder, name)) })),
   );
   return files
-    .flatMap(({ name, stats }) => (stats === null ? [] : [{ name, size: stats.size, usedMs: stats.mtimeMs }]))
+    .flatMap(({ name, stats }) =>
+      stats === null || !stats.isFile() ? [] : [{ name, size: stats.size, usedMs: stats.mtimeMs }],
+    )
     .sort((a, b) => a.usedMs - b.usedMs);
 }
 

@@ -28,6 +28,7 @@ const variant = "digits-mlp-s";
 const spec: VariantSpec = {
   name: variant,
   modelDigest: "sha256:0",
+  externalData: [],
   threads: 1,
   concurrency: 1,
   maxBatch: 16,

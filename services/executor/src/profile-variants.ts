@@ -91,6 +91,7 @@ function createVariant(o: {
     maxBatch: o.maxBatch,
     unbatched: o.file.unbatchableReason !== "",
     modelDigest: architecture.modelDigest,
+    externalData: architecture.externalData,
     ...(accuracy ? { accuracy } : {}),
     profile: o.profile,
     goldenInputs: o.answers.goldenInputs,

@@ -21,7 +21,11 @@ async function setUp() {
   const executor = new Executor({ name: "exec-1", memoryBytes: 100, ports, logger });
   const size = { threads: 1, concurrency: 1, maxBatch: 4, unbatched: false, memoryBytes: 60, latency: [] };
   const golden = { goldenInputs: [], goldenInputDims: [], goldenOutputs: [], goldenTolerance: 0 };
-  const instance = new Instance({ name: "v", modelDigest: "d", ...size, ...golden }, ports, () => undefined);
+  const instance = new Instance(
+    { name: "v", modelDigest: "d", externalData: [], ...size, ...golden },
+    ports,
+    () => undefined,
+  );
   await instance.load();
   engines.opened[0]?.hold();
   const utilisation = new Utilisation(clock, 1, () => ({ user: 0, system: 0 }));

@@ -25,6 +25,7 @@ import { LoadJournal } from "./load-journal";
 import { MembershipClient } from "./membership-client";
 import { MetricTargets } from "./metric-targets";
 import { registerMetrics } from "./metrics";
+import type { ModelFiles } from "./model-folders";
 import { ModelStore } from "./model-store";
 import { NativeLinks } from "./native-links";
 import { ProfileQueue } from "./profile-queue";
@@ -73,7 +74,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
     clock,
     bytesMax: modelFilesBytesMax,
   });
-  const modelFile = (digest: string) => store.file(digest);
+  const modelFile = (files: ModelFiles) => store.model(files);
   const journal = await LoadJournal.open(join(config.dataDir, "loading"), clock);
   let nativeLinks: NativeLinks | null = null;
   const executor = new Executor({

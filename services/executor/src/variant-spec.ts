@@ -1,10 +1,13 @@
 import type { Variant } from "@infaas/api";
 import type { LatencyPoint } from "./engine-port";
+import type { ExternalData } from "./model-folders";
 
 /** What this executor needs to know of a variant in order to run it. */
 export interface VariantSpec {
   readonly name: string;
   readonly modelDigest: string;
+  /** Files that the model file takes weights from. */
+  readonly externalData: readonly ExternalData[];
   readonly threads: number;
   readonly concurrency: number;
   readonly maxBatch: number;
@@ -34,6 +37,7 @@ export function variantSpec(wire: Variant): { ok: true; value: VariantSpec } | {
     value: {
       name: wire.name,
       modelDigest: wire.modelDigest,
+      externalData: wire.externalData.map(({ name, digest }) => ({ name, digest })),
       threads: wire.threads,
       concurrency: wire.concurrency,
       maxBatch: wire.maxBatch,
@@ -51,7 +55,8 @@ export function variantSpec(wire: Variant): { ok: true; value: VariantSpec } | {
 
 /** Returns the identity of an instance: two records with one key ask for the very same thing, so nothing is loaded anew. */
 export function instanceKey(spec: VariantSpec): string {
-  return `${spec.name}|${spec.modelDigest}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}${spec.unbatched ? "|unbatched" : ""}`;
+  const files = [spec.modelDigest, ...spec.externalData.map(({ digest }) => digest)].join("+");
+  return `${spec.name}|${files}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}${spec.unbatched ? "|unbatched" : ""}`;
 }
 
 function variantFaults(wire: Variant): string[] {

@@ -51,6 +51,7 @@ describe("willOf", () => {
         spec: {
           name: "v",
           modelDigest: "sha256:1",
+          externalData: [],
           threads: 2,
           concurrency: 1,
           maxBatch: 8,

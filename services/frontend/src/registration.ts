@@ -56,22 +56,27 @@ export async function* registerModel(
     yield { event: { case: "result", value: before } };
     return;
   }
-  const { complete } = await o.artifacts.statArtifact(
-    { digest: request.modelDigest },
-    { timeoutMs: CALL_TIMEOUT_MS },
-  );
-  if (!complete) {
-    throw new ServiceError(
-      Code.FAILED_PRECONDITION,
-      `model file ${request.modelDigest} is not uploaded; upload it by ArtifactService first`,
-    );
-  }
+  await expectUploaded(o.artifacts, request);
   const nextVersion = versionAfter(o.view, request.name);
   const profiled = yield* profile(o, request, { task, nextVersion }, signal);
   yield progress("record", `recording ${profiled.variants.length} variants`);
   const result = await record(o.registry, profiled);
   await o.placeInitially(result);
   yield { event: { case: "result", value: result } };
+}
+
+async function expectUploaded(
+  artifacts: ClientOf<typeof ArtifactService>,
+  { modelDigest, externalData }: RegisterModelRequest,
+): Promise<void> {
+  for (const digest of [modelDigest, ...externalData.map((file) => file.digest)]) {
+    const { complete } = await artifacts.statArtifact({ digest }, { timeoutMs: CALL_TIMEOUT_MS });
+    if (complete) continue;
+    throw new ServiceError(
+      Code.FAILED_PRECONDITION,
+      `model file ${digest} is not uploaded; upload it by ArtifactService first`,
+    );
+  }
 }
 
 function checkName(name: string): void {
@@ -103,10 +108,19 @@ async function taskOf({ view, registry }: RegistrationOptions, request: Register
 
 function unchanged(view: ClusterView, request: RegisterModelRequest, task: Task): RegistrationResult | null {
   const architecture = view.catalog.architectures.find((a) => a.name === request.name);
-  if (architecture?.modelDigest !== request.modelDigest || architecture.task !== task.name) return null;
+  if (architecture === undefined || filesOf(architecture) !== filesOf(request)) return null;
+  if (architecture.task !== task.name) return null;
   const variants = view.catalog.wireVariants.filter((v) => v.architecture === request.name);
   if (variants.length === 0) return null;
   return { $typeName: "infaas.v1.RegistrationResult", architecture, variants, rejected: [], unchanged: true };
+}
+
+/** The same for the same files. */
+function filesOf({
+  modelDigest,
+  externalData,
+}: Pick<RegisterModelRequest, "modelDigest" | "externalData">): string {
+  return [modelDigest, ...externalData.map(({ name, digest }) => `${name} ${digest}`)].join("\n");
 }
 
 function leastBusy(view: ClusterView): LiveExecutor {
@@ -132,12 +146,14 @@ async function* profile(
   const executor = leastBusy(view);
   const execution = createRpcClient(ExecutionService, executor.facts.address, { dial });
   try {
-    const { name, modelDigest, description, aliases, accuracyTolerance, declaredAccuracy } = request;
+    const { name, modelDigest, externalData, description, aliases } = request;
+    const { accuracyTolerance, declaredAccuracy } = request;
     const architecture = {
       name,
       task: task.name,
       version: nextVersion,
       modelDigest,
+      externalData,
       description,
       aliases,
       accuracyTolerance: accuracyTolerance ?? TOLERANCE_DEFAULT,

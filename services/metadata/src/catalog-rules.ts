@@ -1,4 +1,11 @@
-import type { Architecture, ImageHint, Task, TensorSpec, TextHint } from "@infaas/api";
+import {
+  type Architecture,
+  externalDataFault,
+  type ImageHint,
+  type Task,
+  type TensorSpec,
+  type TextHint,
+} from "@infaas/api";
 import { nameFault } from "./names";
 import { inUnit } from "./variant-rules";
 
@@ -34,6 +41,7 @@ export function architectureFaults(architecture: Architecture): string[] {
     ...tensorFaults("input", architecture.inputs, batchable),
     ...tensorFaults("output", architecture.outputs, batchable),
     !batchable && unbatchableReason === "" ? "it is not batchable but no reason is given" : null,
+    externalDataFault(architecture.externalData),
     inUnit("accuracy tolerance", architecture.accuracyTolerance),
     declaredAccuracy === undefined ? null : inUnit("declared accuracy", declaredAccuracy),
   ];

@@ -98,6 +98,24 @@ describe("Registry", () => {
       expect([back.architecture.version, back.unchanged]).toEqual([3, false]);
     });
 
+    it("gives the next version to the same file with other weights beside it", async () => {
+      const { registry } = await withModel();
+      const put = async (...digests: string[]) => {
+        const externalData = digests.map((digest, i) => ({ name: `w${i}.bin`, digest }));
+        const { architecture, unchanged } = await registry.putArchitecture(
+          exampleArchitecture({ externalData }),
+        );
+        return [architecture.version, unchanged];
+      };
+      expect(await put(otherDigest)).toEqual([2, false]);
+      expect(await put(otherDigest)).toEqual([2, true]);
+      await expect(put(missingDigest)).rejects.toThrow("must be uploaded first");
+      const outside = [{ name: "../w.bin", digest: otherDigest }];
+      await expect(
+        registry.putArchitecture(exampleArchitecture({ externalData: outside })),
+      ).rejects.toMatchObject({ code: Code.INVALID_ARGUMENT });
+    });
+
     it("keeps the version that others give at the same time apart", async () => {
       const service = await withModel();
       const second = await overStore(service.store, service.clock);

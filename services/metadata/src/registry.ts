@@ -61,7 +61,7 @@ export class Registry {
    */
   async putArchitecture(asked: Architecture): Promise<{ architecture: Architecture; unchanged: boolean }> {
     refuse(Code.INVALID_ARGUMENT, architectureFaults(asked));
-    await this.#checkComplete(asked.modelDigest);
+    for (const digest of filesOf(asked)) await this.#checkComplete(digest);
     const { result } = await this.writer.write((view) => planArchitecture(view, asked));
     return result;
   }
@@ -75,8 +75,7 @@ export class Registry {
       const both = `${variants.length} variants of "${name}" are outside the 1 to ${variantsMax} allowed`;
       throw new ServiceError(Code.INVALID_ARGUMENT, both);
     }
-    for (const digest of new Set(variants.map(({ modelDigest }) => modelDigest)))
-      await this.#checkComplete(digest);
+    for (const digest of new Set(variants.flatMap(filesOf))) await this.#checkComplete(digest);
     const { revision } = await this.writer.write((view) => planVariants(view, { name, version, variants }));
     return revision;
   }
@@ -113,6 +112,14 @@ export class Registry {
   }
 }
 
+/** Digests of all files that a model is read from. */
+function filesOf({
+  modelDigest,
+  externalData,
+}: Pick<Architecture, "modelDigest" | "externalData">): string[] {
+  return [modelDigest, ...externalData.map(({ digest }) => digest)];
+}
+
 function planArchitecture(
   view: RecordView,
   asked: Architecture,
@@ -126,7 +133,7 @@ function planArchitecture(
     const both = `architecture "${asked.name}" belongs to task "${before.task}", not "${asked.task}"; delete it first`;
     throw new ServiceError(Code.FAILED_PRECONDITION, both);
   }
-  const unchanged = before?.modelDigest === asked.modelDigest;
+  const unchanged = before !== undefined && filesOf(before).join() === filesOf(asked).join();
   const architecture = clone(ArchitectureSchema, asked);
   architecture.version = unchanged ? before.version : (before?.version ?? 0) + 1;
   if (unchanged) checkAgainstVariants(view, architecture);

@@ -22,12 +22,18 @@ uint64_t elements(const Tensor& tensor, const int64_t* shape, size_t rank) {
   return count;
 }
 
+// An engine may take a byte that is neither 0 nor 1 for true in one place and for false in another.
+bool truths(const uint8_t* data, size_t bytes) {
+  return std::all_of(data, data + bytes, [](uint8_t byte) { return byte <= 1; });
+}
+
 bool inputFits(const Tensor& tensor, const std::string& datatype, const wire::InferHead& head,
-               const wire::ScannedInput& input, size_t bytes) {
+               const wire::ScannedInput& input, const RequestInput& raw) {
   const size_t element = elementBytes(tensor.dtype);
   if (element == 0 || !tensor.ranked || input.contents || input.datatype != datatype) return false;
   const uint64_t count = elements(tensor, head.dims.data() + input.dimsAt, input.rank);
-  return count > 0 && count * element == bytes;
+  if (count == 0 || count * element != raw.bytes) return false;
+  return tensor.dtype != DType::kBool || truths(raw.data, raw.bytes);
 }
 
 // Where an input of this name is among those sent; often where the model has it.
@@ -70,9 +76,9 @@ bool fits(const Model& model, const Signature& signature, const wire::InferHead&
     if (at == head.inputs.size()) return false;
     const wire::ScannedInput& input = head.inputs[at];
     const wire::ScannedRaw& raw = head.raw[at];
-    if (!inputFits(inputs[i], signature.inputs[i], head, input, raw.bytes)) return false;
-    const int64_t* dims = head.dims.data() + input.dimsAt;
     request.inputs[i] = {body + raw.offset, raw.bytes};
+    if (!inputFits(inputs[i], signature.inputs[i], head, input, request.inputs[i])) return false;
+    const int64_t* dims = head.dims.data() + input.dimsAt;
     request.bytes += raw.bytes;
     request.dims.insert(request.dims.end(), dims, dims + input.rank);
     open = open || inputs[i].rowBytes < 0;

@@ -1,0 +1,184 @@
+/**
+ * Which other files an ONNX file takes its weights from, found by walking its protobuf fields without reading the weights
+ * themselves: a file of two gigabytes costs some reads.
+ */
+
+/** Bytes of a file, wherever they are. */
+export interface ByteSource {
+  readonly size: number;
+  /** The bytes from `offset` on, `length` of them or as many as there are. */
+  read(offset: number, length: number): Uint8Array;
+}
+
+/** Names as the file writes them, each once; or one sentence on why it is no ONNX file. */
+export type ExternalNames =
+  | { readonly ok: true; readonly names: readonly string[] }
+  | { readonly ok: false; readonly fault: string };
+
+/** Largest ONNX file: protobuf counts a message's bytes in 31 bits. Weights beyond it lie in other files. */
+export const modelFileBytesMax = 2 ** 31 - 1;
+/** Other files one model may have: large networks are exported with one for each tensor. */
+export const externalFilesMax = 4_096;
+/** Longest name of such a file, folders included. */
+export const externalNameMaxLength = 255;
+
+/** Deepest nesting that is walked: subgraphs of subgraphs, each some messages deep. */
+const depthMax = 256;
+const windowBytes = 1 << 16;
+
+type Kind = "model" | "graph" | "node" | "attribute" | "tensor" | "sparse" | "function" | "entry";
+
+/** Which fields of which message lead to tensors, by the format's field numbers. */
+const inner: Readonly<Record<Kind, Readonly<Record<number, Kind>>>> = {
+  model: { 7: "graph", 25: "function" },
+  graph: { 1: "node", 5: "tensor", 15: "sparse" },
+  function: { 7: "node", 11: "attribute" },
+  node: { 5: "attribute" },
+  attribute: { 5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse" },
+  sparse: { 1: "tensor", 2: "tensor" },
+  tensor: { 13: "entry" },
+  entry: {},
+};
+const LOCATION_KEY = "location";
+const ENTRY_KEY = 1;
+const ENTRY_VALUE = 2;
+
+/** Finds the names of the files that an ONNX file takes weights from, in the order of their first use. O(fields). */
+export function externalNames(source: ByteSource): ExternalNames {
+  const names = new Set<string>();
+  try {
+    new Walker(source, names).walk("model", source.size, 0);
+  } catch (fault) {
+    if (!(fault instanceof BrokenFile)) throw fault;
+    return { ok: false, fault: `file of ${source.size} bytes is no onnx model: ${fault.message}` };
+  }
+  return { ok: true, names: [...names] };
+}
+
+/**
+ * Why a file beside a model may not be called so, or null: its name is a path below the model's folder, without a step
+ * upwards, because it becomes one on the disk of an executor.
+ */
+export function externalNameFault(name: string): string | null {
+  const called = `external data file ${JSON.stringify(name.slice(0, externalNameMaxLength))}`;
+  if (name.length > externalNameMaxLength)
+    return `${called} has a name of ${name.length} characters, allowed are ${externalNameMaxLength}`;
+  const steps = name.split("/");
+  if (steps.includes("") || steps.includes(".") || steps.includes(".."))
+    return `${called} is no path below the model's folder`;
+  if (/[\\\0:]/.test(name)) return `${called} has a backslash, a colon or a zero in its name`;
+  return null;
+}
+
+/** What is wrong with the list of files beside a model, or null. */
+export function externalDataFault(files: readonly { readonly name: string }[]): string | null {
+  if (files.length > externalFilesMax)
+    return `${files.length} external data files were given, allowed are ${externalFilesMax}`;
+  const names = files.map(({ name }) => name).sort();
+  for (const [index, name] of names.entries()) {
+    const fault = externalNameFault(name);
+    if (fault !== null) return fault;
+    const before = names[index - 1];
+    if (name === before) return `external data file ${JSON.stringify(name)} is given twice`;
+    if (before !== undefined && name.startsWith(`${before}/`))
+      return `external data file ${JSON.stringify(before)} is a folder of ${JSON.stringify(name)} too`;
+  }
+  return null;
+}
+
+class BrokenFile extends Error {}
+
+class Walker {
+  #at = 0;
+  #window: Uint8Array = new Uint8Array(0);
+  #windowAt = 0;
+
+  constructor(
+    private readonly source: ByteSource,
+    private readonly names: Set<string>,
+  ) {}
+
+  walk(kind: Kind, end: number, depth: number): void {
+    if (depth > depthMax) throw new BrokenFile(`messages are nested deeper than ${depthMax}`);
+    if (kind === "entry") {
+      this.#entry(end);
+      return;
+    }
+    while (this.#at < end) {
+      const tag = this.#varint(end);
+      const next = (tag & 7) === 2 ? inner[kind][Math.floor(tag / 8)] : undefined;
+      if (next === undefined) this.#skip(tag & 7, end);
+      else this.walk(next, this.#length(end), depth + 1);
+    }
+  }
+
+  /** A key and its value; the value of `location` is a name. */
+  #entry(end: number): void {
+    let key = "";
+    let value = "";
+    while (this.#at < end) {
+      const tag = this.#varint(end);
+      if (tag === ((ENTRY_KEY << 3) | 2)) key = this.#text(end);
+      else if (tag === ((ENTRY_VALUE << 3) | 2)) value = this.#text(end);
+      else this.#skip(tag & 7, end);
+    }
+    if (key === LOCATION_KEY) this.names.add(value);
+    if (this.names.size > externalFilesMax)
+      throw new BrokenFile(`its weights lie in more than ${externalFilesMax} files`);
+  }
+
+  #text(end: number): string {
+    const textEnd = this.#length(end);
+    const length = textEnd - this.#at;
+    if (length > windowBytes) throw new BrokenFile(`a name of ${length} bytes`);
+    const bytes = this.source.read(this.#at, length);
+    this.#at = textEnd;
+    return new TextDecoder().decode(bytes);
+  }
+
+  #skip(wireType: number, end: number): void {
+    if (wireType === 0) this.#varint(end);
+    else if (wireType === 1) this.#advance(8, end);
+    else if (wireType === 2) this.#at = this.#length(end);
+    else if (wireType === 5) this.#advance(4, end);
+    else throw new BrokenFile(`a field of type ${wireType} at byte ${this.#at}`);
+  }
+
+  /** Where the length-delimited field that begins here ends. */
+  #length(end: number): number {
+    const length = this.#varint(end);
+    return this.#at + this.#within(length, end);
+  }
+
+  #advance(count: number, end: number): void {
+    this.#at += this.#within(count, end);
+  }
+
+  #within(count: number, end: number): number {
+    if (count <= end - this.#at) return count;
+    throw new BrokenFile(`a field at byte ${this.#at} goes beyond the end of its message`);
+  }
+
+  #varint(end: number): number {
+    let value = 0;
+    for (let factor = 1; this.#at < end && factor <= 2 ** 63; factor *= 128) {
+      const byte = this.#byte();
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+    }
+    throw new BrokenFile(`a broken number at byte ${this.#at}`);
+  }
+
+  #byte(): number {
+    let index = this.#at - this.#windowAt;
+    if (index < 0 || index >= this.#window.length) {
+      this.#window = this.source.read(this.#at, windowBytes);
+      this.#windowAt = this.#at;
+      index = 0;
+    }
+    const byte = this.#window[index];
+    if (byte === undefined) throw new BrokenFile("it ends early");
+    this.#at += 1;
+    return byte;
+  }
+}

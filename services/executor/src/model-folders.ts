@@ -1,0 +1,94 @@
+import { createHash } from "node:crypto";
+import { link, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { externalDataFault } from "@infaas/api";
+import { type Clock, Code, ServiceError } from "@infaas/runtime";
+
+/** A model as files by digest: the ONNX file, and those it takes weights from. */
+export interface ModelFiles {
+  readonly modelDigest: string;
+  readonly externalData: readonly ExternalData[];
+}
+
+/** A file beside the ONNX file. */
+export interface ExternalData {
+  /** Path as the ONNX file writes it, relative to its own folder. */
+  readonly name: string;
+  readonly digest: string;
+}
+
+/** Ends the name of a folder that is being laid out. */
+const PARTIAL = ".part";
+
+/**
+ * Folders in which the files of one model lie as its ONNX file expects them: hard links to files that are kept by digest, so
+ * that a folder costs nothing and can be removed at any time.
+ */
+export class ModelFolders {
+  private readonly arriving = new Map<string, Promise<string>>();
+
+  /** `fileOf` resolves to the verified local file of a digest, on the disk of `folder`. */
+  constructor(
+    private readonly folder: string,
+    private readonly clock: Clock,
+    private readonly fileOf: (digest: string) => Promise<string>,
+  ) {}
+
+  /**
+   * Returns the path of the ONNX file with its other files beside it.
+   * @throws ServiceError INVALID_ARGUMENT for names that do not stay below the folder, or are given twice.
+   */
+  path(model: ModelFiles): Promise<string> {
+    const fault = externalDataFault(model.externalData);
+    if (fault !== null) return Promise.reject(new ServiceError(Code.INVALID_ARGUMENT, fault));
+    const key = keyOf(model);
+    const known = this.arriving.get(key);
+    if (known !== undefined) return known;
+    const arrival = this.bring(model, join(this.folder, key)).finally(() => this.arriving.delete(key));
+    this.arriving.set(key, arrival);
+    return arrival;
+  }
+
+  /** Removes folders that nobody asked for since `keepFromMs` (epoch), so that the files linked there can go. */
+  async dropUnused(keepFromMs: number): Promise<void> {
+    const names = await readdir(this.folder).catch(() => []);
+    for (const name of names) {
+      const path = join(this.folder, name);
+      const used = await stat(path).catch(() => null);
+      if (this.arriving.has(name.replace(PARTIAL, "")) || used === null || used.mtimeMs > keepFromMs)
+        continue;
+      await rm(path, { recursive: true, force: true });
+    }
+  }
+
+  private async bring(model: ModelFiles, folder: string): Promise<string> {
+    const file = `${model.modelDigest.replace(":", "-")}.onnx`;
+    if ((await stat(folder).catch(() => null)) === null) await this.layOut(model, file, folder);
+    const nowSeconds = this.clock.epochMs() / 1_000;
+    await utimes(folder, nowSeconds, nowSeconds);
+    return join(folder, file);
+  }
+
+  /** The folder appears whole or not at all. Each file is linked as it comes: its other name may be gone when the last is here. */
+  private async layOut(
+    { modelDigest, externalData }: ModelFiles,
+    file: string,
+    folder: string,
+  ): Promise<void> {
+    const partial = `${folder}${PARTIAL}`;
+    await rm(partial, { recursive: true, force: true });
+    for (const { name, digest } of [...externalData, { name: file, digest: modelDigest }]) {
+      const path = join(partial, name);
+      await mkdir(dirname(path), { recursive: true });
+      await link(await this.fileOf(digest), path);
+    }
+    await rename(partial, folder);
+  }
+}
+
+function keyOf({ modelDigest, externalData }: ModelFiles): string {
+  const files = externalData.map(({ name, digest }) => [name, digest]);
+  return createHash("sha256")
+    .update(JSON.stringify([modelDigest, ...files]))
+    .digest("hex");
+}
