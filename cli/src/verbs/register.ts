@@ -1,6 +1,6 @@
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { type InfaasClient, modelNameOf, type Registration } from "@infaas/client";
+import { type InfaasClient, modelNameOf, paddingFromJson, type Registration } from "@infaas/client";
 import { Code, ServiceError } from "@infaas/runtime";
 import { withClient } from "../connect";
 import { onlyPositional } from "../needs";
@@ -35,6 +35,10 @@ export const register: Verb = {
       type: "string",
       doc: "sizes of free axes to measure with, NAME=N separated by commas; NAME is the axis's own or INPUT.AXIS",
     },
+    padding: {
+      type: "string",
+      doc: "JSON file {sizes, inputs: [{name, axis, value}], outputs: [{name, axis}]}, if requests may be padded to share batches",
+    },
     alias: { type: "string", doc: "another name for it" },
     retry: {
       type: "boolean",
@@ -42,7 +46,7 @@ export const register: Verb = {
     },
   },
   async run(args, terminal) {
-    const registration = registrationOf(args);
+    const registration = { ...registrationOf(args), ...(await paddingOf(args.text("padding"))) };
     const result = await withClient(args, async (client) => {
       await putTask(client, args, registration);
       return registerWithProgress(client, registration, terminal);
@@ -84,6 +88,10 @@ function registrationOf(args: Arguments): Registration & { readonly name: string
     ...(batchable === undefined ? {} : { batchable }),
     ...(alias === undefined ? {} : { aliases: [alias] }),
   };
+}
+
+async function paddingOf(path: string | undefined): Promise<Pick<Registration, "padding">> {
+  return path === undefined ? {} : { padding: paddingFromJson(await readFile(path, "utf8")) };
 }
 
 /** Makes the task that is named, or takes the examples that are given into it; without either the frontend makes one. */

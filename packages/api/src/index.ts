@@ -179,6 +179,8 @@ export {
   ObjectiveSchema,
   type Offer,
   OfferSchema,
+  type Padding,
+  PaddingSchema,
   Precision,
   PrecisionSchema,
   type Profile,
@@ -523,6 +525,7 @@ export {
   OrcaLoadReportSchema,
 } from "./gen/xds/data/orca/v3/orca_load_report_pb";
 export { file_xds_service_orca_v3_orca, OpenRcaService } from "./gen/xds/service/orca/v3/orca_pb";
+export { bfloatBits, bfloatValue, halfBits, halfValue } from "./half-float";
 export {
   type AnswerHead,
   type AnswerOutput,
@@ -550,7 +553,6 @@ export type {
   SpanIds,
 } from "./link-frame";
 export { type MethodRole, memberMethodRole, userMethodRole } from "./method-roles";
-export { type CallLoad, encodeCallLoad, orcaTrailer } from "./orca-report";
 export {
   type ByteSource,
   type ExternalNames,
@@ -560,6 +562,7 @@ export {
   externalNames,
   modelFileBytesMax,
 } from "./onnx-external-data";
+export { type CallLoad, encodeCallLoad, orcaTrailer } from "./orca-report";
 export {
   countBytes,
   type DataType,

@@ -7,6 +7,7 @@ import {
   type GetStatusResponse,
   InferenceService,
   type ListModelsResponse,
+  type PaddingSchema,
   type Receipt,
   type Refusal,
   RefusalSchema,
@@ -51,6 +52,8 @@ export interface Registration {
   readonly batchable?: boolean;
   /** Sizes of free axes to measure with, by the axis's name in the file or `input.axis`; the others are found out. */
   readonly axisSizes?: Readonly<Record<string, number>>;
+  /** How requests of different length may be made one shape, so that they share batches; default: they are not. */
+  readonly padding?: MessageInitShape<typeof PaddingSchema>;
 }
 
 /** How one query is sent. */
@@ -140,6 +143,7 @@ export function createInfaasClient(address: string): InfaasClient {
         retry: r.retry ?? false,
         axisSizes: { ...r.axisSizes },
         ...(r.batchable === undefined ? {} : { batchable: r.batchable }),
+        ...(r.padding === undefined ? {} : { padding: r.padding }),
         ...(r.accuracyTolerance === undefined ? {} : { accuracyTolerance: r.accuracyTolerance }),
         ...(r.declaredAccuracy === undefined ? {} : { declaredAccuracy: r.declaredAccuracy }),
       },

@@ -7,6 +7,7 @@ export {
   refusalOf,
 } from "./client";
 export { modelNameOf } from "./model-name";
+export { paddingFromJson } from "./padding";
 export type { Requirements } from "./requirements";
 export { numbersOf, type Tensor, tensorFromNumbers } from "./tensor";
 export { digestOfFile } from "./upload";

@@ -10,6 +10,7 @@ import {
 } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 import { type LabelledRows, readValidation } from "./accuracy";
+import { expectPadding } from "./expect-padding";
 import { judgeBatching } from "./judge-batching";
 import { type AxisSizes, freeAxes } from "./onnx/axis-sizes";
 import { expectFiles } from "./onnx/expect-files";
@@ -45,14 +46,17 @@ export async function loadModel(
 }
 
 /**
- * Finds out by running it whether a model's rows may share a batch, unless its owner has said so.
- * @throws ServiceError INVALID_ARGUMENT when the owner says yes to what cannot be run as a batch.
+ * Finds out by running it whether a model's rows may share a batch, unless its owner has said so, and whether a padding
+ * that is stated leaves its answers alone.
+ * @throws ServiceError INVALID_ARGUMENT when the owner says yes to what cannot be run as a batch, or to a padding that changes an
+ * answer.
  */
 export async function inspectModel(
   loaded: LoadedModel,
   request: ProfileModelRequest,
   ports: ProfilePorts,
 ): Promise<ProfiledArchitecture> {
+  await expectPadding(loaded, ports);
   const verdict = await judgeBatching(loaded, request.statedBatchable ?? null, ports);
   const architecture = clone(ArchitectureSchema, loaded.architecture);
   architecture.batchable = verdict.batchable;

@@ -3,6 +3,7 @@ import { deferred, settledWithin } from "./bounded-wait";
 import type { Batching, DirectService, Engine, EngineAnswer, EnginePort, EngineQuery } from "./engine-port";
 import type { LoadJournal } from "./load-journal";
 import type { ModelFiles } from "./model-folders";
+import { paddedEngines } from "./padded-engine";
 import { probeEngine } from "./probe";
 import type { VariantSpec } from "./variant-spec";
 
@@ -141,7 +142,7 @@ export class Instance {
     let engine: Engine | null = null;
     try {
       const { concurrency, threads, maxBatch, latency } = this.spec;
-      engine = await engines.open({
+      engine = await paddedEngines(engines, this.spec.padding).open({
         path,
         concurrency,
         threads,

@@ -92,6 +92,7 @@ function createVariant(o: {
     unbatched: o.file.unbatchableReason !== "",
     modelDigest: architecture.modelDigest,
     externalData: architecture.externalData,
+    ...(architecture.padding === undefined ? {} : { padding: architecture.padding }),
     ...(accuracy ? { accuracy } : {}),
     profile: o.profile,
     goldenInputs: o.answers.goldenInputs,

@@ -1,6 +1,7 @@
 import type { Variant } from "@infaas/api";
 import type { LatencyPoint } from "./engine-port";
 import type { ExternalData } from "./model-folders";
+import type { Padding } from "./padding";
 
 /** What this executor needs to know of a variant in order to run it. */
 export interface VariantSpec {
@@ -15,6 +16,8 @@ export interface VariantSpec {
   readonly unbatched: boolean;
   /** When it was measured, milliseconds since 1970; 0 when the record does not say. */
   readonly measuredAtMs?: number;
+  /** How requests are padded; absent: they are not. */
+  readonly padding?: Padding;
   /** Peak memory of one instance as measured at registration. */
   readonly memoryBytes: number;
   readonly latency: readonly LatencyPoint[];
@@ -43,6 +46,7 @@ export function variantSpec(wire: Variant): { ok: true; value: VariantSpec } | {
       maxBatch: wire.maxBatch,
       unbatched: wire.unbatched,
       measuredAtMs: Number(wire.profile?.measuredAtMs ?? 0n),
+      ...(wire.padding === undefined ? {} : { padding: wire.padding }),
       memoryBytes: Number(wire.profile?.peakMemoryBytes ?? 0n),
       latency: points.map((p) => ({ batch: p.batch, latencyMs: p.p50Ms })),
       goldenInputs: wire.goldenInputs,
@@ -56,7 +60,8 @@ export function variantSpec(wire: Variant): { ok: true; value: VariantSpec } | {
 /** Returns the identity of an instance: two records with one key ask for the very same thing, so nothing is loaded anew. */
 export function instanceKey(spec: VariantSpec): string {
   const files = [spec.modelDigest, ...spec.externalData.map(({ digest }) => digest)].join("+");
-  return `${spec.name}|${files}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}${spec.unbatched ? "|unbatched" : ""}`;
+  const padding = spec.padding === undefined ? "" : JSON.stringify(spec.padding);
+  return `${spec.name}|${files}|${padding}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}${spec.unbatched ? "|unbatched" : ""}`;
 }
 
 function variantFaults(wire: Variant): string[] {

@@ -1,7 +1,9 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, equals, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type ArtifactService,
   ExecutionService,
+  type Padding,
+  PaddingSchema,
   type RegisterModelRequest,
   type RegisterModelResponseSchema,
   type RegistrationResult,
@@ -109,10 +111,14 @@ async function taskOf({ view, registry }: RegistrationOptions, request: Register
 function unchanged(view: ClusterView, request: RegisterModelRequest, task: Task): RegistrationResult | null {
   const architecture = view.catalog.architectures.find((a) => a.name === request.name);
   if (architecture === undefined || filesOf(architecture) !== filesOf(request)) return null;
-  if (architecture.task !== task.name) return null;
+  if (architecture.task !== task.name || !samePadding(architecture.padding, request.padding)) return null;
   const variants = view.catalog.wireVariants.filter((v) => v.architecture === request.name);
   if (variants.length === 0) return null;
   return { $typeName: "infaas.v1.RegistrationResult", architecture, variants, rejected: [], unchanged: true };
+}
+
+function samePadding(a: Padding | undefined, b: Padding | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : equals(PaddingSchema, a, b);
 }
 
 /** The same for the same files. */
@@ -147,7 +153,7 @@ async function* profile(
   const execution = createRpcClient(ExecutionService, executor.facts.address, { dial });
   try {
     const { name, modelDigest, externalData, description, aliases } = request;
-    const { accuracyTolerance, declaredAccuracy } = request;
+    const { accuracyTolerance, declaredAccuracy, padding } = request;
     const architecture = {
       name,
       task: task.name,
@@ -158,6 +164,7 @@ async function* profile(
       aliases,
       accuracyTolerance: accuracyTolerance ?? TOLERANCE_DEFAULT,
       ...(declaredAccuracy === undefined ? {} : { declaredAccuracy }),
+      ...(padding === undefined ? {} : { padding }),
     };
     const { retry, axisSizes, batchable } = request;
     const stated = batchable === undefined ? {} : { statedBatchable: batchable };
