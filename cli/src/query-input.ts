@@ -1,7 +1,7 @@
 import { access, constants, readFile } from "node:fs/promises";
 import type { ImageHint, ListModelsResponse, Task, TensorSpec, TextHint } from "@infaas/api";
 import type { Tensor } from "@infaas/client";
-import { tensorFromNumbers } from "@infaas/client";
+import { tensorFromNumbers, tensorFromTexts } from "@infaas/client";
 import { Code, ServiceError } from "@infaas/runtime";
 import sharp from "sharp";
 import type { Arguments } from "./verb";
@@ -110,12 +110,11 @@ async function readTensorFile(path: string): Promise<readonly Tensor[]> {
       `${path} has no 'inputs' list of {name, datatype, shape, data}`,
     );
   }
-  return inputs.map((input: { name: string; datatype: string; shape: number[]; data: number[] }) =>
-    tensorFromNumbers(
-      input.name,
-      input.datatype,
-      input.shape,
-      input.data.flat(Number.POSITIVE_INFINITY) as number[],
-    ),
-  );
+  return inputs.map(tensorOf);
+}
+
+function tensorOf(input: { name: string; datatype: string; shape: number[]; data: unknown }): Tensor {
+  const data = [input.data].flat(Number.POSITIVE_INFINITY);
+  if (input.datatype === "BYTES") return tensorFromTexts(input.name, input.shape, data.map(String));
+  return tensorFromNumbers(input.name, input.datatype, input.shape, data.map(Number));
 }

@@ -1,4 +1,4 @@
-import { type Answer, numbersOf, type Requirements } from "@infaas/client";
+import { type Answer, numbersOf, type Requirements, type Tensor, textsOf } from "@infaas/client";
 import { withClient } from "../connect";
 import { ms, percent, usd } from "../format";
 import { needOptions, needsOf, onlyPositional } from "../needs";
@@ -29,7 +29,7 @@ export const query: Verb = {
       const options = { explain: args.flag("explain"), timeoutMs: args.number("timeout") ?? 60_000 };
       return { answer: await client.query(target, inputs, needs, options), labels: found.task.labels };
     });
-    const outputs = answer.outputs.map((o) => ({ name: o.name, shape: o.shape, values: numbersOf(o) }));
+    const outputs = answer.outputs.map((o) => ({ name: o.name, shape: o.shape, values: valuesOf(o) }));
     terminal.result({ outputs, receipt: answer.receipt, explanation: answer.explanation }, () =>
       printAnswer({ answer, labels, needs }, terminal),
     );
@@ -40,15 +40,34 @@ function printAnswer(
   a: { answer: Answer; labels: readonly string[]; needs: Requirements },
   terminal: Terminal,
 ) {
-  const scores = numbersOf(
-    a.answer.outputs[0] ?? { name: "", datatype: "FP32", shape: [0], bytes: new Uint8Array(0) },
-  );
-  const best = scores.map((score, index) => ({ score, index })).sort((x, y) => y.score - x.score);
-  for (const { score, index } of best.slice(0, 3)) {
-    terminal.print(`${(a.labels[index] ?? `class ${index}`).padEnd(16)} ${score.toFixed(4)}`);
-  }
+  const [first] = a.answer.outputs;
+  if (a.labels.length > 0 && first !== undefined) printBest(numbersOf(first), a.labels, terminal);
+  else printOutputs(a.answer.outputs, terminal);
   printReceipt(a.answer, a.needs, terminal);
   if (a.answer.explanation !== undefined) printExplanation(a.answer.explanation, terminal);
+}
+
+function printBest(scores: readonly number[], labels: readonly string[], terminal: Terminal) {
+  const best = scores.map((score, index) => ({ score, index })).sort((x, y) => y.score - x.score);
+  for (const { score, index } of best.slice(0, 3)) {
+    terminal.print(`${(labels[index] ?? `class ${index}`).padEnd(16)} ${score.toFixed(4)}`);
+  }
+}
+
+/** Values shown of each output; `--json` has them all. */
+const VALUES_SHOWN = 8;
+
+function printOutputs(outputs: readonly Tensor[], terminal: Terminal) {
+  for (const output of outputs) {
+    const values = valuesOf(output);
+    const shown = values.slice(0, VALUES_SHOWN).map((value) => JSON.stringify(value));
+    const rest = values.length > VALUES_SHOWN ? `, ... ${values.length - VALUES_SHOWN} more` : "";
+    terminal.print(`${output.name} [${output.shape.join(", ")}] ${shown.join(", ")}${rest}`);
+  }
+}
+
+function valuesOf(tensor: Tensor): readonly (number | string)[] {
+  return tensor.datatype === "BYTES" ? textsOf(tensor) : numbersOf(tensor);
 }
 
 function printReceipt({ receipt: r }: Answer, needs: Requirements, terminal: Terminal) {

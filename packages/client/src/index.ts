@@ -9,5 +9,5 @@ export {
 export { modelNameOf } from "./model-name";
 export { paddingFromJson } from "./padding";
 export type { Requirements } from "./requirements";
-export { numbersOf, type Tensor, tensorFromNumbers } from "./tensor";
+export { numbersOf, type Tensor, tensorFromNumbers, tensorFromTexts, textsOf } from "./tensor";
 export { digestOfFile } from "./upload";

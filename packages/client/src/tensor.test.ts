@@ -1,4 +1,4 @@
-import { numbersOf, tensorFromNumbers } from "./tensor";
+import { numbersOf, tensorFromNumbers, tensorFromTexts, textsOf } from "./tensor";
 
 describe("tensorFromNumbers", () => {
   it.each([
@@ -8,6 +8,8 @@ describe("tensorFromNumbers", () => {
     ["UINT64", [1, 2, 2 ** 40, 0]],
     ["UINT8", [0, 1, 254, 255]],
     ["BOOL", [0, 1, 1, 0]],
+    ["FP16", [1.5, -2, 0.25, 65_504]],
+    ["BF16", [1.5, -2, 0.25, 2 ** 100]],
   ])("gives back the %s values it was given", (datatype, values) => {
     expect(numbersOf(tensorFromNumbers("x", datatype, [2, 2], values))).toEqual(values);
   });
@@ -20,6 +22,21 @@ describe("tensorFromNumbers", () => {
 
   it("refuses a datatype without a number form", () => {
     expect(() => tensorFromNumbers("x", "BYTES", [1], [1])).toThrow("BYTES");
+  });
+});
+
+describe("tensorFromTexts and textsOf", () => {
+  it("give back any texts", () => {
+    const texts = ["", "zero\0", "ünïcödé"];
+    const tensor = tensorFromTexts("x", [3], texts);
+    expect(tensor.datatype).toBe("BYTES");
+    expect(textsOf(tensor)).toEqual(texts);
+    expect(() => tensorFromTexts("x", [2], texts)).toThrow("needs 2 values, 3 were given");
+  });
+
+  it("refuse bytes that are no whole strings", () => {
+    const tensor = { name: "x", datatype: "BYTES", shape: [1], bytes: Uint8Array.of(9, 0, 0, 0, 1) };
+    expect(() => textsOf(tensor)).toThrow("tensor 'x': BYTES element 0 goes beyond the 5 bytes sent");
   });
 });
 

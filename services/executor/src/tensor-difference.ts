@@ -1,3 +1,5 @@
+import { bfloatValue, halfValue } from "@infaas/api";
+
 /** How to see raw little-endian bytes of a datatype as numbers. */
 const viewsOf: Readonly<Record<string, (copy: ArrayBuffer) => ArrayLike<number | bigint>>> = {
   BOOL: (copy) => new Uint8Array(copy),
@@ -9,9 +11,8 @@ const viewsOf: Readonly<Record<string, (copy: ArrayBuffer) => ArrayLike<number |
   INT16: (copy) => new Int16Array(copy),
   INT32: (copy) => new Int32Array(copy),
   INT64: (copy) => new BigInt64Array(copy),
-  FP16: (copy) => Float64Array.from(new Uint16Array(copy), halfFloat),
-  BF16: (copy) =>
-    new Float32Array(Uint32Array.from(new Uint16Array(copy), (upper) => upper * 2 ** 16).buffer),
+  FP16: (copy) => Float64Array.from(new Uint16Array(copy), halfValue),
+  BF16: (copy) => Float64Array.from(new Uint16Array(copy), bfloatValue),
   FP32: (copy) => new Float32Array(copy),
   FP64: (copy) => new Float64Array(copy),
 };
@@ -49,16 +50,6 @@ function differ(a: ArrayLike<number | bigint>, b: ArrayLike<number | bigint>): n
     largest = Math.max(largest, distance);
   }
   return largest;
-}
-
-/** The number that 16 bits stand for (IEEE 754 binary16). */
-function halfFloat(bits: number): number {
-  const sign = bits < 0x8000 ? 1 : -1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = (bits & 0x3ff) / 0x400;
-  if (exponent === 0) return sign * fraction * 2 ** -14;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction) * 2 ** (exponent - 15);
 }
 
 /** A copy that starts at offset 0: views of wire messages start anywhere. */
