@@ -14,6 +14,8 @@ interface Output {
   bytes: Uint8Array;
   readonly rowBytes: number;
   readonly dims: readonly number[];
+  /** Without the batch axis. */
+  readonly rowDims: readonly number[];
 }
 
 /**
@@ -116,7 +118,7 @@ export class Deliveries {
       }
       const request = this.pending.take(box[at]!);
       const views = outputs.map((output) => (whole ? output.bytes : cut(output, row, rows)));
-      const dims = outputs.map((output) => (whole ? output.dims : [rows, ...output.dims.slice(1)]));
+      const dims = outputs.map((output) => (whole ? output.dims : [rows, ...output.rowDims]));
       answers.push([request, new BatchResult(views, dims, box[at + 2]!, times, lease, this.#release)]);
       row += rows;
     }
@@ -163,6 +165,7 @@ export class Deliveries {
         bytes: buffer === undefined ? this.#arena!.subarray(offset, offset + bytes) : new Uint8Array(buffer),
         rowBytes: bytes / padded,
         dims,
+        rowDims: dims.slice(1),
       });
     }
     return outputs;
