@@ -266,6 +266,21 @@ describe("openBatcher", () => {
       "output 'y' is optional, served are tensors and sequences",
     ],
     [
+      "a sparse input",
+      single(
+        "SparseToDenseMatMul",
+        [
+          { ...x, kind: "sparse" },
+          { ...x, name: "b" },
+        ],
+        [{ ...x, name: "y" }],
+        {
+          domain: "com.microsoft",
+        },
+      ),
+      "input 'x' is a sparse tensor, served are tensors",
+    ],
+    [
       "a map as input",
       single("DictVectorizer", [{ ...x, kind: { mapFrom: onnxType.int64 } }], [{ ...x, name: "y" }], {
         domain: "ai.onnx.ml",

@@ -45,7 +45,7 @@ export interface Node {
   /** Attributes that are lists of whole numbers, of texts, or of floats. */
   readonly lists?: Readonly<Record<string, readonly number[] | readonly string[] | Float32Array>>;
   /** Default: ONNX's own operators. */
-  readonly domain?: "ai.onnx.ml";
+  readonly domain?: "ai.onnx.ml" | "com.microsoft";
 }
 
 /** A constant of the graph; float32. */
