@@ -16,6 +16,7 @@ export {
 export { encodeFrame, type LinkMessage, linkMessage } from "./encode-frame";
 export { withFileBytes } from "./file-bytes";
 export { FrameReader, type FramesRead } from "./frame-reader";
+export { file_grpc_health_v1_health } from "./gen/grpc/health/v1/health_pb";
 export {
   ArtifactService,
   type DownloadArtifactRequest,

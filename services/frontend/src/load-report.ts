@@ -10,12 +10,11 @@ export function callLoad(view: ClusterView, receipt: QueryReceipt): CallLoad {
   const drainMs = view.instance(variant.name, executor)?.drainMs ?? 0;
   return {
     applicationUtilization: occupancy(host?.utilisation ?? 0, drainMs),
-    requestCost: { usd: costUsd, compute_ms: computeMs },
-    namedMetrics: {
-      queue_ms: queueMs,
-      batch_fill: batchSize / variant.maxBatch,
-      memory_free_bytes: host?.memoryFreeBytes ?? 0,
-    },
+    usd: costUsd,
+    computeMs,
+    queueMs,
+    batchFill: batchSize / variant.maxBatch,
+    memoryFreeBytes: host?.memoryFreeBytes ?? 0,
   };
 }
 

@@ -1,4 +1,5 @@
 import {
+  file_grpc_health_v1_health,
   file_infaas_v1_artifact,
   file_infaas_v1_catalog,
   file_infaas_v1_inference,
@@ -20,6 +21,7 @@ import {
 } from "@infaas/runtime";
 
 const reflection = [
+  file_grpc_health_v1_health,
   file_inference_grpc_service,
   file_infaas_v1_inference,
   file_infaas_v1_catalog,
