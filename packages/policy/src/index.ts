@@ -42,6 +42,13 @@ export type {
 } from "./decision";
 export { type Candidate, type Explanation, explainDecision } from "./explanation";
 export {
+  type FairEntry,
+  FairQueue,
+  type FairVerdict,
+  fairWindowRows,
+  TENANT_WAITING_MAX,
+} from "./fair-queue";
+export {
   FRESH_STATE,
   nextState,
   STATE_DEFAULTS,
@@ -62,6 +69,7 @@ export { type InitialPlacement, type PlannedInstance, paretoEfficient, planIniti
 export { type Resolution, resolveTarget } from "./resolve-target";
 export { selectVariant } from "./selection";
 export { buildSnapshot, type Snapshot, type SnapshotInput, withInstances } from "./snapshot";
+export { type OverBounds, type TenantBounds, TenantLedger } from "./tenant-ledger";
 export type {
   Accuracy,
   AffineFit,

@@ -56,6 +56,22 @@ export const frontendOptions = {
     max: 65_536,
     doc: "queries in flight on one link; beyond it queries are refused with RESOURCE_EXHAUSTED",
   },
+  tenantInFlightMax: {
+    type: "number",
+    default: 8192,
+    min: 1,
+    max: 1_000_000,
+    unit: "queries",
+    doc: "queries one tenant may have unanswered here, unless its token says otherwise; beyond it they are refused with RESOURCE_EXHAUSTED",
+  },
+  tenantQueuedBytesMax: {
+    type: "number",
+    default: 1_073_741_824,
+    min: 1_048_576,
+    max: 1e12,
+    unit: "bytes",
+    doc: "request bytes of one tenant held here at a time, unless its token says otherwise; beyond it queries are refused with RESOURCE_EXHAUSTED",
+  },
   coldWaitersMax: {
     type: "number",
     default: 1024,

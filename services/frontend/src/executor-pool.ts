@@ -80,6 +80,11 @@ export class ExecutorPool {
     return small.up && small.hasRoom ? small : null;
   }
 
+  /** Whether there is a connection to this executor now. */
+  reaches(executor: string): boolean {
+    return this.connections.get(executor)?.small.up === true;
+  }
+
   /** How full the links to an executor are, for a refusal. */
   room(executor: string): string {
     const connection = this.connections.get(executor);

@@ -40,6 +40,7 @@ import { Selector } from "./selector";
 import { createFrontendServer } from "./server";
 import { SharedMemoryRegions } from "./shared-memory-regions";
 import { Statistics } from "./statistics";
+import { Tenants } from "./tenants";
 import { TraceSettings } from "./trace-settings";
 import { QueryTraces } from "./traces";
 
@@ -120,8 +121,13 @@ export async function startFrontend(
   const traceSettings = new TraceSettings(telemetry.tracer);
   const traces = new QueryTraces({ recorder: telemetry.tracer, clock, settings: traceSettings });
   registerMetrics(telemetry.meter, { view, statistics, router, coldStarts });
+  const tenants = new Tenants({
+    clock,
+    inFlightMax: config.tenantInFlightMax,
+    queuedBytesMax: config.tenantQueuedBytesMax,
+  });
   const regions = new SharedMemoryRegions();
-  const way = { clock, view, router, selector, statistics, traces, regions };
+  const way = { clock, view, router, tenants, selector, statistics, traces, regions };
   const protocol = openInference({
     view,
     statistics,

@@ -6,7 +6,9 @@ import {
   encodeCallLoad,
   orcaTrailer,
 } from "@infaas/api";
+import type { OverBounds } from "@infaas/policy";
 import {
+  type Caller,
   type Clock,
   Code,
   formatTraceparent,
@@ -23,10 +25,12 @@ import { countRows, type ReadRequest, readRequest } from "./infer-head";
 import { callLoad } from "./load-report";
 import { lookUp } from "./open-inference";
 import { type QueryReceipt, receiptParameters } from "./receipts";
+import { overBoundsRefusal } from "./refusals";
 import { type RawValue, type Requirements, readRequirements } from "./requirements";
 import type { QueryCaller, Router } from "./router";
 import type { SharedMemoryRegions } from "./shared-memory-regions";
 import type { Statistics } from "./statistics";
+import type { Tenant, Tenants } from "./tenants";
 import type { QueryTraces } from "./traces";
 
 /** What every face needs to answer ModelInferRequests. */
@@ -34,6 +38,7 @@ export interface InferOptions {
   readonly clock: Clock;
   readonly view: ClusterView;
   readonly router: Router;
+  readonly tenants: Tenants;
   readonly statistics: Statistics;
   readonly traces: QueryTraces;
   readonly regions: SharedMemoryRegions;
@@ -46,6 +51,8 @@ export interface InferOptions {
 export interface InferCall {
   /** Milliseconds that were left at arrival; null = no deadline. */
   readonly deadlineMs: number | null;
+  /** Who asks: queries are bounded and shared out by its tenant. */
+  readonly caller: Caller;
   /** Value of a request header or metadata name in lower case, or undefined. */
   metadata(name: string): string | undefined;
   /** Sends an answer before `answer` returns, so that its body need not be brought into JavaScript. */
@@ -100,6 +107,12 @@ export function startRead(o: InferOptions, { request, arrivedMs }: ReadInfer, ca
   const known = model instanceof ServiceError ? null : model;
   const trace = o.traces.start(call.metadata("traceparent"), known?.name ?? "");
   const caller = new InferCaller({ o, call, request, model: known, arrivedMs, trace });
+  const who = call.caller;
+  const over = caller.hold(o.tenants.of(who), request.body.byteLength);
+  if (over !== null) {
+    caller.refused(overBoundsRefusal(who.tenant, over));
+    return ENDED;
+  }
   const accepted = model instanceof ServiceError ? model : accept(model, request, call);
   if (accepted instanceof ServiceError) {
     caller.refused(accepted);
@@ -107,7 +120,9 @@ export function startRead(o: InferOptions, { request, arrivedMs }: ReadInfer, ca
   }
   // Named one by one: a spread would give every query a shape of its own, and all that reads it afterwards is slow.
   const { requirements, rows } = accepted;
-  const query = { model: accepted.model, requirements, rows, body: request.body, arrivedMs, trace, caller };
+  const { tenant } = who;
+  const { body } = request;
+  const query = { model: accepted.model, requirements, rows, tenant, body, arrivedMs, trace, caller };
   const flight = o.router.route(query);
   return {
     cancel: () => {
@@ -150,7 +165,17 @@ interface Arrival {
 
 /** One client waiting for its answer, whatever face it came through. */
 class InferCaller implements QueryCaller {
+  /** Set once the tenant's bounds took the request in. */
+  private held: { readonly tenant: Tenant; readonly bytes: number } | null = null;
+
   constructor(private readonly arrival: Arrival) {}
+
+  /** Counts the request on its tenant's account until it has ended; returns why that may not be, or null. */
+  hold(tenant: Tenant, bytes: number): OverBounds | null {
+    const over = tenant.admit(bytes, this.arrival.arrivedMs);
+    if (over === null) this.held = { tenant, bytes };
+    return over;
+  }
 
   answered(body: Body, receipt: QueryReceipt, explanation: Explanation | null): void {
     const { o, call, request, model, trace } = this.arrival;
@@ -159,6 +184,7 @@ class InferCaller implements QueryCaller {
       this.refused(told);
       return;
     }
+    this.release();
     o.statistics.recordAnswer(receipt.variant.name, receipt, o.clock.epochMs());
     o.traces.answered(trace, receipt);
     const parameters = receiptParameters(receipt);
@@ -176,10 +202,16 @@ class InferCaller implements QueryCaller {
 
   refused(error: ServiceError): void {
     const { o, call, model, trace, arrivedMs } = this.arrival;
+    this.release();
     const totalMs = o.clock.nowMs() - arrivedMs;
     o.statistics.recordFailure(model?.name ?? "", totalMs);
     o.traces.refused(trace, error, totalMs);
     call.refuse(error, this.outcome(NO_TRAILERS));
+  }
+
+  private release(): void {
+    this.held?.tenant.release(this.held.bytes);
+    this.held = null;
   }
 
   private classified(body: Body, receipt: QueryReceipt): Body | ServiceError {

@@ -6,6 +6,7 @@ export function inferIngress(o: InferOptions): (bytes: Buffer, call: RawUnaryCal
   return (bytes, raw) => {
     const call: InferCall = {
       deadlineMs: raw.deadlineMs,
+      caller: raw.caller,
       metadata: (name) => raw.metadata.get(name)[0]?.toString(),
       answer: (message, { trailers }) => raw.answer(message, trailers),
       refuse: (error, { trailers }) => raw.refuse(error, trailers),

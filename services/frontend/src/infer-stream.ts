@@ -1,6 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { encodeAnswerHead, encodeStreamPrefix, ModelStreamInferResponseSchema } from "@infaas/api";
-import type { RawStream, ServiceError } from "@infaas/runtime";
+import type { Caller, ServedStream, ServiceError } from "@infaas/runtime";
 import { AnswerMessage } from "./answer-message";
 import {
   type InferCall,
@@ -14,7 +14,7 @@ import {
 export const STREAM_IN_FLIGHT_MAX = 256;
 
 /** ModelStreamInfer of gRPC, on raw bytes. */
-export function inferStreams(o: InferOptions): (stream: RawStream) => void {
+export function inferStreams(o: InferOptions): (stream: ServedStream) => void {
   return (stream) => {
     new InferStream(o, stream);
   };
@@ -39,6 +39,7 @@ interface Place {
 class InferStream {
   private readonly places: Place[] = [];
   private readonly endsAtError: boolean;
+  private readonly caller: Caller;
   private blocked = false;
   private paused = false;
   private halfClosed = false;
@@ -46,9 +47,10 @@ class InferStream {
 
   constructor(
     private readonly o: InferOptions,
-    private readonly stream: RawStream,
+    private readonly stream: ServedStream,
   ) {
     this.endsAtError = stream.metadata.get("triton_grpc_error")[0]?.toString() === "true";
+    this.caller = stream.caller;
     stream.onData((bytes) => this.received(bytes));
     stream.onDrain(() => {
       this.blocked = false;
@@ -80,6 +82,7 @@ class InferStream {
     };
     return {
       deadlineMs: null,
+      caller: this.caller,
       metadata: (name) => this.stream.metadata.get(name)[0]?.toString(),
       answer: (message, about) => settle({ kind: "answer", message, about }),
       refuse: (error, about) => settle({ kind: "error", error, about }),

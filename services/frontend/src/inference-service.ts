@@ -22,11 +22,12 @@ import type { ClusterView } from "./cluster-view";
 import { countRows } from "./infer-head";
 import { findModel, lookUp } from "./open-inference";
 import { type QueryReceipt, receiptMessage } from "./receipts";
-import { refusalMessage } from "./refusals";
+import { overBoundsRefusal, refusalMessage } from "./refusals";
 import { DEFAULT_LANE, shorter, sloFault } from "./requirements";
 import type { Router } from "./router";
 import type { Selector } from "./selector";
 import type { Statistics } from "./statistics";
+import type { Tenants } from "./tenants";
 import type { QueryTraces } from "./traces";
 
 /** What the service needs. */
@@ -34,6 +35,7 @@ export interface InferenceServiceOptions {
   readonly clock: Clock;
   readonly view: ClusterView;
   readonly router: Router;
+  readonly tenants: Tenants;
   readonly selector: Selector;
   readonly statistics: Statistics;
   readonly traces: QueryTraces;
@@ -95,14 +97,20 @@ function answerOf(
   const asked = lookUp(o.view, request.target, "");
   const askedName = asked instanceof ServiceError ? "" : asked.name;
   const trace = o.traces.start(context.metadata.get("traceparent")[0]?.toString(), askedName);
+  const body = encodeInferRequest(request);
+  const { caller } = context;
+  const tenant = o.tenants.of(caller);
+  const over = tenant.admit(body.byteLength, arrivedMs);
   return new Promise((resolve, reject) => {
     const refused = (error: ServiceError) => {
+      if (over === null) tenant.release(body.byteLength);
       const totalMs = o.clock.nowMs() - arrivedMs;
       o.statistics.recordFailure(askedName, totalMs);
       o.traces.refused(trace, error, totalMs);
       reject(error);
     };
     try {
+      if (over !== null) throw overBoundsRefusal(caller.tenant, over);
       if (asked instanceof ServiceError) throw asked;
       const slo = readSlo(request.slo, context.deadlineMs);
       const inputs = request.inputs.map(({ name, shape }) => ({ name, shape: shape.map(Number) }));
@@ -112,14 +120,16 @@ function answerOf(
         model: asked,
         rows,
         requirements: { slo, explain: request.explain, lane: DEFAULT_LANE, queueTimeoutMs: null },
-        body: new BytesBody(encodeInferRequest(request)),
+        tenant: caller.tenant,
+        body: new BytesBody(body),
         arrivedMs,
         trace,
         caller: {
-          answered: (body, receipt, explanation) => {
+          answered: (answer, receipt, explanation) => {
+            tenant.release(body.byteLength);
             o.statistics.recordAnswer(receipt.variant.name, receipt, o.clock.epochMs());
             o.traces.answered(trace, receipt);
-            resolve([body.bytes(), receipt, explanation]);
+            resolve([answer.bytes(), receipt, explanation]);
           },
           refused,
         },

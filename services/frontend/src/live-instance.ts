@@ -1,8 +1,11 @@
 import type { LinkLoad } from "@infaas/api";
 import {
+  bestBatch,
   type DeviceKind,
   type Executor,
+  FairQueue,
   FRESH_STATE,
+  fairWindowRows,
   type Instance,
   type InstanceState,
   nextState,
@@ -26,6 +29,8 @@ export class LiveInstance implements Instance {
   readonly variant: string;
   drainMs = 0;
   reportedAtMs = 0;
+  /** Who goes next, where several tenants want this instance. */
+  readonly fair: FairQueue;
   private readonly rowMs: number;
   private track: StateTrack = FRESH_STATE;
   private served: { readonly total: number; readonly atMs: number } | null = null;
@@ -38,6 +43,13 @@ export class LiveInstance implements Instance {
     this.variant = profiled.name;
     const perSecond = profiled.profile.saturationPerSecond;
     this.rowMs = perSecond > 0 ? 1000 / perSecond : profiled.profile.fit.betaMs;
+    const { concurrency, maxBatch, profile } = profiled;
+    const pace = {
+      engines: concurrency,
+      bestBatch: Math.min(maxBatch, bestBatch(profile)),
+      rowMs: this.rowMs,
+    };
+    this.fair = new FairQueue(fairWindowRows(pace), this.rowMs);
   }
 
   get state(): InstanceState {

@@ -1,5 +1,12 @@
 import { type InferHead, scanInferRequest } from "@infaas/api";
-import { type ServiceError, statusPairs, type TrailerValues, trailerPairs } from "@infaas/runtime";
+import {
+  type Caller,
+  type ServiceError,
+  statusPairs,
+  type TrailerValues,
+  trailerPairs,
+  unnamedCaller,
+} from "@infaas/runtime";
 import { type InferHandler, LinkBytes, type Wire, InferCall as WireInferCall } from "@infaas/wire";
 import type { AnswerMessage } from "./answer-message";
 import type { Body } from "./body";
@@ -43,6 +50,11 @@ class NativeCall extends WireInferCall implements InferCall, Body {
     readonly deadlineMs: number | null,
   ) {
     super(wire, id, byteLength);
+  }
+
+  /** Where there are tokens the native server does not serve. */
+  get caller(): Caller {
+    return unnamedCaller(this.peer);
   }
 
   /** Calls with metadata do not come this way. */

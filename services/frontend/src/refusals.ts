@@ -1,6 +1,14 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { type Explanation, type Refusal, type RefusalFrame, RefusalSchema } from "@infaas/api";
-import type { Infeasible, Offer, Saturated, Unknown } from "@infaas/policy";
+import {
+  type FairVerdict,
+  type Infeasible,
+  type Offer,
+  type OverBounds,
+  type Saturated,
+  TENANT_WAITING_MAX,
+  type Unknown,
+} from "@infaas/policy";
 import { Code, codeName, type ErrorDetail, retryInfo, ServiceError } from "@infaas/runtime";
 import type { CatalogModel } from "./catalog";
 
@@ -84,6 +92,34 @@ export function unloadedRefusal(name: string): ServiceError {
   const sentence = `Request for unknown model: '${name}' has no available versions; it was unloaded, RepositoryModelLoad brings it back`;
   return new ServiceError(Code.UNAVAILABLE, sentence);
 }
+
+/** The refusal for a query whose tenant has more waiting than its share of the instance answers in time. */
+export function unfairRefusal(
+  { reason, waiting, waitMs }: Extract<FairVerdict, { kind: "refuse" }>,
+  { tenant, model }: { readonly tenant: string; readonly model: Pick<CatalogModel, "name"> },
+): ServiceError {
+  const bound =
+    reason === "line-full" ? `at most ${TENANT_WAITING_MAX} may wait` : `this one would be answered too late`;
+  const message = `${waiting} queries of '${tenant}' wait for its share of '${model.name}', ${bound}; try again in ${Math.ceil(waitMs)} ms`;
+  return new ServiceError(Code.RESOURCE_EXHAUSTED, message, { details: [retryInfo(waitMs)] });
+}
+
+/** The refusal for a query beyond what its tenant may have. */
+export function overBoundsRefusal(tenant: string, over: OverBounds): ServiceError {
+  const { bound, value, limit, retryAfterMs } = over;
+  const come = retryAfterMs === null ? "" : `; try again in ${Math.ceil(retryAfterMs)} ms`;
+  const details = retryAfterMs === null ? [] : [retryInfo(retryAfterMs)];
+  const message = `${overSentence[bound](round(value), round(limit))} for '${tenant}'${come}`;
+  return new ServiceError(Code.RESOURCE_EXHAUSTED, message, { details });
+}
+
+const overSentence = {
+  inFlightMax: (value: string, limit: string) => `${value} queries in flight, at most ${limit} are allowed`,
+  queuedBytesMax: (value: string, limit: string) =>
+    `${value} request bytes held, at most ${limit} are allowed`,
+  queriesPerSecond: (_value: string, limit: string) =>
+    `queries come faster than the ${limit} per second allowed`,
+};
 
 /** The refusal for a query whose time is up. */
 export function lateRefusal(waitedMs: number, latencyMs: number | null): ServiceError {

@@ -1,4 +1,5 @@
 import type { Explanation } from "@infaas/api";
+import { type FairEntry, LANE_COUNT } from "@infaas/policy";
 import {
   type Clock,
   Code,
@@ -16,7 +17,7 @@ import type { ExecutorPool } from "./executor-pool";
 import type { ExecutorLink, LinkAnswer, LinkCaller, LinkRefusal } from "./link";
 import type { LiveInstance } from "./live-instance";
 import type { QueryReceipt } from "./receipts";
-import { lateRefusal, refusedByExecutor } from "./refusals";
+import { lateRefusal, refusedByExecutor, unfairRefusal } from "./refusals";
 import type { Requirements } from "./requirements";
 import type { Chosen, Decision, Selector } from "./selector";
 
@@ -25,6 +26,8 @@ export interface RoutedQuery {
   readonly model: CatalogModel;
   readonly requirements: Requirements;
   readonly rows: number;
+  /** On whose account it goes. */
+  readonly tenant: string;
   /** The original ModelInferRequest. */
   readonly body: Body;
   /** Monotonic time of arrival at this frontend. */
@@ -98,7 +101,16 @@ export class Router {
 }
 
 /** One query from decision to answer. */
-export class Flight implements LinkCaller {
+export class Flight implements LinkCaller, FairEntry {
+  readonly tenant: string;
+  readonly rows: number;
+  waitMaxMs = Number.POSITIVE_INFINITY;
+  account: FairEntry["account"] = null;
+  before: FairEntry | null = null;
+  behind: FairEntry | null = null;
+  startTag = 0;
+  spare = false;
+  state: FairEntry["state"] = "idle";
   private link: ExecutorLink | null = null;
   private linkId = 0;
   private instance: LiveInstance | null = null;
@@ -119,7 +131,9 @@ export class Flight implements LinkCaller {
     private readonly query: RoutedQuery,
     private readonly onDone: (flight: Flight) => void,
   ) {
-    const { arrivedMs, requirements } = query;
+    const { arrivedMs, requirements, tenant, rows } = query;
+    this.tenant = tenant;
+    this.rows = rows;
     const { latencyMs } = requirements.slo;
     this.overdueMs = arrivedMs + (latencyMs === null ? o.queryMaxMs : latencyMs + LATE_GRACE_MS);
   }
@@ -232,7 +246,7 @@ export class Flight implements LinkCaller {
 
   private follow(decision: Decision): void {
     if (decision.kind === "refuse") this.refuse(this.lossFault ?? decision.error);
-    else if (decision.kind === "send") this.send(decision);
+    else if (decision.kind === "send") this.enter(decision);
     else this.waitFor(decision.variant, decision.executor);
   }
 
@@ -252,13 +266,32 @@ export class Flight implements LinkCaller {
     });
   }
 
+  /** Sends at once, or waits until the other tenants of the instance have had their share. */
+  private enter(chosen: Chosen): void {
+    const { fair } = chosen.instance;
+    this.chosen = chosen;
+    this.waitMaxMs = this.remainingMs(this.decidedMs) - chosen.batchLatencyMs;
+    const verdict = fair.admit(this, this.decidedMs);
+    if (verdict.kind === "send") this.send(chosen);
+    else if (verdict.kind === "refuse") this.refuse(unfairRefusal(verdict, this.query));
+  }
+
+  /** Its turn has come at the instance that was chosen for it. */
+  turn(): void {
+    const { chosen } = this;
+    if (chosen === null) return;
+    this.decidedMs = this.o.clock.nowMs();
+    if (this.remainingMs(this.decidedMs) > 0) this.send(chosen);
+    else this.giveUp(this.lateError());
+  }
+
   private send(chosen: Chosen): void {
     const { query, o } = this;
     const { instance } = chosen;
     const link = o.pool.linkFor(instance.executor, query.body.byteLength);
     if (link === null) {
-      const message = `links to executor ${instance.executor} are full: ${o.pool.room(instance.executor)}; try again later`;
-      this.refuse(new ServiceError(Code.RESOURCE_EXHAUSTED, message));
+      this.leaveLine();
+      this.unsendable(instance.executor);
       return;
     }
     const { lane, queueTimeoutMs } = query.requirements;
@@ -267,7 +300,6 @@ export class Flight implements LinkCaller {
       this.remainingMs(nowMs),
       queueTimeoutMs === null ? Number.POSITIVE_INFINITY : queueTimeoutMs + chosen.batchLatencyMs,
     );
-    this.chosen = chosen;
     this.instance = instance;
     instance.sent(query.rows, nowMs);
     this.link = link;
@@ -275,13 +307,25 @@ export class Flight implements LinkCaller {
     this.linkId = link.send(
       {
         timeoutMs: Number.isFinite(timeoutMs) ? timeoutMs : 0,
-        lane,
+        lane: this.spare ? LANE_COUNT - 1 : lane,
         trace: query.trace,
         variant: instance.variant,
         body: query.body,
       },
       this,
     );
+  }
+
+  /** Its links are full, or it was lost while the query waited for its turn there. */
+  private unsendable(executor: string): void {
+    const { pool } = this.o;
+    if (pool.reaches(executor)) {
+      const message = `links to executor ${executor} are full: ${pool.room(executor)}; try again later`;
+      this.refuse(new ServiceError(Code.RESOURCE_EXHAUSTED, message));
+      return;
+    }
+    const fault = new ServiceError(Code.UNAVAILABLE, `executor ${executor} is out of reach`);
+    if (!this.retryElsewhere(executor, fault)) this.refuse(fault);
   }
 
   private remainingMs(nowMs: number): number {
@@ -294,12 +338,23 @@ export class Flight implements LinkCaller {
     this.waiting = null;
     this.link?.cancel(this.linkId);
     if (this.instance !== null) this.leaveInstance();
+    else this.leaveLine();
   }
 
   private leaveInstance(): void {
     this.instance?.settled();
     this.instance = null;
     this.link = null;
+    this.leaveLine();
+  }
+
+  /** Gives up its place in front of the instance, or at it, and lets those go whose turn that makes it. */
+  private leaveLine(): void {
+    const fair = this.chosen?.instance.fair;
+    if (fair === undefined) return;
+    fair.withdraw(this);
+    fair.settled(this);
+    fair.takeTurns(takeTurn);
   }
 
   private refuse(error: ServiceError): void {
@@ -311,4 +366,9 @@ export class Flight implements LinkCaller {
     this.done = true;
     this.onDone(this);
   }
+}
+
+/** Every entry in a frontend's lines is a flight. */
+function takeTurn(entry: FairEntry): void {
+  (entry as Flight).turn();
 }

@@ -13,10 +13,10 @@ import {
   createTransportServer,
   type Implementation,
   type Logger,
-  type RawStream,
   type RawUnaryCall,
   type RpcServer,
   type Security,
+  type ServedStream,
   type Transport,
 } from "@infaas/runtime";
 
@@ -37,7 +37,7 @@ export interface ServerParts {
   /** Null = grpc-js. */
   readonly transport: Transport | null;
   readonly modelInfer: (bytes: Buffer, call: RawUnaryCall) => void;
-  readonly modelStreamInfer: (stream: RawStream) => void;
+  readonly modelStreamInfer: (stream: ServedStream) => void;
   readonly services: readonly Implementation[];
 }
 

@@ -57,9 +57,9 @@ export class Exchange {
     const infer = inferPattern.exec(path);
     if (infer !== null) {
       if (verb !== "POST") throw wrongVerb(path, verb, "POST");
-      this.admit(inferMethod);
+      const caller = this.admit(inferMethod);
       const { name = "", version = "" } = decoded(infer.groups);
-      return this.withBody((body) => this.infer({ name, version }, body.bytes));
+      return this.withBody((body) => this.infer({ name, version }, body.bytes, caller));
     }
     if (path === METRICS_PATH && verb === "GET") return this.metrics();
     const { route, match } = findRoute(path, verb);
@@ -101,11 +101,12 @@ export class Exchange {
     }
   }
 
-  private async infer(target: InferTarget, body: Buffer): Promise<Reply> {
+  private async infer(target: InferTarget, body: Buffer, caller: Caller): Promise<Reply> {
     const { message, form } = this.read(target, body);
     return new Promise((resolve) => {
       const started = startInfer(this.o.infer, message, {
         deadlineMs: null,
+        caller,
         metadata: (name) => this.header(name),
         answer: (answer, { trailers }) => {
           const bytes = Buffer.allocUnsafe(answer.length);

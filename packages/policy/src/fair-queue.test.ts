@@ -1,0 +1,213 @@
+import { type Random, seededRandom } from "@infaas/runtime";
+import {
+  type FairEntry,
+  FairQueue,
+  fairWindowRows,
+  freshEntry,
+  TENANT_ACTIVE_MS,
+  TENANT_WAITING_MAX,
+} from "./fair-queue";
+
+const send = (queue: FairQueue, tenant: string, count: number, nowMs = 0) =>
+  Array.from({ length: count }, () => {
+    const entry = freshEntry(tenant, 1);
+    return { entry, verdict: queue.admit(entry, nowMs).kind };
+  });
+const verdicts = (sent: readonly { verdict: string }[]) => sent.map((s) => s.verdict);
+
+describe("FairQueue", () => {
+  it("lets a tenant alone pass, however much it sends", () => {
+    const queue = new FairQueue(4, 1);
+    expect(new Set(verdicts(send(queue, "a", 10_000)))).toEqual(new Set(["send"]));
+  });
+
+  describe("when several tenants share", () => {
+    it("gives the window to whoever comes, and beyond it each its own share", () => {
+      const queue = new FairQueue(4, 1);
+      send(queue, "b", 1);
+      expect(verdicts(send(queue, "a", 5))).toEqual(["send", "send", "send", "wait", "wait"]);
+      expect(verdicts(send(queue, "b", 2))).toEqual(["send", "wait"]);
+    });
+
+    it("lets go first who has had least, and each tenant's own in order", () => {
+      const queue = new FairQueue(2, 1);
+      const [b] = send(queue, "b", 1);
+      const a = send(queue, "a", 4);
+      const b2 = send(queue, "b", 2);
+      const order: string[] = [];
+      for (const done of [a[0], b, a[1], b2[0], a[2]] as { entry: FairEntry }[]) {
+        queue.settled(done.entry);
+        for (let entry = queue.next(); entry !== null; entry = queue.next()) {
+          const from = a.some((s) => s.entry === entry) ? a : b2;
+          order.push(`${entry.account?.tenant}${from.findIndex((s) => s.entry === entry)}`);
+        }
+      }
+      expect(order).toEqual(["a1", "b0", "a2", "b1", "a3"]);
+    });
+
+    it("bounds the line of each, and says when to come again", () => {
+      const queue = new FairQueue(2, 3);
+      send(queue, "b", 1);
+      send(queue, "a", 1 + TENANT_WAITING_MAX);
+      expect(queue.admit(freshEntry("a", 1), 0)).toEqual({
+        kind: "refuse",
+        reason: "line-full",
+        waiting: TENANT_WAITING_MAX,
+        waitMs: (TENANT_WAITING_MAX + 1) * 3 * 2,
+      });
+      expect(verdicts(send(queue, "c", 1))).toEqual(["send"]);
+    });
+
+    it("lets nobody wait who would be late", () => {
+      const queue = new FairQueue(2, 3);
+      send(queue, "b", 1);
+      send(queue, "a", 2);
+      const patient = { ...freshEntry("a", 1), waitMaxMs: 12 };
+      expect(queue.admit({ ...freshEntry("a", 1), waitMaxMs: 11 }, 0)).toMatchObject({
+        reason: "too-late",
+        waitMs: 12,
+      });
+      expect(queue.admit(patient, 0).kind).toBe("wait");
+    });
+
+    it("hands over turns one by one, also when one that is handed over ends at once", () => {
+      const queue = new FairQueue(2, 1);
+      send(queue, "b", 1);
+      const [first, ...others] = send(queue, "a", 4) as { entry: FairEntry }[];
+      queue.settled(first!.entry);
+      const handed: FairEntry[] = [];
+      const take = (entry: FairEntry) => {
+        handed.push(entry);
+        queue.settled(entry);
+        queue.takeTurns(take);
+      };
+      queue.takeTurns(take);
+      expect(handed).toEqual(others.map((s) => s.entry));
+    });
+
+    it("forgets who gave up, wherever he stood in the line", () => {
+      const queue = new FairQueue(2, 1);
+      send(queue, "b", 1);
+      const [first, second, third, fourth] = send(queue, "a", 4) as { entry: FairEntry }[];
+      queue.withdraw(third!.entry);
+      queue.withdraw(second!.entry);
+      queue.withdraw(second!.entry);
+      queue.settled(first!.entry);
+      expect(queue.next()).toBe(fourth!.entry);
+      expect(queue.next()).toBeNull();
+    });
+
+    it("sends a query larger than a share when its tenant has nothing there", () => {
+      const queue = new FairQueue(4, 1);
+      send(queue, "b", 1);
+      const large = freshEntry("a", 64);
+      expect(queue.admit(large, 0).kind).toBe("send");
+      expect(queue.admit(freshEntry("a", 1), 0).kind).toBe("wait");
+      queue.settled(large);
+      expect(queue.next()?.rows).toBe(1);
+    });
+
+    it("stops counting a tenant that has been silent", () => {
+      const queue = new FairQueue(4, 1);
+      const [only] = send(queue, "b", 1);
+      queue.settled(only!.entry);
+      send(queue, "a", 4);
+      expect(verdicts(send(queue, "a", 1, TENANT_ACTIVE_MS - 1))).toEqual(["wait"]);
+      send(queue, "a", 1, TENANT_ACTIVE_MS);
+      expect(queue.tenants).toBe(1);
+      expect(queue.next()).not.toBeNull();
+      expect(queue.next()).not.toBeNull();
+    });
+  });
+});
+
+interface Simulated {
+  readonly entry: FairEntry;
+  readonly atMs: number;
+  readonly tenant: string;
+}
+
+/** As the batcher's lanes: what is within its tenant's share first, then what is not. */
+function takeBatch(there: readonly Simulated[], rows: number): readonly Simulated[] {
+  const within = there.filter(({ entry }) => !entry.spare);
+  return [...within, ...there.filter(({ entry }) => entry.spare)].slice(0, rows);
+}
+
+/** One engine that batches whatever is there, in virtual time. */
+function simulate(o: {
+  readonly goodLoad: number;
+  readonly stormLoad: number;
+  readonly fair: boolean;
+  readonly forMs?: number;
+}) {
+  const bestBatch = 8;
+  const batchMs = (rows: number) => 2 + 0.5 * rows;
+  const perMs = bestBatch / batchMs(bestBatch);
+  const { forMs = 20_000 } = o;
+  const random = seededRandom(7);
+  const arrivals = [
+    ...poisson("good", { perMs: o.goodLoad * perMs, forMs, random }),
+    ...poisson("storm", { perMs: o.stormLoad * perMs, forMs, random }),
+  ].sort((a, b) => a.atMs - b.atMs);
+  const queue = new FairQueue(fairWindowRows({ engines: 1, bestBatch, rowMs: 1 / perMs }), 1 / perMs);
+  const device: Simulated[] = [];
+  const held = new Map<FairEntry, Simulated>();
+  const latencies = { good: [] as number[], storm: [] as number[] };
+  let freeAtMs = 0;
+  const run = (untilMs: number) => {
+    while (device.length > 0 && Math.max(freeAtMs, device[0]!.atMs) < untilMs) {
+      const startMs = Math.max(freeAtMs, device[0]!.atMs);
+      const batch = takeBatch(
+        device.filter((query) => query.atMs <= startMs),
+        bestBatch,
+      );
+      for (const query of batch) device.splice(device.indexOf(query), 1);
+      freeAtMs = startMs + batchMs(batch.length);
+      for (const { entry, atMs, tenant } of batch) {
+        latencies[tenant as keyof typeof latencies].push(freeAtMs - atMs);
+        queue.settled(entry);
+        if (!o.fair) continue;
+        for (let next = queue.next(); next !== null; next = queue.next()) {
+          device.push(held.get(next)!);
+          held.delete(next);
+        }
+      }
+    }
+  };
+  for (const { tenant, atMs } of arrivals) {
+    run(atMs);
+    const query = { entry: freshEntry(tenant, 1), atMs, tenant };
+    const verdict = o.fair ? queue.admit(query.entry, atMs).kind : "send";
+    if (verdict === "send") device.push(query);
+    if (verdict === "wait") held.set(query.entry, query);
+  }
+  run(Number.POSITIVE_INFINITY);
+  const sorted = latencies.good.sort((a, b) => a - b);
+  return { p99Ms: sorted[Math.floor(sorted.length * 0.99)]!, served: latencies };
+}
+
+function poisson(tenant: string, o: { perMs: number; forMs: number; random: Random }) {
+  const arrivals: { tenant: string; atMs: number }[] = [];
+  const gapMs = () => -Math.log(1 - o.random.next()) / o.perMs;
+  for (let atMs = gapMs(); atMs < o.forMs; atMs += gapMs()) arrivals.push({ tenant, atMs });
+  return arrivals;
+}
+
+describe("a storm of ten times its share, in virtual time", () => {
+  const share = 0.5;
+  const atShare = simulate({ goodLoad: 0.8 * share, stormLoad: share, fair: true });
+  const storm = simulate({ goodLoad: 0.8 * share, stormLoad: 10 * share, fair: true });
+
+  it("moves the other's p99 by less than a tenth", () => {
+    expect(storm.p99Ms).toBeLessThan(1.1 * atShare.p99Ms);
+  });
+
+  it("would have ruined it without", () => {
+    const unfair = simulate({ goodLoad: 0.8 * share, stormLoad: 10 * share, fair: false, forMs: 2_000 });
+    expect(unfair.p99Ms).toBeGreaterThan(10 * storm.p99Ms);
+  });
+
+  it("is still given everything that the other leaves", () => {
+    expect(storm.served.storm.length).toBeGreaterThan(1.1 * atShare.served.storm.length);
+  });
+});
