@@ -6,7 +6,6 @@ import {
   InstancePhase,
   MemberKind,
   Precision,
-  userMethodRole,
   type Variant,
   VariantSchema,
 } from "@infaas/api";
@@ -14,7 +13,7 @@ import {
   createLogger,
   createRpcClient,
   Lifecycle,
-  loadSecurity,
+  openSecurity,
   readConfig,
   type Security,
   sleep,
@@ -109,8 +108,6 @@ export async function startHouse(
   );
   if (!read.ok) throw new Error(read.faults.join("; "));
   const logger = createLogger({ service: "frontend-test", level: "error" });
-  const world = { clock: systemClock, logger, requirementOf: userMethodRole };
-  const security = await loadSecurity(read.config, world);
   const ports = {
     clock: systemClock,
     random: systemRandom,
@@ -118,7 +115,6 @@ export async function startHouse(
     version: "0.1.0",
     security,
   };
-  lifecycle.onStop("security", () => security.close());
   const frontend = await startFrontend(read.config, ports, lifecycle);
   const inference = inferenceClient(frontend.address);
   const reachable = () => [...frontend.view.executors.values()].filter((e) => e.accepting).length;

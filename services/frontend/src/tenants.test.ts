@@ -1,8 +1,20 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { InferenceService } from "@infaas/api";
-import { Code, createRpcClient, retryDelayMs, ServiceError, tokenDigest } from "@infaas/runtime";
+import { InferenceService, userMethodRole } from "@infaas/api";
+import {
+  Code,
+  createLogger,
+  createRpcClient,
+  loadSecurity,
+  readConfig,
+  retryDelayMs,
+  type Security,
+  ServiceError,
+  systemClock,
+  tokenDigest,
+} from "@infaas/runtime";
+import { frontendOptions } from "./config";
 import type { Reply } from "./fixture-executor";
 import { type House, inferRequest, startHouse, TASK, until } from "./fixture-house";
 
@@ -22,6 +34,7 @@ const as = (tenant: string) => ({ metadata: { authorization: `Bearer ${tenant}-t
 describe("a frontend with tenants", () => {
   let folder: string;
   let house: House;
+  let security: Security;
   const replies: Reply[] = [];
 
   async function start(latencyMs: number, ...tokens: object[]) {
@@ -29,12 +42,18 @@ describe("a frontend with tenants", () => {
     writeFileSync(join(folder, "tokens"), JSON.stringify({ tokens }));
     writeFileSync(join(folder, "cluster"), clusterToken);
     const args = ["--tokens", join(folder, "tokens"), "--cluster-token-file", join(folder, "cluster")];
-    house = await startHouse({ e1: ["mlp@1"] }, [{ name: "mlp@1", latencyMs }], args);
+    const read = readConfig(frontendOptions, args, {});
+    if (!read.ok) throw new Error(read.faults.join("; "));
+    const logger = createLogger({ service: "tenants-test", level: "error" });
+    const world = { clock: systemClock, logger, requirementOf: userMethodRole };
+    security = await loadSecurity(read.config, world);
+    house = await startHouse({ e1: ["mlp@1"] }, [{ name: "mlp@1", latencyMs }], [], security);
     replies.length = 0;
     house.executors[0]!.behaviour = (_frame, reply) => replies.push(reply);
   }
   afterEach(async () => {
     await house.stop();
+    security.close();
     rmSync(folder, { recursive: true });
   });
 
