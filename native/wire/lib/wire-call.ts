@@ -16,7 +16,7 @@ export interface CallListener {
 }
 
 const RESOURCE_EXHAUSTED = 8;
-const INTERNAL = 13;
+const INVALID_ARGUMENT = 3;
 
 /** One gRPC call on the native server. After `finish`, `answer` or `cancelled` everything does nothing. */
 export class WireCall {
@@ -131,7 +131,7 @@ export class WireCall {
 
   private refuse({ tooLarge, message }: InflateFault): void {
     const { listener } = this;
-    this.finish(tooLarge ? RESOURCE_EXHAUSTED : INTERNAL, message, []);
+    this.finish(tooLarge ? RESOURCE_EXHAUSTED : INVALID_ARGUMENT, message, []);
     listener?.cancelled();
   }
 }

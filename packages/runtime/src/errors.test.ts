@@ -1,10 +1,21 @@
-import { Code, codeName, codeOf, ServiceError } from "./errors";
+import { Code, codeName, codeOf, messageCharsMax, ServiceError } from "./errors";
 
 describe("ServiceError", () => {
   it("has a stack when it is a bug, and none when it is a refusal", () => {
     expect(new ServiceError(Code.INTERNAL, "this is a bug").stack).toContain("errors.test");
     expect(new ServiceError(Code.RESOURCE_EXHAUSTED, "queue of 8 is full").stack).not.toContain(" at ");
     expect(new Error("after it").stack).toContain("errors.test");
+  });
+});
+
+describe("a ServiceError with a long message", () => {
+  it("keeps how it begins and ends", () => {
+    const { message } = new ServiceError(
+      Code.NOT_FOUND,
+      `model '${"a".repeat(70_000)}' is not known; known: b`,
+    );
+    expect(message.length).toBeLessThanOrEqual(messageCharsMax);
+    expect(message).toMatch(/^model 'a+…a+' is not known; known: b$/);
   });
 });
 

@@ -45,6 +45,12 @@ export interface ErrorDetail {
 /** Frames of a failure's stack: none but for a bug. Capturing one costs a refusal 24 µs instead of 1.5, and overload refuses most. */
 const stackFramesMax = 20;
 
+/**
+ * Longest message of a failure; of a longer one the middle is left out. Messages repeat what came, which a stranger may
+ * have made 64 MiB long, and travel in headers, of which clients take 8 KiB.
+ */
+export const messageCharsMax = 1_000;
+
 /** The one failure of this system: a canonical code and a lower-case sentence holding what came and what was allowed. */
 export class ServiceError extends Error {
   override readonly name = "ServiceError";
@@ -58,7 +64,7 @@ export class ServiceError extends Error {
   ) {
     const frames = Error.stackTraceLimit;
     Error.stackTraceLimit = code === Code.INTERNAL ? stackFramesMax : 0;
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(shortened(message), options.cause === undefined ? undefined : { cause: options.cause });
     Error.stackTraceLimit = frames;
     this.code = code;
     this.details = options.details ?? [];
@@ -73,4 +79,11 @@ export class ServiceError extends Error {
     }
     return new ServiceError(Code.INTERNAL, typeof message === "string" ? message : String(e), { cause: e });
   }
+}
+
+/** The beginning says what came, the end what was allowed. */
+function shortened(message: string): string {
+  if (message.length <= messageCharsMax) return message;
+  const kept = messageCharsMax / 2 - 1;
+  return `${message.slice(0, kept)}…${message.slice(-kept)}`;
 }

@@ -163,11 +163,11 @@ void Server::headersDone(Call& call) {
                     std::to_string(limits_.headerMaxBytes) + " are taken");
   }
   if (!call.isPost || !call.isGrpc)
-    return fail(call, Code::kInternal, "only POST with content-type application/grpc is served here");
+    return fail(call, Code::kInvalidArgument, "only POST with content-type application/grpc is served here");
   const auto found = byPath_.find(call.path);
   if (found == byPath_.end())
     return fail(call, Code::kUnimplemented, "The server does not implement the method " + call.path);
-  if (call.badTimeout) return fail(call, Code::kInternal, "grpc-timeout is not readable");
+  if (call.badTimeout) return fail(call, Code::kInvalidArgument, "grpc-timeout is not readable");
   if (call.encoding == Encoding::kUnknown)
     return fail(call, Code::kUnimplemented, "grpc-encoding is unknown; known: identity, deflate, gzip");
   call.method = found->second;
@@ -180,9 +180,9 @@ void Server::headersDone(Call& call) {
 void Server::inputEnded(Call& call) {
   call.inputEnded = true;
   if (call.ended) return;
-  if (call.prefixGot > 0) return fail(call, Code::kInternal, "the last message is cut off");
+  if (call.prefixGot > 0) return fail(call, Code::kInvalidArgument, "the last message is cut off");
   if (call.kind == MethodKind::kStream) return tell(EventKind::kHalfClosed, call);
-  if (call.inbox.empty()) return fail(call, Code::kInternal, "a request message is missing");
+  if (call.inbox.empty()) return fail(call, Code::kInvalidArgument, "a request message is missing");
   if (call.kind == MethodKind::kInfer && announceInfer(call)) return;
   announceUnary(call);
 }
@@ -254,11 +254,11 @@ bool Server::beginMessage(Call& call) {
   const uint8_t* p = call.prefix;
   const size_t size = (size_t{p[1]} << 24) | (size_t{p[2]} << 16) | (size_t{p[3]} << 8) | p[4];
   if (p[0] > 1 || (p[0] == 1 && call.encoding == Encoding::kIdentity)) {
-    fail(call, Code::kInternal, "a message is marked as compressed, but grpc-encoding names no compression");
+    fail(call, Code::kInvalidArgument, "a message is marked as compressed, but grpc-encoding names no compression");
     return false;
   }
   if (call.kind != MethodKind::kStream && !call.inbox.empty()) {
-    fail(call, Code::kInternal, "more than one request message");
+    fail(call, Code::kInvalidArgument, "more than one request message");
     return false;
   }
   if (size > limits_.messageMaxBytes) {

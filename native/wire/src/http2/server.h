@@ -35,10 +35,10 @@ struct ServerLimits {
 // Canonical codes that the transport itself answers with.
 enum class Code : int32_t {
   kCancelled = 1,
+  kInvalidArgument = 3,
   kDeadlineExceeded = 4,
   kResourceExhausted = 8,
   kUnimplemented = 12,
-  kInternal = 13,
 };
 
 class Server {
