@@ -1,5 +1,6 @@
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
+import type { SecurityConfig } from "@infaas/runtime";
 import type { ProcessSpec } from "./process-group";
 
 /** What `infaas up` starts on this machine. */
@@ -13,6 +14,9 @@ export interface ClusterPlan {
   /** The frontend's gRPC port; its HTTP face is at -1, metadata, executors and etcd follow at +100, +200 and +300. */
   readonly port: number;
   readonly otlpEndpoint: string | undefined;
+  /** What the frontend listens on; the others stay on the loopback interface. */
+  readonly host: string;
+  readonly security: SecurityConfig;
 }
 
 /** Price of a small general-purpose cloud host with 8 cores, US dollars per hour (m5.2xlarge list price). */
@@ -60,17 +64,35 @@ export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
       "--name",
       "frontend-1",
       "--listen",
+      `${plan.host}:${plan.port}`,
+      "--advertise",
       frontend,
       "--http-listen",
       http,
       "--metadata",
       metadata,
       ...otlp,
+      ...(plan.security.tokens == null ? [] : ["--tokens", plan.security.tokens]),
+      ...(plan.security.insecure ? ["--insecure"] : []),
     ]),
   ];
 }
 
 function service(plan: ClusterPlan, room: string, name: string, args: readonly string[]): ProcessSpec {
   const entry = join(plan.root, "services", room, "dist", "main.js");
-  return { name, command: process.execPath, args: [entry, ...args] };
+  return { name, command: process.execPath, args: [entry, ...args, ...securityArguments(plan.security)] };
+}
+
+/** Every process of the machine shows the same certificate and shares the same secret. */
+function securityArguments(security: SecurityConfig): readonly string[] {
+  const { tlsCert, tlsKey, tlsClientCa, tlsCa, tlsServerName, clusterTokenFile } = security;
+  const given = [
+    ["--tls-cert", tlsCert],
+    ["--tls-key", tlsKey],
+    ["--tls-client-ca", tlsClientCa],
+    ["--tls-ca", tlsCa],
+    ["--tls-server-name", tlsServerName],
+    ["--cluster-token-file", clusterTokenFile],
+  ] as const;
+  return given.flatMap(([flag, value]) => (value === null ? [] : [flag, value]));
 }

@@ -35,6 +35,17 @@ export const commonOptions: Readonly<Record<string, VerbOption>> = {
     type: "string",
     doc: "frontend to talk to, host:port; else env INFAAS_ADDRESS, else 127.0.0.1:8001",
   },
+  "tls-ca": {
+    type: "string",
+    doc: "PEM file of the authorities that vouch for the frontend; with it TLS is spoken",
+  },
+  "tls-cert": { type: "string", doc: "PEM file of the own certificate, where the frontend asks for one" },
+  "tls-key": { type: "string", doc: "PEM file of its key" },
+  "tls-server-name": {
+    type: "string",
+    doc: "name in the frontend's certificate, where it is not the host called",
+  },
+  "token-file": { type: "string", doc: "file with the token to present; else env INFAAS_TOKEN" },
   json: { type: "boolean", doc: "print JSON instead of tables" },
   help: { type: "boolean", doc: "print this verb's help" },
 };

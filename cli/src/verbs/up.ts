@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { createInfaasClient, type InfaasClient } from "@infaas/client";
 import { Code, ServiceError, sleep, systemClock } from "@infaas/runtime";
 import { addressesOf, type ClusterPlan, ownEtcdAddress, processesOf } from "../cluster";
+import { clusterSecurity, clusterSecurityOptions, memberConnection } from "../cluster-security";
 import { etcdProcess } from "../etcd";
 import { mustBeFree } from "../free-ports";
 import { ProcessGroup } from "../process-group";
@@ -33,6 +34,7 @@ export const up: Verb = {
       type: "string",
       doc: "OpenTelemetry collector for traces, for example http://127.0.0.1:4317",
     },
+    ...clusterSecurityOptions,
     zoo: {
       type: "string",
       doc: "models of zoo/ to register: all, none, or names separated by commas",
@@ -51,7 +53,7 @@ export const up: Verb = {
       note: (line) => terminal.note(line),
       onLoss: (error) => stopped.abort(error),
     });
-    const client = createInfaasClient(frontend);
+    const client = createInfaasClient(frontend, memberConnection(args, plan.security));
     try {
       const etcd = plan.store === "etcd" && args.text("etcd") === undefined;
       if (etcd) group.start(etcdProcess(plan.root, join(plan.dataFolder, "etcd"), plan.etcdAddress));
@@ -89,14 +91,17 @@ function planOf(args: Arguments): ClusterPlan {
     throw new ServiceError(Code.INVALID_ARGUMENT, `--executors is ${executorCount}; it may be 1 to 64`);
   }
   const port = args.number("port") ?? 8001;
+  const dataFolder = resolve(args.text("data-dir") ?? ".infaas");
   return {
     root: resolve(__dirname, "..", "..", ".."),
-    dataFolder: resolve(args.text("data-dir") ?? ".infaas"),
+    dataFolder,
     executorCount,
     store,
     etcdAddress: args.text("etcd") ?? ownEtcdAddress(port),
     port,
     otlpEndpoint: args.text("otlp-endpoint"),
+    host: args.text("host") ?? "127.0.0.1",
+    security: clusterSecurity(args, { dataFolder, port }),
   };
 }
 

@@ -16,7 +16,7 @@ import {
   type Task,
   type TaskSchema,
 } from "@infaas/api";
-import { Code, createRpcClient, ServiceError } from "@infaas/runtime";
+import { Code, createRpcClient, type DialOptions, dialWith, ServiceError } from "@infaas/runtime";
 import { externalFilesOf } from "./model-files";
 import { modelNameOf } from "./model-name";
 import { type Requirements, sloOf } from "./requirements";
@@ -56,6 +56,9 @@ export interface Registration {
   readonly padding?: MessageInitShape<typeof PaddingSchema>;
 }
 
+/** TLS and token of a connection: PEM of the authorities that vouch for the frontend, own certificate, bearer token. */
+export type ConnectOptions = DialOptions;
+
 /** How one query is sent. */
 export interface QueryOptions {
   readonly id?: string;
@@ -88,11 +91,12 @@ const queryTimeoutMs = 60_000;
 /** Everything else is answered from memory or by one call to metadata. */
 const catalogTimeoutMs = 30_000;
 
-/** Opens a client to the frontend at `address` (`host:port`). */
-export function createInfaasClient(address: string): InfaasClient {
-  const inference = createRpcClient(InferenceService, address, { defaultTimeoutMs: queryTimeoutMs });
-  const catalog = createRpcClient(CatalogService, address, { defaultTimeoutMs: catalogTimeoutMs });
-  const artifacts = createRpcClient(ArtifactService, address, { defaultTimeoutMs: catalogTimeoutMs });
+/** Opens a client to the frontend at `address` (`host:port`); in the clear and without a token unless `connect` says so. */
+export function createInfaasClient(address: string, connect: ConnectOptions = {}): InfaasClient {
+  const dial = dialWith(connect);
+  const inference = createRpcClient(InferenceService, address, { defaultTimeoutMs: queryTimeoutMs, dial });
+  const catalog = createRpcClient(CatalogService, address, { defaultTimeoutMs: catalogTimeoutMs, dial });
+  const artifacts = createRpcClient(ArtifactService, address, { defaultTimeoutMs: catalogTimeoutMs, dial });
 
   async function query(
     target: string,

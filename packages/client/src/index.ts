@@ -1,5 +1,6 @@
 export {
   type Answer,
+  type ConnectOptions,
   createInfaasClient,
   type InfaasClient,
   type QueryOptions,

@@ -1,0 +1,64 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ConnectOptions } from "@infaas/client";
+import { Code, type SecurityConfig, ServiceError, securityFaults } from "@infaas/runtime";
+import { connectOptions } from "./connect";
+import type { Arguments, VerbOption } from "./verb";
+
+/** Random bytes of a secret that `infaas up` makes for its members. */
+const clusterTokenBytes = 32;
+
+/** What `infaas up` takes beside the options of every verb. */
+export const clusterSecurityOptions: Readonly<Record<string, VerbOption>> = {
+  host: {
+    type: "string",
+    doc: "address the frontend listens on; beyond the loopback interface it needs TLS and tokens or --tls-client-ca",
+    default: "127.0.0.1",
+  },
+  "tls-client-ca": {
+    type: "string",
+    doc: "PEM file of the authorities that vouch for callers; a caller without a certificate of theirs is cut off",
+  },
+  tokens: { type: "string", doc: "JSON file of the tokens that users present" },
+  "cluster-token-file": {
+    type: "string",
+    doc: "file with the secret of the members; with --tokens one is made in the data folder",
+  },
+  insecure: { type: "boolean", doc: "listen beyond the loopback interface unprotected" },
+};
+
+/** The protection of a system on this machine. INVALID_ARGUMENT with every fault. */
+export function clusterSecurity(args: Arguments, o: { dataFolder: string; port: number }): SecurityConfig {
+  const text = (name: string) => args.text(name) ?? null;
+  const tokens = text("tokens");
+  const security: SecurityConfig = {
+    tlsCert: text("tls-cert"),
+    tlsKey: text("tls-key"),
+    tlsClientCa: text("tls-client-ca"),
+    tlsCa: text("tls-ca"),
+    tlsServerName: text("tls-server-name"),
+    clusterTokenFile: text("cluster-token-file") ?? (tokens === null ? null : ownClusterToken(o.dataFolder)),
+    tokens,
+    insecure: args.flag("insecure"),
+  };
+  const faults = securityFaults(security, [`${text("host")}:${o.port}`]);
+  if (faults.length > 0) throw new ServiceError(Code.INVALID_ARGUMENT, faults.join("; "));
+  return security;
+}
+
+/** How `infaas up` itself calls the frontend: as one of the members. */
+export function memberConnection(args: Arguments, { clusterTokenFile }: SecurityConfig): ConnectOptions {
+  const connection = connectOptions(args);
+  if (clusterTokenFile === null) return connection;
+  const [first = ""] = readFileSync(clusterTokenFile, "utf8").trim().split("\n");
+  return { ...connection, token: first.trim() };
+}
+
+function ownClusterToken(dataFolder: string): string {
+  const path = join(dataFolder, "cluster-token");
+  mkdirSync(dataFolder, { recursive: true });
+  if (!existsSync(path))
+    writeFileSync(path, `${randomBytes(clusterTokenBytes).toString("hex")}\n`, { mode: 0o600 });
+  return path;
+}
