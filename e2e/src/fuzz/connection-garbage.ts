@@ -1,0 +1,99 @@
+import { connect, type Socket } from "node:net";
+import type { Random } from "@infaas/runtime";
+import { below, pick, randomBytes } from "./wire-mutator";
+
+const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+const frameTypes = 12;
+const hpackPost = Buffer.from([0x83, 0x86]);
+
+function frame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: Buffer,
+  length = payload.length,
+): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(length & 0xff_ffff, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream >>> 0, 5);
+  return Buffer.concat([head, payload]);
+}
+
+const settings = frame(4, 0, 0, Buffer.alloc(0));
+const many = (count: number, make: (i: number) => Buffer) =>
+  Buffer.concat(Array.from({ length: count }, (_, i) => make(i)));
+
+/** What a peer may do to a connection that no gRPC client does; each is the bytes it sends. */
+const attacks: Readonly<Record<string, (random: Random) => Buffer>> = {
+  "no HTTP/2 at all": (random) => randomBytes(random, 1 + below(random, 400)),
+  "HTTP/1 request": () => Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+  "half a preface": (random) => preface.subarray(0, below(random, preface.length)),
+  "random frames": (random) =>
+    Buffer.concat([
+      preface,
+      settings,
+      many(20, () =>
+        frame(
+          below(random, frameTypes),
+          below(random, 256),
+          below(random, 9),
+          randomBytes(random, below(random, 99)),
+        ),
+      ),
+    ]),
+  "a frame that lies about its length": (random) =>
+    Buffer.concat([preface, settings, frame(0, 1, 1, randomBytes(random, 20), 0xff_ffff)]),
+  "broken header compression": (random) =>
+    Buffer.concat([preface, settings, frame(1, 4, 1, Buffer.concat([hpackPost, randomBytes(random, 60)]))]),
+  "headers without end": () =>
+    Buffer.concat([
+      preface,
+      settings,
+      frame(1, 0, 1, hpackPost),
+      many(500, () => frame(9, 0, 1, Buffer.alloc(256, 0x40))),
+    ]),
+  "opened and reset at once": () =>
+    Buffer.concat([
+      preface,
+      settings,
+      many(500, (i) =>
+        Buffer.concat([frame(1, 4, 2 * i + 1, hpackPost), frame(3, 0, 2 * i + 1, Buffer.alloc(4))]),
+      ),
+    ]),
+  "pings and settings": () =>
+    Buffer.concat([
+      preface,
+      settings,
+      many(500, (i) => (i % 2 === 0 ? frame(6, 0, 0, Buffer.alloc(8)) : settings)),
+    ]),
+  "windows that overflow": () =>
+    Buffer.concat([preface, settings, many(4, () => frame(8, 0, 0, Buffer.from([0x7f, 0xff, 0xff, 0xff])))]),
+  "a stream with an even number": () => Buffer.concat([preface, settings, frame(1, 5, 2, hpackPost)]),
+};
+
+/** The server has to cut off or answer such a peer; until then it waits this long, then leaves. */
+const patienceMs = 200;
+
+/** Opens a connection, sends one attack in pieces and leaves; resolves when the connection is gone. */
+export function attackConnection(address: string, random: Random): Promise<string> {
+  const name = pick(Object.keys(attacks), random);
+  const bytes = attacks[name]!(random);
+  const cut = below(random, bytes.length + 1);
+  const [host, port] = address.split(":");
+  return new Promise((resolve) => {
+    const socket: Socket = connect(Number(port), host);
+    const timer = setTimeout(() => socket.destroy(), patienceMs);
+    socket.on("error", () => undefined);
+    socket.on("data", () => undefined);
+    socket.on("connect", () => {
+      socket.write(bytes.subarray(0, cut));
+      socket.write(bytes.subarray(cut));
+    });
+    socket.on("close", () => {
+      clearTimeout(timer);
+      resolve(name);
+    });
+  });
+}
