@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
+	"os"
 	"strconv"
 	"time"
 
@@ -79,11 +82,15 @@ func headerBlock(o options) []byte {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	encoder.SetMaxDynamicTableSizeLimit(0)
-	for _, field := range [][2]string{
+	fields := [][2]string{
 		{":method", "POST"}, {":scheme", "http"}, {":path", method}, {":authority", o.address},
 		{"content-type", "application/grpc"}, {"te", "trailers"},
 		{"grpc-timeout", strconv.FormatInt(o.deadline.Milliseconds(), 10) + "m"},
-	} {
+	}
+	if o.token != "" {
+		fields = append(fields, [2]string{"authorization", "Bearer " + o.token})
+	}
+	for _, field := range fields {
 		encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
 	}
 	return block.Bytes()
@@ -116,6 +123,41 @@ func (c *caller) run(inFlight int, until time.Time) {
 		if c.take(frame) && time.Now().Before(until) {
 			c.start()
 		}
+	}
+}
+
+// runOpen starts requests at Poisson times until the time is over, and takes the answers as they come.
+func (c *caller) runOpen(perSecond float64, until time.Time) {
+	defer c.connection.Close()
+	next := time.Now()
+	for {
+		for now := time.Now(); !next.After(now) && next.Before(until); {
+			c.start()
+			next = next.Add(time.Duration(rand.ExpFloat64() / perSecond * float64(time.Second)))
+		}
+		if !next.Before(until) && len(c.flights) == 0 {
+			return
+		}
+		if err := c.writer.Flush(); err != nil {
+			c.lost(err)
+			return
+		}
+		// Waiting for a frame ends when the next request is due; a frame that has begun is read whole.
+		if next.Before(until) {
+			c.connection.SetReadDeadline(next)
+		} else {
+			c.connection.SetReadDeadline(time.Time{})
+		}
+		if _, err := c.reader.Peek(1); errors.Is(err, os.ErrDeadlineExceeded) {
+			continue
+		}
+		c.connection.SetReadDeadline(time.Time{})
+		frame, err := c.framer.ReadFrame()
+		if err != nil {
+			c.lost(err)
+			return
+		}
+		c.take(frame)
 	}
 }
 

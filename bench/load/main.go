@@ -1,5 +1,5 @@
-// Closed-loop load on ModelInfer from a client that costs little CPU itself: a fixed number of requests in flight, each
-// answered before its successor is sent. Speaks HTTP/2 frame by frame (a gRPC library costs this machine more CPU a
+// Load on ModelInfer from a client that costs little CPU itself. Closed loop: a fixed number of requests in flight, each
+// answered before its successor is sent. Open loop (-rate): Poisson arrivals, whatever becomes of the answers. Speaks HTTP/2 frame by frame (a gRPC library costs this machine more CPU a
 // request than the servers under test). Prints one JSON line. Every answer is checked for its status and size.
 //
 // go run . -address 127.0.0.1:8001 -model mlp-s -input x -floats 64 -in-flight 16 -seconds 5
@@ -19,6 +19,8 @@ import (
 
 type options struct {
 	address, model, input, shape  string
+	token                         string
+	rate                          float64
 	floats, inFlight, connections int
 	warmUp, duration              time.Duration
 	deadline                      time.Duration
@@ -52,6 +54,8 @@ func parse() options {
 	flag.StringVar(&o.model, "model", "", "task, architecture or variant")
 	flag.StringVar(&o.input, "input", "x", "name of the one float32 input")
 	flag.StringVar(&o.shape, "shape", "", "row shape, for example 3,224,224; default: the number of floats")
+	flag.StringVar(&o.token, "token", "", "bearer token to present; default: none")
+	flag.Float64Var(&o.rate, "rate", 0, "requests per second, open loop; default: closed loop")
 	flag.IntVar(&o.floats, "floats", 64, "float32 values in the input row")
 	flag.IntVar(&o.inFlight, "in-flight", 1, "requests in flight")
 	flag.IntVar(&o.connections, "connections", 4, "connections they are spread over, at most one each")
@@ -115,7 +119,13 @@ func run(o options, request []byte, duration time.Duration) result {
 			share++
 		}
 		callers[i] = newCaller(o, request)
-		all.Go(func() { callers[i].run(share, started.Add(duration)) })
+		all.Go(func() {
+			if o.rate > 0 {
+				callers[i].runOpen(o.rate/float64(count), started.Add(duration))
+			} else {
+				callers[i].run(share, started.Add(duration))
+			}
+		})
 	}
 	all.Wait()
 	return summarise(callers, time.Since(started))

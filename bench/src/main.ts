@@ -1,9 +1,11 @@
 import { benchBatching } from "./batching";
 import { type BenchScope, readArguments } from "./bench-scope";
 import { benchEcho } from "./echo";
+import { benchFuzz } from "./fuzz";
 import { benchGoodput } from "./goodput";
 import { benchLink } from "./link";
 import { benchSelection, describeSelection } from "./selection";
+import { benchStorm } from "./storm";
 import { benchWholePath } from "./whole-path";
 
 /** Every benchmark by the name it is called by: `npm run bench -- NAME`. */
@@ -16,6 +18,8 @@ const benches: Readonly<Record<string, (scope: BenchScope) => void | Promise<voi
   echo: benchEcho,
   link: benchLink,
   "whole-path": benchWholePath,
+  storm: benchStorm,
+  fuzz: benchFuzz,
 };
 
 async function main(args: readonly string[]): Promise<void> {

@@ -21,10 +21,10 @@ export interface System {
   stop(): Promise<void>;
 }
 
-/** Starts `infaas up` without the zoo. */
-export async function startSystem(): Promise<System> {
+/** Starts `infaas up` without the zoo, with more words if given. */
+export async function startSystem(...more: readonly string[]): Promise<System> {
   const folder = mkdtempSync(join(tmpdir(), "infaas-bench-"));
-  const words = ["up", "--port", String(port), "--data-dir", folder, "--zoo", "none"];
+  const words = ["up", "--port", String(port), "--data-dir", folder, "--zoo", "none", ...more];
   const child = spawn(process.execPath, [join(root, "cli", "bin", "infaas.js"), ...words], {
     stdio: ["ignore", "pipe", "inherit"],
   });
