@@ -42,9 +42,8 @@ const GATHER_MS = 5;
 const RUN_MS = 6;
 const SCATTER_MS = 7;
 const INFERENCES = 8;
-const EXECUTIONS = 9;
-const LAST_EPOCH_MS = 10;
-const WIDTH = 11;
+const LAST_EPOCH_MS = 9;
+const WIDTH = 10;
 
 const BATCH_EXECUTIONS = 0;
 const BATCH_GATHER_MS = 1;
@@ -87,7 +86,6 @@ export class Statistics {
     totals[RUN_MS]! += query.computeMs;
     totals[SCATTER_MS]! += query.scatterMs;
     totals[INFERENCES]! += query.rows;
-    totals[EXECUTIONS]! += share;
     totals[LAST_EPOCH_MS] = epochMs;
     const batch = batchRow(counters, Math.min(query.batchSize, BATCH_SIZE_MAX));
     batch[BATCH_EXECUTIONS]! += share;
@@ -164,7 +162,7 @@ function toTotals(sum: Float64Array, batches: ReadonlyMap<number, Float64Array>)
     runMs: sum[RUN_MS]!,
     scatterMs: sum[SCATTER_MS]!,
     inferenceCount: sum[INFERENCES]!,
-    executionCount: Math.round(sum[EXECUTIONS]!),
+    executionCount: [...bySize.values()].reduce((count, size) => count + size.executionCount, 0),
     lastInferenceEpochMs: sum[LAST_EPOCH_MS]!,
     batches: bySize,
   };

@@ -14,7 +14,7 @@ export class HttpError extends ServiceError {
 
 /**
  * Codes whose HTTP status is not 400. Triton's mapping, but for overload (429: a client may retry later, 503 says
- * elsewhere), lateness (504) and who may ask (401, 403), which Triton has no words for. Decision 0009.
+ * elsewhere), lateness (504) and who may ask (401, 403), which Triton has no words for. Decision 0013.
  */
 const STATUSES: Readonly<Partial<Record<Code, number>>> = {
   [Code.NOT_FOUND]: 404,
