@@ -1,4 +1,3 @@
-import { type Random, seededRandom } from "@infaas/runtime";
 import {
   type FairEntry,
   FairQueue,
@@ -144,7 +143,7 @@ function simulate(o: {
   const batchMs = (rows: number) => 2 + 0.5 * rows;
   const perMs = bestBatch / batchMs(bestBatch);
   const { forMs = 20_000 } = o;
-  const random = seededRandom(7);
+  const random = draws(7);
   const arrivals = [
     ...poisson("good", { perMs: o.goodLoad * perMs, forMs, random }),
     ...poisson("storm", { perMs: o.stormLoad * perMs, forMs, random }),
@@ -186,9 +185,19 @@ function simulate(o: {
   return { p99Ms: sorted[Math.floor(sorted.length * 0.99)]!, served: latencies };
 }
 
-function poisson(tenant: string, o: { perMs: number; forMs: number; random: Random }) {
+/** Uniform in (0, 1), the same for the same seed (Lehmer's generator with the multiplier of Park and Miller). */
+function draws(seed: number): () => number {
+  const modulus = 2 ** 31 - 1;
+  let state = seed;
+  return () => {
+    state = (state * 48_271) % modulus;
+    return state / modulus;
+  };
+}
+
+function poisson(tenant: string, o: { perMs: number; forMs: number; random: () => number }) {
   const arrivals: { tenant: string; atMs: number }[] = [];
-  const gapMs = () => -Math.log(1 - o.random.next()) / o.perMs;
+  const gapMs = () => -Math.log(1 - o.random()) / o.perMs;
   for (let atMs = gapMs(); atMs < o.forMs; atMs += gapMs()) arrivals.push({ tenant, atMs });
   return arrivals;
 }

@@ -1,18 +1,6 @@
 /** Every decision, pure: no clock, no I/O, no randomness. */
 
 export {
-  admitColdWait,
-  type Budget,
-  type BudgetInput,
-  budgetOf,
-  COLD_WAIT_BOUNDS,
-  type ColdWait,
-  type ColdWaitBounds,
-  type ColdWaitInput,
-  LANE_COUNT,
-  laneOf,
-} from "./admission";
-export {
   EXECUTOR_RETRY_MS,
   EXPLAINED_MAX,
   PACKING_MARGIN,
@@ -56,6 +44,7 @@ export {
   type StateTrack,
   type StateWindow,
 } from "./instance-state";
+export { LANE_COUNT, laneOf } from "./lane";
 export {
   type BatchSamples,
   bestBatch,
