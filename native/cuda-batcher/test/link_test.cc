@@ -269,7 +269,8 @@ TEST("what is cancelled or hung up leaves the queue") {
   peer.hangUp();
   while (house.batcher->queuedRows() > 0) std::this_thread::yield();
   house.served->watch();
-  CHECK(house.served->inFlight() == 1);  // it runs
+  while (house.served->inFlight() > 1) std::this_thread::yield();  // those that left are told a little later
+  CHECK(house.served->inFlight() == 1);                            // it runs
   hold(*house.fake, false);
   house.await([&] { return house.idle; });
   CHECK(house.server->inFlight() == 0 && house.served->inFlight() == 0);

@@ -32,6 +32,21 @@ describe("createLogger", () => {
   });
 });
 
+describe("a line", () => {
+  it("holds no secrets, at any depth", () => {
+    const lines: string[] = [];
+    const logger = createLogger({ service: "s", write: (line) => lines.push(line) });
+    const error = new Error("refused 'authorization: Bearer abc.def' of a caller");
+    logger.warn("a call failed", { token: "t0p", headers: { authorization: "Bearer abc.def" }, error });
+    expect(lines.join("")).not.toMatch(/t0p|abc\.def/);
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({
+      token: "[redacted]",
+      headers: { authorization: "[redacted]" },
+      error: { message: "refused 'authorization: Bearer [redacted] of a caller" },
+    });
+  });
+});
+
 describe("LogLevels", () => {
   it("switch a level by itself, for the logger and all its children", () => {
     const lines: string[] = [];

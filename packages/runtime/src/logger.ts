@@ -70,8 +70,16 @@ export function createLogger(o: {
   return make({ service: o.service });
 }
 
-/** What JSON cannot say by itself: errors, big integers, maps. */
-function readable(_key: string, value: unknown): unknown {
+/** Names of fields whose values are nobody's business. */
+const SECRET_FIELD = /token|authorization|password|secret|private.?key/i;
+/** A token as it stands in a header, wherever a text quotes one. */
+const BEARER = /\bbearer\s+\S+/gi;
+const REDACTED = "[redacted]";
+
+/** Secrets hidden, and what JSON cannot say by itself: errors, big integers, maps. */
+function readable(key: string, value: unknown): unknown {
+  if (SECRET_FIELD.test(key)) return REDACTED;
+  if (typeof value === "string") return value.replace(BEARER, `Bearer ${REDACTED}`);
   if (value instanceof Error) {
     const { code } = value as { code?: unknown };
     return { message: value.message, code, cause: value.cause, stack: value.stack };

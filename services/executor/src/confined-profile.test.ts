@@ -92,10 +92,10 @@ describe("confinedProfile", () => {
   });
 
   it("kills a process that outgrows its memory, and says by how much", async () => {
-    const limits = { memoryBytesMax: 700e6 };
+    const limits = { memoryBytesMax: 900e6 };
     await expect(profile(hungryModel(1e9), { limits })).rejects.toMatchObject({
       code: Code.RESOURCE_EXHAUSTED,
-      message: expect.stringMatching(/^the model used \d\.\d\d GB while loading, allowed are 0\.70 GB$/),
+      message: expect.stringMatching(/^the model used \d\.\d\d GB while loading, allowed are 0\.90 GB$/),
     });
     expect(deaths).toHaveLength(1);
   });

@@ -8,6 +8,7 @@ import {
 import { Code, ServiceError } from "@infaas/runtime";
 import { type Body, BytesBody } from "./body";
 import type { CatalogModel } from "./catalog";
+import { limitFault } from "./request-limits";
 import type { RawValue } from "./requirements";
 import type { SharedMemoryRegions } from "./shared-memory-regions";
 import { hasTensorParameters, takeTensorParameters, type WantedClasses } from "./tensor-parameters";
@@ -18,7 +19,7 @@ export interface ReadRequest {
   /** What the executor gets: the bytes as they came, or written anew where single tensors had parameters. */
   readonly body: Body;
   readonly classes: WantedClasses;
-  /** Why it is refused, where its parameters say so; INVALID_ARGUMENT, or NOT_FOUND for a shared memory region. */
+  /** Why it is refused: INVALID_ARGUMENT for its size or parameters, or NOT_FOUND for a shared memory region. */
   readonly fault: ServiceError | null;
 }
 
@@ -41,15 +42,15 @@ export function readRequest(bytes: Uint8Array, regions: SharedMemoryRegions): Re
   const plain = plainRequest(headOf(message), new BytesBody(bytes));
   const fault = unsignedFault(message);
   if (fault !== null) return { ...plain, fault };
-  if (!hasTensorParameters(message)) return plain;
+  if (plain.fault !== null || !hasTensorParameters(message)) return plain;
   const classes = takeTensorParameters(message, regions);
   if (classes instanceof ServiceError) return { ...plain, fault: classes };
   return { ...plain, body: new BytesBody(toBinary(ModelInferRequestSchema, message)), classes };
 }
 
-/** A request that needs nothing but its head. */
+/** A request that needs nothing but its head, which is held to the limits of all requests. */
 export function plainRequest(head: InferHead, body: Body): ReadRequest {
-  return { head, body, classes: NO_CLASSES, fault: null };
+  return { head, body, classes: NO_CLASSES, fault: limitFault(head) };
 }
 
 /** Rows of a request: the first axis of its first input where the model is batched, else 1. */

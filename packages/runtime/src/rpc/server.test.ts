@@ -1,10 +1,11 @@
+import { Client, credentials } from "@grpc/grpc-js";
 import { Code, ServiceError } from "../errors";
 import { createLogger } from "../logger";
 import { createRpcClient } from "./client";
 import { EchoService, echoFile } from "./echo-service.testing";
 import { openRawBidi } from "./open-raw-bidi";
-import type { RpcServer } from "./server";
-import { type HandlersOf, implementService } from "./service";
+import { maxMessageBytesDefault, type RpcServer } from "./server";
+import { type HandlersOf, implementService, methodPath } from "./service";
 import { retryDelayMs, retryInfo } from "./status";
 import { tested } from "./tested-server.testing";
 
@@ -142,6 +143,22 @@ describe("createRpcServer and createRpcClient", () => {
       expect(seen).toEqual(["first"]);
       expect(error.code).toBe(Code.DATA_LOSS);
     });
+  });
+
+  it("take no message that unpacks to more than a message may have", async () => {
+    const same = (bytes: Buffer) => bytes;
+    const code = await serving({ say: async ({ value }) => ({ value }) }, async (port) => {
+      const packing = { "grpc.default_compression_algorithm": 2 };
+      const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), packing);
+      const bomb = Buffer.alloc(maxMessageBytesDefault + 1);
+      const path = methodPath(EchoService.method.say);
+      const ended = await new Promise((resolve) => {
+        client.makeUnaryRequest(path, same, same, bomb, (e) => resolve(e?.code));
+      });
+      client.close();
+      return ended;
+    });
+    expect(code).toBe(Code.RESOURCE_EXHAUSTED);
   });
 
   it("tell an unreadable message apart from a bug", async () => {
