@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
@@ -14,7 +14,7 @@ import {
   RegistryService,
   type Variant,
 } from "@infaas/api";
-import { Code, createRpcClient, ServiceError } from "@infaas/runtime";
+import { Code, createRpcClient, ServiceError, sleep, systemClock } from "@infaas/runtime";
 import { ArtifactClient } from "./artifact-client";
 import { ClusterView } from "./fixtures/cluster-view";
 import { GrpcCaller } from "./fixtures/link-caller";
@@ -103,6 +103,15 @@ describe("executor process", () => {
     };
     await registry.putVariants({ architecture: name, version: 1, variants: [variant] });
     return variant.name;
+  };
+  /** Waits until the executor has it on disk that a load was begun so many times and never ended. */
+  const noted = async (deaths: number) => {
+    const notes = join(folder, "executor", "loading");
+    const read = async () => {
+      const texts = (await readdir(notes)).map((file) => readFile(join(notes, file), "utf8"));
+      return (await Promise.all(texts)).join();
+    };
+    while (!(await read()).includes(`"deaths":${deaths}`)) await sleep(systemClock, 5);
   };
   const batched = () => {
     const [largest] = [...variants].sort((a, b) => b.maxBatch - a.maxBatch);
@@ -233,10 +242,12 @@ describe("executor process", () => {
     const loading = [`${batched()} READY`, `${endless} LOADING`];
     await place(endless);
     await view().until(...loading);
+    await noted(1);
     await executor.stop("SIGKILL");
     await view().until();
     await startExecutor();
     await view().until(...loading);
+    await noted(2);
     await executor.stop("SIGKILL");
     await view().until();
     await startExecutor();
