@@ -162,6 +162,17 @@ describe("scanInferRequest", () => {
     expect(scanInferRequest(writer.finish())).toMatchObject({ ok: true, head: { modelName: "m" } });
   });
 
+  it.each([
+    ["inputs", [0x2a, 0x00]],
+    ["requested outputs", [0x32, 0x00]],
+    ["raw contents", [0x3a, 0x00]],
+    ["unknown fields", [0x7a, 0x00]],
+  ])("declines more %s than a request may have, before it made more", (_, field) => {
+    const most = Buffer.alloc(2 * 16_384, Buffer.from(field));
+    expect(scanInferRequest(most).ok).toBe(true);
+    expect(scanInferRequest(Buffer.concat([most, Buffer.from(field)])).ok).toBe(false);
+  });
+
   describe("when the message is rare", () => {
     it.each<[string, MessageInitShape<typeof ModelInferRequestSchema>]>([
       ["a name beyond ASCII", { modelName: "modèle" }],

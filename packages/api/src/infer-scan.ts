@@ -37,6 +37,8 @@ const FIXED32 = 5;
 
 /** Protobuf's own limit; a longer one is broken. */
 const varintBytesMax = 10;
+/** Inputs, dimensions, outputs, parameters, raw contents and unknown fields of one head, more than any request may have; beyond it a message is odd. */
+const headValuesMax = 16_384;
 
 /** Thrown to leave a scan from any depth; one object, because a stack for it would cost more than the scan. */
 const oddity = new Error("odd message");
@@ -45,7 +47,7 @@ const oddity = new Error("odd message");
  * Reads the head of ModelInferRequest bytes without touching the tensors: fields in any order, the last of a repeated
  * single field wins, unknown fields are skipped, as protobuf has it. Odd are: anything broken, text that is not ASCII,
  * parameters of single tensors (shared memory, classification), negative integers, a uint64 that is not `priority` (the
- * only one that may be). O(fields); copies nothing.
+ * only one that may be), more values than `headValuesMax`. O(fields); copies nothing.
  */
 export function scanInferRequest(bytes: Uint8Array): InferScan {
   try {
@@ -58,6 +60,7 @@ export function scanInferRequest(bytes: Uint8Array): InferScan {
 
 class Scanner {
   #at = 0;
+  #values = 0;
   /** The value read last came as uint64_param. */
   #unsigned = false;
 
@@ -86,16 +89,20 @@ class Scanner {
           break;
         case (4 << 3) | BYTES:
           parameters ??= new Map();
+          this.#countValue();
           this.#parameter(this.#length(end), parameters);
           break;
         case (5 << 3) | BYTES:
+          this.#countValue();
           inputs.push(this.#input(this.#length(end)));
           break;
         case (6 << 3) | BYTES:
+          this.#countValue();
           requestedOutputs.push(this.#requestedOutput(this.#length(end)));
           break;
         case (7 << 3) | BYTES: {
           const dataEnd = this.#length(end);
+          this.#countValue();
           rawInputs.push({ offset: this.#at, length: dataEnd - this.#at });
           this.#at = dataEnd;
           break;
@@ -131,11 +138,11 @@ class Scanner {
           break;
         case (3 << 3) | BYTES: {
           const packedEnd = this.#length(end);
-          while (this.#at < packedEnd) shape.push(this.#varint(packedEnd));
+          while (this.#at < packedEnd) shape.push(this.#dim(packedEnd));
           break;
         }
         case (3 << 3) | VARINT:
-          shape.push(this.#varint(end));
+          shape.push(this.#dim(end));
           break;
         case (5 << 3) | BYTES:
           contents = true;
@@ -146,6 +153,16 @@ class Scanner {
       }
     }
     return { name, datatype, shape, contents };
+  }
+
+  #dim(end: number): number {
+    this.#countValue();
+    return this.#varint(end);
+  }
+
+  #countValue(): void {
+    this.#values += 1;
+    if (this.#values > headValuesMax) throw oddity;
   }
 
   #requestedOutput(end: number): string {
@@ -241,6 +258,7 @@ class Scanner {
   /** Passes over a field that is not known; a known one here has an unexpected form, or is one this scan leaves to others. */
   #skip(tag: number, knownMax: number, end: number): void {
     if (tag > 0xffff_ffff || tag >>> 3 <= knownMax) throw oddity;
+    this.#countValue();
     switch (tag & 7) {
       case VARINT:
         this.#skipVarint(end);

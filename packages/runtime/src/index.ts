@@ -15,6 +15,7 @@ export { createLogger, type Logger, type LogLevel, LogLevels } from "./logger";
 export { type Random, seededRandom, systemRandom } from "./random";
 export { callLocally, type LocalCaller } from "./rpc/call-locally";
 export { type CallOptions, type ClientOf, createRpcClient, type RpcClientOptions } from "./rpc/client";
+export { decodeMessage } from "./rpc/decode-message";
 export type { Health } from "./rpc/health";
 export { type OpenRawStream, openRawBidi, type RawBidiOptions } from "./rpc/open-raw-bidi";
 export type { GatherMessage, RawStream, RawUnaryCall, ServedStream, TrailerValues } from "./rpc/raw";

@@ -1,4 +1,3 @@
-import { fromBinary } from "@bufbuild/protobuf";
 import {
   encodeTyped,
   type ModelInferRequest,
@@ -7,7 +6,7 @@ import {
   scanInferRequest,
   type TensorPlacement,
 } from "@infaas/api";
-import { ServiceError } from "@infaas/runtime";
+import { decodeMessage, ServiceError } from "@infaas/runtime";
 import {
   type Checked,
   type CheckedInfer,
@@ -64,13 +63,8 @@ function scanRaw(body: Uint8Array): Checked<SentInfer> | null {
 }
 
 function decodeWhole(body: Uint8Array, memory: SharedMemory): Checked<SentInfer> {
-  let message: ModelInferRequest;
-  try {
-    message = fromBinary(ModelInferRequestSchema, body);
-  } catch (fault) {
-    const reason = fault instanceof Error ? fault.message : String(fault);
-    return { ok: false, fault: `request is no ModelInferRequest: ${reason}` };
-  }
+  const message = decodeMessage(ModelInferRequestSchema, body);
+  if (message instanceof ServiceError) return { ok: false, fault: message.message };
   return fromMessage(message, memory);
 }
 

@@ -238,7 +238,11 @@ describe.each(["grpc", "plain"] as const)("Link (%s)", (transport) => {
     ["too few bytes", request(1, { rawInputContents: [new Uint8Array(3)] }), "3 bytes were sent"],
     ["no input", request(1, { inputs: [], rawInputContents: [] }), "0 inputs were sent, the model has 1: x"],
     ["an unknown output", request(1, { outputs: [{ name: "q" }] }), "output q is unknown, the model has y"],
-    ["bytes that are no request", new Uint8Array([0xff, 0xff, 0xff]), "request is no ModelInferRequest"],
+    [
+      "bytes that are no request",
+      new Uint8Array([0xff, 0xff, 0xff]),
+      "request is not a readable inference.ModelInferRequest",
+    ],
   ])("refuses %s with INVALID_ARGUMENT and both numbers", async (_, body, message) => {
     const { caller } = await setUp();
     caller.send(infer(1, body));

@@ -3,7 +3,6 @@ import {
   type DescMessage,
   type DescMethod,
   type DescService,
-  fromBinary,
   type MessageInitShape,
   type MessageShape,
   toBinary,
@@ -11,6 +10,7 @@ import {
 import type { Metadata } from "@grpc/grpc-js";
 import { Code, ServiceError } from "../errors";
 import type { Caller } from "../security/caller";
+import { decodeMessage } from "./decode-message";
 
 /** What a handler may know about its call beside the request. */
 export interface CallContext {
@@ -47,7 +47,7 @@ export interface Endpoint {
   readonly path: string;
   readonly requestStream: boolean;
   readonly responseStream: boolean;
-  /** Throws INVALID_ARGUMENT on bytes that are no such message. */
+  /** Throws INVALID_ARGUMENT on bytes that are no such message, or more of one than is taken. */
   decode(bytes: Uint8Array): unknown;
   encode(value: unknown): Uint8Array;
   /** Null = answers UNIMPLEMENTED with `reason`, and gives way to a raw handler of the same path. */
@@ -77,7 +77,7 @@ export function implementService<S extends DescService>(
       path: methodPath(method),
       requestStream: streamsRequest(method),
       responseStream: streamsResponse(method),
-      decode: (bytes) => decodeMessage(method.input, bytes),
+      decode: (bytes) => decoded(method.input, bytes),
       encode: (value) => toBinary(method.output, create(method.output, value as MessageShape<DescMessage>)),
       handle: byName[method.localName]?.bind(handlers) ?? null,
       reason: `${method.name} is not served here: ${reason}`,
@@ -108,10 +108,8 @@ export function findMethod(service: DescService, name: string): DescMethod {
   return method;
 }
 
-function decodeMessage(schema: DescMessage, bytes: Uint8Array): unknown {
-  try {
-    return fromBinary(schema, bytes);
-  } catch (cause) {
-    throw new ServiceError(Code.INVALID_ARGUMENT, `request is not a readable ${schema.typeName}`, { cause });
-  }
+function decoded(schema: DescMessage, bytes: Uint8Array): unknown {
+  const message = decodeMessage(schema, bytes);
+  if (message instanceof ServiceError) throw message;
+  return message;
 }
