@@ -564,6 +564,7 @@ export {
   modelFileBytesMax,
 } from "./onnx-external-data";
 export { type CallLoad, encodeCallLoad, orcaTrailer } from "./orca-report";
+export { queryFieldsMax, type SplitQuery, splitQuery } from "./split-query";
 export {
   countBytes,
   type DataType,

@@ -35,6 +35,7 @@ import { ModelRepository } from "./model-repository";
 import { nativeInfer } from "./native-infer";
 import { openInference } from "./open-inference";
 import { otlpReceiver } from "./otlp-receiver";
+import { queryIngress } from "./query-ingress";
 import { Router } from "./router";
 import { Selector } from "./selector";
 import { createFrontendServer } from "./server";
@@ -127,7 +128,7 @@ export async function startFrontend(
     queuedBytesMax: config.tenantQueuedBytesMax,
   });
   const regions = new SharedMemoryRegions();
-  const way = { clock, view, router, tenants, selector, statistics, traces, regions };
+  const way = { clock, view, router, tenants, statistics, traces, regions };
   const protocol = openInference({
     view,
     statistics,
@@ -143,10 +144,11 @@ export async function startFrontend(
     transport: wire,
     modelInfer: inferIngress(way),
     modelStreamInfer: inferStreams(way),
+    query: queryIngress(way),
     services: [
       protocol,
       loadReports({ clock, view, statistics, router }),
-      inferenceService(way),
+      inferenceService({ clock, view, selector }),
       catalogService({
         view,
         statistics,

@@ -1,17 +1,22 @@
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { toBinary } from "@bufbuild/protobuf";
 import {
   type InferHead,
   type ModelInferRequest,
   ModelInferRequestSchema,
   scanInferRequest,
 } from "@infaas/api";
-import { Code, ServiceError } from "@infaas/runtime";
+import { Code, decodeMessage, ServiceError } from "@infaas/runtime";
 import { type Body, BytesBody } from "./body";
 import type { CatalogModel } from "./catalog";
 import { limitFault } from "./request-limits";
 import type { RawValue } from "./requirements";
 import type { SharedMemoryRegions } from "./shared-memory-regions";
-import { hasTensorParameters, takeTensorParameters, type WantedClasses } from "./tensor-parameters";
+import {
+  dropTensorParameters,
+  hasTensorParameters,
+  takeTensorParameters,
+  type WantedClasses,
+} from "./tensor-parameters";
 
 /** A request as far as a frontend reads it. */
 export interface ReadRequest {
@@ -26,24 +31,22 @@ export interface ReadRequest {
 const NO_CLASSES: WantedClasses = new Map();
 
 /**
- * Reads ModelInferRequest bytes: scanned where that is enough, decoded whole where the message is odd. INVALID_ARGUMENT
- * when it cannot be read at all.
+ * Reads ModelInferRequest bytes: scanned where that is enough, decoded whole where the message is odd. Without `regions`
+ * the parameters of single tensors are dropped. INVALID_ARGUMENT when it cannot be read at all.
  */
-export function readRequest(bytes: Uint8Array, regions: SharedMemoryRegions): ReadRequest | ServiceError {
+export function readRequest(
+  bytes: Uint8Array,
+  regions: SharedMemoryRegions | null,
+): ReadRequest | ServiceError {
   const scan = scanInferRequest(bytes);
   if (scan.ok) return plainRequest(scan.head, new BytesBody(bytes));
-  let message: ModelInferRequest;
-  try {
-    message = fromBinary(ModelInferRequestSchema, bytes);
-  } catch (cause) {
-    const sentence = "request is not a readable inference.ModelInferRequest";
-    return new ServiceError(Code.INVALID_ARGUMENT, sentence, { cause });
-  }
+  const message = decodeMessage(ModelInferRequestSchema, bytes);
+  if (message instanceof ServiceError) return message;
   const plain = plainRequest(headOf(message), new BytesBody(bytes));
   const fault = unsignedFault(message);
   if (fault !== null) return { ...plain, fault };
   if (plain.fault !== null || !hasTensorParameters(message)) return plain;
-  const classes = takeTensorParameters(message, regions);
+  const classes = regions === null ? dropTensorParameters(message) : takeTensorParameters(message, regions);
   if (classes instanceof ServiceError) return { ...plain, fault: classes };
   return { ...plain, body: new BytesBody(toBinary(ModelInferRequestSchema, message)), classes };
 }

@@ -7,6 +7,7 @@ import {
   file_opentelemetry_proto_collector_metrics_v1_metrics_service,
   file_xds_service_orca_v3_orca,
   GRPCInferenceService,
+  InferenceService,
 } from "@infaas/api";
 import {
   createRpcServer,
@@ -38,6 +39,7 @@ export interface ServerParts {
   readonly transport: Transport | null;
   readonly modelInfer: (bytes: Buffer, call: RawUnaryCall) => void;
   readonly modelStreamInfer: (stream: ServedStream) => void;
+  readonly query: (bytes: Buffer, call: RawUnaryCall) => void;
   readonly services: readonly Implementation[];
 }
 
@@ -48,6 +50,7 @@ export function createFrontendServer({
   transport,
   modelInfer,
   modelStreamInfer,
+  query,
   services,
 }: ServerParts): RpcServer {
   const server =
@@ -56,6 +59,7 @@ export function createFrontendServer({
       : createTransportServer(transport, { logger, reflection });
   server.addRawUnary(GRPCInferenceService, "ModelInfer", modelInfer);
   server.addRawBidi(GRPCInferenceService, "ModelStreamInfer", modelStreamInfer);
+  server.addRawUnary(InferenceService, "Query", query);
   for (const service of services) server.add(service);
   return server;
 }

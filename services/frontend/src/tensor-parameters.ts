@@ -57,6 +57,12 @@ export function takeTensorParameters(
   return classes;
 }
 
+/** Drops the parameters of every tensor; no classes are wanted then. Changes `message`. */
+export function dropTensorParameters({ inputs, outputs }: ModelInferRequest): WantedClasses {
+  for (const tensor of [...inputs, ...outputs]) tensor.parameters = {};
+  return new Map();
+}
+
 function placementOf(
   what: string,
   { parameters }: Tensor,

@@ -1,0 +1,54 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { QueryRequestSchema } from "./gen/infaas/v1/inference_pb";
+import { ModelInferRequestSchema } from "./gen/inference/grpc_service_pb";
+import { queryFieldsMax, type SplitQuery, splitQuery } from "./split-query";
+
+const asked = { target: "digits", id: "q-1", explain: true, slo: { latencyMs: 5 } };
+const tensors = {
+  inputs: [
+    { name: "a", datatype: "FP32", shape: [1n, 2n], contents: { fp32Contents: [1, 2] } },
+    { name: "b", datatype: "INT64", shape: [1n] },
+  ],
+  rawInputContents: [new Uint8Array(300).fill(7), new Uint8Array(0)],
+};
+
+function partsOf(bytes: Uint8Array): SplitQuery {
+  const split = splitQuery(bytes);
+  if (typeof split === "string") throw new Error(split);
+  return split;
+}
+
+describe("splitQuery", () => {
+  it("parts what is asked from its tensors, whatever the order of fields", () => {
+    const one = toBinary(QueryRequestSchema, create(QueryRequestSchema, asked));
+    const two = toBinary(QueryRequestSchema, create(QueryRequestSchema, tensors));
+    for (const bytes of [Buffer.concat([one, two]), Buffer.concat([two, one])]) {
+      const split = partsOf(bytes);
+      expect(fromBinary(QueryRequestSchema, split.head)).toEqual(create(QueryRequestSchema, asked));
+      expect(fromBinary(ModelInferRequestSchema, split.tensors)).toEqual(
+        create(ModelInferRequestSchema, tensors),
+      );
+    }
+  });
+
+  it("knows a tensor's field by a tag of more bytes than it needs", () => {
+    const split = partsOf(new Uint8Array([0x9a, 0x00, 0x03, 0x0a, 0x01, 0x61]));
+    expect(fromBinary(ModelInferRequestSchema, split.tensors).inputs).toMatchObject([{ name: "a" }]);
+    expect(split.head).toHaveLength(0);
+  });
+
+  it.each([
+    ["a length beyond the end", [0x1a, 0x05, 0x00]],
+    ["a tag that does not end", [0x9a]],
+    ["a number that does not end", [0x30, ...new Array<number>(11).fill(0xff)]],
+    ["field 0", [0x02, 0x00]],
+    ["a group", [0x3b, 0x3c]],
+    ["a fixed number cut short", [0x3d, 0x00]],
+  ])("finds %s broken", (_, bytes) => expect(splitQuery(new Uint8Array(bytes))).toBe("broken"));
+
+  it("takes no more fields than a query may have", () => {
+    const fields = (count: number) => Buffer.alloc(2 * count, Buffer.from([0x22, 0x00]));
+    expect(partsOf(fields(queryFieldsMax)).tensors).toHaveLength(2 * queryFieldsMax);
+    expect(splitQuery(fields(queryFieldsMax + 1))).toBe("too many fields");
+  });
+});

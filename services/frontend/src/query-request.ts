@@ -1,0 +1,37 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  ModelInferRequestSchema,
+  type QueryRequest,
+  QueryRequestSchema,
+  queryFieldsMax,
+  splitQuery,
+} from "@infaas/api";
+import { Code, decodeMessage, ServiceError } from "@infaas/runtime";
+import { type ReadRequest, readRequest } from "./infer-head";
+
+/** An infaas.v1.QueryRequest as far as a frontend reads it. */
+export interface ReadQuery {
+  /** What is asked; its tensors are not in here. */
+  readonly asked: QueryRequest;
+  /** The same as the executors know it: links carry ModelInferRequests only. */
+  readonly request: ReadRequest;
+}
+
+/** Reads QueryRequest bytes; its tensors are not decoded. INVALID_ARGUMENT when it cannot be read at all. */
+export function readQuery(bytes: Uint8Array): ReadQuery | ServiceError {
+  const split = splitQuery(bytes);
+  if (split === "broken") return invalid(`request is not a readable ${QueryRequestSchema.typeName}`);
+  if (split === "too many fields")
+    return invalid(`request has more than ${queryFieldsMax} fields, all that are taken`);
+  const asked = decodeMessage(QueryRequestSchema, split.head);
+  if (asked instanceof ServiceError) return asked;
+  const { target, id } = asked;
+  const head = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, { modelName: target, id }));
+  // What parameters of single tensors make an executor do, only the Open Inference Protocol's way in may say.
+  const request = readRequest(Buffer.concat([head, split.tensors]), null);
+  return request instanceof ServiceError ? request : { asked, request };
+}
+
+function invalid(sentence: string): ServiceError {
+  return new ServiceError(Code.INVALID_ARGUMENT, sentence);
+}
