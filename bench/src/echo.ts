@@ -1,57 +1,92 @@
-import { GRPCInferenceService } from "@infaas/api";
-import {
-  createLogger,
-  createRpcServer,
-  createTransportServer,
-  type RpcServer,
-  type RpcServerOptions,
-  tuneProcess,
-} from "@infaas/runtime";
-import { Wire } from "@infaas/wire";
+import { type RpcServer, tuneProcess } from "@infaas/runtime";
 import { cpuMicroseconds } from "./cpu-time";
+import { carriers, type Protection, protections } from "./echo-servers";
 import { buildLoadGenerator } from "./system";
 import { runLoad } from "./whole-path";
 
-const answerBytes = 40;
-const windowSeconds = 3;
+const windowSeconds = 2;
+const warmUpSeconds = 0.5;
+const rounds = 3;
 const loads = [
   { name: "256 B", floats: 64, inFlight: 16 },
   { name: "256 B", floats: 64, inFlight: 64 },
   { name: "602 KB", floats: 150_528, inFlight: 4 },
 ];
 
-const servers = {
-  "grpc-js": createRpcServer,
-  wire: (o: RpcServerOptions) => createTransportServer(new Wire(), o),
-};
+/** One server under test. */
+interface Subject {
+  readonly carrier: string;
+  readonly protection: string;
+  readonly server: RpcServer;
+  readonly words: readonly string[];
+}
+
+interface Window {
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly serverUs: number;
+}
 
 /**
- * What this machine charges today for one request to a server that does nothing, on grpc-js and on the native wire: the
- * yardstick for whole-path, since shared machines differ by a factor of three from day to day.
+ * What this machine charges today for one request to a server that does nothing, on grpc-js and on the native wire, open
+ * and protected: the yardstick for whole-path, since shared machines differ by a factor of three from day to day. Windows
+ * of all servers alternate; medians.
  */
 export async function benchEcho(): Promise<void> {
   tuneProcess();
   const load = buildLoadGenerator();
-  process.stdout.write("server   input   in flight     req/s   p50 ms   p99 ms  server µs\n");
-  for (const [name, create] of Object.entries(servers)) await measureServer(load, name, create);
+  const { byName, close } = await protections();
+  const subjects: Subject[] = [];
+  for (const carrier of Object.keys(carriers) as (keyof typeof carriers)[])
+    for (const [name, protection] of Object.entries(byName))
+      subjects.push(await listening(carrier, name, protection));
+  process.stdout.write("server      protected  input   in flight     req/s   p50 ms   p99 ms  server µs\n");
+  for (const { name, floats, inFlight } of loads) {
+    const windows = new Map(subjects.map((subject) => [subject, [] as Window[]]));
+    const shape = ["-model", "echo", "-floats", String(floats), "-in-flight", String(inFlight)];
+    for (let round = 0; round < rounds; round++)
+      for (const subject of subjects) windows.get(subject)?.push(await measure(load, subject, shape));
+    for (const [{ carrier, protection }, measured] of windows) {
+      const { perSecond, p50Ms, p99Ms, serverUs } = middle(measured);
+      const figures = [perSecond.toFixed(0), p50Ms.toFixed(2), p99Ms.toFixed(2), serverUs.toFixed(1)];
+      const place = [carrier.padEnd(11), protection.padEnd(10), name.padEnd(7), String(inFlight).padStart(9)];
+      process.stdout.write(`${[...place, ...figures.map((f) => f.padStart(8))].join(" ")}\n`);
+    }
+  }
+  for (const { server } of subjects) await server.stop(1_000);
+  close();
 }
 
-async function measureServer(load: string, server: string, create: (o: RpcServerOptions) => RpcServer) {
-  const echo = create({ logger: createLogger({ service: "echo" }) });
-  const answer = Buffer.alloc(answerBytes);
-  echo.addRawUnary(GRPCInferenceService, "ModelInfer", (_, call) => call.answer(answer));
-  const address = `127.0.0.1:${await echo.listen("127.0.0.1:0")}`;
-  for (const { name, floats, inFlight } of loads) {
-    const args = ["-address", address, "-model", "echo", "-floats", String(floats)];
-    args.push("-in-flight", String(inFlight), "-warm-up", "0");
-    await runLoad(load, [...args, "-seconds", "1"]);
-    const before = cpuMicroseconds(process.pid);
-    const result = await runLoad(load, [...args, "-seconds", String(windowSeconds)]);
-    const serverUs = (cpuMicroseconds(process.pid) - before) / result.requests;
-    const figures = [result.perSecond.toFixed(0), result.p50Ms.toFixed(2), result.p99Ms.toFixed(2)];
-    process.stdout.write(
-      `${server.padEnd(8)} ${name.padEnd(7)} ${String(inFlight).padStart(9)} ${[...figures, serverUs.toFixed(1)].map((f) => f.padStart(8)).join(" ")}\n`,
-    );
-  }
-  await echo.stop(1_000);
+async function listening(
+  carrier: keyof typeof carriers,
+  protection: string,
+  { security, words }: Protection,
+): Promise<Subject> {
+  const server = carriers[carrier](security);
+  const address = `127.0.0.1:${await server.listen("127.0.0.1:0")}`;
+  return { carrier, protection, server, words: ["-address", address, ...words] };
+}
+
+async function measure(load: string, { words }: Subject, shape: readonly string[]): Promise<Window> {
+  const args = [...words, ...shape, "-warm-up", "0"];
+  await runLoad(load, [...args, "-seconds", String(warmUpSeconds)]);
+  const before = cpuMicroseconds(process.pid);
+  const result = await runLoad(load, [...args, "-seconds", String(windowSeconds)]);
+  const serverUs = (cpuMicroseconds(process.pid) - before) / result.requests;
+  const [fault] = Object.keys(result.failures);
+  if (fault !== undefined) throw new Error(`a request failed: ${fault}`);
+  return { ...result, serverUs };
+}
+
+/** The median window, figure by figure. */
+function middle(measured: readonly Window[]): Window {
+  const median = (pick: (w: Window) => number) =>
+    measured.map(pick).sort((a, b) => a - b)[Math.floor(measured.length / 2)] ?? 0;
+  return {
+    perSecond: median((w) => w.perSecond),
+    p50Ms: median((w) => w.p50Ms),
+    p99Ms: median((w) => w.p99Ms),
+    serverUs: median((w) => w.serverUs),
+  };
 }

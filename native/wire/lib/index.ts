@@ -1,3 +1,4 @@
+export type { Admission, AdmissionRefusal, AskedCall, WireGuard } from "./admission";
 export { InferCall, type InferHandler, LinkBytes } from "./infer-call";
 export { probeWire } from "./native";
 export { type ServerLimits, serverLimitsDefault } from "./server-limits";

@@ -16,12 +16,11 @@ export class LinkBytes {
 }
 
 /** Serves ModelInfer without its messages entering JavaScript. */
-export interface InferHandler<Head> {
+export interface InferHandler<Head, Caller = unknown> {
   /** Reads the head of requests: a ModelInferRequest without its id and tensors. Equal heads are read once. */
   readHead(bytes: Buffer): Head;
-  /** Starts a call; null = let the method's unary handler serve it. `deadlineMs` is -1 without a deadline;
-   * `connection` is the client's, a number that is not used again. */
-  start(id: number, head: Head, deadlineMs: number, byteLength: number, connection: number): InferCall | null;
+  /** Starts a call; null = let the method's unary handler serve it. `deadlineMs` is -1 without a deadline. */
+  start(id: number, head: Head, deadlineMs: number, byteLength: number, caller: Caller): InferCall | null;
 }
 
 /** One ModelInfer call. It ends with `answer` or `refuse`, or is cancelled; after that everything does nothing. */

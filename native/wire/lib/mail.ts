@@ -7,11 +7,12 @@ export const mail = {
   method: 3,
   encoding: 4,
   bytes: 5,
+  /** Of every event of a call: the number that its caller is known by, -1 without a guard. */
+  credential: 6,
   stride: 14,
   /** Of an infer event, where others have method and encoding. */
   head: 3,
   fresh: 4,
-  connection: 6,
   /** Of an answer and a refusal. */
   queryId: 2,
   queueMs: 3,
@@ -43,6 +44,8 @@ export const eventKind = {
   linkDraining: 9,
   answer: 10,
   refusal: 11,
+  asked: 12,
+  forgotten: 13,
 } as const;
 
 /** What a method's calls look like; the same numbers stand in src/http2/call.h. */

@@ -15,12 +15,19 @@ export interface Native {
     onEvents: (count: number) => void,
   ): WireHandle;
   method(wire: WireHandle, path: string, kind: number): number;
+  /** `tokens`: credentials are told apart by `authorization`, else by connection alone. */
+  guard(wire: WireHandle, tokens: boolean): void;
+  askAnew(wire: WireHandle): void;
   /** The port, or the reason why there is none. */
   listen(wire: WireHandle, ip: string, port: number): number | string;
   shutDown(wire: WireHandle, last: boolean): void;
   connections(wire: WireHandle): number;
   heldBytes(wire: WireHandle): number;
   close(wire: WireHandle): void;
+  /** Of a call that is asked about: its peer, and its `authorization` if one came; undefined when the call is gone. */
+  asked(wire: WireHandle, call: number): [peer: string, authorization?: string] | undefined;
+  admit(wire: WireHandle, call: number): void;
+  refuse(wire: WireHandle, call: number, code: number, message: string, trailers: string): void;
   /** Names and values by turns. */
   metadata(wire: WireHandle, call: number): string[];
   peer(wire: WireHandle, call: number): string;

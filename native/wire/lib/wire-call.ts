@@ -19,7 +19,7 @@ const RESOURCE_EXHAUSTED = 8;
 const INVALID_ARGUMENT = 3;
 
 /** One gRPC call on the native server. After `finish`, `answer` or `cancelled` everything does nothing. */
-export class WireCall {
+export class WireCall<Caller = unknown> {
   /** Set it at once: what comes before is lost. */
   listener: CallListener | null = null;
   private over = false;
@@ -33,6 +33,8 @@ export class WireCall {
     private readonly id: number,
     /** Milliseconds that were left at arrival; null = no deadline. */
     readonly deadlineMs: number | null,
+    /** Who makes it, as the wire's guard said; undefined without one. */
+    readonly caller: Caller,
   ) {}
 
   /** host:port of the client. */

@@ -1,3 +1,4 @@
+import { Admissions, type WireGuard } from "./admission";
 import type { CallHost } from "./call-host";
 import type { InferCall, InferHandler } from "./infer-call";
 import { LinkEvents } from "./link-events";
@@ -11,30 +12,32 @@ import { type LinkListener, WireLink } from "./wire-link";
 const SCRATCH_BYTES = 64;
 
 /** Serves a method with one request message. */
-export type UnaryHandler = (message: Buffer, call: WireCall) => void;
+export type UnaryHandler<Caller = unknown> = (message: Buffer, call: WireCall<Caller>) => void;
 /** Serves a method with any number of messages; sets the call's listener. */
-export type StreamHandler = (call: WireCall) => void;
+export type StreamHandler<Caller = unknown> = (call: WireCall<Caller>) => void;
 
 /**
  * A gRPC server without TLS in native code, on the thread that made it. Sockets are read together, and JavaScript is
- * called once for all that came.
+ * called once for all that came. `Caller` is what its guard says of who calls.
  */
-export class Wire implements CallHost {
+export class Wire<Caller = unknown> implements CallHost {
   readonly addon: Native = native();
   readonly handle: WireHandle;
   readonly messageMaxBytes: number;
   private readonly numbers = new Float64Array(eventsMax * mail.stride);
   private readonly scratch = Buffer.alloc(SCRATCH_BYTES);
-  private readonly unaryHandlers: (UnaryHandler | undefined)[] = [];
-  private readonly streamHandlers: (StreamHandler | undefined)[] = [];
-  private readonly unaryByPath = new Map<string, UnaryHandler>();
-  private inferUnary: UnaryHandler = refuseAll;
-  private inferHandler: InferHandler<unknown> | null = null;
+  private readonly unaryHandlers: (UnaryHandler<Caller> | undefined)[] = [];
+  private readonly streamHandlers: (StreamHandler<Caller> | undefined)[] = [];
+  private readonly unaryByPath = new Map<string, UnaryHandler<Caller>>();
+  private readonly paths: string[] = [];
+  private inferUnary: UnaryHandler<Caller> = refuseAll;
+  private inferHandler: InferHandler<unknown, Caller> | null = null;
   /** What was read of the heads that the add-on remembers. */
   private readonly heads: unknown[] = [];
   /** Open calls by their place. */
-  private readonly calls: (WireCall | InferCall | undefined)[] = [];
+  private readonly calls: (WireCall<Caller> | InferCall | undefined)[] = [];
   private readonly links: LinkEvents;
+  private readonly admissions: Admissions<Caller>;
   private open = 0;
 
   /** Throws an Error that says why when the add-on cannot run in this process; see `probeWire`. */
@@ -43,26 +46,38 @@ export class Wire implements CallHost {
     this.messageMaxBytes = all.messageMaxBytes;
     this.handle = this.addon.open(all, this.numbers, this.scratch, (count) => this.receive(count));
     this.links = new LinkEvents(this, this.numbers);
+    this.admissions = new Admissions(this);
   }
 
-  unary(path: string, handler: UnaryHandler): void {
+  /** Lets `guard` say who makes each call, and whether it may be made. Set it before listening. */
+  guard(guard: WireGuard<Caller>): void {
+    this.admissions.guard = guard;
+    this.addon.guard(this.handle, guard.tokens);
+  }
+
+  /** The guard is asked again about everybody, from the next call on. */
+  askAnew(): void {
+    this.addon.askAnew(this.handle);
+  }
+
+  unary(path: string, handler: UnaryHandler<Caller>): void {
     this.unaryByPath.set(path, handler);
-    this.unaryHandlers[this.addon.method(this.handle, path, methodKind.unary)] = handler;
+    this.unaryHandlers[this.method(path, methodKind.unary)] = handler;
   }
 
-  stream(path: string, handler: StreamHandler): void {
-    this.streamHandlers[this.addon.method(this.handle, path, methodKind.stream)] = handler;
+  stream(path: string, handler: StreamHandler<Caller>): void {
+    this.streamHandlers[this.method(path, methodKind.stream)] = handler;
   }
 
   /**
    * Serves ModelInfer under `path` with messages outside of JavaScript; its unary handler, which must be there already,
-   * serves what is out of the ordinary: calls with metadata, packed messages, large or broken heads.
+   * serves what is out of the ordinary: calls with metadata of their own, packed messages, large or broken heads.
    */
-  infer<Head>(path: string, handler: InferHandler<Head>): void {
-    const method = this.addon.method(this.handle, path, methodKind.infer);
+  infer<Head>(path: string, handler: InferHandler<Head, Caller>): void {
+    const method = this.method(path, methodKind.infer);
     this.inferUnary = this.unaryByPath.get(path) ?? refuseAll;
     this.unaryHandlers[method] = this.inferUnary;
-    this.inferHandler = handler as InferHandler<unknown>;
+    this.inferHandler = handler as InferHandler<unknown, Caller>;
   }
 
   /** Opens a link to an executor at an IP address; a string says why there is none. */
@@ -114,14 +129,23 @@ export class Wire implements CallHost {
     this.open--;
   }
 
+  private method(path: string, kind: number): number {
+    const number = this.addon.method(this.handle, path, kind);
+    this.paths[number] = path;
+    return number;
+  }
+
   private receive(count: number): void {
     for (let i = 0; i < count; i++) this.dispatch(i, i * mail.stride);
+    this.admissions.turn(count);
   }
 
   private dispatch(place: number, at: number): void {
     const { numbers } = this;
     const id = numbers[at + mail.subject]!;
-    switch (numbers[at + mail.kind]) {
+    const kind = numbers[at + mail.kind]!;
+    if (kind <= eventKind.drained && this.admissions.isRefused(id)) return;
+    switch (kind) {
       case eventKind.infer:
         this.startInfer(id, at);
         return;
@@ -151,18 +175,24 @@ export class Wire implements CallHost {
       case eventKind.cancelled:
         this.calls[id & placeMask]?.cancelled();
         return;
+      case eventKind.asked:
+        this.admissions.asked(id, numbers[at + mail.credential]!, this.paths[numbers[at + mail.method]!]!);
+        return;
+      case eventKind.forgotten:
+        this.admissions.forgotten(id);
+        return;
       default:
         this.links.told(id, place, at);
     }
   }
 
-  private streamed(id: number): WireCall | undefined {
-    return this.calls[id & placeMask] as WireCall | undefined;
+  private streamed(id: number): WireCall<Caller> | undefined {
+    return this.calls[id & placeMask] as WireCall<Caller> | undefined;
   }
 
   private startInfer(id: number, at: number): void {
     const { numbers, heads } = this;
-    const handler = this.inferHandler as InferHandler<unknown>;
+    const handler = this.inferHandler as InferHandler<unknown, Caller>;
     const number = numbers[at + mail.head]!;
     if (numbers[at + mail.fresh] === 1) {
       heads[number] = handler.readHead(this.addon.head(this.handle, number) as Buffer);
@@ -173,7 +203,7 @@ export class Wire implements CallHost {
       heads[number],
       numbers[at + mail.deadlineMs]!,
       numbers[at + mail.bytes]!,
-      numbers[at + mail.connection]!,
+      this.callerOf(at),
     );
     if (call === null) {
       this.open--;
@@ -183,15 +213,20 @@ export class Wire implements CallHost {
     }
   }
 
-  private start(id: number, at: number): WireCall {
+  /** Without a guard nobody is known, and `Caller` says nothing. */
+  private callerOf(at: number): Caller {
+    return this.admissions.callerOf(this.numbers[at + mail.credential]!) as Caller;
+  }
+
+  private start(id: number, at: number): WireCall<Caller> {
     const deadlineMs = this.numbers[at + mail.deadlineMs]!;
-    const call = new WireCall(this, id, deadlineMs < 0 ? null : deadlineMs);
+    const call = new WireCall(this, id, deadlineMs < 0 ? null : deadlineMs, this.callerOf(at));
     this.calls[id & placeMask] = call;
     this.open++;
     return call;
   }
 
-  private startUnary(handler: UnaryHandler, id: number, at: number, how: number): void {
+  private startUnary(handler: UnaryHandler<Caller>, id: number, at: number, how: number): void {
     const call = this.start(id, at);
     call.listener = {
       message: (bytes) => {

@@ -46,10 +46,18 @@ class Echo {
   Server& server() { return server_; }
   uint16_t port() const { return port_; }
   int cancelled = 0;
+  int asked = 0;
 
  private:
+  // Lets in who says nothing, or "good".
+  void decide(Call& call) {
+    if (!call.presented.came || call.presented.value == "good") server_.admit(call);
+    else server_.refuse(call, 16, "who are you", {});
+  }
+
   void handle(const Event& event) {
-    Call* call = server_.find(event.subject);
+    const bool asks = event.kind == EventKind::kAsked;
+    Call* call = asks ? server_.findAsked(event.subject) : server_.find(event.subject);
     if (call == nullptr) return;
     switch (event.kind) {
       case EventKind::kInfer: {
@@ -68,6 +76,10 @@ class Echo {
       }
       case EventKind::kHalfClosed:
         server_.finish(*call, 0, {}, {});
+        return;
+      case EventKind::kAsked:
+        asked++;
+        decide(*call);
         return;
       case EventKind::kCancelled:
         cancelled++;
@@ -195,11 +207,15 @@ TEST("bytes changed at random harm nobody") {
   const ng::Api* api = library();
   if (api == nullptr) return;
   Echo echo(*api);
+  echo.server().guard(true);
   std::mt19937 random(7);
   std::string good = http2::preface();
   for (uint32_t stream = 1; stream < 9; stream += 2)
     good += http2::call(stream, stream % 4 == 1 ? "/t.T/Infer" : "/t.T/Say", patterned(40 * stream));
-  good += http2::headers(9, "/t.T/Chat") + http2::data(9, http2::message("a"), false);
+  good += http2::headers(9, "/t.T/Chat", http2::header("authorization", "good")) +
+          http2::data(9, http2::message("a"), false) +
+          http2::headers(11, "/t.T/Chat", http2::header("authorization", "bad")) +
+          http2::data(11, http2::message("a"), true);
   for (int round = 0; round < 600; round++) {
     std::string bad = good;
     const int changes = 1 + static_cast<int>(random() % 6);
@@ -209,6 +225,52 @@ TEST("bytes changed at random harm nobody") {
   CHECK(echo.server().heldBytes() == 0);
   CHECK(echo.server().openCalls() == 0);
   CHECK(echo.server().connections() == 0);
+  CHECK(echo.server().credentials() == 0);
+}
+
+TEST("a call is asked about once for each method and token, and a refused one is not taken in") {
+  const ng::Api* api = library();
+  if (api == nullptr) return;
+  Echo echo(*api);
+  echo.server().guard(true);
+  const auto as = [](uint32_t stream, const std::string& path, const std::string& token) {
+    return http2::headers(stream, path, http2::header("authorization", token)) +
+           http2::data(stream, http2::message("x"), true);
+  };
+  std::string said = http2::preface();
+  for (uint32_t stream = 1; stream < 20; stream += 2) said += as(stream, "/t.T/Infer", "good");
+  said += as(21, "/t.T/Say", "good") + http2::call(23, "/t.T/Say", "x") + as(25, "/t.T/Infer", "bad");
+  said += http2::headers(27, "/t.T/Chat", http2::header("authorization", "bad")) +
+          http2::data(27, http2::message("x"), false) + as(29, "/t.T/Infer", "good");
+  const std::string heard = talk(echo, said, 50, [](const std::string& bytes) {
+    return http2::answers(bytes).count(29) > 0;
+  });
+  auto answers = http2::answers(heard);
+  for (const uint32_t stream : {1, 19, 21, 23, 29}) CHECK(answers[stream] == http2::message("x"));
+  CHECK(answers.count(25) == 0 && answers.count(27) == 0);
+  CHECK(echo.asked == 5);
+  CHECK(echo.server().heldBytes() == 0);
+  CHECK(echo.server().openCalls() == 0);
+  CHECK(echo.server().credentials() == 0);
+}
+
+TEST("a caller that was admitted is asked about anew when that was said") {
+  const ng::Api* api = library();
+  if (api == nullptr) return;
+  Echo echo(*api);
+  echo.server().guard(true);
+  bool again = false;
+  std::string said = http2::preface();
+  for (uint32_t stream = 1; stream < 40; stream += 2) said += http2::call(stream, "/t.T/Say", "x");
+  talk(echo, said, 20, [&](const std::string& bytes) {
+    if (!again && http2::answers(bytes).count(9) > 0) {
+      again = true;
+      echo.server().askAnew();
+    }
+    return http2::answers(bytes).count(39) > 0;
+  });
+  CHECK(echo.asked == 2);
+  CHECK(echo.server().credentials() == 0);
 }
 
 MAIN_OF_TESTS

@@ -1,4 +1,12 @@
-import { type Clock, Code, type DialSecurity, type Logger, type Random, ServiceError } from "@infaas/runtime";
+import {
+  type Caller,
+  type Clock,
+  Code,
+  type DialSecurity,
+  type Logger,
+  type Random,
+  ServiceError,
+} from "@infaas/runtime";
 import type { Wire } from "@infaas/wire";
 import { type ExecutorLink, Link } from "./link";
 import { NativeLink } from "./native-link";
@@ -30,7 +38,7 @@ export interface PoolOptions {
   readonly logger: Logger;
   readonly dial: DialSecurity;
   /** Opens native links where executors have them; null = links inside gRPC only. */
-  readonly wire: Wire | null;
+  readonly wire: Wire<Caller> | null;
   readonly largeLinks: number;
   readonly inFlightMax: number;
   readonly events: PoolEvents;

@@ -1,5 +1,6 @@
 import { ArtifactService, ClusterService, GRPCInferenceService, RegistryService } from "@infaas/api";
 import {
+  type Caller,
   type Clock,
   createRpcClient,
   createTelemetry,
@@ -62,7 +63,7 @@ export interface Frontend {
   readonly httpAddress: string | null;
   readonly view: ClusterView;
   /** The native server; null when grpc-js serves. */
-  readonly wire: Wire | null;
+  readonly wire: Wire<Caller> | null;
 }
 
 /** How long queries on their way may still be answered when the process stops. */

@@ -1,4 +1,12 @@
-import { Code, createLogger, ServiceError, systemClock, systemRandom, VirtualClock } from "@infaas/runtime";
+import {
+  type Caller,
+  Code,
+  createLogger,
+  ServiceError,
+  systemClock,
+  systemRandom,
+  VirtualClock,
+} from "@infaas/runtime";
 import { Wire } from "@infaas/wire";
 import { BytesBody } from "./body";
 import { ScriptedExecutor } from "./fixture-executor";
@@ -44,12 +52,12 @@ const OVER = new ServiceError(Code.UNAVAILABLE, "test is over");
 const kinds = [
   [
     "Link",
-    (executor: ScriptedExecutor, _: Wire, o: LinkWorld) =>
+    (executor: ScriptedExecutor, _: Wire<Caller>, o: LinkWorld) =>
       new Link({ ...o, address: executor.address, frontend: "f1" }),
   ],
   [
     "NativeLink",
-    (executor: ScriptedExecutor, wire: Wire, o: LinkWorld) =>
+    (executor: ScriptedExecutor, wire: Wire<Caller>, o: LinkWorld) =>
       new NativeLink({ ...o, address: executor.linkAddress, wire }),
   ],
 ] as const;
@@ -58,7 +66,7 @@ type LinkWorld = Pick<LinkOptions, "clock" | "random" | "logger" | "inFlightMax"
 
 describe.each(kinds)("%s", (_, open) => {
   let executor: ScriptedExecutor;
-  let wire: Wire;
+  let wire: Wire<Caller>;
   let link: ExecutorLink;
   const changes: boolean[] = [];
   let drained = 0;
@@ -72,7 +80,7 @@ describe.each(kinds)("%s", (_, open) => {
 
   beforeEach(async () => {
     executor = new ScriptedExecutor("e1");
-    wire = new Wire();
+    wire = new Wire<Caller>();
     await executor.start();
     changes.length = 0;
     drained = 0;

@@ -5,7 +5,6 @@ import {
   statusPairs,
   type TrailerValues,
   trailerPairs,
-  unnamedCaller,
 } from "@infaas/runtime";
 import { type InferHandler, LinkBytes, type Wire, InferCall as WireInferCall } from "@infaas/wire";
 import type { AnswerMessage } from "./answer-message";
@@ -23,15 +22,20 @@ import { plainRequest } from "./infer-head";
  * ModelInfer on the native server: heads are read once however often they come, tensors stay outside of JavaScript. What
  * is out of the ordinary (null) goes the way of `inferIngress`.
  */
-export function nativeInfer(o: InferOptions, wire: Wire): InferHandler<InferHead | null> {
+export function nativeInfer(o: InferOptions, wire: Wire<Caller>): InferHandler<InferHead | null, Caller> {
   return {
     readHead: (bytes) => {
       const scan = scanInferRequest(bytes);
       return scan.ok ? scan.head : null;
     },
-    start: (id, head, deadlineMs, byteLength) => {
+    start: (id, head, deadlineMs, byteLength, caller) => {
       if (head === null) return null;
-      const call = new NativeCall(wire, id, byteLength, deadlineMs < 0 ? null : deadlineMs);
+      const call = new NativeCall(wire, {
+        id,
+        byteLength,
+        deadlineMs: deadlineMs < 0 ? null : deadlineMs,
+        caller,
+      });
       call.started = startRead(o, { request: plainRequest(head, call), arrivedMs: o.clock.nowMs() }, call);
       return call;
     },
@@ -43,18 +47,16 @@ class NativeCall extends WireInferCall implements InferCall, Body {
   readonly sendsAtOnce = true;
   started: StartedInfer | null = null;
 
-  constructor(
-    wire: Wire,
-    id: number,
-    byteLength: number,
-    readonly deadlineMs: number | null,
-  ) {
-    super(wire, id, byteLength);
-  }
+  readonly deadlineMs: number | null;
+  readonly caller: Caller;
 
-  /** Where there are tokens the native server does not serve. */
-  get caller(): Caller {
-    return unnamedCaller(this.peer);
+  constructor(
+    wire: Wire<Caller>,
+    o: { id: number; byteLength: number; deadlineMs: number | null; caller: Caller },
+  ) {
+    super(wire, o.id, o.byteLength);
+    this.deadlineMs = o.deadlineMs;
+    this.caller = o.caller;
   }
 
   /** Calls with metadata do not come this way. */

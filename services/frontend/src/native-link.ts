@@ -1,5 +1,13 @@
 import { lookup } from "node:dns/promises";
-import { type Clock, Code, type Logger, type Random, ServiceError, type Timer } from "@infaas/runtime";
+import {
+  type Caller,
+  type Clock,
+  Code,
+  type Logger,
+  type Random,
+  ServiceError,
+  type Timer,
+} from "@infaas/runtime";
 import type { LinkAnswer as NativeAnswer, LinkRefusal as NativeRefusal, Wire, WireLink } from "@infaas/wire";
 import { InferCall } from "@infaas/wire";
 import {
@@ -13,7 +21,7 @@ import {
 
 /** What a native link needs. */
 export interface NativeLinkOptions {
-  readonly wire: Wire;
+  readonly wire: Wire<Caller>;
   /** host:port of the executor's native links. */
   readonly address: string;
   readonly clock: Clock;
@@ -165,10 +173,10 @@ export class NativeLink implements ExecutorLink {
   }
 }
 
-const numbers = new WeakMap<Wire, Map<string, number>>();
+const numbers = new WeakMap<Wire<Caller>, Map<string, number>>();
 
 /** The wire keeps names of variants under numbers; each is told once. */
-function variantNumber(wire: Wire, name: string): number {
+function variantNumber(wire: Wire<Caller>, name: string): number {
   let known = numbers.get(wire);
   if (known === undefined) {
     known = new Map();

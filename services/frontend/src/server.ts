@@ -56,7 +56,7 @@ export function createFrontendServer({
   const server =
     transport === null
       ? createRpcServer({ logger, security, reflection })
-      : createTransportServer(transport, { logger, reflection });
+      : createTransportServer(transport, { logger, security, reflection });
   server.addRawUnary(GRPCInferenceService, "ModelInfer", modelInfer);
   server.addRawBidi(GRPCInferenceService, "ModelStreamInfer", modelStreamInfer);
   server.addRawUnary(InferenceService, "Query", query);

@@ -2,11 +2,10 @@
 #include <malloc.h>
 #include <napi.h>
 
-#include <cstring>
 #include <memory>
 #include <string>
 
-#include "addon/wire_handle.h"
+#include "addon/exports.h"
 #include "http2/connection.h"
 #include "net/sockets.h"
 
@@ -19,79 +18,6 @@ void tuneAllocator() {
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
   mallopt(M_TOP_PAD, 64 << 20);
-}
-
-constexpr size_t kArgumentsMax = 7;
-// Set in a lane: the trace lies in the scratch, as an infer frame has it.
-constexpr int32_t kTraced = 256;
-
-// The arguments of a raw call; the first is the handle.
-class Arguments {
- public:
-  Arguments(napi_env env, napi_callback_info info) : env_(env) {
-    size_t count = kArgumentsMax;
-    napi_get_cb_info(env, info, &count, values_, nullptr, nullptr);
-  }
-
-  WireHandle& wire() const {
-    void* found = nullptr;
-    napi_get_value_external(env_, values_[0], &found);
-    return **static_cast<std::shared_ptr<WireHandle>*>(found);
-  }
-  int32_t integer(size_t at) const {
-    int32_t value = 0;
-    napi_get_value_int32(env_, values_[at], &value);
-    return value;
-  }
-  double number(size_t at) const {
-    double value = 0;
-    napi_get_value_double(env_, values_[at], &value);
-    return value;
-  }
-  bool truth(size_t at) const {
-    bool value = false;
-    napi_get_value_bool(env_, values_[at], &value);
-    return value;
-  }
-  // Copied. Empty when it is no Uint8Array.
-  Piece bytes(size_t at) const {
-    void* data = nullptr;
-    size_t length = 0;
-    napi_typedarray_type type;
-    if (napi_get_typedarray_info(env_, values_[at], &type, &length, &data, nullptr, nullptr) != napi_ok) return {};
-    if (type != napi_uint8_array) return {};
-    return copyOf(data, length);
-  }
-  static Piece copyOf(const void* data, size_t length) {
-    Piece piece = Piece::whole(BufferRef::make(length));
-    if (length > 0) std::memcpy(piece.owner.data(), data, length);
-    return piece;
-  }
-  std::string text(size_t at) const {
-    size_t length = 0;
-    if (napi_get_value_string_utf8(env_, values_[at], nullptr, 0, &length) != napi_ok || length == 0) return {};
-    std::string text(length, '\0');
-    napi_get_value_string_utf8(env_, values_[at], text.data(), length + 1, &length);
-    return text;
-  }
-
- private:
-  napi_env env_;
-  napi_value values_[kArgumentsMax] = {};
-};
-
-napi_value toBuffer(napi_env env, const void* data, size_t size) {
-  napi_value buffer = nullptr;
-  void* to = nullptr;
-  napi_create_buffer(env, size, &to, &buffer);
-  if (to != nullptr && size > 0) std::memcpy(to, data, size);
-  return buffer;
-}
-
-napi_value toBoolean(napi_env env, bool value) {
-  napi_value result = nullptr;
-  napi_get_boolean(env, value, &result);
-  return result;
 }
 
 Napi::Value probe(const Napi::CallbackInfo& info) {
@@ -134,10 +60,6 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     napi_remove_env_cleanup_hook(ending, [](void* data) { static_cast<WireHandle*>(data)->close(); }, held->get());
     delete held;
   });
-}
-
-WireHandle& wireOf(const Napi::CallbackInfo& info) {
-  return **info[0].As<Napi::External<std::shared_ptr<WireHandle>>>().Data();
 }
 
 Napi::Value method(const Napi::CallbackInfo& info) {
@@ -188,9 +110,7 @@ napi_value metadata(napi_env env, napi_callback_info info) {
   uint32_t count = 0;
   for (size_t at = 0; at < call->metadata.size();) {
     const size_t end = call->metadata.find('\0', at);
-    napi_value text = nullptr;
-    napi_create_string_latin1(env, call->metadata.data() + at, end - at, &text);
-    napi_set_element(env, list, count++, text);
+    napi_set_element(env, list, count++, textOf(env, {call->metadata.data() + at, end - at}));
     at = end + 1;
   }
   return list;
@@ -199,10 +119,7 @@ napi_value metadata(napi_env env, napi_callback_info info) {
 napi_value peer(napi_env env, napi_callback_info info) {
   const Arguments in(env, info);
   const Call* call = in.wire().server().find(in.integer(1));
-  napi_value text = nullptr;
-  const std::string name = call == nullptr || call->connection == nullptr ? "" : call->connection->peer();
-  napi_create_string_latin1(env, name.data(), name.size(), &text);
-  return text;
+  return textOf(env, call == nullptr || call->connection == nullptr ? "" : std::string_view(call->connection->peer()));
 }
 
 napi_value take(napi_env env, napi_callback_info info) {
@@ -317,69 +234,6 @@ napi_value answerParts(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-Napi::Value linkOpen(const Napi::CallbackInfo& info) {
-  std::string why;
-  if (wireOf(info).isClosed()) return Napi::String::New(info.Env(), "the wire is closed");
-  const auto port = static_cast<uint16_t>(info[2].As<Napi::Number>().Uint32Value());
-  const int32_t number = wireOf(info).links().open(info[1].As<Napi::String>(), port, why);
-  if (number < 0) return Napi::String::New(info.Env(), why);
-  return Napi::Number::New(info.Env(), number);
-}
-
-napi_value linkClose(napi_env env, napi_callback_info info) {
-  const Arguments in(env, info);
-  in.wire().links().close(in.integer(1));
-  in.wire().written();
-  return nullptr;
-}
-
-Napi::Value variant(const Napi::CallbackInfo& info) {
-  std::vector<std::string>& variants = wireOf(info).variants();
-  variants.push_back(info[1].As<Napi::String>());
-  return Napi::Number::New(info.Env(), static_cast<double>(variants.size() - 1));
-}
-
-// The body is that of a call (its handle), or bytes. False when link or call are gone.
-napi_value linkSend(napi_env env, napi_callback_info info) {
-  const Arguments in(env, info);
-  WireHandle& wire = in.wire();
-  Link* link = wire.links().find(in.integer(1));
-  if (link == nullptr) return toBoolean(env, false);
-  Piece body = in.bytes(6);
-  if (!body.owner) {
-    const Call* call = wire.server().find(in.integer(6));
-    if (call == nullptr || call->inbox.empty()) return toBoolean(env, false);
-    body = call->inbox.front().bytes;
-  }
-  const int32_t lane = in.integer(4);
-  InferHeader header;
-  header.timeoutMs = in.number(3);
-  header.lane = static_cast<uint8_t>(lane & 0xff);
-  header.variant = wire.variants()[static_cast<size_t>(in.integer(5))];
-  if (lane & kTraced) {
-    header.sampled = true;
-    std::memcpy(header.traceId, wire.scratch(), kTraceIdBytes);
-    std::memcpy(header.spanId, wire.scratch() + kTraceIdBytes, kSpanIdBytes);
-  }
-  link->send(static_cast<uint32_t>(in.integer(2)), header, std::move(body));
-  wire.written();
-  return toBoolean(env, true);
-}
-
-napi_value linkCancel(napi_env env, napi_callback_info info) {
-  const Arguments in(env, info);
-  WireHandle& wire = in.wire();
-  if (Link* link = wire.links().find(in.integer(1))) link->cancel(static_cast<uint32_t>(in.integer(2)));
-  wire.written();
-  return nullptr;
-}
-
-void setRaw(Napi::Env env, Napi::Object exports, const char* name, napi_callback callback) {
-  napi_value function = nullptr;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
-  exports.Set(name, Napi::Value(env, function));
-}
-
 }  // namespace
 
 }  // namespace wire
@@ -407,11 +261,8 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   setRaw(env, exports, "eventBytes", eventBytes);
   setRaw(env, exports, "answerInfer", answerInfer);
   setRaw(env, exports, "answerParts", answerParts);
-  exports.Set("variant", Napi::Function::New<variant>(env, "variant"));
-  exports.Set("linkOpen", Napi::Function::New<linkOpen>(env, "linkOpen"));
-  setRaw(env, exports, "linkClose", linkClose);
-  setRaw(env, exports, "linkSend", linkSend);
-  setRaw(env, exports, "linkCancel", linkCancel);
+  exportAdmission(env, exports);
+  exportLinks(env, exports);
   return exports;
 }
 

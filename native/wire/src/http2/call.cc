@@ -24,8 +24,10 @@ Call* Calls::open() {
 }
 
 void Calls::close(Call* call) {
+  if (call->asked) retire(*call);
   static_cast<CallState&>(*call) = CallState{};
   call->path.clear();
+  call->presented.clear();
   call->metadata.clear();
   call->trailers.clear();
   call->incoming = {};
@@ -34,12 +36,22 @@ void Calls::close(Call* call) {
   free_.push_back(call);
 }
 
-Call* Calls::find(int32_t handle) const {
+Call* Calls::at(int32_t handle) const {
   if (handle < 0) return nullptr;
   const auto index = static_cast<size_t>(handle) & (kCallsMax - 1);
   if (index >= calls_.size()) return nullptr;
   Call* call = calls_[index].get();
-  return call->announced && handleOf(*call) == handle ? call : nullptr;
+  return handleOf(*call) == handle ? call : nullptr;
+}
+
+Call* Calls::find(int32_t handle) const {
+  Call* call = at(handle);
+  return call != nullptr && call->announced ? call : nullptr;
+}
+
+Call* Calls::findAsked(int32_t handle) const {
+  Call* call = at(handle);
+  return call != nullptr && call->asked ? call : nullptr;
 }
 
 int32_t Calls::handleOf(const Call& call) {
@@ -48,9 +60,15 @@ int32_t Calls::handleOf(const Call& call) {
 
 void Calls::forget(Call& call) {
   call.announced = false;
-  call.generation = (call.generation + 1) % kGenerations;
+  retire(call);
   call.inbox.clear();
   call.incoming = {};
+}
+
+// What it was called by names nothing from now on.
+void Calls::retire(Call& call) {
+  call.asked = false;
+  call.generation = (call.generation + 1) % kGenerations;
 }
 
 }  // namespace wire

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "http2/credentials.h"
 #include "net/buffer.h"
 
 namespace wire {
@@ -33,6 +34,8 @@ struct CallState {
   int32_t stream = 0;
   size_t place = 0;        // among the connection's calls
   bool announced = false;  // JavaScript knows it and has not let go
+  bool asked = false;      // JavaScript was asked whether it may be made
+  int32_t credential = Credentials::kNone;
 
   // Headers.
   size_t headerBytes = 0;
@@ -71,6 +74,7 @@ struct Call : CallState {
   size_t index = 0;
   uint32_t generation = 0;
   std::string path;
+  Presented presented;   // where tokens tell who calls
   std::string metadata;  // name NUL value NUL ...
   std::string trailers;  // likewise
   Message incoming;      // being received
@@ -85,6 +89,8 @@ class Calls {
   Call* open();
   void close(Call* call);
   Call* find(int32_t handle) const;
+  // One that was asked about and is still there.
+  Call* findAsked(int32_t handle) const;
   static int32_t handleOf(const Call& call);
   // JavaScript has let go: its handle is stale from now on.
   static void forget(Call& call);
@@ -97,6 +103,9 @@ class Calls {
   size_t openCount() const { return calls_.size() - free_.size(); }
 
  private:
+  Call* at(int32_t handle) const;
+  static void retire(Call& call);
+
   std::vector<std::unique_ptr<Call>> calls_;
   std::vector<Call*> free_;
 };

@@ -48,11 +48,13 @@ size_t appendTrailers(const std::string& flat, ng::NameValue* to) {
   return count;
 }
 
-// What every gRPC client sends; not metadata that anyone asks for.
+constexpr std::string_view kAuthorization = "authorization";
+
+// What clients send besides metadata that handlers ask for.
 bool isUsual(std::string_view name) {
   return name == "te"sv || name == "content-type"sv || name == "user-agent"sv || name == "grpc-timeout"sv ||
          name == "grpc-accept-encoding"sv || name == "accept-encoding"sv || name == "grpc-encoding"sv ||
-         name == "content-length"sv;
+         name == "content-length"sv || name == kAuthorization;
 }
 
 Encoding encodingOf(std::string_view value) {
@@ -103,12 +105,11 @@ struct SessionCallbacks {
   }
 };
 
-Connection::Connection(Server& server, int socket, std::string peer, uint32_t number)
+Connection::Connection(Server& server, int socket, std::string peer)
     : server_(server),
       ng_(server.ng_),
       socket_(socket),
       peer_(std::move(peer)),
-      number_(number),
       createdMs_(server.nowMs()),
       heardMs_(server.nowMs()) {
   setUpSession();
@@ -120,6 +121,7 @@ Connection::~Connection() {
     call->connection = nullptr;
     server_.streamClosed(*call);
   }
+  server_.credentials_.clear(credentials_);
   if (session_ != nullptr) ng_.session_del(session_);
   server_.poller_.remove(socket_);
   close(socket_);
@@ -298,6 +300,11 @@ int Connection::header(std::string_view name, std::string_view value) {
   if (name[0] == ':') {
     if (name == ":path"sv) call.path = value;
     if (name == ":method"sv) call.isPost = value == "POST"sv;
+    return 0;
+  }
+  if (server_.tokens_ && name == kAuthorization) {
+    // As with grpc-js, the first one counts and none gets as far as a handler.
+    if (!std::exchange(call.presented.came, true)) call.presented.value = value;
     return 0;
   }
   const bool usual = isUsual(name);

@@ -18,7 +18,7 @@ class Server;
 class Connection : public Pollable {
  public:
   // Takes the socket over. Throws when there is no memory for a session.
-  Connection(Server& server, int socket, std::string peer, uint32_t number);
+  Connection(Server& server, int socket, std::string peer);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -42,7 +42,8 @@ class Connection : public Pollable {
   bool over() const { return broken_; }
   bool idle() const { return calls_.empty() && outbox_.bytes() == 0; }
   const std::string& peer() const { return peer_; }
-  uint32_t number() const { return number_; }
+  // What was presented on it.
+  Credentials::Known& credentials() { return credentials_; }
 
  private:
   void read();
@@ -68,7 +69,7 @@ class Connection : public Pollable {
   const ng::Api& ng_;
   int socket_;
   std::string peer_;
-  const uint32_t number_;  // not used again
+  Credentials::Known credentials_;
   ng::Session* session_ = nullptr;
   Outbox outbox_;
   std::vector<Call*> calls_;    // with an open stream

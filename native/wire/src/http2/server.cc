@@ -65,7 +65,7 @@ class Server::Listener : public Pollable {
 };
 
 Server::Server(const ng::Api& api, Poller& poller, Events& events, ServerLimits limits)
-    : ng_(api), poller_(poller), events_(events), limits_(limits), scratch_(kScratchBytes), nowMs_(steadyMs()) {}
+    : ng_(api), poller_(poller), events_(events), limits_(limits), credentials_(events), scratch_(kScratchBytes), nowMs_(steadyMs()) {}
 
 Server::~Server() { closeAll(); }
 
@@ -74,6 +74,11 @@ int32_t Server::add(std::string path, MethodKind kind) {
   const auto number = static_cast<int32_t>(methods_.size() - 1);
   byPath_[methods_.back()->path] = number;
   return number;
+}
+
+void Server::guard(bool tokens) {
+  guarded_ = true;
+  tokens_ = tokens;
 }
 
 void Server::listen(int socket) { listeners_.push_back(std::make_unique<Listener>(*this, socket)); }
@@ -105,7 +110,7 @@ void Server::accept(int listener) {
     }
     const int on = 1;
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    connections_.push_back(std::make_unique<Connection>(*this, socket, nameOf(address), nextConnection_++));
+    connections_.push_back(std::make_unique<Connection>(*this, socket, nameOf(address)));
     dirty(*connections_.back());
   }
 }
@@ -172,9 +177,24 @@ void Server::headersDone(Call& call) {
     return fail(call, Code::kUnimplemented, "grpc-encoding is unknown; known: identity, deflate, gzip");
   call.method = found->second;
   call.kind = methods_[static_cast<size_t>(call.method)]->kind;
+  if (guarded_) ask(call);
   if (call.kind != MethodKind::kStream) return;
   call.announced = true;
   tell(EventKind::kOpened, call);
+}
+
+// Before anything of its messages is taken in: whoever may not call cannot make us hold his bytes beyond this turn.
+void Server::ask(Call& call) {
+  call.credential = credentials_.take(call.connection->credentials(), call.presented);
+  if (credentials_.admits(call.credential, call.method)) return;
+  call.asked = true;
+  tell(EventKind::kAsked, call);
+}
+
+void Server::refuse(Call& call, int32_t code, std::string_view message, std::string_view trailers) {
+  if (call.connection != nullptr) credentials_.disown(call.connection->credentials(), call.credential);
+  end(call, code, message, trailers);
+  if (call.announced) release(call);
 }
 
 void Server::inputEnded(Call& call) {
@@ -207,7 +227,6 @@ bool Server::announceInfer(Call& call) {
   tell(EventKind::kInfer, call);
   events_.back().numbers[1] = found.number;
   events_.back().numbers[2] = found.fresh ? 1 : 0;
-  events_.back().numbers[4] = call.connection->number();
   return true;
 }
 
@@ -220,7 +239,7 @@ void Server::tell(EventKind kind, const Call& call) {
   const bool packed = !call.inbox.empty() && call.inbox.back().compressed;
   event.numbers[2] = packed ? static_cast<double>(call.encoding) : 0;
   event.numbers[3] = call.inbox.empty() ? 0 : static_cast<double>(call.inbox.back().bytes.size);
-  event.numbers[4] = call.hasMetadata ? 1 : 0;
+  event.numbers[4] = call.credential;
 }
 
 void Server::receive(Call& call, const uint8_t* data, size_t size) {
@@ -360,6 +379,7 @@ void Server::release(Call& call) {
 
 void Server::close(Call& call) {
   letGo(call, call.heldBytes);
+  credentials_.release(call.credential);
   calls_.close(&call);
 }
 

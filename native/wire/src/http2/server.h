@@ -12,6 +12,7 @@
 #include "http2/infer_head.h"
 #include "net/poller.h"
 #include "http2/call.h"
+#include "http2/credentials.h"
 #include "http2/nghttp2.h"
 
 namespace wire {
@@ -50,6 +51,10 @@ class Server {
 
   // Serves `path`; returns the number that events name it by.
   int32_t add(std::string path, MethodKind kind);
+  // Asks about calls from now on (kAsked); `tokens`: `authorization` tells callers apart, not their connections alone.
+  void guard(bool tokens);
+  // What was admitted so far has to be asked again.
+  void askAnew() { credentials_.askAnew(); }
   // Takes over a bound and listening socket.
   void listen(int socket);
   void stopListening();
@@ -67,6 +72,13 @@ class Server {
   size_t heldBytes() const { return heldBytes_; }
   size_t openCalls() const { return calls_.openCount(); }
   size_t connections() const { return connections_.size(); }
+  // What is remembered of who calls.
+  size_t credentials() const { return credentials_.count(); }
+
+  // What JavaScript does about a call that was asked about.
+  Call* findAsked(int32_t handle) const { return calls_.findAsked(handle); }
+  void admit(const Call& call) { credentials_.admit(call.credential, call.method); }
+  void refuse(Call& call, int32_t code, std::string_view message, std::string_view trailers);
 
   // What JavaScript does to a call. All do nothing for a stale handle.
   Call* find(int32_t handle) const { return calls_.find(handle); }
@@ -94,6 +106,7 @@ class Server {
   void accept(int listener);
   Call* openCall(Connection& connection, int32_t stream);
   void headersDone(Call& call);
+  void ask(Call& call);
   void inputEnded(Call& call);
   void receive(Call& call, const uint8_t* data, size_t size);
   void streamClosed(Call& call);
@@ -125,11 +138,13 @@ class Server {
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> dirty_;
   Calls calls_;
+  Credentials credentials_;
+  bool guarded_ = false;
+  bool tokens_ = false;
   InferHeads heads_;
   std::string head_;
   std::vector<uint8_t> scratch_;
   size_t heldBytes_ = 0;
-  uint32_t nextConnection_ = 1;
   size_t deadlines_ = 0;
   double nowMs_;
   double attendedMs_ = 0;

@@ -24,12 +24,12 @@ export function deadlineMsOf(call: { getDeadline(): Date | number }): number | n
   return Number.isFinite(deadline) ? deadline - Date.now() : null;
 }
 
-/** Who made the calls that came through the guard, by the metadata of the call. */
-export type Callers = WeakMap<Metadata, Caller>;
+/** Returns who makes a call. */
+export type CallerOf = (call: { readonly metadata: Metadata; getPeer(): string }) => Caller;
 
-/** Returns who makes this call; without a guard the peer's address is all that is known. */
-export function callerOf(call: { metadata: Metadata; getPeer(): string }, callers: Callers): Caller {
-  return callers.get(call.metadata) ?? unnamedCaller(call.getPeer());
+/** Returns what knows who made the calls that came through the guard; without one the peer's address is all that is known. */
+export function callersBy(callers: WeakMap<Metadata, Caller>): CallerOf {
+  return (call) => callers.get(call.metadata) ?? unnamedCaller(call.getPeer());
 }
 
 class Context implements CallContext {
@@ -37,12 +37,12 @@ class Context implements CallContext {
   readonly metadata: Metadata;
   readonly trailer = new Metadata();
   readonly #call: AnyCall;
-  readonly #callers: Callers;
+  readonly #callerOf: CallerOf;
   readonly #controller = new AbortController();
 
-  constructor(call: AnyCall, callers: Callers) {
+  constructor(call: AnyCall, callerOf: CallerOf) {
     this.#call = call;
-    this.#callers = callers;
+    this.#callerOf = callerOf;
     this.metadata = call.metadata;
     this.deadlineMs = deadlineMsOf(call);
     (call as NodeJS.EventEmitter).on("cancelled", () =>
@@ -59,7 +59,7 @@ class Context implements CallContext {
   }
 
   get caller(): Caller {
-    return callerOf(this.#call, this.#callers);
+    return this.#callerOf(this.#call);
   }
 
   setTrailer(key: string, value: string | Buffer): void {
@@ -73,17 +73,17 @@ export type Telling = (fault: unknown, path: string) => ServiceError;
 /** What serving one method needs. */
 export interface Serving {
   readonly endpoint: Endpoint;
-  readonly callers: Callers;
+  readonly callerOf: CallerOf;
   readonly tell: Telling;
 }
 
 /** Serves a method that has one answer. */
 export async function serveOne(
-  { endpoint, callers, tell }: Serving,
+  { endpoint, callerOf, tell }: Serving,
   call: ServerUnaryCall<Buffer, Buffer> | ServerReadableStream<Buffer, Buffer>,
   callback: sendUnaryData<Buffer>,
 ): Promise<void> {
-  const context = new Context(call, callers);
+  const context = new Context(call, callerOf);
   try {
     const request = "request" in call ? endpoint.decode(call.request) : requestsOf(endpoint, call, context);
     const value = await (handleOf(endpoint)(request as never, context) as Promise<unknown>);
@@ -95,10 +95,10 @@ export async function serveOne(
 
 /** Serves a method that has many answers; honours back-pressure and stops asking the handler when the caller is gone. */
 export async function serveMany(
-  { endpoint, callers, tell }: Serving,
+  { endpoint, callerOf, tell }: Serving,
   call: ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>,
 ): Promise<void> {
-  const context = new Context(call, callers);
+  const context = new Context(call, callerOf);
   try {
     const request = "request" in call ? endpoint.decode(call.request) : requestsOf(endpoint, call, context);
     const answers = handleOf(endpoint)(request as never, context) as AsyncIterable<unknown>;

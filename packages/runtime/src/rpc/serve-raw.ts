@@ -8,7 +8,7 @@ import {
   type ServedStream,
   type TrailerValues,
 } from "./raw";
-import { type Callers, callerOf, deadlineMsOf } from "./serve-endpoint";
+import { type CallerOf, deadlineMsOf } from "./serve-endpoint";
 import { toGrpcStatus } from "./status";
 
 /** One unary call as grpc-js gives it, in the small form that the data path uses. */
@@ -16,12 +16,12 @@ export class ServedRawUnary implements RawUnaryCall {
   readonly deadlineMs: number | null;
   readonly #call: ServerUnaryCall<Buffer, Buffer>;
   readonly #callback: sendUnaryData<Buffer>;
-  readonly #callers: Callers;
+  readonly #callerOf: CallerOf;
   #ended = false;
 
-  constructor(call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>, callers: Callers) {
+  constructor(call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>, callerOf: CallerOf) {
     this.#call = call;
-    this.#callers = callers;
+    this.#callerOf = callerOf;
     this.#callback = callback;
     this.deadlineMs = deadlineMsOf(call);
   }
@@ -35,7 +35,7 @@ export class ServedRawUnary implements RawUnaryCall {
   }
 
   get caller(): Caller {
-    return callerOf(this.#call, this.#callers);
+    return this.#callerOf(this.#call);
   }
 
   get cancelled(): boolean {
@@ -62,15 +62,15 @@ export class ServedRawUnary implements RawUnaryCall {
 /** The server's end of a raw stream. */
 export class ServedRawStream implements ServedStream {
   readonly #call: ServerDuplexStream<Buffer, Buffer>;
-  readonly #callers: Callers;
+  readonly #callerOf: CallerOf;
 
-  constructor(call: ServerDuplexStream<Buffer, Buffer>, callers: Callers) {
+  constructor(call: ServerDuplexStream<Buffer, Buffer>, callerOf: CallerOf) {
     this.#call = call;
-    this.#callers = callers;
+    this.#callerOf = callerOf;
   }
 
   get caller(): Caller {
-    return callerOf(this.#call, this.#callers);
+    return this.#callerOf(this.#call);
   }
 
   get metadata(): Metadata {

@@ -24,7 +24,7 @@ import { type Health, HealthState } from "./health";
 import { tuneFlowControl } from "./http2-tuning";
 import type { RawUnaryCall, ServedStream } from "./raw";
 import { reflectionOf } from "./reflection";
-import { type Callers, serveMany, serveOne, type Telling } from "./serve-endpoint";
+import { type CallerOf, callersBy, serveMany, serveOne, type Telling } from "./serve-endpoint";
 import { ServedRawStream, ServedRawUnary } from "./serve-raw";
 import { type Endpoint, findMethod, type Implementation, methodPath } from "./service";
 
@@ -89,6 +89,7 @@ class GrpcServer implements RpcServer {
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #security: Security;
   readonly #callers = new WeakMap<Metadata, Caller>();
+  readonly #callerOf = callersBy(this.#callers);
 
   constructor(o: RpcServerOptions) {
     const maxMessageBytes = o.maxMessageBytes ?? maxMessageBytesDefault;
@@ -123,7 +124,7 @@ class GrpcServer implements RpcServer {
       this.#register(
         endpoint.path,
         endpoint.handle !== null,
-        handlerOf(endpoint, this.#callers, this.#tell),
+        handlerOf(endpoint, this.#callerOf, this.#tell),
         kindOf(endpoint),
       );
     }
@@ -135,7 +136,7 @@ class GrpcServer implements RpcServer {
     handle: (bytes: Buffer, call: RawUnaryCall) => void,
   ): void {
     const serve = (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void => {
-      const raw = new ServedRawUnary(call, callback, this.#callers);
+      const raw = new ServedRawUnary(call, callback, this.#callerOf);
       try {
         handle(call.request, raw);
       } catch (e) {
@@ -147,7 +148,7 @@ class GrpcServer implements RpcServer {
 
   addRawBidi(service: DescService, method: string, handle: (stream: ServedStream) => void): void {
     const serve = (call: ServerDuplexStream<Buffer, Buffer>): void => {
-      const raw = new ServedRawStream(call, this.#callers);
+      const raw = new ServedRawStream(call, this.#callerOf);
       try {
         handle(raw);
       } catch (e) {
@@ -215,13 +216,13 @@ function kindOf(endpoint: Endpoint): HandlerType {
   return endpoint.responseStream ? "serverStream" : "unary";
 }
 
-function handlerOf(endpoint: Endpoint, callers: Callers, tell: Telling): HandleCall {
+function handlerOf(endpoint: Endpoint, callerOf: CallerOf, tell: Telling): HandleCall {
   if (endpoint.responseStream) {
     return (call: ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>) =>
-      void serveMany({ endpoint, callers, tell }, call);
+      void serveMany({ endpoint, callerOf, tell }, call);
   }
   return (
     call: ServerUnaryCall<Buffer, Buffer> | ServerReadableStream<Buffer, Buffer>,
     callback: sendUnaryData<Buffer>,
-  ) => void serveOne({ endpoint, callers, tell }, call, callback);
+  ) => void serveOne({ endpoint, callerOf, tell }, call, callback);
 }

@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { Duplex } from "node:stream";
 import { Metadata, type sendUnaryData } from "@grpc/grpc-js";
 import { Code } from "../errors";
+import type { Caller } from "../security/caller";
 import type { GatherMessage } from "./raw";
 import type { GrpcStatus } from "./status";
 import { metadataPairs } from "./trailer-pairs";
@@ -31,6 +32,10 @@ export class TransportUnary extends EventEmitter {
   get metadata(): Metadata {
     this.#metadata ??= metadataOf(this.#call);
     return this.#metadata;
+  }
+
+  get caller(): Caller {
+    return this.#call.caller;
   }
 
   getPeer(): string {
@@ -80,6 +85,10 @@ export class TransportDuplex extends Duplex {
       this.#status = error;
       this.end();
     });
+  }
+
+  get caller(): Caller {
+    return this.#call.caller;
   }
 
   getPeer(): string {

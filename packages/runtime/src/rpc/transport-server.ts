@@ -4,30 +4,36 @@ import type { ServerDuplexStream, ServerUnaryCall } from "@grpc/grpc-js";
 import { sleep, systemClock } from "../clock";
 import { Code, ServiceError } from "../errors";
 import type { Logger } from "../logger";
+import type { CallGuard } from "../security/call-guard";
+import { unnamedCaller } from "../security/caller";
+import type { Security } from "../security/security";
 import { HealthState } from "./health";
-import type { RawUnaryCall, ServedStream } from "./raw";
+import type { RawUnaryCall, ServedStream, TrailerValues } from "./raw";
 import { reflectionOf } from "./reflection";
-import { type Callers, serveMany, serveOne, type Telling } from "./serve-endpoint";
+import { type CallerOf, serveMany, serveOne, type Telling } from "./serve-endpoint";
 import { ServedRawStream, ServedRawUnary } from "./serve-raw";
 import type { RpcServer, RpcServerOptions } from "./server";
 import { type Endpoint, findMethod, type Implementation, methodPath } from "./service";
-import type { Transport, TransportCall } from "./transport";
+import { statusPairs } from "./trailer-pairs";
+import type { Transport, TransportCall, TransportGuard } from "./transport";
 import { TransportAnswers, TransportDuplex, TransportUnary } from "./transport-call";
 
 /** What a server on a transport may be told; sizes are the transport's own. */
-export type TransportServerOptions = Pick<RpcServerOptions, "logger" | "reflection">;
+export type TransportServerOptions = Pick<RpcServerOptions, "logger" | "reflection"> & {
+  /** Who may call what; default: anybody anything. */
+  readonly security?: Pick<Security, "guard">;
+};
 
 /** Clients hear that they should leave this long before calls on their way are refused: at least a round trip. */
 const LEAVE_NOTICE_MS = 50;
 const STOP_CHECK_MS = 10;
 
-/** Returns a server like that of `createRpcServer` in the clear and without a guard, carried by `transport` instead of grpc-js. */
+/** Returns a server like that of `createRpcServer` in the clear, carried by `transport` instead of grpc-js. */
 export function createTransportServer(transport: Transport, o: TransportServerOptions): RpcServer {
   return new TransportServer(transport, o);
 }
 
-/** A transport has no guard: its callers are known by their address. */
-const nobodyNamed: Callers = new WeakMap();
+const callerOf: CallerOf = (call) => (call as unknown as TransportUnary | TransportDuplex).caller;
 
 type Answering = (message: Buffer | null, call: TransportCall) => void;
 
@@ -35,6 +41,8 @@ class TransportServer implements RpcServer {
   readonly health = new HealthState();
   readonly #transport: Transport;
   readonly #logger: Logger;
+  readonly #guard: CallGuard | null;
+  readonly #unfollow: () => void;
   readonly #serviceNames = new Set<string>();
   /** By path; a method without a handler gives way to one with. */
   readonly #methods = new Map<string, { readonly handled: boolean; serve: Answering }>();
@@ -42,6 +50,9 @@ class TransportServer implements RpcServer {
   constructor(transport: Transport, o: TransportServerOptions) {
     this.#transport = transport;
     this.#logger = o.logger;
+    this.#guard = o.security?.guard ?? null;
+    transport.guard(guardOf(this.#guard));
+    this.#unfollow = this.#guard?.onChange(() => transport.askAnew()) ?? ignore;
     this.add(this.health.implementation());
     for (const one of reflectionOf(o.reflection ?? [], () => [...this.#serviceNames])) this.add(one);
   }
@@ -66,7 +77,7 @@ class TransportServer implements RpcServer {
   ): void {
     this.#registerRaw(service, method, false, (message, call) => {
       const unary = new TransportUnary(message as Buffer, call);
-      const raw = new ServedRawUnary(asGrpc(unary), unary.settle, nobodyNamed);
+      const raw = new ServedRawUnary(asGrpc(unary), unary.settle, callerOf);
       try {
         handle(unary.request, raw);
       } catch (e) {
@@ -77,7 +88,7 @@ class TransportServer implements RpcServer {
 
   addRawBidi(service: DescService, method: string, handle: (stream: ServedStream) => void): void {
     this.#registerRaw(service, method, true, (_, call) => {
-      const raw = new ServedRawStream(asGrpc(new TransportDuplex(call)), nobodyNamed);
+      const raw = new ServedRawStream(asGrpc(new TransportDuplex(call)), callerOf);
       try {
         handle(raw);
       } catch (e) {
@@ -118,10 +129,11 @@ class TransportServer implements RpcServer {
     transport.shutDown(true);
     while (transport.connections > 0 && systemClock.nowMs() < endMs) await sleep(systemClock, STOP_CHECK_MS);
     transport.close();
+    this.#unfollow();
   }
 
   #answering(endpoint: Endpoint): Answering {
-    const serving = { endpoint, callers: nobodyNamed, tell: this.#tell };
+    const serving = { endpoint, callerOf, tell: this.#tell };
     return (message, call) => {
       if (!endpoint.responseStream && message !== null) {
         const unary = new TransportUnary(message, call);
@@ -142,6 +154,7 @@ class TransportServer implements RpcServer {
   #register(path: string, handled: boolean, streams: boolean, serve: Answering): void {
     const before = this.#methods.get(path);
     if (before?.handled === true) throw new ServiceError(Code.INTERNAL, `${path} is served twice`);
+    this.#guard?.assertCovers(path);
     const method = { handled, serve };
     this.#methods.set(path, method);
     if (streams) this.#transport.stream(path, (call) => serve(null, call));
@@ -154,6 +167,22 @@ class TransportServer implements RpcServer {
     return error;
   };
 }
+
+/** Without a guard the peer's address is all that is known. */
+function guardOf(guard: CallGuard | null): TransportGuard {
+  if (guard === null) return { tokens: false, admit: ({ peer }) => ({ caller: unnamedCaller(peer) }) };
+  return {
+    tokens: true,
+    admit: (call) => {
+      const admitted = guard.admit(call);
+      return admitted instanceof ServiceError
+        ? { refusal: statusPairs(admitted, NO_TRAILERS) }
+        : { caller: admitted };
+    },
+  };
+}
+
+const NO_TRAILERS: TrailerValues = {};
 
 /** The two call classes have what handlers use of grpc-js's, and nothing else of it. */
 function asGrpc(call: TransportUnary): ServerUnaryCall<Buffer, Buffer>;
@@ -169,3 +198,5 @@ async function resolve(host: string): Promise<readonly string[]> {
     return [];
   }
 }
+
+function ignore(): void {}

@@ -1,3 +1,5 @@
+import type { Caller } from "../security/caller";
+
 /**
  * What carries gRPC calls in place of grpc-js: sockets, HTTP/2, message framing, compression and deadlines. The server on
  * top of it (`createRpcServer`) knows methods, codecs and status.
@@ -7,6 +9,12 @@ export interface Transport {
   unary(path: string, handler: (message: Buffer, call: TransportCall) => void): void;
   /** Serves a path whose client may send many; the handler sets the call's listener. */
   stream(path: string, handler: (call: TransportCall) => void): void;
+  /**
+   * Lets `guard` say who makes each call, as soon as its headers are there and before its message is taken in. What it
+   * says holds for further calls of that method with the same `authorization` on that connection, until `askAnew`.
+   */
+  guard(guard: TransportGuard): void;
+  askAnew(): void;
   /** Listens on an IP address, port 0 = any. The port, or the reason why it cannot be had. */
   listen(ip: string, port: number): number | string;
   /** Calls handed over and not ended, and the connections they may have come on. */
@@ -18,11 +26,28 @@ export interface Transport {
   close(): void;
 }
 
+/** Says who calls. */
+export interface TransportGuard {
+  /** Whether `authorization` tells callers apart; it is then kept from handlers. Else only their connections do. */
+  readonly tokens: boolean;
+  admit(call: { readonly path: string; readonly authorization: string | undefined; readonly peer: string }):
+    | { readonly caller: Caller }
+    | {
+        readonly refusal: {
+          readonly code: number;
+          readonly message: string;
+          readonly pairs: readonly string[];
+        };
+      };
+}
+
 /** One call. After `finish`, `answer` and the listener's `cancelled` everything does nothing. */
 export interface TransportCall {
   /** Milliseconds that were left at arrival; null = no deadline. The transport ends the call when it has passed. */
   readonly deadlineMs: number | null;
   readonly peer: string;
+  /** As the guard said. */
+  readonly caller: Caller;
   /** Metadata as it came, names and values by turns; values of `-bin` names are base64. */
   metadata(): readonly string[];
   listener: TransportListener | null;

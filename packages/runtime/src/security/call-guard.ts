@@ -18,6 +18,8 @@ export interface CallGuard {
   admit(call: GuardedCall): Caller | ServiceError;
   /** Throws INTERNAL for a method that nobody has said a requirement of: it would be refused to everybody. */
   assertCovers(path: string): void;
+  /** Calls `f` whenever who was admitted may have to be refused from now on, or the other way round; what is returned ends it. */
+  onChange(f: () => void): () => void;
 }
 
 /** What a guard decides by; tokens are functions because their files are followed. */
@@ -28,6 +30,8 @@ export interface GuardRules {
   readonly tokens: () => TokenTable | null;
   /** The secrets that members share; null: members need none. */
   readonly clusterTokens: () => readonly string[] | null;
+  /** Calls `f` after each change of either; what is returned ends it. */
+  readonly onChange: (f: () => void) => () => void;
 }
 
 const scheme = /^Bearer +([!-~]+)$/i;
@@ -40,6 +44,7 @@ export function createCallGuard(rules: GuardRules): CallGuard {
       if (rules.requirementOf(path) === undefined)
         throw new ServiceError(Code.INTERNAL, `no role is stated for ${path}: this is a bug`);
     },
+    onChange: rules.onChange,
   };
 }
 

@@ -46,6 +46,12 @@ export async function loadSecurity(config: SecurityConfig, world: SecurityWorld)
     requirementOf: world.requirementOf,
     tokens: () => tokens?.value ?? null,
     clusterTokens: () => clusterTokens?.value ?? null,
+    onChange: (f: () => void) => {
+      const ends = [tokens?.onChange(f), clusterTokens?.onChange(f)];
+      return () => {
+        for (const end of ends) end?.();
+      };
+    },
   };
   return {
     tls: identity?.hasOwn ? identity : null,

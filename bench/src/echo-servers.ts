@@ -1,0 +1,93 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { GRPCInferenceService } from "@infaas/api";
+import {
+  type Caller,
+  createLogger,
+  createRpcServer,
+  createTransportServer,
+  loadSecurity,
+  methodPath,
+  openSecurity,
+  type RpcServer,
+  type Security,
+  systemClock,
+  tokenDigest,
+} from "@infaas/runtime";
+import { InferCall, Wire } from "@infaas/wire";
+
+const logger = createLogger({ service: "echo" });
+const answerBytes = 40;
+const answer = Buffer.alloc(answerBytes);
+const modelInfer = methodPath(GRPCInferenceService.method.modelInfer);
+/** Bytes of a token that somebody would make: 16 random ones in hexadecimal. */
+const token = "0123456789abcdef0123456789abcdef";
+
+/** What carries ModelInfer: grpc-js, the native server, or that with messages that stay outside of JavaScript. */
+export const carriers = {
+  "grpc-js": (security: Security) => answering(createRpcServer({ logger, security })),
+  wire: (security: Security) => answering(createTransportServer(new Wire<Caller>(), { logger, security })),
+  "wire infer": (security: Security) => {
+    const wire = new Wire<Caller>();
+    const server = answering(createTransportServer(wire, { logger, security }));
+    wire.infer(modelInfer, {
+      readHead: () => null,
+      start: (id, _head, _deadlineMs, byteLength) => {
+        const call = new EchoCall(wire, id, byteLength);
+        call.echo();
+        return call;
+      },
+    });
+    return server;
+  },
+};
+
+class EchoCall extends InferCall {
+  echo(): void {
+    this.send(answer, nothing, []);
+  }
+  override onCancelled(): void {}
+}
+
+const nothing = Buffer.alloc(0);
+
+function answering(server: RpcServer): RpcServer {
+  server.addRawUnary(GRPCInferenceService, "ModelInfer", (_, call) => call.answer(answer));
+  return server;
+}
+
+/** How a face is protected, and what its callers say on the load generator's command line. */
+export interface Protection {
+  readonly security: Security;
+  readonly words: readonly string[];
+}
+
+/** Returns every protection by name; `close` removes the files they follow. */
+export async function protections(): Promise<{
+  byName: Readonly<Record<string, Protection>>;
+  close(): void;
+}> {
+  const folder = mkdtempSync(join(tmpdir(), "infaas-echo-"));
+  const [tokens, clusterTokenFile] = [join(folder, "tokens.json"), join(folder, "cluster")];
+  const tenant = { sha256: tokenDigest(token), tenant: "echo", roles: ["query"] };
+  writeFileSync(tokens, JSON.stringify({ tokens: [tenant] }));
+  writeFileSync(clusterTokenFile, "c".repeat(32));
+  const none = { tlsCert: null, tlsKey: null, tlsClientCa: null, tlsCa: null, tlsServerName: null };
+  const world = {
+    clock: systemClock,
+    logger,
+    requirementOf: (path: string) => (path === modelInfer ? "query" : "anyone"),
+  } as const;
+  const guarded = await loadSecurity({ ...none, insecure: false, tokens, clusterTokenFile }, world);
+  return {
+    byName: {
+      open: { security: openSecurity, words: [] },
+      token: { security: guarded, words: ["-token", token] },
+    },
+    close: () => {
+      guarded.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
