@@ -42,9 +42,12 @@ function parse(text: string): unknown {
 /** Digits that a double always holds exactly. */
 const EXACT_DIGITS = 15;
 
-/** JSON's numbers are doubles in JavaScript: integers that may not fit are made text, which 64-bit tensors take too. */
+/**
+ * JSON's numbers are doubles in JavaScript: integers that may not fit are made text, which 64-bit tensors take too. A text
+ * without end is taken whole: were it no match, it would be looked for again behind each of its quotes.
+ */
 function quoteWideIntegers(text: string): string {
-  return text.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) =>
+  return text.replace(/"(?:[^"\\]|\\.)*"?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) =>
     token.length > EXACT_DIGITS && /^-?\d+$/.test(token) ? `"${token}"` : token,
   );
 }
