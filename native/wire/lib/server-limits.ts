@@ -11,7 +11,7 @@ export interface ServerLimits {
   readonly headerMaxBytes: number;
   /** Connections at a time; further ones are closed at once. */
   readonly connectionsMax: number;
-  /** Requests received or being received, of all calls together; RESOURCE_EXHAUSTED above it. */
+  /** Requests received or being received, of all calls together, and as much for what is being unpacked; RESOURCE_EXHAUSTED above it. */
   readonly heldMaxBytes: number;
   /** A client that has not said what it is by then is cut off. */
   readonly handshakeMaxMs: number;

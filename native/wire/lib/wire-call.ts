@@ -1,5 +1,5 @@
 import type { CallHost } from "./call-host";
-import { type InflateFault, inflateMessage } from "./inflate";
+import type { InflateFault } from "./inflate";
 import { encoding } from "./mail";
 import { joinTrailers } from "./trailers";
 
@@ -122,7 +122,7 @@ export class WireCall<Caller = unknown> {
       return;
     }
     this.inflating = true;
-    inflateMessage(bytes, how, this.host.messageMaxBytes, (inflated, fault) => {
+    this.host.inflater.inflate(bytes, how, (inflated, fault) => {
       this.inflating = false;
       if (this.over) return;
       if (inflated === null) this.refuse(fault as InflateFault);
@@ -131,9 +131,9 @@ export class WireCall<Caller = unknown> {
     });
   }
 
-  private refuse({ tooLarge, message }: InflateFault): void {
+  private refuse({ kind, message }: InflateFault): void {
     const { listener } = this;
-    this.finish(tooLarge ? RESOURCE_EXHAUSTED : INVALID_ARGUMENT, message, []);
+    this.finish(kind === "unreadable" ? INVALID_ARGUMENT : RESOURCE_EXHAUSTED, message, []);
     listener?.cancelled();
   }
 }

@@ -1,6 +1,7 @@
 import { Admissions, type WireGuard } from "./admission";
 import type { CallHost } from "./call-host";
 import type { InferCall, InferHandler } from "./infer-call";
+import { Inflater } from "./inflate";
 import { LinkEvents } from "./link-events";
 import { encoding, eventKind, eventsMax, mail, methodKind, placeMask } from "./mail";
 import { type Native, native, type WireHandle } from "./native";
@@ -23,7 +24,7 @@ export type StreamHandler<Caller = unknown> = (call: WireCall<Caller>) => void;
 export class Wire<Caller = unknown> implements CallHost {
   readonly addon: Native = native();
   readonly handle: WireHandle;
-  readonly messageMaxBytes: number;
+  readonly inflater: Inflater;
   private readonly numbers = new Float64Array(eventsMax * mail.stride);
   private readonly scratch = Buffer.alloc(SCRATCH_BYTES);
   private readonly unaryHandlers: (UnaryHandler<Caller> | undefined)[] = [];
@@ -43,7 +44,7 @@ export class Wire<Caller = unknown> implements CallHost {
   /** Throws an Error that says why when the add-on cannot run in this process; see `probeWire`. */
   constructor(limits: Partial<ServerLimits> = {}) {
     const all = { ...serverLimitsDefault, ...limits };
-    this.messageMaxBytes = all.messageMaxBytes;
+    this.inflater = new Inflater(all);
     this.handle = this.addon.open(all, this.numbers, this.scratch, (count) => this.receive(count));
     this.links = new LinkEvents(this, this.numbers);
     this.admissions = new Admissions(this);
