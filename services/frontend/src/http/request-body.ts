@@ -1,6 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { promisify } from "node:util";
-import { gunzip, inflate, type ZlibOptions } from "node:zlib";
+import { createGunzip, createInflate } from "node:zlib";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { ByteBudget } from "./byte-budget";
 import { HttpError } from "./http-status";
@@ -8,10 +7,9 @@ import { HttpError } from "./http-status";
 /** Largest body, also once it is decompressed: as much as a gRPC message may have. */
 export const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
-const decompressors: Readonly<Record<string, (bytes: Buffer, o: ZlibOptions) => Promise<Buffer>>> = {
-  gzip: promisify<Buffer, ZlibOptions, Buffer>(gunzip),
-  deflate: promisify<Buffer, ZlibOptions, Buffer>(inflate),
-};
+const decompressors = { gzip: createGunzip, deflate: createInflate } as const;
+
+type Decompressor = (typeof decompressors)[keyof typeof decompressors];
 
 /** A body that was received; `release` gives its memory back to the budget. */
 export interface ReceivedBody {
@@ -29,8 +27,7 @@ export async function receiveBody(request: IncomingMessage, budget: ByteBudget):
   try {
     const sent = await collect(request, holding);
     if (decompress === null) return { bytes: sent, release: () => holding.release() };
-    const bytes = await decompress(sent, { maxOutputLength: BODY_BYTES_MAX }).catch(notDecompressed);
-    holding.add(bytes.byteLength);
+    const bytes = await decompressed(sent, decompress(), holding);
     return { bytes, release: () => holding.release() };
   } catch (error) {
     holding.release();
@@ -58,11 +55,10 @@ class Holding {
   }
 }
 
-function decompressorOf(request: IncomingMessage) {
+function decompressorOf(request: IncomingMessage): Decompressor | null {
   const encoding = request.headers["content-encoding"]?.trim().toLowerCase() ?? "identity";
   if (encoding === "identity" || encoding === "") return null;
-  const decompress = decompressors[encoding];
-  if (decompress !== undefined) return decompress;
+  if (encoding === "gzip" || encoding === "deflate") return decompressors[encoding];
   throw new HttpError(
     415,
     Code.INVALID_ARGUMENT,
@@ -101,10 +97,28 @@ function collect(request: IncomingMessage, holding: Holding): Promise<Buffer> {
   });
 }
 
-function notDecompressed(cause: NodeJS.ErrnoException): never {
-  if (cause.code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(null);
-  throw new ServiceError(Code.INVALID_ARGUMENT, `request body cannot be decompressed: ${cause.message}`, {
-    cause,
+/** Its memory is counted as it fills: a small body may hold much. */
+function decompressed(sent: Buffer, stream: ReturnType<Decompressor>, holding: Holding): Promise<Buffer> {
+  return new Promise<Buffer>((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    stream.on("data", (chunk: Buffer) => {
+      try {
+        bytes += chunk.byteLength;
+        if (bytes > BODY_BYTES_MAX) throw tooLarge(null);
+        holding.add(chunk.byteLength);
+        chunks.push(chunk);
+      } catch (error) {
+        reject(error);
+        stream.destroy();
+      }
+    });
+    stream.once("end", () => resolve(Buffer.concat(chunks, bytes)));
+    stream.once("error", (cause) => {
+      const sentence = `request body cannot be decompressed: ${cause.message}`;
+      reject(new ServiceError(Code.INVALID_ARGUMENT, sentence, { cause }));
+    });
+    stream.end(sent);
   });
 }
 
