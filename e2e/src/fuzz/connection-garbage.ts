@@ -1,25 +1,10 @@
 import { connect, type Socket } from "node:net";
 import type { Random } from "@infaas/runtime";
+import { frame, preface } from "./http2-frames";
 import { below, pick, randomBytes } from "./wire-mutator";
 
-const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const frameTypes = 12;
 const hpackPost = Buffer.from([0x83, 0x86]);
-
-function frame(
-  type: number,
-  flags: number,
-  stream: number,
-  payload: Buffer,
-  length = payload.length,
-): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(length & 0xff_ffff, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream >>> 0, 5);
-  return Buffer.concat([head, payload]);
-}
 
 const settings = frame(4, 0, 0, Buffer.alloc(0));
 const many = (count: number, make: (i: number) => Buffer) =>
@@ -77,7 +62,7 @@ const attacks: Readonly<Record<string, (random: Random) => Buffer>> = {
 const patienceMs = 200;
 
 /** Opens a connection, sends one attack in pieces and leaves; resolves when the connection is gone. */
-export function attackConnection(address: string, random: Random): Promise<string> {
+export function attackConnection(address: string, random: Random): Promise<void> {
   const name = pick(Object.keys(attacks), random);
   const bytes = attacks[name]!(random);
   const cut = below(random, bytes.length + 1);
@@ -93,7 +78,7 @@ export function attackConnection(address: string, random: Random): Promise<strin
     });
     socket.on("close", () => {
       clearTimeout(timer);
-      resolve(name);
+      resolve();
     });
   });
 }

@@ -1,73 +1,66 @@
-import { readFileSync } from "node:fs";
 import type { Cluster } from "../cluster";
 import { validationRow } from "../validation";
-import { type FuzzReport, fuzz } from "./fuzz";
+import { type FuzzedFace, type FuzzPlan, type FuzzReport, runFuzz } from "./fuzz-run";
+import type { FuzzedSystem } from "./fuzzed-system";
+import { goodRowsMax } from "./good-calls";
+import { type MemoryReport, MemoryTrack } from "./memory-track";
 
+/** Models that a system under attack has: one whose answers are checked, one that may be unloaded. */
+export const fuzzedZoo = "digits-mlp-s,digits-logreg";
 const task = "digit-classification/uci-digits";
+const checked = "digits-mlp-s";
+const expendable = "digits-logreg";
 const rowCount = 64;
-const inFlight = 32;
-const pageBytes = 4096;
 const processes = ["frontend", "executor-1", "metadata"] as const;
-/** Memory is measured after so many calls and at the end: by then every pool and table has its size. */
-const warmUpShare = 0.2;
+const readings = 100;
 
-/** What fuzzing a whole system gave; memory in bytes by process. */
+/** What fuzzing a whole system gave. */
 export interface ClusterFuzzReport extends FuzzReport {
-  readonly seconds: number;
+  /** Processes that died meanwhile. */
   readonly restarted: readonly string[];
-  readonly warmBytes: Readonly<Record<string, number>>;
-  readonly endBytes: Readonly<Record<string, number>>;
+  readonly memory: Readonly<Record<string, MemoryReport>>;
 }
 
-/** Fuzzes a system in which one model for digits is registered. */
-export async function fuzzCluster(
-  cluster: Cluster,
-  o: { readonly mutated: number; readonly seed: number },
-): Promise<ClusterFuzzReport> {
+/** Looks up what fuzzing has to know of a system with `fuzzedZoo`. */
+export async function fuzzedSystem(cluster: Cluster): Promise<FuzzedSystem> {
   const { variants } = await cluster.client.listModels(task);
-  const variant = variants[0]?.name ?? "";
+  const nameOf = (architecture: string, rows: number) =>
+    variants.find((v) => v.architecture === architecture && v.maxBatch >= rows)?.name ?? "";
+  const variant = nameOf(checked, goodRowsMax);
   const examples = Array.from({ length: rowCount }, (_, i) => validationRow(task, i));
   const { input } = examples[0]!;
-  const plan = {
+  return {
     address: cluster.address,
+    httpAddress: cluster.httpAddress,
     variant,
     input: { name: input.name, shape: input.shape.slice(1) },
     rows: examples.map((example) => example.input.bytes),
-    names: ["", task, variant, variants[0]?.architecture ?? "", "no-such", "sha256:../../x", "executor-1"],
-    inFlight,
+    labels: examples.map((example) => example.label),
+    names: ["", task, variant, variant, checked, expendable, "no-such", "sha256:../../x", "executor-1"],
+    expendable: ["", nameOf(expendable, 1), expendable, "no-such"],
   };
+}
+
+/** Sends a plan to one face of a system and follows the memory of its processes. */
+export async function fuzzCluster(
+  cluster: Cluster,
+  face: FuzzedFace,
+  plan: FuzzPlan,
+): Promise<ClusterFuzzReport> {
   const pids = pidsOf(cluster);
-  const startedMs = performance.now();
-  const warm = await fuzz({ ...plan, mutated: Math.ceil(o.mutated * warmUpShare), seed: o.seed });
-  const warmBytes = memoryOf(pids);
-  const rest = await fuzz({ ...plan, mutated: o.mutated - warm.mutated, seed: o.seed + inFlight });
+  const tracks = Object.entries(pids).map(([name, pid]) => [name, new MemoryTrack(pid)] as const);
+  const every = Math.max(1, Math.floor(plan.count / readings));
+  const report = await runFuzz(face, plan, (done) => {
+    if (done % every === 0) for (const [, track] of tracks) track.read(done / plan.count);
+  });
   const after = pidsOf(cluster);
-  const codes: Record<string, number> = { ...warm.codes };
-  for (const [code, count] of Object.entries(rest.codes)) codes[code] = (codes[code] ?? 0) + count;
   return {
-    mutated: warm.mutated + rest.mutated,
-    good: warm.good + rest.good,
-    connections: warm.connections + rest.connections,
-    codes,
-    wrongAnswers: [...warm.wrongAnswers, ...rest.wrongAnswers],
-    bugs: [...warm.bugs, ...rest.bugs],
-    seconds: (performance.now() - startedMs) / 1000,
+    ...report,
     restarted: processes.filter((name) => pids[name] !== after[name]),
-    warmBytes,
-    endBytes: memoryOf(after),
+    memory: Object.fromEntries(tracks.map(([name, track]) => [name, track.report(plan.count / 1000)])),
   };
 }
 
 function pidsOf(cluster: Cluster): Record<string, number> {
   return Object.fromEntries(processes.map((name) => [name, cluster.pidOf(name)]));
-}
-
-/** Resident memory. */
-function memoryOf(pids: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(pids).map(([name, pid]) => {
-      const [, residentPages] = readFileSync(`/proc/${pid}/statm`, "utf8").split(" ");
-      return [name, Number(residentPages) * pageBytes];
-    }),
-  );
 }

@@ -1,19 +1,25 @@
 import { Cluster } from "../cluster";
-import { fuzzCluster } from "./fuzz-cluster";
+import { fuzzCluster, fuzzedSystem, fuzzedZoo } from "./fuzz-cluster";
+import { GrpcFace } from "./grpc-face";
 
-/** `node e2e/dist/fuzz/main.js MUTATED [SEED]`: starts a system, fuzzes it, prints the report as JSON. */
+const usage =
+  "usage: main.js COUNT [SEED [FROM]], whole numbers: operations, their seed, number of the first\n";
+const inFlight = 64;
+const connections = 8;
+
+/** `node e2e/dist/fuzz/main.js COUNT [SEED [FROM]]`: starts a system, fuzzes it, prints the report as JSON. */
 async function main(words: readonly string[]): Promise<number> {
-  const [mutated, seed] = [Number(words[0]), Number(words[1] ?? 1)];
-  if (!Number.isInteger(mutated) || mutated < 1 || !Number.isInteger(seed)) {
-    process.stderr.write("usage: main.js MUTATED [SEED], whole numbers\n");
+  const [count, seed, from] = [Number(words[0]), Number(words[1] ?? 1), Number(words[2] ?? 0)];
+  if (![count, seed, from].every(Number.isInteger) || count < 1) {
+    process.stderr.write(usage);
     return 2;
   }
-  const cluster = await Cluster.start({ zoo: "digits-mlp-s" });
+  const cluster = await Cluster.start({ zoo: fuzzedZoo });
   try {
-    const report = await fuzzCluster(cluster, { mutated, seed });
+    const face = new GrpcFace(await fuzzedSystem(cluster), connections);
+    const report = await fuzzCluster(cluster, face, { count, seed, from, inFlight });
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-    const clean = [report.bugs, report.wrongAnswers, report.restarted].every((list) => list.length === 0);
-    return clean ? 0 : 1;
+    return report.faults.length + report.restarted.length === 0 ? 0 : 1;
   } finally {
     await cluster.stop();
   }

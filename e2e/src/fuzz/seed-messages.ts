@@ -12,9 +12,11 @@ import { reflect } from "@bufbuild/protobuf/reflect";
 import {
   ArtifactService,
   CatalogService,
+  file_grpc_health_v1_health,
   GRPCInferenceService,
   InferenceService,
   MetricsService,
+  OpenRcaService,
 } from "@infaas/api";
 import type { Random } from "@infaas/runtime";
 import { pick } from "./wire-mutator";
@@ -24,6 +26,8 @@ export interface FuzzedMethod {
   readonly path: string;
   readonly input: DescMessage;
   readonly streamsRequest: boolean;
+  /** It answers until its caller leaves. */
+  readonly endless: boolean;
 }
 
 const services: readonly DescService[] = [
@@ -32,28 +36,36 @@ const services: readonly DescService[] = [
   CatalogService,
   ArtifactService,
   MetricsService,
+  OpenRcaService,
+  ...file_grpc_health_v1_health.services,
 ];
-/** They would do what they say: take the executor, or the model whose answers are checked, out of service. */
-const effective: readonly string[] = [
+/** They do what they say, which takes time and leaves something behind. */
+const costly: readonly string[] = [
   "DrainExecutor",
   "RepositoryModelUnload",
   "RepositoryModelLoad",
+  "RegisterModel",
   "PutTask",
 ];
 const inferMethods: readonly string[] = ["ModelInfer", "ModelStreamInfer"];
+const methods = services.flatMap((service) => service.methods);
 
-/** Every method of the frontend but inference, which has seeds of its own, and those that take something out of service. */
-export const otherMethods: readonly FuzzedMethod[] = services.flatMap((service) =>
-  service.methods
-    .filter(({ name }) => !effective.includes(name) && !inferMethods.includes(name))
-    .map(methodOf),
-);
+/** Methods that are answered out of what the frontend knows. */
+export const cheapMethods: readonly FuzzedMethod[] = methods
+  .filter(({ name }) => !costly.includes(name) && !inferMethods.includes(name))
+  .map(methodOf);
+
+/** Methods that change what there is: called less often, and with names that no checked answer depends on. */
+export const costlyMethods: readonly FuzzedMethod[] = methods
+  .filter(({ name }) => costly.includes(name))
+  .map(methodOf);
 
 function methodOf(method: DescMethod): FuzzedMethod {
   return {
     path: `/${method.parent.typeName}/${method.name}`,
     input: method.input,
     streamsRequest: method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming",
+    endless: method.methodKind === "server_streaming" && !costly.includes(method.name),
   };
 }
 

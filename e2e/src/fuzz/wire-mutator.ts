@@ -35,6 +35,8 @@ const strings = [
   "%s%n",
 ];
 const nestedMax = 20_000;
+/** Fields are not repeated beyond this: larger messages only show how fast memory is copied. */
+const repeatedBytesMax = 2 * 1024 * 1024;
 
 /**
  * Returns the message with one to four faults in its structure: fields lost, repeated, out of order, of another type or
@@ -97,7 +99,9 @@ const changes: readonly Change[] = [
     fields[at]!.bytes = nested(number, 1 + below(random, nestedMax), random);
   }),
   structural((fields, at, random) => {
-    for (let i = below(random, 300); i > 0; i--) fields.push(fields[at]!);
+    const field = fields[at]!;
+    const count = Math.min(below(random, 300), Math.floor(repeatedBytesMax / (field.bytes.length + 1)));
+    for (let i = 0; i < count; i++) fields.push(field);
   }),
   structural((fields, _at, random) => {
     fields.push({
@@ -119,10 +123,14 @@ function nested(number: number, depth: number, random: Random): Buffer {
     const open = encodeVarint(number * 8 + groupStart);
     return Buffer.alloc(open.length * depth, open);
   }
-  let message: Buffer = Buffer.alloc(0);
-  for (let level = 0; level < Math.min(depth, 1_000); level++)
-    message = writeFields([{ number, wireType: delimited, bytes: message, lie: null }]);
-  return message;
+  const heads: Buffer[] = [];
+  let bytes = 0;
+  for (let level = 0; level < Math.min(depth, 1_000); level++) {
+    const head = Buffer.concat([encodeVarint(number * 8 + delimited), encodeVarint(bytes)]);
+    heads.push(head);
+    bytes += head.length;
+  }
+  return Buffer.concat(heads.reverse());
 }
 
 /** Null when it is no message any more. */
@@ -160,21 +168,31 @@ function readFields(message: Buffer): Field[] | null {
 }
 
 function writeFields(fields: readonly Field[]): Buffer {
-  return Buffer.concat(
-    fields.flatMap(({ number, wireType, bytes, lie }) => [
-      encodeVarint(number * 8 + wireType),
-      ...(wireType === delimited ? [encodeVarint(lie ?? bytes.length)] : []),
-      bytes,
-    ]),
-  );
+  const varintBytesMax = 10;
+  const most = fields.reduce((sum, { bytes }) => sum + bytes.length + 2 * varintBytesMax, 0);
+  const message = Buffer.allocUnsafe(most);
+  let at = 0;
+  for (const { number, wireType, bytes, lie } of fields) {
+    at = putVarint(message, at, number * 8 + wireType);
+    if (wireType === delimited) at = putVarint(message, at, lie ?? bytes.length);
+    message.set(bytes, at);
+    at += bytes.length;
+  }
+  return message.subarray(0, at);
 }
 
 function encodeVarint(value: number): Buffer {
-  const bytes: number[] = [];
+  const bytes = Buffer.allocUnsafe(10);
+  return bytes.subarray(0, putVarint(bytes, 0, value));
+}
+
+/** Returns where what follows it goes. */
+function putVarint(bytes: Buffer, start: number, value: number): number {
+  let at = start;
   let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
-  bytes.push(rest);
-  return Buffer.from(bytes);
+  for (; rest >= 0x80; rest = Math.floor(rest / 128)) bytes[at++] = (rest % 128) | 0x80;
+  bytes[at++] = rest;
+  return at;
 }
 
 /** Returns a whole number from 0 up to, and without, `bound`. */
@@ -189,5 +207,7 @@ export function pick<T>(list: readonly T[], random: Random): T {
 
 /** Returns so many bytes of any value. */
 export function randomBytes(random: Random, count: number): Buffer {
-  return Buffer.from(Array.from({ length: count }, () => below(random, 256)));
+  const bytes = Buffer.allocUnsafe(count);
+  for (let i = 0; i < count; i++) bytes[i] = below(random, 256);
+  return bytes;
 }
