@@ -19,7 +19,8 @@ export { decodeMessage } from "./rpc/decode-message";
 export type { Health } from "./rpc/health";
 export { type OpenRawStream, openRawBidi, type RawBidiOptions } from "./rpc/open-raw-bidi";
 export type { GatherMessage, RawStream, RawUnaryCall, ServedStream, TrailerValues } from "./rpc/raw";
-export { createRpcServer, type RpcServer, type RpcServerOptions } from "./rpc/server";
+export { createRpcServer, type RpcServer, type RpcServerOptions, type ServerLoad } from "./rpc/server";
+export { type ServerLimits, serverLimitsDefault } from "./rpc/server-limits";
 export {
   type CallContext,
   type HandlersOf,

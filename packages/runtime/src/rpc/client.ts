@@ -18,7 +18,7 @@ import {
 import { ServiceError } from "../errors";
 import { type DialSecurity, dialPlain } from "../security/dial-security";
 import { asBuffer } from "./raw";
-import { maxMessageBytesDefault, receiveWindowBytesDefault } from "./server";
+import { serverLimitsDefault } from "./server-limits";
 import { methodPath, streamsRequest, streamsResponse } from "./service";
 import { fromGrpcError } from "./status";
 
@@ -63,12 +63,12 @@ export function createRpcClient<S extends DescService>(
   address: string,
   o: RpcClientOptions = {},
 ): ClientOf<S> & { close(): void } {
-  const maxMessageBytes = o.maxMessageBytes ?? maxMessageBytesDefault;
+  const maxMessageBytes = o.maxMessageBytes ?? serverLimitsDefault.messageMaxBytes;
   const dial = o.dial ?? dialPlain;
   const client = new Client(address, dial.credentials, {
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": maxMessageBytes,
-    "grpc-node.flow_control_window": receiveWindowBytesDefault,
+    "grpc-node.flow_control_window": serverLimitsDefault.receiveWindowBytes,
     "grpc.enable_channelz": 0,
   });
   const calls: Record<string, unknown> = { close: () => client.close() };

@@ -1,18 +1,25 @@
-import type { Http2Server, ServerHttp2Session } from "node:http2";
+import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Server } from "@grpc/grpc-js";
 import { Code, ServiceError } from "../errors";
+import type { ServerLimits } from "./server-limits";
 
-/** What one connection may have on its way to us before we read. */
-export interface FlowControl {
-  readonly receiveWindowBytes: number;
-  readonly maxFrameBytes: number;
-  /** Hears of every connection. */
-  readonly opened?: (session: ServerHttp2Session) => void;
+/** What can be settled of HTTP/2 itself. */
+export type Http2Limits = Pick<
+  ServerLimits,
+  "receiveWindowBytes" | "maxFrameBytes" | "headerMaxBytes" | "handshakeMaxMs"
+>;
+
+/** Who hears what goes on below gRPC. */
+export interface Http2Watcher {
+  listens?(server: Http2Server): void;
+  opened?(session: ServerHttp2Session): void;
+  /** After grpc-js has taken the call. */
+  called?(stream: ServerHttp2Stream, path: string): void;
 }
 
 /** The two members of grpc-js 1.14.7's Server that decide its HTTP/2 settings; it has no public option for them. */
 interface ServerInternals {
-  commonServerOptions?: { settings?: Record<string, number> };
+  commonServerOptions?: { settings?: Record<string, number>; handshakeTimeout?: number };
   _setupHandlers?(http2Server: Http2Server, interceptors: unknown): void;
 }
 
@@ -21,25 +28,32 @@ interface ServerInternals {
  * four times the CPU and, over 2.5 ms of round trip, 30 requests per second is all a connection carries
  * (design: data-plane section 5). INTERNAL when grpc-js is another version than the one this was written for.
  */
-export function tuneFlowControl(server: Server, flow: FlowControl): void {
+export function tuneHttp2(server: Server, limits: Http2Limits, watcher: Http2Watcher = {}): void {
   const internals = server as unknown as ServerInternals;
   const setUp = internals._setupHandlers?.bind(server);
-  if (internals.commonServerOptions === undefined || setUp === undefined) {
+  const { commonServerOptions: options } = internals;
+  if (options === undefined || setUp === undefined) {
     throw new ServiceError(
       Code.INTERNAL,
       "flow control needs the inside of grpc-js 1.14.7; another one is installed",
     );
   }
-  internals.commonServerOptions.settings = {
-    ...internals.commonServerOptions.settings,
-    initialWindowSize: flow.receiveWindowBytes,
-    maxFrameSize: flow.maxFrameBytes,
+  options.handshakeTimeout = limits.handshakeMaxMs;
+  options.settings = {
+    ...options.settings,
+    initialWindowSize: limits.receiveWindowBytes,
+    maxFrameSize: limits.maxFrameBytes,
+    maxHeaderListSize: limits.headerMaxBytes,
   };
   internals._setupHandlers = (http2Server, interceptors) => {
     setUp(http2Server, interceptors);
+    watcher.listens?.(http2Server);
     http2Server.on("session", (session: ServerHttp2Session) => {
-      session.setLocalWindowSize(flow.receiveWindowBytes);
-      flow.opened?.(session);
+      session.setLocalWindowSize(limits.receiveWindowBytes);
+      watcher.opened?.(session);
     });
+    http2Server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
+      watcher.called?.(stream, headers[":path"] ?? ""),
+    );
   };
 }

@@ -4,7 +4,7 @@ import type { ServiceError } from "../errors";
 import { type DialSecurity, dialPlain } from "../security/dial-security";
 import { metadataFrom } from "./client";
 import { asBuffer, type GatherMessage, type RawStream } from "./raw";
-import { maxMessageBytesDefault, receiveWindowBytesDefault } from "./server";
+import { serverLimitsDefault } from "./server-limits";
 import { findMethod, methodPath } from "./service";
 import { fromGrpcError } from "./status";
 
@@ -29,9 +29,9 @@ export function openRawBidi(
   const dial = o.dial ?? dialPlain;
   const client = new Client(address, dial.credentials, {
     "grpc.use_local_subchannel_pool": 1,
-    "grpc.max_receive_message_length": maxMessageBytesDefault,
-    "grpc.max_send_message_length": maxMessageBytesDefault,
-    "grpc-node.flow_control_window": o.receiveWindowBytes ?? receiveWindowBytesDefault,
+    "grpc.max_receive_message_length": serverLimitsDefault.messageMaxBytes,
+    "grpc.max_send_message_length": serverLimitsDefault.messageMaxBytes,
+    "grpc-node.flow_control_window": o.receiveWindowBytes ?? serverLimitsDefault.receiveWindowBytes,
     "grpc.enable_channelz": 0,
   });
   const path = methodPath(findMethod(service, method));

@@ -4,7 +4,8 @@ import { createLogger } from "../logger";
 import { createRpcClient } from "./client";
 import { EchoService, echoFile } from "./echo-service.testing";
 import { openRawBidi } from "./open-raw-bidi";
-import { maxMessageBytesDefault, type RpcServer } from "./server";
+import type { RpcServer } from "./server";
+import { serverLimitsDefault } from "./server-limits";
 import { type HandlersOf, implementService, methodPath } from "./service";
 import { retryDelayMs, retryInfo } from "./status";
 import { tested } from "./tested-server.testing";
@@ -150,7 +151,7 @@ describe("createRpcServer and createRpcClient", () => {
     const code = await serving({ say: async ({ value }) => ({ value }) }, async (port) => {
       const packing = { "grpc.default_compression_algorithm": 2 };
       const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), packing);
-      const bomb = Buffer.alloc(maxMessageBytesDefault + 1);
+      const bomb = Buffer.alloc(serverLimitsDefault.messageMaxBytes + 1);
       const path = methodPath(EchoService.method.say);
       const ended = await new Promise((resolve) => {
         client.makeUnaryRequest(path, same, same, bomb, (e) => resolve(e?.code));

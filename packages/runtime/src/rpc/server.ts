@@ -1,4 +1,3 @@
-import type { ServerHttp2Session } from "node:http2";
 import type { DescFile, DescService } from "@bufbuild/protobuf";
 import {
   type handleBidiStreamingCall,
@@ -9,32 +8,28 @@ import {
   Server,
   ServerCredentials,
   type ServerDuplexStream,
+  type ServerOptions,
   type ServerReadableStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
 } from "@grpc/grpc-js";
-import { systemClock } from "../clock";
+import { every, systemClock, type Timer } from "../clock";
 import { Code, ServiceError } from "../errors";
 import type { Logger } from "../logger";
 import type { Caller } from "../security/caller";
 import { openSecurity, type Security } from "../security/security";
+import { Doors } from "./doors";
 import { guardInterceptor } from "./guard-interceptor";
 import { type Health, HealthState } from "./health";
-import { tuneFlowControl } from "./http2-tuning";
+import { tuneHttp2 } from "./http2-tuning";
 import type { RawUnaryCall, ServedStream } from "./raw";
 import { reflectionOf } from "./reflection";
+import { RequestIntake } from "./request-intake";
 import { type CallerOf, callersBy, serveMany, serveOne, type Telling } from "./serve-endpoint";
 import { ServedRawStream, ServedRawUnary } from "./serve-raw";
+import { type ServerLimits, serverLimitsDefault } from "./server-limits";
 import { type Endpoint, findMethod, type Implementation, methodPath } from "./service";
-
-/** Largest message either way: a batch of eight 602 KB images is beyond grpc-js's own default of 4 MiB. */
-export const maxMessageBytesDefault = 64 * 1024 * 1024;
-/** Eight MiB carry 1,800 large requests per second over 2.5 ms of round trip; one MiB carries 330. */
-export const receiveWindowBytesDefault = 8 * 1024 * 1024;
-export const maxFrameBytesDefault = 1024 * 1024;
-/** Calls one connection may have open; queueing belongs to the scheduler, not to the socket. */
-export const maxConcurrentStreamsDefault = 1_000;
 
 /** A gRPC server with health and reflection, tuned for large messages. */
 export interface RpcServer {
@@ -49,17 +44,25 @@ export interface RpcServer {
   /** Listens on `host:port`, port 0 = any; returns the port. UNAVAILABLE when it cannot be had. */
   listen(address: string): Promise<number>;
   readonly health: Health;
+  readonly load: ServerLoad;
   /** Takes no new calls, waits up to `graceMs` for those that run, then cuts them off. */
   stop(graceMs: number): Promise<void>;
+}
+
+/** What a server has to do now, and what it turned away since it started. */
+export interface ServerLoad {
+  readonly openCalls: number;
+  readonly connections: number;
+  /** Of requests that came, or are coming, and whose calls are not over. */
+  readonly heldBytes: number;
+  /** By reason. */
+  readonly refused: Readonly<Record<string, number>>;
 }
 
 /** What a server may be told; every limit has a default. */
 export interface RpcServerOptions {
   readonly logger: Logger;
-  readonly maxMessageBytes?: number;
-  readonly receiveWindowBytes?: number;
-  readonly maxFrameBytes?: number;
-  readonly maxConcurrentStreams?: number;
+  readonly limits?: Partial<ServerLimits>;
   /** Certificates of this face, and who may call what; default: in the clear, anybody anything. */
   readonly security?: Security;
   /** Files whose services reflection describes; imports are added. */
@@ -78,6 +81,9 @@ type HandleCall =
   | handleBidiStreamingCall<Buffer, Buffer>;
 type HandlerType = "unary" | "clientStream" | "serverStream" | "bidi";
 
+/** How often slow requests and silent connections are looked for. */
+const SWEEP_PERIOD_MS = 1_000;
+
 const identity = (bytes: Buffer): Buffer => bytes;
 
 class GrpcServer implements RpcServer {
@@ -86,35 +92,39 @@ class GrpcServer implements RpcServer {
   readonly #logger: Logger;
   readonly #serviceNames = new Set<string>();
   readonly #served = new Set<string>();
-  readonly #sessions = new Set<ServerHttp2Session>();
+  /** Paths whose clients may send many messages. */
+  readonly #streaming = new Set<string>();
+  readonly #intake: RequestIntake;
+  readonly #doors: Doors;
+  #sweeper: Timer | null = null;
   readonly #security: Security;
   readonly #callers = new WeakMap<Metadata, Caller>();
   readonly #callerOf = callersBy(this.#callers);
 
   constructor(o: RpcServerOptions) {
-    const maxMessageBytes = o.maxMessageBytes ?? maxMessageBytesDefault;
+    const limits = { ...serverLimitsDefault, ...o.limits };
     this.#logger = o.logger;
     this.#security = o.security ?? openSecurity;
     const { guard } = this.#security;
     this.#server = new Server({
-      "grpc.max_receive_message_length": maxMessageBytes,
-      "grpc.max_send_message_length": maxMessageBytes,
-      "grpc.max_concurrent_streams": o.maxConcurrentStreams ?? maxConcurrentStreamsDefault,
-      "grpc.enable_channelz": 0,
-      "grpc.keepalive_time_ms": 7_200_000,
-      "grpc.keepalive_timeout_ms": 20_000,
+      ...channelOptions(limits),
       ...(guard === null ? {} : { interceptors: [guardInterceptor(guard, this.#callers)] }),
     });
-    tuneFlowControl(this.#server, {
-      receiveWindowBytes: o.receiveWindowBytes ?? receiveWindowBytesDefault,
-      maxFrameBytes: o.maxFrameBytes ?? maxFrameBytesDefault,
-      opened: (session) => {
-        this.#sessions.add(session);
-        session.once("close", () => this.#sessions.delete(session));
-      },
+    this.#intake = new RequestIntake(limits, systemClock);
+    this.#doors = new Doors(limits, systemClock);
+    tuneHttp2(this.#server, limits, {
+      listens: (server) => this.#doors.watch(server),
+      opened: (session) => this.#doors.opened(session),
+      called: (stream, path) => this.#intake.follow(stream, this.#streaming.has(path)),
     });
     this.add(this.health.implementation());
     for (const one of reflectionOf(o.reflection ?? [], () => [...this.#serviceNames])) this.add(one);
+  }
+
+  get load(): ServerLoad {
+    const { openCalls, heldBytes, refused } = this.#intake;
+    const { connections, refusedConnections } = this.#doors;
+    return { openCalls, heldBytes, connections, refused: { connections: refusedConnections, ...refused } };
   }
 
   add(implementation: Implementation): void {
@@ -168,6 +178,12 @@ class GrpcServer implements RpcServer {
           );
           return;
         }
+        this.#sweeper ??= every(
+          systemClock,
+          SWEEP_PERIOD_MS,
+          () => this.#sweep(),
+          (e) => this.#tell(e, "sweep"),
+        );
         this.health.set("", true);
         resolve(port);
       });
@@ -176,19 +192,26 @@ class GrpcServer implements RpcServer {
 
   stop(graceMs: number): Promise<void> {
     this.health.setAllNotServing();
-    return new Promise((resolve) => {
+    return new Promise<void>((resolve) => {
       // Without channelz grpc-js 1.14.7 does not know its own connections: forceShutdown leaves them and their streams
       // open, and the callback of tryShutdown waits for them. So they are cut off here.
       const timer = systemClock.setTimer(graceMs, () => {
         this.#server.forceShutdown();
-        for (const session of this.#sessions) session.destroy();
+        this.#doors.cutAll();
         resolve();
       });
       this.#server.tryShutdown(() => {
         timer.cancel();
         resolve();
       });
+    }).finally(() => {
+      this.#sweeper?.cancel();
     });
+  }
+
+  #sweep(): void {
+    this.#intake.sweep();
+    this.#doors.sweep();
   }
 
   #registerRaw(service: DescService, method: string, serve: HandleCall, type: HandlerType): void {
@@ -200,6 +223,7 @@ class GrpcServer implements RpcServer {
     if (this.#served.has(path)) throw new ServiceError(Code.INTERNAL, `${path} is served twice`);
     this.#security.guard?.assertCovers(path);
     if (handled) this.#served.add(path);
+    if (type === "clientStream" || type === "bidi") this.#streaming.add(path);
     this.#server.unregister(path);
     this.#server.register(path, serve, identity, identity, type);
   }
@@ -208,6 +232,18 @@ class GrpcServer implements RpcServer {
     const error = ServiceError.from(fault);
     if (error.code === Code.INTERNAL) this.#logger.error("a handler failed", { method, error });
     return error;
+  };
+}
+
+function channelOptions(limits: ServerLimits): ServerOptions {
+  return {
+    "grpc.max_receive_message_length": limits.messageMaxBytes,
+    "grpc.max_send_message_length": limits.messageMaxBytes,
+    "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
+    "grpc.max_connection_idle_ms": limits.idleMaxMs,
+    "grpc.keepalive_time_ms": limits.keepaliveMs,
+    "grpc.keepalive_timeout_ms": limits.keepaliveTimeoutMs,
+    "grpc.enable_channelz": 0,
   };
 }
 

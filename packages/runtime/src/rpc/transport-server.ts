@@ -12,7 +12,7 @@ import type { RawUnaryCall, ServedStream, TrailerValues } from "./raw";
 import { reflectionOf } from "./reflection";
 import { type CallerOf, serveMany, serveOne, type Telling } from "./serve-endpoint";
 import { ServedRawStream, ServedRawUnary } from "./serve-raw";
-import type { RpcServer, RpcServerOptions } from "./server";
+import type { RpcServer, RpcServerOptions, ServerLoad } from "./server";
 import { type Endpoint, findMethod, type Implementation, methodPath } from "./service";
 import { statusPairs } from "./trailer-pairs";
 import type { Transport, TransportCall, TransportGuard } from "./transport";
@@ -55,6 +55,12 @@ class TransportServer implements RpcServer {
     this.#unfollow = this.#guard?.onChange(() => transport.askAnew()) ?? ignore;
     this.add(this.health.implementation());
     for (const one of reflectionOf(o.reflection ?? [], () => [...this.#serviceNames])) this.add(one);
+  }
+
+  /** What the transport itself turns away it does not count. */
+  get load(): ServerLoad {
+    const { openCalls, connections, heldBytes } = this.#transport;
+    return { openCalls, connections, heldBytes, refused: {} };
   }
 
   add(implementation: Implementation): void {

@@ -20,6 +20,8 @@ export interface Transport {
   /** Calls handed over and not ended, and the connections they may have come on. */
   readonly openCalls: number;
   readonly connections: number;
+  /** Bytes of requests that were received and have not been let go. */
+  readonly heldBytes: number;
   /** Takes no new connections and asks clients to leave; `last` refuses calls that are still on their way here. */
   shutDown(last: boolean): void;
   /** Cuts everything off. */
