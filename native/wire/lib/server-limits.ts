@@ -15,6 +15,10 @@ export interface ServerLimits {
   readonly heldMaxBytes: number;
   /** A client that has not said what it is by then is cut off. */
   readonly handshakeMaxMs: number;
+  /** A call's only request has come whole by then, or the call ends with DEADLINE_EXCEEDED. */
+  readonly requestMaxMs: number;
+  /** A connection without a call for this long is asked to leave. */
+  readonly idleMaxMs: number;
   /** A connection silent for this long is pinged, and cut off without an answer in time. */
   readonly keepaliveMs: number;
   readonly keepaliveTimeoutMs: number;
@@ -30,6 +34,8 @@ export const serverLimitsDefault: ServerLimits = {
   connectionsMax: 10_000,
   heldMaxBytes: 1024 * 1024 * 1024,
   handshakeMaxMs: 20_000,
+  requestMaxMs: 60_000,
+  idleMaxMs: 1_800_000,
   keepaliveMs: 7_200_000,
   keepaliveTimeoutMs: 20_000,
 };

@@ -17,7 +17,7 @@ using namespace wire;
 namespace {
 
 constexpr char kLibrary[] = "libnghttp2.so.14";
-constexpr ServerLimits kLimits{1 << 20, 8 << 20, 1 << 20, 100, 8'192, 64, 4 << 20, 20'000, 7'200'000, 20'000};
+constexpr ServerLimits kLimits{1 << 20, 8 << 20, 1 << 20, 100, 8'192, 64, 4 << 20, 20'000, 60'000, 1'800'000, 7'200'000, 20'000};
 
 // A server on loopback that echoes what Say is sent and keeps what Hold is sent; runs only while `turn` is called.
 class Echo {

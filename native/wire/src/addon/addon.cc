@@ -41,6 +41,8 @@ ServerLimits limitsOf(const Napi::Object& from) {
   limits.connectionsMax = static_cast<size_t>(limit(from, "connectionsMax"));
   limits.heldMaxBytes = static_cast<size_t>(limit(from, "heldMaxBytes"));
   limits.handshakeMaxMs = limit(from, "handshakeMaxMs");
+  limits.requestMaxMs = limit(from, "requestMaxMs");
+  limits.idleMaxMs = limit(from, "idleMaxMs");
   limits.keepaliveMs = limit(from, "keepaliveMs");
   limits.keepaliveTimeoutMs = limit(from, "keepaliveTimeoutMs");
   return limits;

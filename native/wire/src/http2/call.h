@@ -38,6 +38,7 @@ struct CallState {
   int32_t credential = Credentials::kNone;
 
   // Headers.
+  double beganMs = 0;  // on the server's clock
   size_t headerBytes = 0;
   double deadlineMs = -1;  // on the server's clock
   Encoding encoding = Encoding::kIdentity;

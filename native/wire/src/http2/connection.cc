@@ -111,7 +111,8 @@ Connection::Connection(Server& server, int socket, std::string peer)
       socket_(socket),
       peer_(std::move(peer)),
       createdMs_(server.nowMs()),
-      heardMs_(server.nowMs()) {
+      heardMs_(createdMs_),
+      calledMs_(createdMs_) {
   setUpSession();
   server_.poller_.add(socket_, this, EPOLLIN);
 }
@@ -272,7 +273,34 @@ void Connection::attend(double nowMs) {
     pingedMs_ = nowMs;
     ng_.submit_ping(session_, 0, nullptr);
   }
+  endLate(nowMs);
+  leaveIdle(nowMs);
   if (pingedMs_ > 0 || broken_) server_.dirty(*this);
+}
+
+// Ends calls whose only request drips; one whose headers do has no way to be told.
+void Connection::endLate(double nowMs) {
+  const double requestMaxMs = server_.limits_.requestMaxMs;
+  for (Call* call : calls_) {
+    if (call->inputEnded || call->ended || nowMs - call->beganMs <= requestMaxMs) continue;
+    if (!call->opened) {
+      broken_ = true;
+    } else if (call->kind != MethodKind::kStream) {
+      server_.fail(*call, Code::kDeadlineExceeded,
+                   "the request did not come whole within " +
+                       std::to_string(static_cast<int64_t>(requestMaxMs)) + " ms");
+    }
+  }
+}
+
+// Asks a client without calls to leave, and cuts it off when it does not.
+void Connection::leaveIdle(double nowMs) {
+  const ServerLimits& limits = server_.limits_;
+  if (!calls_.empty()) calledMs_ = nowMs;
+  if (leftMs_ > 0 && calls_.empty() && nowMs - leftMs_ > limits.keepaliveTimeoutMs) broken_ = true;
+  if (leftMs_ > 0 || nowMs - calledMs_ <= limits.idleMaxMs) return;
+  leftMs_ = nowMs;
+  shutDown(true);
 }
 
 Call* Connection::callOf(int32_t stream) const {
@@ -284,6 +312,7 @@ int Connection::beginHeaders(const ng::Frame* frame) {
   if (callOf(frame->hd.streamId) != nullptr) return 0;  // trailers of a request carry nothing we know
   Call* call = server_.openCall(*this, frame->hd.streamId);
   if (call == nullptr) return ng::kTemporalCallbackFailure;
+  call->beganMs = calledMs_ = server_.nowMs();
   call->place = calls_.size();
   calls_.push_back(call);
   ng_.session_set_stream_user_data(session_, frame->hd.streamId, call);

@@ -51,6 +51,8 @@ class Connection : public Pollable {
   bool directTarget(uint8_t*& to, size_t& room) const;
   void submitHead(Call& call);
   void release(Call& call);
+  void endLate(double nowMs);
+  void leaveIdle(double nowMs);
   void setUpSession();
 
   int beginHeaders(const ng::Frame* frame);
@@ -80,7 +82,9 @@ class Connection : public Pollable {
   size_t frameGot_ = 0;
   double createdMs_;
   double heardMs_;
+  double calledMs_;      // when there was a call last
   double pingedMs_ = 0;  // 0 = no ping is on its way
+  double leftMs_ = 0;    // 0 = the client was not asked to leave
   bool greeted_ = false;
   bool writeBlocked_ = false;
   bool broken_ = false;

@@ -29,6 +29,8 @@ struct ServerLimits {
   size_t connectionsMax;
   size_t heldMaxBytes;  // of all requests that were received or are being so
   double handshakeMaxMs;
+  double requestMaxMs;
+  double idleMaxMs;
   double keepaliveMs;
   double keepaliveTimeoutMs;
 };
