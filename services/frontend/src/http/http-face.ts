@@ -5,12 +5,13 @@ import {
   type ServerResponse,
 } from "node:http";
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import {
   Code,
   type Implementation,
   type Logger,
   type Security,
+  type ServerLoad,
   ServiceError,
   systemClock,
 } from "@infaas/runtime";
@@ -18,32 +19,10 @@ import type { InferOptions } from "../infer-call";
 import { ByteBudget } from "./byte-budget";
 import { Cors } from "./cors";
 import { Exchange, type ExchangeOptions } from "./exchange";
+import { type HttpLimits, httpLimitsDefault, nodeLimits } from "./http-limits";
+import { countRefusals, type HttpRefusals } from "./refused-connections";
 import { emptyReply, errorReply, type Reply } from "./reply";
 import { sendReply } from "./send-reply";
-
-/** Largest head of a request: request line and headers together. */
-export const HEADER_BYTES_MAX = 16 * 1024;
-/** A connection whose head does not come within this is closed with 408. */
-export const HEADERS_MAX_MS = 10_000;
-/** A connection whose request does not come whole within this is closed with 408. */
-export const REQUEST_MAX_MS = 60_000;
-/** How long an idle connection is kept for the next request. */
-export const KEEP_ALIVE_MS = 65_000;
-/** Connections beyond this are closed as they come. */
-export const CONNECTIONS_MAX = 4_096;
-/** Memory that the bodies of all requests together may hold. */
-export const BODIES_BYTES_MAX = 1024 * 1024 * 1024;
-/** How often slow connections are looked for. */
-const CHECK_PERIOD_MS = 2_000;
-
-const BOUNDS = {
-  maxHeaderSize: HEADER_BYTES_MAX,
-  headersTimeout: HEADERS_MAX_MS,
-  requestTimeout: REQUEST_MAX_MS,
-  keepAliveTimeout: KEEP_ALIVE_MS,
-  connectionsCheckingInterval: CHECK_PERIOD_MS,
-  noDelay: true,
-} as const;
 
 /** What the face is made of. */
 export interface HttpFaceOptions {
@@ -54,31 +33,52 @@ export interface HttpFaceOptions {
   readonly security: Security;
   /** Origins of web pages that may use it. */
   readonly corsOrigins: readonly string[];
+  readonly limits?: Partial<HttpLimits>;
 }
 
 /** The Open Inference Protocol over HTTP/1.1: the same router and the same handlers as gRPC, in JSON and raw bytes. */
 export class HttpFace {
   private readonly server: HttpServer | HttpsServer;
+  private readonly refused: HttpRefusals;
+  private connections = 0;
+  private openCalls = 0;
+  private readonly answering = new WeakSet<Socket>();
   private readonly cors: Cors;
   private readonly exchange: ExchangeOptions;
 
   constructor(private readonly o: HttpFaceOptions) {
+    const limits = { ...httpLimitsDefault, ...o.limits };
     this.cors = new Cors(o.corsOrigins);
     const { guard, tls } = o.security;
     this.exchange = {
       infer: o.infer,
       protocol: o.protocol,
-      bodies: new ByteBudget(BODIES_BYTES_MAX),
+      bodies: new ByteBudget(limits.heldMaxBytes),
       guard,
     };
     const serve = (request: IncomingMessage, response: ServerResponse) => void this.serve(request, response);
-    if (tls === null) this.server = createHttpServer(BOUNDS, serve);
+    const bounds = nodeLimits(limits);
+    if (tls === null) this.server = createHttpServer(bounds, serve);
     else {
-      const server = createHttpsServer({ ...BOUNDS, ...tls.serverOptions() }, serve);
+      const handshakeTimeout = limits.handshakeMaxMs;
+      const server = createHttpsServer({ ...bounds, ...tls.serverOptions(), handshakeTimeout }, serve);
       server.once("close", tls.follow(server));
       this.server = server;
     }
-    this.server.maxConnections = CONNECTIONS_MAX;
+    this.server.maxConnections = limits.connectionsMax;
+    this.refused = countRefusals(this.server, this.answering);
+    this.server.on("connection", (socket) => {
+      this.connections += 1;
+      socket.once("close", () => {
+        this.connections -= 1;
+      });
+    });
+  }
+
+  get load(): ServerLoad {
+    const { connections, openCalls } = this;
+    const { held, refusals } = this.exchange.bodies;
+    return { connections, openCalls, heldBytes: held, refused: { ...this.refused, bytes: refusals } };
   }
 
   /** Listens on `host:port`, port 0 = any; returns the port. UNAVAILABLE when it cannot be had. */
@@ -109,6 +109,13 @@ export class HttpFace {
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = request;
+    this.openCalls += 1;
+    this.answering.add(socket);
+    response.once("close", () => {
+      this.openCalls -= 1;
+      this.answering.delete(socket);
+    });
     try {
       await sendReply(request, response, await this.answerTo(request, response));
     } catch (error) {

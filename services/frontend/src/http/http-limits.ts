@@ -1,0 +1,34 @@
+import { type ServerLimits, serverLimitsDefault } from "@infaas/runtime";
+
+/** What the HTTP face takes of connections, requests and bytes: as gRPC does, but for what HTTP/1.1 needs of its own. */
+export interface HttpLimits
+  extends Pick<
+    ServerLimits,
+    "headerMaxBytes" | "connectionsMax" | "heldMaxBytes" | "handshakeMaxMs" | "requestMaxMs"
+  > {
+  /** A connection whose request line and headers do not come within this is closed with 408. */
+  readonly headersMaxMs: number;
+  /** How long an idle connection is kept for the next request. */
+  readonly keepAliveMs: number;
+}
+
+export const httpLimitsDefault: HttpLimits = {
+  ...serverLimitsDefault,
+  headersMaxMs: 10_000,
+  keepAliveMs: 65_000,
+};
+
+/** How often slow connections are looked for. */
+const CHECK_PERIOD_MS = 1_000;
+
+/** Returns them as Node's HTTP server takes them. */
+export function nodeLimits(limits: HttpLimits) {
+  return {
+    maxHeaderSize: limits.headerMaxBytes,
+    headersTimeout: limits.headersMaxMs,
+    requestTimeout: limits.requestMaxMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: CHECK_PERIOD_MS,
+    noDelay: true,
+  } as const;
+}
