@@ -30,7 +30,7 @@ import { LeaderLoop } from "./leader-loop";
 import { loadReports } from "./load-report-service";
 import { Membership } from "./membership";
 import { followMetadata } from "./metadata-watch";
-import { registerMetrics } from "./metrics";
+import { type Face, registerMetrics } from "./metrics";
 import { ModelHealth } from "./model-health";
 import { ModelRepository } from "./model-repository";
 import { nativeInfer } from "./native-infer";
@@ -122,7 +122,6 @@ export async function startFrontend(
   });
   const traceSettings = new TraceSettings(telemetry.tracer);
   const traces = new QueryTraces({ recorder: telemetry.tracer, clock, settings: traceSettings });
-  registerMetrics(telemetry.meter, { view, statistics, router, coldStarts });
   const tenants = new Tenants({
     clock,
     inFlightMax: config.tenantInFlightMax,
@@ -173,24 +172,28 @@ export async function startFrontend(
   lifecycle.onStop("router", () => router.stop());
   const port = await server.listen(config.listen);
   lifecycle.onStop("server", () => server.stop(STOP_GRACE_MS));
-  const httpAddress = await listenHttp(config, { logger, security, infer: way, protocol }, lifecycle);
+  const http = await listenHttp(config, { logger, security, infer: way, protocol }, lifecycle);
+  const faces = new Map<string, Face>([["grpc", server]]);
+  if (http !== null) faces.set("http", http.face);
+  registerMetrics(telemetry.meter, { view, statistics, router, coldStarts, faces });
   const address = config.advertise ?? withPort(config.listen, port);
   join(config, ports, { address, view, cluster, lifecycle });
+  const httpAddress = http?.address ?? null;
   logger.info("frontend listens", { address, http: httpAddress, metadata: config.metadata });
   return { address, httpAddress, view, wire };
 }
 
-/** Opens the HTTP face, unless it is off; returns where it listens. */
+/** Opens the HTTP face, unless it is off. */
 async function listenHttp(
   config: FrontendConfig,
   parts: Omit<HttpFaceOptions, "corsOrigins">,
   lifecycle: Lifecycle,
-): Promise<string | null> {
+): Promise<{ readonly face: HttpFace; readonly address: string } | null> {
   if (config.httpListen === "none") return null;
   const face = new HttpFace({ ...parts, corsOrigins: config.httpCorsOrigins });
   const port = await face.listen(config.httpListen);
   lifecycle.onStop("HTTP face", () => face.stop(STOP_GRACE_MS));
-  return withPort(config.httpListen, port);
+  return { face, address: withPort(config.httpListen, port) };
 }
 
 interface Joining {

@@ -1,4 +1,4 @@
-import type { InstrumentTable, Telemetry } from "@infaas/runtime";
+import type { InstrumentTable, ServerLoad, Telemetry } from "@infaas/runtime";
 import type { ClusterView } from "./cluster-view";
 import type { ColdStarts } from "./cold-starts";
 import type { Router } from "./router";
@@ -26,6 +26,27 @@ export const instruments = {
     unit: "{query}",
     description: "Queries waiting for an instance to load.",
   },
+  openCalls: {
+    name: "infaas.frontend.open_calls",
+    unit: "{call}",
+    description: "Calls open now, by face: grpc or http.",
+  },
+  connections: {
+    name: "infaas.frontend.connections",
+    unit: "{connection}",
+    description: "Connections open now, by face.",
+  },
+  heldBytes: {
+    name: "infaas.frontend.held.bytes",
+    unit: "By",
+    description: "Bytes of requests that came, or are coming, and are not answered, by face.",
+  },
+  turnedAway: {
+    name: "infaas.frontend.turned_away",
+    unit: "{call}",
+    description:
+      "What a face refused before it was a query, by face and reason: connections, time (a request that drips), bytes (all requests hold too many), malformed. The native ingress does not count.",
+  },
   snapshotAge: {
     name: "infaas.frontend.snapshot.age",
     unit: "ms",
@@ -40,6 +61,13 @@ export interface MetricSources {
   readonly statistics: Statistics;
   readonly router: Router;
   readonly coldStarts: ColdStarts;
+  /** By name: grpc, http. */
+  readonly faces: ReadonlyMap<string, Face>;
+}
+
+/** What serves queries on one port. */
+export interface Face {
+  readonly load: ServerLoad;
 }
 
 type Instrument = (typeof instruments)[keyof typeof instruments];
@@ -48,7 +76,7 @@ type Observe = (value: number, attributes?: Record<string, string>) => void;
 /** Registers every instrument; all are read from plain counters at export, so a query costs no OpenTelemetry call. */
 export function registerMetrics(
   meter: Telemetry["meter"],
-  { view, statistics, router, coldStarts }: MetricSources,
+  { view, statistics, router, coldStarts, faces }: MetricSources,
 ): void {
   const counter = ({ name, ...meaning }: Instrument, read: (observe: Observe) => void) =>
     meter.createObservableCounter(name, meaning).addCallback((result) => read(result.observe.bind(result)));
@@ -68,6 +96,25 @@ export function registerMetrics(
   });
   gauge(instruments.inFlight, (observe) => observe(router.inFlight));
   gauge(instruments.coldWaiters, (observe) => observe(coldStarts.count));
+  const byFace = (read: (load: ServerLoad) => number) => (observe: Observe) => {
+    for (const [face, { load }] of faces) observe(read(load), { face });
+  };
+  gauge(
+    instruments.openCalls,
+    byFace((load) => load.openCalls),
+  );
+  gauge(
+    instruments.connections,
+    byFace((load) => load.connections),
+  );
+  gauge(
+    instruments.heldBytes,
+    byFace((load) => load.heldBytes),
+  );
+  counter(instruments.turnedAway, (observe) => {
+    for (const [face, { load }] of faces)
+      for (const [reason, count] of Object.entries(load.refused)) observe(count, { face, reason });
+  });
   gauge(instruments.snapshotAge, (observe) => {
     if (Number.isFinite(view.ageMs)) observe(view.ageMs);
   });

@@ -1,0 +1,68 @@
+import { connect } from "node:net";
+import { type ExportMetricsServiceRequest, MetricsService } from "@infaas/api";
+import { createLogger, createRpcServer, implementService } from "@infaas/runtime";
+import { type House, inferRequest, startHouse, TASK, until } from "./fixture-house";
+
+jest.setTimeout(30_000);
+
+/** The newest value of every metric, by name and attributes: `name{face=grpc}`. */
+class Receiver {
+  readonly values = new Map<string, number>();
+  readonly server = createRpcServer({ logger: createLogger({ service: "test", level: "error" }) });
+
+  constructor() {
+    this.server.add(implementService(MetricsService, { export: async (request) => this.take(request) }));
+  }
+
+  private take({ resourceMetrics }: ExportMetricsServiceRequest) {
+    for (const { name, data } of resourceMetrics.flatMap((r) => r.scopeMetrics).flatMap((s) => s.metrics)) {
+      if (data.case !== "gauge" && data.case !== "sum") continue;
+      for (const { value, attributes } of data.value.dataPoints) {
+        const told = attributes.map(({ key, value: v }) => `${key}=${String(v?.value.value)}`).sort();
+        this.values.set(`${name}{${told.join(",")}}`, Number(value.value));
+      }
+    }
+    return {};
+  }
+}
+
+describe.each(["native", "grpc"])("a frontend with the %s ingress", (ingress) => {
+  const receiver = new Receiver();
+  let house: House;
+
+  beforeAll(async () => {
+    const port = await receiver.server.listen("127.0.0.1:0");
+    const args = ["--ingress", ingress, "--otlp-endpoint", `127.0.0.1:${port}`, "--metric-period-ms", "100"];
+    house = await startHouse({ e1: ["mlp@1"] }, undefined, args);
+  });
+  afterAll(async () => {
+    await house.stop();
+    await receiver.server.stop(100);
+  });
+
+  const is = (name: string, value: number) => until(() => receiver.values.get(name) === value);
+
+  it("tells what its faces have open and hold", async () => {
+    const [executor] = house.executors;
+    if (executor === undefined) throw new Error("no executor");
+    const held: (() => void)[] = [];
+    executor.behaviour = (_frame, reply) => held.push(() => reply.answer());
+    const call = house.inference.modelInfer(inferRequest(TASK));
+    await is("infaas.frontend.open_calls{face=grpc}", 1);
+    await is("infaas.frontend.connections{face=grpc}", 1);
+    expect(receiver.values.get("infaas.frontend.held.bytes{face=grpc}")).toBeGreaterThan(16);
+    for (const answer of held) answer();
+    await call;
+    await is("infaas.frontend.open_calls{face=grpc}", 0);
+    await is("infaas.frontend.held.bytes{face=grpc}", 0);
+    await is("infaas.frontend.queries{outcome=answered}", 1);
+  });
+
+  it("tells what its HTTP face turned away", async () => {
+    const [host = "", port] = (house.frontend.httpAddress ?? "").split(":");
+    const socket = connect(Number(port), host, () => socket.write("no HTTP\r\n\r\n"));
+    socket.resume();
+    await is("infaas.frontend.turned_away{face=http,reason=malformed}", 1);
+    await is("infaas.frontend.connections{face=http}", 0);
+  });
+});
