@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./cluster";
 
@@ -28,6 +28,27 @@ const limits = page.split("\n").flatMap((line): Limit[] => {
   return name === undefined || value === undefined || file === undefined ? [] : [{ name, value, file }];
 });
 
+/** Where limits are kept as fields of one object. */
+const faceLimits = ["packages/runtime/src/rpc/server-limits.ts", "services/frontend/src/http/http-limits.ts"];
+
+/** Constants whose names look like limits, but which are the format of bytes that others defined. */
+const formats = new Set(["varintBytesMax", "VARINT_BYTES_MAX", "ID_MAX"]);
+
+/** TypeScript that runs in processes. */
+const sources = ["packages", "services", "cli/src"]
+  .flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((path) => `${folder}/${path}`),
+  )
+  .filter((path) => /^(cli|(packages|services)\/[\w-]+)\/src\/.*\.ts$/.test(path))
+  .filter((path) => !/\.(test|testing|contract)\.ts$|\/fixture|\/gen\//.test(path));
+
+/** Constants that are numbers and named after a bound: the most, a grace, a timeout. */
+function namesOfLimits(source: string): string[] {
+  const declared =
+    /^(?:export )?const (\w*(?:MAX|Max|GRACE|Grace|TIMEOUT|Timeout)\w*) = ([\w\s*.()+-]*\d[\w\s*.()+-]*);$/gm;
+  return [...source.matchAll(declared)].map(([, name]) => name ?? "");
+}
+
 describe("docs/operations.md", () => {
   it.each([
     ["cli/bin/infaas.js", "up"],
@@ -44,11 +65,33 @@ describe("docs/operations.md", () => {
     expect(limits.length).toBeGreaterThan(20);
     const wrong = limits.filter(({ name, value, file }) => {
       const source = readFileSync(join(root, file), "utf8");
-      return (
-        !source.includes(`const ${name} = ${value};`) &&
-        !source.includes(`constexpr size_t ${name} = ${value};`)
-      );
+      const written = [
+        `const ${name} = ${value};`,
+        `constexpr size_t ${name} = ${value};`,
+        `\n  ${name}: ${value},\n`,
+      ];
+      return !written.some((text) => source.includes(text));
     });
     expect(wrong).toEqual([]);
+  });
+
+  it("misses no constant of the code that is a limit by its name", () => {
+    const listed = new Set(limits.map(({ name, file }) => `${file} ${name}`));
+    const missed = sources.flatMap((file) =>
+      namesOfLimits(readFileSync(join(root, file), "utf8"))
+        .filter((name) => !formats.has(name))
+        .map((name) => `${file} ${name}`),
+    );
+    expect(missed.filter((limit) => !listed.has(limit))).toEqual([]);
+  });
+
+  it("lists every field of the limits that faces have", () => {
+    for (const file of faceLimits) {
+      const source = readFileSync(join(root, file), "utf8");
+      const fields = [...source.matchAll(/^ {2}(\w+): [\d_ *]+,$/gm)].map(([, name]) => name);
+      expect(fields.length).toBeGreaterThan(1);
+      const listed = limits.filter((limit) => limit.file === file).map(({ name }) => name);
+      expect(listed.sort()).toEqual(fields.sort());
+    }
   });
 });
