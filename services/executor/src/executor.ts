@@ -19,6 +19,8 @@ export interface InstanceLine {
   readonly memoryBytes: number;
   readonly inFlight: number;
   readonly drainMs: number;
+  /** What loading took; 0 before it is ready. */
+  readonly loadMs: number;
 }
 
 /** What an executor is made of. */
@@ -185,7 +187,17 @@ export class Executor {
     const wish = this.wishes.get(short.key);
     if (wish === undefined) return [];
     const reason = `no room: needs ${short.neededBytes} bytes, ${short.availableBytes} of ${this.memoryBytes} can be had`;
-    return [{ variant: wish.spec.name, phase: "failed", reason, memoryBytes: 0, inFlight: 0, drainMs: 0 }];
+    return [
+      {
+        variant: wish.spec.name,
+        phase: "failed",
+        reason,
+        memoryBytes: 0,
+        inFlight: 0,
+        drainMs: 0,
+        loadMs: 0,
+      },
+    ];
   }
 }
 
@@ -201,7 +213,8 @@ function instanceLine(instance: Instance): InstanceLine[] {
   if (state.phase === "gone") return [];
   const reason = state.phase === "failed" ? state.reason : "";
   const drainMs = instance.readyEngine?.drainTimeMs() ?? 0;
-  return [{ variant: spec.name, phase: state.phase, reason, memoryBytes, inFlight, drainMs }];
+  const loadMs = state.phase === "ready" ? state.loadMs : 0;
+  return [{ variant: spec.name, phase: state.phase, reason, memoryBytes, inFlight, drainMs, loadMs }];
 }
 
 function describe(instance: Instance): object {

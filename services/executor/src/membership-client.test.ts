@@ -21,6 +21,7 @@ const line: InstanceLine = {
   memoryBytes: 5,
   inFlight: 0,
   drainMs: 0,
+  loadMs: 0,
 };
 
 /** A cluster of one table behind a real gRPC server: leases that the test ends, reports and watches it sees. */

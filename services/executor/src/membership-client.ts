@@ -182,6 +182,7 @@ export class MembershipClient {
       memoryBytes: BigInt(Math.round(line.memoryBytes)),
       inFlight: line.inFlight,
       drainMs: line.drainMs,
+      loadMs: line.loadMs,
     }));
     return { executor, instances };
   }

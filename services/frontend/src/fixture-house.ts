@@ -167,6 +167,7 @@ export function putInstances(
     phase,
     reason,
     memoryBytes: 1_000_000n,
+    loadMs: phase === InstancePhase.READY ? 250 : 0,
   }));
   metadata.put(`report/${executor}`, { case: "report", value: { executor, instances } });
 }

@@ -21,6 +21,7 @@ import { type Body, BytesBody } from "./body";
 import type { CatalogModel } from "./catalog";
 import { classified } from "./classification";
 import type { ClusterView } from "./cluster-view";
+import { failureReason } from "./failure-reason";
 import { countRows, type ReadRequest, readRequest } from "./infer-head";
 import { callLoad } from "./load-report";
 import { lookUp } from "./open-inference";
@@ -86,7 +87,7 @@ export function startInfer(o: InferOptions, body: Uint8Array, call: InferCall): 
   const arrivedMs = o.clock.nowMs();
   const request = readRequest(body, o.regions);
   if (request instanceof ServiceError) {
-    o.statistics.recordFailure("", 0);
+    o.statistics.recordFailure("", 0, failureReason(request));
     call.refuse(request, { id: "", parameters: new Map(), trailers: NO_TRAILERS });
     return ENDED;
   }
@@ -204,7 +205,7 @@ class InferCaller implements QueryCaller {
     const { o, call, model, trace, arrivedMs } = this.arrival;
     this.release();
     const totalMs = o.clock.nowMs() - arrivedMs;
-    o.statistics.recordFailure(model?.name ?? "", totalMs);
+    o.statistics.recordFailure(model?.name ?? "", totalMs, failureReason(error));
     o.traces.refused(trace, error, totalMs);
     call.refuse(error, this.outcome(NO_TRAILERS));
   }

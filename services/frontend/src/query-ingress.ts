@@ -2,6 +2,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Explanation, ModelInferResponseSchema, QueryResponseSchema } from "@infaas/api";
 import { Code, type RawUnaryCall, ServiceError, type SpanContext } from "@infaas/runtime";
 import type { Body } from "./body";
+import { failureReason } from "./failure-reason";
 import type { InferOptions } from "./infer-call";
 import { countRows } from "./infer-head";
 import { lookUp } from "./open-inference";
@@ -22,7 +23,7 @@ export function queryIngress(o: QueryOptions): (bytes: Buffer, call: RawUnaryCal
     const arrivedMs = o.clock.nowMs();
     const query = readQuery(bytes);
     if (query instanceof ServiceError) {
-      o.statistics.recordFailure("", 0);
+      o.statistics.recordFailure("", 0, failureReason(query));
       call.refuse(query);
       return;
     }
@@ -125,7 +126,7 @@ class Caller implements QueryCaller {
     const { o } = this;
     const { call, model, trace, arrivedMs } = this.asked;
     const totalMs = o.clock.nowMs() - arrivedMs;
-    o.statistics.recordFailure(model, totalMs);
+    o.statistics.recordFailure(model, totalMs, failureReason(error));
     o.traces.refused(trace, error, totalMs);
     call.refuse(error);
   }

@@ -86,6 +86,13 @@ export class Router {
     return this.flights.size;
   }
 
+  /** Queries on their way now by the name of the model that was asked for. O(queries in flight). */
+  pendingByModel(): ReadonlyMap<string, number> {
+    const pending = new Map<string, number>();
+    for (const { modelName } of this.flights) pending.set(modelName, (pending.get(modelName) ?? 0) + 1);
+    return pending;
+  }
+
   /** Starts a query; what is returned cancels it. */
   route(query: RoutedQuery): Flight {
     const flight = new Flight(this.o, query, (done) => this.flights.delete(done));
@@ -136,6 +143,10 @@ export class Flight implements LinkCaller, FairEntry {
     this.rows = rows;
     const { latencyMs } = requirements.slo;
     this.overdueMs = arrivedMs + (latencyMs === null ? o.queryMaxMs : latencyMs + LATE_GRACE_MS);
+  }
+
+  get modelName(): string {
+    return this.query.model.name;
   }
 
   start(): void {

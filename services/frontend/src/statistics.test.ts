@@ -36,13 +36,14 @@ describe("Statistics", () => {
     const statistics = new Statistics();
     statistics.recordAnswer("a", QUERY, 1_000);
     statistics.recordAnswer("b", QUERY, 1_000);
-    statistics.recordFailure("task", 7);
+    statistics.recordFailure("task", 7, "REJECTED");
 
     it("sums its variants and its own failures", () => {
       expect(statistics.totalsOf(["task", "a", "b"])).toMatchObject({
         successCount: 2,
         failCount: 1,
         failMs: 7,
+        failures: { REJECTED: 1, CANCELED: 0, BACKEND: 0, OTHER: 0 },
       });
       expect([statistics.answered, statistics.refused]).toEqual([2, 1]);
     });
@@ -51,7 +52,7 @@ describe("Statistics", () => {
   describe("when names nobody registered keep failing", () => {
     it("keeps counting without growing", () => {
       const statistics = new Statistics();
-      for (let i = 0; i < 20_000; i++) statistics.recordFailure(`made-up-${i}`, 1);
+      for (let i = 0; i < 20_000; i++) statistics.recordFailure(`made-up-${i}`, 1, "OTHER");
       expect(statistics.refused).toBe(20_000);
       expect(statistics.totalsOf(["made-up-19999"]).failCount).toBe(0);
       expect(statistics.totalsOf([""]).failCount).toBe(20_000 - 16_384);

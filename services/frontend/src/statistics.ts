@@ -1,3 +1,5 @@
+import { type FailureReason, failureReasons } from "./failure-reason";
+
 /** What one answered query contributes; times in ms, `batchSize` is rows of the batch it ran in. */
 export interface AnsweredQuery {
   readonly rows: number;
@@ -15,6 +17,8 @@ export interface ModelTotals {
   readonly successMs: number;
   readonly failCount: number;
   readonly failMs: number;
+  /** `failCount` by what it was. */
+  readonly failures: Readonly<Record<FailureReason, number>>;
   readonly queueMs: number;
   readonly gatherMs: number;
   readonly runMs: number;
@@ -42,8 +46,10 @@ const GATHER_MS = 5;
 const RUN_MS = 6;
 const SCATTER_MS = 7;
 const INFERENCES = 8;
-const LAST_EPOCH_MS = 9;
-const WIDTH = 10;
+/** The first of as many columns as there are reasons. */
+const FAILURES = 9;
+const LAST_EPOCH_MS = FAILURES + failureReasons.length;
+const WIDTH = LAST_EPOCH_MS + 1;
 
 const BATCH_EXECUTIONS = 0;
 const BATCH_GATHER_MS = 1;
@@ -94,10 +100,11 @@ export class Statistics {
     batch[BATCH_SCATTER_MS]! += query.scatterMs * share;
   }
 
-  recordFailure(name: string, totalMs: number): void {
+  recordFailure(name: string, totalMs: number, reason: FailureReason): void {
     this.refused++;
     const totals = this.countersOf(name).totals;
     totals[FAIL]! += 1;
+    totals[FAILURES + failureReasons.indexOf(reason)]! += 1;
     totals[FAIL_MS]! += totalMs;
   }
 
@@ -157,6 +164,7 @@ function toTotals(sum: Float64Array, batches: ReadonlyMap<number, Float64Array>)
     successMs: sum[SUCCESS_MS]!,
     failCount: sum[FAIL]!,
     failMs: sum[FAIL_MS]!,
+    failures: failuresOf(sum),
     queueMs: sum[QUEUE_MS]!,
     gatherMs: sum[GATHER_MS]!,
     runMs: sum[RUN_MS]!,
@@ -166,4 +174,9 @@ function toTotals(sum: Float64Array, batches: ReadonlyMap<number, Float64Array>)
     lastInferenceEpochMs: sum[LAST_EPOCH_MS]!,
     batches: bySize,
   };
+}
+
+function failuresOf(sum: Float64Array): Record<FailureReason, number> {
+  const [rejected, canceled, backend, other] = sum.subarray(FAILURES);
+  return { REJECTED: rejected!, CANCELED: canceled!, BACKEND: backend!, OTHER: other! };
 }

@@ -13,14 +13,16 @@ import { type InferOptions, startInfer } from "../infer-call";
 import { findModel } from "../open-inference";
 import type { ByteBudget } from "./byte-budget";
 import { decoded, findRoute, wrongVerb } from "./find-route";
+import type { HostLoad } from "./host-load";
 import { HttpError } from "./http-status";
 import { type HttpInferRequest, type InferTarget, readInferRequest } from "./infer-request";
 import { HEAD_LENGTH_HEADER, writeInferResponse } from "./infer-response";
 import { invalid, parseObject } from "./json-body";
-import { measuredModels, prometheusText } from "./prometheus";
+import { prometheusText } from "./prometheus";
 import { readRawRequest } from "./raw-request";
 import { errorReply, metricsReply, type Reply } from "./reply";
 import { type ReceivedBody, receiveBody } from "./request-body";
+import { tritonMetrics } from "./triton-metrics";
 
 /** What requests are answered from. */
 export interface ExchangeOptions {
@@ -28,6 +30,7 @@ export interface ExchangeOptions {
   /** The Open Inference Protocol's methods besides ModelInfer, as gRPC serves them. */
   readonly protocol: Implementation;
   readonly bodies: ByteBudget;
+  readonly hostLoad: HostLoad;
   /** Who may call what; null: anybody anything. */
   readonly guard: CallGuard | null;
 }
@@ -129,7 +132,8 @@ export class Exchange {
   private metrics(): Reply {
     this.admit(statisticsMethod);
     const { view, statistics, router } = this.o.infer;
-    return metricsReply(prometheusText(measuredModels(view, statistics), router.inFlight));
+    const host = this.o.hostLoad.read();
+    return metricsReply(prometheusText(tritonMetrics({ view, statistics, router, host })));
   }
 
   private read(target: InferTarget, body: Buffer): HttpInferRequest {

@@ -72,11 +72,39 @@ describe("HTTP face", () => {
       const before = await http.ask("/metrics");
       await http.infer();
       await http.infer({}, {}, "cats");
+      await http.infer({ parameters: { slo_min_accuracy: 1 } }, {}, "mlp@1");
       const after = await http.ask("/metrics");
       expect(after.headers["content-type"]).toContain("text/plain; version=0.0.4");
-      const success = 'nv_inference_request_success{model="mlp@1",version="1"}';
-      expect(metricOf(after, success) - metricOf(before, success)).toBe(1);
-      expect(metricOf(after, 'nv_inference_request_failure{model="",version=""}')).toBeGreaterThan(0);
+      const labels = 'model="mlp@1",version="1"';
+      const grown = (name: string) => metricOf(after, name) - metricOf(before, name);
+      expect(grown(`nv_inference_request_success{${labels}}`)).toBe(1);
+      expect(grown(`nv_inference_count{${labels}}`)).toBe(1);
+      expect(grown(`nv_inference_exec_count{${labels}}`)).toBe(1);
+      expect(grown(`nv_inference_compute_infer_duration_us{${labels}}`)).toBe(750);
+      expect(grown(`nv_inference_request_failure{${labels},reason="REJECTED"}`)).toBe(1);
+      expect(grown(`nv_inference_request_failure{${labels},reason="OTHER"}`)).toBe(0);
+      expect(grown('nv_inference_request_failure{model="",version="",reason="OTHER"}')).toBe(1);
+    });
+
+    it("shows what is pending, what loading took, and how its host is", async () => {
+      const [executor] = house.executors;
+      if (executor === undefined) throw new Error("no executor");
+      const answer = new Promise<() => void>((resolve) => {
+        executor.behaviour = (_frame, reply) => resolve(() => reply.answer());
+      });
+      const asked = http.infer({}, {}, TASK);
+      const answerNow = await answer;
+      const during = await http.ask("/metrics");
+      answerNow();
+      await asked;
+      executor.behaviour = (_frame, reply) => reply.answer();
+      const pending = `nv_inference_pending_request_count{model="${TASK}",version="1"}`;
+      expect(metricOf(during, pending)).toBe(1);
+      expect(metricOf(during, 'nv_model_load_duration_secs{model="mlp@1",version="1"}')).toBe(0.25);
+      const total = metricOf(during, "nv_cpu_memory_total_bytes");
+      expect(metricOf(during, "nv_cpu_memory_used_bytes")).toBeLessThan(total);
+      expect(metricOf(during, "nv_cpu_utilization")).toBeLessThanOrEqual(1);
+      expect(during.body.toString()).not.toContain("nv_gpu");
     });
 
     it("lists the repository as a bare list", async () => {

@@ -19,6 +19,7 @@ import type { InferOptions } from "../infer-call";
 import { ByteBudget } from "./byte-budget";
 import { Cors } from "./cors";
 import { Exchange, type ExchangeOptions } from "./exchange";
+import { cpuTimes, HostLoad } from "./host-load";
 import { type HttpLimits, httpLimitsDefault, nodeLimits } from "./http-limits";
 import { countRefusals, type HttpRefusals } from "./refused-connections";
 import { emptyReply, errorReply, type Reply } from "./reply";
@@ -54,6 +55,7 @@ export class HttpFace {
       infer: o.infer,
       protocol: o.protocol,
       bodies: new ByteBudget(limits.heldMaxBytes),
+      hostLoad: new HostLoad(cpuTimes),
       guard,
     };
     const serve = (request: IncomingMessage, response: ServerResponse) => void this.serve(request, response);

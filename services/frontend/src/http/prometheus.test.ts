@@ -1,42 +1,20 @@
-import { Statistics } from "../statistics";
 import { prometheusText } from "./prometheus";
 
-const query = {
-  rows: 2,
-  batchSize: 4,
-  totalMs: 3,
-  queueMs: 0.5,
-  gatherMs: 0.1,
-  computeMs: 1.25,
-  scatterMs: 0.2,
-};
-
 describe("prometheusText", () => {
-  it("writes exact counts and cumulative microseconds under Triton's names", () => {
-    const statistics = new Statistics();
-    for (let i = 0; i < 2; i += 1) statistics.recordAnswer("mlp@1", query, 0);
-    statistics.recordFailure("mlp@1", 7);
-    const row = { name: "mlp@1", version: "1", totals: statistics.totalsOf(["mlp@1"]) };
-    const text = prometheusText([row], 3);
-    const labels = '{model="mlp@1",version="1"}';
-    for (const line of [
-      "# TYPE nv_inference_request_success counter",
-      `nv_inference_request_success${labels} 2`,
-      `nv_inference_request_failure${labels} 1`,
-      `nv_inference_count${labels} 4`,
-      `nv_inference_exec_count${labels} 1`,
-      `nv_inference_request_duration_us${labels} 6000`,
-      `nv_inference_queue_duration_us${labels} 1000`,
-      `nv_inference_compute_infer_duration_us${labels} 2500`,
-      "nv_inference_pending_request_count 3",
-    ]) {
-      expect(text.split("\n")).toContain(line);
-    }
+  it("writes a family's meaning, kind and values", () => {
+    const family = { name: "nv_x", help: "What x is", type: "gauge" as const };
+    const samples = [
+      { labels: {}, value: 0.5 },
+      { labels: { model: "m", version: "1" }, value: 3 },
+    ];
+    expect(prometheusText([{ ...family, samples }])).toBe(
+      '# HELP nv_x What x is\n# TYPE nv_x gauge\nnv_x 0.5\nnv_x{model="m",version="1"} 3\n',
+    );
   });
 
   it("escapes what would end a label", () => {
-    const totals = new Statistics().totalsOf([]);
-    const text = prometheusText([{ name: 'a"b\\c\nd', version: "1", totals }], 0);
-    expect(text).toContain('{model="a\\"b\\\\c\\nd",version="1"} 0');
+    const samples = [{ labels: { model: 'a"b\\c\nd' }, value: 0 }];
+    const text = prometheusText([{ name: "x", help: "", type: "counter", samples }]);
+    expect(text).toContain('{model="a\\"b\\\\c\\nd"} 0');
   });
 });

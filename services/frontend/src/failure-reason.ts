@@ -1,0 +1,23 @@
+import { Code, type ServiceError } from "@infaas/runtime";
+
+/** Why a request was not answered, by the words of Triton's metric `nv_inference_request_failure`. */
+export const failureReasons = ["REJECTED", "CANCELED", "BACKEND", "OTHER"] as const;
+
+/** REJECTED: the queue or the objective would not have it; BACKEND: what should have computed it failed or was away. */
+export type FailureReason = (typeof failureReasons)[number];
+
+const REASONS: ReadonlyMap<Code, FailureReason> = new Map([
+  [Code.RESOURCE_EXHAUSTED, "REJECTED"],
+  [Code.DEADLINE_EXCEEDED, "REJECTED"],
+  [Code.FAILED_PRECONDITION, "REJECTED"],
+  [Code.CANCELLED, "CANCELED"],
+  [Code.INTERNAL, "BACKEND"],
+  [Code.UNKNOWN, "BACKEND"],
+  [Code.UNAVAILABLE, "BACKEND"],
+  [Code.DATA_LOSS, "BACKEND"],
+]);
+
+/** Returns why; OTHER is a request that was wrong in itself. */
+export function failureReason({ code }: Pick<ServiceError, "code">): FailureReason {
+  return REASONS.get(code) ?? "OTHER";
+}
