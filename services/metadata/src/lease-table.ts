@@ -18,7 +18,7 @@ export class LeaseTable {
 
   start(lease: Lease): void {
     const deadlineMs = this.clock.nowMs() + lease.ttlMs;
-    this.#running.set(lease.id, { lease, deadlineMs, timer: this.#arm(lease) });
+    this.#running.set(lease.id, { lease, deadlineMs, timer: this.#arm(lease.id, lease.ttlMs) });
   }
 
   has(leaseId: string): boolean {
@@ -50,7 +50,14 @@ export class LeaseTable {
     this.#running.clear();
   }
 
-  #arm(lease: Lease): Timer {
-    return this.clock.setTimer(lease.ttlMs, () => this.due(lease.id));
+  /** A timer of a busy process may fire early: it counts from when the event loop last looked at the clock. */
+  #arm(leaseId: string, delayMs: number): Timer {
+    return this.clock.setTimer(delayMs, () => {
+      const running = this.#running.get(leaseId);
+      if (running === undefined) return;
+      const leftMs = running.deadlineMs - this.clock.nowMs();
+      if (leftMs > 0) running.timer = this.#arm(leaseId, leftMs);
+      else this.due(leaseId);
+    });
   }
 }
