@@ -56,6 +56,7 @@ export interface NativeBatcherOptions {
   ageingMs: number;
   latencyMs: Float64Array | null;
   preferredBatchSizes: Int32Array | null;
+  closeAtRows: Int32Array | null;
 }
 
 /** Options of `measure`, all present; absent lists are null. */

@@ -29,6 +29,11 @@ export interface OpenOptions {
   readonly latencyMs?: readonly number[] | readonly (readonly [rows: number, latencyMs: number])[];
   /** Allowed batch sizes, rising: batches are padded up to the next with rows of zeros; default any size. */
   readonly preferredBatchSizes?: readonly number[];
+  /**
+   * Sizes at which a batch is run at once, and of which the largest is the most it grows to (a single larger request is run
+   * as it is); between them it is held up to maxQueueDelayMs. Default: both are judged by latency.
+   */
+  readonly closeAtRows?: readonly number[];
   /** Priorities; lane 0 is served first; default 3. */
   readonly lanes?: number;
 }
@@ -77,7 +82,11 @@ export function batcherOptions(options: OpenOptions, batchable: boolean): Native
     ageingMs,
     latencyMs: options.latencyMs === undefined ? null : seed(options.latencyMs, maxBatch),
     preferredBatchSizes:
-      options.preferredBatchSizes === undefined ? null : sizes(options.preferredBatchSizes, maxBatch),
+      options.preferredBatchSizes === undefined
+        ? null
+        : sizes("preferredBatchSizes", options.preferredBatchSizes, maxBatch),
+    closeAtRows:
+      options.closeAtRows === undefined ? null : sizes("closeAtRows", options.closeAtRows, maxBatch),
   };
 }
 
@@ -91,9 +100,9 @@ function seed(latencyMs: NonNullable<OpenOptions["latencyMs"]>, maxBatch: number
   return table;
 }
 
-function sizes(preferred: readonly number[], maxBatch: number): Int32Array {
-  const rising = [...preferred].sort((a, b) => a - b);
-  for (const size of rising) whole("preferredBatchSizes", size, 1, maxBatch);
+function sizes(name: string, given: readonly number[], maxBatch: number): Int32Array {
+  const rising = [...given].sort((a, b) => a - b);
+  for (const size of rising) whole(name, size, 1, maxBatch);
   return Int32Array.from(rising);
 }
 

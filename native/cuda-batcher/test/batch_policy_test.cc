@@ -15,12 +15,13 @@ struct Situation {
   std::vector<Candidate> queue;
   std::vector<double> latencyMs;
   std::vector<int32_t> sizes;
+  std::vector<int32_t> closeAt;
   PlanRules rules{};
 
   Situation(int32_t maxBatch, double fixedMs, double rowMs) {
     latencyMs.push_back(0);
     for (int32_t b = 1; b <= maxBatch; b++) latencyMs.push_back(fixedMs + rowMs * b);
-    rules = {maxBatch, 1, 0, 0, 0, latencyMs.data(), 1, 1, 0, nullptr, 0, 0, 0};
+    rules = {maxBatch, 1, 0, 0, 0, latencyMs.data(), 1, 1, 0, nullptr, 0, nullptr, 0, 0, 0};
   }
   Situation& add(double arrivalMs, double deadlineMs, int32_t rows = 1, int32_t lane = 0, uint64_t shape = 0) {
     queue.push_back({arrivalMs, deadlineMs, rows, lane, rules.maxBatch, shape});
@@ -29,6 +30,8 @@ struct Situation {
   Plan plan(double nowMs) {
     rules.sizes = sizes.data();
     rules.sizeCount = sizes.size();
+    rules.closeAt = closeAt.data();
+    rules.closeAtCount = closeAt.size();
     Plan planned;
     planBatch(nowMs, queue.data(), queue.size(), rules, planned);
     return planned;
@@ -180,6 +183,35 @@ TEST("a full batch is not held") {
   s.rules.maxQueueDelayMs = 5;
   s.add(0, kForever).add(0, kForever);
   CHECK(s.plan(0).startAtMs <= 0);
+}
+
+TEST("a batch of a size that was asked for runs at once, the rest waits for the next") {
+  Situation s(16, 10, 0.1);
+  s.rules.maxQueueDelayMs = 50;
+  s.closeAt = {4, 8};
+  for (int i = 0; i < 6; i++) s.add(0, kForever);
+  const Plan plan = s.plan(0);
+  CHECK(plan.rows == 4 && plan.take.size() == 4 && plan.startAtMs <= 0);
+  for (int i = 0; i < 6; i++) s.add(0, kForever);
+  CHECK(s.plan(0).rows == 8);
+}
+
+TEST("a batch between the sizes asked for is held, however efficient it is, and runs when its time is out") {
+  Situation s(16, 10, 10);
+  s.rules.maxQueueDelayMs = 50;
+  s.closeAt = {4, 8};
+  s.add(0, kForever).add(0, kForever).add(0, kForever);
+  CHECK(s.plan(0).startAtMs == 50);
+  const Plan plan = s.plan(50);
+  CHECK(plan.rows == 3 && plan.startAtMs <= 50);
+}
+
+TEST("a single request beyond the sizes asked for runs as it is") {
+  Situation s(16, 10, 1);
+  s.closeAt = {4};
+  s.add(0, kForever, 6).add(0, kForever, 2);
+  const Plan plan = s.plan(0);
+  CHECK(plan.rows == 6 && plan.take.size() == 1);
 }
 
 TEST("everyone hopeless leaves nothing to run") {

@@ -15,6 +15,7 @@ import {
   type VariantSchema,
   Verdict,
 } from "./gen/infaas/v1/types_pb";
+import { loadedVariant } from "./load-override";
 
 /** The domain's value, or one sentence on what of the message cannot be. */
 export type Converted<T> =
@@ -84,8 +85,9 @@ export function precisionToWire(precision: policy.Precision): Precision {
   return { fp32: Precision.FP32, fp16: Precision.FP16, int8: Precision.INT8 }[precision];
 }
 
-/** Returns the variant that a record describes; a fault names the field that no working variant could have. */
-export function variantFromWire(v: Variant): Converted<policy.Variant> {
+/** Returns the variant that a record describes, as it is loaded; a fault names the field that no working variant could have. */
+export function variantFromWire(record: Variant): Converted<policy.Variant> {
+  const v = loadedVariant(record);
   return checked(() => {
     if (v.name === "") throw new Fault("variant has no name");
     const what = `variant ${v.name}`;

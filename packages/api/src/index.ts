@@ -176,6 +176,8 @@ export {
   file_infaas_v1_types,
   type ImageHint,
   ImageHintSchema,
+  type LoadOverride,
+  LoadOverrideSchema,
   Objective,
   ObjectiveSchema,
   type Offer,
@@ -553,6 +555,7 @@ export type {
   RefusalFrame,
   SpanIds,
 } from "./link-frame";
+export { loadedVariant, overrideKey, sameOverride } from "./load-override";
 export { type MethodRole, memberMethodRole, userMethodRole } from "./method-roles";
 export {
   type ByteSource,

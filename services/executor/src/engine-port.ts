@@ -42,6 +42,10 @@ export interface EngineOptions {
   readonly maxBatch: number;
   /** Default `declared`. */
   readonly batching?: Batching;
+  /** Longest a request is held in the hope of company; default 0: not at all. */
+  readonly queueDelayMaxMs?: number;
+  /** Sizes at which a batch is run at once, and beyond the largest of which it does not grow; default: judged by latency. */
+  readonly preferredBatches?: readonly number[];
   readonly latency: readonly LatencyPoint[];
   /** Rows that may wait; beyond it a query is refused at once. */
   readonly queueRowsMax: number;

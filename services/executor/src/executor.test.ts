@@ -1,3 +1,5 @@
+import { create } from "@bufbuild/protobuf";
+import { LoadOverrideSchema } from "@infaas/api";
 import { createLogger, VirtualClock } from "@infaas/runtime";
 import { Executor } from "./executor";
 import { MemoryEngines } from "./memory-engine";
@@ -53,6 +55,11 @@ class Changes {
   }
 }
 
+/** Waits for what the executor tells nobody of. */
+async function eventually(check: () => boolean): Promise<void> {
+  while (!check()) await new Promise((next) => setImmediate(next));
+}
+
 describe("Executor", () => {
   it("loads what is wanted, answers, and unloads what is not", async () => {
     const { executor, until } = setUp();
@@ -93,13 +100,43 @@ describe("Executor", () => {
   });
 
   it("replaces an instance whose variant has another file", async () => {
-    const { executor, engines, until, untilTrue } = setUp();
+    const { executor, engines, until } = setUp();
     executor.setWill([{ spec: spec("a", { memoryBytes: 30 }), wantedAtMs: 0 }]);
     await until("a ready");
     executor.setWill([{ spec: spec("a", { memoryBytes: 30, modelDigest: "sha256:new" }), wantedAtMs: 1 }]);
-    await untilTrue(() => executor.instance("a")?.spec.modelDigest === "sha256:new");
+    await eventually(() => executor.instance("a")?.spec.modelDigest === "sha256:new");
+    await eventually(() => engines.opened[0]?.closed === true);
     await until("a ready");
-    expect(engines.opened[0]?.closed).toBe(true);
+  });
+
+  it("lets an instance answer until its variant is loaded in the way that is wanted now", async () => {
+    const { executor, engines, until } = setUp();
+    const wish = (maxBatch: number) => {
+      const loadOverride = create(LoadOverrideSchema, { maxBatch });
+      return [{ spec: spec("a", { memoryBytes: 30, maxBatch, loadOverride }), wantedAtMs: 0 }];
+    };
+    executor.setWill(wish(4));
+    await until("a ready");
+    const asked = engines.hold();
+    executor.setWill(wish(2));
+    await asked;
+    expect(executor.lines()).toMatchObject([{ phase: "ready", loadOverride: { maxBatch: 4 } }]);
+    expect(executor.instance("a")?.readyEngine?.maxBatch).toBe(4);
+    engines.resume();
+    await eventually(() => executor.lines()[0]?.loadOverride?.maxBatch === 2);
+    expect(executor.instance("a")?.readyEngine?.maxBatch).toBe(2);
+    await eventually(() => engines.opened[0]?.closed === true);
+  });
+
+  it("says of an instance that goes on answering why it could not be loaded in another way", async () => {
+    const { executor, until } = setUp();
+    executor.setWill([{ spec: spec("a", { memoryBytes: 30 }), wantedAtMs: 0 }]);
+    await until("a ready");
+    const wrong = spec("a", { memoryBytes: 30, maxBatch: 2, goldenOutputs: [new Uint8Array(4)] });
+    executor.setWill([{ spec: wrong, wantedAtMs: 1 }]);
+    await eventually(() => executor.lines()[0]?.reason !== "");
+    expect(executor.lines()).toMatchObject([{ phase: "ready" }]);
+    expect(executor.instance("a")?.readyEngine).not.toBeNull();
   });
 
   it("tries a failed load again, later and later", async () => {

@@ -1,3 +1,4 @@
+import { type LoadOverride, overrideKey } from "@infaas/api";
 import type { Logger, Timer } from "@infaas/runtime";
 import { Instance, type InstancePorts } from "./instance";
 import { type HeldInstance, planReconcile, type ReconcilePlan, type Shortfall } from "./plan-reconcile";
@@ -14,13 +15,15 @@ export interface Wish {
 export interface InstanceLine {
   readonly variant: string;
   readonly phase: "loading" | "probing" | "ready" | "draining" | "failed";
-  /** Why it failed or cannot be loaded; empty otherwise. */
+  /** Why it failed or cannot be loaded, of a ready one: in the way that is wanted now; empty otherwise. */
   readonly reason: string;
   readonly memoryBytes: number;
   readonly inFlight: number;
   readonly drainMs: number;
   /** What loading took; 0 before it is ready. */
   readonly loadMs: number;
+  /** As it is, or is to be, loaded; absent: as it was registered. */
+  readonly loadOverride?: LoadOverride;
 }
 
 /** What an executor is made of. */
@@ -71,7 +74,7 @@ export class Executor {
     return [...this.instances.values()];
   }
 
-  /** The instance that answers for a variant now: the ready one if there is one. */
+  /** The instance that answers for a variant now: a ready one if there is one, the wanted one before others. */
   instance(variant: string): Instance | undefined {
     return this.byVariant.get(variant);
   }
@@ -87,10 +90,13 @@ export class Executor {
     this.planSoon();
   }
 
-  /** All instances, and the wanted variants for which there is no memory, as the cluster is told of them. */
+  /**
+   * All instances, and the wanted variants for which there is no memory, as the cluster is told of them: one line for a
+   * variant. While an instance stands in for one that is to be loaded in another way, it says why that one failed.
+   */
   lines(): readonly InstanceLine[] {
     const short = this.shortfalls.filter((s) => !this.instances.has(s.key));
-    return [...this.held().flatMap(instanceLine), ...short.flatMap((s) => this.shortLine(s))];
+    return oneForEach([...this.held().flatMap(instanceLine), ...short.flatMap((s) => this.shortLine(s))]);
   }
 
   /** Drains everything within `withinMs` and loads nothing any more. */
@@ -114,6 +120,7 @@ export class Executor {
   private plan(): ReconcilePlan {
     const wanted = [...this.wishes].map(([key, wish]) => ({
       key,
+      variant: wish.spec.name,
       memoryBytes: wish.spec.memoryBytes,
       wantedAtMs: wish.wantedAtMs,
     }));
@@ -160,7 +167,8 @@ export class Executor {
 
   private index(variant: string): void {
     const candidates = this.held().filter((instance) => instance.spec.name === variant);
-    const best = candidates.find((instance) => instance.state.phase === "ready") ?? candidates[0];
+    const ready = candidates.filter((instance) => instance.state.phase === "ready");
+    const best = ready.find(({ spec }) => this.wishes.has(instanceKey(spec))) ?? ready[0] ?? candidates[0];
     if (best === undefined) this.byVariant.delete(variant);
     else this.byVariant.set(variant, best);
     this.options.onServing?.(variant, best);
@@ -176,7 +184,10 @@ export class Executor {
   /** Tells of changes only: whoever listens may cause the next plan, and must not cause it for ever. */
   private tell(): void {
     const now = JSON.stringify(
-      this.lines().map(({ variant, phase, reason, memoryBytes }) => [variant, phase, reason, memoryBytes]),
+      this.lines().map(({ variant, phase, reason, memoryBytes, loadOverride }) => [
+        ...[variant, phase, reason, memoryBytes],
+        overrideKey(loadOverride),
+      ]),
     );
     if (now === this.told) return;
     this.told = now;
@@ -187,17 +198,8 @@ export class Executor {
     const wish = this.wishes.get(short.key);
     if (wish === undefined) return [];
     const reason = `no room: needs ${short.neededBytes} bytes, ${short.availableBytes} of ${this.memoryBytes} can be had`;
-    return [
-      {
-        variant: wish.spec.name,
-        phase: "failed",
-        reason,
-        memoryBytes: 0,
-        inFlight: 0,
-        drainMs: 0,
-        loadMs: 0,
-      },
-    ];
+    const nothing = { memoryBytes: 0, inFlight: 0, drainMs: 0, loadMs: 0 };
+    return [{ ...overrideOf(wish.spec), variant: wish.spec.name, phase: "failed", reason, ...nothing }];
   }
 }
 
@@ -205,7 +207,9 @@ function heldInstance(key: string, instance: Instance): HeldInstance[] {
   const { state, memoryBytes, usedAtMs, inFlight } = instance;
   if (state.phase === "gone") return [];
   const retryAtMs = state.phase === "failed" ? state.retryAtMs : 0;
-  return [{ key, phase: state.phase, memoryBytes, usedAtMs, inFlight, retryAtMs }];
+  return [
+    { key, variant: instance.spec.name, phase: state.phase, memoryBytes, usedAtMs, inFlight, retryAtMs },
+  ];
 }
 
 function instanceLine(instance: Instance): InstanceLine[] {
@@ -214,7 +218,28 @@ function instanceLine(instance: Instance): InstanceLine[] {
   const reason = state.phase === "failed" ? state.reason : "";
   const drainMs = instance.readyEngine?.drainTimeMs() ?? 0;
   const loadMs = state.phase === "ready" ? state.loadMs : 0;
-  return [{ variant: spec.name, phase: state.phase, reason, memoryBytes, inFlight, drainMs, loadMs }];
+  const figures = { memoryBytes, inFlight, drainMs, loadMs };
+  return [{ ...overrideOf(spec), variant: spec.name, phase: state.phase, reason, ...figures }];
+}
+
+/** What is told of a variant of which there are several instances: of the one that answers, or is nearest to it. */
+function oneForEach(lines: readonly InstanceLine[]): readonly InstanceLine[] {
+  const told = new Map<string, InstanceLine>();
+  for (const line of lines) {
+    const before = told.get(line.variant);
+    const best = before === undefined || nearness(line) < nearness(before) ? line : before;
+    const reason = [line, before].find((l) => l?.phase === "failed")?.reason ?? best.reason;
+    told.set(line.variant, { ...best, reason });
+  }
+  return [...told.values()];
+}
+
+function nearness({ phase }: InstanceLine): number {
+  return ["ready", "probing", "loading", "failed", "draining"].indexOf(phase);
+}
+
+function overrideOf({ loadOverride }: VariantSpec): Pick<InstanceLine, "loadOverride"> {
+  return loadOverride === undefined ? {} : { loadOverride };
 }
 
 function describe(instance: Instance): object {

@@ -1,6 +1,14 @@
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import { deferred, settledWithin } from "./bounded-wait";
-import type { Batching, DirectService, Engine, EngineAnswer, EnginePort, EngineQuery } from "./engine-port";
+import type {
+  Batching,
+  DirectService,
+  Engine,
+  EngineAnswer,
+  EngineOptions,
+  EnginePort,
+  EngineQuery,
+} from "./engine-port";
 import type { LoadJournal } from "./load-journal";
 import type { ModelFiles } from "./model-folders";
 import { paddedEngines } from "./padded-engine";
@@ -148,6 +156,7 @@ export class Instance {
         threads,
         maxBatch,
         batching: batchingOf(this.spec),
+        ...heldBy(this.spec),
         latency,
         queueRowsMax,
         queueBytesMax,
@@ -186,6 +195,19 @@ export class Instance {
     this.current = state;
     this.onChange(this);
   }
+}
+
+/** What an operator said of batches when having it loaded. */
+function heldBy({
+  loadOverride,
+  maxBatch,
+}: VariantSpec): Pick<EngineOptions, "queueDelayMaxMs" | "preferredBatches"> {
+  const { queueDelayMaxMs } = loadOverride ?? {};
+  const preferredBatches = loadOverride?.preferredBatches.filter((size) => size <= maxBatch) ?? [];
+  return {
+    ...(queueDelayMaxMs === undefined ? {} : { queueDelayMaxMs }),
+    ...(preferredBatches.length === 0 ? {} : { preferredBatches }),
+  };
 }
 
 /** A registration that found rows may share a batch knows better than what the file declares of its outputs. */

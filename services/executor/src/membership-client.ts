@@ -183,6 +183,7 @@ export class MembershipClient {
       inFlight: line.inFlight,
       drainMs: line.drainMs,
       loadMs: line.loadMs,
+      ...(line.loadOverride === undefined ? {} : { loadOverride: line.loadOverride }),
     }));
     return { executor, instances };
   }

@@ -63,6 +63,8 @@ export const nativeEngines: EnginePort = {
         batching: options.batching ?? "declared",
         queueRowsMax: options.queueRowsMax,
         queueBytesMax: options.queueBytesMax,
+        maxQueueDelayMs: options.queueDelayMaxMs ?? 0,
+        ...(options.preferredBatches === undefined ? {} : { closeAtRows: options.preferredBatches }),
         ...(options.latency.length === 0 ? {} : { latencyMs: options.latency.map(point) }),
       });
       return new NativeEngine(batcher);

@@ -3,11 +3,17 @@ import { type HeldInstance, loadsAtOnceMax, planReconcile, type WantedInstance }
 const memory = { totalBytes: 100 };
 
 function want(key: string, memoryBytes: number, wantedAtMs = 0): WantedInstance {
-  return { key, memoryBytes, wantedAtMs };
+  return { key, variant: variantOf(key), memoryBytes, wantedAtMs };
 }
 
 function hold(key: string, memoryBytes: number, more: Partial<HeldInstance> = {}): HeldInstance {
-  return { key, phase: "ready", memoryBytes, usedAtMs: 0, inFlight: 0, retryAtMs: 0, ...more };
+  const idle = { usedAtMs: 0, inFlight: 0, retryAtMs: 0 };
+  return { key, variant: variantOf(key), phase: "ready", memoryBytes, ...idle, ...more };
+}
+
+/** `a|x` is variant a, loaded in the way x. */
+function variantOf(key: string): string {
+  return key.split("|")[0] ?? key;
 }
 
 describe("planReconcile", () => {
@@ -53,6 +59,28 @@ describe("planReconcile", () => {
 
     it("forgets it when it is not wanted any more", () => {
       expect(planReconcile([], [failed], memory, 0).drain).toEqual(["a"]);
+    });
+  });
+
+  describe("when a variant is to be loaded in another way", () => {
+    const wanted = [want("a|new", 40)];
+    const old = hold("a|old", 40);
+
+    it("lets the old one answer until the new one does", () => {
+      expect(planReconcile(wanted, [old], memory, 0)).toMatchObject({ load: ["a|new"], drain: [] });
+      const loading = [old, hold("a|new", 40, { phase: "loading" })];
+      expect(planReconcile(wanted, loading, memory, 0).drain).toEqual([]);
+      expect(planReconcile(wanted, [old, hold("a|new", 40)], memory, 0).drain).toEqual(["a|old"]);
+    });
+
+    it("keeps the old one where the new one cannot be loaded", () => {
+      const failed = [old, hold("a|new", 0, { phase: "failed", retryAtMs: 50 })];
+      expect(planReconcile(wanted, failed, memory, 0).drain).toEqual([]);
+    });
+
+    it("drains the old one first where memory is not enough for both", () => {
+      const large = hold("a|old", 70);
+      expect(planReconcile(wanted, [large], memory, 0)).toMatchObject({ load: [], drain: ["a|old"] });
     });
   });
 

@@ -1,6 +1,8 @@
 /** A variant that should have an instance here. `key` names the variant and what it runs, see `instanceKey`. */
 export interface WantedInstance {
   readonly key: string;
+  /** Another key of the same variant is the same model loaded in another way. */
+  readonly variant: string;
   /** Memory an instance takes at its peak. */
   readonly memoryBytes: number;
   /** When the wish was last expressed; wishing counts as a use for the eviction order. */
@@ -10,6 +12,7 @@ export interface WantedInstance {
 /** An instance that is here, in whatever phase. */
 export interface HeldInstance {
   readonly key: string;
+  readonly variant: string;
   readonly phase: "loading" | "probing" | "ready" | "draining" | "failed";
   /** What it holds now; 0 once it failed. */
   readonly memoryBytes: number;
@@ -43,12 +46,19 @@ export interface ReconcilePlan {
   readonly againAtMs: number | null;
 }
 
+interface Situation {
+  readonly wanted: readonly WantedInstance[];
+  readonly held: readonly HeldInstance[];
+  readonly memory: MemoryBudget;
+}
+
 /** Loads that may run at once: more would slow the serving instances and each other. */
 export const loadsAtOnceMax = 2;
 
 /**
- * Returns what to load and drain so that `held` becomes `wanted` within memory. What is not wanted drains at once. When
- * memory is short, the least recently used idle instances make room for a variant wanted more recently than they were
+ * Returns what to load and drain so that `held` becomes `wanted` within memory. What is not wanted drains at once, but for
+ * what answers until the same variant is loaded in the way that is wanted now, where there is memory for both. When memory
+ * is short, the least recently used idle instances make room for a variant wanted more recently than they were
  * used; what is in use, loading or probing is never evicted. Equal input gives equal output, and an evicted variant does
  * not come back before it is wanted anew or room appears, so two variants never chase each other.
  */
@@ -59,7 +69,8 @@ export function planReconcile(
   nowMs: number,
 ): ReconcilePlan {
   const wantedAt = new Map(wanted.map((w) => [w.key, w.wantedAtMs]));
-  const drain = held.filter((h) => isServing(h) && !wantedAt.has(h.key)).map((h) => h.key);
+  const unwanted = held.filter((h) => isServing(h) && !wantedAt.has(h.key));
+  const drain = unwanted.filter((h) => !isStandIn(h, { wanted, held, memory })).map((h) => h.key);
   const room = new Room(held, wantedAt, memory, drain);
   const missing = missingInstances(wanted, held, nowMs);
   const load: string[] = [];
@@ -75,6 +86,15 @@ export function planReconcile(
     }
   }
   return { load, drain: [...drain, ...room.evicted], short, againAtMs: nextRetry(wantedAt, held, nowMs) };
+}
+
+/** Whether a ready instance that is wanted no longer answers for one of the same variant that does not yet. */
+function isStandIn({ variant, phase }: HeldInstance, { wanted, held, memory }: Situation): boolean {
+  const successor = wanted.find((w) => w.variant === variant);
+  if (phase !== "ready" || successor === undefined) return false;
+  const here = held.find((h) => h.key === successor.key);
+  if (here === undefined) return successor.memoryBytes <= memory.totalBytes - sumBytes(held);
+  return here.phase !== "ready";
 }
 
 /** Wanted, not here, and not resting after a failure; most recently wanted first. */

@@ -1,4 +1,4 @@
-import type { Variant } from "@infaas/api";
+import { type LoadOverride, loadedVariant, overrideKey, type Variant } from "@infaas/api";
 import type { LatencyPoint } from "./engine-port";
 import type { ExternalData } from "./model-folders";
 import type { Padding } from "./padding";
@@ -18,6 +18,8 @@ export interface VariantSpec {
   readonly measuredAtMs?: number;
   /** How requests are padded; absent: they are not. */
   readonly padding?: Padding;
+  /** What an operator had it loaded with; absent: as it was registered. */
+  readonly loadOverride?: LoadOverride;
   /** Peak memory of one instance as measured at registration. */
   readonly memoryBytes: number;
   readonly latency: readonly LatencyPoint[];
@@ -31,7 +33,10 @@ export interface VariantSpec {
 }
 
 /** Returns the runnable part of a registry record, or why it cannot be run here. */
-export function variantSpec(wire: Variant): { ok: true; value: VariantSpec } | { ok: false; fault: string } {
+export function variantSpec(
+  record: Variant,
+): { ok: true; value: VariantSpec } | { ok: false; fault: string } {
+  const wire = loadedVariant(record);
   const faults = variantFaults(wire);
   if (faults.length > 0) return { ok: false, fault: `variant ${wire.name}: ${faults.join("; ")}` };
   const points = wire.profile?.points ?? [];
@@ -47,6 +52,7 @@ export function variantSpec(wire: Variant): { ok: true; value: VariantSpec } | {
       unbatched: wire.unbatched,
       measuredAtMs: Number(wire.profile?.measuredAtMs ?? 0n),
       ...(wire.padding === undefined ? {} : { padding: wire.padding }),
+      ...(wire.loadOverride === undefined ? {} : { loadOverride: wire.loadOverride }),
       memoryBytes: Number(wire.profile?.peakMemoryBytes ?? 0n),
       latency: points.map((p) => ({ batch: p.batch, latencyMs: p.p50Ms })),
       goldenInputs: wire.goldenInputs,
@@ -61,7 +67,7 @@ export function variantSpec(wire: Variant): { ok: true; value: VariantSpec } | {
 export function instanceKey(spec: VariantSpec): string {
   const files = [spec.modelDigest, ...spec.externalData.map(({ digest }) => digest)].join("+");
   const padding = spec.padding === undefined ? "" : JSON.stringify(spec.padding);
-  return `${spec.name}|${files}|${padding}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}${spec.unbatched ? "|unbatched" : ""}`;
+  return `${spec.name}|${files}|${padding}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}${spec.unbatched ? "|unbatched" : ""}|${overrideKey(spec.loadOverride)}`;
 }
 
 function variantFaults(wire: Variant): string[] {

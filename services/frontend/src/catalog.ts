@@ -1,5 +1,5 @@
-import type { Architecture, Task, Variant as WireVariant } from "@infaas/api";
-import { variantFromWire } from "@infaas/api";
+import type { Architecture, LoadOverride, Task, Variant as WireVariant } from "@infaas/api";
+import { sameOverride, variantFromWire } from "@infaas/api";
 import {
   buildCatalog as buildPolicyCatalog,
   type Catalog as PolicyCatalog,
@@ -24,6 +24,8 @@ export interface CatalogModel {
   readonly batched: boolean;
   /** Most rows one request may have; 0 when not batched. */
   readonly maxBatch: number;
+  /** What all its variants are loaded with beside what was registered; null: nothing, or not the same. */
+  readonly loadOverride: LoadOverride | null;
 }
 
 /** Records a catalog is made of. */
@@ -52,6 +54,8 @@ export interface Catalog {
   readonly policy: PolicyCatalog;
   /** Names of variants that an operator unloaded. */
   readonly withheld: ReadonlySet<string>;
+  /** What variants are loaded with beside what was registered, by name; most have no entry. */
+  readonly overrides: ReadonlyMap<string, LoadOverride>;
   /** The indexes without those: what decides. */
   readonly servable: PolicyCatalog;
   /** Looks a name up as the policy resolves it; an empty version is the newest. O(1), O(tasks) for a shortened task. */
@@ -79,7 +83,10 @@ export function buildCatalog(records: CatalogRecords): Catalog {
   const withheld = new Set(wire.filter((v) => v.withheld).map((v) => v.name));
   const variants = [...policy.architectures.values()].flatMap(variantsOf).sort(byName);
   const current = new Set(variants.map((v) => v.name));
-  const models = modelsOf(policy, variants, architectures);
+  const overrides = new Map(
+    wire.flatMap(({ name, loadOverride: o }) => (o === undefined ? [] : [[name, o] as const])),
+  );
+  const models = modelsOf(policy, variants, architectures, overrides);
   const byTarget = new Map(models.map((m) => [targetKey(m.target), m]));
   return {
     tasks,
@@ -89,6 +96,7 @@ export function buildCatalog(records: CatalogRecords): Catalog {
     models,
     policy,
     withheld,
+    overrides,
     servable: withheld.size === 0 ? policy : policyOf(readable.filter((v) => !withheld.has(v.name))),
     faults,
     find: (name, version) => {
@@ -100,17 +108,25 @@ export function buildCatalog(records: CatalogRecords): Catalog {
   };
 }
 
+/** What models are made from besides their variants. */
+interface VariantRecords {
+  readonly architectureOf: (variant: Variant) => Architecture | null;
+  readonly overrides: Catalog["overrides"];
+}
+
 function modelsOf(
   policy: PolicyCatalog,
   variants: readonly Variant[],
   architectures: readonly Architecture[],
+  overrides: Catalog["overrides"],
 ): readonly CatalogModel[] {
-  const records = new Map(architectures.map((a) => [`${a.name}@${a.version}`, a]));
-  const recordOf = (v: Variant) => records.get(`${v.architecture}@${v.version}`) ?? null;
+  const byVersion = new Map(architectures.map((a) => [`${a.name}@${a.version}`, a]));
+  const architectureOf = (v: Variant) => byVersion.get(`${v.architecture}@${v.version}`) ?? null;
+  const records = { architectureOf, overrides };
   const groups = [...policy.architectures.values(), ...policy.tasks.values()];
   return [
-    ...variants.map((v) => modelOf({ kind: "variant", name: v.name }, [v], recordOf)),
-    ...groups.map((index) => modelOf(index.target, variantsOf(index).sort(byName), recordOf)),
+    ...variants.map((v) => modelOf({ kind: "variant", name: v.name }, [v], records)),
+    ...groups.map((index) => modelOf(index.target, variantsOf(index).sort(byName), records)),
   ];
 }
 
@@ -118,9 +134,9 @@ function modelsOf(
 function modelOf(
   target: Target,
   variants: readonly Variant[],
-  recordOf: (variant: Variant) => Architecture | null,
+  { architectureOf, overrides }: VariantRecords,
 ): CatalogModel {
-  const architectures = [...new Set(variants.map(recordOf))].flatMap((a) => a ?? []).sort(byName);
+  const architectures = [...new Set(variants.map(architectureOf))].flatMap((a) => a ?? []).sort(byName);
   const batched = architectures.length > 0 && architectures.every((a) => a.batchable);
   return {
     name: target.name,
@@ -130,7 +146,13 @@ function modelOf(
     architecture: architectures[0] ?? null,
     batched,
     maxBatch: batched ? variants.reduce((max, v) => Math.max(max, v.maxBatch), 0) : 0,
+    loadOverride: overrides.size === 0 ? null : sharedOverride(variants, overrides),
   };
+}
+
+function sharedOverride(variants: readonly Variant[], overrides: Catalog["overrides"]): LoadOverride | null {
+  const [first, ...rest] = variants.map((v) => overrides.get(v.name));
+  return first !== undefined && rest.every((other) => sameOverride(first, other)) ? first : null;
 }
 
 function variantsOf({ entries }: TargetIndex): Variant[] {

@@ -4,6 +4,7 @@ import {
   DeviceKind,
   GRPCInferenceService,
   InstancePhase,
+  type LoadOverride,
   MemberKind,
   Precision,
   type Variant,
@@ -153,22 +154,27 @@ export function putExecutor(metadata: MemoryMetadata, executor: ScriptedExecutor
   });
 }
 
-/** Puts the report of an executor: these variants in this phase. */
+/** Puts the report of an executor: these variants in this phase, loaded as these overrides say. */
 export function putInstances(
   metadata: MemoryMetadata,
   executor: string,
   variants: readonly string[],
   phase: InstancePhase = InstancePhase.READY,
   reason = "",
+  overrides: ReadonlyMap<string, LoadOverride> = new Map(),
 ): void {
-  const instances = variants.map((variant) => ({
-    variant,
-    executor,
-    phase,
-    reason,
-    memoryBytes: 1_000_000n,
-    loadMs: phase === InstancePhase.READY ? 250 : 0,
-  }));
+  const instances = variants.map((variant) => {
+    const loadOverride = overrides.get(variant);
+    return {
+      variant,
+      executor,
+      phase,
+      reason,
+      memoryBytes: 1_000_000n,
+      loadMs: phase === InstancePhase.READY ? 250 : 0,
+      ...(loadOverride === undefined ? {} : { loadOverride }),
+    };
+  });
   metadata.put(`report/${executor}`, { case: "report", value: { executor, instances } });
 }
 

@@ -6,6 +6,7 @@ import {
   type Placement,
   RecordSchema,
   RegistryService,
+  type Variant,
   type WatchResponse,
   WatchResponseSchema,
   type Record as WireRecord,
@@ -33,7 +34,11 @@ export class MemoryMetadata {
   onPlacement: (placement: Placement) => void = () => undefined;
   /** Called on each placement that is wanted no longer. */
   onUnplacement: (placement: Placement) => void = () => undefined;
+  /** Called after variants were recorded. */
+  onVariants: (variants: readonly Variant[]) => void = () => undefined;
   readonly placements: Placement[] = [];
+  /** Files that were uploaded, by digest. */
+  readonly uploads = new Map<string, number>();
 
   get address(): string {
     return `127.0.0.1:${this.port}`;
@@ -43,7 +48,7 @@ export class MemoryMetadata {
     const server = createRpcServer({ logger: createLogger({ service: "metadata", level: "error" }) });
     server.add(this.cluster());
     server.add(this.registry());
-    server.add(implementService(ArtifactService, { statArtifact: async () => ({ complete: true }) }));
+    server.add(this.artifacts());
     this.port = await server.listen(`127.0.0.1:${this.port}`);
     this.server = server;
   }
@@ -114,7 +119,23 @@ export class MemoryMetadata {
       putArchitecture: async ({ architecture }) => ({ architecture: this.putArchitecture(architecture) }),
       putVariants: async ({ variants }) => {
         for (const value of variants) this.put(`variant/${value.name}`, { case: "variant", value });
+        this.onVariants(variants);
         return { revision: this.revision };
+      },
+    });
+  }
+
+  /** What the fixture's models are made of is there; anything else is once it was uploaded. */
+  private artifacts() {
+    return implementService(ArtifactService, {
+      statArtifact: async ({ digest }) => ({ complete: digest.length < 64 || this.uploads.has(digest) }),
+      uploadArtifact: async (requests) => {
+        let totalBytes = 0n;
+        for await (const { digest, data, totalBytes: total } of requests) {
+          this.uploads.set(digest, (this.uploads.get(digest) ?? 0) + data.length);
+          totalBytes = total;
+        }
+        return { totalBytes };
       },
     });
   }

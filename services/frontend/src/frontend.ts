@@ -1,4 +1,10 @@
-import { ArtifactService, ClusterService, GRPCInferenceService, RegistryService } from "@infaas/api";
+import {
+  ArtifactService,
+  ClusterService,
+  GRPCInferenceService,
+  type RegistrationResult,
+  RegistryService,
+} from "@infaas/api";
 import {
   type Caller,
   type Clock,
@@ -27,6 +33,7 @@ import { openIngress } from "./ingress";
 import { placeInitially } from "./initial-placement";
 import { Leader } from "./leader";
 import { LeaderLoop } from "./leader-loop";
+import { registerFiles } from "./load-registration";
 import { loadReports } from "./load-report-service";
 import { Membership } from "./membership";
 import { followMetadata } from "./metadata-watch";
@@ -129,11 +136,20 @@ export async function startFrontend(
   });
   const regions = new SharedMemoryRegions();
   const way = { clock, view, router, tenants, statistics, traces, regions };
+  const registration = {
+    view,
+    ...metadata,
+    logger,
+    dial,
+    placeInitially: (result: RegistrationResult) => placeInitially({ view, cluster, logger }, result),
+  };
+  const repository = new ModelRepository({ view, clock, ...metadata });
   const protocol = openInference({
     view,
     statistics,
     regions,
-    repository: new ModelRepository({ view, clock, ...metadata }),
+    repository,
+    register: async (asked) => repository.known(asked.name, await registerFiles(registration, asked)),
     traceSettings,
     logLevels: logger.levels,
     version: ports.version,
@@ -153,13 +169,7 @@ export async function startFrontend(
         view,
         statistics,
         ...metadata,
-        registration: {
-          view,
-          ...metadata,
-          logger,
-          dial,
-          placeInitially: (result) => placeInitially({ view, cluster, logger }, result),
-        },
+        registration,
       }),
       artifactRelay(metadata.artifacts),
       otlpReceiver(view),

@@ -13,6 +13,7 @@ const configOf = (fields: { batchable: boolean; unbatchableReason?: string; batc
     architecture,
     batched: fields.batchable,
     maxBatch: fields.batchable ? 8 : 0,
+    loadOverride: null,
   };
   return modelConfig("net", model);
 };

@@ -2,13 +2,17 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type Architecture,
   ConfigDataType,
+  type LoadOverride,
   type ModelConfig,
   ModelConfigSchema,
+  type ModelDynamicBatchingSchema,
+  ModelInstanceGroup_Kind,
   type ModelMetadataResponseSchema,
   type TensorSpec,
 } from "@infaas/api";
 import { LANE_COUNT } from "@infaas/policy";
 import type { CatalogModel } from "./catalog";
+import { DEFAULT_PRIORITY } from "./dynamic-batching-config";
 
 /** What runs our models, in the words of the protocol. */
 const PLATFORM = "onnxruntime_onnx";
@@ -66,16 +70,49 @@ export function modelConfig(name: string, model: CatalogModel): MessageInitShape
     output: architecture?.outputs.map((s) => ({ name: s.name, dataType: type(s), dims: dims(s) })) ?? [],
     versionPolicy: { policyChoice: { case: "latest", value: { numVersions: 1 } } },
     ...(batched
-      ? {
-          schedulingChoice: {
-            case: "dynamicBatching",
-            value: { priorityLevels: BigInt(LANE_COUNT), defaultPriorityLevel: 2n },
-          },
-        }
+      ? { schedulingChoice: { case: "dynamicBatching", value: dynamicBatchingOf(model.loadOverride) } }
       : {}),
+    ...(model.target.kind === "variant" ? { instanceGroup: instanceGroupsOf(model) } : {}),
     modelTransactionPolicy: { decoupled: false },
-    parameters: batchingParameters(architecture),
+    parameters: { ...batchingParameters(architecture), ...keptParameters(model.loadOverride) },
   };
+}
+
+/** How requests wait and share batches: as everywhere, and what the model was loaded with. */
+function dynamicBatchingOf(
+  override: LoadOverride | null,
+): MessageInitShape<typeof ModelDynamicBatchingSchema> {
+  const { priorityLevels = LANE_COUNT, defaultPriority = DEFAULT_PRIORITY } = override ?? {};
+  const { queueDelayMaxMs, queueTimeoutMs, preferredBatches = [] } = override ?? {};
+  return {
+    priorityLevels: BigInt(priorityLevels),
+    defaultPriorityLevel: BigInt(defaultPriority),
+    preferredBatchSize: preferredBatches,
+    ...(queueDelayMaxMs === undefined ? {} : { maxQueueDelayMicroseconds: microseconds(queueDelayMaxMs) }),
+    ...(queueTimeoutMs === undefined
+      ? {}
+      : {
+          defaultQueuePolicy: {
+            defaultTimeoutMicroseconds: microseconds(queueTimeoutMs),
+            allowTimeoutOverride: override?.queueTimeoutOverridable ?? false,
+          },
+        }),
+  };
+}
+
+function microseconds(ms: number): bigint {
+  return BigInt(Math.round(ms * 1000));
+}
+
+/** One group: the engine threads of an instance, which share its weights. */
+function instanceGroupsOf({ name, variants: [variant] }: CatalogModel) {
+  const count = variant?.concurrency ?? 0;
+  return [{ name: `${name}_0`, kind: ModelInstanceGroup_Kind.CPU, count }];
+}
+
+function keptParameters(override: LoadOverride | null) {
+  const entries = Object.entries(override?.parameters ?? {});
+  return Object.fromEntries(entries.map(([name, stringValue]) => [name, { stringValue }]));
 }
 
 /** Why requests of a model are not batched, or what its owner overrode to have them batched. */

@@ -4,9 +4,8 @@ import type { CatalogModel, Lookup } from "./catalog";
 import type { ClusterView } from "./cluster-view";
 import { modelConfig, modelMetadata } from "./model-config";
 import { isReady } from "./model-readiness";
-import type { ModelRepository } from "./model-repository";
 import { modelStatistics } from "./model-statistics";
-import { repositoryHandlers } from "./repository-service";
+import { type RepositoryServiceOptions, repositoryHandlers } from "./repository-service";
 import { settingsHandlers } from "./settings-service";
 import type { SharedMemoryRegions } from "./shared-memory-regions";
 import { sharedMemoryHandlers } from "./shared-memory-service";
@@ -14,11 +13,10 @@ import type { Statistics } from "./statistics";
 import type { TraceSettings } from "./trace-settings";
 
 /** What the protocol's methods are answered from. */
-export interface OpenInferenceOptions {
+export interface OpenInferenceOptions extends RepositoryServiceOptions {
   readonly view: ClusterView;
   readonly statistics: Statistics;
   readonly regions: SharedMemoryRegions;
-  readonly repository: ModelRepository;
   readonly traceSettings: TraceSettings;
   readonly logLevels: LogLevels;
   readonly version: string;
@@ -47,7 +45,7 @@ export function openInference(o: OpenInferenceOptions): Implementation {
   const { view } = o;
   return implementService(GRPCInferenceService, {
     ...sharedMemoryHandlers(o.regions),
-    ...repositoryHandlers(o.repository),
+    ...repositoryHandlers(o),
     ...settingsHandlers(o),
     serverLive: async () => ({ live: true }),
     serverReady: async () => ({ ready: view.isReady }),

@@ -9,7 +9,6 @@ import { lookUp } from "./open-inference";
 import { type ReadQuery, readQuery } from "./query-request";
 import { type QueryReceipt, receiptMessage } from "./receipts";
 import { overBoundsRefusal } from "./refusals";
-import { DEFAULT_LANE } from "./requirements";
 import type { QueryCaller, RoutedQuery } from "./router";
 import type { Tenant } from "./tenants";
 import { readSlo } from "./typed-slo";
@@ -82,7 +81,7 @@ function accept(
   if (slo instanceof ServiceError) return slo;
   const rows = countRows(model, request.head.inputs);
   if (rows instanceof ServiceError) return rows;
-  const requirements = { slo, explain: asked.explain, lane: DEFAULT_LANE, queueTimeoutMs: null };
+  const requirements = { slo, explain: asked.explain, priority: 0, queueTimeoutMs: null };
   return { model, rows, requirements };
 }
 

@@ -121,8 +121,8 @@ function samePadding(a: Padding | undefined, b: Padding | undefined): boolean {
   return a === undefined || b === undefined ? a === b : equals(PaddingSchema, a, b);
 }
 
-/** The same for the same files. */
-function filesOf({
+/** Returns a text that is the same for the same files. */
+export function filesOf({
   modelDigest,
   externalData,
 }: Pick<RegisterModelRequest, "modelDigest" | "externalData">): string {

@@ -1,26 +1,37 @@
-import { fromJsonString, type JsonObject, toJson } from "@bufbuild/protobuf";
-import { type GRPCInferenceService, ModelConfigSchema, type ModelRepositoryParameter } from "@infaas/api";
+import type { GRPCInferenceService, ModelRepositoryParameter } from "@infaas/api";
 import { Code, type HandlersOf, ServiceError } from "@infaas/runtime";
-import { modelConfigMessage } from "./model-config";
+import { readLoadFiles } from "./load-files";
+import type { FilesToLoad } from "./load-registration";
 import type { ModelRepository } from "./model-repository";
-import { findModel } from "./open-inference";
 
 type Methods = "repositoryIndex" | "repositoryModelLoad" | "repositoryModelUnload";
 type Parameters = Readonly<Record<string, ModelRepositoryParameter>>;
 
+/** What the methods work on. */
+export interface RepositoryServiceOptions {
+  readonly repository: ModelRepository;
+  /** Registers what a load brings; resolves once its name is known. */
+  readonly register: (asked: FilesToLoad) => Promise<void>;
+}
+
 /** The protocol's methods about what is loaded. */
-export function repositoryHandlers(
-  repository: ModelRepository,
-): Pick<HandlersOf<typeof GRPCInferenceService>, Methods> {
+export function repositoryHandlers({
+  repository,
+  register,
+}: RepositoryServiceOptions): Pick<HandlersOf<typeof GRPCInferenceService>, Methods> {
   return {
     repositoryIndex: async ({ repositoryName, ready }) => {
       refuseRepository(repositoryName);
       return { models: repository.index(ready) };
     },
-    repositoryModelLoad: async ({ repositoryName, modelName, parameters }) => {
+    repositoryModelLoad: async ({ repositoryName, modelName: name, parameters }, { caller, signal }) => {
       refuseRepository(repositoryName);
-      checkLoad(repository, modelName, parameters);
-      await repository.load(modelName);
+      checkTypes(withoutFiles(parameters), { config: "stringParam" });
+      const read = readLoadFiles(parameters);
+      if (!read.ok) throw new ServiceError(Code.INVALID_ARGUMENT, read.fault);
+      if (read.files !== null) await register({ name, files: read.files, caller, signal });
+      const config = parameters.config?.parameterChoice;
+      await repository.load(name, config?.case === "stringParam" ? config.value : null);
       return {};
     },
     repositoryModelUnload: async ({ repositoryName, modelName, parameters }) => {
@@ -39,34 +50,8 @@ function refuseRepository(name: string): void {
   throw new ServiceError(Code.UNIMPLEMENTED, sentence);
 }
 
-function checkLoad(repository: ModelRepository, name: string, parameters: Parameters): void {
-  const file = Object.keys(parameters).find((key) => key.startsWith("file:"));
-  if (file !== undefined) {
-    const sentence = `'${file}' is not taken: models are registered by infaas.v1.CatalogService, which profiles them`;
-    throw new ServiceError(Code.UNIMPLEMENTED, sentence);
-  }
-  checkTypes(parameters, { config: "stringParam" });
-  const choice = parameters.config?.parameterChoice;
-  if (choice?.case === "stringParam") checkConfig(repository, name, choice.value);
-}
-
-/** A config may say again what holds; what it would change is fixed when a model is registered and measured. */
-function checkConfig({ view }: ModelRepository, name: string, text: string): void {
-  let wanted: JsonObject;
-  try {
-    wanted = toJson(ModelConfigSchema, fromJsonString(ModelConfigSchema, text)) as JsonObject;
-  } catch (cause) {
-    throw new ServiceError(Code.INVALID_ARGUMENT, `config is no ModelConfig in JSON: ${String(cause)}`, {
-      cause,
-    });
-  }
-  const has = toJson(ModelConfigSchema, modelConfigMessage(name, findModel(view, name, ""))) as JsonObject;
-  for (const [field, value] of Object.entries(wanted)) {
-    const [asked, kept] = [JSON.stringify(value), JSON.stringify(has[field] ?? null)];
-    if (asked === kept) continue;
-    const sentence = `config sets ${field} to ${asked}, registered and measured is ${kept}; register a model anew to change it`;
-    throw new ServiceError(Code.INVALID_ARGUMENT, sentence);
-  }
+function withoutFiles(parameters: Parameters): Parameters {
+  return Object.fromEntries(Object.entries(parameters).filter(([name]) => !name.startsWith("file:")));
 }
 
 function checkTypes(

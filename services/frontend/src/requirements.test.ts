@@ -17,7 +17,7 @@ describe("readRequirements", () => {
     it("demands nothing", () => {
       expect(read({})).toEqual({
         ok: true,
-        requirements: { slo: NO_SLO, explain: false, lane: 1, queueTimeoutMs: null },
+        requirements: { slo: NO_SLO, explain: false, priority: 0, queueTimeoutMs: null },
       });
     });
   });
@@ -45,7 +45,7 @@ describe("readRequirements", () => {
             noDowngrade: true,
           },
           explain: true,
-          lane: 1,
+          priority: 2,
           queueTimeoutMs: 1.5,
         },
       });
@@ -98,9 +98,9 @@ describe("readRequirements", () => {
     });
   });
 
-  it("keeps priorities beyond the last lane in the last lane", () => {
-    expect(read({ priority: 99 })).toMatchObject({ requirements: { lane: 2 } });
-    expect(read({ priority: 1 })).toMatchObject({ requirements: { lane: 0 } });
+  it("takes any priority from 0", () => {
+    expect(read({ priority: 99 })).toMatchObject({ requirements: { priority: 99 } });
+    expect(read({ priority: 1 })).toMatchObject({ requirements: { priority: 1 } });
   });
 });
 

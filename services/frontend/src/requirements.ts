@@ -1,12 +1,12 @@
-import { laneOf, type Objective, type Slo } from "@infaas/policy";
+import type { Objective, Slo } from "@infaas/policy";
 
 /** What a query demands, however it was said (parameters, request metadata, a typed Slo). */
 export interface Requirements {
   readonly slo: Slo;
   /** Return the structured explanation with the answer. */
   readonly explain: boolean;
-  /** Queue lane in the executor: 0 is served first. */
-  readonly lane: number;
+  /** The protocol's: 0 default, 1 highest, larger is lower. */
+  readonly priority: number;
   /** Longest wait in the executor's queue in ms; null = as long as the budget allows. */
   readonly queueTimeoutMs: number | null;
 }
@@ -51,11 +51,9 @@ const PROTOCOL_TYPES: ReadonlyMap<string, readonly string[]> = new Map([
   ["sequence_end", ["boolean"]],
   [FINAL_RESPONSE, ["boolean"]],
 ]);
-/** Lane of a query without priority. */
-export const DEFAULT_LANE = laneOf(0);
 const NO_REQUIREMENTS: RequirementsRead = {
   ok: true,
-  requirements: { slo: NO_SLO, explain: false, lane: DEFAULT_LANE, queueTimeoutMs: null },
+  requirements: { slo: NO_SLO, explain: false, priority: 0, queueTimeoutMs: null },
 };
 
 /**
@@ -82,9 +80,8 @@ export function readRequirements(sources: RequirementSources): RequirementsRead 
     objective,
     noDowngrade,
   };
-  const lane = laneOf(priority);
   const queueTimeoutMs = timeoutUs === null || timeoutUs === 0 ? null : timeoutUs / 1000;
-  return { ok: true, requirements: { slo, explain, lane, queueTimeoutMs } };
+  return { ok: true, requirements: { slo, explain, priority, queueTimeoutMs } };
 }
 
 /** Checks a typed SLO (infaas.v1) against the same bounds; null when it is fine. */

@@ -16,6 +16,7 @@ import type { ColdStarts, ColdWait } from "./cold-starts";
 import type { ExecutorPool } from "./executor-pool";
 import type { ExecutorLink, LinkAnswer, LinkCaller, LinkRefusal } from "./link";
 import type { LiveInstance } from "./live-instance";
+import { queueRules } from "./queue-rules";
 import type { QueryReceipt } from "./receipts";
 import { lateRefusal, refusedByExecutor, unfairRefusal } from "./refusals";
 import type { Requirements } from "./requirements";
@@ -305,7 +306,8 @@ export class Flight implements LinkCaller, FairEntry {
       this.unsendable(instance.executor);
       return;
     }
-    const { lane, queueTimeoutMs } = query.requirements;
+    const override = o.view.catalog.overrides.get(instance.variant);
+    const { lane, timeoutMs: queueTimeoutMs } = queueRules(override, query.requirements);
     const nowMs = this.decidedMs;
     const timeoutMs = Math.min(
       this.remainingMs(nowMs),

@@ -21,6 +21,7 @@ export function variantFaults(variant: Variant, owner: { architecture: Architect
     ...accuracyFaults(variant, owner.task),
     ...profileFaults(variant.profile),
     ...goldenFaults(variant, owner.architecture),
+    ...overrideFaults(variant),
   ];
   return faults.filter((fault) => fault !== null).map((fault) => `variant "${variant.name}": ${fault}`);
 }
@@ -128,6 +129,19 @@ function goldenFaults(variant: Variant, architecture: Architecture): (string | n
       : differs("number of golden input shapes", goldenInputShapes.length, architecture.inputs.length),
     empty < 0 ? null : `golden input ${empty} is empty`,
     tolerable ? null : `golden tolerance ${goldenTolerance} is not a number from 0 up`,
+  ];
+}
+
+/** What nothing can be loaded with. */
+function overrideFaults({ loadOverride }: Variant): (string | null)[] {
+  if (loadOverride === undefined) return [];
+  const { maxBatch = 1, concurrency = 1, queueDelayMaxMs, queueTimeoutMs, preferredBatches } = loadOverride;
+  return [
+    below("max batch to load with", maxBatch, 1),
+    below("concurrency to load with", concurrency, 1),
+    ...preferredBatches.map((size) => below("preferred batch to load with", size, 1)),
+    queueDelayMaxMs === undefined ? null : positive("queue delay to load with in ms", queueDelayMaxMs),
+    queueTimeoutMs === undefined ? null : positive("queue timeout to load with in ms", queueTimeoutMs),
   ];
 }
 

@@ -75,6 +75,7 @@ BatcherOptions batcherOptions(const Napi::Object& from) {
   options.ageingMs = number(from, "ageingMs");
   options.seedMs = doubles(from.Get("latencyMs"));
   options.sizes = integers(from.Get("preferredBatchSizes"));
+  options.closeAt = integers(from.Get("closeAtRows"));
   return options;
 }
 

@@ -48,9 +48,10 @@ double bestItemsPerMs(const PlanRules& rules, int32_t rowsMax) {
 
 // Largest size worth forming: beyond it a batch costs items per second (large convolutions on a CPU).
 int32_t largestBatch(const PlanRules& rules) {
-  if (rules.latencyMs[rules.maxBatch] <= 0) return rules.maxBatch;
-  const double best = bestItemsPerMs(rules, rules.maxBatch);
-  int32_t rows = rules.maxBatch;
+  const int32_t rowsMax = rules.closeAtCount > 0 ? std::min(rules.closeAt[rules.closeAtCount - 1], rules.maxBatch) : rules.maxBatch;
+  if (rules.latencyMs[rules.maxBatch] <= 0) return rowsMax;
+  const double best = bestItemsPerMs(rules, rowsMax);
+  int32_t rows = rowsMax;
   while (rows > 1 && itemsPerMs(rules, rows) < kTooLargeShare * best) rows--;
   return rows;
 }
@@ -188,12 +189,31 @@ void shedBacklog(const Scan& scan, size_t head, const Drop& drop) {
   }
 }
 
+// Cuts a batch back to the largest of the sizes asked for that its first members make. Answers whether there is one.
+bool closeAtSize(const Scan& scan, Plan& plan) {
+  const PlanRules& rules = scan.rules;
+  size_t kept = 0;
+  int32_t keptRows = 0;
+  int32_t rows = 0;
+  for (size_t i = 0; i < plan.take.size() && rules.closeAtCount > 0; i++) {
+    rows += scan.candidates[static_cast<size_t>(plan.take[i])].rows;
+    if (!std::binary_search(rules.closeAt, rules.closeAt + rules.closeAtCount, rows)) continue;
+    kept = i + 1;
+    keptRows = rows;
+  }
+  if (kept == 0) return false;
+  plan.take.resize(kept);
+  plan.rows = keptRows;
+  return true;
+}
+
 // How long holding the batch may pay: until its oldest member has waited its time out, or its nearest deadline leaves
 // no room for one more row. Nothing is gained when it is full, efficient already, or nobody is expected in time.
 double startAtMs(const Scan& scan, const Plan& plan, bool deadlineBound) {
   const PlanRules& rules = scan.rules;
   if (rules.maxQueueDelayMs <= 0 || deadlineBound || plan.rows >= scan.largest) return scan.nowMs;
-  if (meanMs(rules, 1) > 0 && plan.rows >= efficientBatch(rules, scan.largest, kEfficientShare)) return scan.nowMs;
+  const bool judged = rules.closeAtCount == 0 && meanMs(rules, 1) > 0;
+  if (judged && plan.rows >= efficientBatch(rules, scan.largest, kEfficientShare)) return scan.nowMs;
   double untilMs = kForever;
   for (const int32_t index : plan.take) {
     const Candidate& member = scan.candidates[static_cast<size_t>(index)];
@@ -237,8 +257,9 @@ void planBatch(double nowMs, const Candidate* candidates, size_t count, const Pl
       drop(head);
       continue;
     }
+    const bool closed = closeAtSize(scan, plan);
     plan.paddedRows = padded(rules, plan.rows);
-    plan.startAtMs = startAtMs(scan, plan, deadlineBound);
+    plan.startAtMs = closed ? nowMs : startAtMs(scan, plan, deadlineBound);
     return;
   }
   plan.take.clear();

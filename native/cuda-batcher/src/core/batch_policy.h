@@ -30,6 +30,8 @@ struct PlanRules {
   double deliveryMs;        // from the end of a run until its answers are in their callers' hands
   const int32_t* sizes;     // allowed batch sizes, rising; a batch is padded up to the next; none: any size
   size_t sizeCount;
+  const int32_t* closeAt;   // sizes, rising, at which a batch is run at once; above the last it does not grow; none: judged
+  size_t closeAtCount;      // by latency
   int32_t hiddenRows;       // rows of the first lane that wait behind the candidates shown
   double hiddenDeadlineMs;  // the last deadline among them
 };

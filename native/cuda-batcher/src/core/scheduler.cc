@@ -128,6 +128,8 @@ PlanRules Scheduler::rules(double slowdown) const {
   rules.deliveryMs = deliveryMs_ * deliveryTail_.value();
   rules.sizes = options_.sizes.data();
   rules.sizeCount = options_.sizes.size();
+  rules.closeAt = options_.closeAt.data();
+  rules.closeAtCount = options_.closeAt.size();
   return rules;
 }
 

@@ -22,6 +22,7 @@ struct BatcherOptions {
   double ageingMs = 0;
   std::vector<double> seedMs;   // see LatencyTable
   std::vector<int32_t> sizes;   // see PlanRules
+  std::vector<int32_t> closeAt;
 };
 
 // Most requests one plan looks at, and so most that one drops.

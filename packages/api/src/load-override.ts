@@ -1,0 +1,30 @@
+import { toJsonString } from "@bufbuild/protobuf";
+import { type LoadOverride, LoadOverrideSchema, type Variant } from "./gen/infaas/v1/types_pb";
+
+/**
+ * Returns a variant as it is while it is loaded: its record, with what an operator overrode. More batches at once are
+ * taken to answer so many times the rows and to need so many times the memory, which errs on the side of room: weights
+ * are shared. Nothing is measured anew.
+ */
+export function loadedVariant(record: Variant): Variant {
+  const { loadOverride, profile } = record;
+  if (loadOverride === undefined) return record;
+  const maxBatch = Math.min(loadOverride.maxBatch ?? record.maxBatch, record.maxBatch);
+  const concurrency = loadOverride.concurrency ?? record.concurrency;
+  if (profile === undefined || concurrency === record.concurrency)
+    return { ...record, maxBatch, concurrency };
+  const factor = concurrency / record.concurrency;
+  const saturationPerSecond = profile.saturationPerSecond * factor;
+  const peakMemoryBytes = BigInt(Math.round(Number(profile.peakMemoryBytes) * Math.max(1, factor)));
+  return { ...record, maxBatch, concurrency, profile: { ...profile, saturationPerSecond, peakMemoryBytes } };
+}
+
+/** Whether two instances are loaded in the same way. */
+export function sameOverride(a: LoadOverride | undefined, b: LoadOverride | undefined): boolean {
+  return overrideKey(a) === overrideKey(b);
+}
+
+/** Returns a text that is the same for the same override; empty without one. */
+export function overrideKey(override: LoadOverride | undefined): string {
+  return override === undefined ? "" : toJsonString(LoadOverrideSchema, override);
+}
