@@ -158,7 +158,8 @@ function real(
   };
   const write = (bits: number) => {
     const value = numberOf(bits);
-    return Number.isFinite(value) ? String(value) : `"${value}"`;
+    if (!Number.isFinite(value)) return `"${value}"`;
+    return Object.is(value, -0) ? "-0.0" : String(value);
   };
   return form(Type, read, write, `numbers up to ${max}, "NaN", "Infinity", "-Infinity"`);
 }

@@ -29,6 +29,14 @@ describe("HTTP face", () => {
       expect(JSON.parse(unpack(answer.body).toString())).toMatchObject({ id: "q-1" });
     });
 
+    it("gives what describes something, and failures, as they are: clients unpack tensors alone", async () => {
+      const headers = { "accept-encoding": "gzip, deflate" };
+      const config = await http.ask(`/v2/models/${TASK}/config`, undefined, headers);
+      const refused = await http.infer({ parameters: { slo_min_accuracy: 1 } }, headers);
+      expect([config.body.length, refused.body.length].every((bytes) => bytes > 256)).toBe(true);
+      for (const answer of [config, refused]) expect(answer.headers["content-encoding"]).toBeUndefined();
+    });
+
     it("gives none that is forbidden", async () => {
       const { headers } = await http.infer({}, { "accept-encoding": "gzip;q=0, br" });
       expect(headers["content-encoding"]).toBeUndefined();

@@ -42,10 +42,11 @@ export function writeInferResponse(message: Uint8Array, form: OutputForm): Reply
   });
   const json = Buffer.from(`${headOf(response).slice(0, -1)},"outputs":[${outputs.join(",")}]}`);
   if (binary.length === 0) {
-    return { status: 200, headers: { "content-type": "application/json" }, parts: [json] };
+    const headers = { "content-type": "application/json" };
+    return { status: 200, headers, parts: [json], compressible: true };
   }
   const headers = { "content-type": "application/octet-stream", [HEAD_LENGTH_HEADER]: json.byteLength };
-  return { status: 200, headers, parts: [json, ...binary] };
+  return { status: 200, headers, parts: [json, ...binary], compressible: true };
 }
 
 function headOf({ id, modelName, modelVersion, parameters }: ModelInferResponse): string {

@@ -9,6 +9,8 @@ export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | number>>;
   readonly parts: readonly Uint8Array[];
+  /** May be compressed. Clients of the protocol expect that of tensors alone, whatever they say they take. */
+  readonly compressible?: true;
 }
 
 /** An answer of JSON text. */
@@ -20,7 +22,7 @@ export function jsonReply(value: unknown, status = 200): Reply {
 /** Metrics in Prometheus' own text format. */
 export function metricsReply(text: string): Reply {
   const headers = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
-  return { status: 200, headers, parts: [Buffer.from(text)] };
+  return { status: 200, headers, parts: [Buffer.from(text)], compressible: true };
 }
 
 /** An answer without body: the status says all. */

@@ -11,7 +11,7 @@ export const ANSWER_MAX_MS = 120_000;
 
 const compressors = { gzip: promisify(gzip), deflate: promisify(deflate) } as const;
 
-/** Sends an answer, compressed when the caller takes that. Resolves when it is handed over, not when it has arrived. */
+/** Sends an answer, compressed where it may be and the caller takes that. Resolves when it is handed over, not when it has arrived. */
 export async function sendReply(
   request: IncomingMessage,
   response: ServerResponse,
@@ -20,7 +20,8 @@ export async function sendReply(
   let { parts } = reply;
   const headers: Record<string, string | number> = { ...reply.headers };
   const bytes = byteLength(parts);
-  const encoding = bytes < COMPRESS_BYTES_MIN ? null : acceptedEncoding(request);
+  const isWorthIt = reply.compressible === true && bytes >= COMPRESS_BYTES_MIN;
+  const encoding = isWorthIt ? acceptedEncoding(request) : null;
   if (encoding !== null) {
     // Level 1: tensors compress little, and the thread pool is also for others.
     parts = [await compressors[encoding](Buffer.concat(parts), { level: 1 })];
