@@ -102,7 +102,9 @@ describe("tools of gRPC against whole processes", () => {
     it.each([
       ["", "SERVING"],
       [task, "SERVING"],
+      ["digit-classification", "SERVING"],
       ["digits-logreg", "SERVING"],
+      ["digits-logreg.v1.onnxruntime-cpu-fp32-t1-b1", "SERVING"],
       ["cats", "NotFound"],
     ])("checks the health of '%s': %s", async (service, said) => {
       const health = await ask(

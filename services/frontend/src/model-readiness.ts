@@ -9,7 +9,10 @@ export interface RepositoryState {
 }
 
 /** True when a query of this name can be answered now or after a load: some executor takes work, and not all is unloaded. */
-export function isReady({ catalog, instances, executors }: ClusterView, { variants }: CatalogModel): boolean {
+export function isReady(
+  { catalog, instances, executors }: Pick<ClusterView, "catalog" | "instances" | "executors">,
+  { variants }: CatalogModel,
+): boolean {
   const names = new Set(variants.map((v) => v.name).filter((name) => !catalog.withheld.has(name)));
   if (names.size === 0) return false;
   if (instances.some((instance) => names.has(instance.variant))) return true;
