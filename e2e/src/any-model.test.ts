@@ -2,39 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import {
-  decodeBytes,
-  encodeBytes,
-  GRPCInferenceService,
-  ModelProtoSchema,
-  type ValueInfoProtoSchema,
-} from "@infaas/api";
+import { decodeBytes, encodeBytes, GRPCInferenceService } from "@infaas/api";
 import { Code, createRpcClient } from "@infaas/runtime";
 import { Cluster, infaas } from "./cluster";
+import { elementTypes, onnxFile, tensor } from "./onnx-file";
 
-type Graph = NonNullable<MessageInitShape<typeof ModelProtoSchema>["graph"]>;
-
-const [FLOAT, INT64, STRING] = [1, 7, 8];
-
-function tensor(
-  name: string,
-  elemType: number,
-  sizes: readonly (number | string)[],
-): MessageInitShape<typeof ValueInfoProtoSchema> {
-  const dim = sizes.map((size) => ({
-    value:
-      typeof size === "number"
-        ? { case: "dimValue" as const, value: BigInt(size) }
-        : { case: "dimParam" as const, value: size },
-  }));
-  return { name, type: { tensorType: { elemType, shape: { dim } } } };
-}
-
-function onnxFile(graph: Graph): Uint8Array {
-  const opsetImport = [{ domain: "", version: 17n }];
-  return toBinary(ModelProtoSchema, create(ModelProtoSchema, { irVersion: 8n, opsetImport, graph }));
-}
+const { FP32: FLOAT, INT64, BYTES: STRING } = elementTypes;
 
 /** Models of unusual kinds, registered from their files and asked through a whole system. */
 describe("any model", () => {

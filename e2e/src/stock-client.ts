@@ -13,7 +13,7 @@ const digest = createHash("sha256").update(readFileSync(requirements)).digest("h
 const venv = join(root, ".cache", `tritonclient-${digest}`);
 const python = join(venv, "bin", "python");
 const installTimeoutMs = 180_000;
-const scriptTimeoutMs = 60_000;
+const scriptTimeoutMs = 120_000;
 
 /** Whether this machine has a Python that can make an environment of its own. */
 export function hasPython(): boolean {
