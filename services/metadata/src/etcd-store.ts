@@ -2,6 +2,7 @@ import type { Clock } from "@infaas/runtime";
 import { Code, ServiceError } from "@infaas/runtime";
 import { noop } from "cockatiel";
 import * as etcd from "etcd3";
+import { type ClientTls, RenewedClient } from "./renewed-client";
 import {
   type Change,
   checkKey,
@@ -22,8 +23,8 @@ export interface EtcdStoreOptions {
   /** Client addresses, for example `http://127.0.0.1:2379`. */
   readonly hosts: readonly string[];
   readonly clock: Clock;
-  /** For addresses that begin with https: PEM of the authorities, and own certificate and key if etcd asks for one. */
-  readonly tls?: { readonly ca: Buffer; readonly cert?: Buffer; readonly key?: Buffer } | null;
+  /** For addresses that begin with https: what to show and to trust, as it is now; asked before every call. */
+  readonly tls?: () => ClientTls | null;
 }
 
 /** A linearizable call takes milliseconds; one that takes longer met a cluster without a leader. */
@@ -51,25 +52,16 @@ export function openEtcdStore(options: EtcdStoreOptions): MetadataStore {
 }
 
 class EtcdStore implements MetadataStore {
-  /** One client per host; the current one serves until it cannot be reached, then the next does. */
-  readonly #clients: readonly etcd.Etcd3[];
+  /** One per host; the current one serves until it cannot be reached, then the next does. */
+  readonly #clients: readonly RenewedClient<etcd.Etcd3>[];
   readonly #watches = new Set<EtcdWatch>();
   #current = 0;
   #closed = false;
 
-  constructor({ hosts, clock, tls = null }: EtcdStoreOptions) {
+  constructor(options: EtcdStoreOptions) {
+    const { hosts } = options;
     if (hosts.length === 0) throw new ServiceError(Code.INVALID_ARGUMENT, "no etcd address is given");
-    this.#clients = hosts.map(
-      (host) =>
-        new etcd.Etcd3({
-          hosts: host,
-          ...(host.startsWith("https:") && tls !== null ? { credentials: credentialsOf(tls) } : {}),
-          grpcOptions: channelOptions,
-          faultHandling: { global: noop, host: () => noop },
-          defaultCallOptions: ({ isStream }) =>
-            isStream ? {} : { deadline: clock.epochMs() + callTimeoutMs },
-        }),
-    );
+    this.#clients = hosts.map((host) => clientOf(host, options));
   }
 
   async get(key: string): Promise<StoreEntry | null> {
@@ -193,7 +185,7 @@ class EtcdStore implements MetadataStore {
   }
 
   #client(index: number): etcd.Etcd3 {
-    return this.#clients[index % this.#clients.length]!;
+    return this.#clients[index % this.#clients.length]!.current();
   }
 
   /** Goes on to the next host, unless another call did already. */
@@ -206,7 +198,21 @@ class EtcdStore implements MetadataStore {
   }
 }
 
-function credentialsOf({ ca, cert, key }: NonNullable<EtcdStoreOptions["tls"]>) {
+/** The client of one host. Watches that stand when certificates change live on with those they began with. */
+function clientOf(host: string, { clock, tls: given }: EtcdStoreOptions): RenewedClient<etcd.Etcd3> {
+  const open = (tls: ClientTls | null) =>
+    new etcd.Etcd3({
+      hosts: host,
+      ...(tls === null ? {} : { credentials: credentialsOf(tls) }),
+      grpcOptions: channelOptions,
+      faultHandling: { global: noop, host: () => noop },
+      defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: clock.epochMs() + callTimeoutMs }),
+    });
+  const tls = () => (host.startsWith("https:") ? (given?.() ?? null) : null);
+  return new RenewedClient({ clock, tls, open, graceMs: callTimeoutMs });
+}
+
+function credentialsOf({ ca, cert, key }: ClientTls) {
   const own = cert === undefined || key === undefined ? {} : { certChain: cert, privateKey: key };
   return { rootCertificate: ca, ...own };
 }

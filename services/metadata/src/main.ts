@@ -73,7 +73,7 @@ function openStore({ store, dataDir, etcd }: ConfigOf<typeof options>, { dial }:
     case "memory":
       return openMemoryStore(local);
     case "etcd":
-      return openEtcdStore({ hosts: etcd, clock: systemClock, tls: dial.material() });
+      return openEtcdStore({ hosts: etcd, clock: systemClock, tls: () => dial.material() });
     default:
       return openEmbeddedStore(join(dataDir, "store"), local);
   }
