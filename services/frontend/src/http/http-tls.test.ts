@@ -2,7 +2,14 @@ import { readFileSync, renameSync } from "node:fs";
 import { Agent, request } from "node:https";
 import { connect, type TLSSocket } from "node:tls";
 import { userMethodRole } from "@infaas/api";
-import { createLogger, loadSecurity, readConfig, type Security, systemClock } from "@infaas/runtime";
+import {
+  createLogger,
+  dialPlain,
+  loadSecurity,
+  readConfig,
+  type Security,
+  systemClock,
+} from "@infaas/runtime";
 import { type CertificateFiles, TestAuthority } from "@infaas/runtime/dist/security/certificates.testing";
 import { frontendOptions } from "../config";
 import { type House, startHouse, TASK } from "../fixture-house";
@@ -39,7 +46,8 @@ describe("HTTP face with TLS and an authority for callers", () => {
     if (!read.ok) throw new Error(read.faults.join("; "));
     const world = { clock: systemClock, logger: createLogger({ service: "test", level: "error" }) };
     security = await loadSecurity(read.config, { ...world, requirementOf: userMethodRole });
-    house = await startHouse({ e1: ["mlp@1"] }, undefined, [], security);
+    // Members of the fixture speak in the clear; the face does not.
+    house = await startHouse({ e1: ["mlp@1"] }, undefined, [], { ...security, dial: dialPlain });
     port = Number(house.frontend.httpAddress?.split(":")[1]);
     trusting = { ca: readFileSync(authority.path) };
     known = { ...trusting, ...shown(await authority.issue("caller")) };
