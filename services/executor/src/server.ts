@@ -1,11 +1,13 @@
 import { ExecutionService, file_infaas_v1_execution, type ProfileModelRequest } from "@infaas/api";
 import {
   type CallContext,
+  Code,
   createRpcServer,
   implementService,
   type Logger,
   type RpcServer,
   type Security,
+  ServiceError,
 } from "@infaas/runtime";
 import type { LinkServer } from "./link-server";
 import type { ProfileQueue } from "./profile-queue";
@@ -22,8 +24,14 @@ export interface ServerPorts {
 /** The executor's gRPC face: links on undecoded messages, everything else typed. */
 export function executorServer({ links, profiles, ...face }: ServerPorts): RpcServer {
   const server = createRpcServer({ ...face, reflection: [file_infaas_v1_execution] });
-  const profileModel = (request: ProfileModelRequest, { signal }: CallContext) =>
-    profiles.run(request, signal);
+  const profileModel = (request: ProfileModelRequest, { signal }: CallContext) => {
+    if (request.architecture === undefined || request.architecture.modelDigest === "")
+      throw new ServiceError(
+        Code.INVALID_ARGUMENT,
+        "the architecture, with the digest of its model file, is missing",
+      );
+    return profiles.run(request, signal);
+  };
   server.add(implementService(ExecutionService, { profileModel }));
   server.addRawBidi(ExecutionService, "Link", (stream) => links.accept(stream));
   return server;
