@@ -47,6 +47,25 @@ describe("a line", () => {
   });
 });
 
+describe("a text in a line", () => {
+  it.each([
+    [
+      "etcd at https://root:hunter2@10.0.0.1:2379 is away",
+      "etcd at https://[redacted]@10.0.0.1:2379 is away",
+    ],
+    ["/v2/models/m?access_token=hunter2&x=1", "/v2/models/m?access_token=[redacted]&x=1"],
+    ["/v2?x=1&api-key=hunter2", "/v2?x=1&api-key=[redacted]"],
+    ["http://127.0.0.1:8000/v2?rows=5", "http://127.0.0.1:8000/v2?rows=5"],
+  ])("%s", (text, expected) => {
+    const lines: string[] = [];
+    createLogger({ service: "s", write: (line) => lines.push(line) }).info("m", {
+      text,
+      cause: new Error(text),
+    });
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({ text: expected, cause: { message: expected } });
+  });
+});
+
 describe("LogLevels", () => {
   it("switch a level by itself, for the logger and all its children", () => {
     const lines: string[] = [];

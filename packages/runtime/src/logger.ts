@@ -74,12 +74,22 @@ export function createLogger(o: {
 const SECRET_FIELD = /token|authorization|password|secret|private.?key/i;
 /** A token as it stands in a header, wherever a text quotes one. */
 const BEARER = /\bbearer\s+\S+/gi;
+/** A name and password in an address, and what a query string says under a name of a secret. */
+const ADDRESS_SECRET = /(:\/\/)[^/\s@]+@/g;
+const QUERY_SECRET = /([?&][\w.-]*(?:token|authorization|password|secret|key)[\w.-]*=)[^&\s#]+/gi;
 const REDACTED = "[redacted]";
+
+function withoutSecrets(text: string): string {
+  return text
+    .replace(BEARER, `Bearer ${REDACTED}`)
+    .replace(ADDRESS_SECRET, `$1${REDACTED}@`)
+    .replace(QUERY_SECRET, `$1${REDACTED}`);
+}
 
 /** Secrets hidden, and what JSON cannot say by itself: errors, big integers, maps. */
 function readable(key: string, value: unknown): unknown {
   if (SECRET_FIELD.test(key)) return REDACTED;
-  if (typeof value === "string") return value.replace(BEARER, `Bearer ${REDACTED}`);
+  if (typeof value === "string") return withoutSecrets(value);
   if (value instanceof Error) {
     const { code } = value as { code?: unknown };
     return { message: value.message, code, cause: value.cause, stack: value.stack };

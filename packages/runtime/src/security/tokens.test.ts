@@ -17,6 +17,8 @@ describe("TokenTable", () => {
   });
 
   it.each([
+    ["what is no JSON", () => TokenTable.parse("hunter2hunter2"), "it is no JSON"],
+    ["no object", () => TokenTable.parse("null"), "there is no list called tokens"],
     ["no list", () => TokenTable.parse("{}"), "there is no list called tokens"],
     ["an entry that is none", () => parse("x"), "tokens[0] is no object"],
     ["a misspelt quota", () => parse({ ...good, inflightMax: 1 }), "tokens[0] has 'inflightMax'"],

@@ -121,7 +121,7 @@ export class HttpFace {
     try {
       await sendReply(request, response, await this.answerTo(request, response));
     } catch (error) {
-      this.o.logger.error("an HTTP answer could not be sent", { path: request.url, error });
+      this.o.logger.error("an HTTP answer could not be sent", { path: pathOf(request), error });
       response.destroy();
     }
   }
@@ -136,8 +136,14 @@ export class HttpFace {
       return { ...reply, headers: { ...reply.headers, ...headers } };
     } catch (fault) {
       const error = ServiceError.from(fault);
-      if (error.code === Code.INTERNAL) this.o.logger.error("a request failed", { path: request.url, error });
+      if (error.code === Code.INTERNAL)
+        this.o.logger.error("a request failed", { path: pathOf(request), error });
       return errorReply(error, headers);
     }
   }
+}
+
+/** Without the query, in which callers of other systems put their tokens. */
+function pathOf({ url = "/" }: IncomingMessage): string {
+  return url.split("?", 1)[0] ?? url;
 }
