@@ -19,6 +19,8 @@ export interface ClusterOptions {
   /** State of an earlier cluster to go on with. */
   readonly folder?: string;
   readonly args?: readonly string[];
+  /** Variables of the environment that all its processes get. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A whole system of real processes on loopback, started by `infaas up` as a user starts it. */
@@ -48,7 +50,8 @@ export class Cluster {
       options.zoo,
       ...(options.args ?? []),
     ];
-    const supervisor = spawn(process.execPath, [cli, ...words], { stdio: ["ignore", "pipe", "pipe"] });
+    const env = { ...process.env, ...options.env };
+    const supervisor = spawn(process.execPath, [cli, ...words], { stdio: ["ignore", "pipe", "pipe"], env });
     const output = await untilUp(supervisor);
     const address = `127.0.0.1:${port}`;
     const httpAddress = `127.0.0.1:${port - 1}`;
