@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import {
@@ -16,10 +16,12 @@ import {
 } from "@infaas/api";
 import { type FileAnswers, measureAnswers } from "./golden-answer";
 import { inspectModel, loadModel } from "./inspect-model";
+import { modelBytes } from "./onnx/inline-weights";
 import type { ProfilePorts } from "./profile-ports";
 import { profileVariants } from "./profile-variants";
 import type { ModelVersionFile, ProfiledArchitecture } from "./profiled-model";
 import { deriveInt8, planInt8 } from "./quantization/derive-int8";
+import { inOneFile } from "./quantization/one-file";
 import { corePlans, ENGINE, precisionName } from "./variant-generator";
 
 /** A derived file must be at least this much faster or smaller, or it is not worth its loss. */
@@ -79,7 +81,7 @@ class Registration {
     const original = {
       path,
       precision: Precision.FP32,
-      fileBytes: (await stat(path)).size,
+      fileBytes: await modelBytes(path, profiled.architecture.externalData),
       unbatchableReason,
     };
     const full = yield* this.#measure(profiled, original);
@@ -115,7 +117,9 @@ class Registration {
     return variants;
   }
 
-  async *#int8(profiled: ProfiledArchitecture, full: MeasuredFile): Steps<DerivedFile> {
+  async *#int8(original: ProfiledArchitecture, full: MeasuredFile): Steps<DerivedFile> {
+    const profiled = await inOneFile(original, full.file.path);
+    if ("reason" in profiled) return { kept: false, reason: profiled.reason };
     const plan = planInt8(profiled);
     if (!plan.possible) return { kept: false, reason: plan.reason };
     yield this.#step("calibrate", "int8", `learns the ranges of ${plan.nodes.length} quantised operators`);

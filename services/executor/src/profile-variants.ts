@@ -27,6 +27,7 @@ export async function profileVariants(
   const { profiled, file, cores } = o;
   const model: ProfiledModel = {
     path: file.path,
+    fileBytes: file.fileBytes,
     rows: profiled.rows,
     engines: ports.engines,
     clock: ports.clock,

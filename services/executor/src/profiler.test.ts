@@ -1,6 +1,3 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fitProfile } from "@infaas/policy";
 import { VirtualClock } from "@infaas/runtime";
 import type { Engine, EnginePort } from "./engine-port";
@@ -40,14 +37,16 @@ function timedEngines(clock: VirtualClock, runMsOf: (rows: number) => number): E
   };
 }
 
-function modelOf(runMsOf: (rows: number) => number, path = "model.onnx"): ProfiledModel {
+const FILE_BYTES = 1 << 20;
+
+function modelOf(runMsOf: (rows: number) => number): ProfiledModel {
   const clock = new VirtualClock();
   const rows = exampleRows(
     [{ name: "x", datatype: "FP32", shape: [-1, 2] }],
     Buffer.alloc(10 * ROW_BYTES),
     10,
   );
-  return { path, rows, engines: timedEngines(clock, runMsOf), clock };
+  return { path: "model.onnx", fileBytes: FILE_BYTES, rows, engines: timedEngines(clock, runMsOf), clock };
 }
 
 describe("measureLatency", () => {
@@ -99,23 +98,15 @@ describe("measureLatency", () => {
 });
 
 describe("measureInstances", () => {
-  let folder = "";
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "profiler-"));
-  });
-  afterAll(() => rm(folder, { recursive: true }));
-
   it("counts the load until the first answer, the file in memory and the items of all threads", async () => {
-    const path = join(folder, "model.onnx");
-    await writeFile(path, Buffer.alloc(1 << 20));
     const [single, figures] = await measureInstances(
-      modelOf(() => 2, path),
+      modelOf(() => 2),
       { threads: 1, concurrency: 1 },
       [1, 4],
     );
     expect(single?.saturationPerSecond).toBeCloseTo(500, -2);
     expect(figures?.loadMs).toBe(OPEN_MS + 2);
-    expect(figures?.peakMemoryBytes).toBeGreaterThan(1 << 20);
+    expect(figures?.peakMemoryBytes).toBeGreaterThan(FILE_BYTES);
     // Four items every 2 ms, however many batches wait.
     expect(figures?.saturationPerSecond).toBeCloseTo(2000, -2);
   });

@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises";
 import { type BatchSamples, fitProfile } from "@infaas/policy";
 import type { Clock } from "@infaas/runtime";
 import type { EnginePort } from "./engine-port";
@@ -54,6 +53,8 @@ export interface InstanceFigures {
 /** One model file and the rows it is measured with. */
 export interface ProfiledModel {
   readonly path: string;
+  /** Of all its files. */
+  readonly fileBytes: number;
   readonly rows: RowSet;
   readonly engines: EnginePort;
   readonly clock: Clock;
@@ -95,8 +96,7 @@ export async function measureInstances(
   cores: CorePlan,
   maxBatches: readonly number[],
 ): Promise<InstanceFigures[]> {
-  const { path, rows, engines, clock } = model;
-  const fileBytes = (await stat(path)).size;
+  const { path, fileBytes, rows, engines, clock } = model;
   const runners: ModelRunner[] = [];
   const figures: { loadMs: number; peakMemoryBytes: number; measureWindow: () => Promise<number> }[] = [];
   try {

@@ -32,11 +32,6 @@ export interface QuantizedPart {
  * there are none, or the model is not batched anyway, it takes all there are and the file is run one row at a time.
  */
 export function planInt8({ architecture, model, validation }: ProfiledArchitecture): QuantizationPlan {
-  if (architecture.externalData.length > 0)
-    return {
-      possible: false,
-      reason: "its weights are in other files; int8 is made of models that are one file",
-    };
   const opset = opsetOf(model);
   if (opset < QUANTIZE_OPSET_MIN) {
     return {
