@@ -2,6 +2,6 @@ export type { Admission, AdmissionRefusal, AskedCall, WireGuard } from "./admiss
 export { InferCall, type InferHandler, LinkBytes } from "./infer-call";
 export { probeWire } from "./native";
 export { type ServerLimits, serverLimitsDefault } from "./server-limits";
-export { type StreamHandler, type UnaryHandler, Wire } from "./wire";
+export { type StreamHandler, type UnaryHandler, Wire, type WireTls } from "./wire";
 export type { CallListener, WireCall } from "./wire-call";
 export type { LinkAnswer, LinkListener, LinkQuery, LinkRefusal, LinkReport, WireLink } from "./wire-link";

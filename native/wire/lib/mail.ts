@@ -13,6 +13,8 @@ export const mail = {
   /** Of an infer event, where others have method and encoding. */
   head: 3,
   fresh: 4,
+  /** Of failed handshakes; how the first did is the event's bytes. */
+  count: 2,
   /** Of an answer and a refusal. */
   queryId: 2,
   queueMs: 3,
@@ -46,6 +48,7 @@ export const eventKind = {
   refusal: 11,
   asked: 12,
   forgotten: 13,
+  handshakesFailed: 14,
 } as const;
 
 /** What a method's calls look like; the same numbers stand in src/http2/call.h. */

@@ -7,7 +7,8 @@ export type WireHandle = { readonly __wire: unique symbol };
 
 /** The add-on's exports, in the order of src/addon/addon.cc. Calls made per request never throw; a stale `call` does nothing. */
 export interface Native {
-  probe(): { readonly ok: boolean; readonly detail: string };
+  /** `tls`: whether it can speak TLS as well. */
+  probe(tls: boolean): { readonly ok: boolean; readonly detail: string };
   open(
     limits: ServerLimits,
     mail: Float64Array,
@@ -15,6 +16,15 @@ export interface Native {
     onEvents: (count: number) => void,
   ): WireHandle;
   method(wire: WireHandle, path: string, kind: number): number;
+  /** PEM; `ciphers` and the oldest version as Node's options have them. Undefined, or the reason why they cannot be used. */
+  secure(
+    wire: WireHandle,
+    certificate: Buffer,
+    key: Buffer,
+    clientCa: Buffer | null,
+    ciphers: string,
+    tls13Only: boolean,
+  ): string | undefined;
   /** `tokens`: credentials are told apart by `authorization`, else by connection alone. */
   guard(wire: WireHandle, tokens: boolean): void;
   askAnew(wire: WireHandle): void;
@@ -78,10 +88,10 @@ export function native(): Native {
   return loaded;
 }
 
-/** Whether the native server can run in this process, and if not, why. */
-export function probeWire(): { readonly ok: boolean; readonly detail: string } {
+/** Whether the native server can run in this process, with TLS if asked for, and if not, why. */
+export function probeWire({ tls = false } = {}): { readonly ok: boolean; readonly detail: string } {
   try {
-    return native().probe();
+    return native().probe(tls);
   } catch (error) {
     return { ok: false, detail: error instanceof Error ? error.message : String(error) };
   }

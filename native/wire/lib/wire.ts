@@ -1,3 +1,4 @@
+import { DEFAULT_CIPHERS, DEFAULT_MIN_VERSION } from "node:tls";
 import { Admissions, type WireGuard } from "./admission";
 import type { CallHost } from "./call-host";
 import type { InferCall, InferHandler } from "./infer-call";
@@ -9,6 +10,15 @@ import { type ServerLimits, serverLimitsDefault } from "./server-limits";
 import { WireCall } from "./wire-call";
 import { type LinkListener, WireLink } from "./wire-link";
 
+/** PEM of a server with TLS. */
+export interface WireTls {
+  /** The chain, the own certificate first. */
+  readonly certificate: Buffer;
+  readonly key: Buffer;
+  /** Authorities one of which has to vouch for each client; null: clients need no certificate. */
+  readonly clientCa: Buffer | null;
+}
+
 /** A trace in binary. */
 const SCRATCH_BYTES = 64;
 
@@ -18,7 +28,7 @@ export type UnaryHandler<Caller = unknown> = (message: Buffer, call: WireCall<Ca
 export type StreamHandler<Caller = unknown> = (call: WireCall<Caller>) => void;
 
 /**
- * A gRPC server without TLS in native code, on the thread that made it. Sockets are read together, and JavaScript is
+ * A gRPC server in native code, on the thread that made it. Sockets are read together, and JavaScript is
  * called once for all that came. `Caller` is what its guard says of who calls.
  */
 export class Wire<Caller = unknown> implements CallHost {
@@ -39,6 +49,8 @@ export class Wire<Caller = unknown> implements CallHost {
   private readonly calls: (WireCall<Caller> | InferCall | undefined)[] = [];
   private readonly links: LinkEvents;
   private readonly admissions: Admissions<Caller>;
+  /** Hears at most every ten seconds how many TLS handshakes failed, and of which client and how the first did. */
+  handshakesFailed: (count: number, first: string) => void = ignore;
   private open = 0;
 
   /** Throws an Error that says why when the add-on cannot run in this process; see `probeWire`. */
@@ -48,6 +60,16 @@ export class Wire<Caller = unknown> implements CallHost {
     this.handle = this.addon.open(all, this.numbers, this.scratch, (count) => this.receive(count));
     this.links = new LinkEvents(this, this.numbers);
     this.admissions = new Admissions(this);
+  }
+
+  /**
+   * Speaks TLS with those who connect from now on, by Node's own settings: its ciphers, TLS 1.2 or later, HTTP/2 by ALPN.
+   * Returns why it cannot, and stays as it was then.
+   */
+  secure({ certificate, key, clientCa }: WireTls): string | null {
+    const tls13Only = DEFAULT_MIN_VERSION === "TLSv1.3";
+    const { addon, handle } = this;
+    return addon.secure(handle, certificate, key, clientCa, DEFAULT_CIPHERS, tls13Only) ?? null;
   }
 
   /** Lets `guard` say who makes each call, and whether it may be made. Set it before listening. */
@@ -181,6 +203,9 @@ export class Wire<Caller = unknown> implements CallHost {
         return;
       case eventKind.forgotten:
         this.admissions.forgotten(id);
+        return;
+      case eventKind.handshakesFailed:
+        this.handshakesFailed(numbers[at + mail.count]!, String(this.addon.eventBytes(this.handle, place)));
         return;
       default:
         this.links.told(id, place, at);

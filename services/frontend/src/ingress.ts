@@ -3,8 +3,8 @@ import { probeWire, Wire } from "@infaas/wire";
 import type { FrontendConfig } from "./config";
 
 /**
- * The native server, or null when grpc-js shall serve: because the operator wants it so, because TLS is set, or with
- * a warning because the native one cannot run here. FAILED_PRECONDITION when it was asked for by name and cannot.
+ * The native server, or null when grpc-js shall serve: because the operator wants it so, or with a
+ * warning because the native one cannot run here. FAILED_PRECONDITION when it was asked for by name and cannot.
  */
 export function openIngress(
   wanted: FrontendConfig["ingress"],
@@ -12,9 +12,7 @@ export function openIngress(
   logger: Logger,
 ): Wire<Caller> | null {
   if (wanted === "grpc") return null;
-  const secured = security.tls !== null;
-  if (secured && wanted === "auto") return null;
-  const { ok, detail } = secured ? { ok: false, detail: "it has no TLS" } : probeWire();
+  const { ok, detail } = probeWire({ tls: security.tls !== null });
   if (ok) return new Wire<Caller>();
   if (wanted === "native") {
     throw new ServiceError(Code.FAILED_PRECONDITION, `the native ingress cannot be used: ${detail}`);

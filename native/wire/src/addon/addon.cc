@@ -22,9 +22,10 @@ void tuneAllocator() {
 
 Napi::Value probe(const Napi::CallbackInfo& info) {
   std::string why;
-  const ng::Api* api = ng::api(why);
+  const bool tls = info[0].As<Napi::Boolean>();
+  const bool ok = ng::api(why) != nullptr && (!tls || ssl::api(why) != nullptr);
   Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("ok", api != nullptr);
+  result.Set("ok", ok);
   result.Set("detail", why);
   return result;
 }
@@ -67,6 +68,27 @@ Napi::Value open(const Napi::CallbackInfo& info) {
 Napi::Value method(const Napi::CallbackInfo& info) {
   const auto kind = static_cast<MethodKind>(info[2].As<Napi::Number>().Int32Value());
   return Napi::Number::New(info.Env(), wireOf(info).server().add(info[1].As<Napi::String>(), kind));
+}
+
+std::string_view viewOf(const Napi::Value& bytes) {
+  const auto buffer = bytes.As<Napi::Buffer<char>>();
+  return {buffer.Data(), buffer.Length()};
+}
+
+// Nothing, or the reason why it cannot be.
+Napi::Value secure(const Napi::CallbackInfo& info) {
+  TlsIdentity identity;
+  identity.certificate = viewOf(info[1]);
+  identity.key = viewOf(info[2]);
+  if (!info[3].IsNull()) identity.clientCa = viewOf(info[3]);
+  identity.ciphers = info[4].As<Napi::String>();
+  identity.tls13Only = info[5].As<Napi::Boolean>();
+  std::string why;
+  const ssl::Api* api = ssl::api(why);
+  const std::shared_ptr<const TlsContext> tls = api == nullptr ? nullptr : TlsContext::server(*api, identity, why);
+  if (tls == nullptr) return Napi::String::New(info.Env(), why);
+  wireOf(info).server().secure(tls);
+  return info.Env().Undefined();
 }
 
 // The port, or the reason why there is none.
@@ -246,6 +268,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("probe", Napi::Function::New<probe>(env, "probe"));
   exports.Set("open", Napi::Function::New<wire::open>(env, "open"));
   exports.Set("method", Napi::Function::New<method>(env, "method"));
+  exports.Set("secure", Napi::Function::New<secure>(env, "secure"));
   exports.Set("listen", Napi::Function::New<wire::listen>(env, "listen"));
   exports.Set("shutDown", Napi::Function::New<shutDown>(env, "shutDown"));
   exports.Set("connections", Napi::Function::New<connections>(env, "connections"));

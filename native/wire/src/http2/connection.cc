@@ -11,6 +11,7 @@
 
 #include "http2/grpc_text.h"
 #include "http2/server.h"
+#include "http2/session_callbacks.h"
 
 namespace wire {
 
@@ -22,10 +23,6 @@ constexpr size_t kReadBudgetBytes = 2 * 1024 * 1024;
 constexpr size_t kDirectMinBytes = 16 * 1024;
 // A peer that does not read gets no more of its answers serialised than this.
 constexpr size_t kOutboxMaxBytes = 4 * 1024 * 1024;
-// Resets of streams in a burst and per second before the connection is ended (CVE-2023-44487). Clients that hedge or
-// give up early reset many, so it is far above nghttp2's own default.
-constexpr uint64_t kResetBurst = 2'000;
-constexpr uint64_t kResetsPerSecond = 500;
 constexpr size_t kTrailersMax = 64;
 
 using namespace std::string_view_literals;
@@ -66,45 +63,6 @@ Encoding encodingOf(std::string_view value) {
 
 }  // namespace
 
-// nghttp2 calls plain functions; each finds its connection in the user pointer.
-struct SessionCallbacks {
-  static Connection& self(void* user) { return *static_cast<Connection*>(user); }
-
-  static int beginHeaders(ng::Session*, const ng::Frame* frame, void* user) {
-    return self(user).beginHeaders(frame);
-  }
-  static int header(ng::Session*, const ng::Frame*, const uint8_t* name, size_t nameLength,
-                    const uint8_t* value, size_t valueLength, uint8_t, void* user) {
-    return self(user).header({reinterpret_cast<const char*>(name), nameLength},
-                             {reinterpret_cast<const char*>(value), valueLength});
-  }
-  static int beginFrame(ng::Session*, const ng::FrameHeader* hd, void* user) {
-    Connection& c = self(user);
-    c.direct_ = nullptr;
-    c.frameGot_ = 0;
-    c.frameBytes_ = hd->type == ng::kData && (hd->flags & ng::kFlagPadded) == 0 ? hd->length : 0;
-    return 0;
-  }
-  static int received(ng::Session*, const ng::Frame* frame, void* user) { return self(user).received(frame); }
-  static int sent(ng::Session*, const ng::Frame* frame, void* user) { return self(user).sent(frame); }
-  static int chunk(ng::Session*, uint8_t, int32_t stream, const uint8_t* data, size_t size, void* user) {
-    return self(user).chunk(stream, data, size);
-  }
-  static int closed(ng::Session*, int32_t stream, uint32_t, void* user) { return self(user).closed(stream); }
-  static int sendData(ng::Session*, ng::Frame* frame, const uint8_t* header, size_t length, ng::DataSource*,
-                      void* user) {
-    return self(user).sendData(frame->hd.streamId, header, length);
-  }
-  static ssize_t readLength(ng::Session*, uint8_t, int32_t, int32_t sessionWindow, int32_t streamWindow,
-                            uint32_t maxFrame, void*) {
-    return std::min<int64_t>({sessionWindow, streamWindow, maxFrame});
-  }
-  static ssize_t supply(ng::Session*, int32_t stream, uint8_t*, size_t length, uint32_t* flags,
-                        ng::DataSource*, void* user) {
-    return self(user).supply(stream, length, flags);
-  }
-};
-
 Connection::Connection(Server& server, int socket, std::string peer)
     : server_(server),
       ng_(server.ng_),
@@ -113,7 +71,17 @@ Connection::Connection(Server& server, int socket, std::string peer)
       createdMs_(server.nowMs()),
       heardMs_(createdMs_),
       calledMs_(createdMs_) {
-  setUpSession();
+  session_ = SessionCallbacks::open(ng_, *this);
+  const ServerLimits& limits = server.limits_;
+  const ng::Setting settings[] = {
+      {ng::kMaxConcurrentStreams, limits.maxConcurrentStreams},
+      {ng::kInitialWindowSize, limits.receiveWindowBytes},
+      {ng::kMaxFrameSize, limits.maxFrameBytes},
+      {ng::kMaxHeaderListSize, static_cast<uint32_t>(limits.headerMaxBytes)},
+  };
+  ng_.submit_settings(session_, 0, settings, std::size(settings));
+  ng_.session_set_local_window_size(session_, 0, 0, static_cast<int32_t>(limits.receiveWindowBytes));
+  if (server.tls_ != nullptr) tls_ = std::make_unique<TlsSession>(server.tls_, socket);
   server_.poller_.add(socket_, this, EPOLLIN);
 }
 
@@ -125,37 +93,8 @@ Connection::~Connection() {
   server_.credentials_.clear(credentials_);
   if (session_ != nullptr) ng_.session_del(session_);
   server_.poller_.remove(socket_);
+  if (tls_ != nullptr) tls_->close();
   close(socket_);
-}
-
-void Connection::setUpSession() {
-  ng::Callbacks* callbacks = nullptr;
-  ng::Option* option = nullptr;
-  if (ng_.callbacks_new(&callbacks) != 0 || ng_.option_new(&option) != 0) throw std::bad_alloc();
-  ng_.set_on_begin_headers(callbacks, SessionCallbacks::beginHeaders);
-  ng_.set_on_header(callbacks, SessionCallbacks::header);
-  ng_.set_on_begin_frame(callbacks, SessionCallbacks::beginFrame);
-  ng_.set_on_frame_recv(callbacks, SessionCallbacks::received);
-  ng_.set_on_frame_send(callbacks, SessionCallbacks::sent);
-  ng_.set_on_data_chunk_recv(callbacks, SessionCallbacks::chunk);
-  ng_.set_on_stream_close(callbacks, SessionCallbacks::closed);
-  ng_.set_send_data(callbacks, SessionCallbacks::sendData);
-  ng_.set_data_source_read_length(callbacks, SessionCallbacks::readLength);
-  ng_.option_set_no_auto_window_update(option, 1);
-  ng_.option_set_stream_reset_rate_limit(option, kResetBurst, kResetsPerSecond);
-  const int made = ng_.session_server_new2(&session_, callbacks, this, option);
-  ng_.callbacks_del(callbacks);
-  ng_.option_del(option);
-  if (made != 0) throw std::bad_alloc();
-  const ServerLimits& limits = server_.limits_;
-  const ng::Setting settings[] = {
-      {ng::kMaxConcurrentStreams, limits.maxConcurrentStreams},
-      {ng::kInitialWindowSize, limits.receiveWindowBytes},
-      {ng::kMaxFrameSize, limits.maxFrameBytes},
-      {ng::kMaxHeaderListSize, static_cast<uint32_t>(limits.headerMaxBytes)},
-  };
-  ng_.submit_settings(session_, 0, settings, std::size(settings));
-  ng_.session_set_local_window_size(session_, 0, 0, static_cast<int32_t>(limits.receiveWindowBytes));
 }
 
 void Connection::ready(uint32_t flags) {
@@ -167,6 +106,7 @@ void Connection::ready(uint32_t flags) {
 void Connection::read() {
   heardMs_ = server_.nowMs();
   pingedMs_ = 0;
+  if (tls_ != nullptr) return readSealed();
   for (size_t budget = kReadBudgetBytes; budget > 0 && !broken_;) {
     uint8_t* to = server_.scratch();
     size_t room = server_.scratchBytes();
@@ -181,6 +121,25 @@ void Connection::read() {
     feed(to, static_cast<size_t>(got));
     if (static_cast<size_t>(got) < room) return;
     budget -= std::min(budget, static_cast<size_t>(got));
+  }
+}
+
+// Record by record, each straight to where it belongs. The library may hold what it took from the socket, so this goes on
+// until it has nothing more; the socket is what the budget limits.
+void Connection::readSealed() {
+  tls_->beginTurn(kReadBudgetBytes);
+  while (!broken_) {
+    uint8_t* to = server_.scratch();
+    size_t room = server_.scratchBytes();
+    directTarget(to, room);
+    const ssize_t got = tls_->read(to, room);
+    if (got == 0) return;
+    if (got > 0) {
+      feed(to, static_cast<size_t>(got));
+      continue;
+    }
+    broken_ = true;
+    if (!tls_->ready() && tls_->heard()) server_.handshakeFailed(*this, tls_->fault());
   }
 }
 
@@ -206,7 +165,7 @@ void Connection::flush() {
     ssize_t size = 0;
     while ((size = ng_.session_mem_send(session_, &bytes)) > 0) outbox_.append(bytes, static_cast<size_t>(size));
     if (size < 0) broken_ = true;
-    const Flush flushed = outbox_.flush(socket_);
+    const Flush flushed = tls_ == nullptr ? outbox_.flush(socket_) : tls_->flush(outbox_);
     if (flushed == Flush::kBroken) broken_ = true;
     const bool blocked = flushed == Flush::kBlocked;
     if (blocked != writeBlocked_) {
@@ -219,7 +178,7 @@ void Connection::flush() {
       ng_.session_resume_data(session_, call->stream);
     }
   }
-  if (outbox_.bytes() == 0 && ng_.session_want_read(session_) == 0 && ng_.session_want_write(session_) == 0)
+  if (!writeBlocked_ && outbox_.bytes() == 0 && ng_.session_want_read(session_) == 0 && ng_.session_want_write(session_) == 0)
     broken_ = true;
 }
 
@@ -267,7 +226,10 @@ void Connection::shutDown(bool last) {
 
 void Connection::attend(double nowMs) {
   const ServerLimits& limits = server_.limits_;
-  if (!greeted_ && nowMs - createdMs_ > limits.handshakeMaxMs) broken_ = true;
+  if (!greeted_ && nowMs - createdMs_ > limits.handshakeMaxMs) {
+    broken_ = true;
+    if (tls_ != nullptr && !tls_->ready()) server_.handshakeFailed(*this, "it took too long");
+  }
   if (pingedMs_ > 0 && nowMs - pingedMs_ > limits.keepaliveTimeoutMs) broken_ = true;
   if (pingedMs_ == 0 && nowMs - heardMs_ > limits.keepaliveMs) {
     pingedMs_ = nowMs;

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "net/outbox.h"
 #include "net/poller.h"
+#include "net/tls_session.h"
 #include "http2/call.h"
 #include "http2/nghttp2.h"
 
@@ -40,20 +42,19 @@ class Connection : public Pollable {
   bool markDirty() { return !std::exchange(dirty_, true); }
 
   bool over() const { return broken_; }
-  bool idle() const { return calls_.empty() && outbox_.bytes() == 0; }
   const std::string& peer() const { return peer_; }
   // What was presented on it.
   Credentials::Known& credentials() { return credentials_; }
 
  private:
   void read();
+  void readSealed();
   void feed(const uint8_t* bytes, size_t size);
   bool directTarget(uint8_t*& to, size_t& room) const;
   void submitHead(Call& call);
   void release(Call& call);
   void endLate(double nowMs);
   void leaveIdle(double nowMs);
-  void setUpSession();
 
   int beginHeaders(const ng::Frame* frame);
   int header(std::string_view name, std::string_view value);
@@ -73,6 +74,7 @@ class Connection : public Pollable {
   std::string peer_;
   Credentials::Known credentials_;
   ng::Session* session_ = nullptr;
+  std::unique_ptr<TlsSession> tls_;  // null: in the clear
   Outbox outbox_;
   std::vector<Call*> calls_;    // with an open stream
   std::vector<Call*> stalled_;  // that wait for the outbox

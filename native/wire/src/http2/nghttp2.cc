@@ -1,31 +1,13 @@
 #include "http2/nghttp2.h"
 
-#include <dlfcn.h>
+#include "net/symbols.h"
 
 namespace wire::ng {
 
 namespace {
 
-class Lookup {
- public:
-  explicit Lookup(void* library) : library_(library) {}
-
-  template <typename Function>
-  void find(const char* name, Function& to) {
-    void* found = dlsym(library_, name);
-    if (found == nullptr && missing_ == nullptr) missing_ = name;
-    to = reinterpret_cast<Function>(found);
-  }
-
-  const char* missing() const { return missing_; }
-
- private:
-  void* library_;
-  const char* missing_ = nullptr;
-};
-
-const char* fill(Lookup lookup, Api& api) {
-#define FIND(member, name) lookup.find("nghttp2_" name, api.member)
+const char* fill(Symbols symbols, Api& api) {
+#define FIND(member, name) symbols.find("nghttp2_" name, api.member)
   FIND(callbacks_new, "session_callbacks_new");
   FIND(callbacks_del, "session_callbacks_del");
   FIND(set_on_begin_headers, "session_callbacks_set_on_begin_headers_callback");
@@ -62,7 +44,7 @@ const char* fill(Lookup lookup, Api& api) {
   FIND(submit_goaway, "submit_goaway");
   FIND(submit_shutdown_notice, "submit_shutdown_notice");
 #undef FIND
-  return lookup.missing();
+  return symbols.missing();
 }
 
 }  // namespace
@@ -71,13 +53,9 @@ const Api* api(std::string& why, const char* library) {
   static Api table{};
   static bool filled = false;
   if (filled) return &table;
-  void* from = library == nullptr ? RTLD_DEFAULT : dlopen(library, RTLD_NOW);
-  if (library != nullptr && from == nullptr) {
-    why = dlerror();
-    return nullptr;
-  }
-  if (const char* missing = fill(Lookup(from), table)) {
-    why = std::string("this process has no ") + missing;
+  const char* missing = fill(Symbols::of(library, why), table);
+  if (missing != nullptr) {
+    if (why.empty()) why = std::string("this process has no ") + missing;
     return nullptr;
   }
   filled = true;

@@ -1,6 +1,5 @@
 #include "http2/server.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -13,6 +12,7 @@
 
 #include "http2/connection.h"
 #include "http2/grpc_text.h"
+#include "net/sockets.h"
 
 namespace wire {
 
@@ -22,20 +22,10 @@ constexpr size_t kScratchBytes = 256 * 1024;
 // Connections taken from the listening socket in one turn.
 constexpr int kAcceptsPerTurn = 64;
 constexpr double kAttendPeriodMs = 1'000;
+// Between two reports of handshakes that failed: whoever fails again and again must not fill the log.
+constexpr double kHandshakeReportMs = 10'000;
 // A call whose unsent answers are above this is asked to wait.
 constexpr size_t kOutgoingHighBytes = 1024 * 1024;
-
-std::string nameOf(const sockaddr_storage& address) {
-  char text[INET6_ADDRSTRLEN] = "";
-  if (address.ss_family == AF_INET6) {
-    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
-    inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
-    return '[' + std::string(text) + "]:" + std::to_string(ntohs(v6.sin6_port));
-  }
-  const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-  inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
-  return std::string(text) + ':' + std::to_string(ntohs(v4.sin_port));
-}
 
 void appendField(std::string& to, std::string_view name, std::string_view value) {
   to.append(name).push_back('\0');
@@ -65,7 +55,7 @@ class Server::Listener : public Pollable {
 };
 
 Server::Server(const ng::Api& api, Poller& poller, Events& events, ServerLimits limits)
-    : ng_(api), poller_(poller), events_(events), limits_(limits), credentials_(events), scratch_(kScratchBytes), nowMs_(steadyMs()) {}
+    : ng_(api), poller_(poller), events_(events), limits_(limits), credentials_(events), handshakesToldMs_(-kHandshakeReportMs), scratch_(kScratchBytes), nowMs_(steadyMs()) {}
 
 Server::~Server() { closeAll(); }
 
@@ -149,6 +139,22 @@ void Server::sweep() {
   if (nowMs_ - attendedMs_ < kAttendPeriodMs) return;
   attendedMs_ = nowMs_;
   for (const auto& connection : connections_) connection->attend(nowMs_);
+  tellHandshakes();
+}
+
+void Server::handshakeFailed(const Connection& connection, std::string_view why) {
+  if (handshakesFailed_++ == 0) handshakeFault_ = connection.peer() + ": " + std::string(why.empty() ? "it hung up" : why);
+}
+
+void Server::tellHandshakes() {
+  if (handshakesFailed_ == 0 || nowMs_ - handshakesToldMs_ < kHandshakeReportMs) return;
+  handshakesToldMs_ = nowMs_;
+  Event& event = events_.emplace_back();
+  event.kind = EventKind::kHandshakesFailed;
+  event.numbers[0] = static_cast<double>(std::exchange(handshakesFailed_, 0));
+  BufferRef text = BufferRef::make(handshakeFault_.size());
+  std::memcpy(text.data(), handshakeFault_.data(), handshakeFault_.size());
+  event.bytes = Piece::whole(std::move(text));
 }
 
 Call* Server::openCall(Connection& connection, int32_t stream) {

@@ -1,4 +1,4 @@
-// A gRPC server on HTTP/2 without TLS: sockets in, events out. Everything runs on the thread that dispatches the poller;
+// A gRPC server on HTTP/2: sockets in, events out. Everything runs on the thread that dispatches the poller;
 // nothing calls back.
 #pragma once
 
@@ -11,6 +11,7 @@
 #include "net/event.h"
 #include "http2/infer_head.h"
 #include "net/poller.h"
+#include "net/tls_context.h"
 #include "http2/call.h"
 #include "http2/credentials.h"
 #include "http2/nghttp2.h"
@@ -57,6 +58,8 @@ class Server {
   void guard(bool tokens);
   // What was admitted so far has to be asked again.
   void askAnew() { credentials_.askAnew(); }
+  // Speaks TLS with those who connect from now on.
+  void secure(std::shared_ptr<const TlsContext> tls) { tls_ = std::move(tls); }
   // Takes over a bound and listening socket.
   void listen(int socket);
   void stopListening();
@@ -114,6 +117,8 @@ class Server {
   void streamClosed(Call& call);
   void tell(EventKind kind, const Call& call);
   void tellCancelled(const Call& call, Code code);
+  void handshakeFailed(const Connection& connection, std::string_view why);
+  void tellHandshakes();
   void fail(Call& call, Code code, std::string_view message);
   void dirty(Connection& connection);
   double nowMs() const { return nowMs_; }
@@ -141,6 +146,10 @@ class Server {
   std::vector<Connection*> dirty_;
   Calls calls_;
   Credentials credentials_;
+  std::shared_ptr<const TlsContext> tls_;  // null: in the clear
+  size_t handshakesFailed_ = 0;            // and not told yet
+  std::string handshakeFault_;             // of the first of them
+  double handshakesToldMs_;
   bool guarded_ = false;
   bool tokens_ = false;
   InferHeads heads_;

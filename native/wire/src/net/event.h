@@ -24,6 +24,7 @@ enum class EventKind : int32_t {
   kRefusal = 11,
   kAsked = 12,      // may this call be made? `admit` or `refuse` it; nothing else of it was told before
   kForgotten = 13,  // a credential's number means nothing any more
+  kHandshakesFailed = 14,
 };
 
 constexpr size_t kEventNumbers = 12;
@@ -32,7 +33,7 @@ struct Event {
   EventKind kind = EventKind::kInfer;
   int32_t subject = 0;  // handle of a call, or number of a link or a credential
   double numbers[kEventNumbers] = {};
-  Piece bytes;  // an answer's body or a refusal's message; valid while the event is handled
+  Piece bytes;  // an answer's body, a refusal's message or a handshake's fault; valid while the event is handled
 };
 
 using Events = std::vector<Event>;

@@ -64,20 +64,23 @@ Flush Outbox::flush(int socket) {
       if (errno == EINTR) continue;
       return errno == EAGAIN || errno == EWOULDBLOCK ? Flush::kBlocked : Flush::kBroken;
     }
-    bytes_ -= static_cast<size_t>(sent);
-    size_t left = static_cast<size_t>(sent);
-    while (!pieces_.empty() && left >= pieces_.front().size) {
-      left -= pieces_.front().size;
-      pieces_.pop_front();
-    }
-    if (left > 0) {
-      pieces_.front().data += left;
-      pieces_.front().size -= left;
-    }
-    if (pieces_.empty()) tailRoom_ = 0;
+    drop(static_cast<size_t>(sent));
     if (static_cast<size_t>(sent) < asked) return Flush::kBlocked;
   }
   return Flush::kDone;
+}
+
+void Outbox::drop(size_t size) {
+  bytes_ -= size;
+  while (!pieces_.empty() && size >= pieces_.front().size) {
+    size -= pieces_.front().size;
+    pieces_.pop_front();
+  }
+  if (size > 0) {
+    pieces_.front().data += size;
+    pieces_.front().size -= size;
+  }
+  if (pieces_.empty()) tailRoom_ = 0;
 }
 
 void Outbox::clear() {

@@ -22,6 +22,14 @@ class Outbox {
   void append(Piece piece);
   // Writes what it can.
   Flush flush(int socket);
+  // The bytes that are first in turn and lie together; only while there are any.
+  struct View {
+    const uint8_t* data;
+    size_t size;
+  };
+  View front() const { return {pieces_.front().data, pieces_.front().size}; }
+  // Forgets the first `size` bytes.
+  void drop(size_t size);
   void clear();
   size_t bytes() const { return bytes_; }
 

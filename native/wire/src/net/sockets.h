@@ -1,6 +1,8 @@
 // Sockets of IP version 4 and 6, without names: whoever calls has resolved them.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstdint>
 #include <string>
 
@@ -12,5 +14,8 @@ int listenOn(const std::string& host, uint16_t& port, std::string& why);
 
 // A socket that is connecting to `host` (an IP address); -1 as above.
 int connectTo(const std::string& host, uint16_t port, std::string& why);
+
+// host:port of an address of IP.
+std::string nameOf(const sockaddr_storage& address);
 
 }  // namespace wire

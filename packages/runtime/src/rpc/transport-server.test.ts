@@ -6,8 +6,8 @@ import { createTransportServer } from "./transport-server";
 tested.createServer = (o) => createTransportServer(new Wire<Caller>(), o);
 
 describe("on the native wire", () => {
-  it("runs in this process", () => expect(probeWire()).toEqual({ ok: true, detail: "" }));
+  it("runs in this process", () => expect(probeWire({ tls: true })).toEqual({ ok: true, detail: "" }));
 
   for (const suite of ["server", "raw", "health", "reflection"]) require(`./${suite}.test`);
-  require("../security/call-guard.test");
+  for (const suite of ["call-guard", "security"]) require(`../security/${suite}.test`);
 });

@@ -7,6 +7,7 @@ import type { Logger } from "../logger";
 import type { CallGuard } from "../security/call-guard";
 import { unnamedCaller } from "../security/caller";
 import type { Security } from "../security/security";
+import type { TlsIdentity } from "../security/tls-identity";
 import { HealthState } from "./health";
 import type { RawUnaryCall, ServedStream, TrailerValues } from "./raw";
 import { reflectionOf } from "./reflection";
@@ -20,15 +21,15 @@ import { TransportAnswers, TransportDuplex, TransportUnary } from "./transport-c
 
 /** What a server on a transport may be told; sizes are the transport's own. */
 export type TransportServerOptions = Pick<RpcServerOptions, "logger" | "reflection"> & {
-  /** Who may call what; default: anybody anything. */
-  readonly security?: Pick<Security, "guard">;
+  /** Certificates of this face, and who may call what; default: in the clear, anybody anything. */
+  readonly security?: Pick<Security, "guard" | "tls">;
 };
 
 /** Clients hear that they should leave this long before calls on their way are refused: at least a round trip. */
 const LEAVE_NOTICE_MS = 50;
 const STOP_CHECK_MS = 10;
 
-/** Returns a server like that of `createRpcServer` in the clear, carried by `transport` instead of grpc-js. */
+/** Returns a server like that of `createRpcServer`, carried by `transport` instead of grpc-js. */
 export function createTransportServer(transport: Transport, o: TransportServerOptions): RpcServer {
   return new TransportServer(transport, o);
 }
@@ -42,7 +43,7 @@ class TransportServer implements RpcServer {
   readonly #transport: Transport;
   readonly #logger: Logger;
   readonly #guard: CallGuard | null;
-  readonly #unfollow: () => void;
+  readonly #unfollow: readonly (() => void)[];
   readonly #serviceNames = new Set<string>();
   /** By path; a method without a handler gives way to one with. */
   readonly #methods = new Map<string, { readonly handled: boolean; serve: Answering }>();
@@ -52,7 +53,12 @@ class TransportServer implements RpcServer {
     this.#logger = o.logger;
     this.#guard = o.security?.guard ?? null;
     transport.guard(guardOf(this.#guard));
-    this.#unfollow = this.#guard?.onChange(() => transport.askAnew()) ?? ignore;
+    const tls = o.security?.tls ?? null;
+    if (tls !== null) this.#show(tls);
+    this.#unfollow = [
+      this.#guard?.onChange(() => transport.askAnew()) ?? ignore,
+      tls?.onChange(() => this.#showNext(tls)) ?? ignore,
+    ];
     this.add(this.health.implementation());
     for (const one of reflectionOf(o.reflection ?? [], () => [...this.#serviceNames])) this.add(one);
   }
@@ -135,7 +141,20 @@ class TransportServer implements RpcServer {
     transport.shutDown(true);
     while (transport.connections > 0 && systemClock.nowMs() < endMs) await sleep(systemClock, STOP_CHECK_MS);
     transport.close();
-    this.#unfollow();
+    for (const end of this.#unfollow) end();
+  }
+
+  /** FAILED_PRECONDITION when the transport cannot use this certificate. */
+  #show(tls: TlsIdentity): void {
+    const fault = this.#transport.secure(tls.serverMaterial());
+    if (fault !== null) throw new ServiceError(Code.FAILED_PRECONDITION, `TLS: ${fault}`);
+    this.#transport.handshakesFailed = (count, first) =>
+      this.#logger.warn("TLS handshakes failed", { count, first });
+  }
+
+  #showNext(tls: TlsIdentity): void {
+    const reason = this.#transport.secure(tls.serverMaterial());
+    if (reason !== null) this.#logger.warn("TLS certificates stay as they were", { reason });
   }
 
   #answering(endpoint: Endpoint): Answering {

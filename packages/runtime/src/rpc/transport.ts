@@ -1,4 +1,5 @@
 import type { Caller } from "../security/caller";
+import type { ServerMaterial } from "../security/tls-identity";
 
 /**
  * What carries gRPC calls in place of grpc-js: sockets, HTTP/2, message framing, compression and deadlines. The server on
@@ -9,6 +10,10 @@ export interface Transport {
   unary(path: string, handler: (message: Buffer, call: TransportCall) => void): void;
   /** Serves a path whose client may send many; the handler sets the call's listener. */
   stream(path: string, handler: (call: TransportCall) => void): void;
+  /** Speaks TLS with those who connect from now on. Returns why it cannot, and stays as it was then. */
+  secure(tls: ServerMaterial): string | null;
+  /** Hears now and then how many TLS handshakes failed since the last time, and of which client and how the first did. */
+  handshakesFailed: (count: number, first: string) => void;
   /**
    * Lets `guard` say who makes each call, as soon as its headers are there and before its message is taken in. What it
    * says holds for further calls of that method with the same `authorization` on that connection, until `askAnew`.

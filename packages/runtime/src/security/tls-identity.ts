@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { rootCertificates, type Server, type TlsOptions } from "node:tls";
 import { type ChannelCredentials, experimental, type ServerCredentials } from "@grpc/grpc-js";
 import type { Clock } from "../clock";
+import { Code, ServiceError } from "../errors";
 import type { Logger } from "../logger";
 import { type DialMaterial, verifyOptions } from "./dial-security";
 import { WatchedFiles } from "./watched-files";
@@ -22,6 +23,14 @@ interface TlsMaterial {
   readonly own: { readonly certificate: Buffer; readonly privateKey: Buffer } | null;
   readonly clientCa: Buffer | null;
   readonly ca: Buffer;
+}
+
+/** PEM for a server with a TLS of its own. */
+export interface ServerMaterial {
+  readonly certificate: Buffer;
+  readonly key: Buffer;
+  /** Who vouches for callers; null: they need no certificate. */
+  readonly clientCa: Buffer | null;
 }
 
 type Provider = experimental.CertificateProvider;
@@ -91,6 +100,18 @@ export class TlsIdentity {
   /** Gives `server` every later certificate; what is returned ends it. */
   follow(server: Server): () => void {
     return this.#files.onChange((material) => server.setSecureContext(contextOf(material)));
+  }
+
+  /** For a server with a TLS of its own, as they are now; INTERNAL where there is no own certificate. `onChange` tells of later ones. */
+  serverMaterial(): ServerMaterial {
+    const { own, clientCa } = this.#files.value;
+    if (own === null) throw new ServiceError(Code.INTERNAL, "a server without a certificate: this is a bug");
+    return { certificate: own.certificate, key: own.privateKey, clientCa };
+  }
+
+  /** Calls `f` after each change; what is returned ends it. */
+  onChange(f: () => void): () => void {
+    return this.#files.onChange(f);
   }
 
   /** For clients with their own TLS, as they are now. */

@@ -1,0 +1,60 @@
+// TLS on one socket, as a server: what comes is opened, what goes is sealed. Nothing blocks and nothing calls back.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "net/outbox.h"
+#include "net/tls_context.h"
+
+namespace wire {
+
+class TlsSession {
+ public:
+  // Reads from and writes to `socket`, which stays its owner's. Throws std::bad_alloc.
+  TlsSession(std::shared_ptr<const TlsContext> context, int socket);
+  ~TlsSession();
+  TlsSession(const TlsSession&) = delete;
+  TlsSession& operator=(const TlsSession&) = delete;
+
+  // Begins a turn in which up to `budget` bytes are taken from the socket.
+  void beginTurn(size_t budget) { budget_ = budget; }
+  // Opens up to `room` bytes. 0: nothing more in this turn; -1: over, see `fault`. Shakes hands first.
+  ssize_t read(uint8_t* to, size_t room);
+  // Seals what waits in `plain`, once hands were shaken, and writes what the socket takes.
+  Flush flush(Outbox& plain);
+  // Tells the peer that nothing follows, as far as the socket takes it at once.
+  void close();
+
+  // Hands were shaken, and HTTP/2 was agreed on.
+  bool ready() const { return ready_; }
+  // Bytes have come.
+  bool heard() const { return heard_; }
+  // Why it is over; empty when the peer just went away.
+  const std::string& fault() const { return fault_; }
+
+ private:
+  static int bioRead(ssl::Bio*, char* to, int size);
+  static int bioWrite(ssl::Bio*, const char* from, int size);
+  static long bioControl(ssl::Bio*, int command, long, void*);
+  static const ssl::BioMethod* bioMethod(const ssl::Api&);
+
+  bool agreedOnH2() const;
+  // After a call that gave no bytes: 0 or -1, as `read`.
+  ssize_t judge(int result);
+  bool seal(Outbox& plain);
+
+  std::shared_ptr<const TlsContext> context_;
+  const ssl::Api& api_;
+  int socket_;
+  ssl::Session* session_;
+  Outbox sealed_;
+  size_t budget_ = 0;
+  size_t handshakeBytes_ = 0;
+  bool ready_ = false;
+  bool heard_ = false;
+  bool over_ = false;
+  std::string fault_;
+};
+
+}  // namespace wire
