@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -57,7 +59,7 @@ type flight struct {
 }
 
 func newCaller(o options, request []byte) *caller {
-	connection, err := net.Dial("tcp", o.address)
+	connection, err := dial(o)
 	if err != nil {
 		fail(err)
 	}
@@ -76,6 +78,21 @@ func newCaller(o options, request []byte) *caller {
 	)
 	c.framer.WriteWindowUpdate(0, windowBytes)
 	return c
+}
+
+func dial(o options) (net.Conn, error) {
+	if o.ca == "" {
+		return net.Dial("tcp", o.address)
+	}
+	pem, err := os.ReadFile(o.ca)
+	if err != nil {
+		return nil, err
+	}
+	authorities := x509.NewCertPool()
+	if !authorities.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("no certificate in %s", o.ca)
+	}
+	return tls.Dial("tcp", o.address, &tls.Config{RootCAs: authorities, NextProtos: []string{"h2"}})
 }
 
 func headerBlock(o options) []byte {

@@ -19,7 +19,7 @@ import (
 
 type options struct {
 	address, model, input, shape  string
-	token                         string
+	token, ca                     string
 	rate                          float64
 	floats, inFlight, connections int
 	warmUp, duration              time.Duration
@@ -55,6 +55,7 @@ func parse() options {
 	flag.StringVar(&o.input, "input", "x", "name of the one float32 input")
 	flag.StringVar(&o.shape, "shape", "", "row shape, for example 3,224,224; default: the number of floats")
 	flag.StringVar(&o.token, "token", "", "bearer token to present; default: none")
+	flag.StringVar(&o.ca, "ca", "", "PEM file of who vouches for the server; with it TLS is spoken")
 	flag.Float64Var(&o.rate, "rate", 0, "requests per second, open loop; default: closed loop")
 	flag.IntVar(&o.floats, "floats", 64, "float32 values in the input row")
 	flag.IntVar(&o.inFlight, "in-flight", 1, "requests in flight")

@@ -15,6 +15,7 @@ import {
   systemClock,
   tokenDigest,
 } from "@infaas/runtime";
+import { TestAuthority } from "@infaas/runtime/dist/security/certificates.testing";
 import { InferCall, Wire } from "@infaas/wire";
 
 const logger = createLogger({ service: "echo" });
@@ -80,14 +81,19 @@ export async function protections(): Promise<{
     requirementOf: (path: string) => (path === modelInfer ? "query" : "anyone"),
   } as const;
   const guarded = await loadSecurity({ ...none, insecure: false, tokens, clusterTokenFile }, world);
+  const authority = await TestAuthority.create();
+  const { certificate, key } = await authority.issue("echo");
+  const own = { ...none, tlsCert: certificate, tlsKey: key, clusterTokenFile: null, insecure: false };
+  const encrypted = await loadSecurity(own, world);
   return {
     byName: {
       open: { security: openSecurity, words: [] },
       token: { security: guarded, words: ["-token", token] },
+      TLS: { security: encrypted, words: ["-ca", authority.path] },
     },
     close: () => {
-      guarded.close();
-      rmSync(folder, { recursive: true });
+      for (const security of [guarded, encrypted]) security.close();
+      for (const made of [folder, authority.folder]) rmSync(made, { recursive: true });
     },
   };
 }

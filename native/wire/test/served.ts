@@ -1,4 +1,13 @@
-import { Client, type ClientUnaryCall, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type ChannelCredentials,
+  Client,
+  type ClientUnaryCall,
+  credentials,
+  Metadata,
+  type ServiceError,
+} from "@grpc/grpc-js";
 import { type ServerLimits, Wire, type WireCall } from "../lib";
 
 /** What a unary call ended with. */
@@ -14,6 +23,8 @@ export interface Served {
   readonly wire: Wire;
   readonly port: number;
   readonly client: Client;
+  /** For further clients of the same server. */
+  readonly credentials: ChannelCredentials;
   /** Calls that `/t.T/Hold` keeps, and those of them that were cancelled. */
   readonly held: WireCall[];
   readonly cancelled: WireCall[];
@@ -23,10 +34,27 @@ export interface Served {
 
 const identity = (bytes: Buffer): Buffer => bytes;
 const OK = 0;
+/** The certificate of the suites in C++, which vouches for itself, and its key. */
+const [certificate, key] = (
+  readFileSync(join(__dirname, "tls_pem.h"), "utf8").match(/-----BEGIN [\s\S]*?-----END [A-Z ]+-----\n/g) ??
+  []
+).map((pem) => Buffer.from(pem)) as [Buffer, Buffer];
+/** The name in it. */
+const serverName = { "grpc.ssl_target_name_override": "localhost" };
+
+/** How a wire is served. */
+export interface Serving {
+  readonly limits?: Partial<ServerLimits>;
+  /** Options of the client's channel. */
+  readonly channel?: Record<string, number | string>;
+  /** Speaks TLS, both showing the same certificate. */
+  readonly tls?: boolean;
+}
 
 /** Starts one on a free port of loopback: Say echoes, Hold never answers by itself, Chat echoes message by message, Listen never says anything. */
-export function serve(limits: Partial<ServerLimits> = {}, channel: Record<string, number> = {}): Served {
+export function serve({ limits = {}, channel = {}, tls = false }: Serving = {}): Served {
   const wire = new Wire(limits);
+  if (tls) expect(wire.secure({ certificate, key, clientCa: certificate })).toBeNull();
   const held: WireCall[] = [];
   const cancelled: WireCall[] = [];
   wire.unary("/t.T/Say", (bytes, call) => call.answer(bytes, []));
@@ -50,16 +78,19 @@ export function serve(limits: Partial<ServerLimits> = {}, channel: Record<string
     call.listener = { ...deaf, cancelled: () => cancelled.push(call) };
   });
   const port = wire.listen("127.0.0.1", 0) as number;
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+  const trusting = tls ? credentials.createSsl(certificate, key, certificate) : credentials.createInsecure();
+  const client = new Client(`127.0.0.1:${port}`, trusting, {
     "grpc.max_receive_message_length": -1,
     "grpc.max_send_message_length": -1,
     "grpc.use_local_subchannel_pool": 1,
+    ...(tls ? serverName : {}),
     ...channel,
   });
   return {
     wire,
     port,
     client,
+    credentials: trusting,
     held,
     cancelled,
     say: (bytes, metadata, deadlineMs) => outcomeOf(client, "Say", bytes, { metadata, deadlineMs }).outcome,

@@ -78,7 +78,9 @@ async function withHealth(
   }) => Promise<void>,
 ): Promise<void> {
   const server = tested.createServer({ logger: createLogger({ service: "test" }) });
-  const client = createRpcClient(HealthService, `127.0.0.1:${await server.listen("127.0.0.1:0")}`);
+  const client = createRpcClient(HealthService, `127.0.0.1:${await server.listen("127.0.0.1:0")}`, {
+    dial: tested.dial,
+  });
   try {
     await use({ server, client });
   } finally {

@@ -56,7 +56,7 @@ describe("addRawUnary", () => {
         server.add(implementService(EchoService, {}));
       },
       async (address) => {
-        const client = createRpcClient(EchoService, address);
+        const client = createRpcClient(EchoService, address, { dial: tested.dial });
         const value = "y".repeat(700_000);
         expect((await client.say({ value }, { timeoutMs: 10_000 })).value).toBe(value);
         client.close();
@@ -74,7 +74,7 @@ describe("addRawUnary", () => {
         });
       },
       async (address) => {
-        const client = createRpcClient(EchoService, address);
+        const client = createRpcClient(EchoService, address, { dial: tested.dial });
         await expect(client.say({ value: "" })).rejects.toMatchObject({
           code: Code.FAILED_PRECONDITION,
           message: "no variant is that fast",
@@ -92,7 +92,9 @@ describe("addRawUnary", () => {
     server.addRawUnary(EchoService, "Say", () => {
       throw new TypeError("a bug");
     });
-    const client = createRpcClient(EchoService, `127.0.0.1:${await server.listen("127.0.0.1:0")}`);
+    const client = createRpcClient(EchoService, `127.0.0.1:${await server.listen("127.0.0.1:0")}`, {
+      dial: tested.dial,
+    });
     await expect(client.say({ value: "" })).rejects.toMatchObject({ code: Code.INTERNAL });
     expect(lines.join("")).toContain("a bug");
     client.close();
@@ -109,7 +111,7 @@ describe("addRawUnary", () => {
         server.addRawUnary(EchoService, "Say", (_bytes, call) => call.onCancel(() => gone(call.cancelled)));
       },
       async (address) => {
-        const client = createRpcClient(EchoService, address);
+        const client = createRpcClient(EchoService, address, { dial: tested.dial });
         await expect(client.say({ value: "" }, { timeoutMs: 200 })).rejects.toMatchObject({
           code: Code.DEADLINE_EXCEEDED,
         });
@@ -131,7 +133,10 @@ describe("addRawBidi and openRawBidi", () => {
         });
       },
       async (address) => {
-        const stream = openRawBidi(address, EchoService, "Chat", { metadata: { name: "link-1" } });
+        const stream = openRawBidi(address, EchoService, "Chat", {
+          dial: tested.dial,
+          metadata: { name: "link-1" },
+        });
         const sizes: number[] = [];
         const all = new Promise<void>((resolve) => {
           stream.onData((bytes) => {
@@ -158,7 +163,7 @@ describe("addRawBidi and openRawBidi", () => {
     await serving(
       (server) => server.addRawBidi(EchoService, "Chat", (stream) => arrived(stream)),
       async (address) => {
-        const stream = openRawBidi(address, EchoService, "Chat", {});
+        const stream = openRawBidi(address, EchoService, "Chat", { dial: tested.dial });
         stream.onData(() => {});
         stream.write(wire("a"));
         const served = await atServer;
@@ -181,7 +186,7 @@ describe("addRawBidi and openRawBidi", () => {
     await serving(
       (server) => server.addRawBidi(EchoService, "Chat", (stream) => arrived(stream)),
       async (address) => {
-        const stream = openRawBidi(address, EchoService, "Chat", {});
+        const stream = openRawBidi(address, EchoService, "Chat", { dial: tested.dial });
         stream.onData(() => {});
         stream.end();
         const served = await atServer;
@@ -202,7 +207,7 @@ describe("addRawBidi and openRawBidi", () => {
         );
       },
       async (address) => {
-        const stream = openRawBidi(address, EchoService, "Chat", {});
+        const stream = openRawBidi(address, EchoService, "Chat", { dial: tested.dial });
         stream.onData(() => {});
         const error = await new Promise<ServiceError | null>((resolve) => stream.onEnd(resolve));
         expect(error).toMatchObject({ code: Code.UNAVAILABLE, message: "draining" });

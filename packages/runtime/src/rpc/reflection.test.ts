@@ -1,7 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import { Client, credentials } from "@grpc/grpc-js";
+import { Client } from "@grpc/grpc-js";
 import { createLogger } from "../logger";
 import { EchoService, echoFile } from "./echo-service.testing";
 import { implementService } from "./service";
@@ -16,7 +16,7 @@ async function ask(
 ): Promise<Uint8Array[]> {
   const server = tested.createServer({ logger: createLogger({ service: "test" }), reflection: [echoFile] });
   server.add(implementService(EchoService, {}));
-  const client = new Client(`127.0.0.1:${await server.listen("127.0.0.1:0")}`, credentials.createInsecure());
+  const client = new Client(`127.0.0.1:${await server.listen("127.0.0.1:0")}`, tested.dial.credentials);
   const path = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;
   const call = client.makeBidiStreamRequest(path, identity, identity);
   const answers: Uint8Array[] = [];

@@ -1,4 +1,4 @@
-import { Client, credentials } from "@grpc/grpc-js";
+import { Client } from "@grpc/grpc-js";
 import { Code, ServiceError } from "../errors";
 import { createLogger } from "../logger";
 import { createRpcClient } from "./client";
@@ -33,7 +33,10 @@ async function withClient<T>(
   use: (client: ReturnType<typeof createRpcClient<typeof EchoService>>) => Promise<T>,
 ): Promise<T> {
   return serving(handlers, async (port) => {
-    const client = createRpcClient(EchoService, `127.0.0.1:${port}`, { defaultTimeoutMs: 10_000 });
+    const client = createRpcClient(EchoService, `127.0.0.1:${port}`, {
+      dial: tested.dial,
+      defaultTimeoutMs: 10_000,
+    });
     try {
       return await use(client);
     } finally {
@@ -150,7 +153,7 @@ describe("createRpcServer and createRpcClient", () => {
     const same = (bytes: Buffer) => bytes;
     const code = await serving({ say: async ({ value }) => ({ value }) }, async (port) => {
       const packing = { "grpc.default_compression_algorithm": 2 };
-      const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), packing);
+      const client = new Client(`127.0.0.1:${port}`, tested.dial.credentials, packing);
       const bomb = Buffer.alloc(serverLimitsDefault.messageMaxBytes + 1);
       const path = methodPath(EchoService.method.say);
       const ended = await new Promise((resolve) => {
@@ -164,7 +167,7 @@ describe("createRpcServer and createRpcClient", () => {
 
   it("tell an unreadable message apart from a bug", async () => {
     await serving(handlers, async (port) => {
-      const stream = openRawBidi(`127.0.0.1:${port}`, EchoService, "Chat", {});
+      const stream = openRawBidi(`127.0.0.1:${port}`, EchoService, "Chat", { dial: tested.dial });
       stream.onData(() => {});
       stream.write(new Uint8Array([0xff, 0xff]));
       const error = await new Promise<ServiceError | null>((resolve) => stream.onEnd(resolve));
@@ -229,7 +232,7 @@ describe("a call", () => {
 
   it("fails UNAVAILABLE where nobody listens", async () => {
     const port = await serving({}, async (p) => p);
-    const client = createRpcClient(EchoService, `127.0.0.1:${port}`);
+    const client = createRpcClient(EchoService, `127.0.0.1:${port}`, { dial: tested.dial });
     const error = await failureOf(client.say({ value: "" }, { timeoutMs: 5_000 }));
     expect(error.code).toBe(Code.UNAVAILABLE);
     client.close();
@@ -241,7 +244,7 @@ describe("RpcServer.stop", () => {
     const server = tested.createServer({ logger });
     server.add(implementService(EchoService, { say: () => new Promise(() => {}) }));
     const port = await server.listen("127.0.0.1:0");
-    const client = createRpcClient(EchoService, `127.0.0.1:${port}`);
+    const client = createRpcClient(EchoService, `127.0.0.1:${port}`, { dial: tested.dial });
     const started = failureOf(client.say({ value: "" }));
     await new Promise((resolve) => setImmediate(resolve));
     await server.stop(100);
@@ -260,7 +263,7 @@ describe("RpcServer.stop", () => {
     const server = tested.createServer({ logger });
     server.add(implementService(EchoService, { repeat }));
     const port = await server.listen("127.0.0.1:0");
-    const client = createRpcClient(EchoService, `127.0.0.1:${port}`);
+    const client = createRpcClient(EchoService, `127.0.0.1:${port}`, { dial: tested.dial });
     const read = async (): Promise<void> => {
       for await (const _ of client.repeat({ value: "" })) stopped ??= server.stop(50);
     };

@@ -1,0 +1,21 @@
+// A certificate that vouches for itself, and its key: made for these tests, used nowhere else.
+#pragma once
+
+constexpr char kTestCertificate[] = R"(-----BEGIN CERTIFICATE-----
+MIIBlTCCATugAwIBAgIUClo0HOPJj6mF7RpikwGzghAor20wCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJd2lyZSB0ZXN0MCAXDTI2MTEyNjE4MDgwMVoYDzIxMjYxMTAy
+MTgwODAxWjAUMRIwEAYDVQQDDAl3aXJlIHRlc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAASvPwgtyC6XC/zYx/yg3CS776qs9fdRNOSwwAs9UgUiD6TfU91rMyon
+pcFoPZi+LVpf9Vktns7onWj72twO0/Reo2kwZzAdBgNVHQ4EFgQUuLkNEekuxF3F
+RFL9SQH1oE/W65kwHwYDVR0jBBgwFoAUuLkNEekuxF3FRFL9SQH1oE/W65kwDwYD
+VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwID
+SAAwRQIhAOCv0MTVv2dtkbnoKqOyjV9ZbWkVx9CpqHhXxTdjkQ55AiA1p2MCCCMc
+UedUh0V6BpquGogzMpIbZZK7XwZBE5InUA==
+-----END CERTIFICATE-----
+)";
+constexpr char kTestKey[] = R"(-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgi6mHwySb8ZWJ2Fzn
+bMbEBZPPXPP+JahWvAQs47BHjLGhRANCAASvPwgtyC6XC/zYx/yg3CS776qs9fdR
+NOSwwAs9UgUiD6TfU91rMyonpcFoPZi+LVpf9Vktns7onWj72twO0/Re
+-----END PRIVATE KEY-----
+)";
