@@ -4,8 +4,8 @@ import { carriers, type Protection, protections } from "./echo-servers";
 import { buildLoadGenerator } from "./system";
 import { runLoad } from "./whole-path";
 
-const windowSeconds = 2;
-const warmUpSeconds = 0.5;
+const windowSeconds = 1.5;
+const warmUpSeconds = 0.3;
 const rounds = 3;
 const loads = [
   { name: "256 B", floats: 64, inFlight: 16 },

@@ -16,7 +16,7 @@ export const frontendOptions = {
     type: "string",
     default: "auto",
     choices: ["auto", "native", "grpc"],
-    doc: "what reads the sockets: native = the HTTP/2 server in native code, grpc = grpc-js (more CPU per request, no add-on), auto = native where it can run and TLS is not set",
+    doc: "what reads the sockets: native = the HTTP/2 server in native code, grpc = grpc-js (more CPU per request, no add-on), auto = native where it can run",
   },
   httpListen: {
     type: "string",

@@ -3,8 +3,8 @@ import { probeWire, Wire } from "@infaas/wire";
 import type { FrontendConfig } from "./config";
 
 /**
- * The native server, or null when grpc-js shall serve: because the operator wants it so, or with a
- * warning because the native one cannot run here. FAILED_PRECONDITION when it was asked for by name and cannot.
+ * The native server, or null when grpc-js shall serve: because the operator wants it so, or with a warning because the
+ * native one cannot run here. FAILED_PRECONDITION when it was asked for by name and cannot.
  */
 export function openIngress(
   wanted: FrontendConfig["ingress"],
