@@ -45,22 +45,6 @@ size_t appendTrailers(const std::string& flat, ng::NameValue* to) {
   return count;
 }
 
-constexpr std::string_view kAuthorization = "authorization";
-
-// What clients send besides metadata that handlers ask for.
-bool isUsual(std::string_view name) {
-  return name == "te"sv || name == "content-type"sv || name == "user-agent"sv || name == "grpc-timeout"sv ||
-         name == "grpc-accept-encoding"sv || name == "accept-encoding"sv || name == "grpc-encoding"sv ||
-         name == "content-length"sv || name == kAuthorization;
-}
-
-Encoding encodingOf(std::string_view value) {
-  if (value == "identity"sv) return Encoding::kIdentity;
-  if (value == "gzip"sv) return Encoding::kGzip;
-  if (value == "deflate"sv) return Encoding::kDeflate;
-  return Encoding::kUnknown;
-}
-
 }  // namespace
 
 Connection::Connection(Server& server, int socket, std::string peer)
@@ -139,7 +123,7 @@ void Connection::readSealed() {
       continue;
     }
     broken_ = true;
-    if (!tls_->ready() && tls_->heard()) server_.handshakeFailed(*this, tls_->fault());
+    if (!tls_->ready() && tls_->heard()) server_.handshakeFaults_.note(peer_, tls_->fault());
   }
 }
 
@@ -228,7 +212,7 @@ void Connection::attend(double nowMs) {
   const ServerLimits& limits = server_.limits_;
   if (!greeted_ && nowMs - createdMs_ > limits.handshakeMaxMs) {
     broken_ = true;
-    if (tls_ != nullptr && !tls_->ready()) server_.handshakeFailed(*this, "it took too long");
+    if (tls_ != nullptr && !tls_->ready()) server_.handshakeFaults_.note(peer_, "it took too long");
   }
   if (pingedMs_ > 0 && nowMs - pingedMs_ > limits.keepaliveTimeoutMs) broken_ = true;
   if (pingedMs_ == 0 && nowMs - heardMs_ > limits.keepaliveMs) {
@@ -267,52 +251,6 @@ void Connection::leaveIdle(double nowMs) {
 
 Call* Connection::callOf(int32_t stream) const {
   return static_cast<Call*>(ng_.session_get_stream_user_data(session_, stream));
-}
-
-int Connection::beginHeaders(const ng::Frame* frame) {
-  heading_ = nullptr;
-  if (callOf(frame->hd.streamId) != nullptr) return 0;  // trailers of a request carry nothing we know
-  Call* call = server_.openCall(*this, frame->hd.streamId);
-  if (call == nullptr) return ng::kTemporalCallbackFailure;
-  call->beganMs = calledMs_ = server_.nowMs();
-  call->place = calls_.size();
-  calls_.push_back(call);
-  ng_.session_set_stream_user_data(session_, frame->hd.streamId, call);
-  heading_ = call;
-  return 0;
-}
-
-int Connection::header(std::string_view name, std::string_view value) {
-  if (heading_ == nullptr) return 0;
-  Call& call = *heading_;
-  call.headerBytes += name.size() + value.size() + 32;  // as SETTINGS_MAX_HEADER_LIST_SIZE counts
-  if (call.headerBytes > server_.limits_.headerMaxBytes) return 0;
-  if (name.empty()) return 0;
-  if (name[0] == ':') {
-    if (name == ":path"sv) call.path = value;
-    if (name == ":method"sv) call.isPost = value == "POST"sv;
-    return 0;
-  }
-  if (server_.tokens_ && name == kAuthorization) {
-    // As with grpc-js, the first one counts and none gets as far as a handler.
-    if (!std::exchange(call.presented.came, true)) call.presented.value = value;
-    return 0;
-  }
-  const bool usual = isUsual(name);
-  if (usual) {
-    if (name == "content-type"sv) call.isGrpc = value.substr(0, 16) == "application/grpc"sv;
-    if (name == "grpc-encoding"sv) call.encoding = encodingOf(value);
-    if (name == "grpc-timeout"sv) {
-      const std::optional<double> timeoutMs = parseTimeout(value);
-      call.badTimeout = !timeoutMs.has_value();
-      if (timeoutMs) call.deadlineMs = server_.nowMs() + *timeoutMs;
-    }
-  } else {
-    call.hasMetadata = true;
-  }
-  call.metadata.append(name).push_back('\0');
-  call.metadata.append(value).push_back('\0');
-  return 0;
 }
 
 int Connection::received(const ng::Frame* frame) {

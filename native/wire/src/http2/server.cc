@@ -22,8 +22,6 @@ constexpr size_t kScratchBytes = 256 * 1024;
 // Connections taken from the listening socket in one turn.
 constexpr int kAcceptsPerTurn = 64;
 constexpr double kAttendPeriodMs = 1'000;
-// Between two reports of handshakes that failed: whoever fails again and again must not fill the log.
-constexpr double kHandshakeReportMs = 10'000;
 // A call whose unsent answers are above this is asked to wait.
 constexpr size_t kOutgoingHighBytes = 1024 * 1024;
 
@@ -55,7 +53,7 @@ class Server::Listener : public Pollable {
 };
 
 Server::Server(const ng::Api& api, Poller& poller, Events& events, ServerLimits limits)
-    : ng_(api), poller_(poller), events_(events), limits_(limits), credentials_(events), handshakesToldMs_(-kHandshakeReportMs), scratch_(kScratchBytes), nowMs_(steadyMs()) {}
+    : ng_(api), poller_(poller), events_(events), limits_(limits), credentials_(events), scratch_(kScratchBytes), nowMs_(steadyMs()) {}
 
 Server::~Server() { closeAll(); }
 
@@ -139,22 +137,7 @@ void Server::sweep() {
   if (nowMs_ - attendedMs_ < kAttendPeriodMs) return;
   attendedMs_ = nowMs_;
   for (const auto& connection : connections_) connection->attend(nowMs_);
-  tellHandshakes();
-}
-
-void Server::handshakeFailed(const Connection& connection, std::string_view why) {
-  if (handshakesFailed_++ == 0) handshakeFault_ = connection.peer() + ": " + std::string(why.empty() ? "it hung up" : why);
-}
-
-void Server::tellHandshakes() {
-  if (handshakesFailed_ == 0 || nowMs_ - handshakesToldMs_ < kHandshakeReportMs) return;
-  handshakesToldMs_ = nowMs_;
-  Event& event = events_.emplace_back();
-  event.kind = EventKind::kHandshakesFailed;
-  event.numbers[0] = static_cast<double>(std::exchange(handshakesFailed_, 0));
-  BufferRef text = BufferRef::make(handshakeFault_.size());
-  std::memcpy(text.data(), handshakeFault_.data(), handshakeFault_.size());
-  event.bytes = Piece::whole(std::move(text));
+  handshakeFaults_.tell(events_, nowMs_);
 }
 
 Call* Server::openCall(Connection& connection, int32_t stream) {

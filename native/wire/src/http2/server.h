@@ -14,6 +14,7 @@
 #include "net/tls_context.h"
 #include "http2/call.h"
 #include "http2/credentials.h"
+#include "http2/handshake_faults.h"
 #include "http2/nghttp2.h"
 
 namespace wire {
@@ -117,8 +118,6 @@ class Server {
   void streamClosed(Call& call);
   void tell(EventKind kind, const Call& call);
   void tellCancelled(const Call& call, Code code);
-  void handshakeFailed(const Connection& connection, std::string_view why);
-  void tellHandshakes();
   void fail(Call& call, Code code, std::string_view message);
   void dirty(Connection& connection);
   double nowMs() const { return nowMs_; }
@@ -147,9 +146,7 @@ class Server {
   Calls calls_;
   Credentials credentials_;
   std::shared_ptr<const TlsContext> tls_;  // null: in the clear
-  size_t handshakesFailed_ = 0;            // and not told yet
-  std::string handshakeFault_;             // of the first of them
-  double handshakesToldMs_;
+  HandshakeFaults handshakeFaults_;
   bool guarded_ = false;
   bool tokens_ = false;
   InferHeads heads_;
