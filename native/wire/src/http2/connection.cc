@@ -17,8 +17,12 @@ namespace wire {
 
 namespace {
 
-// Bytes read from one connection before the others have their turn.
+// What is taken from one connection before the others have their turn: bytes, and calls, which may be hundreds in as many
+// bytes as one, and each of which costs more than reading it.
 constexpr size_t kReadBudgetBytes = 2 * 1024 * 1024;
+constexpr size_t kReadBudgetCalls = 16;
+// Read at a time where no body is received in its place: of small calls not many more than a turn's.
+constexpr size_t kReadChunkBytes = 8 * 1024;
 // Below this the rest of a frame is read with what follows it instead of straight into its message.
 constexpr size_t kDirectMinBytes = 16 * 1024;
 // A peer that does not read gets no more of its answers serialised than this.
@@ -90,10 +94,11 @@ void Connection::ready(uint32_t flags) {
 void Connection::read() {
   heardMs_ = server_.nowMs();
   pingedMs_ = 0;
+  callsRead_ = 0;
   if (tls_ != nullptr) return readSealed();
-  for (size_t budget = kReadBudgetBytes; budget > 0 && !broken_;) {
+  for (size_t budget = kReadBudgetBytes; budget > 0 && callsRead_ < kReadBudgetCalls && !broken_;) {
     uint8_t* to = server_.scratch();
-    size_t room = server_.scratchBytes();
+    size_t room = std::min(server_.scratchBytes(), kReadChunkBytes);
     directTarget(to, room);
     const ssize_t got = recv(socket_, to, room, MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
@@ -114,12 +119,13 @@ void Connection::readSealed() {
   tls_->beginTurn(kReadBudgetBytes);
   while (!broken_) {
     uint8_t* to = server_.scratch();
-    size_t room = server_.scratchBytes();
+    size_t room = std::min(server_.scratchBytes(), kReadChunkBytes);
     directTarget(to, room);
     const ssize_t got = tls_->read(to, room);
     if (got == 0) return;
     if (got > 0) {
       feed(to, static_cast<size_t>(got));
+      if (callsRead_ >= kReadBudgetCalls) tls_->beginTurn(0);  // what is opened already is read to its end
       continue;
     }
     broken_ = true;

@@ -82,6 +82,7 @@ class Connection : public Pollable {
   Call* direct_ = nullptr;      // whose message fills the DATA frame being read
   size_t frameBytes_ = 0;       // of that frame, when it has no padding
   size_t frameGot_ = 0;
+  size_t callsRead_ = 0;  // opened in this turn
   double createdMs_;
   double heardMs_;
   double calledMs_;      // when there was a call last

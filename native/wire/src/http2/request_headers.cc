@@ -40,6 +40,7 @@ int Connection::beginHeaders(const ng::Frame* frame) {
   calls_.push_back(call);
   ng_.session_set_stream_user_data(session_, frame->hd.streamId, call);
   heading_ = call;
+  callsRead_++;
   return 0;
 }
 
