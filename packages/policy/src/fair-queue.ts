@@ -2,8 +2,11 @@
 export const TENANT_ACTIVE_MS = 5_000;
 /** Queries of one tenant that may wait at one instance. */
 export const TENANT_WAITING_MAX = 1_024;
-/** Time for an answer to be on its way and the next query to come: as many rows as run meanwhile are given ahead too. */
-const HOP_MS = 2;
+/** Time of the instance that a tenant may be given at once before what others wait for: bursts happen within a share too. */
+const BURST_MS = 100;
+/** Bounds of the hop below: a frontend that falls behind must not give the whole line ahead. */
+const HOP_MIN_MS = 2;
+const HOP_MAX_MS = 50;
 /** Batches' worth of rows that an engine is given ahead: one that runs and one that is ready when it ends. */
 const BATCHES_AHEAD = 2;
 
@@ -19,7 +22,7 @@ export interface FairEntry {
   behind: FairEntry | null;
   /** Place in virtual time. */
   startTag: number;
-  /** Sent beyond its tenant's share, into room that others left: at the instance it gives way to the rest. */
+  /** Its tenant is over its share: at the instance it gives way to the rest. */
   spare: boolean;
   state: "idle" | "waiting" | "sent";
 }
@@ -76,23 +79,28 @@ export interface FairPace {
   readonly bestBatch: number;
   /** Time for one row when it is busy. */
   readonly rowMs: number;
+  /** Time that few hops exceed: for an answer to be on its way and the next query to come. */
+  readonly hopMs: number;
 }
 
 /** Rows that keep an instance busy: what its engines run now and next at their best batch size, and during a hop. */
-export function fairWindowRows({ engines, bestBatch, rowMs }: FairPace): number {
-  return engines * bestBatch * BATCHES_AHEAD + (rowMs > 0 ? Math.ceil(HOP_MS / rowMs) : 0);
+export function fairWindowRows({ engines, bestBatch, rowMs, hopMs }: FairPace): number {
+  const hop = Math.min(HOP_MAX_MS, Math.max(HOP_MIN_MS, hopMs));
+  return engines * bestBatch * BATCHES_AHEAD + (rowMs > 0 ? Math.ceil(hop / rowMs) : 0);
 }
 
 /**
  * Shares one instance among tenants by start-time fair queueing (Goyal, Vin, Cheng: SIGCOMM '96), in rows.
  *
  * A tenant alone passes untouched. Among several, each may always have its equal share of the window at the instance;
- * what the others leave is anybody's, marked as spare so that it gives way there, and beyond the window queries wait
- * here, each tenant in its own bounded line. So the queue in front of the device never holds more of one tenant than
- * keeps the device busy. Pure: time is a parameter. A query that passes costs one look-up.
+ * what the others leave is anybody's, and beyond the window queries wait here, each tenant in its own bounded line.
+ * What a tenant over its share sends is marked as spare, so that at the instance it gives way to the others: they wait
+ * for the batch that runs and not for the window. Over its share is who was given a burst more than one that waits, and
+ * who has a share waiting without being a burst behind; while nobody else waits, who has a share there. Pure: time is a parameter. A query that passes costs one look-up.
  */
 export class FairQueue {
   private readonly accounts = new Map<string, FairAccount>();
+  private readonly burstRows: number;
   private sentRows = 0;
   private waitingAccounts = 0;
   private virtualTime = 0;
@@ -101,9 +109,16 @@ export class FairQueue {
 
   /** `rowMs`: time of the instance for one row when it is busy. */
   constructor(
-    readonly windowRows: number,
+    private windowRows: number,
     private readonly rowMs: number,
-  ) {}
+  ) {
+    this.burstRows = rowMs > 0 ? BURST_MS / rowMs : windowRows;
+  }
+
+  /** The hop was measured anew. Those that a larger window lets go are taken with the next turn. */
+  resize(windowRows: number): void {
+    this.windowRows = windowRows;
+  }
 
   /** Tenants that share the instance now. */
   get tenants(): number {
@@ -114,9 +129,8 @@ export class FairQueue {
   admit(entry: FairEntry, nowMs: number): FairVerdict {
     const account = this.accountOf(entry.tenant, nowMs);
     if (nowMs - this.sweptAtMs >= TENANT_ACTIVE_MS) this.sweep(nowMs);
-    const within = this.isWithinShare(account);
-    if (account.head === null && (within || this.isWindowOpen(entry.rows))) {
-      this.send(account, entry, !within);
+    if (account.head === null && this.mayPass(account, entry.rows)) {
+      this.send(account, entry);
       return SEND;
     }
     const { waiting } = account;
@@ -159,7 +173,7 @@ export class FairQueue {
     const { account } = first;
     this.unline(account, first);
     this.virtualTime = Math.max(this.virtualTime, first.startTag);
-    this.put(account, first, firstSpare);
+    this.put(account, first);
     return first;
   }
 
@@ -180,19 +194,46 @@ export class FairQueue {
     return tenants === 1 || account.sentRows < this.windowRows / tenants;
   }
 
+  /** A tenant within its share over time may send a burst, whatever the others have there. */
+  private mayPass(account: FairAccount, rows: number): boolean {
+    if (this.isWithinShare(account) || this.isWindowOpen(rows)) return true;
+    const aheadRows = this.rowsAhead(account, Math.max(this.virtualTime, account.finishTag));
+    return aheadRows !== null && aheadRows <= this.burstRows;
+  }
+
+  /** For a query that goes now with `startTag`. Where others wait, what counts is who was given more over time. */
+  private isOverShare(account: FairAccount, startTag: number): boolean {
+    const tenants = this.accounts.size;
+    if (tenants === 1) return false;
+    const shareRows = this.windowRows / tenants;
+    const aheadRows = this.rowsAhead(account, startTag);
+    if (aheadRows === null) return account.sentRows >= shareRows || account.waitingRows >= shareRows;
+    return aheadRows > this.burstRows || (account.waitingRows >= shareRows && aheadRows > -this.burstRows);
+  }
+
+  /** By how much virtual time at `startTag` is ahead of the others that wait; null when none does. */
+  private rowsAhead(account: FairAccount, startTag: number): number | null {
+    if (this.waitingAccounts === (account.head === null ? 0 : 1)) return null;
+    let othersTag = Number.POSITIVE_INFINITY;
+    for (const other of this.accounts.values())
+      if (other !== account && other.head !== null) othersTag = Math.min(othersTag, other.head.startTag);
+    return startTag - othersTag;
+  }
+
   private isWindowOpen(rows: number): boolean {
     return this.sentRows + rows <= this.windowRows;
   }
 
-  private send(account: FairAccount, entry: FairEntry, spare: boolean): void {
+  private send(account: FairAccount, entry: FairEntry): void {
     const startTag = Math.max(this.virtualTime, account.finishTag);
     account.finishTag = startTag + entry.rows;
     this.virtualTime = startTag;
-    this.put(account, entry, spare);
+    entry.startTag = startTag;
+    this.put(account, entry);
   }
 
-  private put(account: FairAccount, entry: FairEntry, spare: boolean): void {
-    entry.spare = spare;
+  private put(account: FairAccount, entry: FairEntry): void {
+    entry.spare = this.isOverShare(account, entry.startTag);
     entry.account = account;
     entry.state = "sent";
     account.sentRows += entry.rows;

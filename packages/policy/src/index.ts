@@ -31,6 +31,7 @@ export type {
 export { type Candidate, type Explanation, explainDecision } from "./explanation";
 export {
   type FairEntry,
+  type FairPace,
   FairQueue,
   type FairVerdict,
   fairWindowRows,

@@ -3,6 +3,7 @@ import {
   bestBatch,
   type DeviceKind,
   type Executor,
+  type FairPace,
   FairQueue,
   FRESH_STATE,
   fairWindowRows,
@@ -18,6 +19,8 @@ import type { InstanceFigures } from "./otlp-receiver";
 const HOP_WEIGHT = 0.1;
 /** Assumed until a hop was measured. */
 const HOP_FIRST_MS = 0.5;
+/** Few hops exceed the mean by so many mean deviations (as TCP's retransmission timer counts, RFC 6298). */
+const HOP_DEVIATIONS = 4;
 
 /** One ready instance with its load figures, kept current in place: every report and every query sent is O(1). */
 export class LiveInstance implements Instance {
@@ -32,6 +35,8 @@ export class LiveInstance implements Instance {
   /** Who goes next, where several tenants want this instance. */
   readonly fair: FairQueue;
   private readonly rowMs: number;
+  private readonly pace: Omit<FairPace, "hopMs">;
+  private hopDeviationMs = 0;
   private track: StateTrack = FRESH_STATE;
   private served: { readonly total: number; readonly atMs: number } | null = null;
 
@@ -44,12 +49,12 @@ export class LiveInstance implements Instance {
     const perSecond = profiled.profile.saturationPerSecond;
     this.rowMs = perSecond > 0 ? 1000 / perSecond : profiled.profile.fit.betaMs;
     const { concurrency, maxBatch, profile } = profiled;
-    const pace = {
+    this.pace = {
       engines: concurrency,
       bestBatch: Math.min(maxBatch, bestBatch(profile)),
       rowMs: this.rowMs,
     };
-    this.fair = new FairQueue(fairWindowRows(pace), this.rowMs);
+    this.fair = new FairQueue(this.windowRows(), this.rowMs);
   }
 
   get state(): InstanceState {
@@ -96,7 +101,16 @@ export class LiveInstance implements Instance {
 
   /** One measured hop: round trip less what the executor took. */
   hopMeasured(hopMs: number): void {
-    this.hopMs += (Math.max(0, hopMs) - this.hopMs) * HOP_WEIGHT;
+    const off = Math.max(0, hopMs) - this.hopMs;
+    this.hopMs += off * HOP_WEIGHT;
+    this.hopDeviationMs += (Math.abs(off) - this.hopDeviationMs) * HOP_WEIGHT;
+    this.fair.resize(this.windowRows());
+  }
+
+  private windowRows(): number {
+    const { engines, bestBatch: batch, rowMs } = this.pace;
+    const hopMs = this.hopMs + HOP_DEVIATIONS * this.hopDeviationMs;
+    return fairWindowRows({ engines, bestBatch: batch, rowMs, hopMs });
   }
 }
 

@@ -309,8 +309,9 @@ export class Flight implements LinkCaller, FairEntry {
     const override = o.view.catalog.overrides.get(instance.variant);
     const { lane, timeoutMs: queueTimeoutMs } = queueRules(override, query.requirements);
     const nowMs = this.decidedMs;
+    // Tenants over their share take turns: the executor would let those with the earlier deadlines go first.
     const timeoutMs = Math.min(
-      this.remainingMs(nowMs),
+      this.spare ? Number.POSITIVE_INFINITY : this.remainingMs(nowMs),
       queueTimeoutMs === null ? Number.POSITIVE_INFINITY : queueTimeoutMs + chosen.batchLatencyMs,
     );
     this.instance = instance;
