@@ -90,6 +90,28 @@ TEST("a call that is reset is cancelled once, and the connection lives on") {
   CHECK(echo.server().heldBytes() == 0);
 }
 
+TEST("many calls on one connection do not hold up the next") {
+  const ng::Api* api = library();
+  if (api == nullptr) return;
+  Echo echo(*api);
+  std::string why;
+  const int busy = connectTo("127.0.0.1", echo.port(), why);
+  const int calm = connectTo("127.0.0.1", echo.port(), why);
+  echo.turn();
+  std::string storm = http2::preface();
+  for (uint32_t stream = 1; stream < 190; stream += 2) storm += http2::call(stream, "/t.T/Hold", patterned(200));
+  const std::string one = http2::preface() + http2::call(1, "/t.T/Hold", "x");
+  CHECK(send(busy, storm.data(), storm.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(storm.size()));
+  CHECK(send(calm, one.data(), one.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(one.size()));
+  echo.turn();
+  // A chunk holds some more than the calls of a turn.
+  CHECK(echo.server().openCalls() > 16 && echo.server().openCalls() < 48);
+  for (int turns = 0; turns < 100 && echo.server().openCalls() < 96; turns++) echo.turn();
+  CHECK(echo.server().openCalls() == 96);
+  close(busy);
+  close(calm);
+}
+
 TEST("messages of a stream come back one by one") {
   const ng::Api* api = library();
   if (api == nullptr) return;
