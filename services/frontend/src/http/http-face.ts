@@ -21,6 +21,7 @@ import { Cors } from "./cors";
 import { Exchange, type ExchangeOptions } from "./exchange";
 import { cpuTimes, HostLoad } from "./host-load";
 import { type HttpLimits, httpLimitsDefault, nodeLimits } from "./http-limits";
+import { OpenResponses } from "./open-responses";
 import { countRefusals, type HttpRefusals } from "./refused-connections";
 import { emptyReply, errorReply, type Reply } from "./reply";
 import { sendReply } from "./send-reply";
@@ -45,6 +46,7 @@ export class HttpFace {
   private openCalls = 0;
   private readonly answering = new WeakSet<Socket>();
   private readonly cors: Cors;
+  private readonly open = new OpenResponses();
   private readonly exchange: ExchangeOptions;
 
   constructor(private readonly o: HttpFaceOptions) {
@@ -118,6 +120,7 @@ export class HttpFace {
       this.openCalls -= 1;
       this.answering.delete(socket);
     });
+    this.open.add(socket, response);
     try {
       await sendReply(request, response, await this.answerTo(request, response));
     } catch (error) {

@@ -171,8 +171,27 @@ describe("HTTP face", () => {
       await until(() => executor.cancelled.some((cancelled) => cancelled === id));
       executor.behaviour = (_frame, reply) => reply.answer();
     });
+
+    it("tells the executor of every request that it had sent one behind the other", async () => {
+      const executor = house.executors[0];
+      if (executor === undefined) throw new Error("no executor");
+      const seen = executor.received.length;
+      const held: ScriptedReply[] = [];
+      executor.behaviour = (_frame, reply) => held.push(reply);
+      const { host, port } = http;
+      const socket = connect(port, host);
+      const body = inferBody();
+      const head = `POST /v2/models/mlp/infer HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`;
+      socket.write(`${head}${body}`.repeat(3));
+      await until(() => held.length === 3);
+      socket.destroy();
+      const ids = executor.received.slice(seen).map(({ id }) => id);
+      await until(() => ids.every((id) => executor.cancelled.includes(id)));
+      executor.behaviour = (_frame, reply) => reply.answer();
+    });
   });
 });
+
 /** Sends bytes as they are and returns what comes back until the other side closes. */
 function rawAnswer(bytes: string): Promise<string> {
   const { host, port } = http;
