@@ -61,24 +61,29 @@ const attacks: Readonly<Record<string, (random: Random) => Buffer>> = {
 /** The server has to cut off or answer such a peer; until then it waits this long, then leaves. */
 const patienceMs = 200;
 
-/** Opens a connection, sends one attack in pieces and leaves; resolves when the connection is gone. */
-export function attackConnection(address: string, random: Random): Promise<void> {
-  const name = pick(Object.keys(attacks), random);
-  const bytes = attacks[name]!(random);
+/** Opens a connection and does one attack to it; resolves when the connection is gone. */
+export async function attackConnection(address: string, random: Random): Promise<null> {
+  await exchangeGarbage(address, attacks[pick(Object.keys(attacks), random)]!(random), random);
+  return null;
+}
+
+/** Sends bytes in two pieces on a connection of their own; resolves with what came back once it is gone. */
+export function exchangeGarbage(address: string, bytes: Buffer, random: Random): Promise<Buffer> {
   const cut = below(random, bytes.length + 1);
   const [host, port] = address.split(":");
+  const received: Buffer[] = [];
   return new Promise((resolve) => {
     const socket: Socket = connect(Number(port), host);
     const timer = setTimeout(() => socket.destroy(), patienceMs);
     socket.on("error", () => undefined);
-    socket.on("data", () => undefined);
+    socket.on("data", (chunk) => received.push(chunk));
     socket.on("connect", () => {
       socket.write(bytes.subarray(0, cut));
       socket.write(bytes.subarray(cut));
     });
     socket.on("close", () => {
       clearTimeout(timer);
-      resolve();
+      resolve(Buffer.concat(received));
     });
   });
 }

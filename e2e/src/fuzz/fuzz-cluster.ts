@@ -1,12 +1,13 @@
-import type { Cluster } from "../cluster";
+import { Cluster } from "../cluster";
 import { validationRow } from "../validation";
-import { type FuzzedFace, type FuzzPlan, type FuzzReport, runFuzz } from "./fuzz-run";
+import { type FuzzedFace, type FuzzPlan, type FuzzReport, FuzzRun } from "./fuzz-run";
 import type { FuzzedSystem } from "./fuzzed-system";
 import { goodRowsMax } from "./good-calls";
-import { type MemoryReport, MemoryTrack } from "./memory-track";
+import { type MemoryReport, MemoryTrack, settledShares } from "./memory-track";
+import { settledEnvironment } from "./settled-memory";
 
 /** Models that a system under attack has: one whose answers are checked, one that may be unloaded. */
-export const fuzzedZoo = "digits-mlp-s,digits-logreg";
+const fuzzedZoo = "digits-mlp-s,digits-logreg";
 const task = "digit-classification/uci-digits";
 const checked = "digits-mlp-s";
 const expendable = "digits-logreg";
@@ -41,6 +42,11 @@ export async function fuzzedSystem(cluster: Cluster): Promise<FuzzedSystem> {
   };
 }
 
+/** Starts a system to be fuzzed, with more options of its processes by environment (`INFAAS_INGRESS: "grpc"`). */
+export function startFuzzedCluster(environment: Readonly<Record<string, string>> = {}): Promise<Cluster> {
+  return Cluster.start({ zoo: fuzzedZoo, env: { ...settledEnvironment, ...environment } });
+}
+
 /** Sends a plan to one face of a system and follows the memory of its processes. */
 export async function fuzzCluster(
   cluster: Cluster,
@@ -48,16 +54,28 @@ export async function fuzzCluster(
   plan: FuzzPlan,
 ): Promise<ClusterFuzzReport> {
   const pids = pidsOf(cluster);
-  const tracks = Object.entries(pids).map(([name, pid]) => [name, new MemoryTrack(pid)] as const);
+  const tracks = processes.map((name) => new MemoryTrack(cluster, name));
+  const settle = () => Promise.all(tracks.map((track) => track.settle()));
   const every = Math.max(1, Math.floor(plan.count / readings));
-  const report = await runFuzz(face, plan, (done) => {
-    if (done % every === 0) for (const [, track] of tracks) track.read(done / plan.count);
+  const run = new FuzzRun(face, plan, (done) => {
+    if (done % every === 0) for (const track of tracks) track.read(done / plan.count);
   });
+  try {
+    await face.learn();
+    for (const share of settledShares) {
+      await run.advance(Math.ceil(plan.count * share));
+      await settle();
+    }
+  } finally {
+    face.close();
+  }
   const after = pidsOf(cluster);
   return {
-    ...report,
+    ...run.report(),
     restarted: processes.filter((name) => pids[name] !== after[name]),
-    memory: Object.fromEntries(tracks.map(([name, track]) => [name, track.report(plan.count / 1000)])),
+    memory: Object.fromEntries(
+      processes.map((name, i) => [name, tracks[i]!.report(plan.count / 1000)] as const),
+    ),
   };
 }
 

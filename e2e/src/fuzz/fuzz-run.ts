@@ -16,8 +16,8 @@ export interface FuzzedFace {
   learn(): Promise<void>;
   /** Sends operation `number`, which is good or mutated, and returns what came of it. */
   operate(number: number, random: Random): Promise<Operated>;
-  /** Does to a connection of its own what no client does. */
-  attack(random: Random): Promise<void>;
+  /** Does to a connection of its own what no client does; returns what is wrong with what came back, or null. */
+  attack(random: Random): Promise<string | null>;
   close(): void;
 }
 
@@ -46,7 +46,8 @@ export interface FuzzReport {
 /** One good operation after so many mutated ones; one attack on a connection for so many of both. */
 const mutatedPerGood = 10;
 const operationsPerAttack = 100;
-const attackersMax = 8;
+const attackersMax = 16;
+const attackPauseMs = 10;
 const faultsMax = 20;
 /** Sets the chances of attacks apart from those of operations. */
 const attackSeed = 0x5bd1_e995;
@@ -56,48 +57,40 @@ export function isGoodNumber(number: number): boolean {
   return number % (mutatedPerGood + 1) === mutatedPerGood;
 }
 
-/** Sends everything of the plan, many at a time, with broken connections beside. `onProgress` is told after each operation. */
-export async function runFuzz(
-  face: FuzzedFace,
-  plan: FuzzPlan,
-  onProgress: (done: number) => void = () => {},
-): Promise<FuzzReport> {
-  const run = new FuzzRun(face, plan, onProgress);
-  await face.learn();
-  const startedMs = performance.now();
-  await run.all();
-  face.close();
-  return run.report((performance.now() - startedMs) / 1000);
-}
-
-class FuzzRun {
+/** Operations on their way, many at a time, with broken connections beside. */
+export class FuzzRun {
   private readonly endings: Record<string, number> = {};
   private readonly faults: string[] = [];
   private started = 0;
   private done = 0;
   private good = 0;
   private attacks = 0;
+  private seconds = 0;
 
   constructor(
     private readonly face: FuzzedFace,
     private readonly plan: FuzzPlan,
+    /** Told after each operation how many there have been. */
     private readonly onProgress: (done: number) => void,
   ) {}
 
-  async all(): Promise<void> {
-    const workers = Array.from({ length: this.plan.inFlight }, () => this.work());
-    const attackers = Array.from({ length: attackersMax }, () => this.attack());
+  /** Goes on until so many operations of the plan are done, and all have ended. */
+  async advance(upTo: number): Promise<void> {
+    const startedMs = performance.now();
+    const workers = Array.from({ length: this.plan.inFlight }, () => this.work(upTo));
+    const attackers = Array.from({ length: attackersMax }, () => this.attack(upTo));
     await Promise.all([...workers, ...attackers]);
+    this.seconds += (performance.now() - startedMs) / 1000;
   }
 
-  report(seconds: number): FuzzReport {
-    const { endings, faults, good, attacks, done } = this;
+  report(): FuzzReport {
+    const { endings, faults, good, attacks, done, seconds } = this;
     return { mutated: done - good, good, attacks, seconds, perSecond: done / seconds, endings, faults };
   }
 
-  private async work(): Promise<void> {
-    const { seed, from, count } = this.plan;
-    while (this.started < count) {
+  private async work(upTo: number): Promise<void> {
+    const { seed, from } = this.plan;
+    while (this.started < upTo) {
       const number = from + this.started++;
       const name = `operation ${number} of seed ${seed}`;
       const { isGood, ending, fault } = await this.face
@@ -105,19 +98,30 @@ class FuzzRun {
         .catch((error) => Promise.reject(new Error(`${name}: ${error.message}`, { cause: error })));
       if (isGood) this.good++;
       else this.endings[ending] = (this.endings[ending] ?? 0) + 1;
-      if (fault !== null && this.faults.length < faultsMax) this.faults.push(`${name}: ${fault}`);
+      this.note(name, fault);
       this.onProgress(++this.done);
     }
   }
 
   /** Attacks keep pace with the operations. */
-  private async attack(): Promise<void> {
-    const { seed, from, count } = this.plan;
-    while (this.done < count) {
+  private async attack(upTo: number): Promise<void> {
+    const { seed, from } = this.plan;
+    while (this.done < upTo) {
       const due = Math.floor(this.done / operationsPerAttack);
-      if (this.attacks >= due) await new Promise((next) => setTimeout(next, 10));
-      else await this.face.attack(randomOf(seed ^ attackSeed, from + this.attacks++));
+      if (this.attacks >= due) {
+        await new Promise((next) => setTimeout(next, attackPauseMs));
+        continue;
+      }
+      const number = from + this.attacks++;
+      this.note(
+        `attack ${number} of seed ${seed}`,
+        await this.face.attack(randomOf(seed ^ attackSeed, number)),
+      );
     }
+  }
+
+  private note(name: string, fault: string | null): void {
+    if (fault !== null && this.faults.length < faultsMax) this.faults.push(`${name}: ${fault}`);
   }
 }
 

@@ -1,39 +1,90 @@
-import { Cluster } from "../cluster";
-import { type ClusterFuzzReport, fuzzCluster, fuzzedSystem, fuzzedZoo } from "./fuzz-cluster";
+import type { Cluster } from "../cluster";
+import { type ClusterFuzzReport, fuzzCluster, fuzzedSystem, startFuzzedCluster } from "./fuzz-cluster";
 import { GrpcFace } from "./grpc-face";
+import { HttpFace } from "./http-face";
 
 jest.setTimeout(600_000);
 
-const count = 22_000;
 const seed = 20_261_126;
-/** From a quarter of the run to its end: heaps are still finding their size. */
-const growthMaxBytes = 64 * 1024 ** 2;
-/** Sockets that the server has not seen closed yet. */
-const filesMax = 32;
+const inFlight = 64;
+const connections = 8;
+/** An allocator that gives back what is freed, so that what stays is what somebody holds. */
+const returningAllocator = {
+  MALLOC_ARENA_MAX: "1",
+  MALLOC_TRIM_THRESHOLD_: "0",
+  MALLOC_MMAP_THRESHOLD_: "65536",
+  MALLOC_TOP_PAD_: "0",
+};
+/**
+ * What a process may hold more at the end than after a quarter, garbage collected, by the median of the windows in between.
+ * Measured: 0.6 MB of JavaScript's heap over gRPC and 1.5 over HTTP, as functions are still being optimised; besides 0.1 MB
+ * over gRPC and 12 over HTTP, where the allocator's heap finds its size only after 20,000.
+ */
+const steadyHeapMax = 2.5 * 1024 ** 2;
+const steadyOtherMax = { grpc: 3 * 1024 ** 2, http: 20 * 1024 ** 2 };
+/** Garbage included: the heap is let grow (`tuneProcess`). Measured: 55 MB. */
+const residentGrowthMax = 96 * 1024 ** 2;
+/** Sockets that have been left and not been noticed yet. */
+const filesGrowthMax = 16;
 
-function mustBeClean(report: ClusterFuzzReport): void {
+function mustBeClean(report: ClusterFuzzReport, count: number, otherMax: number): void {
   expect(report.faults).toEqual([]);
   expect(report.restarted).toEqual([]);
   expect(report.mutated + report.good).toBe(count);
-  for (const [name, { growthBytes, filesBefore, filesEnd }] of Object.entries(report.memory)) {
-    expect([name, growthBytes < growthMaxBytes, growthBytes]).toEqual([name, true, growthBytes]);
-    expect([name, filesEnd - filesBefore < filesMax, filesEnd]).toEqual([name, true, filesEnd]);
-  }
+  const grown = Object.entries(report.memory).map(([name, { quarter, end, ...steady }]) => ({
+    name,
+    heap: steady.steadyHeapBytes,
+    other: steady.steadyOtherBytes,
+    resident: end.residentBytes - quarter.residentBytes,
+    files: end.files - quarter.files,
+  }));
+  const isMuch = ({ heap, other, resident, files }: (typeof grown)[number]) =>
+    heap > steadyHeapMax || other > otherMax || resident > residentGrowthMax || files > filesGrowthMax;
+  expect(grown.filter(isMuch)).toEqual([]);
 }
 
 describe("a system under mutated requests and broken connections", () => {
   let cluster: Cluster;
   beforeAll(async () => {
-    cluster = await Cluster.start({ zoo: fuzzedZoo });
+    cluster = await startFuzzedCluster({ ...returningAllocator, INFAAS_INGRESS: "native" });
+  });
+  afterAll(() => cluster.stop());
+
+  it("neither dies, hangs, answers good requests wrongly, calls anything a bug, nor grows, over gRPC", async () => {
+    const count = 22_000;
+    const face = new GrpcFace(await fuzzedSystem(cluster), "native", connections);
+    const report = await fuzzCluster(cluster, face, { count, seed, from: 0, inFlight });
+    mustBeClean(report, count, steadyOtherMax.grpc);
+    // Faults have to be found, and some requests have to be read all the same, or the mutations are too tame or too wild.
+    expect(report.endings.INVALID_ARGUMENT).toBeGreaterThan(count / 10);
+    expect(report.endings.OK).toBeGreaterThan(count / 100);
+  });
+
+  it("nor over HTTP", async () => {
+    const count = 11_000;
+    const report = await fuzzCluster(cluster, new HttpFace(await fuzzedSystem(cluster)), {
+      count,
+      seed,
+      from: 0,
+      inFlight,
+    });
+    mustBeClean(report, count, steadyOtherMax.http);
+    expect(report.endings["400"]).toBeGreaterThan(count / 10);
+    expect(report.endings["200"]).toBeGreaterThan(count / 100);
+  });
+});
+
+describe("a system whose sockets grpc-js reads, under the same", () => {
+  let cluster: Cluster;
+  beforeAll(async () => {
+    cluster = await startFuzzedCluster({ ...returningAllocator, INFAAS_INGRESS: "grpc" });
   });
   afterAll(() => cluster.stop());
 
   it("neither dies, hangs, answers good requests wrongly, calls anything a bug, nor grows", async () => {
-    const face = new GrpcFace(await fuzzedSystem(cluster), 8);
-    const report = await fuzzCluster(cluster, face, { count, seed, from: 0, inFlight: 64 });
-    mustBeClean(report);
-    // Faults have to be found, and some requests have to be read all the same, or the mutations are too tame or too wild.
-    expect(report.endings.INVALID_ARGUMENT).toBeGreaterThan(count / 10);
-    expect(report.endings.OK).toBeGreaterThan(count / 100);
+    const count = 4_400;
+    const face = new GrpcFace(await fuzzedSystem(cluster), "grpc-js", connections);
+    const report = await fuzzCluster(cluster, face, { count, seed, from: 0, inFlight });
+    mustBeClean(report, count, steadyOtherMax.grpc);
   });
 });

@@ -1,8 +1,7 @@
 import { Code, codeName, type Random } from "@infaas/runtime";
 import { AnswerBook } from "./answer-book";
 import { attackConnection } from "./connection-garbage";
-import type { FuzzedFace, Operated } from "./fuzz-run";
-import { isGoodNumber } from "./fuzz-run";
+import { type FuzzedFace, isGoodNumber, type Operated } from "./fuzz-run";
 import type { FuzzedSystem } from "./fuzzed-system";
 import { goodCall, learnAnswers } from "./good-calls";
 import { type Mutant, makeMutant } from "./mutants";
@@ -11,6 +10,8 @@ import type { RawOutcome } from "./raw-connection";
 
 /** Codes that say "this is a bug". */
 const bugCodes: readonly number[] = [Code.INTERNAL, Code.UNKNOWN, Code.DATA_LOSS];
+/** What grpc-js says of a peer's own faults, before a handler or an interceptor of ours is asked: with INTERNAL. */
+const libraryFaults = /^(Invalid grpc-timeout value|Failed to decompress message)/;
 const shownBytes = 400;
 
 /** The gRPC port: mutated calls of every method, and good ones of the three that answer queries. */
@@ -20,6 +21,7 @@ export class GrpcFace implements FuzzedFace {
 
   constructor(
     private readonly system: FuzzedSystem,
+    private readonly ingress: "native" | "grpc-js",
     connections: number,
   ) {
     this.book = new AnswerBook(system);
@@ -47,7 +49,7 @@ export class GrpcFace implements FuzzedFace {
     return { isGood: false, ending, fault: this.faultOf(mutant, outcome, ending) };
   }
 
-  attack(random: Random): Promise<void> {
+  attack(random: Random): Promise<string | null> {
     return attackConnection(this.system.address, random);
   }
 
@@ -58,7 +60,8 @@ export class GrpcFace implements FuzzedFace {
   private faultOf(mutant: Mutant, outcome: RawOutcome, ending: string): string | null {
     const { path, body, request } = mutant;
     const shown = () => `${path} with ${body.length} bytes ${body.subarray(0, shownBytes).toString("hex")}`;
-    if (outcome.code === null || bugCodes.includes(outcome.code))
+    const isLibrary = this.ingress === "grpc-js" && libraryFaults.test(outcome.message);
+    if (outcome.code === null || (bugCodes.includes(outcome.code) && !isLibrary))
       return `${ending} '${outcome.message}' for ${shown()}`;
     if (request === null || outcome.code !== Code.OK) return null;
     const fault = this.book.faultOfMutated(request, outcome.answers[0]);

@@ -1,28 +1,60 @@
-import { Cluster } from "../cluster";
-import { fuzzCluster, fuzzedSystem, fuzzedZoo } from "./fuzz-cluster";
+import type { Cluster } from "../cluster";
+import { fuzzCluster, fuzzedSystem, startFuzzedCluster } from "./fuzz-cluster";
+import type { FuzzedFace } from "./fuzz-run";
+import type { FuzzedSystem } from "./fuzzed-system";
 import { GrpcFace } from "./grpc-face";
+import { HttpFace } from "./http-face";
 
-const usage =
-  "usage: main.js COUNT [SEED [FROM]], whole numbers: operations, their seed, number of the first\n";
+const usage = `usage: main.js FACE COUNT [SEED [FROM]]
+  FACE   native (gRPC), grpc-js or http
+  COUNT  operations, one in eleven of them good
+  SEED   decides with an operation's number what it is, 1 unless given
+  FROM   number of the first: "main.js FACE 1 SEED NUMBER" brings one operation back
+`;
 const inFlight = 64;
 const connections = 8;
 
-/** `node e2e/dist/fuzz/main.js COUNT [SEED [FROM]]`: starts a system, fuzzes it, prints the report as JSON. */
+interface Face {
+  readonly environment: Readonly<Record<string, string>>;
+  open(system: FuzzedSystem): FuzzedFace;
+}
+
+const faces: Readonly<Record<string, Face>> = {
+  native: {
+    environment: { INFAAS_INGRESS: "native" },
+    open: (system) => new GrpcFace(system, "native", connections),
+  },
+  "grpc-js": {
+    environment: { INFAAS_INGRESS: "grpc" },
+    open: (system) => new GrpcFace(system, "grpc-js", connections),
+  },
+  http: { environment: {}, open: (system) => new HttpFace(system) },
+};
+
+/** Starts a system, fuzzes one of its faces, prints the report as JSON; see `usage`. */
 async function main(words: readonly string[]): Promise<number> {
-  const [count, seed, from] = [Number(words[0]), Number(words[1] ?? 1), Number(words[2] ?? 0)];
-  if (![count, seed, from].every(Number.isInteger) || count < 1) {
+  const face = faces[words[0] ?? ""];
+  const [count, seed, from] = [Number(words[1]), Number(words[2] ?? 1), Number(words[3] ?? 0)];
+  if (face === undefined || ![count, seed, from].every(Number.isInteger) || count < 1) {
     process.stderr.write(usage);
     return 2;
   }
-  const cluster = await Cluster.start({ zoo: fuzzedZoo });
+  const cluster = await startFuzzedCluster(face.environment);
   try {
-    const face = new GrpcFace(await fuzzedSystem(cluster), connections);
-    const report = await fuzzCluster(cluster, face, { count, seed, from, inFlight });
-    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-    return report.faults.length + report.restarted.length === 0 ? 0 : 1;
+    return await report(cluster, face, { count, seed, from, inFlight });
   } finally {
     await cluster.stop();
   }
+}
+
+async function report(
+  cluster: Cluster,
+  face: Face,
+  plan: Parameters<typeof fuzzCluster>[2],
+): Promise<number> {
+  const found = await fuzzCluster(cluster, face.open(await fuzzedSystem(cluster)), plan);
+  process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
+  return found.faults.length + found.restarted.length === 0 ? 0 : 1;
 }
 
 main(process.argv.slice(2)).then(

@@ -68,6 +68,7 @@ export class RawConnection {
   private streamWindow = defaultWindow;
   private unrefreshed = 0;
   private headers: { stream: number; ends: boolean; parts: Buffer[] } | null = null;
+  private greeted = false;
   private goneAway = false;
   private leaving = false;
   private over = false;
@@ -78,7 +79,7 @@ export class RawConnection {
     this.socket.on("data", (bytes) => this.read(bytes));
     this.socket.on("error", () => undefined);
     this.socket.on("close", () => this.ended());
-    this.send(preface, ownSettings, windowFrame(0, windowBytes));
+    this.socket.write(Buffer.concat([preface, ownSettings, windowFrame(0, windowBytes)]));
     this.hangCheck = setInterval(() => this.rejectHanging(), hangCheckMs);
   }
 
@@ -132,14 +133,15 @@ export class RawConnection {
     if (this.flights.size === 0) this.socket.destroy();
   }
 
-  /** All that is sent in one turn leaves as one write. */
+  /** All that is sent in one turn leaves as one write, and nothing before the server has said how large frames may be. */
   private send(...frames: readonly Buffer[]): void {
     if (this.over) return;
-    if (this.unsent.length === 0) setImmediate(() => this.flush());
+    if (this.unsent.length === 0 && this.greeted) setImmediate(() => this.flush());
     this.unsent.push(...frames);
   }
 
   private flush(): void {
+    if (this.unsent.length === 0) return;
     const bytes = this.unsent.length === 1 ? this.unsent[0]! : Buffer.concat(this.unsent);
     this.unsent = [];
     if (!this.over) this.socket.write(bytes);
@@ -246,7 +248,9 @@ export class RawConnection {
       for (const flight of this.flights.values()) flight.window += size - this.streamWindow;
       this.streamWindow = size;
     }
-    this.send(frame(frameType.settings, frameFlag.ack, 0, Buffer.alloc(0)));
+    this.unsent.unshift(frame(frameType.settings, frameFlag.ack, 0, Buffer.alloc(0)));
+    this.greeted = true;
+    this.flush();
     this.sendWaiting();
   }
 
@@ -287,7 +291,9 @@ export class RawConnection {
       if (nowMs - flight.startedMs < hangMs) continue;
       this.flights.delete(stream);
       const shown = flight.call.data.subarray(0, shownBytes).toString("hex");
-      flight.reject(new Error(`not answered within ${hangMs} ms: ${shown}`));
+      const { sent, window } = flight;
+      const state = `${sent} of ${flight.call.data.length} bytes sent, windows ${window} and ${this.window}`;
+      flight.reject(new Error(`not answered within ${hangMs} ms, ${state}: ${shown}`));
     }
   }
 }

@@ -96,11 +96,11 @@ const changes: readonly Change[] = [
   }),
   structural((fields, at, random) => {
     const { number } = fields[at]!;
-    fields[at]!.bytes = nested(number, 1 + below(random, nestedMax), random);
+    fields[at]!.bytes = nested(number, spread(random, nestedMax), random);
   }),
   structural((fields, at, random) => {
     const field = fields[at]!;
-    const count = Math.min(below(random, 300), Math.floor(repeatedBytesMax / (field.bytes.length + 1)));
+    const count = Math.min(spread(random, 1_000), Math.floor(repeatedBytesMax / (field.bytes.length + 1)));
     for (let i = 0; i < count; i++) fields.push(field);
   }),
   structural((fields, _at, random) => {
@@ -198,6 +198,11 @@ function putVarint(bytes: Buffer, start: number, value: number): number {
 /** Returns a whole number from 0 up to, and without, `bound`. */
 export function below(random: Random, bound: number): number {
   return Math.floor(random.next() * bound);
+}
+
+/** Returns a whole number from 1 to `most`, small ones as often as large ones: each power of ten has the same share. */
+export function spread(random: Random, most: number): number {
+  return Math.floor(most ** random.next());
 }
 
 /** Returns one of a list that is not empty. */
