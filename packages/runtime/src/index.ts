@@ -46,7 +46,7 @@ export {
 export type { TlsIdentity } from "./security/tls-identity";
 export { tokenDigest } from "./security/tokens";
 export { SharedMemoryFile } from "./shared-memory-file";
-export type { FinishedSpan, SpanRecorder } from "./span-recorder";
+export { createSampler, type FinishedSpan, type SpanRecorder } from "./span-recorder";
 export { createTelemetry, type Telemetry } from "./telemetry";
 export { formatTraceparent, parseTraceparent, type SpanContext } from "./trace-context";
 export { tuneProcess } from "./tune-process";

@@ -42,6 +42,11 @@ export const noSpans: SpanRecorder = {
   child: (context) => context,
 };
 
+/** Returns a recorder that samples and records nothing: something else does, from the same decisions. */
+export function createSampler(o: { sampleRatio: number; random: Random }): SpanRecorder {
+  return { records: true, sampleRatio: o.sampleRatio, ...contextsOf(o), record: () => {} };
+}
+
 /** Returns a recorder that hands sampled spans to `processor`. Not sampling costs one random number. */
 export function createSpanRecorder(o: {
   processor: SpanProcessor;
@@ -54,6 +59,15 @@ export function createSpanRecorder(o: {
   return {
     records: true,
     sampleRatio: o.sampleRatio,
+    ...contextsOf(o),
+    record: (span) => {
+      if (span.context.sampled) o.processor.onEnd(readable(span, o.resource, scope));
+    },
+  };
+}
+
+function contextsOf(o: { sampleRatio: number; random: Random }): Pick<SpanRecorder, "start" | "child"> {
+  return {
     start: (parentTraceparent, ratio = o.sampleRatio) => {
       const parent = parentTraceparent === undefined ? null : parseTraceparent(parentTraceparent);
       if (parent !== null) {
@@ -62,9 +76,6 @@ export function createSpanRecorder(o: {
       }
       if (o.random.next() >= ratio) return null;
       return { traceId: o.random.hex(16), spanId: o.random.hex(8), sampled: true };
-    },
-    record: (span) => {
-      if (span.context.sampled) o.processor.onEnd(readable(span, o.resource, scope));
     },
     child: ({ traceId, sampled }) => ({ traceId, spanId: o.random.hex(8), sampled }),
   };

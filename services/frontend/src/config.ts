@@ -102,6 +102,11 @@ export const frontendOptions = {
     default: null,
     doc: "OTLP/gRPC address (host:port) for traces and metrics; none are exported unless given",
   },
+  traceFile: {
+    type: "string",
+    default: null,
+    doc: "file that traces go to in Triton's JSON, beside OTLP or without it; clients may split it (log_frequency) and never say where it is",
+  },
   traceSampleRatio: {
     type: "number",
     default: 0.01,

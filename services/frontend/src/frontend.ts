@@ -9,6 +9,7 @@ import {
   type Caller,
   type Clock,
   createRpcClient,
+  createSampler,
   createTelemetry,
   type DialSecurity,
   type Lifecycle,
@@ -50,6 +51,7 @@ import { createFrontendServer } from "./server";
 import { SharedMemoryRegions } from "./shared-memory-regions";
 import { Statistics } from "./statistics";
 import { Tenants } from "./tenants";
+import { TraceFile, type TraceFileOptions } from "./trace-file";
 import { TraceSettings } from "./trace-settings";
 import { QueryTraces } from "./traces";
 
@@ -127,8 +129,12 @@ export async function startFrontend(
     coldStarts,
     queryMaxMs: config.queryMaxMs,
   });
-  const traceSettings = new TraceSettings(telemetry.tracer);
-  const traces = new QueryTraces({ recorder: telemetry.tracer, clock, settings: traceSettings });
+  const traceFile = openTraceFile(config.traceFile, { clock, logger }, lifecycle);
+  const { otlpEndpoint, traceSampleRatio: sampleRatio } = config;
+  const recorder =
+    traceFile !== null && otlpEndpoint === null ? createSampler({ sampleRatio, random }) : telemetry.tracer;
+  const traceSettings = new TraceSettings(recorder, traceFile);
+  const traces = new QueryTraces({ recorder, clock, settings: traceSettings, file: traceFile });
   const tenants = new Tenants({
     clock,
     inFlightMax: config.tenantInFlightMax,
@@ -280,6 +286,18 @@ function startTelemetry(config: FrontendConfig, dial: DialSecurity, lifecycle: L
   });
   lifecycle.onStop("telemetry", () => telemetry.shutdown());
   return telemetry;
+}
+
+/** Traces in a file besides those that leave by OTLP, where the operator says so. */
+function openTraceFile(
+  path: string | null,
+  o: Omit<TraceFileOptions, "path">,
+  lifecycle: Lifecycle,
+): TraceFile | null {
+  if (path === null) return null;
+  const file = new TraceFile({ ...o, path });
+  lifecycle.onStop("trace file", async () => file.close());
+  return file;
 }
 
 function withPort(listen: string, port: number): string {

@@ -187,7 +187,10 @@ class InferCaller implements QueryCaller {
     }
     this.release();
     o.statistics.recordAnswer(receipt.variant.name, receipt, o.clock.epochMs());
-    o.traces.answered(trace, receipt);
+    if (trace !== null) {
+      const { modelName, id: requestId } = request.head;
+      o.traces.answered(trace, receipt, { model: modelName, version: model?.version ?? "", requestId });
+    }
     const parameters = receiptParameters(receipt);
     if (explanation !== null) parameters.explanation = toJsonString(ExplanationSchema, explanation);
     const answerHead = encodeAnswerHead({

@@ -105,10 +105,13 @@ class Caller implements QueryCaller {
 
   answered(answer: Body, receipt: QueryReceipt, explanation: Explanation | null): void {
     const { o } = this;
-    const { call, id, trace, tenant, bytes } = this.asked;
+    const { call, id, model, trace, tenant, bytes } = this.asked;
     tenant.release(bytes);
     o.statistics.recordAnswer(receipt.variant.name, receipt, o.clock.epochMs());
-    o.traces.answered(trace, receipt);
+    if (trace !== null) {
+      const { version } = receipt.variant;
+      o.traces.answered(trace, receipt, { model, version: String(version), requestId: id });
+    }
     const { outputs, rawOutputContents } = fromBinary(ModelInferResponseSchema, answer.bytes());
     const told = explanation === null ? {} : { explanation };
     const response = { id, outputs, rawOutputContents, receipt: receiptMessage(receipt), ...told };

@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { OpenRcaService } from "@infaas/api";
 import { Code, createRpcClient, ServiceError } from "@infaas/runtime";
 import { type House, inferRequest, startHouse, TASK } from "./fixture-house";
@@ -10,6 +13,40 @@ async function refusalOf(call: Promise<unknown>): Promise<ServiceError> {
   }
   throw new Error("was answered");
 }
+
+describe("a frontend with a file for traces", () => {
+  it("writes exactly the traces that the settings ask for, of one model and of all", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "traces-"));
+    const path = join(folder, "trace.json");
+    const house = await startHouse({ e1: ["mlp@1"] }, [{ name: "mlp@1" }], ["--trace-file", path]);
+    const { inference } = house;
+    const ask = async (modelName: string, times: number) => {
+      for (let i = 0; i < times; i++)
+        await inference.modelInfer({ ...inferRequest(modelName), id: `q-${i}` });
+    };
+    const set = async (modelName: string, settings: Readonly<Record<string, string>>) => {
+      const changes = Object.entries(settings).map(([name, value]) => [name, { value: [value] }]);
+      const answer = await inference.traceSetting({ modelName, settings: Object.fromEntries(changes) });
+      return answer.settings;
+    };
+    try {
+      expect((await set("", { trace_level: "OFF" })).trace_file?.value).toEqual([path]);
+      await ask("mlp", 3);
+      await set("mlp", { trace_level: "TIMESTAMPS", trace_rate: "1", trace_count: "2" });
+      await ask("mlp", 5);
+      await ask(TASK, 5);
+      expect((await set("mlp", {})).trace_count?.value).toEqual(["0"]);
+      await set("", { trace_level: "TIMESTAMPS", trace_rate: "3" });
+      await ask(TASK, 6);
+    } finally {
+      await house.stop();
+    }
+    const entries = JSON.parse(readFileSync(path, "utf8")) as { model_name?: string }[];
+    const names = entries.flatMap((entry) => entry.model_name ?? []);
+    expect(names).toEqual(["mlp", "mlp", TASK, TASK]);
+    rmSync(folder, { recursive: true });
+  });
+});
 
 describe("settings and reports of a frontend", () => {
   let house: House;

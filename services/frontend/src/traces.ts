@@ -1,13 +1,20 @@
 import type { Clock, ServiceError, SpanContext, SpanRecorder } from "@infaas/runtime";
 import type { QueryReceipt } from "./receipts";
-import type { TraceSettings } from "./trace-settings";
+import type { TraceFile } from "./trace-file";
+import type { TraceRule, TraceSettings } from "./trace-settings";
+import type { TracedQuery } from "./traced-query";
 
 /** What query traces need. */
 export interface QueryTracesOptions {
   readonly recorder: SpanRecorder;
   readonly clock: Clock;
   readonly settings: TraceSettings;
+  /** Where traces go besides; null: nowhere. */
+  readonly file: Pick<TraceFile, "record"> | null;
 }
+
+/** What was asked for by a query that is traced. */
+export type AskedQuery = Pick<TracedQuery, "model" | "version" | "requestId">;
 
 /**
  * One trace per sampled query. Sampling is decided first, spans are made afterwards from the receipt's times, so a
@@ -22,15 +29,15 @@ export class QueryTraces {
     if (!recorder.records) return null;
     const rule = settings.ruleFor(model);
     if (!rule.on || rule.left === 0) return null;
-    const context = recorder.start(traceparent, rule.ratio);
+    const context = recorder.start(traceparent, ratioNow(rule));
     if (context !== null && rule.left > 0) rule.left--;
     return context;
   }
 
-  answered(context: SpanContext | null, r: QueryReceipt): void {
-    if (context === null) return;
-    const { recorder, clock } = this.o;
+  answered(context: SpanContext, r: QueryReceipt, asked: AskedQuery): void {
+    const { recorder, clock, file } = this.o;
     const endEpochMs = clock.epochMs();
+    file?.record({ ...asked, traceId: context.traceId, endEpochMs, receipt: r });
     const startEpochMs = endEpochMs - r.totalMs;
     const attributes = {
       "infaas.variant": r.variant.name,
@@ -60,4 +67,11 @@ export class QueryTraces {
     const startEpochMs = endEpochMs - totalMs;
     this.o.recorder.record({ name: "query", context, startEpochMs, endEpochMs, error: error.message });
   }
+}
+
+/** Chance that the next query is traced: none or all of it where one of so many is to be. */
+function ratioNow(rule: TraceRule): number {
+  if (rule.every === null) return rule.ratio;
+  rule.seen++;
+  return rule.seen % rule.every === 0 ? 1 : 0;
 }
