@@ -8,6 +8,8 @@ import { ClusterService, ExecutionService } from "@infaas/api";
 import { Code, type DialSecurity, dialPlain, dialWith, openRawBidi } from "@infaas/runtime";
 import { type CertificateFiles, TestAuthority } from "@infaas/runtime/dist/security/certificates.testing";
 import { Cluster, infaas, root } from "./cluster";
+import { hasPython, installStockClient, runStockClient } from "./stock-client";
+import type { Face } from "./tritonclient/face";
 
 jest.setTimeout(300_000);
 
@@ -76,6 +78,41 @@ describe("a system with TLS, client certificates and tokens", () => {
     const status = await infaas(cluster, "status", ...as(secrets.operates));
     expect(status).toMatchObject({ status: 0, stdout: expect.stringContaining("executor-1") });
   });
+
+  describe.each<Face>(["grpc", "http"])(
+    "called by tritonclient over %s, whose plugin presents a token",
+    (face) => {
+      if (!hasPython()) {
+        it("is SKIPPED here: python3 with venv and pip was not found", () => expect(hasPython()).toBe(false));
+        return;
+      }
+
+      it("answers by the roles of that token", async () => {
+        await installStockClient();
+        const [, authority = "", , certificate = "", , key = ""] = certificates;
+        const { address, httpAddress } = cluster;
+        const at = [face, face === "grpc" ? address : httpAddress, "digits-logreg"];
+        const words = [...at, authority, certificate, key, secrets.asks, secrets.operates];
+        const seen = await runStockClient<Readonly<Record<string, object>>>("stock_secured.py", words);
+        const refused = (code: string, status: string, sentence: string) => ({
+          status: face === "grpc" ? `StatusCode.${code}` : status,
+          message: expect.stringContaining(sentence),
+        });
+        const noToken = refused("UNAUTHENTICATED", "401", "needs a token with the role");
+        const mayNot = (role: string) => refused("PERMISSION_DENIED", "403", `needs the role ${role}`);
+        const live = { live: true };
+        for (const who of [seen.nobody, seen.basic])
+          expect(who).toEqual({ ...live, infer: noToken, load: noToken, bring: noToken });
+        expect(seen.query).toEqual({
+          ...live,
+          infer: null,
+          load: mayNot("operate"),
+          bring: mayNot("operate"),
+        });
+        expect(seen.operate).toEqual({ ...live, infer: null, load: null, bring: mayNot("register") });
+      });
+    },
+  );
 
   it.each([
     ["without a token", "models", () => certificates, "UNAUTHENTICATED"],

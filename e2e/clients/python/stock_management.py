@@ -143,6 +143,12 @@ def settings():
         "read": face.trace(client.get_trace_settings(architecture))["trace_count"],
         "cleared": {n: trace(n, {"trace_count": None})["trace_count"] for n in (task, architecture)},
         "unknownModel": refusal(lambda: client.update_trace_settings("cats", {"trace_count": "5"})),
+        "fixed": {
+            "trace_file": refusal(lambda: client.update_trace_settings(settings={"trace_file": "/tmp/x"})),
+            "log_frequency": refusal(lambda: client.update_trace_settings(settings={"log_frequency": "5"})),
+            "tensors": refusal(lambda: client.update_trace_settings(settings={"trace_level": ["TENSORS"]})),
+            "log_file": refusal(lambda: client.update_log_settings({"log_file": "/tmp/x"})),
+        },
         "log": face.log(client.update_log_settings({"log_verbose_level": 1})),
         "logAgain": face.log(client.update_log_settings({"log_verbose_level": 0})),
         "logRead": face.log(client.get_log_settings()),

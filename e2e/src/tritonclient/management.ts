@@ -52,6 +52,7 @@ export interface ManagementSeen {
     readonly read: readonly string[];
     readonly cleared: Settings;
     readonly unknownModel: Refused;
+    readonly fixed: Readonly<Record<string, Refused>>;
     readonly log: Readonly<Record<string, unknown>>;
     readonly logAgain: Readonly<Record<string, unknown>>;
     readonly logRead: Readonly<Record<string, unknown>>;
@@ -136,6 +137,16 @@ export function describeManagement(face: Face, seen: () => ManagementSeen): void
     expect(read).toEqual(["5"]);
     expect(Object.values(cleared)).toEqual([["-1"], ["-1"]]);
     expect(unknownModel).toEqual(refusedWith(face, "NOT_FOUND", "unknown model: 'cats'"));
+  });
+
+  it("is told why what is the operator's alone cannot be changed", () => {
+    const not = (sentence: string) => refusedWith(face, "UNIMPLEMENTED", sentence);
+    expect(seen().settings.fixed).toEqual({
+      trace_file: not("start the frontend with --trace-file"),
+      log_frequency: not("start the frontend with --trace-file"),
+      tensors: not("traces carry no tensors"),
+      log_file: not("can not be updated through network protocol"),
+    });
   });
 
   it("changes log settings", () => {
