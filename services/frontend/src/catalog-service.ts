@@ -78,8 +78,9 @@ function listModels(view: ClusterView, task: string) {
 function* instanceStatuses(view: ClusterView): Generator<MessageInitShape<typeof InstanceStatusSchema>> {
   for (const [executor, status] of view.allStatuses()) {
     const live = view.instance(status.variant, executor);
-    const { variant, phase, reason, memoryBytes } = status;
-    const base = { variant, executor, phase, reason, memoryBytes };
+    const { variant, phase, reason, memoryBytes, loadMs, loadOverride } = status;
+    const loaded = loadOverride === undefined ? {} : { loadOverride };
+    const base = { variant, executor, phase, reason, memoryBytes, loadMs, ...loaded };
     if (live === undefined) {
       yield base;
       continue;

@@ -185,6 +185,7 @@ describe("frontend", () => {
       const status = await catalog.getStatus({});
       catalog.close();
       expect(status).toMatchObject({ queriesAnswered: 5n, queriesRefused: 1n });
+      expect(status.instances).toMatchObject([{ variant: "mlp@1", loadMs: 250 }]);
     });
 
     it("answers infaas.v1 through the same way, with a typed receipt", async () => {
