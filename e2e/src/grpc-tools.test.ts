@@ -99,12 +99,22 @@ describe("tools of gRPC against whole processes", () => {
       expect(JSON.parse(config)).toMatchObject({ name: task, versions: ["1"] });
     });
 
+    it("checks the health of every name in the repository", async () => {
+      const index = await ask(cluster.address, "inference.GRPCInferenceService/RepositoryIndex");
+      const { models } = JSON.parse(index) as { models: readonly { name: string }[] };
+      expect(models.length).toBeGreaterThan(3);
+      for (const { name: service } of models) {
+        const asked = JSON.stringify({ service });
+        const health = await ask("-d", asked, cluster.address, "grpc.health.v1.Health/Check");
+        expect(health).toContain("SERVING");
+      }
+    });
+
     it.each([
       ["", "SERVING"],
       [task, "SERVING"],
       ["digit-classification", "SERVING"],
       ["digits-logreg", "SERVING"],
-      ["digits-logreg.v1.onnxruntime-cpu-fp32-t1-b1", "SERVING"],
       ["cats", "NotFound"],
     ])("checks the health of '%s': %s", async (service, said) => {
       const health = await ask(

@@ -60,8 +60,7 @@ function speaksStock(): void {
     };
     try {
       for (const face of faces) await run(face);
-      const variant = `${architecture}.v1.onnxruntime-cpu-fp32-t1-b1`;
-      const named = [task, architecture, variant, inputs];
+      const named = [task, architecture, seen("grpc").queries.variant, inputs];
       streams = await runStockClient("stock_streams.py", [cluster.address, cluster.httpAddress, ...named]);
     } finally {
       await cluster.stop();
