@@ -167,7 +167,11 @@ export class Wire<Caller = unknown> implements CallHost {
     const { numbers } = this;
     const id = numbers[at + mail.subject]!;
     const kind = numbers[at + mail.kind]!;
-    if (kind <= eventKind.drained && this.admissions.isRefused(id)) return;
+    if (kind <= eventKind.drained && this.admissions.isRefused(id)) {
+      // Its head is remembered all the same, and the next call that has the same is not told of it.
+      if (kind === eventKind.infer) this.headOf(at);
+      return;
+    }
     switch (kind) {
       case eventKind.infer:
         this.startInfer(id, at);
@@ -217,16 +221,13 @@ export class Wire<Caller = unknown> implements CallHost {
   }
 
   private startInfer(id: number, at: number): void {
-    const { numbers, heads } = this;
+    const { numbers } = this;
     const handler = this.inferHandler as InferHandler<unknown, Caller>;
-    const number = numbers[at + mail.head]!;
-    if (numbers[at + mail.fresh] === 1) {
-      heads[number] = handler.readHead(this.addon.head(this.handle, number) as Buffer);
-    }
+    const head = this.headOf(at);
     this.open++;
     const call = handler.start(
       id,
-      heads[number],
+      head,
       numbers[at + mail.deadlineMs]!,
       numbers[at + mail.bytes]!,
       this.callerOf(at),
@@ -237,6 +238,17 @@ export class Wire<Caller = unknown> implements CallHost {
     } else if (!call.over) {
       this.calls[id & placeMask] = call;
     }
+  }
+
+  /** What was read of a request's head; equal ones are read once. */
+  private headOf(at: number): unknown {
+    const { numbers, heads } = this;
+    const handler = this.inferHandler as InferHandler<unknown, Caller>;
+    const number = numbers[at + mail.head]!;
+    if (numbers[at + mail.fresh] === 1) {
+      heads[number] = handler.readHead(this.addon.head(this.handle, number) as Buffer);
+    }
+    return heads[number];
   }
 
   /** Without a guard nobody is known, and `Caller` says nothing. */

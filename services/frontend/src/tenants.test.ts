@@ -64,6 +64,16 @@ describe("a frontend with tenants", () => {
     );
   const received = () => house.executors[0]!.received;
 
+  it("answers a query whose very like was refused to one whom nobody knows", async () => {
+    await start(1, entry("calm"));
+    expect(house.frontend.wire).not.toBeNull();
+    expect(await ask("stranger")).toMatchObject({ code: Code.UNAUTHENTICATED });
+    const asked = ask("calm");
+    await until(() => replies.length === 1);
+    replies[0]?.answer();
+    expect(await asked).toBe("answered");
+  });
+
   it("holds a storm back, and lets another tenant's query pass it at once", async () => {
     await start(1, entry("storm"), entry("calm"));
     const first = ask("calm");
