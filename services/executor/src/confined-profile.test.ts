@@ -95,7 +95,9 @@ describe("confinedProfile", () => {
     const limits = { memoryBytesMax: 900e6 };
     await expect(profile(hungryModel(1e9), { limits })).rejects.toMatchObject({
       code: Code.RESOURCE_EXHAUSTED,
-      message: expect.stringMatching(/^the model used \d\.\d\d GB while loading, allowed are 0\.90 GB$/),
+      message: expect.stringMatching(
+        /^the model used \d\.\d\d GB while loading, allowed are 0\.90 GB \(the executor's --profile-memory-bytes-max\)$/,
+      ),
     });
     expect(deaths).toHaveLength(1);
   });

@@ -73,7 +73,8 @@ export class ProcessWarden {
     const bytes = pid === undefined ? null : await residentBytes(pid);
     const allowed = this.limits.memoryBytesMax;
     if (bytes === null || bytes <= allowed) return;
-    const message = `the model used ${gigabytes(bytes)} while ${this.#stage}, allowed are ${gigabytes(allowed)}`;
+    const used = `the model used ${gigabytes(bytes)} while ${this.#stage}, allowed are ${gigabytes(allowed)}`;
+    const message = `${used} (the executor's --profile-memory-bytes-max)`;
     this.kill(new ServiceError(Code.RESOURCE_EXHAUSTED, message));
   }
 }

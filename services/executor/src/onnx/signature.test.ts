@@ -35,6 +35,14 @@ describe("findBatchAxis", () => {
   it.each([
     [["N", 4], { present: true }],
     [[1, 4], { present: false, reason: "input x has a first axis fixed at 1; a batch axis is free" }],
+    [
+      [2, "N", 4],
+      {
+        present: false,
+        reason:
+          "input x has a first axis fixed at 2; axis 1 is free, but batches are made along first axes alone",
+      },
+    ],
     [[], { present: false, reason: "input x is a scalar and has no batch axis" }],
   ])("finds for input %j: %j", (input, expected) => {
     const model = fixtureModel({ nodes: [], constants: [], input, output: ["N", 3] });

@@ -85,7 +85,11 @@ export function findBatchAxis(inputs: readonly TensorSignature[]): BatchAxis {
 
 function fixedReason({ name, shape }: TensorSignature): string {
   if (shape.length === 0) return `input ${name} is a scalar and has no batch axis`;
-  return `input ${name} has a first axis fixed at ${shape[0]}; a batch axis is free`;
+  const fixed = `input ${name} has a first axis fixed at ${shape[0]}`;
+  const free = shape.indexOf(-1);
+  // Rows are copied side by side: along another axis they would lie in pieces.
+  if (free > 0) return `${fixed}; axis ${free} is free, but batches are made along first axes alone`;
+  return `${fixed}; a batch axis is free`;
 }
 
 function tensorOf({ name = "", type }: ValueInfoProto, kind: "input" | "output"): TensorSignature {
