@@ -57,6 +57,7 @@ export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
         ...["--name", `executor-${i + 1}`, "--listen", listen, "--metadata", metadata],
         ...["--data-dir", join(plan.dataFolder, `executor-${i + 1}`), "--cores", String(cores)],
         ...["--memory-bytes", String(memoryBytes), "--host-type", "local-cpu"],
+        ...profileMemory(plan.executorCount),
         ...["--price-per-hour", String((pricePerHourFor8CoresUsd * cores) / 8), ...otlp],
       ]),
     ),
@@ -76,6 +77,16 @@ export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
       ...(plan.security.insecure ? ["--insecure"] : []),
     ]),
   ];
+}
+
+/** What an executor allows a registration by itself. */
+const profileMemoryDefaultBytes = 4 * 1024 ** 3;
+
+/** A quarter of the machine for registrations where that is more than they get anyway: a model of 2 GB takes 5 while it is measured. */
+function profileMemory(executorCount: number): readonly string[] {
+  const bytes = Math.floor(totalmem() / 4 / executorCount);
+  const isSaid = process.env.INFAAS_PROFILE_MEMORY_BYTES_MAX !== undefined;
+  return isSaid || bytes <= profileMemoryDefaultBytes ? [] : ["--profile-memory-bytes-max", String(bytes)];
 }
 
 function service(plan: ClusterPlan, room: string, name: string, args: readonly string[]): ProcessSpec {
