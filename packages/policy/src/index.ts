@@ -28,6 +28,7 @@ export type {
   Unknown,
   Verdict,
 } from "./decision";
+export { DynamicShares } from "./dynamic-shares";
 export { type Candidate, type Explanation, explainDecision } from "./explanation";
 export {
   type FairEntry,

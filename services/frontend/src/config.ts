@@ -51,10 +51,10 @@ export const frontendOptions = {
   },
   inFlightMax: {
     type: "number",
-    default: 2048,
+    default: 4096,
     min: 1,
     max: 65_536,
-    doc: "queries in flight on one link; beyond it queries are refused with RESOURCE_EXHAUSTED",
+    doc: "queries in flight on one link; beyond it queries are refused with RESOURCE_EXHAUSTED, and before it those of a tenant that has as many there as are left free: one alone gets half",
   },
   tenantInFlightMax: {
     type: "number",

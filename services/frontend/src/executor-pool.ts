@@ -72,20 +72,20 @@ export class ExecutorPool {
     }
   }
 
-  /** The link that the next request of this size takes; null when the executor is out of reach or all are full. */
-  linkFor(executor: string, requestBytes: number): ExecutorLink | null {
+  /** The link that a tenant's next request of this size takes; null when the executor is out of reach or all are full. */
+  linkFor(executor: string, requestBytes: number, tenant: string): ExecutorLink | null {
     const connection = this.connections.get(executor);
     if (connection === undefined) return null;
     const { small, large } = connection;
     if (requestBytes > LARGE_REQUEST_BYTES) {
       for (let i = 0; i < large.length; i++) {
         const link = large[(connection.nextLarge + i) % large.length]!;
-        if (!link.up || !link.hasRoom) continue;
+        if (!link.up || !link.hasRoom(tenant)) continue;
         connection.nextLarge = (connection.nextLarge + i + 1) % large.length;
         return link;
       }
     }
-    return small.up && small.hasRoom ? small : null;
+    return small.up && small.hasRoom(tenant) ? small : null;
   }
 
   /** Whether there is a connection to this executor now. */
@@ -94,10 +94,11 @@ export class ExecutorPool {
   }
 
   /** How full the links to an executor are, for a refusal. */
-  room(executor: string): string {
+  room(executor: string, tenant: string): string {
     const connection = this.connections.get(executor);
     const used = connection === undefined ? 0 : inFlightOn(connection);
-    return `${used} queries are in flight, at most ${this.o.inFlightMax} may be on a link`;
+    const own = connection === undefined ? 0 : ownOn(connection, tenant);
+    return `${used} queries are in flight, ${own} of them this caller's; at most ${this.o.inFlightMax} may be on a link, and nobody has more than stays free for others`;
   }
 
   /** Queries in flight over all links. */
@@ -144,6 +145,10 @@ export class ExecutorPool {
     if (connection === undefined || connection.member !== member) return;
     this.o.events.reachable(member.name, reachable);
   }
+}
+
+function ownOn({ small, large }: Connection, tenant: string): number {
+  return [small, ...large].reduce((sum, { shares }) => sum + shares.of(tenant), 0);
 }
 
 function inFlightOn({ small, large }: Connection): number {

@@ -9,6 +9,7 @@ import {
   linkMessage,
   type RefusalFrame,
 } from "@infaas/api";
+import { DynamicShares } from "@infaas/policy";
 import {
   type Clock,
   Code,
@@ -42,9 +43,11 @@ export interface ExecutorLink {
   readonly up: boolean;
   /** Queries sent and not yet answered. */
   readonly inFlight: number;
-  /** True when one more query is within the bound. */
-  readonly hasRoom: boolean;
-  /** Sends one query; returns the id to cancel it by. Only while `hasRoom`. */
+  /** What each tenant has in flight; kept by who sends. */
+  readonly shares: DynamicShares;
+  /** True when one more query of this tenant is within the bound, and leaves as much room as it has. */
+  hasRoom(tenant: string): boolean;
+  /** Sends one query; returns the id to cancel it by. Only while there is room. */
   send(query: LinkQuery, caller: LinkCaller): number;
   /** The caller hears no more of this query; the executor is told to forget it. */
   cancel(id: number): void;
@@ -113,7 +116,10 @@ export class Link implements ExecutorLink {
   private isUp = false;
   private closed = false;
 
+  readonly shares: DynamicShares;
+
   constructor(private readonly o: LinkOptions) {
+    this.shares = new DynamicShares(o.inFlightMax);
     this.open();
   }
 
@@ -127,13 +133,14 @@ export class Link implements ExecutorLink {
     return this.pending.size;
   }
 
-  /** True when one more query is within the bound; what was cancelled before it was sent counts until the stream takes it. */
-  get hasRoom(): boolean {
+  /** What was cancelled before it was sent counts until the stream takes it. */
+  hasRoom(tenant: string): boolean {
     const { inFlightMax } = this.o;
-    return this.pending.size < inFlightMax && this.outbox.length < inFlightMax * PARTS_PER_QUERY;
+    if (this.outbox.length >= inFlightMax * PARTS_PER_QUERY) return false;
+    return this.shares.mayTake(tenant, this.pending.size);
   }
 
-  /** Sends one query; returns the id to cancel it by. Only while `hasRoom`. */
+  /** Sends one query; returns the id to cancel it by. Only while there is room. */
   send(query: LinkQuery, caller: LinkCaller): number {
     const id = this.takeId();
     this.pending.set(id, caller);

@@ -1,4 +1,5 @@
 import { lookup } from "node:dns/promises";
+import { DynamicShares } from "@infaas/policy";
 import {
   type Caller,
   type Clock,
@@ -46,7 +47,10 @@ export class NativeLink implements ExecutorLink {
   private isUp = false;
   private closed = false;
 
+  readonly shares: DynamicShares;
+
   constructor(private readonly o: NativeLinkOptions) {
+    this.shares = new DynamicShares(o.inFlightMax);
     void this.open();
   }
 
@@ -58,8 +62,8 @@ export class NativeLink implements ExecutorLink {
     return this.pending.size;
   }
 
-  get hasRoom(): boolean {
-    return this.pending.size < this.o.inFlightMax;
+  hasRoom(tenant: string): boolean {
+    return this.shares.mayTake(tenant, this.pending.size);
   }
 
   send({ timeoutMs, lane, trace, variant, body }: LinkQuery, caller: LinkCaller): number {

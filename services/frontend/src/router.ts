@@ -300,7 +300,7 @@ export class Flight implements LinkCaller, FairEntry {
   private send(chosen: Chosen): void {
     const { query, o } = this;
     const { instance } = chosen;
-    const link = o.pool.linkFor(instance.executor, query.body.byteLength);
+    const link = o.pool.linkFor(instance.executor, query.body.byteLength, this.tenant);
     if (link === null) {
       this.leaveLine();
       this.unsendable(instance.executor);
@@ -317,6 +317,7 @@ export class Flight implements LinkCaller, FairEntry {
     this.instance = instance;
     instance.sent(query.rows, nowMs);
     this.link = link;
+    link.shares.take(this.tenant);
     this.sentMs = nowMs;
     this.linkId = link.send(
       {
@@ -334,7 +335,7 @@ export class Flight implements LinkCaller, FairEntry {
   private unsendable(executor: string): void {
     const { pool } = this.o;
     if (pool.reaches(executor)) {
-      const message = `links to executor ${executor} are full: ${pool.room(executor)}; try again later`;
+      const message = `links to executor ${executor} are full: ${pool.room(executor, this.tenant)}; try again later`;
       this.refuse(new ServiceError(Code.RESOURCE_EXHAUSTED, message));
       return;
     }
@@ -358,6 +359,7 @@ export class Flight implements LinkCaller, FairEntry {
   private leaveInstance(): void {
     this.instance?.settled();
     this.instance = null;
+    this.link?.shares.give(this.tenant);
     this.link = null;
     this.leaveLine();
   }

@@ -36,18 +36,20 @@ describe("a frontend with tenants", () => {
   let house: House;
   let security: Security;
   const replies: Reply[] = [];
+  /** Options of the frontend beside. */
+  const args: string[] = [];
 
   async function start(latencyMs: number, ...tokens: object[]) {
     folder = mkdtempSync(join(tmpdir(), "infaas-tenants-"));
     writeFileSync(join(folder, "tokens"), JSON.stringify({ tokens }));
     writeFileSync(join(folder, "cluster"), clusterToken);
-    const args = ["--tokens", join(folder, "tokens"), "--cluster-token-file", join(folder, "cluster")];
-    const read = readConfig(frontendOptions, args, {});
+    const files = ["--tokens", join(folder, "tokens"), "--cluster-token-file", join(folder, "cluster")];
+    const read = readConfig(frontendOptions, files, {});
     if (!read.ok) throw new Error(read.faults.join("; "));
     const logger = createLogger({ service: "tenants-test", level: "error" });
     const world = { clock: systemClock, logger, requirementOf: userMethodRole };
     security = await loadSecurity(read.config, world);
-    house = await startHouse({ e1: ["mlp@1"] }, [{ name: "mlp@1", latencyMs }], [], security);
+    house = await startHouse({ e1: ["mlp@1"] }, [{ name: "mlp@1", latencyMs }], args, security);
     replies.length = 0;
     house.executors[0]!.behaviour = (_frame, reply) => replies.push(reply);
   }
@@ -139,6 +141,27 @@ describe("a frontend with tenants", () => {
     const tooFast = (await ask("slow")) as ServiceError;
     expect(tooFast.message).toMatch(/^queries come faster than the 0.001 per second allowed for 'slow'/);
     expect(retryDelayMs(tooFast)).toBeGreaterThan(900_000);
+  });
+
+  it("leaves room on the way to an executor for another, whatever it asks for", async () => {
+    args.push("--in-flight-max", "8");
+    await start(1, entry("storm"), entry("calm"));
+    args.length = 0;
+    const storm = Array.from({ length: 10 }, () => ask("storm"));
+    const refused = (await Promise.race(storm)) as ServiceError;
+    expect(refused).toMatchObject({
+      code: Code.RESOURCE_EXHAUSTED,
+      message: expect.stringContaining(
+        "4 queries are in flight, 4 of them this caller's; at most 8 may be on a link",
+      ),
+    });
+    const calm = ask("calm");
+    await until(() => received().length === 5);
+    for (const reply of replies) reply.answer();
+    expect(await calm).toBe("answered");
+    expect((await Promise.all(storm)).filter((outcome) => outcome === "answered")).toHaveLength(4);
+    house.executors[0]!.behaviour = (_frame, reply) => reply.answer();
+    expect(await ask("storm")).toBe("answered");
   });
 
   it("asks for a token, and for the role", async () => {
