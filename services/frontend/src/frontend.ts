@@ -188,8 +188,8 @@ export async function startFrontend(
   lifecycle.onStop("router", () => router.stop());
   const port = await server.listen(config.listen);
   lifecycle.onStop("server", () => server.stop(STOP_GRACE_MS));
-  const http = await listenHttp(config, { logger, security, infer: way, protocol }, lifecycle);
   const faces = new Map<string, Face>([["grpc", server]]);
+  const http = await listenHttp(config, { logger, security, infer: way, protocol, faces }, lifecycle);
   if (http !== null) faces.set("http", http.face);
   registerMetrics(telemetry.meter, { view, statistics, router, coldStarts, faces });
   const address = config.advertise ?? withPort(config.listen, port);

@@ -58,11 +58,24 @@ describe.each(["native", "grpc"])("a frontend with the %s ingress", (ingress) =>
     await is("infaas.frontend.queries{outcome=answered}", 1);
   });
 
+  it("tells why queries were refused", async () => {
+    await expect(house.inference.modelInfer(inferRequest("nobody"))).rejects.toThrow("unknown model");
+    await is("infaas.frontend.queries{outcome=refused,reason=OTHER}", 1);
+    await is("infaas.frontend.queries{outcome=refused,reason=REJECTED}", 0);
+  });
+
   it("tells what its HTTP face turned away", async () => {
     const [host = "", port] = (house.frontend.httpAddress ?? "").split(":");
     const socket = connect(Number(port), host, () => socket.write("no HTTP\r\n\r\n"));
     socket.resume();
     await is("infaas.frontend.turned_away{face=http,reason=malformed}", 1);
     await is("infaas.frontend.connections{face=http}", 0);
+  });
+
+  it("tells Prometheus the same", async () => {
+    const text = await (await fetch(`http://${house.frontend.httpAddress}/metrics`)).text();
+    expect(text).toMatch(/^infaas_frontend_connections\{face="grpc"\} 1$/m);
+    expect(text).toMatch(/^infaas_frontend_open_calls\{face="http"\} 1$/m);
+    expect(text).toMatch(/^infaas_frontend_turned_away\{face="http",reason="bytes"\} 0$/m);
   });
 });

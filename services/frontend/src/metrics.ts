@@ -1,6 +1,7 @@
 import type { InstrumentTable, ServerLoad, Telemetry } from "@infaas/runtime";
 import type { ClusterView } from "./cluster-view";
 import type { ColdStarts } from "./cold-starts";
+import { failureReasons } from "./failure-reason";
 import type { Router } from "./router";
 import type { Statistics } from "./statistics";
 
@@ -9,7 +10,8 @@ export const instruments = {
   queries: {
     name: "infaas.frontend.queries",
     unit: "{query}",
-    description: "Queries by outcome: answered or refused (any failure).",
+    description:
+      "Queries by outcome: answered or refused (any failure); refused ones by reason: REJECTED, CANCELED, BACKEND or OTHER, as nv_inference_request_failure has them.",
   },
   stageTime: {
     name: "infaas.frontend.stage.time",
@@ -84,7 +86,8 @@ export function registerMetrics(
     meter.createObservableGauge(name, meaning).addCallback((result) => read(result.observe.bind(result)));
   counter(instruments.queries, (observe) => {
     observe(statistics.answered, { outcome: "answered" });
-    observe(statistics.refused, { outcome: "refused" });
+    for (const reason of failureReasons)
+      observe(statistics.refusedBy(reason), { outcome: "refused", reason });
   });
   counter(instruments.stageTime, (observe) => {
     const totals = statistics.totalsOf(view.catalog.variants.map((v) => v.name));

@@ -79,6 +79,7 @@ export class Statistics {
   answered = 0;
   /** Queries refused or failed since start. */
   refused = 0;
+  private readonly refusals = new Map<FailureReason, number>();
 
   recordAnswer(variant: string, query: AnsweredQuery, epochMs: number): void {
     this.answered++;
@@ -100,8 +101,14 @@ export class Statistics {
     batch[BATCH_SCATTER_MS]! += query.scatterMs * share;
   }
 
+  /** Those of `refused` that this was the reason of. */
+  refusedBy(reason: FailureReason): number {
+    return this.refusals.get(reason) ?? 0;
+  }
+
   recordFailure(name: string, totalMs: number, reason: FailureReason): void {
     this.refused++;
+    this.refusals.set(reason, this.refusedBy(reason) + 1);
     const totals = this.countersOf(name).totals;
     totals[FAIL]! += 1;
     totals[FAILURES + failureReasons.indexOf(reason)]! += 1;

@@ -10,8 +10,10 @@ import {
   unnamedCaller,
 } from "@infaas/runtime";
 import { type InferOptions, startInfer } from "../infer-call";
+import type { Face } from "../metrics";
 import { findModel } from "../open-inference";
 import type { ByteBudget } from "./byte-budget";
+import { faceMetrics } from "./face-metrics";
 import { decoded, findRoute, wrongVerb } from "./find-route";
 import type { HostLoad } from "./host-load";
 import { HttpError } from "./http-status";
@@ -31,6 +33,8 @@ export interface ExchangeOptions {
   readonly protocol: Implementation;
   readonly bodies: ByteBudget;
   readonly hostLoad: HostLoad;
+  /** Every face of the process, by name. */
+  readonly faces: ReadonlyMap<string, Face>;
   /** Who may call what; null: anybody anything. */
   readonly guard: CallGuard | null;
 }
@@ -133,7 +137,8 @@ export class Exchange {
     this.admit(statisticsMethod);
     const { view, statistics, router } = this.o.infer;
     const host = this.o.hostLoad.read();
-    return metricsReply(prometheusText(tritonMetrics({ view, statistics, router, host })));
+    const families = [...tritonMetrics({ view, statistics, router, host }), ...faceMetrics(this.o.faces)];
+    return metricsReply(prometheusText(families));
   }
 
   private read(target: InferTarget, body: Buffer): HttpInferRequest {

@@ -16,6 +16,7 @@ import {
   systemClock,
 } from "@infaas/runtime";
 import type { InferOptions } from "../infer-call";
+import type { Face } from "../metrics";
 import { ByteBudget } from "./byte-budget";
 import { Cors } from "./cors";
 import { Exchange, type ExchangeOptions } from "./exchange";
@@ -35,6 +36,8 @@ export interface HttpFaceOptions {
   readonly security: Security;
   /** Origins of web pages that may use it. */
   readonly corsOrigins: readonly string[];
+  /** Every face of the process by name, for those who ask for metrics; this one too, if it shall be told of. */
+  readonly faces: ReadonlyMap<string, Face>;
   readonly limits?: Partial<HttpLimits>;
 }
 
@@ -58,6 +61,7 @@ export class HttpFace {
       protocol: o.protocol,
       bodies: new ByteBudget(limits.heldMaxBytes),
       hostLoad: new HostLoad(cpuTimes),
+      faces: o.faces,
       guard,
     };
     const serve = (request: IncomingMessage, response: ServerResponse) => void this.serve(request, response);

@@ -20,7 +20,15 @@ async function served(
   const logger = createLogger({ service: "test", level: "error" });
   const protocol = implementService(GRPCInferenceService, { serverLive: async () => ({ live: true }) });
   const infer = {} as InferOptions;
-  const face = new HttpFace({ logger, infer, protocol, security: openSecurity, corsOrigins: [], limits });
+  const face = new HttpFace({
+    logger,
+    infer,
+    protocol,
+    security: openSecurity,
+    corsOrigins: [],
+    faces: new Map(),
+    limits,
+  });
   const port = await face.listen("127.0.0.1:0");
   try {
     await use(face, port);
