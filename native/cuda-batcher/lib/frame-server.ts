@@ -8,6 +8,8 @@ export interface FrameServerOptions {
   readonly port: number;
   /** Queries one connection may have unanswered; beyond it they are refused with RESOURCE_EXHAUSTED. */
   readonly inFlightMax: number;
+  /** As for `acceptOnly`. */
+  readonly accepted: readonly string[] | null;
 }
 
 /** What a frame server asks of JavaScript. */
@@ -33,8 +35,11 @@ export class FrameServer {
   }
 
   /** Listens; throws an Error that says why it cannot. */
-  static open({ host, port, inFlightMax }: FrameServerOptions, events: FrameServerEvents): FrameServer {
-    const handle = native().linkOpen(host, port, inFlightMax, (connection, message) => {
+  static open(
+    { host, port, inFlightMax, accepted }: FrameServerOptions,
+    events: FrameServerEvents,
+  ): FrameServer {
+    const handle = native().linkOpen(host, port, inFlightMax, accepted, (connection, message) => {
       if (message === undefined) events.onEnd(connection);
       else events.onFrame(connection, message);
     });
@@ -58,6 +63,19 @@ export class FrameServer {
   /** What every answer tells of the host. */
   tellHost(executorUtilisation: number, memoryFreeBytes: number): void {
     native().linkHost(this.handle, executorUtilisation, memoryFreeBytes);
+  }
+
+  /**
+   * One of these has to be presented by whoever connects from now on, as a first frame; null: nobody has to. Connections
+   * that stand live on.
+   */
+  acceptOnly(accepted: readonly string[] | null): void {
+    native().linkSecrets(this.handle, accepted);
+  }
+
+  /** Connections so far that were cut because they presented none of those, or nothing in time. */
+  get strangers(): number {
+    return native().linkStrangers(this.handle);
   }
 
   /** Sends whole frames; an answer that nobody waits for any more is left out. */

@@ -171,6 +171,7 @@ export interface Native {
     host: string,
     port: number,
     inFlightMax: number,
+    accepted: readonly string[] | null,
     onEvent: (connection: number, message: Buffer | undefined) => void,
   ): ServerHandle;
   linkPort(server: ServerHandle): number;
@@ -182,6 +183,8 @@ export interface Native {
     outputs: readonly string[],
   ): void;
   linkHost(server: ServerHandle, executorUtilisation: number, memoryFreeBytes: number): void;
+  linkSecrets(server: ServerHandle, accepted: readonly string[] | null): void;
+  linkStrangers(server: ServerHandle): number;
   linkSend(server: ServerHandle, connection: number, frames: Uint8Array): void;
   linkCut(server: ServerHandle, connection: number): void;
   linkInFlight(server: ServerHandle): number;

@@ -29,7 +29,7 @@ const open = (path, more) => cb.openBatcher({ path, instances: 2, intraOpThreads
 const api = () => require(${JSON.stringify(join(root, "packages/api/src"))});
 const { create, toBinary } = require(${JSON.stringify(join(root, "node_modules/@bufbuild/protobuf"))});
 const serve = (batcher) => {
-  const server = cb.FrameServer.open({ host: "127.0.0.1", port: 0, inFlightMax: 8 }, { onFrame() {}, onEnd() {} });
+  const server = cb.FrameServer.open({ host: "127.0.0.1", port: 0, inFlightMax: 8, accepted: null }, { onFrame() {}, onEnd() {} });
   batcher.links.serveOn(server, "v", { inputs: ["FP32"], outputs: ["FP32"] });
   const inputs = [{ name: batcher.inputs[0].name, datatype: "FP32", shape: [64n, 1024n] }];
   const request = create(api().ModelInferRequestSchema, { inputs, rawInputContents: [input] });

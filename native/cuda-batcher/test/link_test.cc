@@ -78,6 +78,12 @@ class Peer {
     send(frame);
   }
 
+  void present(const std::string& credential) {
+    std::string frame;
+    wire::appendCredential(credential, frame);
+    send(frame);
+  }
+
   // The next frame; false: the connection has ended.
   bool next(wire::Frame& frame) {
     while (!reader_.next(frame)) {
@@ -131,7 +137,8 @@ struct House {
   std::shared_ptr<link::Served> served;
   std::unique_ptr<link::Server> server;
 
-  explicit House(BatcherOptions options, size_t inFlightMax = 1000) {
+  explicit House(BatcherOptions options, size_t inFlightMax = 1000,
+                 std::optional<std::vector<std::string>> secrets = std::nullopt) {
     std::string error;
     std::shared_ptr<Model> model = Model::load(fakeEngine(), {}, error);
     fake = lastFake();
@@ -151,7 +158,7 @@ struct House {
       changed.notify_all();
     });
     served->describe({{"FP32"}, {"FP32"}});
-    server = link::Server::open({"127.0.0.1", 0, inFlightMax}, steadyMs,
+    server = link::Server::open({"127.0.0.1", 0, inFlightMax, std::move(secrets)}, steadyMs,
                                 [this](link::Event event) {
                                   std::lock_guard<std::mutex> lock(mutex);
                                   events.push_back(std::move(event));
@@ -193,6 +200,61 @@ TEST("a connection is greeted, and its queries are answered by their ids") {
   for (uint32_t id = 0; id < 100; id++) CHECK(firstOf(answers.at(id), 1 + id % 3) == static_cast<float>(id + 1));
   CHECK(house.served->takeFigures().servedRows == 199);
   CHECK(house.served->takeFigures().servedRows == 0);
+}
+
+TEST("where members have to say who they are, those who do not are cut off, and the others served") {
+  House house(batches(8), 1000, std::vector<std::string>{"Bearer now", "Bearer before"});
+  const uint16_t port = house.server->port();
+  wire::Frame frame;
+  for (const char* known : {"Bearer now", "Bearer before"}) {
+    Peer peer(port);
+    peer.present(known);
+    CHECK(peer.next(frame) && frame.type == wire::FrameType::kGreeting);
+    peer.infer(1, request(rowsOf(4)));
+    CHECK(firstOf(peer.settle(1).at(1)) == 5);
+    house.server->secrets().set(std::vector<std::string>{"Bearer now", "Bearer before", "Bearer next"});
+    peer.infer(2, request(rowsOf(7)));
+    CHECK(firstOf(peer.settle(1).at(2)) == 8);
+  }
+  for (const std::string& unknown : {std::string("Bearer nox"), std::string(), std::string("Bearer now "), std::string(9'000, 'x')}) {
+    Peer peer(port);
+    peer.present(unknown);
+    CHECK(!peer.next(frame));
+  }
+  Peer hasty(port);
+  hasty.infer(1, request(rowsOf(4)));
+  CHECK(!hasty.next(frame));
+  Peer large(port);
+  large.infer(1, std::string(100'000, 'x'));
+  CHECK(!large.next(frame));
+  house.server->secrets().set(std::vector<std::string>{"Bearer next"});
+  Peer late(port);
+  late.present("Bearer now");
+  CHECK(!late.next(frame));
+  CHECK(house.server->strangers() == 7);
+}
+
+TEST("who says nothing is cut off after a while, and hears nothing of a drain before") {
+  House house(batches(8), 1000, std::vector<std::string>{"Bearer now"});
+  Peer silent(house.server->port());
+  Peer member(house.server->port());
+  member.present("Bearer now");
+  wire::Frame frame;
+  CHECK(member.next(frame) && frame.type == wire::FrameType::kGreeting);
+  house.server->announceDraining();
+  CHECK(member.next(frame) && frame.type == wire::FrameType::kDraining);
+  const double startMs = steadyMs();
+  CHECK(!silent.next(frame));
+  CHECK(steadyMs() - startMs < 10'000);
+  CHECK(house.server->strangers() == 1);
+}
+
+TEST("who presents something where nothing is asked is served") {
+  House house(batches(8));
+  Peer peer(house.server->port());
+  peer.present("Bearer anything");
+  peer.infer(1, request(rowsOf(4)));
+  CHECK(firstOf(peer.settle(1).at(1)) == 5);
 }
 
 TEST("large outputs are sent from where they lie, however slowly the peer reads") {

@@ -56,7 +56,7 @@ export interface Native {
   /** The number that `linkSend` knows the name by. */
   variant(wire: WireHandle, name: string): number;
   /** The link's number, or the reason why there is none. */
-  linkOpen(wire: WireHandle, ip: string, port: number): number | string;
+  linkOpen(wire: WireHandle, ip: string, port: number, credential: string): number | string;
   linkClose(wire: WireHandle, link: number): void;
   /** `body`: the handle of a ModelInfer call, or bytes. */
   linkSend(

@@ -103,9 +103,12 @@ export class Wire<Caller = unknown> implements CallHost {
     this.inferHandler = handler as InferHandler<unknown, Caller>;
   }
 
-  /** Opens a link to an executor at an IP address; a string says why there is none. */
-  link(ip: string, port: number, listener: LinkListener): WireLink | string {
-    const number = this.addon.linkOpen(this.handle, ip, port);
+  /**
+   * Opens a link to an executor at an IP address; a string says why there is none. `credential` is presented first, null =
+   * nothing: an executor that asks for one cuts off whoever has none.
+   */
+  link(ip: string, port: number, credential: string | null, listener: LinkListener): WireLink | string {
+    const number = this.addon.linkOpen(this.handle, ip, port, credential ?? "");
     if (typeof number === "string") return number;
     this.links.listen(number, listener);
     return new WireLink(this, this.scratch, number, (closed) => this.links.forget(closed));

@@ -30,6 +30,11 @@ struct Executor {
   void accept() {
     while (peer < 0) peer = ::accept(listener, nullptr, nullptr);
   }
+  std::string hear() {
+    char chunk[1024];
+    const ssize_t got = recv(peer, chunk, sizeof chunk, MSG_DONTWAIT);
+    return got > 0 ? std::string(chunk, static_cast<size_t>(got)) : std::string();
+  }
   void say(const std::string& bytes) { CHECK(send(peer, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size())); }
 };
 
@@ -60,7 +65,7 @@ TEST("a link greets, sends queries whole and tells of their answers") {
   Events events;
   Links links(poller, events);
   std::string why;
-  const int32_t number = links.open("127.0.0.1", executor.port, why);
+  const int32_t number = links.open("127.0.0.1", executor.port, {}, why);
   executor.accept();
   executor.say(greeting());
   CHECK(next(poller, links, events).kind == EventKind::kLinkUp);
@@ -102,7 +107,7 @@ TEST("a link whose executor is gone, or talks nonsense, is down once and sends n
     Events events;
     Links links(poller, events);
     std::string why;
-    const int32_t number = links.open("127.0.0.1", executor.port, why);
+    const int32_t number = links.open("127.0.0.1", executor.port, {}, why);
     executor.accept();
     executor.say(greeting());
     next(poller, links, events);
@@ -121,6 +126,27 @@ TEST("a link whose executor is gone, or talks nonsense, is down once and sends n
   }
 }
 
+TEST("a credential is presented before anything else") {
+  Executor executor;
+  Poller poller;
+  Events events;
+  Links links(poller, events);
+  std::string why;
+  links.open("127.0.0.1", executor.port, "Bearer secret", why);
+  std::string expected;
+  appendCredential("Bearer secret", expected);
+  executor.accept();
+  std::string got;
+  for (int turns = 0; turns < 1'000 && got.size() < expected.size(); turns++) {
+    links.flush();
+    poller.dispatch(1);
+    got += executor.hear();
+  }
+  CHECK(got == expected);
+  executor.say(greeting());
+  CHECK(next(poller, links, events).kind == EventKind::kLinkUp);
+}
+
 TEST("a link to a port where nobody listens is down") {
   Executor executor;
   const uint16_t port = executor.port;
@@ -129,7 +155,7 @@ TEST("a link to a port where nobody listens is down") {
   Events events;
   Links links(poller, events);
   std::string why;
-  if (links.open("127.0.0.1", port, why) >= 0) CHECK(next(poller, links, events).kind == EventKind::kLinkDown);
+  if (links.open("127.0.0.1", port, {}, why) >= 0) CHECK(next(poller, links, events).kind == EventKind::kLinkDown);
   executor.listener = dup(0);
 }
 

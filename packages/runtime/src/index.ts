@@ -35,7 +35,7 @@ export { createTransportServer, type TransportServerOptions } from "./rpc/transp
 export type { CallGuard, GuardedCall } from "./security/call-guard";
 export { type Caller, type CallerQuota, type Requirement, type Role, unnamedCaller } from "./security/caller";
 export { type DialOptions, type DialSecurity, dialPlain, dialWith } from "./security/dial-security";
-export { loadSecurity, openSecurity, type Security } from "./security/security";
+export { loadSecurity, type MemberCredentials, openSecurity, type Security } from "./security/security";
 export {
   isLoopback,
   type SecurityConfig,

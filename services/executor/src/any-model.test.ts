@@ -9,7 +9,7 @@ import {
   ModelInferResponseSchema,
   type TypedContents,
 } from "@infaas/api";
-import { Code, createLogger, Lifecycle, systemClock } from "@infaas/runtime";
+import { Code, createLogger, Lifecycle, openSecurity, systemClock } from "@infaas/runtime";
 import { deferred } from "./bounded-wait";
 import { Executor } from "./executor";
 import { GrpcCaller, PlainCaller } from "./fixtures/link-caller";
@@ -98,7 +98,7 @@ describe.each(["grpc", "plain"] as const)("any model (%s)", (transport) => {
       inFlightMax: 64,
     };
     const links = new LinkServer(linkPorts);
-    plain = await NativeLinks.open("127.0.0.1:0", linkPorts);
+    plain = await NativeLinks.open("127.0.0.1:0", linkPorts, { members: openSecurity.members, logger });
     const server = executorServer({ logger, links, profiles: new ProfileQueue(async function* () {}) });
     const port = await server.listen("127.0.0.1:0");
     const caller =

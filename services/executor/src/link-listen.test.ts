@@ -4,7 +4,6 @@ const open = {
   listen: "127.0.0.1:8201",
   linkListen: null,
   tlsCert: null,
-  clusterTokenFile: null,
   insecure: false,
 };
 
@@ -15,7 +14,6 @@ describe("linkListenAddress", () => {
     ["where it is told", { ...open, linkListen: "127.0.0.1:8301" }, "127.0.0.1:8301"],
     ["nowhere when told so", { ...open, linkListen: "none" }, null],
     ["nowhere beside TLS", { ...open, tlsCert: "c.pem" }, null],
-    ["nowhere beside tokens", { ...open, clusterTokenFile: "t" }, null],
   ])("is %s", (_, config, address) => {
     expect(linkListenAddress(config)).toBe(address);
     expect(linkListenFaults(config)).toEqual([]);
@@ -28,7 +26,7 @@ describe("linkListenFaults", () => {
     [
       "links in the clear beside TLS",
       { ...open, linkListen: "127.0.0.1:0", tlsCert: "c.pem" },
-      "neither TLS",
+      "know no TLS",
     ],
     ["links open to the network", { ...open, linkListen: "0.0.0.0:0" }, "needs --insecure"],
   ])("tells of %s", (_, config, fault) => {

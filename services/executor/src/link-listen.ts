@@ -1,7 +1,7 @@
 import { isLoopback, type SecurityConfig } from "@infaas/runtime";
 
 /** What says where native links listen. */
-export type LinkListenConfig = Pick<SecurityConfig, "tlsCert" | "clusterTokenFile" | "insecure"> & {
+export type LinkListenConfig = Pick<SecurityConfig, "tlsCert" | "insecure"> & {
   readonly listen: string;
   readonly linkListen: string | null;
 };
@@ -10,12 +10,12 @@ export type LinkListenConfig = Pick<SecurityConfig, "tlsCert" | "clusterTokenFil
 const none = "none";
 
 /**
- * Returns where native links listen (host:port, port 0 = any); null = nowhere. They know neither TLS nor tokens, so by
- * default there are none where members are protected.
+ * Returns where native links listen (host:port, port 0 = any); null = nowhere. They know no TLS, so by default there are
+ * none where members speak it.
  */
 export function linkListenAddress(config: LinkListenConfig): string | null {
   const { listen, linkListen } = config;
-  if (linkListen === none || (linkListen === null && isProtected(config))) return null;
+  if (linkListen === none || (linkListen === null && config.tlsCert !== null)) return null;
   return linkListen ?? `${listen.slice(0, listen.lastIndexOf(":"))}:0`;
 }
 
@@ -25,13 +25,9 @@ export function linkListenFaults(config: LinkListenConfig): readonly string[] {
   if (linkListen === null || linkListen === none) return [];
   if (!/^.+:\d{1,5}$/.test(linkListen))
     return [`--link-listen is ${linkListen}, allowed are host:port and none`];
-  if (isProtected(config)) return [`--link-listen ${linkListen}: native links know neither TLS nor tokens`];
+  if (config.tlsCert !== null) return [`--link-listen ${linkListen}: native links know no TLS`];
   if (isLoopback(linkListen) || insecure) return [];
   return [
-    `native links on ${linkListen}, beyond the loopback interface, are open to anybody: needs --insecure`,
+    `native links on ${linkListen}, beyond the loopback interface, are open to whoever reads along: needs --insecure`,
   ];
-}
-
-function isProtected({ tlsCert, clusterTokenFile }: LinkListenConfig): boolean {
-  return tlsCert !== null || clusterTokenFile !== null;
 }

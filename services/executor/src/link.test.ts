@@ -7,7 +7,15 @@ import {
   type OutgoingFrame,
   placementToParameters,
 } from "@infaas/api";
-import { Code, createLogger, Lifecycle, SharedMemoryFile, systemClock, systemRandom } from "@infaas/runtime";
+import {
+  Code,
+  createLogger,
+  Lifecycle,
+  openSecurity,
+  SharedMemoryFile,
+  systemClock,
+  systemRandom,
+} from "@infaas/runtime";
 import { deferred } from "./bounded-wait";
 import { Executor } from "./executor";
 import { GrpcCaller, type LinkCaller, PlainCaller } from "./fixtures/link-caller";
@@ -106,7 +114,7 @@ describe.each(["grpc", "plain"] as const)("Link (%s)", (transport) => {
     life.onStop("memory", () => memory.close());
     const linkPorts = { clock, executor, reporter, figures, spans, memory, inFlightMax };
     const grpc = new LinkServer(linkPorts);
-    plain = await NativeLinks.open("127.0.0.1:0", linkPorts);
+    plain = await NativeLinks.open("127.0.0.1:0", linkPorts, { members: openSecurity.members, logger });
     const links = transport === "grpc" ? grpc : plain;
     const profiles = new ProfileQueue(async function* () {});
     const server = executorServer({ logger, links: grpc, profiles });

@@ -6,7 +6,7 @@ import {
   ModelInferResponseSchema,
   type OutgoingFrame,
 } from "@infaas/api";
-import { Code, createLogger, Lifecycle, systemClock } from "@infaas/runtime";
+import { Code, createLogger, Lifecycle, openSecurity, systemClock } from "@infaas/runtime";
 import { deferred } from "./bounded-wait";
 import { Executor } from "./executor";
 import { GrpcCaller, type LinkCaller, PlainCaller } from "./fixtures/link-caller";
@@ -104,7 +104,7 @@ describe("NativeLinks", () => {
       inFlightMax: limits.inFlightMax ?? 4_096,
     };
     const grpc = new LinkServer(linkPorts);
-    plain = await NativeLinks.open("localhost:0", linkPorts);
+    plain = await NativeLinks.open("localhost:0", linkPorts, { members: openSecurity.members, logger });
     const links = plain;
     const profiles = new ProfileQueue(async function* () {});
     const server = executorServer({ logger, links: grpc, profiles });

@@ -1,14 +1,22 @@
 import { lookup } from "node:dns/promises";
 import { FrameServer } from "@infaas/cuda-batcher";
-import { every, type Timer } from "@infaas/runtime";
+import { every, type Logger, type MemberCredentials, type Timer } from "@infaas/runtime";
 import type { Instance } from "./instance";
 import { Link, type LinkPorts } from "./link";
 import { PlainStream } from "./link-stream";
 
 /** How often the figures of the host that go with every answer are refreshed, as often as utilisation is read anew. */
 const hostEveryMs = 250;
+/** Between two reports of connections that did not present what members have to. */
+const reportEveryMs = 10_000;
 /** Time that written answers get to leave when the links are closed. */
 const closeGraceMs = 500;
+
+/** Who may open links, and who hears of those who may not. */
+export interface LinkAccess {
+  readonly members: MemberCredentials;
+  readonly logger: Logger;
+}
 
 /** Links over plain TCP: queries run in the add-on; what it leaves to JavaScript is answered by a `Link` per connection. */
 export class NativeLinks {
@@ -16,17 +24,29 @@ export class NativeLinks {
   private readonly server: FrameServer;
   private readonly refresh: Timer;
 
+  private readonly unfollow: () => void;
+  private readonly report: Timer;
+  private strangers = 0;
+
   private constructor(
     host: string,
     port: number,
     private readonly ports: LinkPorts,
+    { members, logger }: LinkAccess,
   ) {
     this.server = FrameServer.open(
-      { host, port, inFlightMax: ports.inFlightMax },
+      { host, port, inFlightMax: ports.inFlightMax, accepted: members.accepted() },
       {
         onFrame: (connection, message) => this.of(connection).received(message),
         onEnd: (connection) => this.links.get(connection)?.stream.ended(),
       },
+    );
+    this.unfollow = members.onChange(() => this.server.acceptOnly(members.accepted()));
+    this.report = every(
+      ports.clock,
+      reportEveryMs,
+      () => this.reportStrangers(logger),
+      () => undefined,
     );
     this.tellHost();
     this.refresh = every(
@@ -38,10 +58,10 @@ export class NativeLinks {
   }
 
   /** Listens on `address` (host:port, port 0 = any); rejects when it cannot. */
-  static async open(address: string, ports: LinkPorts): Promise<NativeLinks> {
+  static async open(address: string, ports: LinkPorts, access: LinkAccess): Promise<NativeLinks> {
     const at = address.lastIndexOf(":");
     const { address: host } = await lookup(address.slice(0, at).replace(/^\[(.*)\]$/, "$1"));
-    return new NativeLinks(host, Number(address.slice(at + 1)), ports);
+    return new NativeLinks(host, Number(address.slice(at + 1)), ports, access);
   }
 
   get port(): number {
@@ -68,8 +88,16 @@ export class NativeLinks {
 
   /** Ends every connection, once what is written has left. */
   close(): Promise<void> {
-    this.refresh.cancel();
+    for (const timer of [this.refresh, this.report]) timer.cancel();
+    this.unfollow();
     return this.server.close(closeGraceMs);
+  }
+
+  private reportStrangers(logger: Logger): void {
+    const count = this.server.strangers - this.strangers;
+    if (count === 0) return;
+    this.strangers += count;
+    logger.warn("links without the cluster token were cut off", { count });
   }
 
   private tellHost(): void {

@@ -103,7 +103,8 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const port = await server.listen(config.listen);
   const address = config.advertise ?? withPort(config.listen, port);
   const linkListen = linkListenAddress(config);
-  if (linkListen !== null) nativeLinks = await NativeLinks.open(linkListen, linkPorts);
+  if (linkListen !== null)
+    nativeLinks = await NativeLinks.open(linkListen, linkPorts, { members: security.members, logger });
   const linkAddress = nativeLinks === null ? "" : withPort(address, nativeLinks.port);
   const membership = joinCluster(config, world, executor, { address, linkAddress });
   executor.onChange(() => figures.keepOnly(new Set(executor.held().map((instance) => instance.spec.name))));

@@ -125,7 +125,7 @@ export class ExecutorPool {
       };
       const o = { clock, random, logger, inFlightMax, events };
       return native
-        ? new NativeLink({ ...o, wire, address: member.linkAddress })
+        ? new NativeLink({ ...o, wire, address: member.linkAddress, dial })
         : new Link({ ...o, address: member.address, frontend, dial });
     };
     const large = Array.from({ length: largeLinks }, () => link(false));

@@ -2,6 +2,7 @@ import {
   type Caller,
   Code,
   createLogger,
+  dialPlain,
   ServiceError,
   systemClock,
   systemRandom,
@@ -58,7 +59,7 @@ const kinds = [
   [
     "NativeLink",
     (executor: ScriptedExecutor, wire: Wire<Caller>, o: LinkWorld) =>
-      new NativeLink({ ...o, address: executor.linkAddress, wire }),
+      new NativeLink({ ...o, address: executor.linkAddress, wire, dial: dialPlain }),
   ],
 ] as const;
 

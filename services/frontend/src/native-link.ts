@@ -4,6 +4,7 @@ import {
   type Caller,
   type Clock,
   Code,
+  type DialSecurity,
   type Logger,
   type Random,
   ServiceError,
@@ -25,6 +26,7 @@ export interface NativeLinkOptions {
   readonly wire: Wire<Caller>;
   /** host:port of the executor's native links. */
   readonly address: string;
+  readonly dial: Pick<DialSecurity, "authorization">;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -99,7 +101,7 @@ export class NativeLink implements ExecutorLink {
   }
 
   private async open(): Promise<void> {
-    const { address, wire, clock } = this.o;
+    const { address, wire, clock, dial } = this.o;
     const colon = address.lastIndexOf(":");
     const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
     const found = await lookup(host).catch(() => null);
@@ -107,7 +109,7 @@ export class NativeLink implements ExecutorLink {
     const opened =
       found === null
         ? `${host} is no known name`
-        : wire.link(found.address, Number(address.slice(colon + 1)), {
+        : wire.link(found.address, Number(address.slice(colon + 1)), dial.authorization(), {
             up: () => this.greeted(),
             down: () => this.broke("it was ended"),
             draining: () => this.o.events.draining(),

@@ -24,13 +24,20 @@ std::vector<std::string> texts(const Napi::Value& value) {
 
 uint32_t number(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
 
-// linkOpen(host, port, inFlightMax, onEvent) -> External server
+// What may be presented; null: nothing is asked.
+std::optional<std::vector<std::string>> secretsOf(const Napi::Value& value) {
+  if (value.IsNull()) return std::nullopt;
+  return texts(value);
+}
+
+// linkOpen(host, port, inFlightMax, accepted | null, onEvent) -> External server
 Napi::Value linkOpen(const Napi::CallbackInfo& info) {
   link::ServerOptions options;
   options.host = info[0].As<Napi::String>();
   options.port = static_cast<uint16_t>(number(info[1]));
   options.inFlightMax = number(info[2]);
-  const Linked handle = LinkHandle::open(info.Env(), options, info[3].As<Napi::Function>());
+  options.secrets = secretsOf(info[3]);
+  const Linked handle = LinkHandle::open(info.Env(), options, info[4].As<Napi::Function>());
   return Napi::External<Linked>::New(info.Env(), new Linked(handle), [](Napi::Env, Linked* held) { delete held; });
 }
 
@@ -59,6 +66,17 @@ Napi::Value linkHost(const Napi::CallbackInfo& info) {
   host.executorUtilisation = info[1].As<Napi::Number>().DoubleValue();
   host.memoryFreeBytes = info[2].As<Napi::Number>().DoubleValue();
   return info.Env().Undefined();
+}
+
+// linkSecrets(server, accepted | null)
+Napi::Value linkSecrets(const Napi::CallbackInfo& info) {
+  serverOf(info[0]).secrets().set(secretsOf(info[1]));
+  return info.Env().Undefined();
+}
+
+// linkStrangers(server) -> connections so far that were cut because they did not say who they are
+Napi::Value linkStrangers(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(serverOf(info[0]).strangers()));
 }
 
 // linkSend(server, connection, frames)
@@ -163,6 +181,8 @@ void addLinkCalls(Napi::Env env, Napi::Object exports) {
   exports.Set("linkPort", Napi::Function::New<linkPort>(env, "linkPort"));
   exports.Set("linkServe", Napi::Function::New<linkServe>(env, "linkServe"));
   exports.Set("linkHost", Napi::Function::New<linkHost>(env, "linkHost"));
+  exports.Set("linkSecrets", Napi::Function::New<linkSecrets>(env, "linkSecrets"));
+  exports.Set("linkStrangers", Napi::Function::New<linkStrangers>(env, "linkStrangers"));
   exports.Set("linkSend", Napi::Function::New<linkSend>(env, "linkSend"));
   exports.Set("linkCut", Napi::Function::New<linkCut>(env, "linkCut"));
   exports.Set("linkInFlight", Napi::Function::New<linkInFlight>(env, "linkInFlight"));

@@ -30,8 +30,8 @@ constexpr size_t kLowWaterMax = 256 * 1024;
 
 }  // namespace
 
-Connection::Connection(int fd, int epoll, uint32_t number, std::shared_ptr<HostLoad> host)
-    : number_(number), epoll_(epoll), host_(std::move(host)), fd_(fd) {
+Connection::Connection(int fd, int epoll, uint32_t number, std::shared_ptr<HostLoad> host, double openedMs)
+    : number_(number), epoll_(epoll), host_(std::move(host)), openedMs_(openedMs), fd_(fd) {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.ptr = this;

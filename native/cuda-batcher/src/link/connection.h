@@ -33,13 +33,17 @@ struct HostLoad {
 class Connection {
  public:
   // Takes the socket over. `epoll` is where it is registered, with this object as its data.
-  Connection(int fd, int epoll, uint32_t number, std::shared_ptr<HostLoad> host);
+  Connection(int fd, int epoll, uint32_t number, std::shared_ptr<HostLoad> host, double openedMs);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   uint32_t number() const { return number_; }
   const HostLoad& host() const { return *host_; }
+  double openedMs() const { return openedMs_; }
+  // Whether it has said who it is, where that is asked. Set on the I/O thread.
+  bool admitted() const { return admitted_; }
+  void admit() { admitted_ = true; }
 
   // I/O thread only: where received bytes go.
   wire::FrameReader& reader() { return reader_; }
@@ -104,6 +108,8 @@ class Connection {
   const uint32_t number_;
   const int epoll_;
   const std::shared_ptr<HostLoad> host_;
+  const double openedMs_;
+  std::atomic<bool> admitted_{false};
   int fd_;
   wire::FrameReader reader_;
   int lowWater_ = 1;

@@ -22,6 +22,9 @@ constexpr uint8_t kResourceExhausted = 8;
 
 // Connections at a time; a frontend opens a handful.
 constexpr size_t kConnectionsMax = 1024;
+// How long one may be there without having said who it is, where that is asked, and how often that is looked after.
+constexpr double kAdmissionMaxMs = 5'000;
+constexpr int kAdmissionCheckMs = 500;
 constexpr int kBacklog = 128;
 constexpr int kEventsPerWait = 64;
 // Receives of one connection before the others have their turn.
@@ -110,6 +113,7 @@ Server::Server(const ServerOptions& options, Clock clock, OnEvent onEvent, int l
       epoll_(epoll),
       wake_(wake),
       port_(port) {
+  secrets_.set(options_.secrets);
   watchSource(epoll_, listener_, &accepting_);
   watchSource(epoll_, wake_, nullptr);
   thread_ = std::thread([this] { work(); });
@@ -175,6 +179,7 @@ void Server::announceDraining() {
     draining_ = true;
   }
   for (const auto& connection : all()) {
+    if (!connection->admitted()) continue;
     connection->write([](Connection& to) { wire::appendBare(wire::FrameType::kDraining, 0, to.bytes()); });
     connection->flush();
   }
@@ -194,7 +199,8 @@ void Server::stop(double graceMs) {
 void Server::work() {
   while (!stopping_) {
     const bool paused = !accepting_;
-    wait(paused ? kPauseMs : -1);
+    wait(paused ? kPauseMs : unadmitted_ > 0 ? kAdmissionCheckMs : -1);
+    if (unadmitted_ > 0) cutStrangers();
     if (!paused) continue;
     accepting_ = true;
     watchSource(epoll_, listener_, &accepting_);
@@ -246,16 +252,34 @@ void Server::accept() {
         ::close(fd);
         continue;
       }
-      connection = std::make_shared<Connection>(fd, epoll_, nextConnection_++, host_);
+      connection = std::make_shared<Connection>(fd, epoll_, nextConnection_++, host_, clock_());
       connections_.emplace(connection->number(), connection);
-      greet(*connection);
     }
-    connection->flush();
+    unadmitted_++;
+    if (secrets_.asked()) connection->reader().allow(wire::kCredentialFrameBytesMax);
+    else admit(*connection);
+  }
+}
+
+void Server::admit(Connection& connection) {
+  unadmitted_--;
+  connection.reader().allow(wire::kFrameBytesMax);
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    greet(connection);
+  }
+  connection.flush();
+}
+
+void Server::cutStrangers() {
+  for (const auto& connection : all()) {
+    if (!connection->admitted() && clock_() - connection->openedMs() > kAdmissionMaxMs) end(connection);
   }
 }
 
 // Under the lock, so that no connection misses that this executor is draining.
 void Server::greet(Connection& connection) {
+  connection.admit();
   connection.write([](Connection& to) { wire::appendBare(wire::FrameType::kGreeting, 0, to.bytes()); });
   if (!draining_) return;
   connection.write([](Connection& to) { wire::appendBare(wire::FrameType::kDraining, 0, to.bytes()); });
@@ -291,6 +315,13 @@ void Server::receive(const std::shared_ptr<Connection>& connection) {
 
 // False: the peer broke the rules, and is cut off.
 bool Server::dispatch(const std::shared_ptr<Connection>& connection, wire::Frame& frame, double nowMs) {
+  if (frame.type == wire::FrameType::kCredential) {
+    if (connection->admitted()) return true;
+    if (!secrets_.knows(frame.body.data(), frame.body.size())) return false;
+    admit(*connection);
+    return true;
+  }
+  if (!connection->admitted()) return false;
   if (frame.type == wire::FrameType::kInfer) return stopping_ || infer(connection, frame, nowMs);
   if (frame.type != wire::FrameType::kCancel) return false;
   Place place;
@@ -360,6 +391,10 @@ void Server::handOver(Connection& connection, const wire::Frame& frame) {
 }
 
 void Server::end(const std::shared_ptr<Connection>& connection) {
+  if (!connection->admitted()) {
+    unadmitted_--;
+    strangers_++;
+  }
   {
     std::lock_guard<std::mutex> lock(mutex_);
     connections_.erase(connection->number());

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -15,6 +16,7 @@
 #include "core/frame_reader.h"
 #include "core/infer_scan.h"
 #include "link/connection.h"
+#include "link/secrets.h"
 #include "link/served.h"
 
 namespace cb::link {
@@ -23,6 +25,7 @@ struct ServerOptions {
   std::string host;  // an IP address
   uint16_t port = 0;
   size_t inFlightMax = 1;  // of one connection
+  std::optional<std::vector<std::string>> secrets;  // see Secrets::set
 };
 
 // For JavaScript: a frame as one LinkRequest message, or that a connection has ended (empty).
@@ -44,6 +47,9 @@ class Server {
 
   uint16_t port() const { return port_; }
   HostLoad& host() { return *host_; }
+  Secrets& secrets() { return secrets_; }
+  // Connections so far that were cut because they did not say who they are.
+  size_t strangers() const { return strangers_; }
 
   // Which batcher runs a variant's queries; null: none, JavaScript says why. Nothing enters the old one any more.
   void serve(const std::string& variant, std::shared_ptr<Served> served);
@@ -65,6 +71,8 @@ class Server {
   void wait(int timeoutMs);
   void accept();
   void greet(Connection& connection);
+  void admit(Connection& connection);
+  void cutStrangers();
   void receive(const std::shared_ptr<Connection>& connection);
   bool dispatch(const std::shared_ptr<Connection>& connection, wire::Frame& frame, double nowMs);
   bool infer(const std::shared_ptr<Connection>& connection, wire::Frame& frame, double nowMs);
@@ -87,10 +95,13 @@ class Server {
   std::unordered_map<std::string, std::shared_ptr<Served>> served_;
   std::unordered_map<uint32_t, std::shared_ptr<Connection>> connections_;
   bool draining_ = false;
+  Secrets secrets_;
+  std::atomic<size_t> strangers_{0};
 
   // I/O thread only.
   uint32_t nextConnection_ = 1;
   bool accepting_ = true;
+  size_t unadmitted_ = 0;
   std::string variant_;
   wire::InferHead head_;
   std::vector<std::shared_ptr<Served>> touched_;  // batchers to wake after this burst

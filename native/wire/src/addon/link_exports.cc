@@ -12,7 +12,8 @@ Napi::Value linkOpen(const Napi::CallbackInfo& info) {
   std::string why;
   if (wireOf(info).isClosed()) return Napi::String::New(info.Env(), "the wire is closed");
   const auto port = static_cast<uint16_t>(info[2].As<Napi::Number>().Uint32Value());
-  const int32_t number = wireOf(info).links().open(info[1].As<Napi::String>(), port, why);
+  const int32_t number = wireOf(info).links().open(info[1].As<Napi::String>(), port, std::string(info[3].As<Napi::String>()), why);
+  wireOf(info).written();
   if (number < 0) return Napi::String::New(info.Env(), why);
   return Napi::Number::New(info.Env(), number);
 }

@@ -51,6 +51,7 @@ int headerBytesMin(uint8_t type) {
     case FrameType::kCancel:
     case FrameType::kDraining:
     case FrameType::kGreeting:
+    case FrameType::kCredential:
       return 0;
   }
   return -1;
@@ -134,6 +135,11 @@ void appendRefusal(uint32_t id, const RefusalHeader& header, std::string_view me
   put(header.retryAfterMs, to);
   putLoad(header.load, to);
   to.append(message);
+}
+
+void appendCredential(std::string_view credential, std::string& to) {
+  start(FrameType::kCredential, 0, 0, credential.size(), to);
+  to.append(credential);
 }
 
 void appendBare(FrameType type, uint32_t id, std::string& to) { start(type, id, 0, 0, to); }

@@ -10,7 +10,7 @@
 
 namespace wire {
 
-enum class FrameType : uint8_t { kInfer = 1, kAnswer = 2, kRefusal = 3, kCancel = 4, kDraining = 5, kGreeting = 6 };
+enum class FrameType : uint8_t { kInfer = 1, kAnswer = 2, kRefusal = 3, kCancel = 4, kDraining = 5, kGreeting = 6, kCredential = 7 };
 
 // Bytes before the header, and those of them that the length does not count.
 constexpr size_t kPrefixBytes = 12;
@@ -21,6 +21,8 @@ constexpr size_t kInferHeaderBytes = 8 + 1 + 1 + kTraceIdBytes + kSpanIdBytes + 
 constexpr size_t kLoadBytes = 8 + 8 + 8 + 4;
 constexpr size_t kAnswerHeaderBytes = 5 * 8 + 4 + kLoadBytes;
 constexpr size_t kRefusalHeaderBytes = 1 + 8 + kLoadBytes;
+// The longest credential, and all that is read before one was accepted.
+constexpr size_t kCredentialFrameBytesMax = 8 * 1024;
 constexpr size_t kHeaderBytesMax = UINT16_MAX;
 constexpr size_t kVariantBytesMax = kHeaderBytesMax - kInferHeaderBytes;
 
@@ -81,6 +83,8 @@ RefusalHeader readRefusal(const uint8_t* from);
 void appendInferHead(uint32_t id, const InferHeader& header, size_t bodyBytes, std::string& to);
 void appendAnswerHead(uint32_t id, const AnswerHeader& header, size_t bodyBytes, std::string& to);
 void appendRefusal(uint32_t id, const RefusalHeader& header, std::string_view message, std::string& to);
+// What a frontend presents first on a native link, where members have to say who they are; the greeting follows.
+void appendCredential(std::string_view credential, std::string& to);
 void appendBare(FrameType type, uint32_t id, std::string& to);
 
 }  // namespace wire

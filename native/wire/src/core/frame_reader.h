@@ -34,6 +34,9 @@ class FrameReader {
   FrameReader(const FrameReader&) = delete;
   FrameReader& operator=(const FrameReader&) = delete;
 
+  // The largest frame from the next one on.
+  void allow(size_t frameBytesMax) { frameBytesMax_ = frameBytesMax; }
+
   // Where the next bytes go: the first space is to be filled before the second, which may be empty. Valid until `filled`.
   struct Spaces {
     Space first;
@@ -58,7 +61,7 @@ class FrameReader {
   bool finish(Frame& frame);
   size_t held() const { return end_ - at_; }
 
-  const size_t frameBytesMax_;
+  size_t frameBytesMax_;
   std::unique_ptr<uint8_t[]> buffer_;
   size_t at_ = 0;   // what of the buffer was used
   size_t end_ = 0;  // what of it was received

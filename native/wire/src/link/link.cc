@@ -91,8 +91,16 @@ void Link::take(Frame& frame) {
     }
     case FrameType::kInfer:
     case FrameType::kCancel:
+    case FrameType::kCredential:
       return breakOff();  // an executor asks nothing of us
   }
+}
+
+void Link::present(std::string_view credential) {
+  std::string frame;
+  appendCredential(credential, frame);
+  outbox_.append(frame.data(), frame.size());
+  links_.dirty(*this);
 }
 
 void Link::send(uint32_t id, const InferHeader& header, Piece body) {
@@ -129,10 +137,11 @@ void Link::breakOff() {
   links_.tell(EventKind::kLinkDown, *this);
 }
 
-int32_t Links::open(const std::string& ip, uint16_t port, std::string& why) {
+int32_t Links::open(const std::string& ip, uint16_t port, std::string_view credential, std::string& why) {
   const int socket = connectTo(ip, port, why);
   if (socket < 0) return -1;
   links_.push_back(std::make_unique<Link>(*this, nextNumber_, socket));
+  if (!credential.empty()) links_.back()->present(credential);
   return nextNumber_++;
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/frame_reader.h"
@@ -23,6 +24,8 @@ class Link : public Pollable {
   Link& operator=(const Link&) = delete;
 
   void ready(uint32_t flags) override;
+  // Says who we are, first of all.
+  void present(std::string_view credential);
   void send(uint32_t id, const InferHeader& header, Piece body);
   void cancel(uint32_t id);
   void flush();
@@ -52,8 +55,8 @@ class Links {
  public:
   Links(Poller& poller, Events& events) : poller_(poller), events_(events) {}
 
-  // `ip` is an address. -1 when no socket can be had: `why` says the reason. `kLinkUp` or `kLinkDown` follows.
-  int32_t open(const std::string& ip, uint16_t port, std::string& why);
+  // `ip` is an address, `credential` what the executor may ask for, empty = nothing. -1 when no socket can be had: `why` says the reason. `kLinkUp` or `kLinkDown` follows.
+  int32_t open(const std::string& ip, uint16_t port, std::string_view credential, std::string& why);
   // Null when it is closed or broken.
   Link* find(int32_t number) const;
   // Cuts it off; nothing more is told of it.

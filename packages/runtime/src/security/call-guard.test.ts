@@ -84,6 +84,7 @@ describe("loadSecurity with tokens", () => {
       const next = "n".repeat(32);
       writeFileSync(config.clusterTokenFile, `${next}\n${clusterToken}\n`);
       await until(async () => security.dial.authorization() === `Bearer ${next}`);
+      expect(security.members.accepted()).toEqual([`Bearer ${next}`, `Bearer ${clusterToken}`]);
       for (const token of [next, clusterToken])
         await expect(joinWith(bearing(token))).resolves.toMatchObject({ value: "a" });
     });

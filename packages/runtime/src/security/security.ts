@@ -15,14 +15,30 @@ export interface Security {
   readonly tls: TlsIdentity | null;
   /** Who may call what; null: anybody anything. */
   readonly guard: CallGuard | null;
+  /** What members have to present where they do not speak gRPC. */
+  readonly members: MemberCredentials;
   /** How members are called. */
   readonly dial: DialSecurity;
   /** Stops following the files. */
   close(): void;
 }
 
+/** What members present to each other, in the form of `authorization`; the first is what this process presents itself. */
+export interface MemberCredentials {
+  /** All that are accepted now; null: nothing has to be presented. */
+  accepted(): readonly string[] | null;
+  /** Calls `f` after each change; what is returned ends it. */
+  onChange(f: () => void): () => void;
+}
+
 /** The loopback interface: in the clear, open to every process of this machine. */
-export const openSecurity: Security = { tls: null, guard: null, dial: dialPlain, close: () => {} };
+export const openSecurity: Security = {
+  tls: null,
+  guard: null,
+  members: { accepted: () => null, onChange: () => () => {} },
+  dial: dialPlain,
+  close: () => {},
+};
 
 /** What `loadSecurity` needs beside the options. */
 export interface SecurityWorld {
@@ -56,16 +72,24 @@ export async function loadSecurity(config: SecurityConfig, world: SecurityWorld)
   return {
     tls: identity?.hasOwn ? identity : null,
     guard: clusterTokens === null && tokens === null ? null : createCallGuard(rules),
+    members: {
+      accepted: () => clusterTokens?.value.map(bearing) ?? null,
+      onChange: (f) => clusterTokens?.onChange(f) ?? (() => {}),
+    },
     dial: {
       credentials:
         identity?.channelCredentials(config.tlsServerName ?? undefined) ?? credentials.createInsecure(),
-      authorization: () => (clusterTokens === null ? null : `Bearer ${clusterTokens.value[0]}`),
+      authorization: () => (clusterTokens === null ? null : bearing(clusterTokens.value[0])),
       material: () => identity?.clientOptions() ?? null,
     },
     close: () => {
       for (const files of [identity, clusterTokens, tokens]) files?.close();
     },
   };
+}
+
+function bearing(token: string): string {
+  return `Bearer ${token}`;
 }
 
 async function follow<T>(
