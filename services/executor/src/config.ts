@@ -20,7 +20,7 @@ export const executorOptions = {
   linkListen: {
     type: "string",
     default: null,
-    doc: "host:port of the native links, which frontends prefer; `none`: links inside gRPC only; default: the host of `listen`, any free port, and none where TLS or a cluster token protects members.",
+    doc: "host:port of the native links, which frontends prefer; `none`: links inside gRPC only; default: the host of `listen`, any free port, and none where members speak TLS.",
   },
   metadata: { type: "string", default: "127.0.0.1:8101", doc: "host:port of the metadata service." },
   dataDir: {
