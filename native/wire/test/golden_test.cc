@@ -91,6 +91,8 @@ std::string told(const Frame& f) {
       return "draining" + id;
     case FrameType::kGreeting:
       return "greeting" + id;
+    case FrameType::kCredential:
+      return "credential" + id + " [" + std::string(reinterpret_cast<char*>(f.body.data()), f.body.size()) + "]";
   }
   return out.str();
 }
@@ -107,6 +109,9 @@ std::string encoded(const Frame& f) {
       return bytes + body;
     case FrameType::kRefusal:
       appendRefusal(f.id, f.refusal, body, bytes);
+      return bytes;
+    case FrameType::kCredential:
+      appendCredential(body, bytes);
       return bytes;
     default:
       appendBare(f.type, f.id, bytes);

@@ -32,6 +32,8 @@ export function encodeFrame(f: OutgoingFrame): Uint8Array[] {
       return [bare(FrameType.DRAINING, f.id)];
     case "greeting":
       return [bare(FrameType.GREETING, f.id)];
+    case "credential":
+      return credentialParts(f.credential);
   }
 }
 
@@ -74,6 +76,11 @@ function start(type: number, id: number, headerBytes: number, bodyBytes: number)
 
 function bare(type: number, id: number): Buffer {
   return start(type, id, 0, 0);
+}
+
+function credentialParts(credential: string): Uint8Array[] {
+  const body = Buffer.from(credential);
+  return [start(FrameType.CREDENTIAL, 0, 0, body.byteLength), body];
 }
 
 function inferHead(f: InferFrame): Buffer {

@@ -146,6 +146,8 @@ function decodeFrame(bytes: Buffer, start: number, end: number): Frame | string 
       return { type: "draining", id: 0 };
     case FrameType.GREETING:
       return { type: "greeting", id: 0 };
+    case FrameType.CREDENTIAL:
+      return { type: "credential", id: 0, credential: bytes.toString("utf8", body, end) };
     default:
       return `frame type ${type} is not known`;
   }

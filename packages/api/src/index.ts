@@ -546,6 +546,7 @@ export {
 export type {
   AnswerFrame,
   CancelFrame,
+  CredentialFrame,
   DrainingFrame,
   Frame,
   GreetingFrame,

@@ -49,6 +49,11 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ type: fc.constant("cancel" as const), id }),
   fc.constant({ type: "draining" as const, id: 0 as const }),
   fc.constant({ type: "greeting" as const, id: 0 as const }),
+  fc.record({
+    type: fc.constant("credential" as const),
+    id: fc.constant(0 as const),
+    credential: fc.string({ unit: "grapheme" }),
+  }),
 );
 
 /** The bytes of a message made of parts, as grpc-js would send them. */

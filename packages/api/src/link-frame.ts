@@ -75,8 +75,23 @@ export interface GreetingFrame {
   readonly id: 0;
 }
 
+/** Frontend to executor, first on a plain connection where members have to say who they are; the greeting follows. */
+export interface CredentialFrame {
+  readonly type: "credential";
+  readonly id: 0;
+  /** In the form of `authorization`. */
+  readonly credential: string;
+}
+
 /** What travels on a link between a frontend and an executor. */
-export type Frame = InferFrame | AnswerFrame | RefusalFrame | CancelFrame | DrainingFrame | GreetingFrame;
+export type Frame =
+  | InferFrame
+  | AnswerFrame
+  | RefusalFrame
+  | CancelFrame
+  | DrainingFrame
+  | GreetingFrame
+  | CredentialFrame;
 
 /** A frame to be sent: the body of an answer may be in parts. */
 export type OutgoingFrame =
@@ -88,7 +103,15 @@ export type OutgoingFrame =
  * A reader takes a longer header than it knows and leaves the rest of it unread, so fields can be added at the end.
  * native/wire/src/core/frame.h reads and writes the same bytes; link-golden.test.ts holds the two together.
  */
-export const FrameType = { INFER: 1, ANSWER: 2, REFUSAL: 3, CANCEL: 4, DRAINING: 5, GREETING: 6 } as const;
+export const FrameType = {
+  INFER: 1,
+  ANSWER: 2,
+  REFUSAL: 3,
+  CANCEL: 4,
+  DRAINING: 5,
+  GREETING: 6,
+  CREDENTIAL: 7,
+} as const;
 
 /** Bytes before the header, and those of them that the length does not count. */
 export const prefixBytes = 12;

@@ -46,6 +46,7 @@ const frames: readonly Frame[] = [
   { type: "cancel", id: 77 },
   { type: "draining", id: 0 },
   { type: "greeting", id: 0 },
+  { type: "credential", id: 0, credential: "Bearer abc" },
 ];
 
 const answers: readonly (readonly AnswerOutput[])[] = [
@@ -125,6 +126,8 @@ function describeFrame(f: Frame): string {
       return `answer ${f.id} ${f.queueMs} ${f.gatherMs} ${f.runMs} ${f.scatterMs} ${f.executorMs} ${f.batchSize} ${told(f.load as typeof load)} ${hex(f.body)}`;
     case "refusal":
       return `refusal ${f.id} ${f.code} ${f.retryAfterMs} ${told(f.load as typeof load)} [${f.message}]`;
+    case "credential":
+      return `credential ${f.id} [${f.credential}]`;
     default:
       return `${f.type} ${f.id}`;
   }
