@@ -71,11 +71,11 @@ const runners = [
     ? [
         ...ctests("address"),
         ...ctests("thread"),
-        {
-          name: "fuzz",
-          command: ["npm", "run", "--silent", "fuzz", "-w", "@infaas/cuda-batcher"],
+        ...["cuda-batcher", "wire"].map((workspace) => ({
+          name: `fuzz ${workspace}`,
+          command: ["npm", "run", "--silent", "fuzz", "-w", `@infaas/${workspace}`, "--", "15"],
           count: asOne,
-        },
+        })),
         jestRun(node24, "jest-node24", "--maxWorkers=2", "--testPathIgnorePatterns", "/e2e/"),
       ]
     : []),
