@@ -10,8 +10,11 @@ export type Headers = Readonly<Record<string, string>>;
 const usualFrameBytes = 16_384;
 /** A body in pieces has at most about so many of them. */
 const piecesMax = 200;
-/** nghttp2 takes no more than 8 CONTINUATION frames behind one HEADERS frame, and ends the connection (CVE-2024-28182). */
-const framesMax = 9;
+/**
+ * nghttp2 ends a connection at the ninth CONTINUATION frame behind one HEADERS frame (CVE-2024-28182), and counts one twice
+ * that comes in two pieces: this is well below.
+ */
+const framesMax = 5;
 /** The server takes frames and fields of types that it does not know, and ignores them (RFC 9113, section 5.5). */
 const unknownType = 0xfa;
 
