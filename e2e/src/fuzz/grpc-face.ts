@@ -12,6 +12,8 @@ import type { RawOutcome } from "./raw-connection";
 const bugCodes: readonly number[] = [Code.INTERNAL, Code.UNKNOWN, Code.DATA_LOSS];
 /** What grpc-js says of a peer's own faults, before a handler or an interceptor of ours is asked: with INTERNAL. */
 const libraryFaults = /^(Invalid grpc-timeout value|Failed to decompress message)/;
+/** Headers beyond this a server of Node's resets, without a status. */
+const headerBytesMax = 16 * 1024;
 const shownBytes = 400;
 
 /** The gRPC port: mutated calls of every method, and good ones of the three that answer queries. */
@@ -58,10 +60,13 @@ export class GrpcFace implements FuzzedFace {
   }
 
   private faultOf(mutant: Mutant, outcome: RawOutcome, ending: string): string | null {
-    const { path, body, request } = mutant;
+    const { path, body, call, request } = mutant;
     const shown = () => `${path} with ${body.length} bytes ${body.subarray(0, shownBytes).toString("hex")}`;
-    const isLibrary = this.ingress === "grpc-js" && libraryFaults.test(outcome.message);
-    if (outcome.code === null || (bugCodes.includes(outcome.code) && !isLibrary))
+    const headerBytes = call.open(1).reduce((sum, { length }) => sum + length, 0);
+    const isLibrary =
+      this.ingress === "grpc-js" &&
+      (outcome.code === null ? headerBytes > headerBytesMax : libraryFaults.test(outcome.message));
+    if ((outcome.code === null || bugCodes.includes(outcome.code)) && !isLibrary)
       return `${ending} '${outcome.message}' for ${shown()}`;
     if (request === null || outcome.code !== Code.OK) return null;
     const fault = this.book.faultOfMutated(request, outcome.answers[0]);
