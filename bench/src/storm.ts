@@ -14,7 +14,7 @@ const modelName = "digits-cnn-l";
 const rowShape = [1, 8, 8];
 const inputName = "image";
 /** One engine thread; asked for by name, so that both callers want the same instance all the time. */
-const variantPattern = /fp32-t1-b[2-9]$/;
+const variantPattern = /fp32-t1-b\d$/;
 const windowSeconds = 6;
 const rounds = 5;
 /** The well-behaved caller asks for this part of its half of the capacity. */
