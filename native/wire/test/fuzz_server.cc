@@ -52,7 +52,7 @@ void converse(const std::string& bytes, size_t step) {
 // A head is what is left of a request without its id and tensors: it reads as the whole does.
 void split(const uint8_t* data, size_t size) {
   std::string head;
-  InferHead parts;
+  InferParts parts;
   if (!splitInferRequest(data, size, head, parts)) return;
   require(head.size() <= kHeadMaxBytes && head.size() <= size);
   require(parts.id == nullptr || (parts.id >= data && parts.id + parts.idBytes <= data + size));

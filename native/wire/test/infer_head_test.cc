@@ -16,7 +16,7 @@ std::string field(int number, const std::string& value) {
   return bytes + value;
 }
 
-bool split(const std::string& message, std::string& head, InferHead& parts) {
+bool split(const std::string& message, std::string& head, InferParts& parts) {
   return splitInferRequest(reinterpret_cast<const uint8_t*>(message.data()), message.size(), head, parts);
 }
 
@@ -27,7 +27,7 @@ TEST("the head is everything but id and tensors, in the order it came") {
   const std::string input = field(5, "described");
   const std::string message = field(7, std::string(5'000, 'x')) + name + field(3, "id-7") + input;
   std::string head;
-  InferHead parts;
+  InferParts parts;
   CHECK(split(message, head, parts));
   CHECK(head == name + input);
   CHECK(std::string(reinterpret_cast<const char*>(parts.id), parts.idBytes) == "id-7");
@@ -35,7 +35,7 @@ TEST("the head is everything but id and tensors, in the order it came") {
 
 TEST("a head beyond the bound is not split") {
   std::string head;
-  InferHead parts;
+  InferParts parts;
   CHECK(!split(field(5, std::string(kHeadMaxBytes + 1, 'x')), head, parts));
 }
 
@@ -45,7 +45,7 @@ TEST("no prefix of a message reads beyond its end") {
     // Memory of exactly that size, so that the sanitizer sees a byte too many.
     const std::string cut(message.data(), size);
     std::string head;
-    InferHead parts;
+    InferParts parts;
     split(cut, head, parts);
     CHECK(head.size() <= size);
   }

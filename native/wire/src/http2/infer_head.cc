@@ -52,7 +52,7 @@ class Reader {
 
 }  // namespace
 
-bool splitInferRequest(const uint8_t* bytes, size_t size, std::string& head, InferHead& parts) {
+bool splitInferRequest(const uint8_t* bytes, size_t size, std::string& head, InferParts& parts) {
   Reader reader(bytes, bytes + size);
   while (!reader.done()) {
     const uint8_t* start = reader.at();

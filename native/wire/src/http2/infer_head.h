@@ -13,13 +13,13 @@ namespace wire {
 constexpr size_t kHeadMaxBytes = 1024;
 
 // Where the parts of one request lie.
-struct InferHead {
+struct InferParts {
   const uint8_t* id = nullptr;
   size_t idBytes = 0;
 };
 
 // Walks the top level of `bytes`: appends the head to `head` and notes the id. False for what is broken or larger.
-bool splitInferRequest(const uint8_t* bytes, size_t size, std::string& head, InferHead& parts);
+bool splitInferRequest(const uint8_t* bytes, size_t size, std::string& head, InferParts& parts);
 
 // Heads seen lately, each under a number below `kHeadsMax`. A number is given anew when another head needs it, but at
 // most once between two calls of `turn`, so that what was told under a number is true until it has been read.

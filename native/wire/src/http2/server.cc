@@ -206,7 +206,7 @@ bool Server::announceInfer(Call& call) {
   const Message& message = call.inbox.front();
   if (call.hasMetadata || message.compressed) return false;
   head_.clear();
-  InferHead parts;
+  InferParts parts;
   if (!splitInferRequest(message.bytes.data, message.bytes.size, head_, parts)) return false;
   const InferHeads::Found found = heads_.find(head_);
   if (found.number < 0) return false;
