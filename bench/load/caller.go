@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -42,6 +43,7 @@ type caller struct {
 	peerWindow   int64
 	streamWindow int64
 	frameMax     int
+	streamsMax   int
 	unrefreshed  uint32
 
 	latencies []time.Duration
@@ -66,7 +68,7 @@ func newCaller(o options, request []byte) *caller {
 	c := &caller{
 		connection: connection, writer: bufio.NewWriterSize(connection, bufferBytes), reader: bufio.NewReaderSize(connection, bufferBytes),
 		headers: headerBlock(o), message: frameMessage(request), nextStream: 1, flights: map[uint32]*flight{},
-		peerWindow: defaultWindow, streamWindow: defaultWindow, frameMax: defaultFrame, failures: map[string]int{},
+		peerWindow: defaultWindow, streamWindow: defaultWindow, frameMax: defaultFrame, streamsMax: math.MaxInt, failures: map[string]int{},
 	}
 	c.framer = http2.NewFramer(c.writer, c.reader)
 	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
@@ -149,7 +151,11 @@ func (c *caller) runOpen(perSecond float64, until time.Time) {
 	next := time.Now()
 	for {
 		for now := time.Now(); !next.After(now) && next.Before(until); {
-			c.start()
+			if len(c.flights) < c.streamsMax {
+				c.start()
+			} else {
+				c.failures["not sent: the connection carries as many calls as the server takes"]++
+			}
 			next = next.Add(time.Duration(rand.ExpFloat64() / perSecond * float64(time.Second)))
 		}
 		if !next.Before(until) && len(c.flights) == 0 {
@@ -299,6 +305,8 @@ func (c *caller) settle(frame *http2.SettingsFrame) {
 			c.streamWindow = int64(s.Val)
 		case http2.SettingMaxFrameSize:
 			c.frameMax = int(s.Val)
+		case http2.SettingMaxConcurrentStreams:
+			c.streamsMax = int(s.Val)
 		}
 		return nil
 	})
