@@ -1,5 +1,6 @@
 #include "core/batcher.h"
 
+#include <atomic>
 #include <chrono>
 #include <map>
 
@@ -10,8 +11,10 @@ using namespace cb;
 
 namespace {
 
+std::atomic<double> leapMs{0};  // by which a test sets the clock forward
+
 double steadyMs() {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return leapMs + std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 struct Outcome {
@@ -163,6 +166,21 @@ TEST("a request that can't be in time is refused at the door") {
   Bench bench(o);
   CHECK(bench.submit(0, 0, 50) == Submitted::kDeadline);
   CHECK(bench.submit(1, 0, 5000) == Submitted::kAccepted);
+}
+
+TEST("what was measured long ago refuses nobody while nothing runs") {
+  Bench bench(options(1, 1));
+  hold(*bench.fake, true);
+  CHECK(bench.submit(0, 0, 5000) == Submitted::kAccepted);
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  hold(*bench.fake, false);
+  CHECK(bench.await(0).served);
+  while (bench.batcher->runningRows() > 0) std::this_thread::yield();
+  CHECK(bench.submit(1, 0, 30) == Submitted::kDeadline);
+  leapMs = 1'100;
+  CHECK(bench.submit(2, 0, 30) == Submitted::kAccepted);
+  bench.await(2);
+  leapMs = 0;
 }
 
 TEST("a queued request is cancelled, a running one is not") {

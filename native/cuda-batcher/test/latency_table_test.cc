@@ -38,6 +38,15 @@ TEST("a machine slower than the profile corrects sizes never run") {
   CHECK(std::abs(table.meanMs()[2] - 40) < 1);
 }
 
+TEST("forgetting leaves the profile alone") {
+  LatencyTable table(2, 2, {10, 20});
+  for (int i = 0; i < 50; i++) table.observe(1, i % 2, i % 10 == 0 ? 90 : 20);
+  CHECK(table.meanMs()[1] > 15 && table.safety() > 1);
+  table.forget();
+  CHECK(near(table.meanMs()[1], 10) && near(table.meanMs()[2], 20));
+  CHECK(near(table.safety(), 1) && near(table.slowdown(1), 1));
+}
+
 TEST("one outlier moves the mean by a tenth") {
   LatencyTable table(1, 1, {});
   table.observe(1, 0, 10);

@@ -88,7 +88,7 @@ Outcome serve(const Scenario& s) {
     double runMs = s.batchMs(next.rows) * std::exp(s.sigma * draws.normal());
     if (draws.uniform() < s.outliers) runMs *= 3;
     nowMs += runMs;
-    scheduler.ran(next.rows, 0, runMs);
+    scheduler.ran(next.rows, 0, runMs, nowMs);
     scheduler.delivered(s.deliveryMs);
     if (nowMs < kWarmUpMs) continue;
     busyMs += runMs;

@@ -49,6 +49,13 @@ describe("nextState", () => {
     expect(states).toEqual(["active", "interfered", "interfered", "interfered", "interfered", "active"]);
   });
 
+  it("forgets interference after five windows in which nothing ran", () => {
+    const slow = { p95Ms: 16 };
+    const nothing = { p95Ms: null };
+    const states = run([slow, slow, nothing, nothing, slow, ...Array(5).fill(nothing)]);
+    expect(states.slice(1)).toEqual([...Array(8).fill("interfered"), "active"]);
+  });
+
   it("calls it overloaded while both are true", () => {
     const both = { p95Ms: 16, servedPerSecond: 120 };
     expect(run([both, both, { p95Ms: 16 }])).toEqual(["overloaded", "overloaded", "interfered"]);

@@ -14,6 +14,11 @@ export interface StateOptions {
    * one slow run in a handful is no contention. Fewer quick ones are still enough to clear it.
    */
   readonly batchesMin: number;
+  /**
+   * Windows in a row without a batch after which interference is forgotten. Default 5: nothing is sent to an interfered
+   * instance while there are others, so nothing else would ever clear it.
+   */
+  readonly forgottenAfter: number;
 }
 
 /** Defaults of `StateOptions`. */
@@ -22,6 +27,7 @@ export const STATE_DEFAULTS: StateOptions = {
   clearedBelow: 1.25,
   windows: 2,
   batchesMin: 20,
+  forgottenAfter: 5,
 };
 
 /** What was measured of a variant on one executor in one window. */
@@ -43,15 +49,17 @@ export interface StateTrack {
   readonly interfered: boolean;
   /** Windows in a row that spoke for changing `interfered`. */
   readonly against: number;
+  /** Windows in a row in which nothing ran. */
+  readonly idle: number;
 }
 
 /** Track of an instance just loaded. */
-export const FRESH_STATE: StateTrack = { state: "active", interfered: false, against: 0 };
+export const FRESH_STATE: StateTrack = { state: "active", interfered: false, against: 0, idle: 0 };
 
 /**
  * Returns the track after one more window. Overloaded: the served rate reached the saturation throughput of the
  * instances; it goes before interfered, because a queue behind a full engine is no contention. A window in which
- * nothing ran changes nothing about interference.
+ * nothing ran changes nothing about interference, but several in a row end it.
  */
 export function nextState(
   track: StateTrack,
@@ -59,10 +67,15 @@ export function nextState(
   profile: Profile,
   options: StateOptions = STATE_DEFAULTS,
 ): StateTrack {
-  const { interfered, against } = nextInterference(track, window, profile, options);
+  const { interfered, against, idle } = nextInterference(track, window, profile, options);
   const saturatedAt = profile.saturationPerSecond * window.instances;
   const overloaded = window.instances > 0 && window.servedPerSecond >= saturatedAt;
-  return { state: overloaded ? "overloaded" : interfered ? "interfered" : "active", interfered, against };
+  return {
+    state: overloaded ? "overloaded" : interfered ? "interfered" : "active",
+    interfered,
+    against,
+    idle,
+  };
 }
 
 function nextInterference(
@@ -70,13 +83,16 @@ function nextInterference(
   window: StateWindow,
   profile: Profile,
   options: StateOptions,
-): Pick<StateTrack, "interfered" | "against"> {
-  if (window.p95Ms === null) return track;
+): Omit<StateTrack, "state"> {
+  if (window.p95Ms === null) {
+    const idle = track.idle + 1;
+    return idle >= options.forgottenAfter ? { interfered: false, against: 0, idle } : { ...track, idle };
+  }
   const factor = window.p95Ms / predictBatchMs(profile, Math.max(1, window.batch), "p95");
   const slow = factor > options.interferedAbove && window.batches >= options.batchesMin;
   const speaksAgainst = track.interfered ? factor < options.clearedBelow : slow;
   const against = speaksAgainst ? track.against + 1 : 0;
   return against >= options.windows
-    ? { interfered: !track.interfered, against: 0 }
-    : { interfered: track.interfered, against };
+    ? { interfered: !track.interfered, against: 0, idle: 0 }
+    : { interfered: track.interfered, against, idle: 0 };
 }

@@ -37,6 +37,7 @@ export class LiveInstance implements Instance {
   private readonly rowMs: number;
   private readonly pace: Omit<FairPace, "hopMs">;
   private hopDeviationMs = 0;
+  private hopIsNew = false;
   private track: StateTrack = FRESH_STATE;
   private served: { readonly total: number; readonly atMs: number } | null = null;
 
@@ -82,6 +83,7 @@ export class LiveInstance implements Instance {
   /** One window of what the executor exported; in-band reports are newer while queries of this frontend are on their way. */
   exported({ servedTotal, drainMs, latencyP95Ms, batchSize }: InstanceFigures, nowMs: number): void {
     if (drainMs !== null && this.inFlight === 0) this.reported(drainMs, nowMs);
+    this.forgetHop();
     if (servedTotal === null) return;
     const before = this.served;
     this.served = { total: servedTotal, atMs: nowMs };
@@ -104,7 +106,17 @@ export class LiveInstance implements Instance {
     const off = Math.max(0, hopMs) - this.hopMs;
     this.hopMs += off * HOP_WEIGHT;
     this.hopDeviationMs += (Math.abs(off) - this.hopDeviationMs) * HOP_WEIGHT;
+    this.hopIsNew = true;
     this.fair.resize(this.windowRows());
+  }
+
+  /** A hop that made queries go elsewhere is measured by none of them: it halves with each window without one. */
+  private forgetHop(): void {
+    if (!this.hopIsNew && this.hopMs > HOP_FIRST_MS) {
+      this.hopMs += (HOP_FIRST_MS - this.hopMs) / 2;
+      this.hopDeviationMs /= 2;
+    }
+    this.hopIsNew = false;
   }
 
   private windowRows(): number {

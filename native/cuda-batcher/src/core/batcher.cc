@@ -87,6 +87,7 @@ Submitted Batcher::submit(Request* request) {
     if (stopping_) return Submitted::kClosed;
     scheduler_.offered(request->rows);
     const double nowMs = request->arrivalMs;
+    if (nothingRuns()) scheduler_.idleAt(nowMs);
     if (request->deadlineMs <= nowMs || soonestAtMs(nowMs, request->rows) > request->deadlineMs) {
       counters_.refusedDeadline++;
       return Submitted::kDeadline;
@@ -277,7 +278,7 @@ void Batcher::account(size_t engine, const Delivery& delivery) {
     counters_.failed += delivery.members.size();
     return;
   }
-  scheduler_.ran(delivery.paddedRows, running_[engine].others, busyMs);
+  scheduler_.ran(delivery.paddedRows, running_[engine].others, busyMs, times.copiedOutMs);
   for (const Request* member : delivery.members) {
     if (times.copiedOutMs <= member->deadlineMs) continue;
     counters_.lateRows += static_cast<uint64_t>(member->rows);
@@ -342,6 +343,10 @@ double Batcher::engineFreeAtMs(double nowMs) const {
     freeAtMs = std::min(freeAtMs, running.rows == 0 ? nowMs : std::max(running.untilMs, nowMs));
   }
   return freeAtMs;
+}
+
+bool Batcher::nothingRuns() const {
+  return std::all_of(running_.begin(), running_.end(), [](const Running& running) { return running.rows == 0; });
 }
 
 double Batcher::soonestAtMs(double nowMs, int32_t rows) const {

@@ -85,6 +85,7 @@ class Batcher {
   void account(size_t engine, const Delivery& delivery);
   int32_t runningOthers() const;
   double engineFreeAtMs(double nowMs) const;
+  bool nothingRuns() const;
   double soonestAtMs(double nowMs, int32_t rows) const;
 
   const std::shared_ptr<Model> model_;

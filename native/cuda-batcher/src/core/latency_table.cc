@@ -53,6 +53,15 @@ void LatencyTable::observe(int32_t rows, int32_t running, double latencyMs) {
   rebuild();
 }
 
+void LatencyTable::forget() {
+  for (Entry& entry : entries_) entry.measuredMs = kUnknown;
+  std::fill(slowdown_.begin(), slowdown_.end(), 1.0);
+  std::fill(meanMs_.begin(), meanMs_.end(), 0.0);
+  tail_ = QuantileTrack(kTailShare, kTailStep, 1, kTailMax);
+  drift_ = 1;
+  rebuild();
+}
+
 double LatencyTable::knownMs(const Entry& entry) const {
   if (!std::isnan(entry.measuredMs) && (fresh(entry) || std::isnan(entry.seedMs))) return entry.measuredMs;
   return entry.seedMs * drift_;

@@ -19,6 +19,10 @@ constexpr double kDeliveryStep = 0.1;
 constexpr double kDeliveryMeansMax = 4;
 constexpr double kDeliveryWeight = 0.05;
 constexpr double kDeliveryOutlier = 10;
+// The first delivery says little: it may have met cold caches. No more of it is believed.
+constexpr double kDeliveryFirstMs = 1;
+// Without a batch for so long, what the last ones took no longer counts.
+constexpr double kForgetMs = 1'000;
 
 // Where all are of one shape and none can be late, a plan needs no more than one batch has room for.
 size_t windowOf(const BatcherOptions& options, const RequestQueue& queue) {
@@ -93,13 +97,22 @@ void Scheduler::took(double nowMs) {
   tookAtMs_ = nowMs;
 }
 
-void Scheduler::ran(int32_t paddedRows, int32_t running, double latencyMs) {
+void Scheduler::ran(int32_t paddedRows, int32_t running, double latencyMs, double endedMs) {
   latency_.observe(paddedRows, running, latencyMs);
+  ranAtMs_ = endedMs;
+}
+
+void Scheduler::idleAt(double nowMs) {
+  if (ranAtMs_ == 0 || nowMs - ranAtMs_ < kForgetMs) return;
+  ranAtMs_ = 0;
+  latency_.forget();
+  deliveryMs_ = 0;
+  deliveryTail_ = QuantileTrack(kDeliveryShare, kDeliveryStep, 1, kDeliveryMeansMax);
 }
 
 void Scheduler::delivered(double deliveryMs) {
   if (deliveryMs_ <= 0) {
-    deliveryMs_ = deliveryMs;
+    deliveryMs_ = std::min(deliveryMs, kDeliveryFirstMs);
     return;
   }
   const double means = deliveryMs / deliveryMs_;

@@ -56,9 +56,13 @@ class Scheduler {
   };
   void next(double nowMs, int32_t running, Next& next);
 
-  // A batch has run beside `running` others; its answers were in the callers' hands `deliveryMs` after it.
-  void ran(int32_t paddedRows, int32_t running, double latencyMs);
+  // A batch has run beside `running` others until `endedMs`; its answers were in the callers' hands `deliveryMs` after it.
+  void ran(int32_t paddedRows, int32_t running, double latencyMs, double endedMs);
   void delivered(double deliveryMs);
+
+  // Nothing runs: what was measured long ago is forgotten. It may have been one bad moment, and whoever is refused by it
+  // is measured by nobody.
+  void idleAt(double nowMs);
 
   // Time until all that waits is done by one engine.
   double queuedMs() const;
@@ -74,6 +78,7 @@ class Scheduler {
   bool alone_ = false;
   double deliveryMs_ = 0;          // mean
   QuantileTrack deliveryTail_;     // in means
+  double ranAtMs_ = 0;             // 0: nothing measured
   double lastArrivalMs_ = 0;
   double arrivalGapMs_ = 0;  // 0: not known yet
   // Rows offered and the time they came in, over the last batches (older ones fade).
