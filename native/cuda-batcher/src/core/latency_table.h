@@ -16,7 +16,7 @@ class LatencyTable {
   // Takes one measured batch into account (exponentially weighted, per batch size) that began beside `running` others.
   void observe(int32_t rows, int32_t running, double latencyMs);
 
-  // Back to the profile: what was measured is too old to speak for now.
+  // Back to the profile: what was measured is too old.
   void forget();
 
   // Expected latencies of a batch that has the host for itself, index = rows, 0..maxBatch; never falling; all 0 while

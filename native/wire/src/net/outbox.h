@@ -10,7 +10,7 @@ namespace wire {
 
 enum class Flush {
   kDone,     // nothing waits
-  kBlocked,  // the socket takes no more for now
+  kBlocked,  // the socket is full: to be gone on with when it is writable
   kBroken,   // the peer is gone
 };
 
