@@ -17,6 +17,7 @@ import {
   openSecurity,
   readConfig,
   type Security,
+  ServiceError,
   sleep,
   systemClock,
   systemRandom,
@@ -234,4 +235,14 @@ function putRegistry(metadata: MemoryMetadata, variants: readonly FixtureVariant
     },
   });
   for (const v of variants) metadata.put(`variant/${v.name}`, { case: "variant", value: wireVariant(v) });
+}
+
+/** Returns how a call was refused; throws when it was answered. */
+export async function refusalOf(call: Promise<unknown>): Promise<ServiceError> {
+  try {
+    await call;
+  } catch (error) {
+    return ServiceError.from(error);
+  }
+  throw new Error("was answered");
 }

@@ -6,13 +6,14 @@ import {
   type ModelInferResponse,
   RefusalSchema,
 } from "@infaas/api";
-import { Code, createRpcClient, retryDelayMs, ServiceError } from "@infaas/runtime";
+import { Code, createRpcClient, retryDelayMs } from "@infaas/runtime";
 import { ANSWER_VALUES, ScriptedExecutor } from "./fixture-executor";
 import {
   type House,
   inferRequest,
   putExecutor,
   putInstances,
+  refusalOf,
   startHouse,
   TASK,
   until,
@@ -27,15 +28,6 @@ function parameters(response: ModelInferResponse): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(response.parameters).map(([name, p]) => [name, p.parameterChoice.value]),
   );
-}
-
-async function refusalOf(call: Promise<unknown>): Promise<ServiceError> {
-  try {
-    await call;
-  } catch (error) {
-    return ServiceError.from(error);
-  }
-  throw new Error("was answered");
 }
 
 describe("frontend", () => {

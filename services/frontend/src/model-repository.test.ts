@@ -6,25 +6,17 @@ import {
   ModelInstanceGroup_Kind,
   RegistrationResultSchema,
 } from "@infaas/api";
-import { Code, ServiceError } from "@infaas/runtime";
+import { Code } from "@infaas/runtime";
 import {
   type House,
   inferRequest,
   putInstances,
+  refusalOf,
   startHouse,
   TASK,
   until,
   wireVariant,
 } from "./fixture-house";
-
-async function refusalOf(call: Promise<unknown>): Promise<ServiceError> {
-  try {
-    await call;
-  } catch (error) {
-    return ServiceError.from(error);
-  }
-  throw new Error("was answered");
-}
 
 const textParameter = (value: string) => ({ parameterChoice: { case: "stringParam" as const, value } });
 const bytesParameter = (value: Uint8Array) => ({ parameterChoice: { case: "bytesParam" as const, value } });

@@ -2,17 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OpenRcaService } from "@infaas/api";
-import { Code, createRpcClient, ServiceError } from "@infaas/runtime";
-import { type House, inferRequest, startHouse, TASK } from "./fixture-house";
-
-async function refusalOf(call: Promise<unknown>): Promise<ServiceError> {
-  try {
-    await call;
-  } catch (error) {
-    return ServiceError.from(error);
-  }
-  throw new Error("was answered");
-}
+import { Code, createRpcClient } from "@infaas/runtime";
+import { type House, inferRequest, refusalOf, startHouse, TASK } from "./fixture-house";
 
 describe("a frontend with a file for traces", () => {
   it("writes exactly the traces that the settings ask for, of one model and of all", async () => {

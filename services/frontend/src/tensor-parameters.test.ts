@@ -2,8 +2,8 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
 import { decodeBytes, ModelInferRequestSchema, placementFromParameters } from "@infaas/api";
-import { Code, ServiceError, systemRandom } from "@infaas/runtime";
-import { type House, inferRequest, startHouse, TASK } from "./fixture-house";
+import { Code, systemRandom } from "@infaas/runtime";
+import { type House, inferRequest, refusalOf, startHouse, TASK } from "./fixture-house";
 
 const key = `/infaas-regions-${systemRandom.hex(8)}`;
 const path = join("/dev/shm", key);
@@ -11,15 +11,6 @@ const path = join("/dev/shm", key);
 const text = (value: string) => ({ parameterChoice: { case: "stringParam" as const, value } });
 const whole = (value: bigint) => ({ parameterChoice: { case: "int64Param" as const, value } });
 const unsigned = (value: bigint) => ({ parameterChoice: { case: "uint64Param" as const, value } });
-
-async function refusalOf(call: Promise<unknown>): Promise<ServiceError> {
-  try {
-    await call;
-  } catch (error) {
-    return ServiceError.from(error);
-  }
-  throw new Error("was answered");
-}
 
 describe("parameters of single tensors", () => {
   let house: House;
