@@ -96,7 +96,8 @@ export function fairWindowRows({ engines, bestBatch, rowMs, hopMs }: FairPace): 
  * what the others leave is anybody's, and beyond the window queries wait here, each tenant in its own bounded line.
  * What a tenant over its share sends is marked as spare, so that at the instance it gives way to the others: they wait
  * for the batch that runs and not for the window. Over its share is who was given a burst more than one that waits, and
- * who has a share waiting without being a burst behind; while nobody else waits, who has a share there. Pure: time is a parameter. A query that passes costs one look-up.
+ * who has a share waiting without being a burst behind; while nobody else waits, who has a share there. Pure: time is a
+ * parameter. A query that passes costs one look-up.
  */
 export class FairQueue {
   private readonly accounts = new Map<string, FairAccount>();
