@@ -7,7 +7,6 @@ import {
   RefusalSchema,
 } from "@infaas/api";
 import { Code, createRpcClient, retryDelayMs } from "@infaas/runtime";
-import { ANSWER_VALUES, ScriptedExecutor } from "./fixture-executor";
 import {
   type House,
   inferRequest,
@@ -17,7 +16,8 @@ import {
   startHouse,
   TASK,
   until,
-} from "./fixture-house";
+} from "./testing/house";
+import { ANSWER_VALUES, ScriptedExecutor } from "./testing/scripted-executor";
 
 jest.setTimeout(30_000);
 

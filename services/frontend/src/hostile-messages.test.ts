@@ -1,6 +1,6 @@
 import { GRPCInferenceService, InferenceService } from "@infaas/api";
 import { openRawBidi, type ServiceError } from "@infaas/runtime";
-import { type House, inferRequest, startHouse, TASK } from "./fixture-house";
+import { type House, inferRequest, startHouse, TASK } from "./testing/house";
 
 jest.setTimeout(60_000);
 

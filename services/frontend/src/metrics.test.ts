@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { type ExportMetricsServiceRequest, MetricsService } from "@infaas/api";
 import { createLogger, createRpcServer, implementService } from "@infaas/runtime";
-import { type House, inferRequest, startHouse, TASK, until } from "./fixture-house";
+import { type House, inferRequest, startHouse, TASK, until } from "./testing/house";
 
 jest.setTimeout(30_000);
 

@@ -1,9 +1,9 @@
 import type { InstrumentTable, ServerLoad, Telemetry } from "@infaas/runtime";
-import type { ClusterView } from "./cluster-view";
-import type { ColdStarts } from "./cold-starts";
-import { failureReasons } from "./failure-reason";
-import type { Router } from "./router";
-import type { Statistics } from "./statistics";
+import { failureReasons } from "./query/failure-reason";
+import type { ColdStarts } from "./routing/cold-starts";
+import type { Router } from "./routing/router";
+import type { Statistics } from "./telemetry/statistics";
+import type { ClusterView } from "./view/cluster-view";
 
 /** Every instrument of a frontend: name, unit, meaning. */
 export const instruments = {

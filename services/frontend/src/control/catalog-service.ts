@@ -1,0 +1,107 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  CatalogService,
+  type ClusterService,
+  type ExecutorStatusSchema,
+  type InstanceStatusSchema,
+  type RegistryService,
+} from "@infaas/api";
+import { type ClientOf, Code, type Implementation, implementService, ServiceError } from "@infaas/runtime";
+import type { Statistics } from "../telemetry/statistics";
+import type { ClusterView } from "../view/cluster-view";
+import type { LiveExecutor } from "../view/live-instance";
+import { type RegistrationOptions, registerModel } from "./registration";
+
+/** What the catalog is served from. */
+export interface CatalogServiceOptions {
+  readonly view: ClusterView;
+  readonly statistics: Statistics;
+  readonly cluster: ClientOf<typeof ClusterService>;
+  readonly registry: ClientOf<typeof RegistryService>;
+  readonly registration: RegistrationOptions;
+}
+
+const CALL_TIMEOUT_MS = 10_000;
+/** Age shown before metadata was ever reached: the snapshot is as old as can be said. */
+const AGE_NEVER_MS = -1;
+
+/** infaas.v1.CatalogService: what may be asked for, and the state of the house. */
+export function catalogService(o: CatalogServiceOptions): Implementation {
+  const { view } = o;
+  return implementService(CatalogService, {
+    putTask: async ({ task }) => {
+      if (task === undefined) throw new ServiceError(Code.INVALID_ARGUMENT, "task is missing");
+      await o.registry.putTaskRecord({ task }, { timeoutMs: CALL_TIMEOUT_MS });
+      return { task };
+    },
+    registerModel: (request, { signal }) => registerModel(o.registration, request, signal),
+    listModels: async ({ task }) => listModels(view, task),
+    getStatus: async () => ({
+      executors: [...view.executors.values()].map(executorStatus),
+      instances: [...instanceStatuses(view)],
+      snapshotRevision: view.revision,
+      snapshotAgeMs: Number.isFinite(view.ageMs) ? view.ageMs : AGE_NEVER_MS,
+      leader: view.leader,
+      queriesAnswered: BigInt(o.statistics.answered),
+      queriesRefused: BigInt(o.statistics.refused),
+    }),
+    drainExecutor: async ({ executor }) => {
+      if (!view.executors.has(executor)) {
+        const known = [...view.executors.keys()].join(", ");
+        throw new ServiceError(Code.NOT_FOUND, `executor '${executor}' is not known; known: ${known}`);
+      }
+      await o.cluster.setAccepting({ executor, accepting: false }, { timeoutMs: CALL_TIMEOUT_MS });
+      return {};
+    },
+  });
+}
+
+function listModels(view: ClusterView, task: string) {
+  const { tasks, architectures, wireVariants } = view.catalog;
+  const isAsked = (name: string) => task === "" || name === task;
+  if (task !== "" && !tasks.some((t) => t.name === task)) {
+    throw new ServiceError(
+      Code.NOT_FOUND,
+      `task '${task}' is not known; known: ${tasks.map((t) => t.name).join(", ")}`,
+    );
+  }
+  const variants = wireVariants.filter((v) => isAsked(v.task));
+  const names = new Set(variants.map((v) => v.name));
+  return {
+    tasks: tasks.filter((t) => isAsked(t.name)),
+    architectures: architectures.filter((a) => isAsked(a.task)),
+    variants,
+    instances: [...instanceStatuses(view)].filter((i) => names.has(i.variant ?? "")),
+  };
+}
+
+function* instanceStatuses(view: ClusterView): Generator<MessageInitShape<typeof InstanceStatusSchema>> {
+  for (const [executor, status] of view.allStatuses()) {
+    const live = view.instance(status.variant, executor);
+    const { variant, phase, reason, memoryBytes, loadMs, loadOverride } = status;
+    const loaded = loadOverride === undefined ? {} : { loadOverride };
+    const base = { variant, executor, phase, reason, memoryBytes, loadMs, ...loaded };
+    if (live === undefined) {
+      yield base;
+      continue;
+    }
+    const { state, inFlight, drainMs, servedPerSecond } = live;
+    yield { ...base, loadState: state, inFlight, drainMs, servedPerSecond };
+  }
+}
+
+function executorStatus(executor: LiveExecutor): MessageInitShape<typeof ExecutorStatusSchema> {
+  const { name, hostType, cores, utilisation, pricePerHourUsd, accepting, facts } = executor;
+  return {
+    name,
+    address: facts.address,
+    hostType,
+    cores,
+    memoryBytes: BigInt(Math.round(executor.memoryBytes)),
+    memoryFreeBytes: BigInt(Math.round(executor.memoryFreeBytes)),
+    utilisation,
+    pricePerHourUsd,
+    accepting,
+    deviceKinds: [...executor.deviceKinds],
+  };
+}

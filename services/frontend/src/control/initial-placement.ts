@@ -1,0 +1,47 @@
+import { type ClusterService, type RegistrationResult, variantFromWire } from "@infaas/api";
+import { type PlannedInstance, planInitialPlacement } from "@infaas/policy";
+import { type ClientOf, type Logger, ServiceError } from "@infaas/runtime";
+import type { ClusterView } from "../view/cluster-view";
+import { instancesPerExecutor } from "./placement-repair";
+
+/** What initial placement needs. */
+export interface InitialPlacementOptions {
+  readonly view: ClusterView;
+  readonly cluster: ClientOf<typeof ClusterService>;
+  readonly logger: Logger;
+}
+
+const CALL_TIMEOUT_MS = 5_000;
+
+/**
+ * Wants one instance of every efficient variant of a fresh architecture, as far as memory goes. A placement that is not
+ * recorded is only logged: the registration stands, and the first query that needs the variant has it loaded.
+ */
+export async function placeInitially(o: InitialPlacementOptions, result: RegistrationResult): Promise<void> {
+  const variants = result.variants.flatMap((wire) => {
+    const converted = variantFromWire(wire);
+    return converted.ok ? [converted.value] : [];
+  });
+  const plan = planInitialPlacement(
+    variants,
+    [...o.view.executors.values()],
+    instancesPerExecutor(o.view.placements),
+  );
+  o.logger.info("initial placement", { placements: plan.placements, leftOut: plan.leftOut });
+  await wantInstances(o, plan.placements);
+}
+
+/** Wants these instances as a registration does; what is not recorded is logged. */
+export async function wantInstances(
+  o: Pick<InitialPlacementOptions, "cluster" | "logger">,
+  instances: readonly PlannedInstance[],
+): Promise<void> {
+  for (const { variant, executor } of instances) {
+    const placement = { variant, executor, reason: "registration" };
+    try {
+      await o.cluster.setPlacement({ placement, wanted: true }, { timeoutMs: CALL_TIMEOUT_MS });
+    } catch (error) {
+      o.logger.warn("placement not recorded", { variant, executor, error: ServiceError.from(error).message });
+    }
+  }
+}

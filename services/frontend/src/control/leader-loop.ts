@@ -1,0 +1,70 @@
+import type { ClusterService } from "@infaas/api";
+import { type ClientOf, type Clock, every, type Logger, ServiceError, type Timer } from "@infaas/runtime";
+import type { ClusterView } from "../view/cluster-view";
+import type { HostProvider } from "./host-provider/host-provider";
+import { wantInstances } from "./initial-placement";
+import { PlacementRepair } from "./placement-repair";
+
+/** What the loop sees and acts through. */
+export interface LeaderLoopOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly view: ClusterView;
+  readonly cluster: ClientOf<typeof ClusterService>;
+  readonly hosts: HostProvider;
+  /** True while this frontend leads. */
+  readonly isLeader: () => boolean;
+}
+
+const PERIOD_MS = 2_000;
+/** What metadata has not confirmed for longer than this is no ground to move anything. */
+const VIEW_AGE_MAX_MS = 3_000;
+const CALL_TIMEOUT_MS = 5_000;
+
+/** The slow loop in which the leader, and nobody else, changes what should be placed where. */
+export class LeaderLoop {
+  private readonly repair = new PlacementRepair();
+  private timer: Timer | null = null;
+
+  constructor(private readonly o: LeaderLoopOptions) {}
+
+  start(): void {
+    const failed = (error: unknown) => this.o.logger.error("the leader's loop failed", { error });
+    this.timer = every(this.o.clock, PERIOD_MS, () => this.round(), failed);
+  }
+
+  stop(): void {
+    this.timer?.cancel();
+  }
+
+  private async round(): Promise<void> {
+    const { view, clock, isLeader } = this.o;
+    if (!isLeader() || view.ageMs > VIEW_AGE_MAX_MS) return this.repair.forget();
+    const { catalog, placements } = view;
+    const executors = [...view.executors.values()];
+    const plan = this.repair.plan({ catalog, placements, executors, nowMs: clock.nowMs() });
+    if (plan.wanted.length > 0) this.o.logger.info("placed anew", { placements: plan.wanted });
+    this.tellUnplaced(plan.leftOut.filter((v) => v.reason !== "dominated"));
+    await wantInstances(this.o, plan.wanted);
+    for (const { variant, executor } of plan.dropped) await this.drop(variant, executor);
+  }
+
+  /** What found no place needs another host: says which there are, and whether there could be more. */
+  private tellUnplaced(variants: readonly { readonly variant: string; readonly reason: string }[]): void {
+    if (variants.length > 0)
+      this.o.logger.warn("no host has room", { variants, pools: this.o.hosts.pools() });
+  }
+
+  private async drop(variant: string, executor: string): Promise<void> {
+    const { cluster, logger } = this.o;
+    try {
+      await cluster.setPlacement(
+        { placement: { variant, executor }, wanted: false },
+        { timeoutMs: CALL_TIMEOUT_MS },
+      );
+      logger.info("placement dropped: its executor left", { variant, executor });
+    } catch (error) {
+      logger.warn("placement not dropped", { variant, executor, error: ServiceError.from(error).message });
+    }
+  }
+}

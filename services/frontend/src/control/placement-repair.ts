@@ -1,0 +1,105 @@
+import type { Placement } from "@infaas/api";
+import {
+  type Executor,
+  type InitialPlacement,
+  type PlannedInstance,
+  planInitialPlacement,
+  type Variant,
+} from "@infaas/policy";
+import type { Catalog } from "../view/catalog";
+
+/**
+ * An architecture without any placement that could answer is placed anew after this time: a registration has placed
+ * its own by then, and an executor that was only restarted is back with what it had.
+ */
+export const UNSERVED_MAX_MS = 5_000;
+/** Placements of an executor that left are kept so long, for it to find them when it comes back. */
+export const PLACEMENT_KEPT_MS = 60_000;
+
+/** What is known when repairs are planned. */
+export interface RepairFacts {
+  readonly catalog: Catalog;
+  readonly placements: Iterable<Placement>;
+  /** Members only. */
+  readonly executors: readonly Executor[];
+  readonly nowMs: number;
+}
+
+/** What should change so that everything registered can be answered. */
+export interface Repairs {
+  readonly wanted: readonly PlannedInstance[];
+  readonly leftOut: InitialPlacement["leftOut"];
+  readonly dropped: readonly Placement[];
+}
+
+/** Plans repairs of the will after executors came and went; remembers only since when things are amiss. */
+export class PlacementRepair {
+  private readonly goneSince = new Map<string, number>();
+  private readonly unservedSince = new Map<string, number>();
+
+  /** Returns what to change now. What was just planned is planned again only if it is still amiss after the bound. */
+  plan(facts: RepairFacts): Repairs {
+    const placements = [...facts.placements];
+    const dropped = this.dropped(placements, facts);
+    const overdue = this.overdue(placements, facts);
+    if (!facts.executors.some((e) => e.accepting)) return { wanted: [], leftOut: [], dropped };
+    const wanted: PlannedInstance[] = [];
+    const leftOut: InitialPlacement["leftOut"][number][] = [];
+    for (const architecture of overdue) {
+      this.unservedSince.delete(architecture);
+      const variants = servable(facts.catalog).filter((v) => v.architecture === architecture);
+      const plan = planInitialPlacement(
+        variants,
+        facts.executors,
+        instancesPerExecutor([...placements, ...wanted]),
+      );
+      wanted.push(...plan.placements);
+      leftOut.push(...plan.leftOut);
+    }
+    return { wanted, leftOut, dropped };
+  }
+
+  /** Another leads, or metadata is away: nothing that was seen counts. */
+  forget(): void {
+    this.goneSince.clear();
+    this.unservedSince.clear();
+  }
+
+  private dropped(placements: readonly Placement[], { executors, nowMs }: RepairFacts): readonly Placement[] {
+    const present = new Set(executors.map((e) => e.name));
+    const gone = new Set(placements.map((p) => p.executor).filter((name) => !present.has(name)));
+    trackSince(this.goneSince, gone, nowMs);
+    return placements.filter((p) => nowMs - (this.goneSince.get(p.executor) ?? nowMs) >= PLACEMENT_KEPT_MS);
+  }
+
+  private overdue(placements: readonly Placement[], facts: RepairFacts): readonly string[] {
+    const { catalog, executors, nowMs } = facts;
+    const accepting = new Set(executors.filter((e) => e.accepting).map((e) => e.name));
+    const placed = new Set(placements.filter((p) => accepting.has(p.executor)).map((p) => p.variant));
+    const variants = servable(catalog);
+    const unserved = new Set(variants.map((v) => v.architecture));
+    for (const { name, architecture } of variants) if (placed.has(name)) unserved.delete(architecture);
+    trackSince(this.unservedSince, unserved, nowMs);
+    return [...unserved].filter((a) => nowMs - (this.unservedSince.get(a) ?? nowMs) >= UNSERVED_MAX_MS);
+  }
+}
+
+/** What an operator unloaded is not missing. */
+function servable({ variants, withheld }: Catalog): readonly Variant[] {
+  return variants.filter((v) => !withheld.has(v.name));
+}
+
+/** Returns how many instances each executor is to have. */
+export function instancesPerExecutor(
+  placements: Iterable<{ readonly executor: string }>,
+): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { executor } of placements) counts.set(executor, (counts.get(executor) ?? 0) + 1);
+  return counts;
+}
+
+/** Keeps in `since` exactly the names there are now, each with the time it was first seen. */
+function trackSince(since: Map<string, number>, names: ReadonlySet<string>, nowMs: number): void {
+  for (const name of since.keys()) if (!names.has(name)) since.delete(name);
+  for (const name of names) if (!since.has(name)) since.set(name, nowMs);
+}

@@ -1,0 +1,206 @@
+import { create, equals, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type ArtifactService,
+  ExecutionService,
+  type Padding,
+  PaddingSchema,
+  type RegisterModelRequest,
+  type RegisterModelResponseSchema,
+  type RegistrationResult,
+  type RegistryService,
+  type Task,
+  TaskSchema,
+} from "@infaas/api";
+import {
+  type ClientOf,
+  Code,
+  createRpcClient,
+  type DialSecurity,
+  type Logger,
+  ServiceError,
+} from "@infaas/runtime";
+import type { ClusterView } from "../view/cluster-view";
+import type { LiveExecutor } from "../view/live-instance";
+
+/** What registration needs. */
+export interface RegistrationOptions {
+  readonly view: ClusterView;
+  readonly registry: ClientOf<typeof RegistryService>;
+  readonly artifacts: ClientOf<typeof ArtifactService>;
+  readonly logger: Logger;
+  /** How executors are called. */
+  readonly dial: DialSecurity;
+  /** Wants the instances a fresh architecture starts with. */
+  readonly placeInitially: (result: RegistrationResult) => Promise<void>;
+}
+
+type Event = MessageInitShape<typeof RegisterModelResponseSchema>;
+
+const NAME = /^[a-z0-9][a-z0-9._-]{0,127}$/;
+const TOLERANCE_DEFAULT = 0.01;
+/** What the task of a model registered without one begins with; the model's name follows. */
+const OWN_TASK = "model/";
+const CALL_TIMEOUT_MS = 10_000;
+
+/**
+ * Registers one model file: an executor generates and profiles its variants, the registry records them, the efficient
+ * ones are placed. Yields progress as it happens, then the result. The very same file again is a no-op.
+ */
+export async function* registerModel(
+  o: RegistrationOptions,
+  request: RegisterModelRequest,
+  signal: AbortSignal,
+): AsyncGenerator<Event> {
+  checkName(request.name);
+  const task = await taskOf(o, request);
+  const before = request.retry ? null : unchanged(o.view, request, task);
+  if (before !== null) {
+    yield { event: { case: "result", value: before } };
+    return;
+  }
+  await expectUploaded(o.artifacts, request);
+  const nextVersion = versionAfter(o.view, request.name);
+  const profiled = yield* profile(o, request, { task, nextVersion }, signal);
+  yield progress("record", `recording ${profiled.variants.length} variants`);
+  const result = await record(o.registry, profiled);
+  await o.placeInitially(result);
+  yield { event: { case: "result", value: result } };
+}
+
+async function expectUploaded(
+  artifacts: ClientOf<typeof ArtifactService>,
+  { modelDigest, externalData }: RegisterModelRequest,
+): Promise<void> {
+  for (const digest of [modelDigest, ...externalData.map((file) => file.digest)]) {
+    const { complete } = await artifacts.statArtifact({ digest }, { timeoutMs: CALL_TIMEOUT_MS });
+    if (complete) continue;
+    throw new ServiceError(
+      Code.FAILED_PRECONDITION,
+      `model file ${digest} is not uploaded; upload it by ArtifactService first`,
+    );
+  }
+}
+
+function checkName(name: string): void {
+  if (NAME.test(name)) return;
+  throw new ServiceError(
+    Code.INVALID_ARGUMENT,
+    `model name is '${name}'; allowed: 1 to 128 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit`,
+  );
+}
+
+/** The task that is asked for; without one that of an earlier registration, else a task for this model alone, made here. */
+async function taskOf({ view, registry }: RegistrationOptions, request: RegisterModelRequest): Promise<Task> {
+  const { tasks, architectures } = view.catalog;
+  const before = architectures.find((a) => a.name === request.name)?.task;
+  const name = request.task || before || `${OWN_TASK}${request.name}`;
+  const task = tasks.find((t) => t.name === name);
+  if (task !== undefined) return task;
+  if (request.task === "") {
+    const made = create(TaskSchema, { name, metric: "accuracy", description: `what ${request.name} does` });
+    await registry.putTaskRecord({ task: made }, { timeoutMs: CALL_TIMEOUT_MS });
+    return made;
+  }
+  const known = tasks.map((t) => t.name).join(", ");
+  throw new ServiceError(
+    Code.NOT_FOUND,
+    `task '${name}' is not known; known: ${known === "" ? "none, put one first" : known}`,
+  );
+}
+
+function unchanged(view: ClusterView, request: RegisterModelRequest, task: Task): RegistrationResult | null {
+  const architecture = view.catalog.architectures.find((a) => a.name === request.name);
+  if (architecture === undefined || filesOf(architecture) !== filesOf(request)) return null;
+  if (architecture.task !== task.name || !samePadding(architecture.padding, request.padding)) return null;
+  const variants = view.catalog.wireVariants.filter((v) => v.architecture === request.name);
+  if (variants.length === 0) return null;
+  return { $typeName: "infaas.v1.RegistrationResult", architecture, variants, rejected: [], unchanged: true };
+}
+
+function samePadding(a: Padding | undefined, b: Padding | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : equals(PaddingSchema, a, b);
+}
+
+/** Returns a text that is the same for the same files. */
+export function filesOf({
+  modelDigest,
+  externalData,
+}: Pick<RegisterModelRequest, "modelDigest" | "externalData">): string {
+  return [modelDigest, ...externalData.map(({ name, digest }) => `${name} ${digest}`)].join("\n");
+}
+
+function leastBusy(view: ClusterView): LiveExecutor {
+  const accepting = [...view.executors.values()].filter((e) => e.accepting);
+  const [first, ...rest] = accepting;
+  if (first === undefined) {
+    throw new ServiceError(Code.UNAVAILABLE, "no executor takes work; variants are profiled on one");
+  }
+  return rest.reduce((best, e) => (e.utilisation < best.utilisation ? e : best), first);
+}
+
+/** What the registry will give this file; only names of variants depend on it, the registry has the last word. */
+function versionAfter(view: ClusterView, name: string): number {
+  return (view.catalog.architectures.find((a) => a.name === name)?.version ?? 0) + 1;
+}
+
+async function* profile(
+  { view, dial }: RegistrationOptions,
+  request: RegisterModelRequest,
+  { task, nextVersion }: { task: Task; nextVersion: number },
+  signal: AbortSignal,
+): AsyncGenerator<Event, RegistrationResult> {
+  const executor = leastBusy(view);
+  const execution = createRpcClient(ExecutionService, executor.facts.address, { dial });
+  try {
+    const { name, modelDigest, externalData, description, aliases } = request;
+    const { accuracyTolerance, declaredAccuracy, padding } = request;
+    const architecture = {
+      name,
+      task: task.name,
+      version: nextVersion,
+      modelDigest,
+      externalData,
+      description,
+      aliases,
+      accuracyTolerance: accuracyTolerance ?? TOLERANCE_DEFAULT,
+      ...(declaredAccuracy === undefined ? {} : { declaredAccuracy }),
+      ...(padding === undefined ? {} : { padding }),
+    };
+    const { retry, axisSizes, batchable } = request;
+    const stated = batchable === undefined ? {} : { statedBatchable: batchable };
+    const order = { architecture, task, retry, axisSizes, ...stated };
+    for await (const { event } of execution.profileModel(order, { signal })) {
+      if (event.case === "progress") yield { event };
+      if (event.case === "result") return event.value;
+    }
+  } finally {
+    execution.close();
+  }
+  throw new ServiceError(Code.UNAVAILABLE, `executor ${executor.name} ended profiling without a result`);
+}
+
+async function record(
+  registry: ClientOf<typeof RegistryService>,
+  profiled: RegistrationResult,
+): Promise<RegistrationResult> {
+  const { architecture } = profiled;
+  if (architecture === undefined || profiled.variants.length === 0) {
+    const reasons = profiled.rejected.map((r) => `${r.name}: ${r.reason}`).join("; ");
+    throw new ServiceError(
+      Code.FAILED_PRECONDITION,
+      `no variant could be made${reasons === "" ? "" : `: ${reasons}`}`,
+    );
+  }
+  const put = await registry.putArchitecture({ architecture }, { timeoutMs: CALL_TIMEOUT_MS });
+  const recorded = put.architecture ?? architecture;
+  const variants = profiled.variants.map((v) => ({ ...v, version: recorded.version }));
+  await registry.putVariants(
+    { architecture: recorded.name, version: recorded.version, variants },
+    { timeoutMs: CALL_TIMEOUT_MS },
+  );
+  return { ...profiled, architecture: recorded, variants };
+}
+
+function progress(stage: string, message: string): Event {
+  return { event: { case: "progress", value: { stage, message, done: 0, total: 1 } } };
+}

@@ -1,0 +1,160 @@
+import {
+  type Caller,
+  type Clock,
+  Code,
+  type DialSecurity,
+  type Logger,
+  type Random,
+  ServiceError,
+} from "@infaas/runtime";
+import type { Wire } from "@infaas/wire";
+import { type ExecutorLink, Link } from "./grpc-link";
+import { NativeLink } from "./native-link";
+
+/** Requests above this size take a large link, so that small ones never wait behind them. */
+export const LARGE_REQUEST_BYTES = 64 * 1024;
+
+/** An executor as membership knows it. */
+export interface ExecutorAddress {
+  readonly name: string;
+  readonly address: string;
+  /** host:port of its native links; empty when it has none. */
+  readonly linkAddress: string;
+  /** Distinguishes two lives of the same name. */
+  readonly incarnation: string;
+}
+
+/** Who is told about the executors' connections. */
+export interface PoolEvents {
+  reachable(executor: string, reachable: boolean): void;
+  draining(executor: string): void;
+}
+
+/** What the pool needs. */
+export interface PoolOptions {
+  readonly frontend: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly dial: DialSecurity;
+  /** Opens native links where executors have them; null = links inside gRPC only. */
+  readonly wire: Wire<Caller> | null;
+  readonly largeLinks: number;
+  readonly inFlightMax: number;
+  readonly events: PoolEvents;
+}
+
+interface Connection {
+  readonly member: ExecutorAddress;
+  readonly small: ExecutorLink;
+  readonly large: readonly ExecutorLink[];
+  nextLarge: number;
+}
+
+/** The links to every executor: one for small requests and a few for large ones each. */
+export class ExecutorPool {
+  private readonly connections = new Map<string, Connection>();
+
+  constructor(private readonly o: PoolOptions) {}
+
+  /** Opens and closes links so that exactly `members` are connected. A new life of a name gets new links. */
+  reconcile(members: Iterable<ExecutorAddress>): void {
+    const wanted = new Map<string, ExecutorAddress>();
+    for (const member of members) wanted.set(member.name, member);
+    for (const [name, connection] of this.connections) {
+      const member = wanted.get(name);
+      if (member === undefined || !isSame(member, connection.member)) {
+        this.disconnect(connection, "is gone from the cluster");
+      }
+    }
+    for (const member of wanted.values()) {
+      if (!this.connections.has(member.name)) this.connect(member);
+    }
+  }
+
+  /** The link that a tenant's next request of this size takes; null when the executor is out of reach or all are full. */
+  linkFor(executor: string, requestBytes: number, tenant: string): ExecutorLink | null {
+    const connection = this.connections.get(executor);
+    if (connection === undefined) return null;
+    const { small, large } = connection;
+    if (requestBytes > LARGE_REQUEST_BYTES) {
+      for (let i = 0; i < large.length; i++) {
+        const link = large[(connection.nextLarge + i) % large.length]!;
+        if (!link.up || !link.hasRoom(tenant)) continue;
+        connection.nextLarge = (connection.nextLarge + i + 1) % large.length;
+        return link;
+      }
+    }
+    return small.up && small.hasRoom(tenant) ? small : null;
+  }
+
+  /** Whether there is a connection to this executor now. */
+  reaches(executor: string): boolean {
+    return this.connections.get(executor)?.small.up === true;
+  }
+
+  /** How full the links to an executor are, for a refusal. */
+  room(executor: string, tenant: string): string {
+    const connection = this.connections.get(executor);
+    const used = connection === undefined ? 0 : inFlightOn(connection);
+    const own = connection === undefined ? 0 : ownOn(connection, tenant);
+    return `${used} queries are in flight, ${own} of them this caller's; at most ${this.o.inFlightMax} may be on a link, and nobody has more than stays free for others`;
+  }
+
+  /** Queries in flight over all links. */
+  get inFlight(): number {
+    let sum = 0;
+    for (const connection of this.connections.values()) sum += inFlightOn(connection);
+    return sum;
+  }
+
+  close(): void {
+    for (const connection of this.connections.values())
+      this.disconnect(connection, "is left: frontend stops");
+  }
+
+  private connect(member: ExecutorAddress): void {
+    const { frontend, clock, random, logger, dial, wire, inFlightMax, largeLinks } = this.o;
+    const native = wire !== null && member.linkAddress !== "";
+    const link = (isSmall: boolean): ExecutorLink => {
+      const events = {
+        changed: (up: boolean) => {
+          if (isSmall) this.setReachable(member, up);
+        },
+        draining: () => this.o.events.draining(member.name),
+      };
+      const o = { clock, random, logger, inFlightMax, events };
+      return native
+        ? new NativeLink({ ...o, wire, address: member.linkAddress, dial })
+        : new Link({ ...o, address: member.address, frontend, dial });
+    };
+    const large = Array.from({ length: largeLinks }, () => link(false));
+    this.connections.set(member.name, { member, small: link(true), large, nextLarge: 0 });
+  }
+
+  private disconnect(connection: Connection, why: string): void {
+    const { name } = connection.member;
+    this.connections.delete(name);
+    const fault = new ServiceError(Code.UNAVAILABLE, `executor ${name} ${why}`);
+    for (const link of [connection.small, ...connection.large]) link.close(fault);
+    this.o.events.reachable(name, false);
+  }
+
+  private setReachable(member: ExecutorAddress, reachable: boolean): void {
+    const connection = this.connections.get(member.name);
+    if (connection === undefined || connection.member !== member) return;
+    this.o.events.reachable(member.name, reachable);
+  }
+}
+
+function ownOn({ small, large }: Connection, tenant: string): number {
+  return [small, ...large].reduce((sum, { shares }) => sum + shares.of(tenant), 0);
+}
+
+function inFlightOn({ small, large }: Connection): number {
+  return large.reduce((sum, link) => sum + link.inFlight, small.inFlight);
+}
+
+function isSame(a: ExecutorAddress, b: ExecutorAddress): boolean {
+  return a.address === b.address && a.linkAddress === b.linkAddress && a.incarnation === b.incarnation;
+}

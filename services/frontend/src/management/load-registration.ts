@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+import { create } from "@bufbuild/protobuf";
+import {
+  type ArtifactService,
+  externalNames,
+  type RegisterModelRequest,
+  RegisterModelRequestSchema,
+} from "@infaas/api";
+import { type Caller, type ClientOf, Code, ServiceError } from "@infaas/runtime";
+import { filesOf, type RegistrationOptions, registerModel } from "../control/registration";
+import type { LoadFiles } from "./load-files";
+
+/** Bytes of one message of an upload. */
+const CHUNK_BYTES = 1 << 20;
+const CALL_TIMEOUT_MS = 10_000;
+
+/** A load that brings its model. */
+export interface FilesToLoad {
+  readonly name: string;
+  readonly files: LoadFiles;
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Registers the files of a load under its name, as `infaas register` would: uploaded by digest, profiled in a process of its
+ * own, in the task the name had before, else `model/<name>`. Resolves with the version once metadata has recorded it.
+ * PERMISSION_DENIED without the role register, INVALID_ARGUMENT for a version that it would not get, else as `registerModel`.
+ */
+export async function registerFiles(o: RegistrationOptions, asked: FilesToLoad): Promise<number> {
+  const { name, files, caller, signal } = asked;
+  if (!caller.roles.has("register")) {
+    const sentence = `a load with files registers a model, which needs the role register; the token of '${caller.tenant}' has: ${[...caller.roles].join(", ")}`;
+    throw new ServiceError(Code.PERMISSION_DENIED, sentence);
+  }
+  const request = requestOf(name, files);
+  checkVersion(o, request, files.version);
+  await upload(o.artifacts, files.model, signal);
+  for (const { bytes } of files.externalData) await upload(o.artifacts, bytes, signal);
+  for await (const { event } of registerModel(o, request, signal)) {
+    if (event?.case === "result") return event.value.architecture?.version ?? files.version;
+  }
+  throw new ServiceError(Code.INTERNAL, `registration of '${name}' ended without a result: this is a bug`);
+}
+
+function requestOf(name: string, { model, externalData }: LoadFiles): RegisterModelRequest {
+  const source = {
+    size: model.length,
+    read: (offset: number, length: number) => model.subarray(offset, offset + length),
+  };
+  const read = externalNames(source);
+  if (!read.ok) throw new ServiceError(Code.INVALID_ARGUMENT, read.fault);
+  const given = new Map(externalData.map((file) => [file.name, file.bytes]));
+  const missing = read.names.find((wanted) => !given.has(wanted));
+  if (missing !== undefined)
+    throw new ServiceError(
+      Code.INVALID_ARGUMENT,
+      `model takes weights from '${missing}', which did not come`,
+    );
+  const unneeded = externalData.find((file) => !read.names.includes(file.name));
+  if (unneeded !== undefined)
+    throw new ServiceError(
+      Code.INVALID_ARGUMENT,
+      `file '${unneeded.name}' is none that the model takes weights from; accepted are: ${read.names.join(", ") || "none"}`,
+    );
+  return create(RegisterModelRequestSchema, {
+    name,
+    modelDigest: digestOf(model),
+    externalData: externalData.map(({ name: file, bytes }) => ({ name: file, digest: digestOf(bytes) })),
+  });
+}
+
+/** Versions are counted by the registry: what a client asks for by number must be what it sent under that number. */
+function checkVersion({ view }: RegistrationOptions, request: RegisterModelRequest, version: number) {
+  const { name } = request;
+  const { catalog } = view;
+  const before = catalog.architectures.find((a) => a.name === name);
+  const known = catalog.find(name, "");
+  if (before === undefined && known.kind === "found")
+    throw new ServiceError(
+      Code.ALREADY_EXISTS,
+      `'${name}' is a name of ${known.model.target.kind} '${known.model.name}'; files are loaded under the name of an architecture`,
+    );
+  const next = before === undefined ? 1 : before.version + Number(filesOf(before) !== filesOf(request));
+  if (version === next) return;
+  const sentence = `files are of version ${version}; '${name}' gets version ${next} with this file: name it file:${next}/model.onnx`;
+  throw new ServiceError(Code.INVALID_ARGUMENT, sentence);
+}
+
+async function upload(artifacts: ClientOf<typeof ArtifactService>, bytes: Uint8Array, signal: AbortSignal) {
+  const digest = digestOf(bytes);
+  const { complete, receivedBytes } = await artifacts.statArtifact(
+    { digest },
+    { timeoutMs: CALL_TIMEOUT_MS },
+  );
+  if (!complete) await artifacts.uploadArtifact(chunksOf(digest, bytes, Number(receivedBytes)), { signal });
+}
+
+async function* chunksOf(digest: string, bytes: Uint8Array, from: number) {
+  const totalBytes = BigInt(bytes.length);
+  yield { digest, totalBytes, offset: BigInt(from), data: new Uint8Array() };
+  for (let at = from; at < bytes.length; at += CHUNK_BYTES) {
+    yield { digest, totalBytes, offset: BigInt(at), data: bytes.subarray(at, at + CHUNK_BYTES) };
+  }
+}
+
+function digestOf(bytes: Uint8Array): string {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}

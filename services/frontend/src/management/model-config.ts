@@ -1,0 +1,136 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type Architecture,
+  ConfigDataType,
+  type LoadOverride,
+  type ModelConfig,
+  ModelConfigSchema,
+  type ModelDynamicBatchingSchema,
+  ModelInstanceGroup_Kind,
+  type ModelMetadataResponseSchema,
+  type TensorSpec,
+} from "@infaas/api";
+import { LANE_COUNT } from "@infaas/policy";
+import type { CatalogModel } from "../view/catalog";
+import { DEFAULT_PRIORITY } from "./dynamic-batching-config";
+
+/** What runs our models, in the words of the protocol. */
+const PLATFORM = "onnxruntime_onnx";
+/** Platform of a name that stands for several variants. */
+const VIRTUAL_PLATFORM = "infaas";
+
+const DATA_TYPES: Readonly<Record<string, ConfigDataType>> = {
+  BOOL: ConfigDataType.TYPE_BOOL,
+  UINT8: ConfigDataType.TYPE_UINT8,
+  UINT16: ConfigDataType.TYPE_UINT16,
+  UINT32: ConfigDataType.TYPE_UINT32,
+  UINT64: ConfigDataType.TYPE_UINT64,
+  INT8: ConfigDataType.TYPE_INT8,
+  INT16: ConfigDataType.TYPE_INT16,
+  INT32: ConfigDataType.TYPE_INT32,
+  INT64: ConfigDataType.TYPE_INT64,
+  FP16: ConfigDataType.TYPE_FP16,
+  FP32: ConfigDataType.TYPE_FP32,
+  FP64: ConfigDataType.TYPE_FP64,
+  BYTES: ConfigDataType.TYPE_STRING,
+  BF16: ConfigDataType.TYPE_BF16,
+};
+
+/** ModelMetadata of any name, shown under `name` as it was asked for; the batch axis, where there is one, is a leading -1. */
+export function modelMetadata(
+  name: string,
+  model: CatalogModel,
+): MessageInitShape<typeof ModelMetadataResponseSchema> {
+  const { version, architecture } = model;
+  const tensor = (spec: TensorSpec) => ({
+    name: spec.name,
+    datatype: spec.datatype,
+    shape: model.batched ? [-1n, ...spec.shape.slice(1)] : spec.shape,
+  });
+  return {
+    name,
+    versions: [version],
+    platform: platformOf(model),
+    inputs: architecture?.inputs.map(tensor) ?? [],
+    outputs: architecture?.outputs.map(tensor) ?? [],
+  };
+}
+
+/** ModelConfig of any name, shown under `name` as it was asked for; dims leave the batch axis out, as the protocol wants where max_batch_size > 0. */
+export function modelConfig(name: string, model: CatalogModel): MessageInitShape<typeof ModelConfigSchema> {
+  const { architecture, batched, maxBatch } = model;
+  const dims = (spec: TensorSpec) => (batched ? spec.shape.slice(1) : spec.shape);
+  const type = (spec: TensorSpec) => DATA_TYPES[spec.datatype] ?? ConfigDataType.TYPE_INVALID;
+  return {
+    name,
+    platform: platformOf(model),
+    backend: model.variants[0]?.engine ?? "",
+    maxBatchSize: maxBatch,
+    input: architecture?.inputs.map((s) => ({ name: s.name, dataType: type(s), dims: dims(s) })) ?? [],
+    output: architecture?.outputs.map((s) => ({ name: s.name, dataType: type(s), dims: dims(s) })) ?? [],
+    versionPolicy: { policyChoice: { case: "latest", value: { numVersions: 1 } } },
+    ...(batched
+      ? { schedulingChoice: { case: "dynamicBatching", value: dynamicBatchingOf(model.loadOverride) } }
+      : {}),
+    ...(model.target.kind === "variant" ? { instanceGroup: instanceGroupsOf(model) } : {}),
+    modelTransactionPolicy: { decoupled: false },
+    parameters: { ...batchingParameters(architecture), ...keptParameters(model.loadOverride) },
+  };
+}
+
+/** How requests wait and share batches: as everywhere, and what the model was loaded with. */
+function dynamicBatchingOf(
+  override: LoadOverride | null,
+): MessageInitShape<typeof ModelDynamicBatchingSchema> {
+  const { priorityLevels = LANE_COUNT, defaultPriority = DEFAULT_PRIORITY } = override ?? {};
+  const { queueDelayMaxMs, queueTimeoutMs, preferredBatches = [] } = override ?? {};
+  return {
+    priorityLevels: BigInt(priorityLevels),
+    defaultPriorityLevel: BigInt(defaultPriority),
+    preferredBatchSize: preferredBatches,
+    ...(queueDelayMaxMs === undefined ? {} : { maxQueueDelayMicroseconds: microseconds(queueDelayMaxMs) }),
+    ...(queueTimeoutMs === undefined
+      ? {}
+      : {
+          defaultQueuePolicy: {
+            defaultTimeoutMicroseconds: microseconds(queueTimeoutMs),
+            allowTimeoutOverride: override?.queueTimeoutOverridable ?? false,
+          },
+        }),
+  };
+}
+
+function microseconds(ms: number): bigint {
+  return BigInt(Math.round(ms * 1000));
+}
+
+/** One group: the engine threads of an instance, which share its weights. */
+function instanceGroupsOf({ name, variants: [variant] }: CatalogModel) {
+  const count = variant?.concurrency ?? 0;
+  return [{ name: `${name}_0`, kind: ModelInstanceGroup_Kind.CPU, count }];
+}
+
+function keptParameters(override: LoadOverride | null) {
+  const entries = Object.entries(override?.parameters ?? {});
+  return Object.fromEntries(entries.map(([name, stringValue]) => [name, { stringValue }]));
+}
+
+/** Why requests of a model are not batched, or what its owner overrode to have them batched. */
+function batchingParameters(architecture: Architecture | null) {
+  const { unbatchableReason = "", batchingNote = "" } = architecture ?? {};
+  const told = { unbatchable_reason: unbatchableReason, batching_note: batchingNote };
+  return Object.fromEntries(
+    Object.entries(told).flatMap(([name, stringValue]) =>
+      stringValue === "" ? [] : [[name, { stringValue }]],
+    ),
+  );
+}
+
+/** The same as a message of its own. */
+export function modelConfigMessage(name: string, model: CatalogModel): ModelConfig {
+  return create(ModelConfigSchema, modelConfig(name, model));
+}
+
+function platformOf(model: CatalogModel): string {
+  return model.target.kind === "variant" ? PLATFORM : VIRTUAL_PLATFORM;
+}

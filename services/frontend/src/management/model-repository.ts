@@ -1,0 +1,223 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type ClusterService,
+  InstancePhase,
+  type LoadOverride,
+  LoadOverrideSchema,
+  type RegistryService,
+  sameOverride,
+  type Variant,
+} from "@infaas/api";
+import { type PlannedInstance, planInitialPlacement } from "@infaas/policy";
+import { type ClientOf, type Clock, Code, ServiceError } from "@infaas/runtime";
+import { instancesPerExecutor } from "../control/placement-repair";
+import type { CatalogModel } from "../view/catalog";
+import type { ClusterView } from "../view/cluster-view";
+import { repositoryState } from "../view/model-readiness";
+import { ViewChanges } from "../view/view-changes";
+import { readLoadConfig } from "./load-config";
+import { modelConfigMessage } from "./model-config";
+import { findModel } from "./open-inference";
+
+/** What the repository works on. */
+export interface ModelRepositoryOptions {
+  readonly view: ClusterView;
+  readonly clock: Clock;
+  readonly cluster: ClientOf<typeof ClusterService>;
+  readonly registry: ClientOf<typeof RegistryService>;
+}
+
+const CALL_TIMEOUT_MS = 10_000;
+/** How long an operator's load may take until every instance answers. */
+const LOAD_MAX_MS = 120_000;
+/** How long an operator's unload may take: an instance drains for 30 s at most. */
+const UNLOAD_MAX_MS = 40_000;
+
+/**
+ * Loads and unloads by name, as an operator wants it: a variant, or the efficient variants of an architecture or a task.
+ * What was unloaded stays so, for every frontend and over restarts, until it is loaded by name: see `Variant.withheld`.
+ * So does what a load overrode, until the name is loaded anew: see `Variant.load_override`.
+ */
+export class ModelRepository {
+  readonly view: ClusterView;
+  private readonly changes: ViewChanges;
+
+  constructor(private readonly o: ModelRepositoryOptions) {
+    this.view = o.view;
+    this.changes = new ViewChanges(o.view, o.clock);
+  }
+
+  /**
+   * Resolves when what was placed answers queries as `config` says (Triton's ModelConfig in JSON), or as it was registered
+   * without one; at once when it does already. NOT_FOUND for an unknown name, INVALID_ARGUMENT for a config that cannot
+   * be, RESOURCE_EXHAUSTED when no executor has room, UNAVAILABLE when there is none or the load failed; what answered
+   * before goes on as it was then.
+   */
+  async load(name: string, config: string | null = null): Promise<void> {
+    const model = findModel(this.view, name, "");
+    const override = config === null ? null : this.overrideOf(name, model, config);
+    const before = new Map(this.recordsOf(model).map((v) => [v.name, v.loadOverride]));
+    const serving = this.servingOf(model);
+    await this.record(model, (v) => loadedWith(v, override));
+    try {
+      await this.place(name, serving);
+    } catch (fault) {
+      await this.record(model, (v) => loadedWith(v, before.get(v.name) ?? null));
+      throw fault;
+    }
+  }
+
+  private async place(name: string, serving: readonly AwaitedInstance[]): Promise<void> {
+    const model = findModel(this.view, name, "");
+    const plan = this.plan(model).map((placement) => ({ ...placement, reasonBefore: "" }));
+    for (const { variant, executor } of plan) {
+      await this.o.cluster.setPlacement(
+        { placement: { variant, executor, reason: "operator" }, wanted: true },
+        { timeoutMs: CALL_TIMEOUT_MS },
+      );
+    }
+    const late = `'${name}' was not loaded within ${LOAD_MAX_MS} ms`;
+    await this.changes.until(
+      (view) => [...plan, ...serving].every((placement) => isServing(view, placement)),
+      LOAD_MAX_MS,
+      new ServiceError(Code.DEADLINE_EXCEEDED, late),
+    );
+  }
+
+  /** Resolves when the last query that ran is answered and the memory is given back. NOT_FOUND for an unknown name. */
+  async unload(name: string): Promise<void> {
+    const model = findModel(this.view, name, "");
+    await this.record(model, (v) => ({ ...v, withheld: true }));
+    const names = new Set(model.variants.map((v) => v.name));
+    for (const { variant, executor } of [...this.view.placements].filter((p) => names.has(p.variant))) {
+      await this.o.cluster.setPlacement(
+        { placement: { variant, executor }, wanted: false },
+        { timeoutMs: CALL_TIMEOUT_MS },
+      );
+    }
+    const late = `'${name}' was not unloaded within ${UNLOAD_MAX_MS} ms`;
+    await this.changes.until(
+      (view) =>
+        [...view.allStatuses()].every(([, s]) => !names.has(s.variant) || s.phase === InstancePhase.FAILED),
+      UNLOAD_MAX_MS,
+      new ServiceError(Code.DEADLINE_EXCEEDED, late),
+    );
+  }
+
+  /** Resolves once this version of an architecture is known here with its variants. */
+  async known(architecture: string, version: number): Promise<void> {
+    const late = `metadata did not tell of version ${version} of '${architecture}' in time`;
+    await this.changes.until(
+      ({ catalog }) => catalog.find(architecture, String(version)).kind === "found",
+      CALL_TIMEOUT_MS,
+      new ServiceError(Code.UNAVAILABLE, late),
+    );
+  }
+
+  /** Every name with its state; with `readyOnly` those that are loaded. */
+  index(readyOnly: boolean) {
+    return this.view.catalog.models.flatMap((model) => {
+      const { state, reason } = repositoryState(this.view, model);
+      if (readyOnly && state !== "READY") return [];
+      return [{ name: model.name, version: model.version, state, reason }];
+    });
+  }
+
+  /** What to load: the efficient variants of the model that no executor serves yet. */
+  private plan(model: CatalogModel): readonly PlannedInstance[] {
+    const { view } = this;
+    const executors = [...view.executors.values()];
+    const { placements, leftOut } = planInitialPlacement(
+      model.variants,
+      executors,
+      instancesPerExecutor(view.placements),
+    );
+    const served = new Set(view.instances.map((i) => i.variant));
+    const missing = placements.filter((p) => !served.has(p.variant));
+    if (placements.length > 0 || model.variants.some((v) => served.has(v.name))) return missing;
+    if (!executors.some((e) => e.accepting))
+      throw new ServiceError(Code.UNAVAILABLE, `no executor takes work that could load '${model.name}'`);
+    const reasons = leftOut.map((v) => `${v.variant}: ${v.reason}`).join(", ");
+    throw new ServiceError(
+      Code.RESOURCE_EXHAUSTED,
+      `'${model.name}' cannot be loaded: ${reasons || "it has no variants"}`,
+    );
+  }
+
+  /** What a config says otherwise than registration found; throws INVALID_ARGUMENT. */
+  private overrideOf(name: string, model: CatalogModel, config: string): LoadOverride | null {
+    const records = this.recordsOf(model);
+    const cores = [...this.view.executors.values()].map((e) => e.cores);
+    const threads = Math.max(...records.map((v) => v.threads));
+    const maxBatch = model.batched ? Math.max(...records.map((v) => v.maxBatch)) : 0;
+    const read = readLoadConfig(config, {
+      registered: modelConfigMessage(name, { ...model, maxBatch, loadOverride: null }),
+      names: [...new Set([name, model.name])],
+      version: Number(model.version),
+      concurrencies: records.map((v) => v.concurrency),
+      concurrencyMax: Math.floor(Math.max(1, ...cores) / threads),
+    });
+    if (!read.ok) throw new ServiceError(Code.INVALID_ARGUMENT, read.fault);
+    return read.override === null ? null : create(LoadOverrideSchema, read.override);
+  }
+
+  /** Instances that answer now, which a load waits for where they are to be loaded in another way. */
+  private servingOf({ variants }: CatalogModel): readonly AwaitedInstance[] {
+    const names = new Set(variants.map((v) => v.name));
+    return this.view.instances
+      .filter((instance) => names.has(instance.variant))
+      .map(({ variant, executor }) => {
+        const reasonBefore = this.view.status(variant, executor)?.reason ?? "";
+        return { variant, executor, reasonBefore };
+      });
+  }
+
+  private recordsOf(model: CatalogModel): readonly Variant[] {
+    const names = new Set(model.variants.map((v) => v.name));
+    return this.view.catalog.wireVariants.filter((v) => names.has(v.name));
+  }
+
+  /** Records the operator's wish with the variants, whose record is replaced by architecture, and waits to see it. */
+  private async record(model: CatalogModel, change: (variant: Variant) => Variant): Promise<void> {
+    const changed = new Map(this.recordsOf(model).map((v) => [v.name, change(v)]));
+    const differs = () => this.recordsOf(model).filter((v) => !isSameWish(v, changed.get(v.name) ?? v));
+    const architectures = new Set(differs().map((v) => v.architecture));
+    for (const architecture of architectures) {
+      const family = this.view.catalog.wireVariants.filter((v) => v.architecture === architecture);
+      const variants = family.map((v) => changed.get(v.name) ?? v);
+      const version = variants[0]?.version ?? 1;
+      await this.o.registry.putVariants({ architecture, version, variants }, { timeoutMs: CALL_TIMEOUT_MS });
+    }
+    const late = new ServiceError(Code.UNAVAILABLE, `metadata did not tell of '${model.name}' in time`);
+    await this.changes.until(() => differs().length === 0, CALL_TIMEOUT_MS, late);
+  }
+}
+
+function loadedWith({ loadOverride: _, ...variant }: Variant, override: LoadOverride | null): Variant {
+  return { ...variant, withheld: false, ...(override === null ? {} : { loadOverride: override }) };
+}
+
+function isSameWish(a: Variant, b: Variant): boolean {
+  return a.withheld === b.withheld && sameOverride(a.loadOverride, b.loadOverride);
+}
+
+/** An instance that a load waits for. */
+interface AwaitedInstance extends PlannedInstance {
+  /** What was said of an earlier load of it. */
+  readonly reasonBefore: string;
+}
+
+/** Whether the instance answers, loaded as its record says; throws when it never will. */
+function isServing(view: ClusterView, { variant, executor, reasonBefore }: AwaitedInstance): boolean {
+  if (!view.executors.has(executor))
+    throw new ServiceError(Code.UNAVAILABLE, `executor ${executor} left while loading ${variant}`);
+  const status = view.status(variant, executor);
+  if (status === undefined) return false;
+  const isAsWanted = sameOverride(status.loadOverride, view.catalog.overrides.get(variant));
+  const isReady = status.phase === InstancePhase.READY;
+  if (isAsWanted && isReady && view.instance(variant, executor) !== undefined) return true;
+  const isFailed = isReady ? !isAsWanted && status.reason !== "" : status.phase === InstancePhase.FAILED;
+  if (isFailed && (isAsWanted || isReady) && status.reason !== reasonBefore)
+    throw new ServiceError(Code.UNAVAILABLE, `${variant} failed to load on ${executor}: ${status.reason}`);
+  return false;
+}

@@ -1,0 +1,108 @@
+import { toBinary } from "@bufbuild/protobuf";
+import {
+  type InferHead,
+  type ModelInferRequest,
+  ModelInferRequestSchema,
+  scanInferRequest,
+} from "@infaas/api";
+import { Code, decodeMessage, ServiceError } from "@infaas/runtime";
+import type { CatalogModel } from "../view/catalog";
+import { type Body, BytesBody } from "./body";
+import { limitFault } from "./request-limits";
+import type { RawValue } from "./requirements";
+import type { SharedMemoryRegions } from "./shared-memory-regions";
+import {
+  dropTensorParameters,
+  hasTensorParameters,
+  takeTensorParameters,
+  type WantedClasses,
+} from "./tensor-parameters";
+
+/** A request as far as a frontend reads it. */
+export interface ReadRequest {
+  readonly head: InferHead;
+  /** What the executor gets: the bytes as they came, or written anew where single tensors had parameters. */
+  readonly body: Body;
+  readonly classes: WantedClasses;
+  /** Why it is refused: INVALID_ARGUMENT for its size or parameters, or NOT_FOUND for a shared memory region. */
+  readonly fault: ServiceError | null;
+}
+
+const NO_CLASSES: WantedClasses = new Map();
+
+/**
+ * Reads ModelInferRequest bytes: scanned where that is enough, decoded whole where the message is odd. Without `regions`
+ * the parameters of single tensors are dropped. INVALID_ARGUMENT when it cannot be read at all.
+ */
+export function readRequest(
+  bytes: Uint8Array,
+  regions: SharedMemoryRegions | null,
+): ReadRequest | ServiceError {
+  const scan = scanInferRequest(bytes);
+  if (scan.ok) return plainRequest(scan.head, new BytesBody(bytes));
+  const message = decodeMessage(ModelInferRequestSchema, bytes);
+  if (message instanceof ServiceError) return message;
+  const plain = plainRequest(headOf(message), new BytesBody(bytes));
+  const fault = unsignedFault(message);
+  if (fault !== null) return { ...plain, fault };
+  if (plain.fault !== null || !hasTensorParameters(message)) return plain;
+  const classes = regions === null ? dropTensorParameters(message) : takeTensorParameters(message, regions);
+  if (classes instanceof ServiceError) return { ...plain, fault: classes };
+  return { ...plain, body: new BytesBody(toBinary(ModelInferRequestSchema, message)), classes };
+}
+
+/** A request that needs nothing but its head, which is held to the limits of all requests. */
+export function plainRequest(head: InferHead, body: Body): ReadRequest {
+  return { head, body, classes: NO_CLASSES, fault: limitFault(head) };
+}
+
+/** Rows of a request: the first axis of its first input where the model is batched, else 1. */
+export function countRows(
+  model: CatalogModel,
+  inputs: readonly { readonly name: string; readonly shape: readonly number[] }[],
+): number | ServiceError {
+  const [first] = inputs;
+  if (first === undefined) {
+    const wanted = model.architecture?.inputs.map((i) => i.name).join(", ") ?? "";
+    return new ServiceError(Code.INVALID_ARGUMENT, `request has no inputs; '${model.name}' takes: ${wanted}`);
+  }
+  if (!model.batched) return 1;
+  const rows = first.shape[0];
+  if (rows === undefined || rows < 1) {
+    const message = `input '${first.name}' has shape [${first.shape.join(", ")}]; the first axis must count at least 1 row`;
+    return new ServiceError(Code.INVALID_ARGUMENT, message);
+  }
+  return rows;
+}
+
+/** The protocol has a uint64 for `priority` alone; Triton refuses others, so clients know of it. */
+function unsignedFault({ parameters }: ModelInferRequest): ServiceError | null {
+  for (const [name, { parameterChoice }] of Object.entries(parameters)) {
+    if (name === "priority" || parameterChoice.case !== "uint64Param") continue;
+    const sentence = `parameter '${name}' is a uint64_param; allowed: int64_param, bool_param, string_param or double_param`;
+    return new ServiceError(Code.INVALID_ARGUMENT, sentence);
+  }
+  return null;
+}
+
+/** The slow way, for whatever the scanner finds odd. */
+function headOf(message: ModelInferRequest): InferHead {
+  const parameters = new Map<string, RawValue>();
+  for (const [name, { parameterChoice }] of Object.entries(message.parameters)) {
+    if (parameterChoice.case !== undefined) parameters.set(name, parameterChoice.value);
+  }
+  return {
+    modelName: message.modelName,
+    modelVersion: message.modelVersion,
+    id: message.id,
+    parameters,
+    inputs: message.inputs.map((input) => ({
+      name: input.name,
+      datatype: input.datatype,
+      shape: input.shape.map(Number),
+      contents: input.contents !== undefined,
+    })),
+    requestedOutputs: message.outputs.map((output) => output.name),
+    rawInputs: [],
+  };
+}

@@ -1,0 +1,155 @@
+import { type Explanation, explanationToWire } from "@infaas/api";
+import {
+  buildSnapshot,
+  explainDecision,
+  type Decision as PolicyDecision,
+  type Explanation as PolicyExplanation,
+  predictBatchMs,
+  type Query,
+  type Slo,
+  type Snapshot,
+  type StartLoad,
+  selectVariant,
+} from "@infaas/policy";
+import type { ServiceError } from "@infaas/runtime";
+import { refusedByPolicy, unloadedRefusal } from "../query/refusals";
+import type { CatalogModel } from "../view/catalog";
+import type { ClusterView } from "../view/cluster-view";
+import type { LiveInstance } from "../view/live-instance";
+
+/** One question to the policy. */
+export interface SelectorQuestion {
+  readonly model: CatalogModel;
+  readonly rows: number;
+  readonly slo: Slo;
+  /** What is left of the latency objective; Infinity without one. */
+  readonly remainingMs: number;
+  readonly explain: boolean;
+  readonly nowMs: number;
+  /** An executor that just failed this query. */
+  readonly excludedExecutor: string | null;
+}
+
+/** Send it there. */
+export interface Chosen {
+  readonly kind: "send";
+  readonly instance: LiveInstance;
+  readonly costUsd: number;
+  readonly downgraded: boolean;
+  /** Predicted p95 of the batch this query makes alone. */
+  readonly batchLatencyMs: number;
+  readonly explanation: Explanation | null;
+}
+
+/** What becomes of a query. */
+export type Decision =
+  | Chosen
+  | { readonly kind: "load"; readonly variant: string; readonly executor: string }
+  | { readonly kind: "refuse"; readonly error: ServiceError };
+
+/** Less than this of the objective spent before a decision is not worth a copy of the requirements. */
+const SPENT_IGNORED_MS = 0.5;
+
+/** Asks the policy over the view's current state. The policy's snapshot is made anew only when structure changed. */
+export class Selector {
+  private snapshot: Snapshot | null = null;
+  private builtFrom = -1;
+  /** The snapshot without one executor: when it dies, all its queries are decided again at once. */
+  private without: { readonly executor: string; readonly of: Snapshot; readonly snapshot: Snapshot } | null =
+    null;
+
+  /** `startLoad` is told of a load worth starting though this query does not wait for it. */
+  constructor(
+    private readonly view: ClusterView,
+    private readonly startLoad: (load: StartLoad) => void,
+  ) {}
+
+  decide(question: SelectorQuestion): Decision {
+    if (this.isUnloaded(question.model)) {
+      return { kind: "refuse", error: unloadedRefusal(question.model.name) };
+    }
+    if (!question.explain) return this.follow(this.ask(question), question, null);
+    const explained = this.explain(question);
+    return this.follow(explained.decision, question, explanationToWire(explained));
+  }
+
+  /** The policy's own answer with every candidate considered. */
+  explain(question: SelectorQuestion): PolicyExplanation {
+    return explainDecision(this.snapshotFor(question), queryOf(question), question.nowMs);
+  }
+
+  private isUnloaded({ variants }: CatalogModel): boolean {
+    const { withheld } = this.view.catalog;
+    return withheld.size > 0 && variants.length > 0 && variants.every((v) => withheld.has(v.name));
+  }
+
+  private ask(question: SelectorQuestion): PolicyDecision {
+    return selectVariant(this.snapshotFor(question), queryOf(question), question.nowMs);
+  }
+
+  private follow(
+    decision: PolicyDecision,
+    question: SelectorQuestion,
+    explanation: Explanation | null,
+  ): Decision {
+    if (decision.kind === "selected") {
+      const { costUsd, downgraded, variant } = decision;
+      return {
+        kind: "send",
+        instance: decision.instance as LiveInstance,
+        costUsd,
+        downgraded,
+        batchLatencyMs: predictBatchMs(variant.profile, question.rows, "p95"),
+        explanation,
+      };
+    }
+    if (decision.kind === "cold") {
+      return { kind: "load", variant: decision.variant.name, executor: decision.executor.name };
+    }
+    if (decision.kind === "saturated" && decision.startLoad !== null) this.startLoad(decision.startLoad);
+    return { kind: "refuse", error: refusedByPolicy(decision, question, explanation) };
+  }
+
+  /** The policy's snapshot of the current structure; its load figures are live. */
+  current(nowMs: number): Snapshot {
+    const { view } = this;
+    if (this.snapshot !== null && this.builtFrom === view.structure) return this.snapshot;
+    const snapshot = buildSnapshot({
+      revision: view.structure,
+      atMs: nowMs,
+      catalog: view.catalog.servable,
+      instances: view.instances,
+      executors: [...view.executors.values()],
+      previous: this.snapshot,
+    });
+    this.snapshot = snapshot;
+    this.builtFrom = view.structure;
+    return snapshot;
+  }
+
+  private snapshotFor({ nowMs, excludedExecutor }: SelectorQuestion): Snapshot {
+    const snapshot = this.current(nowMs);
+    if (excludedExecutor === null) return snapshot;
+    if (this.without?.of !== snapshot || this.without.executor !== excludedExecutor) {
+      const reduced = this.reduced(snapshot, excludedExecutor, nowMs);
+      this.without = { executor: excludedExecutor, of: snapshot, snapshot: reduced };
+    }
+    return this.without.snapshot;
+  }
+
+  private reduced(snapshot: Snapshot, excludedExecutor: string, nowMs: number): Snapshot {
+    return buildSnapshot({
+      revision: snapshot.revision,
+      atMs: nowMs,
+      catalog: snapshot.catalog,
+      instances: this.view.instances.filter((i) => i.executor !== excludedExecutor),
+      executors: snapshot.executors.filter((e) => e.name !== excludedExecutor),
+      previous: snapshot,
+    });
+  }
+}
+
+function queryOf({ model, rows, slo, remainingMs }: SelectorQuestion): Query {
+  const spent = slo.latencyMs !== null && slo.latencyMs - remainingMs > SPENT_IGNORED_MS;
+  return { target: model.target, rows, slo: spent ? { ...slo, latencyMs: remainingMs } : slo };
+}

@@ -1,0 +1,17 @@
+import type { RawUnaryCall } from "@infaas/runtime";
+import { type InferCall, type InferOptions, startInfer } from "../../intake/infer-call";
+
+/** ModelInfer of gRPC, on raw bytes. */
+export function inferIngress(o: InferOptions): (bytes: Buffer, call: RawUnaryCall) => void {
+  return (bytes, raw) => {
+    const call: InferCall = {
+      deadlineMs: raw.deadlineMs,
+      caller: raw.caller,
+      metadata: (name) => raw.metadata.get(name)[0]?.toString(),
+      answer: (message, { trailers }) => raw.answer(message, trailers),
+      refuse: (error, { trailers }) => raw.refuse(error, trailers),
+    };
+    const started = startInfer(o, bytes, call);
+    raw.onCancel(() => started.cancel());
+  };
+}

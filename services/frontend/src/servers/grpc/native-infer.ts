@@ -1,0 +1,87 @@
+import { type InferHead, scanInferRequest } from "@infaas/api";
+import {
+  type Caller,
+  type ServiceError,
+  statusPairs,
+  type TrailerValues,
+  trailerPairs,
+} from "@infaas/runtime";
+import { type InferHandler, LinkBytes, type Wire, InferCall as WireInferCall } from "@infaas/wire";
+import {
+  type InferCall,
+  type InferOptions,
+  type InferOutcome,
+  type StartedInfer,
+  startRead,
+} from "../../intake/infer-call";
+import type { AnswerMessage } from "../../query/answer-message";
+import type { Body } from "../../query/body";
+import { plainRequest } from "../../query/infer-head";
+
+/**
+ * ModelInfer on the native server: heads are read once however often they come, tensors stay outside of JavaScript. What
+ * is out of the ordinary (null) goes the way of `inferIngress`.
+ */
+export function nativeInfer(o: InferOptions, wire: Wire<Caller>): InferHandler<InferHead | null, Caller> {
+  return {
+    readHead: (bytes) => {
+      const scan = scanInferRequest(bytes);
+      return scan.ok ? scan.head : null;
+    },
+    start: (id, head, deadlineMs, byteLength, caller) => {
+      if (head === null) return null;
+      const call = new NativeCall(wire, {
+        id,
+        byteLength,
+        deadlineMs: deadlineMs < 0 ? null : deadlineMs,
+        caller,
+      });
+      call.started = startRead(o, { request: plainRequest(head, call), arrivedMs: o.clock.nowMs() }, call);
+      return call;
+    },
+  };
+}
+
+/** One call: its own body, and what answers it. The request's id is known to native code alone. */
+class NativeCall extends WireInferCall implements InferCall, Body {
+  readonly sendsAtOnce = true;
+  started: StartedInfer | null = null;
+
+  readonly deadlineMs: number | null;
+  readonly caller: Caller;
+
+  constructor(
+    wire: Wire<Caller>,
+    o: { id: number; byteLength: number; deadlineMs: number | null; caller: Caller },
+  ) {
+    super(wire, o.id, o.byteLength);
+    this.deadlineMs = o.deadlineMs;
+    this.caller = o.caller;
+  }
+
+  /** Calls with metadata do not come this way. */
+  metadata(): undefined {
+    return undefined;
+  }
+
+  answer({ parts: [head, body] }: AnswerMessage, { trailers }: InferOutcome): void {
+    const bytes = body instanceof Uint8Array || body instanceof LinkBytes ? body : (body as Body).bytes();
+    this.send(head as Uint8Array, bytes, pairsOf(trailers));
+  }
+
+  refuse(error: ServiceError, { trailers }: InferOutcome): void {
+    const { code, message, pairs } = statusPairs(error, trailers);
+    this.fail(code, message, pairs);
+  }
+
+  override onCancelled(): void {
+    this.started?.cancel();
+  }
+}
+
+function pairsOf(trailers: TrailerValues): readonly string[] {
+  for (const _ in trailers) return trailerPairs(trailers);
+  return NOTHING;
+}
+
+const NOTHING: readonly string[] = [];

@@ -1,0 +1,185 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { GRPCInferenceService } from "@infaas/api";
+import {
+  type Caller,
+  type CallGuard,
+  Code,
+  type Implementation,
+  methodPath,
+  ServiceError,
+  unnamedCaller,
+} from "@infaas/runtime";
+import { type InferOptions, startInfer } from "../../intake/infer-call";
+import { findModel } from "../../management/open-inference";
+import type { Face } from "../../metrics";
+import type { ByteBudget } from "./byte-budget";
+import { faceMetrics } from "./face-metrics";
+import { decoded, findRoute, wrongVerb } from "./find-route";
+import type { HostLoad } from "./host-load";
+import { HttpError } from "./http-status";
+import { type HttpInferRequest, type InferTarget, readInferRequest } from "./infer-request";
+import { HEAD_LENGTH_HEADER, writeInferResponse } from "./infer-response";
+import { invalid, parseObject } from "./json-body";
+import { prometheusText } from "./prometheus";
+import { readRawRequest } from "./raw-request";
+import { errorReply, metricsReply, type Reply } from "./reply";
+import { type ReceivedBody, receiveBody } from "./request-body";
+import { tritonMetrics } from "./triton-metrics";
+
+/** What requests are answered from. */
+export interface ExchangeOptions {
+  readonly infer: InferOptions;
+  /** The Open Inference Protocol's methods besides ModelInfer, as gRPC serves them. */
+  readonly protocol: Implementation;
+  readonly bodies: ByteBudget;
+  readonly hostLoad: HostLoad;
+  /** Every face of the process, by name. */
+  readonly faces: ReadonlyMap<string, Face>;
+  /** Who may call what; null: anybody anything. */
+  readonly guard: CallGuard | null;
+}
+
+const inferMethod = methodPath(GRPCInferenceService.method.modelInfer);
+const statisticsMethod = methodPath(GRPCInferenceService.method.modelStatistics);
+const METRICS_PATH = "/metrics";
+const inferPattern = /^\/v2\/models\/(?<name>.+?)(?:\/versions\/(?<version>[^/]+))?\/infer$/;
+
+/** One request and its answer. */
+export class Exchange {
+  private readonly gone = new AbortController();
+
+  constructor(
+    private readonly o: ExchangeOptions,
+    private readonly request: IncomingMessage,
+    response: ServerResponse,
+  ) {
+    response.once("close", () => {
+      if (!response.writableFinished) this.gone.abort();
+    });
+  }
+
+  /** Answers by path and verb; rejects with the failure. */
+  async answer(): Promise<Reply> {
+    const { path, verb } = this;
+    const infer = inferPattern.exec(path);
+    if (infer !== null) {
+      if (verb !== "POST") throw wrongVerb(path, verb, "POST");
+      const caller = this.admit(inferMethod);
+      const { name = "", version = "" } = decoded(infer.groups);
+      return this.withBody((body) => this.infer({ name, version }, body.bytes, caller));
+    }
+    if (path === METRICS_PATH && verb === "GET") return this.metrics();
+    const { route, match } = findRoute(path, verb);
+    const from = { caller: this.admit(route.method), peer: this.peer, signal: this.gone.signal };
+    const sent = decoded(match.groups);
+    return this.withBody((body) =>
+      route.answer(this.o.protocol, { path: sent, json: parseObject(body.bytes) }, from),
+    );
+  }
+
+  /** Asks before anything of a body is taken in. */
+  private admit(method: string): Caller {
+    const { peer } = this;
+    const { guard } = this.o;
+    if (guard === null) return unnamedCaller(peer);
+    const admitted = guard.admit({ path: method, authorization: this.header("authorization"), peer });
+    if (!(admitted instanceof ServiceError)) return admitted;
+    if (admitted.code !== Code.UNAUTHENTICATED) throw admitted;
+    throw new HttpError(401, admitted.code, admitted.message, { "www-authenticate": "Bearer" });
+  }
+
+  private get path(): string {
+    const url = this.request.url ?? "/";
+    const query = url.indexOf("?");
+    return query < 0 ? url : url.slice(0, query);
+  }
+
+  /** HEAD is GET without the body, which Node leaves out by itself. */
+  private get verb(): string {
+    return this.request.method === "HEAD" ? "GET" : (this.request.method ?? "GET");
+  }
+
+  private async withBody(f: (body: ReceivedBody) => Promise<Reply>): Promise<Reply> {
+    const body = await receiveBody(this.request, this.o.bodies);
+    try {
+      return await f(body);
+    } finally {
+      body.release();
+    }
+  }
+
+  private async infer(target: InferTarget, body: Buffer, caller: Caller): Promise<Reply> {
+    const { message, form } = this.read(target, body);
+    return new Promise((resolve) => {
+      const started = startInfer(this.o.infer, message, {
+        deadlineMs: null,
+        caller,
+        metadata: (name) => this.header(name),
+        answer: (answer, { trailers }) => {
+          const bytes = Buffer.allocUnsafe(answer.length);
+          answer.copy(bytes, 0);
+          resolve(
+            withHeaders(
+              written(() => writeInferResponse(bytes, form)),
+              textOnly(trailers),
+            ),
+          );
+        },
+        refuse: (error, { trailers }) => resolve(errorReply(error, textOnly(trailers))),
+      });
+      if (this.gone.signal.aborted) started.cancel();
+      else this.gone.signal.addEventListener("abort", () => started.cancel());
+    });
+  }
+
+  /** What Prometheus scrapes; asks of its caller what the protocol's statistics ask. */
+  private metrics(): Reply {
+    this.admit(statisticsMethod);
+    const { view, statistics, router } = this.o.infer;
+    const host = this.o.hostLoad.read();
+    const families = [...tritonMetrics({ view, statistics, router, host }), ...faceMetrics(this.o.faces)];
+    return metricsReply(prometheusText(families));
+  }
+
+  private read(target: InferTarget, body: Buffer): HttpInferRequest {
+    const jsonBytes = this.headLength();
+    if (jsonBytes !== 0) return readInferRequest(target, body, jsonBytes);
+    return readRawRequest(target, body, findModel(this.o.infer.view, target.name, target.version));
+  }
+
+  private headLength(): number | null {
+    const value = this.header(HEAD_LENGTH_HEADER);
+    if (value === undefined) return null;
+    if (/^\d{1,15}$/.test(value)) return Number(value);
+    throw invalid(`Inference-Header-Content-Length is '${value}'; it must be a whole number from 0`);
+  }
+
+  private header(name: string): string | undefined {
+    const value = this.request.headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  }
+
+  private get peer(): string {
+    const { remoteAddress = "", remotePort = 0 } = this.request.socket;
+    return `${remoteAddress}:${remotePort}`;
+  }
+}
+
+function written(write: () => Reply): Reply {
+  try {
+    return write();
+  } catch (error) {
+    return errorReply(ServiceError.from(error));
+  }
+}
+
+function withHeaders(reply: Reply, headers: Readonly<Record<string, string>>): Reply {
+  return { ...reply, headers: { ...reply.headers, ...headers } };
+}
+
+/** What gRPC sends as trailers goes as headers; binary ones have no form here. */
+function textOnly(trailers: Readonly<Record<string, string | Buffer>>): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(trailers)) if (typeof value === "string") headers[name] = value;
+  return headers;
+}

@@ -1,0 +1,156 @@
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import {
+  Code,
+  type Implementation,
+  type Logger,
+  type Security,
+  type ServerLoad,
+  ServiceError,
+  systemClock,
+} from "@infaas/runtime";
+import type { InferOptions } from "../../intake/infer-call";
+import type { Face } from "../../metrics";
+import { ByteBudget } from "./byte-budget";
+import { Cors } from "./cors";
+import { Exchange, type ExchangeOptions } from "./exchange";
+import { cpuTimes, HostLoad } from "./host-load";
+import { type HttpLimits, httpLimitsDefault, nodeLimits } from "./http-limits";
+import { OpenResponses } from "./open-responses";
+import { countRefusals, type HttpRefusals } from "./refused-connections";
+import { emptyReply, errorReply, type Reply } from "./reply";
+import { sendReply } from "./send-reply";
+
+/** What the face is made of. */
+export interface HttpFaceOptions {
+  readonly logger: Logger;
+  readonly infer: InferOptions;
+  /** The Open Inference Protocol's methods besides ModelInfer, as gRPC serves them. */
+  readonly protocol: Implementation;
+  readonly security: Security;
+  /** Origins of web pages that may use it. */
+  readonly corsOrigins: readonly string[];
+  /** Every face of the process by name, for those who ask for metrics; this one too, if it shall be told of. */
+  readonly faces: ReadonlyMap<string, Face>;
+  readonly limits?: Partial<HttpLimits>;
+}
+
+/** The Open Inference Protocol over HTTP/1.1: the same router and the same handlers as gRPC, in JSON and raw bytes. */
+export class HttpFace {
+  private readonly server: HttpServer | HttpsServer;
+  private readonly refused: HttpRefusals;
+  private connections = 0;
+  private openCalls = 0;
+  private readonly answering = new WeakSet<Socket>();
+  private readonly cors: Cors;
+  private readonly open = new OpenResponses();
+  private readonly exchange: ExchangeOptions;
+
+  constructor(private readonly o: HttpFaceOptions) {
+    const limits = { ...httpLimitsDefault, ...o.limits };
+    this.cors = new Cors(o.corsOrigins);
+    const { guard, tls } = o.security;
+    this.exchange = {
+      infer: o.infer,
+      protocol: o.protocol,
+      bodies: new ByteBudget(limits.heldMaxBytes),
+      hostLoad: new HostLoad(cpuTimes),
+      faces: o.faces,
+      guard,
+    };
+    const serve = (request: IncomingMessage, response: ServerResponse) => void this.serve(request, response);
+    const bounds = nodeLimits(limits);
+    if (tls === null) this.server = createHttpServer(bounds, serve);
+    else {
+      const handshakeTimeout = limits.handshakeMaxMs;
+      const server = createHttpsServer({ ...bounds, ...tls.serverOptions(), handshakeTimeout }, serve);
+      server.once("close", tls.follow(server));
+      this.server = server;
+    }
+    this.server.maxConnections = limits.connectionsMax;
+    this.refused = countRefusals(this.server, this.answering);
+    this.server.on("connection", (socket) => {
+      this.connections += 1;
+      socket.once("close", () => {
+        this.connections -= 1;
+      });
+    });
+  }
+
+  get load(): ServerLoad {
+    const { connections, openCalls } = this;
+    const { held, refusals } = this.exchange.bodies;
+    return { connections, openCalls, heldBytes: held, refused: { ...this.refused, bytes: refusals } };
+  }
+
+  /** Listens on `host:port`, port 0 = any; returns the port. UNAVAILABLE when it cannot be had. */
+  listen(address: string): Promise<number> {
+    const at = address.lastIndexOf(":");
+    return new Promise((resolve, reject) => {
+      this.server.once("error", (cause) =>
+        reject(
+          new ServiceError(Code.UNAVAILABLE, `cannot listen on ${address}: ${cause.message}`, { cause }),
+        ),
+      );
+      this.server.listen(Number(address.slice(at + 1)), address.slice(0, at), () =>
+        resolve((this.server.address() as AddressInfo).port),
+      );
+    });
+  }
+
+  /** Takes no new connections, waits up to `graceMs` for requests that run, then cuts them off. */
+  stop(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = systemClock.setTimer(graceMs, () => this.server.closeAllConnections());
+      this.server.close(() => {
+        timer.cancel();
+        resolve();
+      });
+      this.server.closeIdleConnections();
+    });
+  }
+
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = request;
+    this.openCalls += 1;
+    this.answering.add(socket);
+    response.once("close", () => {
+      this.openCalls -= 1;
+      this.answering.delete(socket);
+    });
+    this.open.add(socket, response);
+    try {
+      await sendReply(request, response, await this.answerTo(request, response));
+    } catch (error) {
+      this.o.logger.error("an HTTP answer could not be sent", { path: pathOf(request), error });
+      response.destroy();
+    }
+  }
+
+  private async answerTo(request: IncomingMessage, response: ServerResponse): Promise<Reply> {
+    let headers: Readonly<Record<string, string>> = {};
+    try {
+      headers = this.cors.headersFor(request);
+      const preflight = this.cors.preflight(request);
+      if (preflight !== null) return { ...emptyReply(204), headers: { ...preflight, ...headers } };
+      const reply = await new Exchange(this.exchange, request, response).answer();
+      return { ...reply, headers: { ...reply.headers, ...headers } };
+    } catch (fault) {
+      const error = ServiceError.from(fault);
+      if (error.code === Code.INTERNAL)
+        this.o.logger.error("a request failed", { path: pathOf(request), error });
+      return errorReply(error, headers);
+    }
+  }
+}
+
+/** Without the query, in which callers of other systems put their tokens. */
+function pathOf({ url = "/" }: IncomingMessage): string {
+  return url.split("?", 1)[0] ?? url;
+}

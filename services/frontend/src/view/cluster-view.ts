@@ -1,0 +1,249 @@
+import type { LinkLoad } from "@infaas/api";
+import {
+  InstancePhase,
+  type InstanceStatus,
+  type Member,
+  MemberKind,
+  type Placement,
+  type WatchResponse,
+  DeviceKind as WireDeviceKind,
+} from "@infaas/api";
+import type { DeviceKind, Variant } from "@infaas/policy";
+import type { Clock, Logger } from "@infaas/runtime";
+import { RecordTable } from "../record-table";
+import { buildCatalog, type Catalog } from "./catalog";
+import { LiveExecutor, LiveInstance } from "./live-instance";
+import type { ExecutorFigures, FiguresSink, InstanceFigures } from "./otlp-receiver";
+
+/** What the view needs. */
+export interface ViewOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * What this frontend knows of the cluster: the registry, the members, their instances and how loaded they are.
+ * Structure (what exists) is made anew when metadata says so; load figures are written in place, O(1) each.
+ * While metadata is away the view stays as it was, and `ageMs` says for how long.
+ */
+export class ClusterView implements FiguresSink {
+  catalog: Catalog = buildCatalog({ tasks: [], architectures: [], variants: [] });
+  /** Executors by name. */
+  readonly executors = new Map<string, LiveExecutor>();
+  /** Ready instances on executors that can be reached. */
+  instances: readonly LiveInstance[] = [];
+  /** Grows whenever catalog, executors or instances are others than before. */
+  structure = 0;
+  private readonly table = new RecordTable();
+  private readonly known = new Map<string, LiveInstance>();
+  private readonly statuses = new Map<string, readonly [executor: string, status: InstanceStatus]>();
+  private readonly structureListeners: (() => void)[] = [];
+  private readonly memberListeners: (() => void)[] = [];
+  private heardMs: number | null = null;
+  private connected = false;
+
+  constructor(private readonly o: ViewOptions) {}
+
+  /** Calls `listener` after each change of structure. */
+  onStructure(listener: () => void): void {
+    this.structureListeners.push(listener);
+  }
+
+  /** Calls `listener` after executors came, went or moved. */
+  onMembers(listener: () => void): void {
+    this.memberListeners.push(listener);
+  }
+
+  /** True once a first snapshot has arrived. */
+  get isReady(): boolean {
+    return this.table.isComplete;
+  }
+
+  get revision(): bigint {
+    return this.table.revision;
+  }
+
+  /** Milliseconds since metadata last said a word while its watch stood; Infinity before it first stood. */
+  get ageMs(): number {
+    return this.heardMs === null ? Number.POSITIVE_INFINITY : this.o.clock.nowMs() - this.heardMs;
+  }
+
+  /** Name of the leading frontend, empty when none leads. */
+  get leader(): string {
+    for (const leadership of this.table.all("leadership")) return leadership.member;
+    return "";
+  }
+
+  get placements(): Iterable<Placement> {
+    return this.table.all("placement");
+  }
+
+  /**
+   * Metadata answered a call. Calls and watch share one connection, so while the watch stands an answer says that no
+   * change is missing. Once it broke, only a new watch makes the view young again.
+   */
+  heard(): void {
+    if (this.connected) this.heardMs = this.o.clock.nowMs();
+  }
+
+  /** What metadata says; see `followMetadata`. */
+  received(response: WatchResponse): void {
+    this.heardMs = this.o.clock.nowMs();
+    this.connected = true;
+    const changed = this.table.apply(response);
+    if (changed.has("task") || changed.has("architecture") || changed.has("variant")) this.rebuildCatalog();
+    if (changed.has("member")) this.rebuildExecutors();
+    if (changed.size > 0) this.rebuildInstances();
+    if (changed.has("member")) for (const listener of this.memberListeners) listener();
+  }
+
+  interrupted(): void {
+    this.table.interrupted();
+    this.connected = false;
+  }
+
+  /** State of the links to an executor. */
+  setReachable(executor: string, reachable: boolean): void {
+    const live = this.executors.get(executor);
+    if (live === undefined || live.reachable === reachable) return;
+    live.reachable = reachable;
+    this.rebuildInstances();
+  }
+
+  /** The executor asked, over a link, to be taken out of rotation. */
+  setDraining(executor: string): void {
+    const live = this.executors.get(executor);
+    if (live === undefined || live.draining) return;
+    live.draining = true;
+    this.rebuildInstances();
+  }
+
+  /** In-band report that came with an answer of `instance`. */
+  report(instance: LiveInstance, load: LinkLoad, nowMs: number): void {
+    instance.reported(load.drainMs, nowMs);
+    this.executors.get(instance.executor)?.reported(load);
+  }
+
+  executorFigures({ executor, utilisation, memoryFreeBytes }: ExecutorFigures): void {
+    const live = this.executors.get(executor);
+    if (live === undefined) return;
+    live.utilisation = utilisation ?? live.utilisation;
+    live.memoryFreeBytes = memoryFreeBytes ?? live.memoryFreeBytes;
+  }
+
+  instanceFigures(figures: InstanceFigures): void {
+    this.known.get(instanceKey(figures.variant, figures.executor))?.exported(figures, this.o.clock.nowMs());
+  }
+
+  /** The ready instance of this variant there, or undefined. */
+  instance(variant: string, executor: string): LiveInstance | undefined {
+    const live = this.known.get(instanceKey(variant, executor));
+    return live !== undefined && this.isServing(live) ? live : undefined;
+  }
+
+  /** What the executor last said about its instance of this variant, or undefined. */
+  status(variant: string, executor: string): InstanceStatus | undefined {
+    return this.statuses.get(instanceKey(variant, executor))?.[1];
+  }
+
+  /** Every instance there is, ready or not, with its executor. */
+  allStatuses(): Iterable<readonly [executor: string, status: InstanceStatus]> {
+    return this.statuses.values();
+  }
+
+  private rebuildCatalog(): void {
+    this.catalog = buildCatalog({
+      tasks: this.table.all("task"),
+      architectures: this.table.all("architecture"),
+      variants: this.table.all("variant"),
+    });
+    for (const fault of this.catalog.faults) this.o.logger.warn("unusable record", { fault });
+  }
+
+  private rebuildExecutors(): void {
+    const seen = new Set<string>();
+    for (const member of this.table.all("member")) {
+      if (member.kind !== MemberKind.EXECUTOR) continue;
+      seen.add(member.name);
+      this.executors.set(member.name, this.executorFrom(member));
+    }
+    for (const name of this.executors.keys()) if (!seen.has(name)) this.executors.delete(name);
+  }
+
+  private executorFrom(member: Member): LiveExecutor {
+    const known = this.executors.get(member.name);
+    const isSameLife =
+      known?.facts.incarnation === member.incarnation && known.facts.address === member.address;
+    const live = known !== undefined && isSameLife ? known : new LiveExecutor(factsOf(member));
+    live.memberAccepting = member.accepting;
+    return live;
+  }
+
+  private rebuildInstances(): void {
+    const { variants } = this.catalog.policy;
+    const before = new Map(this.known);
+    this.known.clear();
+    this.statuses.clear();
+    for (const report of this.table.all("report")) {
+      for (const status of report.instances) {
+        const key = instanceKey(status.variant, report.executor);
+        this.statuses.set(key, [report.executor, status]);
+        const variant = variants.get(status.variant)?.entries[0]?.variant;
+        if (status.phase !== InstancePhase.READY || variant === undefined) continue;
+        this.known.set(key, this.reuse(before.get(key), variant, report.executor, status));
+      }
+    }
+    this.countEvictable();
+    this.instances = [...this.known.values()].filter((instance) => this.isServing(instance));
+    this.structure++;
+    for (const listener of this.structureListeners) listener();
+  }
+
+  /** Idle instances make room for others: the executor evicts them when memory is short. */
+  private countEvictable(): void {
+    for (const executor of this.executors.values()) executor.memoryEvictableBytes = 0;
+    for (const instance of this.known.values()) {
+      const executor = this.executors.get(instance.executor);
+      if (executor !== undefined && instance.inFlight === 0)
+        executor.memoryEvictableBytes += instance.memoryBytes;
+    }
+  }
+
+  private reuse(
+    known: LiveInstance | undefined,
+    variant: Variant,
+    executor: string,
+    status: InstanceStatus,
+  ): LiveInstance {
+    if (known !== undefined && known.profiled === variant) return known;
+    return new LiveInstance(variant, executor, Number(status.memoryBytes));
+  }
+
+  private isServing(instance: LiveInstance): boolean {
+    return this.executors.get(instance.executor)?.accepting ?? false;
+  }
+}
+
+function instanceKey(variant: string, executor: string): string {
+  return `${executor}\n${variant}`;
+}
+
+function factsOf(member: Member) {
+  return {
+    name: member.name,
+    address: member.address,
+    linkAddress: member.linkAddress,
+    incarnation: member.incarnation,
+    hostType: member.hostType,
+    deviceKinds: member.deviceKinds.flatMap(deviceKindFrom),
+    cores: member.cores,
+    memoryBytes: Number(member.memoryBytes),
+    pricePerHourUsd: member.pricePerHourUsd,
+  };
+}
+
+function deviceKindFrom(kind: WireDeviceKind): DeviceKind[] {
+  if (kind === WireDeviceKind.CPU) return ["cpu"];
+  if (kind === WireDeviceKind.CUDA) return ["cuda"];
+  return [];
+}
