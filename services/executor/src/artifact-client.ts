@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import type { ArtifactService } from "@infaas/api";
 import type { ClientOf } from "@infaas/runtime";
-import type { ArtifactSource } from "./model-store";
+import type { ArtifactSource } from "./files/model-store";
 
 /** Bytes in one message of an upload. */
 const chunkBytes = 262_144;

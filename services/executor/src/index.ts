@@ -8,11 +8,10 @@ export type {
   EngineQuery,
   EngineTensor,
   LatencyPoint,
-} from "./engine-port";
-export { Executor, type ExecutorOptions, type InstanceLine, type Wish } from "./executor";
-export { Instance, type InstancePorts, type InstanceState } from "./instance";
-export { instruments } from "./metrics";
-export { type ArtifactSource, ModelStore } from "./model-store";
+} from "./engines/engine-port";
+export { type ArtifactSource, ModelStore } from "./files/model-store";
+export { Executor, type ExecutorOptions, type InstanceLine, type Wish } from "./instances/executor";
+export { Instance, type InstancePorts, type InstanceState } from "./instances/instance";
 export {
   type HeldInstance,
   type MemoryBudget,
@@ -20,5 +19,6 @@ export {
   type ReconcilePlan,
   type Shortfall,
   type WantedInstance,
-} from "./plan-reconcile";
-export { instanceKey, type VariantSpec, variantSpec } from "./variant-spec";
+} from "./instances/plan-reconcile";
+export { instanceKey, type VariantSpec, variantSpec } from "./instances/variant-spec";
+export { instruments } from "./metrics";

@@ -16,12 +16,12 @@ import {
 } from "@infaas/api";
 import { Code, createRpcClient, ServiceError, sleep, systemClock } from "@infaas/runtime";
 import { ArtifactClient } from "./artifact-client";
-import { ClusterView } from "./fixtures/cluster-view";
-import { GrpcCaller } from "./fixtures/link-caller";
-import { ServiceProcess } from "./fixtures/service-process";
-import { classesOf, digits, digitsRequest, labelOf } from "./fixtures/zoo";
-import { endlessModel } from "./onnx/abusive-models";
-import { encodeModel } from "./onnx/model-file";
+import { encodeModel } from "./profiling/onnx/model-file";
+import { endlessModel } from "./testing/abusive-models";
+import { ClusterView } from "./testing/cluster-view";
+import { GrpcCaller } from "./testing/link-caller";
+import { ServiceProcess } from "./testing/service-process";
+import { classesOf, digits, digitsRequest, labelOf } from "./testing/zoo";
 
 const memoryBytes = 2 ** 30;
 

@@ -13,9 +13,9 @@ import {
   tuneProcess,
 } from "@infaas/runtime";
 import { executorOptions } from "./config";
-import { linkListenFaults } from "./link-listen";
+import { nativeEngines, nativeEngineVersion } from "./engines/native-engine";
 import { instruments } from "./metrics";
-import { nativeEngines, nativeEngineVersion } from "./native-engine";
+import { linkListenFaults } from "./serving/link-listen";
 import { startExecutor } from "./start-executor";
 
 tuneProcess();

@@ -8,12 +8,12 @@ import {
   systemClock,
 } from "@infaas/runtime";
 import { deferred } from "./bounded-wait";
-import { Executor } from "./executor";
-import { InstanceFigures } from "./instance-figures";
-import { MemoryEngines } from "./memory-engine";
-import { MetricTargets } from "./metric-targets";
+import { MetricTargets } from "./cluster/metric-targets";
+import { Executor } from "./instances/executor";
+import { InstanceFigures } from "./instances/instance-figures";
+import { Utilisation } from "./instances/utilisation";
 import { instruments, registerMetrics } from "./metrics";
-import { Utilisation } from "./utilisation";
+import { MemoryEngines } from "./testing/memory-engine";
 
 const logger = createLogger({ service: "test", write: () => undefined });
 const tensor = { name: "x", datatype: "UINT8", dims: [-1, 1] };

@@ -1,7 +1,7 @@
 import type { Clock, Telemetry } from "@infaas/runtime";
-import type { Executor } from "./executor";
-import type { InstanceFigures } from "./instance-figures";
-import type { Utilisation } from "./utilisation";
+import type { Executor } from "./instances/executor";
+import type { InstanceFigures } from "./instances/instance-figures";
+import type { Utilisation } from "./instances/utilisation";
 
 /** Every instrument of an executor: name, unit, meaning. */
 export const instruments = {

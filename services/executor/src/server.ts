@@ -9,8 +9,8 @@ import {
   type Security,
   ServiceError,
 } from "@infaas/runtime";
-import type { LinkServer } from "./link-server";
-import type { ProfileQueue } from "./profile-queue";
+import type { ProfileQueue } from "./profiling/confinement/profile-queue";
+import type { LinkServer } from "./serving/link-server";
 
 /** What the gRPC face hands on to. */
 export interface ServerPorts {

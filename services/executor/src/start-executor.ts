@@ -13,29 +13,29 @@ import {
   type Telemetry,
 } from "@infaas/runtime";
 import { ArtifactClient } from "./artifact-client";
+import { frontendAddresses, isAccepting, willOf } from "./cluster/desired-instances";
+import { MembershipClient } from "./cluster/membership-client";
+import { MetricTargets } from "./cluster/metric-targets";
 import { ClusterRecords } from "./cluster-records";
 import type { executorOptions } from "./config";
-import { type ConfinedProfileOptions, confinedProfile } from "./confined-profile";
-import type { EnginePort } from "./engine-port";
-import { Executor } from "./executor";
-import { InstanceFigures } from "./instance-figures";
-import { linkListenAddress } from "./link-listen";
-import { LinkServer } from "./link-server";
-import { LoadJournal } from "./load-journal";
-import { MembershipClient } from "./membership-client";
-import { MetricTargets } from "./metric-targets";
+import type { EnginePort } from "./engines/engine-port";
+import type { ModelFiles } from "./files/model-folders";
+import { ModelStore } from "./files/model-store";
+import { Executor } from "./instances/executor";
+import { InstanceFigures } from "./instances/instance-figures";
+import { LoadJournal } from "./instances/load-journal";
+import { Utilisation } from "./instances/utilisation";
 import { registerMetrics } from "./metrics";
-import type { ModelFiles } from "./model-folders";
-import { ModelStore } from "./model-store";
-import { NativeLinks } from "./native-links";
-import { ProfileQueue } from "./profile-queue";
-import { ProfileRefusals } from "./profile-refusals";
-import { QuerySpans } from "./query-spans";
-import { Reporter } from "./reporter";
+import { type ConfinedProfileOptions, confinedProfile } from "./profiling/confinement/confined-profile";
+import { ProfileQueue } from "./profiling/confinement/profile-queue";
+import { ProfileRefusals } from "./profiling/confinement/profile-refusals";
 import { executorServer } from "./server";
-import { SharedMemory } from "./shared-memory";
-import { Utilisation } from "./utilisation";
-import { frontendAddresses, isAccepting, willOf } from "./will";
+import { linkListenAddress } from "./serving/link-listen";
+import { LinkServer } from "./serving/link-server";
+import { NativeLinks } from "./serving/native-links";
+import { QuerySpans } from "./serving/query-spans";
+import { Reporter } from "./serving/reporter";
+import { SharedMemory } from "./serving/shared-memory";
 
 /** What an executor process stands on; tests give other engines and another clock. */
 export interface ExecutorWorld {

@@ -1,0 +1,103 @@
+import { type DataType, datatypeBytes } from "@infaas/api";
+import { numberBytes } from "../onnx/number-bytes";
+import type { EngineTensor } from "./engine-port";
+
+/** One tensor that carries the padded axis. */
+export interface PaddedTensor {
+  readonly name: string;
+  /** Which of its axes that is; 0 is the first. */
+  readonly axis: number;
+}
+
+/** How requests of different length are made one shape, as the owner of the model states that it allows. */
+export interface Padding {
+  /** Sizes that the axis is padded to, rising. A request longer than the last is run as it is. */
+  readonly sizes: readonly number[];
+  /** Inputs that are padded together, each with what an element of padding is. */
+  readonly inputs: readonly (PaddedTensor & { readonly value: number })[];
+  /** Outputs that carry the axis and are cut back to the request's length. */
+  readonly outputs: readonly PaddedTensor[];
+}
+
+/** Most sizes a padding may have: each is a shape of its own, whose requests wait for each other. */
+export const paddingSizesMax = 32;
+
+/** What is wrong with a padding for a model of these tensors, or null. */
+export function paddingFault(
+  padding: Padding,
+  model: { readonly inputs: readonly EngineTensor[]; readonly outputs: readonly EngineTensor[] },
+): string | null {
+  const { sizes, inputs, outputs } = padding;
+  if (sizes.length < 1 || sizes.length > paddingSizesMax)
+    return `padding has ${sizes.length} sizes, allowed are 1 to ${paddingSizesMax}`;
+  if (sizes.some((size, i) => !Number.isInteger(size) || size <= (sizes[i - 1] ?? 0)))
+    return `padding sizes ${sizes.join(", ")} are no rising whole numbers`;
+  if (inputs.length === 0) return "padding names no input";
+  return (
+    inputs.map((tensor) => tensorFault("input", tensor, model.inputs)).find((fault) => fault !== null) ??
+    outputs.map((tensor) => tensorFault("output", tensor, model.outputs)).find((fault) => fault !== null) ??
+    null
+  );
+}
+
+function tensorFault(
+  kind: string,
+  { name, axis }: PaddedTensor,
+  tensors: readonly EngineTensor[],
+): string | null {
+  const tensor = tensors.find((candidate) => candidate.name === name);
+  if (tensor === undefined)
+    return `padding names ${kind} ${name}, the model has ${tensors.map((t) => t.name).join(", ")}`;
+  if (datatypeBytes(tensor.datatype as DataType) === null)
+    return `${kind} ${name} holds strings, which are not padded`;
+  const free = kind === "output" || tensor.dims[axis] === -1;
+  if (axis >= 1 && free && Number.isInteger(axis)) return null;
+  return `padding names axis ${axis} of ${kind} ${name}, which is [${tensor.dims.join(", ")}]; padded are free axes after the first`;
+}
+
+/** The size that a length is padded to; null when it is run as it is. */
+export function paddedSize(length: number, sizes: readonly number[]): number | null {
+  const size = sizes.find((candidate) => candidate >= length);
+  return size === undefined || size === length ? null : size;
+}
+
+/** Row-major bytes with one axis made longer; what is added is `fill` over and over. */
+export function padAxis(
+  bytes: Uint8Array,
+  o: {
+    readonly dims: readonly number[];
+    readonly axis: number;
+    readonly size: number;
+    readonly fill: Uint8Array;
+  },
+): Uint8Array {
+  const { outer, inner } = around(o.dims, o.axis);
+  const from = (o.dims[o.axis] ?? 0) * inner * o.fill.byteLength;
+  const to = o.size * inner * o.fill.byteLength;
+  const padded = Buffer.alloc(outer * to, o.fill);
+  for (let row = 0; row < outer; row++) padded.set(bytes.subarray(row * from, (row + 1) * from), row * to);
+  return padded;
+}
+
+/** Row-major bytes with one axis cut to its first `size` elements. */
+export function cutAxis(
+  bytes: Uint8Array,
+  o: { readonly dims: readonly number[]; readonly axis: number; readonly size: number },
+): Uint8Array {
+  const { outer } = around(o.dims, o.axis);
+  const from = bytes.byteLength / outer;
+  const to = (from / (o.dims[o.axis] ?? 1)) * o.size;
+  const cut = new Uint8Array(outer * to);
+  for (let row = 0; row < outer; row++) cut.set(bytes.subarray(row * from, row * from + to), row * to);
+  return cut;
+}
+
+/** Bytes of one element of padding. */
+export function fillOf(datatype: string, value: number): Uint8Array {
+  return numberBytes(datatype as DataType, [value]) ?? new Uint8Array(1);
+}
+
+function around(dims: readonly number[], axis: number): { readonly outer: number; readonly inner: number } {
+  const product = (sizes: readonly number[]) => sizes.reduce((all, size) => all * size, 1);
+  return { outer: product(dims.slice(0, axis)), inner: product(dims.slice(axis + 1)) };
+}

@@ -1,0 +1,78 @@
+import type { Clock } from "@infaas/runtime";
+import type { DirectService, EngineAnswer } from "../engines/engine-port";
+import { RecentWindow } from "./recent-window";
+
+/** How long a window of recent answers lasts: one period of the metrics. */
+const windowMs = 1_000;
+
+/** What one variant did here since it was loaded. */
+export interface VariantFigures {
+  /** Rows answered. */
+  servedRows: number;
+  /** Queries refused, whatever the reason. */
+  refused: number;
+  readonly recent: RecentWindow;
+  /** The batch last recorded: all its answers come in a row and tell the same. */
+  batchId: number | undefined;
+}
+
+/** Own counters per variant, read by the exporter when it likes: an increment costs nothing on the way of a query. */
+export class InstanceFigures {
+  private readonly figures = new Map<string, VariantFigures>();
+  private readonly direct = new Map<DirectService, string>();
+
+  constructor(private readonly clock: Clock) {}
+
+  /** Counts an answer, and its batch once. Its latency is the engine's run alone: what profiles are made of. */
+  answered(variant: string, rows: number, answer: EngineAnswer): void {
+    const figures = this.of(variant);
+    figures.servedRows += rows;
+    if (answer.batchId !== undefined && answer.batchId === figures.batchId) return;
+    figures.batchId = answer.batchId;
+    figures.recent.record(answer.runMs, answer.batchSize, this.clock.nowMs());
+  }
+
+  /** Counts a refusal. */
+  refused(variant: string): void {
+    this.of(variant).refused += 1;
+  }
+
+  /** Counts what never passes through JavaScript too, from now until it is retired. */
+  attach(variant: string, direct: DirectService): void {
+    this.direct.set(direct, variant);
+  }
+
+  /** All variants that are kept. */
+  entries(): Iterable<readonly [string, VariantFigures]> {
+    for (const [direct, variant] of this.direct) this.take(direct, variant);
+    return this.figures;
+  }
+
+  /** Drops what is not `present` any more, so that the table is bounded by what is loaded. */
+  keepOnly(present: ReadonlySet<string>): void {
+    for (const variant of this.figures.keys()) if (!present.has(variant)) this.figures.delete(variant);
+    for (const [direct, variant] of this.direct) if (!present.has(variant)) this.direct.delete(direct);
+  }
+
+  private take(direct: DirectService, variant: string): void {
+    const { retired } = direct;
+    const { servedRows, refused, batches } = direct.takeFigures();
+    if (retired) this.direct.delete(direct);
+    if (servedRows + refused === 0) return;
+    const figures = this.of(variant);
+    figures.servedRows += servedRows;
+    figures.refused += refused;
+    const nowMs = this.clock.nowMs();
+    for (const { agoMs, runMs, rows } of batches) figures.recent.record(runMs, rows, nowMs - agoMs);
+  }
+
+  private of(variant: string): VariantFigures {
+    let figures = this.figures.get(variant);
+    if (figures === undefined) {
+      const recent = new RecentWindow(windowMs, this.clock.nowMs());
+      figures = { servedRows: 0, refused: 0, recent, batchId: undefined };
+      this.figures.set(variant, figures);
+    }
+    return figures;
+  }
+}

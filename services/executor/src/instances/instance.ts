@@ -1,0 +1,217 @@
+import { type Clock, Code, ServiceError } from "@infaas/runtime";
+import { deferred, settledWithin } from "../bounded-wait";
+import type {
+  Batching,
+  DirectService,
+  Engine,
+  EngineAnswer,
+  EngineOptions,
+  EnginePort,
+  EngineQuery,
+} from "../engines/engine-port";
+import { paddedEngines } from "../engines/padded-engine";
+import type { ModelFiles } from "../files/model-folders";
+import type { LoadJournal } from "./load-journal";
+import { probeEngine } from "./probe";
+import type { VariantSpec } from "./variant-spec";
+
+/** Where an instance is in its life. Only `ready` takes queries; `failed` and `gone` hold nothing. */
+export type InstanceState =
+  | { readonly phase: "loading"; readonly sinceMs: number }
+  | { readonly phase: "probing"; readonly sinceMs: number; readonly engine: Engine }
+  | { readonly phase: "ready"; readonly engine: Engine; readonly loadMs: number }
+  | { readonly phase: "draining"; readonly engine: Engine | null }
+  | { readonly phase: "failed"; readonly reason: string; readonly retryAtMs: number }
+  | { readonly phase: "gone" };
+
+/** What an instance needs from the world. */
+export interface InstancePorts {
+  readonly clock: Clock;
+  readonly engines: EnginePort;
+  /** Resolves to a local, verified file with those beside it that it takes weights from; may download them. */
+  readonly modelFile: (files: ModelFiles) => Promise<string>;
+  /** Notes on disk what is being loaded; without one a load that ends the process is begun again by the next. */
+  readonly journal?: LoadJournal;
+  /** Rows one instance may have waiting. */
+  readonly queueRowsMax: number;
+  /** Bytes one instance may have waiting. */
+  readonly queueBytesMax: number;
+}
+
+/** First pause after a failed load; doubles with each further failure. */
+const retryFirstMs = 1_000;
+/** Longest pause between attempts to load. */
+const retryMaxMs = 60_000;
+/** A drain that takes longer is cut short: what is left is refused with UNAVAILABLE. */
+export const drainMaxMs = 30_000;
+
+/** One loaded copy of a variant: loading → probing → ready → draining → gone, or failed on the way. */
+export class Instance {
+  private current: InstanceState;
+  private loading: Promise<void> | null = null;
+  private leaving: Promise<void> | null = null;
+  private accepted = 0;
+  private usedMs: number;
+
+  /** `failures` is how often this variant failed here before; `onChange` is told of every change of phase. */
+  constructor(
+    readonly spec: VariantSpec,
+    private readonly ports: InstancePorts,
+    private readonly onChange: (instance: Instance) => void,
+    readonly failures = 0,
+  ) {
+    this.usedMs = ports.clock.nowMs();
+    this.current = { phase: "loading", sinceMs: this.usedMs };
+  }
+
+  get state(): InstanceState {
+    return this.current;
+  }
+
+  /** Queries accepted and not yet answered. */
+  get inFlight(): number {
+    return this.accepted + (this.direct?.inFlight ?? 0);
+  }
+
+  /** Monotonic time of the last query, or of becoming ready. */
+  get usedAtMs(): number {
+    const { direct } = this;
+    return direct === undefined
+      ? this.usedMs
+      : Math.max(this.usedMs, this.ports.clock.nowMs() - direct.idleMs);
+  }
+
+  get memoryBytes(): number {
+    return this.current.phase === "failed" || this.current.phase === "gone" ? 0 : this.spec.memoryBytes;
+  }
+
+  /** The engine while queries may be submitted, else null. */
+  get readyEngine(): Engine | null {
+    return this.current.phase === "ready" ? this.current.engine : null;
+  }
+
+  /** Loads and probes. Single-flight: every caller waits for the same attempt. Resolves whatever the outcome is. */
+  load(): Promise<void> {
+    this.loading ??= this.runLoad();
+    return this.loading;
+  }
+
+  /** Runs one query; rejects with UNAVAILABLE unless ready, else with what the engine says. */
+  submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer> {
+    const engine = this.readyEngine;
+    if (engine === null) return Promise.reject(this.unavailable());
+    this.accepted += 1;
+    this.usedMs = this.ports.clock.nowMs();
+    const answer = engine.submit(inputs, query);
+    answer.then(this.settle, this.settle);
+    return answer;
+  }
+
+  /** Takes no more queries, answers those accepted, then frees everything. Idempotent; bounded by `withinMs`. */
+  drain(withinMs = drainMaxMs): Promise<void> {
+    if (this.leaving === null) {
+      const { promise, resolve } = deferred();
+      this.leaving = promise;
+      this.runDrain(withinMs).then(resolve, resolve);
+    }
+    return this.leaving;
+  }
+
+  /** The refusal for a query that came too early or too late. */
+  unavailable(): ServiceError {
+    const why = this.current.phase === "failed" ? `failed: ${this.current.reason}` : this.current.phase;
+    return new ServiceError(Code.UNAVAILABLE, `instance of ${this.spec.name} is ${why}, not ready`);
+  }
+
+  private get direct(): DirectService | undefined {
+    const { current } = this;
+    return current.phase === "ready" || current.phase === "draining" ? current.engine?.direct : undefined;
+  }
+
+  private readonly settle = (): void => {
+    this.accepted -= 1;
+  };
+
+  private async runLoad(): Promise<void> {
+    const { clock, modelFile, journal } = this.ports;
+    const startMs = clock.nowMs();
+    try {
+      const path = await modelFile(this.spec);
+      if (this.leaving !== null) return;
+      const open = () => this.openAndProbe(path, startMs);
+      await (journal === undefined ? open() : journal.during(this.spec, open));
+    } catch (fault) {
+      if (this.leaving === null) this.fail(ServiceError.from(fault).message);
+    }
+  }
+
+  private async openAndProbe(path: string, startMs: number): Promise<void> {
+    const { clock, engines, queueRowsMax, queueBytesMax } = this.ports;
+    let engine: Engine | null = null;
+    try {
+      const { concurrency, threads, maxBatch, latency } = this.spec;
+      engine = await paddedEngines(engines, this.spec.padding).open({
+        path,
+        concurrency,
+        threads,
+        maxBatch,
+        batching: batchingOf(this.spec),
+        ...heldBy(this.spec),
+        latency,
+        queueRowsMax,
+        queueBytesMax,
+      });
+      if (this.leaving !== null) return await engine.close();
+      this.enter({ phase: "probing", sinceMs: clock.nowMs(), engine });
+      const verdict = await probeEngine(engine, this.spec);
+      if (this.leaving !== null) return;
+      if (!verdict.ok) throw new ServiceError(Code.FAILED_PRECONDITION, verdict.reason);
+      this.usedMs = clock.nowMs();
+      this.enter({ phase: "ready", engine, loadMs: this.usedMs - startMs });
+    } catch (fault) {
+      await engine?.close();
+      throw fault;
+    }
+  }
+
+  private fail(reason: string): void {
+    const pauseMs = Math.min(retryMaxMs, retryFirstMs * 2 ** this.failures);
+    this.enter({ phase: "failed", reason, retryAtMs: this.ports.clock.nowMs() + pauseMs });
+  }
+
+  private async runDrain(withinMs: number): Promise<void> {
+    const before = this.current;
+    const engine = before.phase === "ready" || before.phase === "probing" ? before.engine : null;
+    if (before.phase !== "failed") this.enter({ phase: "draining", engine });
+    if (before.phase === "loading") await this.loading;
+    if (engine !== null) {
+      await settledWithin(this.ports.clock, engine.drain(), withinMs);
+      await engine.close();
+    }
+    this.enter({ phase: "gone" });
+  }
+
+  private enter(state: InstanceState): void {
+    this.current = state;
+    this.onChange(this);
+  }
+}
+
+/** What an operator said of batches when having it loaded. */
+function heldBy({
+  loadOverride,
+  maxBatch,
+}: VariantSpec): Pick<EngineOptions, "queueDelayMaxMs" | "preferredBatches"> {
+  const { queueDelayMaxMs } = loadOverride ?? {};
+  const preferredBatches = loadOverride?.preferredBatches.filter((size) => size <= maxBatch) ?? [];
+  return {
+    ...(queueDelayMaxMs === undefined ? {} : { queueDelayMaxMs }),
+    ...(preferredBatches.length === 0 ? {} : { preferredBatches }),
+  };
+}
+
+/** A registration that found rows may share a batch knows better than what the file declares of its outputs. */
+function batchingOf({ unbatched, maxBatch }: VariantSpec): Batching {
+  if (unbatched) return "never";
+  return maxBatch > 1 ? "inputs" : "declared";
+}

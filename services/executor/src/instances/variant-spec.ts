@@ -1,0 +1,84 @@
+import { type LoadOverride, loadedVariant, overrideKey, type Variant } from "@infaas/api";
+import type { LatencyPoint } from "../engines/engine-port";
+import type { Padding } from "../engines/padding";
+import type { ExternalData } from "../files/model-folders";
+
+/** What this executor needs to know of a variant in order to run it. */
+export interface VariantSpec {
+  readonly name: string;
+  readonly modelDigest: string;
+  /** Files that the model file takes weights from. */
+  readonly externalData: readonly ExternalData[];
+  readonly threads: number;
+  readonly concurrency: number;
+  readonly maxBatch: number;
+  /** Requests run one at a time, whatever their first axis is. */
+  readonly unbatched: boolean;
+  /** When it was measured, milliseconds since 1970; 0 when the record does not say. */
+  readonly measuredAtMs?: number;
+  /** How requests are padded; absent: they are not. */
+  readonly padding?: Padding;
+  /** What an operator had it loaded with; absent: as it was registered. */
+  readonly loadOverride?: LoadOverride;
+  /** Peak memory of one instance as measured at registration. */
+  readonly memoryBytes: number;
+  readonly latency: readonly LatencyPoint[];
+  /** One row of every input, raw; empty when the registration gave none. */
+  readonly goldenInputs: readonly Uint8Array[];
+  /** Whole shape of each golden input; empty in records that do not say. */
+  readonly goldenInputDims: readonly (readonly number[])[];
+  readonly goldenOutputs: readonly Uint8Array[];
+  /** Largest absolute difference that still passes the probe. */
+  readonly goldenTolerance: number;
+}
+
+/** Returns the runnable part of a registry record, or why it cannot be run here. */
+export function variantSpec(
+  record: Variant,
+): { ok: true; value: VariantSpec } | { ok: false; fault: string } {
+  const wire = loadedVariant(record);
+  const faults = variantFaults(wire);
+  if (faults.length > 0) return { ok: false, fault: `variant ${wire.name}: ${faults.join("; ")}` };
+  const points = wire.profile?.points ?? [];
+  return {
+    ok: true,
+    value: {
+      name: wire.name,
+      modelDigest: wire.modelDigest,
+      externalData: wire.externalData.map(({ name, digest }) => ({ name, digest })),
+      threads: wire.threads,
+      concurrency: wire.concurrency,
+      maxBatch: wire.maxBatch,
+      unbatched: wire.unbatched,
+      measuredAtMs: Number(wire.profile?.measuredAtMs ?? 0n),
+      ...(wire.padding === undefined ? {} : { padding: wire.padding }),
+      ...(wire.loadOverride === undefined ? {} : { loadOverride: wire.loadOverride }),
+      memoryBytes: Number(wire.profile?.peakMemoryBytes ?? 0n),
+      latency: points.map((p) => ({ batch: p.batch, latencyMs: p.p50Ms })),
+      goldenInputs: wire.goldenInputs,
+      goldenInputDims: wire.goldenInputShapes.map(({ dims }) => dims.map(Number)),
+      goldenOutputs: wire.goldenOutputs,
+      goldenTolerance: wire.goldenTolerance,
+    },
+  };
+}
+
+/** Returns the identity of an instance: two records with one key ask for the very same thing, so nothing is loaded anew. */
+export function instanceKey(spec: VariantSpec): string {
+  const files = [spec.modelDigest, ...spec.externalData.map(({ digest }) => digest)].join("+");
+  const padding = spec.padding === undefined ? "" : JSON.stringify(spec.padding);
+  return `${spec.name}|${files}|${padding}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}${spec.unbatched ? "|unbatched" : ""}|${overrideKey(spec.loadOverride)}`;
+}
+
+function variantFaults(wire: Variant): string[] {
+  const faults: string[] = [];
+  if (wire.engine !== "onnxruntime")
+    faults.push(`engine ${wire.engine} is not built, this executor has onnxruntime`);
+  if (wire.threads < 1) faults.push(`threads ${wire.threads} is below 1`);
+  if (wire.concurrency < 1) faults.push(`concurrency ${wire.concurrency} is below 1`);
+  if (wire.maxBatch < 1) faults.push(`max batch ${wire.maxBatch} is below 1`);
+  if (wire.modelDigest === "") faults.push("it names no model file");
+  if (wire.goldenOutputs.length > 0 && wire.goldenInputs.length === 0)
+    faults.push("golden outputs without inputs");
+  return faults;
+}

@@ -1,0 +1,171 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { on } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { extname, join } from "node:path";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  type ProfileModelRequest,
+  ProfileModelRequestSchema,
+  type ProfileModelResponse,
+  ProfileModelResponseSchema,
+} from "@infaas/api";
+import { type Clock, Code, ServiceError } from "@infaas/runtime";
+import type { ModelFiles } from "../../files/model-folders";
+import type { ProfilePorts } from "../measurement/profile-ports";
+import { grantedBytes, type ProcessLimits } from "./process-limits";
+import { ProcessWarden } from "./process-monitor";
+import type { ProfileOrder, ProfileReport } from "./profile-messages";
+
+/** What one profiling process is made of. */
+export interface ConfinedProfileOptions extends Pick<ProfilePorts, "storeArtifact" | "host" | "scratchDir"> {
+  /** Resolves to the local path of a file, with those beside it that it takes weights from. */
+  readonly fetchModel: (files: ModelFiles) => Promise<string>;
+  readonly clock: Clock;
+  readonly limits: ProcessLimits;
+  /** Node's own options for the child; default: those of this process. */
+  readonly execArgv?: readonly string[];
+  /** Told of the child once it runs. */
+  readonly onStart?: (pid: number) => void;
+  /** Told when the file was the child's end: by a crash or by a limit. */
+  readonly onDeath?: (reason: ServiceError) => void;
+}
+
+/** What a stage of the work is called in "the model ... while ...". */
+const DOING: Readonly<Record<string, string>> = {
+  load: "loading",
+  inspect: "its batches were probed",
+  accuracy: "its accuracy was measured",
+  profile: "being profiled",
+  calibrate: "being calibrated",
+  generate: "its derived file was stored",
+};
+/** What a dying process says last is told, up to so many characters. */
+const LAST_WORDS_MAX = 300;
+
+/**
+ * `profileModel` in a child process with limits, a scratch folder that is removed with it, and nothing of this process's
+ * environment. Ends with the child's own refusal, or with one that says how the child ended: INVALID_ARGUMENT for a
+ * crash, DEADLINE_EXCEEDED for time, RESOURCE_EXHAUSTED for memory. An abort kills the child: CANCELLED.
+ */
+export async function* confinedProfile(
+  request: ProfileModelRequest,
+  o: ConfinedProfileOptions,
+  signal: AbortSignal,
+): AsyncGenerator<ProfileModelResponse, void, void> {
+  const files = await fetchFiles(request, o);
+  const scratchDir = await mkdtemp(join(o.scratchDir, "profile-"));
+  try {
+    yield* runChild({ request, files, scratchDir }, o, signal);
+  } finally {
+    await rm(scratchDir, { recursive: true, force: true });
+  }
+}
+
+interface Work {
+  readonly request: ProfileModelRequest;
+  readonly files: Readonly<Record<string, string>>;
+  readonly scratchDir: string;
+}
+
+async function fetchFiles({ architecture, task }: ProfileModelRequest, o: ConfinedProfileOptions) {
+  const { inputsDigest = "", labelsDigest = "" } = task?.validation ?? {};
+  const { modelDigest = "", externalData = [] } = architecture ?? {};
+  const alone = [inputsDigest, labelsDigest].map((digest) => ({ modelDigest: digest, externalData: [] }));
+  const paths: Record<string, string> = {};
+  for (const files of [...alone, { modelDigest, externalData }])
+    if (files.modelDigest !== "") paths[files.modelDigest] = await o.fetchModel(files);
+  return paths;
+}
+
+async function* runChild(work: Work, o: ConfinedProfileOptions, signal: AbortSignal) {
+  const child = startChild(work.scratchDir, o);
+  const lastWords = listenTo(child);
+  const warden = new ProcessWarden(child, o.limits, o.clock);
+  const cancel = () => warden.kill(new ServiceError(Code.CANCELLED, "cancelled by the caller"));
+  signal.addEventListener("abort", cancel, { once: true });
+  const ended = new Promise<void>((resolve) => {
+    for (const end of ["close", "error"]) child.once(end, () => resolve());
+  });
+  try {
+    if (signal.aborted) cancel();
+    tell(child, orderOf(work, o));
+    if (child.pid !== undefined) o.onStart?.(child.pid);
+    if (yield* events(child, warden, o)) return;
+    await ended;
+    const reason = warden.verdict ?? endOf(child, warden.stage, lastWords());
+    if (!signal.aborted) o.onDeath?.(reason);
+    throw reason;
+  } finally {
+    signal.removeEventListener("abort", cancel);
+    warden.dismiss();
+    child.kill("SIGKILL");
+    await ended;
+  }
+}
+
+/** The child's events as they come; returns whether the result was among them. */
+async function* events(
+  child: ChildProcess,
+  warden: ProcessWarden,
+  o: ConfinedProfileOptions,
+): AsyncGenerator<ProfileModelResponse, boolean, void> {
+  const messages = on(child, "message", { close: ["disconnect"] });
+  for await (const [report] of messages as AsyncIterable<[ProfileReport]>) {
+    if (report.kind === "refused") throw new ServiceError(report.code, report.message);
+    if (report.kind === "store") {
+      tell(child, { kind: "stored", digest: await o.storeArtifact(report.path) });
+      continue;
+    }
+    const response = fromBinary(ProfileModelResponseSchema, report.event);
+    if (response.event.case === "progress") warden.enter(DOING[response.event.value.stage] ?? "working");
+    yield response;
+    if (response.event.case === "result") return true;
+  }
+  return false;
+}
+
+function startChild(scratchDir: string, { execArgv }: ConfinedProfileOptions): ChildProcess {
+  // From sources or built: whichever this file is.
+  const entry = join(__dirname, `profile-process${extname(__filename)}`);
+  const { PATH, LD_LIBRARY_PATH, CB_ONNXRUNTIME_LIB } = process.env;
+  return fork(entry, [], {
+    cwd: scratchDir,
+    env: { PATH, LD_LIBRARY_PATH, CB_ONNXRUNTIME_LIB, TMPDIR: scratchDir },
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }),
+  });
+}
+
+/** Keeps the end of what the child writes to stderr; returns how to read it. */
+function listenTo(child: ChildProcess): () => string {
+  let words = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    words = (words + chunk.toString()).slice(-LAST_WORDS_MAX);
+  });
+  return () => words.trim();
+}
+
+function orderOf({ request, files, scratchDir }: Work, o: ConfinedProfileOptions): ProfileOrder {
+  return {
+    kind: "profile",
+    request: toBinary(ProfileModelRequestSchema, request),
+    files,
+    host: o.host,
+    scratchDir,
+    parentPid: process.pid,
+    dataBytesMax: grantedBytes(o.limits),
+  };
+}
+
+/** A child that is gone cannot be told anything; how it ended is told elsewhere. */
+function tell(child: ChildProcess, order: ProfileOrder): void {
+  child.send(order, () => undefined);
+}
+
+function endOf({ signalCode, exitCode }: ChildProcess, stage: string, lastWords: string): ServiceError {
+  const how =
+    signalCode === null ? `ended its process with status ${exitCode}` : `crashed with ${signalCode}`;
+  const said = lastWords === "" ? "" : `: ${lastWords}`;
+  return new ServiceError(Code.INVALID_ARGUMENT, `the model ${how} while ${stage}${said}`);
+}

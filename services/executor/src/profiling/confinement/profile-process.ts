@@ -1,0 +1,67 @@
+/**
+ * Entry of the child process in which one model file is loaded and measured: started by `confinedProfile`, told what to
+ * do by one message, ended by its last. A file that crashes, hangs or eats memory takes this process with it and no other.
+ */
+import { readFile } from "node:fs/promises";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { ProfileModelRequestSchema, ProfileModelResponseSchema } from "@infaas/api";
+import { confineProcess } from "@infaas/cuda-batcher";
+import { Code, ServiceError, systemClock } from "@infaas/runtime";
+import { nativeEngines, nativeEngineVersion } from "../../engines/native-engine";
+import type { ProfilePorts } from "../measurement/profile-ports";
+import { profileModel } from "../profile-model";
+import type { ProfileOrder, ProfileReport } from "./profile-messages";
+
+type Profile = Extract<ProfileOrder, { kind: "profile" }>;
+
+let whenStored: (digest: string) => void = () => undefined;
+
+process.on("disconnect", () => process.exit(0));
+process.on("message", (order: ProfileOrder) => {
+  if (order.kind === "stored") whenStored(order.digest);
+  else void profile(order);
+});
+
+async function profile(order: Profile): Promise<void> {
+  confineProcess(order);
+  try {
+    const request = fromBinary(ProfileModelRequestSchema, order.request);
+    for await (const event of profileModel(request, portsOf(order)))
+      await report({ kind: "event", event: toBinary(ProfileModelResponseSchema, event) });
+  } catch (fault) {
+    const { code, message } = ServiceError.from(fault);
+    await report({ kind: "refused", code, message });
+  }
+  process.exit(0);
+}
+
+function portsOf({ files, host, scratchDir }: Profile): ProfilePorts {
+  const fetchModel = async (digest: string) => {
+    const path = files[digest];
+    if (path !== undefined) return path;
+    throw new ServiceError(Code.INTERNAL, `artifact ${digest} was not handed over: this is a bug`);
+  };
+  return {
+    fetchModel,
+    readArtifact: async (digest) => readFile(await fetchModel(digest)),
+    storeArtifact: async (path) => {
+      const stored = new Promise<string>((resolve) => {
+        whenStored = resolve;
+      });
+      await report({ kind: "store", path });
+      return await stored;
+    },
+    engines: nativeEngines,
+    engineVersion: nativeEngineVersion(),
+    clock: systemClock,
+    host,
+    scratchDir,
+  };
+}
+
+/** Resolves once the message is on its way, so that ending the process loses none. */
+function report(message: ProfileReport): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.send?.(message, undefined, undefined, (fault) => (fault ? reject(fault) : resolve()));
+  });
+}

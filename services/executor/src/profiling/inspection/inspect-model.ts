@@ -1,0 +1,128 @@
+import { readFile } from "node:fs/promises";
+import { clone, create } from "@bufbuild/protobuf";
+import {
+  type Architecture,
+  ArchitectureSchema,
+  type ProfileModelRequest,
+  type Task,
+  TaskSchema,
+  TensorSpecSchema,
+} from "@infaas/api";
+import { Code, ServiceError } from "@infaas/runtime";
+import { type LabelledRows, readValidation } from "../measurement/accuracy";
+import type { ProfilePorts } from "../measurement/profile-ports";
+import type { LoadedModel, ProfiledArchitecture } from "../measurement/profiled-model";
+import { type AxisSizes, freeAxes } from "../onnx/axis-sizes";
+import { expectFiles } from "../onnx/expect-files";
+import { decodeModel } from "../onnx/model-file";
+import { ModelRunner, type RunAnswer, withRunner } from "../onnx/model-runner";
+import { randomRows } from "../onnx/random-rows";
+import type { RowSet } from "../onnx/row-set";
+import { answeredSignature, readInputs, type TensorSignature } from "../onnx/signature";
+import { findWorkingRows } from "../onnx/working-rows";
+import { expectPadding } from "./expect-padding";
+import { judgeBatching } from "./judge-batching";
+
+/**
+ * Reads a model file and its validation set, and runs one row. Where there is no validation set, rows that the model
+ * takes are worked out.
+ * @throws ServiceError INVALID_ARGUMENT when the request, the file or the validation set cannot be used.
+ */
+export async function loadModel(
+  request: ProfileModelRequest,
+  path: string,
+  ports: ProfilePorts,
+): Promise<LoadedModel> {
+  const { architecture, task } = named(request);
+  expectFiles(path, architecture.externalData);
+  const model = decodeModel(await readFile(path));
+  const inputs = readInputs(model);
+  const validation = await readValidation(task, inputs, ports.readArtifact);
+  const told = new Map(Object.entries(request.axisSizes));
+  const { rows, outputs } = await runFirst({ path, inputs, task, validation, told }, ports);
+  architecture.inputs = inputs.map(specOf);
+  architecture.outputs = outputs.map(specOf);
+  return { architecture, task, model, signature: { inputs, outputs }, rows, validation, path };
+}
+
+/**
+ * Finds out by running it whether a model's rows may share a batch, unless its owner has said so, and whether a padding
+ * that is stated leaves its answers alone.
+ * @throws ServiceError INVALID_ARGUMENT when the owner says yes to what cannot be run as a batch, or to a padding that changes an
+ * answer.
+ */
+export async function inspectModel(
+  loaded: LoadedModel,
+  request: ProfileModelRequest,
+  ports: ProfilePorts,
+): Promise<ProfiledArchitecture> {
+  await expectPadding(loaded, ports);
+  const verdict = await judgeBatching(loaded, request.statedBatchable ?? null, ports);
+  const architecture = clone(ArchitectureSchema, loaded.architecture);
+  architecture.batchable = verdict.batchable;
+  architecture.unbatchableReason = verdict.batchable ? "" : verdict.reason;
+  architecture.batchingNote = verdict.batchable ? verdict.note : "";
+  return { ...loaded, architecture };
+}
+
+function named({ architecture, task }: ProfileModelRequest): { architecture: Architecture; task: Task } {
+  if (!architecture?.name || !architecture.modelDigest) {
+    throw new ServiceError(
+      Code.INVALID_ARGUMENT,
+      "an architecture with a name and a model digest is needed to profile it",
+    );
+  }
+  return { architecture: clone(ArchitectureSchema, architecture), task: task ?? create(TaskSchema) };
+}
+
+interface FirstRun {
+  readonly path: string;
+  readonly inputs: readonly TensorSignature[];
+  readonly task: Task;
+  readonly validation: LabelledRows | null;
+  readonly told: AxisSizes;
+}
+
+/** Opens the file and runs one row: the first of the validation set, or one that is worked out. */
+async function runFirst(
+  o: FirstRun,
+  ports: ProfilePorts,
+): Promise<{ rows: RowSet; outputs: TensorSignature[] }> {
+  const { path, inputs, task, validation } = o;
+  const { engines, clock } = ports;
+  const anyRows = validation?.rows ?? randomRows([]);
+  const open = ModelRunner.open(engines, anyRows, { path, threads: 1, concurrency: 1, maxBatch: 1 });
+  const opened = await open.catch(refuse);
+  return await withRunner(Promise.resolve(opened), async (runner) => {
+    const answer = async (rows: RowSet): Promise<RunAnswer> => runner.over(rows).run([0]);
+    if (validation) {
+      const first = await answer(validation.rows).catch(refuse);
+      return { rows: validation.rows, outputs: answeredSignature(runner.outputs, first.outputDims) };
+    }
+    const run = (rows: RowSet, row: number) => runner.over(rows).run([row]);
+    const { rows } = await findWorkingRows({
+      inputs,
+      told: withTextLength(o.told, inputs, task),
+      run,
+      clock,
+    });
+    return { rows, outputs: answeredSignature(runner.outputs, (await answer(rows)).outputDims) };
+  });
+}
+
+/** A task for texts of one length says how long every free axis is that nobody else has told of. */
+function withTextLength(told: AxisSizes, inputs: readonly TensorSignature[], { text }: Task): AxisSizes {
+  if (!text?.length) return told;
+  const { inner } = freeAxes(inputs);
+  return new Map([...[...inner].map((key) => [key, text.length] as const), ...told]);
+}
+
+/** A file that the engine cannot open, or that fails on its first row, is the owner's fault and not this service's. */
+function refuse(cause: unknown): never {
+  const { message } = ServiceError.from(cause);
+  throw new ServiceError(Code.INVALID_ARGUMENT, `the engine cannot run this model: ${message}`, { cause });
+}
+
+function specOf({ name, datatype, shape }: TensorSignature) {
+  return create(TensorSpecSchema, { name, datatype, shape: shape.map(BigInt) });
+}

@@ -1,0 +1,101 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import { AccuracyOrigin, TaskSchema } from "@infaas/api";
+import { Code, systemClock } from "@infaas/runtime";
+import { fixtureModel, fixtureRows } from "../../testing/dense-models";
+import { referenceEngines } from "../../testing/onnxruntime-reference";
+import { encodeModel } from "../onnx/model-file";
+import { ModelRunner, withRunner } from "../onnx/model-runner";
+import { createNode } from "../onnx/node";
+import { readSignature, type TensorSignature } from "../onnx/signature";
+import { accuracyOf, measureAccuracy, readValidation } from "./accuracy";
+
+const input: TensorSignature = { name: "x", datatype: "FP32", shape: [-1, 3] };
+const validation = { dataset: "d", inputsDigest: "inputs", labelsDigest: "labels", count: 4 };
+const task = create(TaskSchema, { name: "t", metric: "accuracy", validation });
+
+const filesOf = (inputs: Buffer, labels: readonly number[]) => async (digest: string) =>
+  digest === "inputs" ? inputs : Buffer.from(Int32Array.from(labels).buffer);
+
+describe("readValidation", () => {
+  it("is null for a task without examples", async () => {
+    expect(await readValidation(create(TaskSchema), [input], filesOf(Buffer.alloc(0), []))).toBeNull();
+  });
+
+  it("pairs rows with labels", async () => {
+    const read = await readValidation(task, [input], filesOf(fixtureRows(4, 3), [2, 0, -1, 1]));
+    expect(read?.rows.count).toBe(4);
+    expect([...(read?.labels ?? [])]).toEqual([2, 0, -1, 1]);
+  });
+
+  it.each([
+    [
+      "too few labels",
+      task,
+      filesOf(fixtureRows(4, 3), [1, 2]),
+      Code.INVALID_ARGUMENT,
+      "8 bytes; 4 examples need 16",
+    ],
+    [
+      "inputs of another size",
+      task,
+      filesOf(fixtureRows(4, 2), [1, 2, 3, 4]),
+      Code.INVALID_ARGUMENT,
+      "takes 12 bytes each",
+    ],
+    [
+      "another metric",
+      create(TaskSchema, { ...task, metric: "f1" }),
+      filesOf(fixtureRows(4, 3), [1, 2, 3, 4]),
+      Code.UNIMPLEMENTED,
+      "f1",
+    ],
+  ])("refuses %s", async (_, asked, files, code, message) => {
+    const fault = { code, message: expect.stringContaining(message) };
+    await expect(readValidation(asked, [input], files)).rejects.toMatchObject(fault);
+  });
+});
+
+describe("measureAccuracy", () => {
+  it.each([1, 3, 64])(
+    "counts rows whose largest score is at their label, in batches of %d",
+    async (batch) => {
+      const folder = await mkdtemp(join(tmpdir(), "accuracy-"));
+      const path = join(folder, "identity.onnx");
+      const nodes = [createNode("Identity", { inputs: ["x"], outputs: ["y"] })];
+      const model = fixtureModel({ nodes, constants: [], input: ["N", 3], output: ["N", 3] });
+      await writeFile(path, encodeModel(model));
+      // Scores: the largest is at 2, at 0, at 1, and at 0 before its equal at 1.
+      const scores = Buffer.from(Float32Array.of(0, 1, 2, 5, 4, 3, -3, -1, -2, 7, 7, 0).buffer);
+      const labelled = (await readValidation(task, [input], filesOf(scores, [2, 0, 0, 0])))!;
+      const open = ModelRunner.open(referenceEngines, labelled.rows, {
+        path,
+        threads: 1,
+        concurrency: 1,
+        maxBatch: 64,
+      });
+      const output = readSignature(model).outputs[0]!;
+      const accuracy = await withRunner(open, (runner) =>
+        measureAccuracy({ runner, validation: labelled, output, batch, clock: systemClock }),
+      );
+      expect(accuracy).toBe(0.75);
+      await rm(folder, { recursive: true });
+    },
+  );
+});
+
+describe("accuracyOf", () => {
+  it("prefers what was measured, then takes the owner's word, then says nothing", () => {
+    const measured = accuracyOf({ measured: 0.9, declared: 0.99, task });
+    expect(measured).toMatchObject({ value: 0.9, metric: "accuracy", dataset: "d", sampleCount: 4 });
+    expect(measured?.origin).toBe(AccuracyOrigin.MEASURED);
+    expect(accuracyOf({ measured: null, declared: 0.99, task })).toMatchObject({
+      value: 0.99,
+      sampleCount: 0,
+      origin: AccuracyOrigin.DECLARED,
+    });
+    expect(accuracyOf({ measured: null, declared: undefined, task })).toBeUndefined();
+  });
+});

@@ -1,0 +1,128 @@
+import { create } from "@bufbuild/protobuf";
+import { type Accuracy, AccuracyOrigin, AccuracySchema, type Task } from "@infaas/api";
+import { type Clock, Code, ServiceError } from "@infaas/runtime";
+import { readNumbers } from "../../engines/tensor-difference";
+import type { ModelRunner } from "../onnx/model-runner";
+import { exampleRows, type RowSet } from "../onnx/row-set";
+import type { TensorSignature } from "../onnx/signature";
+
+/** Labelled examples, checked against the model's inputs. */
+export interface LabelledRows {
+  readonly rows: RowSet;
+  /** Class index per row. */
+  readonly labels: Int32Array;
+}
+
+/** Time after which a validation run is given up; the first examples alone might be all of one class. */
+const VALIDATION_MS_MAX = 120_000;
+/** The only metric measured here: the share of examples whose largest first output is the labelled class. */
+const METRIC = "accuracy";
+
+/**
+ * The validation set of a task, or null when it has none.
+ * @throws ServiceError INVALID_ARGUMENT when the files do not fit the count or the model, UNIMPLEMENTED for another metric.
+ */
+export async function readValidation(
+  task: Task,
+  inputs: readonly TensorSignature[],
+  readArtifact: (digest: string) => Promise<Buffer>,
+): Promise<LabelledRows | null> {
+  const set = task.validation;
+  if (!set?.inputsDigest) return null;
+  if (task.metric !== "" && task.metric !== METRIC) {
+    throw new ServiceError(
+      Code.UNIMPLEMENTED,
+      `metric ${task.metric} of task ${task.name} is not measured; ${METRIC} is`,
+    );
+  }
+  const [examples, labels] = await Promise.all([
+    readArtifact(set.inputsDigest),
+    readArtifact(set.labelsDigest),
+  ]);
+  if (labels.byteLength !== set.count * Int32Array.BYTES_PER_ELEMENT) {
+    const needed = `${set.count} examples need ${set.count * Int32Array.BYTES_PER_ELEMENT}`;
+    throw new ServiceError(
+      Code.INVALID_ARGUMENT,
+      `validation labels have ${labels.byteLength} bytes; ${needed}`,
+    );
+  }
+  return {
+    rows: exampleRows(inputs, examples, set.count),
+    labels: Int32Array.from({ length: set.count }, (_, row) =>
+      labels.readInt32LE(row * Int32Array.BYTES_PER_ELEMENT),
+    ),
+  };
+}
+
+/**
+ * Share of rows answered with their label, measured over all rows in batches of at most `batch`.
+ * @throws ServiceError DEADLINE_EXCEEDED after two minutes.
+ */
+export async function measureAccuracy(o: {
+  readonly runner: ModelRunner;
+  readonly validation: LabelledRows;
+  readonly output: TensorSignature;
+  readonly batch: number;
+  readonly clock: Clock;
+}): Promise<number> {
+  const { labels } = o.validation;
+  const deadlineMs = o.clock.nowMs() + VALIDATION_MS_MAX;
+  let right = 0;
+  for (let start = 0; start < labels.length; start += o.batch) {
+    if (o.clock.nowMs() > deadlineMs) throw tooSlow(start, labels.length);
+    const size = Math.min(o.batch, labels.length - start);
+    const { outputs } = await o.runner.run(Array.from({ length: size }, (_, index) => start + index));
+    const scores = readScores(o.output, outputs[0] ?? new Uint8Array());
+    const classes = scores.length / size;
+    for (let row = 0; row < size; row++) {
+      const answer = classOf(
+        Array.prototype.slice.call(scores, row * classes, (row + 1) * classes).map(Number),
+      );
+      if (answer === labels[start + row]) right += 1;
+    }
+  }
+  return right / labels.length;
+}
+
+/** What is known of a variant's accuracy: the measured share, else the owner's word, else nothing. */
+export function accuracyOf(o: {
+  readonly measured: number | null;
+  readonly declared: number | undefined;
+  readonly task: Task;
+}): Accuracy | undefined {
+  const metric = o.task.metric || METRIC;
+  const dataset = o.task.validation?.dataset ?? "";
+  if (o.measured !== null) {
+    const sampleCount = o.task.validation?.count ?? 0;
+    return create(AccuracySchema, {
+      value: o.measured,
+      metric,
+      dataset,
+      sampleCount,
+      origin: AccuracyOrigin.MEASURED,
+    });
+  }
+  if (o.declared === undefined) return undefined;
+  return create(AccuracySchema, { value: o.declared, metric, dataset, origin: AccuracyOrigin.DECLARED });
+}
+
+function tooSlow(done: number, count: number): ServiceError {
+  const limit = `${VALIDATION_MS_MAX / 1000} s are allowed for a validation set`;
+  return new ServiceError(Code.DEADLINE_EXCEEDED, `${done} of ${count} examples were run in time; ${limit}`);
+}
+
+function readScores({ name, datatype }: TensorSignature, bytes: Uint8Array): ArrayLike<number | bigint> {
+  const scores = readNumbers(datatype, bytes);
+  if (scores) return scores;
+  throw new ServiceError(
+    Code.UNIMPLEMENTED,
+    `accuracy from output ${name} of datatype ${datatype} is not measured`,
+  );
+}
+
+/** A single integer is a class already; of several scores the first largest wins. */
+function classOf(scores: readonly number[]): number {
+  const [only] = scores;
+  if (scores.length === 1 && only !== undefined) return Math.round(only);
+  return scores.reduce((best, score, index) => (score > scores[best]! ? index : best), 0);
+}

@@ -1,0 +1,58 @@
+import { Precision } from "@infaas/api";
+import { largestDifference } from "../../engines/tensor-difference";
+import { ModelRunner, withRunner } from "../onnx/model-runner";
+import { measureAccuracy } from "./accuracy";
+import type { ProfilePorts } from "./profile-ports";
+import type { ModelVersionFile, ProfiledArchitecture } from "./profiled-model";
+import { PROFILE_BATCH_MAX } from "./profiler";
+
+/** Probe tolerance in full precision, relative to the largest output: other processors order their sums differently. */
+const FULL_PRECISION_TOLERANCE = 1e-4;
+/** In int8 another processor's last bit may move a value across a rounding step: a few steps of 1/255 of the range. */
+const INT8_TOLERANCE = 2e-2;
+
+/** What a file answers: its accuracy, and one row with its answer at batch 1. */
+export interface FileAnswers {
+  /** Null without a validation set. */
+  readonly accuracy: number | null;
+  readonly goldenInputs: Uint8Array[];
+  readonly goldenInputDims: number[][];
+  readonly goldenOutputs: Uint8Array[];
+  /** Largest absolute difference that still is this answer. */
+  readonly goldenTolerance: number;
+}
+
+/** Measures a file's accuracy on the validation set and records the golden row: the first of its rows. */
+export async function measureAnswers(
+  { rows, validation, signature }: ProfiledArchitecture,
+  { path, precision, unbatchableReason }: ModelVersionFile,
+  { engines, host, clock }: ProfilePorts,
+): Promise<FileAnswers> {
+  const batch = unbatchableReason === "" ? PROFILE_BATCH_MAX : 1;
+  const open = ModelRunner.open(engines, rows, {
+    path,
+    threads: host.cores,
+    concurrency: 1,
+    maxBatch: batch,
+  });
+  return await withRunner(open, async (runner) => {
+    const output = signature.outputs[0]!;
+    const goldenOutputs = [...(await runner.run([0])).outputs];
+    const magnitudes = signature.outputs.map(({ datatype }, index) =>
+      magnitudeOf(datatype, goldenOutputs[index]!),
+    );
+    const relative = precision === Precision.INT8 ? INT8_TOLERANCE : FULL_PRECISION_TOLERANCE;
+    return {
+      accuracy: validation ? await measureAccuracy({ runner, validation, output, batch, clock }) : null,
+      goldenInputs: rows.inputsOf([0]),
+      goldenInputDims: rows.dimsOf(1),
+      goldenOutputs,
+      goldenTolerance: relative * Math.max(1, ...magnitudes),
+    };
+  });
+}
+
+function magnitudeOf(datatype: string, bytes: Uint8Array): number {
+  const magnitude = largestDifference(datatype, bytes, new Uint8Array(bytes.byteLength)) ?? 1;
+  return Number.isFinite(magnitude) ? magnitude : 1;
+}

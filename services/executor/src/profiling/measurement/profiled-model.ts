@@ -1,0 +1,30 @@
+import type { Architecture, Precision, Task } from "@infaas/api";
+import type { OnnxModel } from "../onnx/model-file";
+import type { RowSet } from "../onnx/row-set";
+import type { Signature } from "../onnx/signature";
+import type { LabelledRows } from "./accuracy";
+
+/** The architecture that is being profiled: what its file computes and the rows it is measured with. */
+export interface ProfiledArchitecture {
+  readonly architecture: Architecture;
+  readonly task: Task;
+  readonly model: OnnxModel;
+  readonly signature: Signature;
+  readonly rows: RowSet;
+  /** Null when the task has no validation set. */
+  readonly validation: LabelledRows | null;
+}
+
+/** A model whose file the engine runs; whether it is batchable is not known yet. */
+export interface LoadedModel extends ProfiledArchitecture {
+  readonly path: string;
+}
+
+/** One file of an architecture: the owner's own, or one derived from it. */
+export interface ModelVersionFile {
+  readonly path: string;
+  readonly precision: Precision;
+  readonly fileBytes: number;
+  /** Why no two rows may share a batch; empty when they may. */
+  readonly unbatchableReason: string;
+}

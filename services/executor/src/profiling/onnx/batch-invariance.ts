@@ -1,0 +1,141 @@
+import { type Clock, Code, ServiceError } from "@infaas/runtime";
+import { largestDifference } from "../../engines/tensor-difference";
+import type { ModelRunner, RunAnswer } from "./model-runner";
+import type { RowSet } from "./row-set";
+import type { TensorSignature } from "./signature";
+
+/** Batches that are compared with their rows alone: small, odd and large. */
+const BATCH_SIZES = [2, 3, 8, 17, 64] as const;
+/** Different mixtures of rows per batch size, unless told. */
+const MIXTURES = 2;
+/** Rows of mixture m are `m * MIXTURE_STEP` apart from each other, so that every mixture puts other rows side by side. */
+const MIXTURE_STEP = 7;
+/** No further batch is begun after this time; the first is always run, and small sizes come first. */
+const PROBE_MS_MAX = 3_000;
+/** Largest difference that counts as the same answer: absolute, or relative to the largest magnitude in the row's tensor. */
+const SAME_ANSWER_TOLERANCE = 1e-5;
+
+/** Bytes of the length before each string of a BYTES tensor. */
+const LENGTH_BYTES = 4;
+
+/** Whether a row's answer is the same alone and among others. */
+export type Invariance =
+  | { readonly invariant: true; readonly worstDifference: number }
+  | {
+      readonly invariant: false;
+      readonly reason: string;
+      /** Rows cannot be run together at all. */
+      readonly impossible?: true;
+    };
+
+/** Runs rows alone and together, in several sizes and mixtures up to `maxBatch`, and compares every output. */
+export async function probeBatchInvariance(o: {
+  readonly runner: ModelRunner;
+  readonly rows: RowSet;
+  readonly outputs: readonly TensorSignature[];
+  readonly maxBatch: number;
+  readonly clock: Clock;
+  /** Different mixtures of rows per batch size; default 2. */
+  readonly mixtures?: number;
+}): Promise<Invariance> {
+  const deadlineMs = o.clock.nowMs() + PROBE_MS_MAX;
+  const alone = new Map<number, RunAnswer>();
+  let worstDifference = 0;
+  for (const batch of BATCH_SIZES.filter((size) => size <= o.maxBatch)) {
+    for (let mixture = 0; mixture < (o.mixtures ?? MIXTURES); mixture++) {
+      if (alone.size > 0 && o.clock.nowMs() > deadlineMs) return { invariant: true, worstDifference };
+      const chosen = mixtureOf(batch, mixture, o.rows.count);
+      const together = await runTogether(o.runner, chosen);
+      if ("reason" in together) return { invariant: false, reason: together.reason, impossible: true };
+      for (const [place, row] of chosen.entries()) {
+        if (!alone.has(row)) alone.set(row, await o.runner.run([row]));
+        const fault = compareRow({ alone: alone.get(row)!, together, outputs: o.outputs, place, batch });
+        if (typeof fault !== "number") return { invariant: false, reason: fault.reason };
+        worstDifference = Math.max(worstDifference, fault);
+      }
+    }
+  }
+  return { invariant: true, worstDifference };
+}
+
+/** Rows of one batch: every mixture starts elsewhere and strides differently, so neighbours change. */
+function mixtureOf(batch: number, mixture: number, count: number): number[] {
+  const stride = 1 + mixture * MIXTURE_STEP;
+  return Array.from({ length: batch }, (_, index) => (batch + index * stride) % count);
+}
+
+/** A batch that the engine refuses although it takes each row is an answer too. */
+async function runTogether(
+  runner: ModelRunner,
+  rows: readonly number[],
+): Promise<RunAnswer | { readonly reason: string }> {
+  try {
+    return await runner.run(rows);
+  } catch (cause) {
+    const { code, message } = ServiceError.from(cause);
+    if (code !== Code.INTERNAL && code !== Code.INVALID_ARGUMENT) throw cause;
+    return { reason: `${rows.length} rows cannot be run together: ${message}` };
+  }
+}
+
+interface RowComparison {
+  readonly alone: RunAnswer;
+  readonly together: RunAnswer;
+  readonly outputs: readonly TensorSignature[];
+  readonly place: number;
+  readonly batch: number;
+}
+
+/** Largest scaled difference of a row's outputs, or why they are not the same answer. */
+function compareRow(o: RowComparison): number | { readonly reason: string } {
+  let worst = 0;
+  for (const index of o.outputs.keys()) {
+    const fault = shapeFault(o, index);
+    if (fault !== null) return { reason: fault };
+    const difference = compareOutput(o, index);
+    if (!(difference <= SAME_ANSWER_TOLERANCE)) {
+      const numbers = `differs by ${difference.toPrecision(3)} alone and among ${o.batch} rows`;
+      return {
+        reason: `output ${o.outputs[index]!.name} of a row ${numbers}; ${SAME_ANSWER_TOLERANCE} is allowed`,
+      };
+    }
+    worst = Math.max(worst, difference);
+  }
+  return worst;
+}
+
+/** An output of a batch has one row of what a row alone is answered with for each row. */
+function shapeFault({ alone, together, outputs, batch }: RowComparison, index: number): string | null {
+  const single = alone.outputDims[index]!;
+  const all = together.outputDims[index]!;
+  const { name } = outputs[index]!;
+  const shapes = `output ${name} has shape [${single}] for one row and [${all}] for ${batch}`;
+  if (single[0] !== 1 || all[0] !== batch) return `${shapes}: its first axis does not count rows`;
+  const same = single.length === all.length && single.every((size, axis) => axis === 0 || size === all[axis]);
+  return same ? null : `${shapes}: the size of a row depends on the rows beside it`;
+}
+
+/** Difference of one output of one row, relative to the largest magnitude in it. */
+function compareOutput({ alone, together, outputs, place, batch }: RowComparison, index: number): number {
+  const { datatype } = outputs[index]!;
+  const single = alone.outputs[index]!;
+  const shared =
+    datatype === "BYTES"
+      ? textRow(together.outputs[index]!, place, batch)
+      : together.outputs[index]!.subarray(place * single.byteLength, (place + 1) * single.byteLength);
+  const zeros = new Uint8Array(single.byteLength);
+  const magnitude = Math.max(1, datatype === "BYTES" ? 1 : (largestDifference(datatype, single, zeros) ?? 1));
+  return (largestDifference(datatype, single, shared) ?? Number.POSITIVE_INFINITY) / magnitude;
+}
+
+/** The strings of one row: each lies behind its length, and every row has as many. */
+function textRow(bytes: Uint8Array, place: number, batch: number): Uint8Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const starts = [0];
+  for (let at = 0; at < bytes.byteLength; ) {
+    at += LENGTH_BYTES + view.getUint32(at, true);
+    starts.push(at);
+  }
+  const perRow = (starts.length - 1) / batch;
+  return bytes.subarray(starts[place * perRow], starts[(place + 1) * perRow]);
+}

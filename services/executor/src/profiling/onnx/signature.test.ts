@@ -1,0 +1,63 @@
+import { denseModel, fixtureModel } from "../../testing/dense-models";
+import { answeredSignature, findBatchAxis, readInputs, readSignature } from "./signature";
+
+describe("readSignature", () => {
+  it("tells names, datatypes and shapes, with -1 for a free axis", () => {
+    expect(readSignature(denseModel([4, 3]))).toEqual({
+      inputs: [{ name: "x", datatype: "FP32", shape: [-1, 4], symbols: ["N", ""] }],
+      outputs: [{ name: "y", datatype: "FP32", shape: [-1, 3], symbols: ["N", ""] }],
+    });
+  });
+
+  it("does not take a constant that is listed as an input for an input", () => {
+    const model = denseModel([4, 3]);
+    model.graph.input.push({ ...model.graph.input[0]!, name: "w0" });
+    expect(readSignature(model).inputs.map(({ name }) => name)).toEqual(["x"]);
+  });
+
+  it("refuses a model that takes nothing", () => {
+    const model = denseModel([4, 3]);
+    model.graph.input = [];
+    expect(() => readInputs(model)).toThrow("model has no input");
+  });
+
+  it("refuses a tensor without a shape and one of an unknown type", () => {
+    const shapeless = denseModel([4, 3]);
+    delete shapeless.graph.input[0]!.type!.tensorType!.shape;
+    expect(() => readSignature(shapeless)).toThrow("input x has no shape");
+    const untyped = denseModel([4, 3]);
+    untyped.graph.output[0]!.type!.tensorType!.elemType = 99;
+    expect(() => readSignature(untyped)).toThrow("output y has element type 99");
+  });
+});
+
+describe("findBatchAxis", () => {
+  it.each([
+    [["N", 4], { present: true }],
+    [[1, 4], { present: false, reason: "input x has a first axis fixed at 1; a batch axis is free" }],
+    [
+      [2, "N", 4],
+      {
+        present: false,
+        reason:
+          "input x has a first axis fixed at 2; axis 1 is free, but batches are made along first axes alone",
+      },
+    ],
+    [[], { present: false, reason: "input x is a scalar and has no batch axis" }],
+  ])("finds for input %j: %j", (input, expected) => {
+    const model = fixtureModel({ nodes: [], constants: [], input, output: ["N", 3] });
+    expect(findBatchAxis(readInputs(model))).toEqual(expected);
+  });
+});
+
+describe("answeredSignature", () => {
+  const declared = (dims: readonly number[]) => [{ name: "y", datatype: "FP32", dims }];
+  it.each([
+    ["keeps what was declared and came", [-1, 3], [1, 3], [-1, 3]],
+    ["frees an axis that came out in another size", [-1, 5], [1, 3], [-1, -1]],
+    ["takes the number of axes from the answer", [], [1, 3], [-1, -1]],
+    ["frees an empty axis", [0, 4], [0, 4], [-1, 4]],
+  ])("%s", (_, dims, answered, shape) => {
+    expect(answeredSignature(declared(dims), [answered])).toEqual([{ name: "y", datatype: "FP32", shape }]);
+  });
+});

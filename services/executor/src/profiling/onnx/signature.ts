@@ -1,0 +1,117 @@
+import type { DataType, ValueInfoProto } from "@infaas/api";
+import { Code, ServiceError } from "@infaas/runtime";
+import type { EngineTensor } from "../../engines/engine-port";
+import type { OnnxModel } from "./model-file";
+
+/** Open Inference Protocol names of ONNX's element type numbers. */
+const DATATYPES: Readonly<Record<number, DataType>> = {
+  1: "FP32",
+  2: "UINT8",
+  3: "INT8",
+  4: "UINT16",
+  5: "INT16",
+  6: "INT32",
+  7: "INT64",
+  8: "BYTES",
+  9: "BOOL",
+  10: "FP16",
+  11: "FP64",
+  12: "UINT32",
+  13: "UINT64",
+  16: "BF16",
+};
+
+/** One input or output of a model; `shape` has -1 for a free axis. */
+export interface TensorSignature {
+  readonly name: string;
+  readonly datatype: DataType;
+  readonly shape: readonly number[];
+  /** Name of each free axis, empty where it has none or is not free; absent = none has. Equal names are equal sizes. */
+  readonly symbols?: readonly string[];
+}
+
+/** What goes into a model and what comes out, in the file's order. */
+export interface Signature {
+  readonly inputs: readonly TensorSignature[];
+  readonly outputs: readonly TensorSignature[];
+}
+
+/** Whether every input has a free first axis, so that rows could share a batch; if not, which one does not. */
+export type BatchAxis = { readonly present: true } | { readonly present: false; readonly reason: string };
+
+/**
+ * Inputs of a model; initializers that are listed as inputs are constants, not inputs.
+ * @throws ServiceError INVALID_ARGUMENT for an input without element type or shape, or a model without inputs.
+ */
+export function readInputs({ graph }: OnnxModel): TensorSignature[] {
+  const constants = new Set(graph.initializer.map(({ name }) => name));
+  const inputs = graph.input.filter(({ name }) => !constants.has(name));
+  if (inputs.length === 0) {
+    throw new ServiceError(Code.INVALID_ARGUMENT, "model has no input; its answer would always be the same");
+  }
+  return inputs.map((info) => tensorOf(info, "input"));
+}
+
+/**
+ * Inputs and outputs of a model as the file declares them.
+ * @throws ServiceError INVALID_ARGUMENT for a tensor without element type or shape.
+ */
+export function readSignature(model: OnnxModel): Signature {
+  return { inputs: readInputs(model), outputs: model.graph.output.map((info) => tensorOf(info, "output")) };
+}
+
+/**
+ * Outputs as the engine tells them, corrected by what one row was answered with: a file may declare anything. An axis
+ * that came out in another size than declared is free; where the number of axes differs, all are.
+ * @param answered Shape of each output.
+ */
+export function answeredSignature(
+  outputs: readonly EngineTensor[],
+  answered: readonly (readonly number[])[],
+): TensorSignature[] {
+  return outputs.map(({ name, datatype, dims }, index) => {
+    const got = answered[index] ?? dims;
+    const known = dims.length === got.length;
+    const shape = got.map((size, axis) => (known && dims[axis] === size && size > 0 ? size : -1));
+    return { name, datatype: datatype as DataType, shape };
+  });
+}
+
+/** A batch axis is a first axis that is free in every input. What outputs declare counts for nothing: they are run. */
+export function findBatchAxis(inputs: readonly TensorSignature[]): BatchAxis {
+  const fixed = inputs.find(({ shape }) => shape[0] !== -1);
+  return fixed ? { present: false, reason: fixedReason(fixed) } : { present: true };
+}
+
+function fixedReason({ name, shape }: TensorSignature): string {
+  if (shape.length === 0) return `input ${name} is a scalar and has no batch axis`;
+  const fixed = `input ${name} has a first axis fixed at ${shape[0]}`;
+  const free = shape.indexOf(-1);
+  // Rows are copied side by side: along another axis they would lie in pieces.
+  if (free > 0) return `${fixed}; axis ${free} is free, but batches are made along first axes alone`;
+  return `${fixed}; a batch axis is free`;
+}
+
+function tensorOf({ name = "", type }: ValueInfoProto, kind: "input" | "output"): TensorSignature {
+  const tensor = type?.tensorType;
+  const datatype = DATATYPES[tensor?.elemType ?? 0];
+  if (!tensor || !datatype) {
+    throw new ServiceError(
+      Code.INVALID_ARGUMENT,
+      `${kind} ${name} has element type ${tensor?.elemType ?? "none"}; tensors of a known type are served`,
+    );
+  }
+  if (!tensor.shape) {
+    throw new ServiceError(
+      Code.INVALID_ARGUMENT,
+      `${kind} ${name} has no shape; its number of axes must be stated`,
+    );
+  }
+  const shape = tensor.shape.dim.map(({ value }) =>
+    value.case === "dimValue" && value.value >= 0n ? Number(value.value) : -1,
+  );
+  const symbols = tensor.shape.dim.map(({ value }) => (value.case === "dimParam" ? value.value : ""));
+  return symbols.some((symbol) => symbol !== "")
+    ? { name, datatype, shape, symbols }
+    : { name, datatype, shape };
+}

@@ -1,0 +1,48 @@
+import { Code, ServiceError, systemClock } from "@infaas/runtime";
+import { readNumbers } from "../../engines/tensor-difference";
+import type { RowSet } from "./row-set";
+import type { TensorSignature } from "./signature";
+import { findWorkingRows } from "./working-rows";
+
+const ids: TensorSignature = { name: "ids", datatype: "INT64", shape: [-1, -1] };
+
+/** A model that takes rows of one shape whose integers are below a limit, and says so as an engine does. */
+const modelOf = (shape: readonly number[], below: number) => async (rows: RowSet, row: number) => {
+  if (String(rows.dimsOf(1)[0]) !== String(shape)) throw new ServiceError(Code.INTERNAL, "shapes do not fit");
+  const [bytes] = rows.inputsOf([row]);
+  const values = [...(readNumbers("INT64", bytes!) as BigInt64Array)];
+  if (values.some((value) => value >= below)) throw new ServiceError(Code.INTERNAL, "index is out of range");
+};
+
+const find = (run: (rows: RowSet, row: number) => Promise<unknown>) =>
+  findWorkingRows({ inputs: [ids], told: new Map(), run, clock: systemClock });
+
+describe("findWorkingRows", () => {
+  it.each([
+    [[1, 64], 1_000],
+    [[1, 64], 10],
+    [[1, 224], 2],
+    [[1, 1], 1],
+    [[16, 16], 1],
+  ])("finds a shape of [%p] with indices below %d", async (shape, below) => {
+    const { rows } = await find(modelOf(shape, below));
+    expect(rows.dimsOf(1)).toEqual([shape]);
+    await modelOf(shape, below)(rows, rows.count - 1);
+  });
+
+  it("repeats what the engine said first when nothing can be run", async () => {
+    await expect(find(modelOf([0], 0))).rejects.toMatchObject({
+      code: Code.INVALID_ARGUMENT,
+      message: expect.stringMatching(
+        /^the engine cannot run this model: shapes do not fit; \d+ inputs of other sizes and values were refused too$/,
+      ),
+    });
+  });
+
+  it("passes on a failure that is not about the input", async () => {
+    const closing = async () => {
+      throw new ServiceError(Code.UNAVAILABLE, "closing");
+    };
+    await expect(find(closing)).rejects.toMatchObject({ code: Code.UNAVAILABLE });
+  });
+});

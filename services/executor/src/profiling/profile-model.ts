@@ -1,0 +1,192 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import {
+  Precision,
+  type ProfileModelRequest,
+  type ProfileModelResponse,
+  ProfileModelResponseSchema,
+  type RegistrationProgress,
+  RegistrationProgressSchema,
+  type RegistrationResult,
+  RegistrationResultSchema,
+  type RejectedVariant,
+  RejectedVariantSchema,
+  type Variant,
+} from "@infaas/api";
+import { inspectModel, loadModel } from "./inspection/inspect-model";
+import { type FileAnswers, measureAnswers } from "./measurement/golden-answer";
+import type { ProfilePorts } from "./measurement/profile-ports";
+import { profileVariants } from "./measurement/profile-variants";
+import type { ModelVersionFile, ProfiledArchitecture } from "./measurement/profiled-model";
+import { corePlans, ENGINE, precisionName } from "./measurement/variant-generator";
+import { modelBytes } from "./onnx/inline-weights";
+import { deriveInt8, planInt8 } from "./quantization/derive-int8";
+import { inOneFile } from "./quantization/one-file";
+
+/** A derived file must be at least this much faster or smaller, or it is not worth its loss. */
+const GAIN_MIN = 1.05;
+
+/** Steps yield progress and end in a value. */
+type Steps<T> = AsyncGenerator<RegistrationProgress, T, void>;
+
+/**
+ * Inspects one model, makes its variants and measures each on this host. Yields progress as it goes; the last event
+ * is the result. Derived files are uploaded before the result names them; nothing else is written anywhere.
+ * @throws ServiceError INVALID_ARGUMENT when the file or the validation set cannot be used.
+ */
+export async function* profileModel(
+  request: ProfileModelRequest,
+  ports: ProfilePorts,
+): AsyncGenerator<ProfileModelResponse, void, void> {
+  const steps = new Registration(ports).run(request);
+  for (;;) {
+    const step = await steps.next();
+    if (step.done) {
+      yield create(ProfileModelResponseSchema, { event: { case: "result", value: step.value } });
+      return;
+    }
+    yield create(ProfileModelResponseSchema, { event: { case: "progress", value: step.value } });
+  }
+}
+
+/** Accuracy and profile of one file's variants. */
+interface MeasuredFile {
+  readonly file: ModelVersionFile;
+  readonly answers: FileAnswers;
+  readonly variants: Variant[];
+}
+
+type DerivedFile =
+  | { readonly kept: true; readonly variants: Variant[]; readonly unbatchableReason: string }
+  | { readonly kept: false; readonly reason: string };
+
+/** One run of `profileModel`: the order of its steps and how many are done. */
+class Registration {
+  #done = 0;
+  readonly #total: number;
+
+  constructor(private readonly ports: ProfilePorts) {
+    // Load, inspect, calibrate, generate; then for each of two precisions its accuracy and one profile per way to use the cores.
+    this.#total = 4 + 2 * (1 + corePlans(ports.host.cores).length);
+  }
+
+  async *run(request: ProfileModelRequest): Steps<RegistrationResult> {
+    yield this.#step("load", "", "opens the model and runs one row");
+    const path = await this.ports.fetchModel(request.architecture?.modelDigest ?? "");
+    const loaded = await loadModel(request, path, this.ports);
+    yield this.#step("inspect", "", "probes whether rows may share a batch");
+    const profiled = await inspectModel(loaded, request, this.ports);
+    const { unbatchableReason } = profiled.architecture;
+    const original = {
+      path,
+      precision: Precision.FP32,
+      fileBytes: await modelBytes(path, profiled.architecture.externalData),
+      unbatchableReason,
+    };
+    const full = yield* this.#measure(profiled, original);
+    const int8 = yield* this.#int8(profiled, full);
+    const variants = int8.kept ? [...full.variants, ...int8.variants] : full.variants;
+    const rejected = int8.kept ? batchRejections(profiled, int8) : [rejection(profiled, "", int8.reason)];
+    return create(RegistrationResultSchema, { architecture: profiled.architecture, variants, rejected });
+  }
+
+  async *#measure(profiled: ProfiledArchitecture, file: ModelVersionFile): Steps<MeasuredFile> {
+    const answers = yield* this.#answers(profiled, file);
+    const variants = yield* this.#profiles(profiled, file, answers);
+    return { file, answers, variants };
+  }
+
+  async *#answers(profiled: ProfiledArchitecture, file: ModelVersionFile): Steps<FileAnswers> {
+    const count = profiled.validation?.rows.count ?? 0;
+    yield this.#step("accuracy", precisionName(file.precision), `runs ${count} labelled examples`);
+    return await measureAnswers(profiled, file, this.ports);
+  }
+
+  async *#profiles(
+    profiled: ProfiledArchitecture,
+    file: ModelVersionFile,
+    answers: FileAnswers,
+  ): Steps<Variant[]> {
+    const variants: Variant[] = [];
+    for (const cores of corePlans(this.ports.host.cores)) {
+      const name = `${precisionName(file.precision)}-t${cores.threads}`;
+      yield this.#step("profile", name, `measures ${cores.concurrency} x ${cores.threads} threads`);
+      variants.push(...(await profileVariants({ profiled, file, answers, cores }, this.ports)));
+    }
+    return variants;
+  }
+
+  async *#int8(original: ProfiledArchitecture, full: MeasuredFile): Steps<DerivedFile> {
+    const profiled = await inOneFile(original, full.file.path);
+    if ("reason" in profiled) return { kept: false, reason: profiled.reason };
+    const plan = planInt8(profiled);
+    if (!plan.possible) return { kept: false, reason: plan.reason };
+    yield this.#step("calibrate", "int8", `learns the ranges of ${plan.nodes.length} quantised operators`);
+    const folder = await mkdtemp(join(this.ports.scratchDir, "profile-"));
+    try {
+      const file = await deriveInt8(profiled, plan, this.ports, folder);
+      return yield* this.#judgeInt8(profiled, full, file);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  async *#judgeInt8(
+    profiled: ProfiledArchitecture,
+    full: MeasuredFile,
+    file: ModelVersionFile,
+  ): Steps<DerivedFile> {
+    const answers = yield* this.#answers(profiled, file);
+    const tooLossy = lossFault(full.answers, answers, profiled.architecture.accuracyTolerance);
+    if (tooLossy) return { kept: false, reason: tooLossy };
+    const variants = yield* this.#profiles(profiled, file, answers);
+    const noGain = gainFault(full, { file, answers, variants });
+    if (noGain) return { kept: false, reason: noGain };
+    yield this.#step("generate", "int8", "uploads the int8 file");
+    const digest = await this.ports.storeArtifact(file.path);
+    for (const variant of variants) variant.modelDigest = digest;
+    return { kept: true, variants, unbatchableReason: file.unbatchableReason };
+  }
+
+  #step(stage: string, variant: string, message: string): RegistrationProgress {
+    const done = this.#done;
+    this.#done += 1;
+    return create(RegistrationProgressSchema, { stage, variant, done, total: this.#total, message });
+  }
+}
+
+/** Batches that int8 does not offer although full precision does. */
+function batchRejections(
+  profiled: ProfiledArchitecture,
+  { unbatchableReason }: { readonly unbatchableReason: string },
+): RejectedVariant[] {
+  if (!profiled.architecture.batchable || unbatchableReason === "") return [];
+  return [rejection(profiled, " with batches", unbatchableReason)];
+}
+
+function rejection({ architecture }: ProfiledArchitecture, what: string, reason: string): RejectedVariant {
+  const name = `${architecture.name}.v${architecture.version}.${ENGINE}-cpu-${precisionName(Precision.INT8)}${what}`;
+  return create(RejectedVariantSchema, { name, reason });
+}
+
+function lossFault(full: FileAnswers, derived: FileAnswers, tolerance: number): string | null {
+  const before = full.accuracy ?? 0;
+  const after = derived.accuracy ?? 0;
+  if (before - after <= tolerance) return null;
+  return `accuracy falls from ${before.toFixed(4)} to ${after.toFixed(4)}; a loss of ${tolerance} is allowed`;
+}
+
+function gainFault(full: MeasuredFile, derived: MeasuredFile): string | null {
+  const smaller = full.file.fileBytes / derived.file.fileBytes;
+  const before = loneLatencyMs(full);
+  const after = loneLatencyMs(derived);
+  if (smaller >= GAIN_MIN || before / after >= GAIN_MIN) return null;
+  const sizes = `${derived.file.fileBytes} bytes against ${full.file.fileBytes}`;
+  return `neither smaller (${sizes}) nor faster (${after.toFixed(4)} ms a row against ${before.toFixed(4)})`;
+}
+
+/** Median of one row on one core. */
+function loneLatencyMs({ variants }: MeasuredFile): number {
+  return variants[0]?.profile?.points[0]?.p50Ms ?? Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,63 @@
+import { unlink, writeFile } from "node:fs/promises";
+import type { Clock } from "@infaas/runtime";
+import type { EnginePort } from "../../engines/engine-port";
+import { readNumbers } from "../../engines/tensor-difference";
+import { encodeModel, type OnnxModel } from "../onnx/model-file";
+import { ModelRunner, withRunner } from "../onnx/model-runner";
+import type { RowSet } from "../onnx/row-set";
+import { type ActivationRange, joinRanges } from "./activation-range";
+import { withRangeOutputs } from "./calibration-model";
+
+/** Rows run to learn how large activations get; spread evenly over the validation set. */
+export const CALIBRATION_ROWS_MAX = 256;
+/** A slow model is calibrated on the rows that were run by then... */
+const CALIBRATION_MS_MAX = 5_000;
+/** ...but on no fewer than these. */
+const CALIBRATION_ROWS_MIN = 16;
+
+/** Smallest and largest value of each activation over up to 256 rows, each run alone. `path` is overwritten and removed. */
+export async function calibrate(o: {
+  readonly model: OnnxModel;
+  readonly activations: readonly string[];
+  readonly rows: RowSet;
+  readonly engines: EnginePort;
+  readonly clock: Clock;
+  readonly path: string;
+}): Promise<Map<string, ActivationRange>> {
+  await writeFile(o.path, encodeModel(withRangeOutputs(o.model, o.activations)));
+  try {
+    const open = ModelRunner.open(o.engines, o.rows, {
+      path: o.path,
+      threads: 1,
+      concurrency: 1,
+      maxBatch: 1,
+    });
+    return await withRunner(open, (runner) =>
+      readRanges({ runner, activations: o.activations, rowCount: o.rows.count, clock: o.clock }),
+    );
+  } finally {
+    await unlink(o.path);
+  }
+}
+
+async function readRanges(o: {
+  readonly runner: ModelRunner;
+  readonly activations: readonly string[];
+  readonly rowCount: number;
+  readonly clock: Clock;
+}): Promise<Map<string, ActivationRange>> {
+  const deadlineMs = o.clock.nowMs() + CALIBRATION_MS_MAX;
+  const ranges = new Map<string, ActivationRange>();
+  const samples = Math.min(o.rowCount, CALIBRATION_ROWS_MAX);
+  for (let sample = 0; sample < samples; sample++) {
+    if (sample >= CALIBRATION_ROWS_MIN && o.clock.nowMs() > deadlineMs) break;
+    const { outputs } = await o.runner.run([Math.floor((sample * o.rowCount) / samples)]);
+    const values = outputs.map((bytes) => Number(readNumbers("FP32", bytes)?.[0]));
+    for (const [index, activation] of o.activations.entries()) {
+      const range = { min: values[2 * index]!, max: values[2 * index + 1]! };
+      const known = ranges.get(activation);
+      ranges.set(activation, known ? joinRanges(known, range) : range);
+    }
+  }
+  return ranges;
+}

@@ -1,0 +1,104 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Precision } from "@infaas/api";
+import type { ProfilePorts } from "../measurement/profile-ports";
+import type { ModelVersionFile, ProfiledArchitecture } from "../measurement/profiled-model";
+import { PROFILE_BATCH_MAX } from "../measurement/profiler";
+import { probeBatchInvariance } from "../onnx/batch-invariance";
+import { encodeModel, opsetOf } from "../onnx/model-file";
+import { ModelRunner, withRunner } from "../onnx/model-runner";
+import { calibrate } from "./calibration";
+import { weightLimitHere } from "./processor";
+import { findQuantizable, type QuantizableNode } from "./quantizable";
+import { activationsToCalibrate, QUANTIZE_OPSET_MIN, quantizeModel } from "./quantize-model";
+
+/** Mixtures probed per batch size: a value at a rounding step is rare, so more rows are tried than in full precision. */
+const PROBE_MIXTURES = 5;
+
+/** What can be quantised in a model, or why it stays in full precision. */
+export type QuantizationPlan =
+  | ({ readonly possible: true } & QuantizedPart)
+  | { readonly possible: false; readonly reason: string };
+
+/** The operators that will be computed in int8. */
+export interface QuantizedPart {
+  readonly nodes: readonly QuantizableNode[];
+  /** Why no two rows of this file may share a batch; empty when a probe of the file is to decide. */
+  readonly unbatchableReason: string;
+}
+
+/**
+ * Decides whether an int8 file can be derived and judged. Takes the operators whose answers are steady in a batch; where
+ * there are none, or the model is not batched anyway, it takes all there are and the file is run one row at a time.
+ */
+export function planInt8({ architecture, model, validation }: ProfiledArchitecture): QuantizationPlan {
+  const opset = opsetOf(model);
+  if (opset < QUANTIZE_OPSET_MIN) {
+    return {
+      possible: false,
+      reason: `operator set ${opset}; int8 weights by channel need ${QUANTIZE_OPSET_MIN}`,
+    };
+  }
+  if (!validation)
+    return { possible: false, reason: "no validation set to calibrate on and to measure the loss with" };
+  const all = findQuantizable(model.graph, { steadyOnly: false });
+  if (all.length === 0)
+    return { possible: false, reason: "there is no MatMul, Gemm or Conv with constant weights" };
+  const { batchable, unbatchableReason } = architecture;
+  if (!batchable) return { possible: true, nodes: all, unbatchableReason };
+  const steady = findQuantizable(model.graph, { steadyOnly: true });
+  if (steady.length > 0) return { possible: true, nodes: steady, unbatchableReason: "" };
+  return { possible: true, nodes: all, unbatchableReason: noneSteady(all.length) };
+}
+
+function noneSteady(count: number): string {
+  return `int8 operators behind one whose last bit depends on the rows beside it: ${count} of ${count}; none of them may be batched`;
+}
+
+/** Calibrates on the validation rows, writes the int8 file into `folder` and probes whether its rows may be batched. */
+export async function deriveInt8(
+  profiled: ProfiledArchitecture,
+  { nodes, unbatchableReason }: QuantizedPart,
+  ports: ProfilePorts,
+  folder: string,
+): Promise<ModelVersionFile> {
+  const { model, rows } = profiled;
+  const ranges = await calibrate({
+    model,
+    rows,
+    activations: activationsToCalibrate(nodes),
+    engines: ports.engines,
+    clock: ports.clock,
+    path: join(folder, "calibration.onnx"),
+  });
+  const bytes = encodeModel(quantizeModel({ model, nodes, ranges, weightLimit: await weightLimitHere() }));
+  const path = join(folder, "int8.onnx");
+  await writeFile(path, bytes);
+  return {
+    path,
+    precision: Precision.INT8,
+    fileBytes: bytes.byteLength,
+    unbatchableReason: unbatchableReason || (await whyNotInvariant(profiled, path, ports)),
+  };
+}
+
+async function whyNotInvariant(
+  { rows, signature }: ProfiledArchitecture,
+  path: string,
+  { engines, clock, host }: ProfilePorts,
+): Promise<string> {
+  const maxBatch = PROFILE_BATCH_MAX;
+  // All cores: how a tensor is shared out among them is one more thing that may depend on the rows.
+  const open = ModelRunner.open(engines, rows, { path, threads: host.cores, concurrency: 1, maxBatch });
+  const probe = await withRunner(open, (runner) =>
+    probeBatchInvariance({
+      runner,
+      rows,
+      outputs: signature.outputs,
+      maxBatch,
+      clock,
+      mixtures: PROBE_MIXTURES,
+    }),
+  );
+  return probe.invariant ? "" : probe.reason;
+}

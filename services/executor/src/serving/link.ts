@@ -1,0 +1,246 @@
+import { type AnswerOutput, encodeAnswerBody, type Frame, FrameReader, type InferFrame } from "@infaas/api";
+import { type Clock, Code, ServiceError } from "@infaas/runtime";
+import type { Engine, EngineAnswer } from "../engines/engine-port";
+import type { Executor } from "../instances/executor";
+import type { Instance } from "../instances/instance";
+import type { InstanceFigures } from "../instances/instance-figures";
+import { Cancellation } from "./cancellation";
+import { type DecodedInfer, decodeInfer } from "./infer-decode";
+import { LinkOutbox } from "./link-outbox";
+import type { LinkStream } from "./link-stream";
+import type { QuerySpans } from "./query-spans";
+import type { Reporter } from "./reporter";
+import type { SharedMemory } from "./shared-memory";
+
+/** What a link needs. */
+export interface LinkPorts {
+  readonly clock: Clock;
+  readonly executor: Executor;
+  readonly reporter: Reporter;
+  readonly figures: InstanceFigures;
+  readonly spans: QuerySpans;
+  /** Where tensors lie that are not in the messages. */
+  readonly memory: SharedMemory;
+  /** Queries one link may have unanswered. */
+  readonly inFlightMax: number;
+}
+
+/** Refusals that may wait for a peer that does not read, as a multiple of `inFlightMax`; beyond it the link is cut. */
+const unreadMaxFactor = 2;
+
+/** One query between its frame and its answer. */
+interface Running {
+  readonly frame: InferFrame;
+  readonly receivedMs: number;
+  readonly instance: Instance;
+  readonly engine: Engine;
+  readonly query: DecodedInfer;
+  readonly cancellation: Cancellation;
+}
+
+/** One frontend's stream of queries: frames in, one answer or refusal for each, cancellation in between. */
+export class Link {
+  private readonly running = new Map<number, Running>();
+  private readonly reader = new FrameReader();
+  private readonly outbox: LinkOutbox;
+  private ended = false;
+
+  /** Serves `stream` until it ends; `onEnd` is called once then. */
+  constructor(
+    private readonly stream: LinkStream,
+    private readonly ports: LinkPorts,
+    onEnd: (link: Link) => void,
+  ) {
+    this.outbox = new LinkOutbox(stream);
+    stream.onData((bytes) => this.receive(bytes));
+    stream.onDrain(() => this.outbox.drained());
+    this.outbox.greet();
+    stream.onEnd((error) => {
+      this.end();
+      if (error === null) stream.end();
+      onEnd(this);
+    });
+  }
+
+  /** Queries accepted and not answered. */
+  get inFlight(): number {
+    return this.running.size;
+  }
+
+  /** Asks the frontend to send no more; what is in flight is answered. */
+  announceDraining(): void {
+    this.outbox.push({ type: "draining", id: 0 }, null);
+  }
+
+  /** Ends the stream from this side, once every answer is on its way. */
+  close(): void {
+    this.outbox.finish();
+    this.stream.end();
+  }
+
+  private end(): void {
+    this.ended = true;
+    this.outbox.close();
+    for (const { cancellation } of this.running.values()) cancellation.abort();
+    this.running.clear();
+  }
+
+  private receive(bytes: Buffer): void {
+    const receivedMs = this.ports.clock.nowMs();
+    const read = this.reader.push(bytes);
+    if (!read.ok) {
+      this.stream.destroy(new ServiceError(Code.INVALID_ARGUMENT, `broken frame: ${read.fault}`));
+      return;
+    }
+    for (const frame of read.frames) this.dispatch(frame, receivedMs);
+  }
+
+  private dispatch(frame: Frame, receivedMs: number): void {
+    if (this.ended) return;
+    if (frame.type === "infer") this.infer(frame, receivedMs);
+    else if (frame.type === "cancel") this.cancel(frame.id);
+    else {
+      this.stream.destroy(
+        new ServiceError(Code.INVALID_ARGUMENT, `a frontend must not send a ${frame.type} frame`),
+      );
+    }
+  }
+
+  private infer(frame: InferFrame, receivedMs: number): void {
+    if (this.running.has(frame.id)) {
+      this.stream.destroy(
+        new ServiceError(Code.INVALID_ARGUMENT, `query id ${frame.id} is in flight already`),
+      );
+      return;
+    }
+    const { executor, inFlightMax } = this.ports;
+    const instance = executor.instance(frame.variant);
+    const engine = instance?.readyEngine;
+    if (instance === undefined || engine === null || engine === undefined) {
+      this.refuse(frame, instance, notServed(executor.name, frame.variant, instance));
+      return;
+    }
+    if (this.running.size + this.outbox.pending >= inFlightMax) {
+      this.refuseOverfull(frame, instance);
+      return;
+    }
+    const decoded = decodeInfer(frame.body, engine, this.ports.memory);
+    if (!decoded.ok) {
+      this.refuse(frame, instance, new ServiceError(Code.INVALID_ARGUMENT, decoded.fault));
+      return;
+    }
+    this.run({ frame, receivedMs, instance, engine, query: decoded.value, cancellation: new Cancellation() });
+  }
+
+  private run(running: Running): void {
+    const { frame, instance } = running;
+    this.running.set(frame.id, running);
+    const timeoutMs = frame.timeoutMs > 0 ? frame.timeoutMs : null;
+    const { rows, dims, inputs } = running.query;
+    instance.submit(inputs, { rows, dims, lane: frame.lane, timeoutMs, signal: running.cancellation }).then(
+      (answer) => this.answered(running, answer),
+      (fault) => this.failed(running, ServiceError.from(fault)),
+    );
+  }
+
+  private answered(running: Running, answer: EngineAnswer): void {
+    const { clock, figures, reporter, spans } = this.ports;
+    const { frame, receivedMs, query } = running;
+    figures.answered(running.instance.spec.name, query.rows, answer);
+    if (!this.take(running)) {
+      answer.release();
+      return;
+    }
+    const { queueMs, gatherMs, runMs, scatterMs, batchSize } = answer;
+    const tensors = this.placed(running, answerTensors(running.engine, query, answer));
+    if (tensors instanceof ServiceError) {
+      answer.release();
+      this.refuse(frame, running.instance, tensors);
+      return;
+    }
+    const body = encodeAnswerBody(tensors);
+    const executorMs = clock.nowMs() - receivedMs;
+    if (frame.trace !== null) {
+      spans.record({ trace: frame.trace, variant: frame.variant, rows: query.rows, executorMs }, answer);
+    }
+    const load = reporter.load(running.instance);
+    const times = { queueMs, gatherMs, runMs, scatterMs, executorMs };
+    this.outbox.push({ type: "answer", id: frame.id, ...times, batchSize, load, body }, () =>
+      answer.release(),
+    );
+  }
+
+  /** The tensors of an answer, without the bytes of those that were written to shared memory. */
+  private placed(
+    { query }: Running,
+    tensors: readonly AnswerOutput[],
+  ): readonly AnswerOutput[] | ServiceError {
+    const { placements } = query;
+    if (placements.size === 0) return tensors;
+    try {
+      return tensors.map((tensor) => {
+        const place = placements.get(tensor.name);
+        if (place === undefined) return tensor;
+        this.ports.memory.write(place, tensor.name, tensor.bytes);
+        return { ...tensor, bytes: NO_BYTES };
+      });
+    } catch (fault) {
+      return ServiceError.from(fault);
+    }
+  }
+
+  private failed(running: Running, fault: ServiceError): void {
+    if (this.take(running)) this.refuse(running.frame, running.instance, fault);
+  }
+
+  /** Whether the caller still waits for it; forgets it. */
+  private take(running: Running): boolean {
+    if (this.running.get(running.frame.id) !== running) return false;
+    return this.running.delete(running.frame.id);
+  }
+
+  private refuseOverfull(frame: InferFrame, instance: Instance): void {
+    const { inFlightMax } = this.ports;
+    if (this.outbox.pending > inFlightMax * unreadMaxFactor) {
+      this.stream.destroy(
+        new ServiceError(Code.RESOURCE_EXHAUSTED, `${this.outbox.pending} answers were not read`),
+      );
+      return;
+    }
+    const message = `this link has ${this.running.size} queries in flight, allowed are ${inFlightMax}`;
+    this.refuse(frame, instance, new ServiceError(Code.RESOURCE_EXHAUSTED, message));
+  }
+
+  private refuse(frame: InferFrame, instance: Instance | undefined, fault: ServiceError): void {
+    const load = this.ports.reporter.load(instance);
+    const retryAfterMs = fault.code === Code.RESOURCE_EXHAUSTED ? load.drainMs : 0;
+    if (instance !== undefined) this.ports.figures.refused(frame.variant);
+    this.outbox.push(
+      { type: "refusal", id: frame.id, code: fault.code, retryAfterMs, load, message: fault.message },
+      null,
+    );
+  }
+
+  private cancel(id: number): void {
+    const running = this.running.get(id);
+    if (running === undefined) return;
+    this.running.delete(id);
+    running.cancellation.abort();
+  }
+}
+
+function notServed(executor: string, variant: string, instance: Instance | undefined): ServiceError {
+  if (instance !== undefined) return instance.unavailable();
+  return new ServiceError(Code.UNAVAILABLE, `executor ${executor} has no instance of ${variant}`);
+}
+
+const NO_BYTES = new Uint8Array();
+
+function answerTensors({ outputs }: Engine, query: DecodedInfer, answer: EngineAnswer): AnswerOutput[] {
+  return query.outputs.map((index) => ({
+    name: outputs[index]?.name ?? "",
+    datatype: outputs[index]?.datatype ?? "",
+    shape: answer.outputDims[index] ?? [],
+    bytes: answer.outputs[index] ?? NO_BYTES,
+  }));
+}

@@ -1,0 +1,84 @@
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { ModelInferRequestSchema } from "@infaas/api";
+import { type Batcher, openBatcher } from "@infaas/cuda-batcher";
+import fc from "fast-check";
+import { digits } from "../testing/zoo";
+import { decodeInfer } from "./infer-decode";
+import { SharedMemory } from "./shared-memory";
+
+const model = {
+  inputs: [{ name: "image", datatype: "FP32", dims: [-1, 1, 8, 8] }],
+  outputs: [{ name: "logits", datatype: "FP32", dims: [-1, 10] }],
+  batchable: true,
+  maxBatch: 16,
+};
+const datatypes = { inputs: ["FP32"], outputs: ["FP32"] };
+const memory = new SharedMemory();
+
+type Init = MessageInitShape<typeof ModelInferRequestSchema>;
+const mostly = <T>(right: T, ...wrong: T[]) =>
+  fc.oneof({ weight: 8, arbitrary: fc.constant(right) }, ...wrong.map((value) => fc.constant(value)));
+const input = fc.integer({ min: 1, max: 17 }).chain((rows) =>
+  fc.record({
+    name: mostly("image", "x", ""),
+    datatype: mostly("FP32", "INT32", "BYTES"),
+    shape: mostly([rows, 1, 8, 8], [rows, 64], [rows, 1, 8, 9], [], [0, 1, 8, 8], [rows, 1, 8, 8, 1]),
+    bytes: mostly(rows * digits.rowBytes, 0, rows * digits.rowBytes - 1),
+  }),
+);
+const request: fc.Arbitrary<Init> = fc
+  .record({
+    inputs: mostly(1, 0, 2).chain((count) => fc.array(input, { minLength: count, maxLength: count })),
+    outputs: fc.array(mostly("logits", "other"), { maxLength: 2 }),
+    spare: mostly(0, 1),
+  })
+  .map(({ inputs, outputs, spare }) => ({
+    modelName: "digits",
+    inputs: inputs.map(({ name, datatype, shape }) => ({ name, datatype, shape: shape.map(BigInt) })),
+    outputs: outputs.map((name) => ({ name })),
+    rawInputContents: [...inputs.map(({ bytes }) => bytes), ...new Array<number>(spare).fill(4)].map(
+      (bytes) => new Uint8Array(bytes),
+    ),
+  }));
+const encoded = (init: Init) => toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, init));
+
+describe("the native links' judgement of a request", () => {
+  let batcher: Batcher;
+  beforeAll(async () => {
+    const size = { instances: 1, intraOpThreads: 1, maxBatch: model.maxBatch };
+    batcher = await openBatcher({ path: digits.model("digits-mlp-s"), ...size });
+  });
+  afterAll(() => batcher.close());
+
+  it("is that of JavaScript, where requests are whole", () => {
+    let taken = 0;
+    fc.assert(
+      fc.property(request, (init) => {
+        const body = encoded(init);
+        const judged = batcher.links.judge(body, datatypes);
+        const checked = decodeInfer(body, model, memory);
+        expect(judged !== null).toBe(checked.ok);
+        if (judged === null || !checked.ok) return;
+        taken += 1;
+        expect(judged).toEqual({ rows: checked.value.rows, outputs: checked.value.outputs });
+      }),
+      { numRuns: 1_000, seed: 11 },
+    );
+    expect(taken).toBeGreaterThan(100);
+  });
+
+  it("says yes to nothing that JavaScript would not, where bytes are broken", () => {
+    fc.assert(
+      fc.property(request, fc.nat(), fc.integer({ min: 0, max: 255 }), (init, at, byte) => {
+        const body = encoded(init);
+        // The head and its lengths, not the tensor's values.
+        if (body.length > 0) body[at % Math.min(body.length, 96)] = byte;
+        const judged = batcher.links.judge(body, datatypes);
+        if (judged === null) return;
+        const checked = decodeInfer(body, model, memory);
+        expect(checked.ok && { rows: checked.value.rows, outputs: checked.value.outputs }).toEqual(judged);
+      }),
+      { numRuns: 3_000, seed: 12 },
+    );
+  });
+});

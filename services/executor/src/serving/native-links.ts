@@ -1,0 +1,116 @@
+import { lookup } from "node:dns/promises";
+import { FrameServer } from "@infaas/cuda-batcher";
+import { every, type Logger, type MemberCredentials, type Timer } from "@infaas/runtime";
+import type { Instance } from "../instances/instance";
+import { Link, type LinkPorts } from "./link";
+import { PlainStream } from "./link-stream";
+
+/** How often the figures of the host that go with every answer are refreshed, as often as utilisation is read anew. */
+const hostEveryMs = 250;
+/** Between two reports of connections that did not present what members have to. */
+const reportEveryMs = 10_000;
+/** Time that written answers get to leave when the links are closed. */
+const closeGraceMs = 500;
+
+/** Who may open links, and who hears of those who may not. */
+export interface LinkAccess {
+  readonly members: MemberCredentials;
+  readonly logger: Logger;
+}
+
+/** Links over plain TCP: queries run in the add-on; what it leaves to JavaScript is answered by a `Link` per connection. */
+export class NativeLinks {
+  private readonly links = new Map<number, { readonly link: Link; readonly stream: PlainStream }>();
+  private readonly server: FrameServer;
+  private readonly refresh: Timer;
+
+  private readonly unfollow: () => void;
+  private readonly report: Timer;
+  private strangers = 0;
+
+  private constructor(
+    host: string,
+    port: number,
+    private readonly ports: LinkPorts,
+    { members, logger }: LinkAccess,
+  ) {
+    this.server = FrameServer.open(
+      { host, port, inFlightMax: ports.inFlightMax, accepted: members.accepted() },
+      {
+        onFrame: (connection, message) => this.of(connection).received(message),
+        onEnd: (connection) => this.links.get(connection)?.stream.ended(),
+      },
+    );
+    this.unfollow = members.onChange(() => this.server.acceptOnly(members.accepted()));
+    this.report = every(
+      ports.clock,
+      reportEveryMs,
+      () => this.reportStrangers(logger),
+      () => undefined,
+    );
+    this.tellHost();
+    this.refresh = every(
+      ports.clock,
+      hostEveryMs,
+      () => this.tellHost(),
+      () => undefined,
+    );
+  }
+
+  /** Listens on `address` (host:port, port 0 = any); rejects when it cannot. */
+  static async open(address: string, ports: LinkPorts, access: LinkAccess): Promise<NativeLinks> {
+    const at = address.lastIndexOf(":");
+    const { address: host } = await lookup(address.slice(0, at).replace(/^\[(.*)\]$/, "$1"));
+    return new NativeLinks(host, Number(address.slice(at + 1)), ports, access);
+  }
+
+  get port(): number {
+    return this.server.port;
+  }
+
+  /** Queries in flight over all connections. */
+  get inFlight(): number {
+    return this.server.inFlight;
+  }
+
+  /** Which instance answers for a variant from now on; what is not ready, or cannot be run directly, goes through JavaScript. */
+  serve(variant: string, instance: Instance | undefined): void {
+    const direct = instance?.readyEngine?.direct;
+    if (direct?.serveOn(this.server, variant)) this.ports.figures.attach(variant, direct);
+    else this.server.withdraw(variant);
+    this.tellHost();
+  }
+
+  /** Asks every frontend, those still to come included, to send no more. */
+  announceDraining(): void {
+    this.server.announceDraining();
+  }
+
+  /** Ends every connection, once what is written has left. */
+  close(): Promise<void> {
+    for (const timer of [this.refresh, this.report]) timer.cancel();
+    this.unfollow();
+    return this.server.close(closeGraceMs);
+  }
+
+  private reportStrangers(logger: Logger): void {
+    const count = this.server.strangers - this.strangers;
+    if (count === 0) return;
+    this.strangers += count;
+    logger.warn("links without the cluster token were cut off", { count });
+  }
+
+  private tellHost(): void {
+    const { executorUtilisation, memoryFreeBytes } = this.ports.reporter.load(undefined);
+    this.server.tellHost(executorUtilisation, memoryFreeBytes);
+  }
+
+  private of(connection: number): PlainStream {
+    const known = this.links.get(connection);
+    if (known !== undefined) return known.stream;
+    const stream = new PlainStream(this.server, connection);
+    const link = new Link(stream, this.ports, () => this.links.delete(connection));
+    this.links.set(connection, { link, stream });
+    return stream;
+  }
+}

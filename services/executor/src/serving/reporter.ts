@@ -1,0 +1,49 @@
+import type { Clock } from "@infaas/runtime";
+import type { Executor } from "../instances/executor";
+import type { Instance } from "../instances/instance";
+import type { Utilisation } from "../instances/utilisation";
+
+/** What every answer and refusal says about load, so that the frontend's picture is as old as the last answer. */
+export interface LoadReport {
+  readonly drainMs: number;
+  readonly executorUtilisation: number;
+  readonly memoryFreeBytes: number;
+  readonly instanceQueuedRows: number;
+}
+
+/**
+ * How long a report may be told again: the answers of one batch leave together, and predicting the drain of a long queue
+ * takes the native batcher longer than the rest of an answer's frame.
+ */
+const repeatWithinMs = 1;
+
+/** Makes load reports. */
+export class Reporter {
+  private readonly latest = new WeakMap<Instance, { readonly atMs: number; readonly report: LoadReport }>();
+
+  constructor(
+    private readonly executor: Executor,
+    private readonly utilisation: Utilisation,
+    private readonly clock: Clock,
+  ) {}
+
+  /** The load now, or a moment ago, with the queue of one instance; without one the queue counts as empty. */
+  load(instance: Instance | undefined): LoadReport {
+    if (instance === undefined) return this.make(null);
+    const nowMs = this.clock.nowMs();
+    const latest = this.latest.get(instance);
+    if (latest !== undefined && nowMs - latest.atMs < repeatWithinMs) return latest.report;
+    const report = this.make(instance.readyEngine);
+    this.latest.set(instance, { atMs: nowMs, report });
+    return report;
+  }
+
+  private make(engine: Instance["readyEngine"]): LoadReport {
+    return {
+      drainMs: engine?.drainTimeMs() ?? 0,
+      executorUtilisation: this.utilisation.value(),
+      memoryFreeBytes: this.executor.memoryFreeBytes,
+      instanceQueuedRows: engine?.queuedRows ?? 0,
+    };
+  }
+}
