@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { ClusterService, RegistryService } from "@infaas/api";
 import { createRpcClient } from "@infaas/runtime";
-import { EtcdServer, findEtcd } from "./fixtures/etcd-server";
-import { exampleTask, executorMember, Watching } from "./fixtures/examples";
+import { EtcdServer, findEtcd } from "./testing/etcd-server";
+import { exampleTask, executorMember, Watching } from "./testing/examples";
 
 /** Runs the real process; resolves with its address when it serves. */
 async function run(...argv: string[]): Promise<{ child: ChildProcess; address: string }> {
-  const hook = join(__dirname, "fixtures/typescript.cjs");
+  const hook = join(__dirname, "testing/typescript.cjs");
   const entry = join(__dirname, "main.ts");
   const child = spawn(process.execPath, ["--require", hook, entry, "--listen", "127.0.0.1:0", ...argv], {
     stdio: ["ignore", "ignore", "pipe"],
@@ -99,7 +99,7 @@ describe("metadata process", () => {
   }
 
   it("names every wrong option and does not start", async () => {
-    const hook = join(__dirname, "fixtures/typescript.cjs");
+    const hook = join(__dirname, "testing/typescript.cjs");
     const argv = ["--require", hook, join(__dirname, "main.ts"), "--store", "paper", "--colour", "red"];
     const child = spawn(process.execPath, argv, { stdio: ["ignore", "ignore", "pipe"] });
     let said = "";

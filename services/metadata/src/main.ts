@@ -15,13 +15,13 @@ import {
   systemRandom,
 } from "@infaas/runtime";
 import { options } from "./config";
-import { openEmbeddedStore } from "./embedded-store";
-import { openEtcdStore } from "./etcd-store";
-import { openMemoryStore } from "./memory-store";
 import { openMetadata } from "./metadata";
 import { instruments, registerMetrics } from "./metrics";
 import { createMetadataServer } from "./server";
-import type { MetadataStore } from "./store";
+import { openEmbeddedStore } from "./store/embedded-store";
+import { openEtcdStore } from "./store/etcd-store";
+import { openMemoryStore } from "./store/memory-store";
+import type { MetadataStore } from "./store/store";
 
 /** How long calls that run may still take at the end; watches are closed by us. */
 const stopGraceMs = 1_000;

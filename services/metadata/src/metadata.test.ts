@@ -4,19 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ArtifactService, ClusterService, InstancePhase, RegistryService } from "@infaas/api";
 import { createLogger, createRpcClient, systemClock, systemRandom } from "@infaas/runtime";
-import { openEmbeddedStore } from "./embedded-store";
-import { openEtcdStore } from "./etcd-store";
-import { EtcdServer, findEtcd } from "./fixtures/etcd-server";
+import { openMetadata } from "./metadata";
+import { createMetadataServer } from "./server";
+import { openEmbeddedStore } from "./store/embedded-store";
+import { openEtcdStore } from "./store/etcd-store";
+import type { MetadataStore } from "./store/store";
+import { EtcdServer, findEtcd } from "./testing/etcd-server";
 import {
   exampleArchitecture,
   exampleTask,
   exampleVariant,
   executorMember,
   Watching,
-} from "./fixtures/examples";
-import { openMetadata } from "./metadata";
-import { createMetadataServer } from "./server";
-import type { MetadataStore } from "./store";
+} from "./testing/examples";
 
 const logger = createLogger({ service: "metadata-test", level: "error" });
 

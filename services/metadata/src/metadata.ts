@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import type { Clock, Logger } from "@infaas/runtime";
-import { Artifacts } from "./artifacts";
-import { GuardedWriter } from "./guarded-writer";
-import { Membership } from "./membership";
-import { Registry } from "./registry";
-import type { MetadataStore } from "./store";
-import { WatchHub } from "./watch-hub";
+import { Artifacts } from "./catalog/artifacts";
+import { Registry } from "./catalog/registry";
+import { Membership } from "./members/membership";
+import { GuardedWriter } from "./records/guarded-writer";
+import { WatchHub } from "./records/watch-hub";
+import type { MetadataStore } from "./store/store";
 
 /** Everything the metadata service knows and does, over one store. */
 export interface Metadata {

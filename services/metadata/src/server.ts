@@ -15,9 +15,9 @@ import {
   type Security,
   ServiceError,
 } from "@infaas/runtime";
-import { campaign } from "./leader";
+import { campaign } from "./members/leader";
+import { setPlacement } from "./members/placements";
 import type { Metadata } from "./metadata";
-import { setPlacement } from "./will";
 
 /** A gRPC server of all that the metadata service offers, with health and reflection; it does not listen yet. */
 export function createMetadataServer(

@@ -1,9 +1,9 @@
 import { DeviceKind, MemberKind, type Placement, type Variant } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
-import type { GuardedWriter } from "./guarded-writer";
-import { memberKey, placementKey } from "./keys";
-import type { RecordView } from "./record-view";
-import { encodeRecord } from "./records";
+import type { GuardedWriter } from "../records/guarded-writer";
+import { memberKey, placementKey } from "../records/keys";
+import type { RecordView } from "../records/record-view";
+import { encodeRecord } from "../records/records";
 
 /** Who may want an instance. */
 const reasons = ["registration", "query", "autoscaler", "operator"];

@@ -1,8 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { InstancePhase, InstanceReportSchema } from "@infaas/api";
 import { Code } from "@infaas/runtime";
-import { executorMember, frontendMember } from "./fixtures/examples";
-import { inMemory } from "./fixtures/in-memory";
+import { executorMember, frontendMember } from "../testing/examples";
+import { inMemory } from "../testing/in-memory";
 import { campaign } from "./leader";
 
 const report = (executor: string, ...variants: string[]) =>

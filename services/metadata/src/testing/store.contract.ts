@@ -1,5 +1,5 @@
 import { Code } from "@infaas/runtime";
-import { type MetadataStore, type StoreEvent, type StoreWatch, transactionMaxWrites } from "./store";
+import { type MetadataStore, type StoreEvent, type StoreWatch, transactionMaxWrites } from "../store/store";
 
 /** One store under test and what only its kind can do. */
 export interface StoreUnderTest {

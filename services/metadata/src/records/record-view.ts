@@ -1,8 +1,8 @@
 import type { Record } from "@infaas/api";
 import { ServiceError } from "@infaas/runtime";
+import type { Change, StoreEntry, StoreListing } from "../store/store";
 import { guardKey, prefixes, rootPrefix } from "./keys";
 import { decodeRecord, type RecordKind, type RecordOf } from "./records";
-import type { Change, StoreEntry, StoreListing } from "./store";
 
 /** One record with what the store knows of it. */
 export interface HeldRecord {

@@ -1,8 +1,8 @@
 import { systemClock } from "@infaas/runtime";
+import { EtcdServer, findEtcd } from "../testing/etcd-server";
+import { describeStoreContract } from "../testing/store.contract";
 import { openEtcdStore } from "./etcd-store";
-import { EtcdServer, findEtcd } from "./fixtures/etcd-server";
 import { isRecoverable, type StoreEvent } from "./store";
-import { describeStoreContract } from "./store.contract";
 
 const binary = findEtcd();
 if (binary === null) {

@@ -8,8 +8,8 @@ import {
   systemClock,
 } from "@infaas/runtime";
 import { type CertificateFiles, TestAuthority } from "@infaas/runtime/dist/security/certificates.testing";
+import { EtcdServer, findEtcd } from "../testing/etcd-server";
 import { openEtcdStore } from "./etcd-store";
-import { EtcdServer, findEtcd } from "./fixtures/etcd-server";
 import type { MetadataStore, StoreEvent } from "./store";
 
 jest.setTimeout(60_000);

@@ -1,15 +1,15 @@
 import { AccuracyOrigin, DeviceKind, Precision } from "@infaas/api";
 import { Code } from "@infaas/runtime";
+import { setPlacement } from "../members/placements";
 import {
   exampleArchitecture,
   exampleTask,
   exampleVariant,
   executorMember,
   someDigest,
-} from "./fixtures/examples";
-import { artifactsExcept, inMemory, overStore, placement } from "./fixtures/in-memory";
+} from "../testing/examples";
+import { artifactsExcept, inMemory, overStore, placement } from "../testing/in-memory";
 import { variantsMax } from "./registry";
-import { setPlacement } from "./will";
 
 const otherDigest = `sha256:${"b".repeat(64)}`;
 const missingDigest = `sha256:${"c".repeat(64)}`;

@@ -1,9 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { type Record, type WatchResponse, WatchResponseSchema } from "@infaas/api";
 import { type Clock, Code, type Logger, ServiceError, sleep } from "@infaas/runtime";
+import { isRecoverable, type MetadataStore, type StoreEvent, type StoreWatch } from "../store/store";
 import { guardKey, rootPrefix } from "./keys";
 import { RecordView } from "./record-view";
-import { isRecoverable, type MetadataStore, type StoreEvent, type StoreWatch } from "./store";
 import { WatchQueue } from "./watch-queue";
 
 /** Changes kept for watchers that come back; one that missed more gets a snapshot. */

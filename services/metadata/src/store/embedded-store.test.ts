@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { seededRandom, systemClock, systemRandom, VirtualClock } from "@infaas/runtime";
+import { describeStoreContract } from "../testing/store.contract";
 import { openEmbeddedStore } from "./embedded-store";
-import { describeStoreContract } from "./store.contract";
 
-const inFixtures = (file: string) => join(__dirname, "fixtures", file);
+const inFixtures = (file: string) => join(__dirname, "../fixtures", file);
 const folders: string[] = [];
 const freshFolder = () => {
   const folder = mkdtempSync(join(tmpdir(), "infaas-embedded-"));

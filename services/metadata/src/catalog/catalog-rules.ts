@@ -6,7 +6,7 @@ import {
   type TensorSpec,
   type TextHint,
 } from "@infaas/api";
-import { nameFault } from "./names";
+import { nameFault } from "../records/names";
 import { inUnit } from "./variant-rules";
 
 /** Tensor element types of the Open Inference Protocol. */

@@ -1,6 +1,6 @@
 import { Code, ServiceError } from "@infaas/runtime";
-import { sessionKey } from "./keys";
-import type { Compare, MetadataStore, StoreWrite } from "./store";
+import { sessionKey } from "../records/keys";
+import type { Compare, MetadataStore, StoreWrite } from "../store/store";
 
 /** Whose a lease is. While it exists the lease may write; a later life of the same member ends it. */
 export interface Session {

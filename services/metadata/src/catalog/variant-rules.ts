@@ -7,7 +7,7 @@ import {
   type Task,
   type Variant,
 } from "@infaas/api";
-import { nameFault } from "./names";
+import { nameFault } from "../records/names";
 
 /** Room for rounding when accuracies are compared. */
 const accuracyEpsilon = 1e-9;

@@ -1,5 +1,5 @@
 import { Code } from "@infaas/runtime";
-import { inMemory, placement } from "./fixtures/in-memory";
+import { inMemory, placement } from "../testing/in-memory";
 import { writesWaitingMax } from "./guarded-writer";
 import { placementKey } from "./keys";
 import { encodeRecord } from "./records";

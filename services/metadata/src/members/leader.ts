@@ -1,11 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { type Leadership, LeadershipSchema } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
-import { leadershipKey, termKey } from "./keys";
-import { decodeAs, encodeRecord } from "./records";
+import { leadershipKey, termKey } from "../records/keys";
+import { decodeAs, encodeRecord } from "../records/records";
+import type { WatchHub } from "../records/watch-hub";
+import type { MetadataStore } from "../store/store";
 import { requireSession } from "./session";
-import type { MetadataStore } from "./store";
-import type { WatchHub } from "./watch-hub";
 
 /** Candidates race for the same key; the losers read the winner, so few attempts are ever needed. */
 const attemptsMax = 8;

@@ -1,9 +1,7 @@
 import { clone } from "@bufbuild/protobuf";
 import { type Architecture, ArchitectureSchema, type Task, type Variant } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
-import type { ArtifactState } from "./artifacts";
-import { architectureFaults, taskFaults } from "./catalog-rules";
-import type { GuardedPlan, GuardedWriter } from "./guarded-writer";
+import type { GuardedPlan, GuardedWriter } from "../records/guarded-writer";
 import {
   architectureKey,
   architecturePrefix,
@@ -12,11 +10,13 @@ import {
   taskKey,
   variantKey,
   variantPrefix,
-} from "./keys";
-import { checkName } from "./names";
-import type { RecordView } from "./record-view";
-import { encodeRecord, type RecordKind, type RecordOf } from "./records";
-import type { StoreWrite } from "./store";
+} from "../records/keys";
+import { checkName } from "../records/names";
+import type { RecordView } from "../records/record-view";
+import { encodeRecord, type RecordKind, type RecordOf } from "../records/records";
+import type { StoreWrite } from "../store/store";
+import type { ArtifactState } from "./artifacts";
+import { architectureFaults, taskFaults } from "./catalog-rules";
 import { familyFaults, variantFaults } from "./variant-rules";
 
 /** Variants of one architecture. Replacing all by as many others takes three writes each, plus the guard: below 128. */

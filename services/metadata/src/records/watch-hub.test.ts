@@ -1,12 +1,12 @@
 import type { Record } from "@infaas/api";
 import { Code, createLogger, ServiceError, seededRandom, VirtualClock } from "@infaas/runtime";
-import { exampleTask, Watching } from "./fixtures/examples";
-import { inMemory } from "./fixtures/in-memory";
+import { firstRevision, LocalStore } from "../store/local-store";
+import { openMemoryStore } from "../store/memory-store";
+import type { MetadataStore } from "../store/store";
+import { exampleTask, Watching } from "../testing/examples";
+import { inMemory } from "../testing/in-memory";
 import { taskKey } from "./keys";
-import { firstRevision, LocalStore } from "./local-store";
-import { openMemoryStore } from "./memory-store";
 import { encodeRecord } from "./records";
-import type { MetadataStore } from "./store";
 import { WatchHub } from "./watch-hub";
 import { watchQueueMaxMessages } from "./watch-queue";
 

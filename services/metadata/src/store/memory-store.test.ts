@@ -1,6 +1,6 @@
 import { seededRandom, VirtualClock } from "@infaas/runtime";
+import { describeStoreContract } from "../testing/store.contract";
 import { openMemoryStore } from "./memory-store";
-import { describeStoreContract } from "./store.contract";
 
 describeStoreContract("memory store", async () => {
   const clock = new VirtualClock();

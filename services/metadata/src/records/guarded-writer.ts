@@ -1,7 +1,7 @@
 import { Code, ServiceError } from "@infaas/runtime";
+import type { MetadataStore, StoreWrite } from "../store/store";
 import { guardKey } from "./keys";
 import type { RecordView } from "./record-view";
-import type { MetadataStore, StoreWrite } from "./store";
 import type { WatchHub } from "./watch-hub";
 
 /** What a guarded change wants written, and what to answer once it is; no writes = nothing to do. */

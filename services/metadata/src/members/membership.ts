@@ -1,12 +1,12 @@
 import { clone } from "@bufbuild/protobuf";
 import { type InstanceReport, type Member, MemberKind, MemberSchema } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
-import { memberKey, reportKey, sessionKey } from "./keys";
-import { checkName, nameFault } from "./names";
-import { decodeAs, encodeRecord } from "./records";
+import { memberKey, reportKey, sessionKey } from "../records/keys";
+import { checkName, nameFault } from "../records/names";
+import { decodeAs, encodeRecord } from "../records/records";
+import type { WatchHub } from "../records/watch-hub";
+import type { Lease, MetadataStore, StoreEntry, StoreWrite, TransactionOutcome } from "../store/store";
 import { beginSession, lostLease, requireSession } from "./session";
-import type { Lease, MetadataStore, StoreEntry, StoreWrite, TransactionOutcome } from "./store";
-import type { WatchHub } from "./watch-hub";
 
 /** Life of a lease when the member asks for none: a lost executor is noticed within it. */
 export const leaseTtlDefaultMs = 5_000;
