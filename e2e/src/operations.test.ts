@@ -29,7 +29,10 @@ const limits = page.split("\n").flatMap((line): Limit[] => {
 });
 
 /** Where limits are kept as fields of one object. */
-const faceLimits = ["packages/runtime/src/rpc/server-limits.ts", "services/frontend/src/http/http-limits.ts"];
+const faceLimits = [
+  "packages/runtime/src/rpc/server-limits.ts",
+  "services/frontend/src/servers/http/http-limits.ts",
+];
 
 /** Constants whose names look like limits, but which are the format of bytes that others defined. */
 const formats = new Set(["varintBytesMax", "VARINT_BYTES_MAX", "ID_MAX"]);

@@ -18,7 +18,7 @@ constexpr uint8_t kUnavailable = 14;
 
 // Outputs up to so many bytes are copied into the answer, so that their slab is free for the next batch at once.
 constexpr size_t kCopyBytesMax = 16 * 1024;
-// How long a load may be told again, as in services/executor/src/reporter.ts: predicting a long queue's drain takes time.
+// How long a load may be told again, as in services/executor/src/serving/reporter.ts: predicting a long queue's drain takes time.
 constexpr double kRepeatWithinMs = 1;
 // Batches remembered until the figures are taken; beyond it the oldest make room.
 constexpr size_t kSamplesMax = 4096;
