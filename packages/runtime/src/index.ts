@@ -1,5 +1,7 @@
 /** How a process of this system lives: its clock, its errors, its options, its end, and how it talks. */
-export { type Clock, every, sleep, systemClock, type Timer } from "./clock";
+
+export { Code, codeName, type ErrorDetail, ServiceError } from "./errors";
+export { type Address, formatAddress, parseAddress, withPort } from "./process/address";
 export {
   type ConfigOf,
   type ConfigResult,
@@ -7,19 +9,20 @@ export {
   type Option,
   type OptionTable,
   readConfig,
-} from "./config";
-export { Code, codeName, type ErrorDetail, ServiceError } from "./errors";
-export { describeInstruments, type Instrument, type InstrumentTable } from "./instruments";
-export { Lifecycle, runMain } from "./lifecycle";
-export { createLogger, type Logger, type LogLevel, LogLevels } from "./logger";
-export { type Random, seededRandom, systemRandom } from "./random";
-export { callLocally, type LocalCaller } from "./rpc/call-locally";
-export { type CallOptions, type ClientOf, createRpcClient, type RpcClientOptions } from "./rpc/client";
+} from "./process/config";
+export { Lifecycle, runMain } from "./process/lifecycle";
+export { createLogger, type Logger, type LogLevel, LogLevels } from "./process/logger";
+export { type Random, seededRandom, systemRandom } from "./process/random";
+export { SharedMemoryFile } from "./process/shared-memory-file";
+export { tuneProcess } from "./process/tune-process";
+export { type CallOptions, type ClientOf, createRpcClient, type RpcClientOptions } from "./rpc/client/client";
+export { type OpenRawStream, openRawBidi, type RawBidiOptions } from "./rpc/client/open-raw-bidi";
 export { decodeMessage } from "./rpc/decode-message";
-export type { Health } from "./rpc/health";
-export { type OpenRawStream, openRawBidi, type RawBidiOptions } from "./rpc/open-raw-bidi";
 export type { GatherMessage, RawStream, RawUnaryCall, ServedStream, TrailerValues } from "./rpc/raw";
-export { createRpcServer, type RpcServer, type RpcServerOptions, type ServerLoad } from "./rpc/server";
+export { callLocally, type LocalCaller } from "./rpc/server/call-locally";
+export type { Health } from "./rpc/server/health";
+export { createRpcServer, type RpcServer, type RpcServerOptions, type ServerLoad } from "./rpc/server/server";
+export { createTransportServer, type TransportServerOptions } from "./rpc/server/transport-server";
 export { type ServerLimits, serverLimitsDefault } from "./rpc/server-limits";
 export {
   type CallContext,
@@ -31,7 +34,6 @@ export {
 export { retryDelayMs, retryInfo } from "./rpc/status";
 export { statusPairs, trailerPairs } from "./rpc/trailer-pairs";
 export type { Transport, TransportCall, TransportListener } from "./rpc/transport";
-export { createTransportServer, type TransportServerOptions } from "./rpc/transport-server";
 export type { CallGuard, GuardedCall } from "./security/call-guard";
 export { type Caller, type CallerQuota, type Requirement, type Role, unnamedCaller } from "./security/caller";
 export { type DialOptions, type DialSecurity, dialPlain, dialWith } from "./security/dial-security";
@@ -45,9 +47,10 @@ export {
 } from "./security/security-options";
 export type { TlsIdentity } from "./security/tls-identity";
 export { tokenDigest } from "./security/tokens";
-export { SharedMemoryFile } from "./shared-memory-file";
-export { createSampler, type FinishedSpan, type SpanRecorder } from "./span-recorder";
-export { createTelemetry, type Telemetry } from "./telemetry";
-export { formatTraceparent, parseTraceparent, type SpanContext } from "./trace-context";
-export { tuneProcess } from "./tune-process";
-export { VirtualClock } from "./virtual-clock";
+export { describeInstruments, type Instrument, type InstrumentTable } from "./telemetry/instruments";
+export { createSampler, type FinishedSpan, type SpanRecorder } from "./telemetry/span-recorder";
+export { createTelemetry, type Telemetry } from "./telemetry/telemetry";
+export { formatTraceparent, parseTraceparent, type SpanContext } from "./telemetry/trace-context";
+export { deferred, settledWithin } from "./time/bounded-wait";
+export { type Clock, every, sleep, systemClock, type Timer } from "./time/clock";
+export { VirtualClock } from "./time/virtual-clock";

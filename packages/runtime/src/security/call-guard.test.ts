@@ -1,15 +1,15 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
-import { systemClock } from "../clock";
 import { Code } from "../errors";
-import { createRpcClient } from "../rpc/client";
-import { EchoService } from "../rpc/echo-service.testing";
-import { tested } from "../rpc/tested-server.testing";
-import { TestAuthority } from "./certificates.testing";
+import { createRpcClient } from "../rpc/client/client";
+import { TestAuthority } from "../testing/certificates";
+import { EchoService } from "../testing/echo-service";
+import { load, logger, nothing, refusalOf, say, serving, until } from "../testing/served-security";
+import { tested } from "../testing/tested-server";
+import { systemClock } from "../time/clock";
 import { type DialSecurity, dialPlain, dialWith } from "./dial-security";
 import { loadSecurity, openSecurity } from "./security";
-import { load, logger, nothing, refusalOf, say, serving, until } from "./served-security.testing";
 import { tokenDigest } from "./tokens";
 
 describe("loadSecurity with tokens", () => {

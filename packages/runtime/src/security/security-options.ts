@@ -1,4 +1,4 @@
-import type { ConfigOf, OptionTable } from "../config";
+import type { ConfigOf, OptionTable } from "../process/config";
 
 /** Options that every process of the system has. */
 export const securityOptions = {

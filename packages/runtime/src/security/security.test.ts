@@ -3,15 +3,15 @@ import { createServer, get } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { connect } from "node:tls";
-import { systemClock } from "../clock";
 import { Code } from "../errors";
-import { createLogger } from "../logger";
-import { createRpcClient } from "../rpc/client";
-import { EchoService } from "../rpc/echo-service.testing";
-import { TestAuthority } from "./certificates.testing";
+import { createLogger } from "../process/logger";
+import { createRpcClient } from "../rpc/client/client";
+import { TestAuthority } from "../testing/certificates";
+import { EchoService } from "../testing/echo-service";
+import { load, nothing, refusalOf, requirementOf, say, serving, until } from "../testing/served-security";
+import { systemClock } from "../time/clock";
 import { dialWith } from "./dial-security";
 import { loadSecurity } from "./security";
-import { load, nothing, refusalOf, requirementOf, say, serving, until } from "./served-security.testing";
 
 /** Common name in the certificate that a new connection is shown. */
 function shownName(port: number, protocol = "h2"): Promise<string> {

@@ -1,6 +1,6 @@
 import { credentials } from "@grpc/grpc-js";
-import type { Clock } from "../clock";
-import type { Logger } from "../logger";
+import type { Logger } from "../process/logger";
+import type { Clock } from "../time/clock";
 import { type CallGuard, createCallGuard } from "./call-guard";
 import type { Requirement } from "./caller";
 import { type DialSecurity, dialPlain } from "./dial-security";

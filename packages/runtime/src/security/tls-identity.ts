@@ -1,9 +1,9 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { rootCertificates, type Server, type TlsOptions } from "node:tls";
 import { type ChannelCredentials, experimental, type ServerCredentials } from "@grpc/grpc-js";
-import type { Clock } from "../clock";
 import { Code, ServiceError } from "../errors";
-import type { Logger } from "../logger";
+import type { Logger } from "../process/logger";
+import type { Clock } from "../time/clock";
 import { type DialMaterial, verifyOptions } from "./dial-security";
 import { WatchedFiles } from "./watched-files";
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { type Clock, every, type Timer } from "../clock";
 import { Code, ServiceError } from "../errors";
-import type { Logger } from "../logger";
+import type { Logger } from "../process/logger";
+import { type Clock, every, type Timer } from "../time/clock";
 
 /** How often watched files are read again. They are small; reading also sees renames and replaced links, which inotify does not. */
 export const reloadPeriodMs = 1_000;

@@ -1,0 +1,132 @@
+import { constants, type ServerHttp2Stream } from "node:http2";
+import { Code } from "../../errors";
+import type { Clock } from "../../time/clock";
+import type { ServerLimits } from "../server-limits";
+
+/** Of gRPC's framing: a flag and a length of four bytes. */
+const PREFIX_BYTES = 5;
+
+/** Why requests were ended before a handler saw them. */
+export interface IntakeRefusals {
+  /** All requests together held too many bytes. */
+  bytes: number;
+  /** A request did not come whole in time. */
+  time: number;
+}
+
+/** What an intake is held to. */
+export type IntakeLimits = Pick<ServerLimits, "heldMaxBytes" | "requestMaxMs">;
+
+/**
+ * Counts the bytes of requests of a grpc-js server, from the first that comes until the call is over, or of a stream until
+ * the message they belong to is whole; and ends calls whose only request does not come whole in time.
+ */
+export class RequestIntake {
+  heldBytes = 0;
+  /** Calls that are open. */
+  openCalls = 0;
+  readonly refused: IntakeRefusals = { bytes: 0, time: 0 };
+  readonly #arriving = new Set<Arriving>();
+
+  constructor(
+    private readonly limits: IntakeLimits,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Follows one call from its headers on; `streams`: its client may send many messages. */
+  follow(stream: ServerHttp2Stream, streams: boolean): void {
+    const arriving = new Arriving(stream, streams, this.clock.nowMs());
+    this.openCalls += 1;
+    if (!streams) this.#arriving.add(arriving);
+    stream.on("data", (chunk: Buffer) => {
+      const before = arriving.heldBytes;
+      arriving.take(chunk);
+      this.heldBytes += arriving.heldBytes - before;
+      if (this.heldBytes > this.limits.heldMaxBytes) this.#refuseBytes(arriving);
+    });
+    stream.once("end", () => this.#arriving.delete(arriving));
+    stream.once("close", () => {
+      this.openCalls -= 1;
+      this.#arriving.delete(arriving);
+      this.#letGo(arriving);
+    });
+  }
+
+  /** Ends calls whose request takes too long to come. */
+  sweep(): void {
+    const { requestMaxMs } = this.limits;
+    const dueMs = this.clock.nowMs() - requestMaxMs;
+    for (const arriving of this.#arriving) {
+      // In the order they came: the rest came later.
+      if (arriving.sinceMs > dueMs) return;
+      this.#arriving.delete(arriving);
+      this.refused.time += 1;
+      this.#letGo(arriving);
+      arriving.refuse(Code.DEADLINE_EXCEEDED, `the request did not come whole within ${requestMaxMs} ms`);
+    }
+  }
+
+  #refuseBytes(arriving: Arriving): void {
+    this.refused.bytes += 1;
+    this.#letGo(arriving);
+    const { heldMaxBytes } = this.limits;
+    arriving.refuse(Code.RESOURCE_EXHAUSTED, `requests hold all of the ${heldMaxBytes} bytes that they may`);
+  }
+
+  #letGo(arriving: Arriving): void {
+    this.heldBytes -= arriving.heldBytes;
+    arriving.heldBytes = 0;
+  }
+}
+
+/** One call's request, or requests, on their way in. */
+class Arriving {
+  heldBytes = 0;
+  #prefixGot = 0;
+  #length = 0;
+  #missing = 0;
+  #refused = false;
+
+  constructor(
+    private readonly stream: ServerHttp2Stream,
+    private readonly streams: boolean,
+    readonly sinceMs: number,
+  ) {}
+
+  take(chunk: Buffer): void {
+    if (this.#refused) return;
+    if (this.streams) for (let at = 0; at < chunk.length; ) at += this.#advance(chunk, at);
+    else this.heldBytes += chunk.length;
+  }
+
+  /** Tells the caller and hears nothing more of it. */
+  refuse(code: Code, message: string): void {
+    this.#refused = true;
+    const { stream } = this;
+    if (stream.closed || stream.destroyed) return;
+    if (!stream.headersSent) {
+      const status = { "grpc-status": code, "grpc-message": encodeURI(message) };
+      stream.respond(
+        { ":status": 200, "content-type": "application/grpc+proto", ...status },
+        { endStream: true },
+      );
+    }
+    stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+
+  /** Reads a byte of a prefix or as much of a message as there is; returns how many bytes that were. */
+  #advance(chunk: Buffer, at: number): number {
+    if (this.#missing === 0) {
+      this.#length = this.#prefixGot === 0 ? 0 : this.#length * 256 + chunk[at]!;
+      this.#prefixGot += 1;
+      if (this.#prefixGot < PREFIX_BYTES) return 1;
+      this.#prefixGot = 0;
+      this.#missing = this.#length;
+      return 1;
+    }
+    const taken = Math.min(this.#missing, chunk.length - at);
+    this.#missing -= taken;
+    this.heldBytes = this.#missing === 0 ? 0 : this.heldBytes + taken;
+    return taken;
+  }
+}

@@ -1,0 +1,107 @@
+import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
+import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-grpc";
+import {
+  AggregationTemporality,
+  type PushMetricExporter,
+  type ResourceMetrics,
+} from "@opentelemetry/sdk-metrics";
+
+import { metadataFrom } from "../rpc/client/client";
+import { type DialSecurity, dialPlain, dialWith } from "../security/dial-security";
+
+/** How long one export to one target may take. */
+const exportTimeoutMs = 2_000;
+/** Exports to one target that may be under way; the next one is dropped, as newer figures will follow. */
+const exportsAtOnceMax = 2;
+
+/**
+ * Sends every collection to a changing set of receivers. OpenTelemetry's readers are fixed when the process starts;
+ * one reader exports here, and frontends come and go below it. A receiver that is away costs the others nothing.
+ */
+export class MetricTargets implements PushMetricExporter {
+  readonly #exporters = new Map<string, OTLPMetricExporter>();
+  readonly #members = new Set<string>();
+  readonly #dial: DialSecurity;
+  #token: string | null;
+
+  /** `dial`: how members of the system are called. */
+  constructor(dial: DialSecurity) {
+    this.#dial = dial;
+    this.#token = dial.authorization();
+  }
+
+  /** Adds a frontend. */
+  add(address: string): void {
+    if (this.#exporters.has(address)) return;
+    this.#members.add(address);
+    this.#exporters.set(address, createExporter(address, this.#dial));
+  }
+
+  /** Adds a collector of somebody else: it is shown none of our secrets. */
+  addCollector(address: string): void {
+    this.#exporters.set(address, createExporter(address, dialCollector(address)));
+  }
+
+  remove(address: string): void {
+    const exporter = this.#exporters.get(address);
+    this.#exporters.delete(address);
+    this.#members.delete(address);
+    exporter?.shutdown().catch(ignore);
+  }
+
+  export(metrics: ResourceMetrics, done: (result: ExportResult) => void): void {
+    this.#renew();
+    for (const exporter of this.#exporters.values()) exporter.export(metrics, ignore);
+    done({ code: ExportResultCode.SUCCESS });
+  }
+
+  /** An exporter keeps the token it began with: one that has changed since takes new exporters. */
+  #renew(): void {
+    const token = this.#dial.authorization();
+    if (token === this.#token) return;
+    this.#token = token;
+    for (const address of this.#members) {
+      this.remove(address);
+      this.add(address);
+    }
+  }
+
+  /** Values since the process began, so that a lost export loses nothing. */
+  selectAggregationTemporality(): AggregationTemporality {
+    return AggregationTemporality.CUMULATIVE;
+  }
+
+  async forceFlush(): Promise<void> {
+    await Promise.all([...this.#exporters.values()].map((exporter) => exporter.forceFlush().catch(ignore)));
+  }
+
+  async shutdown(): Promise<void> {
+    const exporters = [...this.#exporters.values()];
+    this.#exporters.clear();
+    await Promise.all(exporters.map((exporter) => exporter.shutdown().catch(ignore)));
+  }
+}
+
+function createExporter(address: string, dial: DialSecurity): OTLPMetricExporter {
+  return new OTLPMetricExporter({
+    url: otlpUrl(address),
+    credentials: dial.credentials,
+    metadata: metadataFrom({}, dial),
+    timeoutMillis: exportTimeoutMs,
+    concurrencyLimit: exportsAtOnceMax,
+    temporalityPreference: AggregationTemporality.CUMULATIVE,
+  });
+}
+
+/** Returns how to call a collector of somebody else: TLS when its address says https. */
+export function dialCollector(address: string): DialSecurity {
+  return address.startsWith("https:") ? dialWith({ tls: true }) : dialPlain;
+}
+
+/** Returns the URL of `host:port`; one that is a URL already stays as it is. */
+export function otlpUrl(address: string): string {
+  return address.includes("://") ? address : `http://${address}`;
+}
+
+/** A failed export is not an event: the next one carries the same sums. */
+function ignore(): void {}

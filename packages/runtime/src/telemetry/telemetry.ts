@@ -1,0 +1,79 @@
+import type { Meter } from "@opentelemetry/api";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-grpc";
+import { type Resource, resourceFromAttributes } from "@opentelemetry/resources";
+import { MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
+import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
+import { systemRandom } from "../process/random";
+import { type DialSecurity, dialPlain } from "../security/dial-security";
+import { sleep, systemClock } from "../time/clock";
+import { dialCollector, MetricTargets, otlpUrl } from "./metric-targets";
+import { createSpanRecorder, noSpans, type SpanRecorder } from "./span-recorder";
+
+/** Spans that may wait for the collector, and how many go at once: seconds of full sampling at full load. */
+const spanQueueMax = 65_536;
+const spanBatchMax = 2_048;
+const spanDelayMs = 1_000;
+/** How long the last export may hold up the end of the process. */
+const shutdownMaxMs = 1_500;
+
+/** What a process tells of itself. Instruments are observable and read plain numbers at export, so that a query costs none. */
+export interface Telemetry {
+  readonly meter: Meter;
+  /** Sends metrics to `host:port` as well, from the next period on; adding twice is adding once. */
+  addMetricTarget(address: string): void;
+  removeMetricTarget(address: string): void;
+  readonly tracer: SpanRecorder;
+  /** Sends what is left, at most 1.5 s. */
+  shutdown(): Promise<void>;
+}
+
+/** Returns this process's telemetry. Without an endpoint no span is ever sampled, and metrics go to added targets only. */
+export function createTelemetry(o: {
+  service: string;
+  instance: string;
+  /** `host:port` of an OTLP/gRPC collector. */
+  otlpEndpoint: string | null;
+  /** 0..1; applies where the caller did not decide. */
+  sampleRatio: number;
+  metricPeriodMs: number;
+  /** How frontends, which take metrics too, are called; default: in the clear. */
+  dial?: DialSecurity;
+}): Telemetry {
+  const resource = resourceFromAttributes({ "service.name": o.service, "service.instance.id": o.instance });
+  const targets = new MetricTargets(o.dial ?? dialPlain);
+  if (o.otlpEndpoint !== null) targets.addCollector(o.otlpEndpoint);
+  const reader = new PeriodicExportingMetricReader({
+    exporter: targets,
+    exportIntervalMillis: o.metricPeriodMs,
+    exportTimeoutMillis: o.metricPeriodMs,
+  });
+  const metrics = new MeterProvider({ resource, readers: [reader] });
+  const spans = o.otlpEndpoint === null ? null : spansTo(o.otlpEndpoint, resource, o);
+  return {
+    meter: metrics.getMeter(o.service),
+    addMetricTarget: (address) => targets.add(address),
+    removeMetricTarget: (address) => targets.remove(address),
+    tracer: spans?.recorder ?? noSpans,
+    shutdown: async () => {
+      const done = new AbortController();
+      const closing = Promise.allSettled([metrics.shutdown(), spans?.processor.shutdown()]);
+      await Promise.race([closing, sleep(systemClock, shutdownMaxMs, done.signal)]);
+      done.abort();
+    },
+  };
+}
+
+function spansTo(endpoint: string, resource: Resource, o: { service: string; sampleRatio: number }) {
+  const exporter = new OTLPTraceExporter({
+    url: otlpUrl(endpoint),
+    credentials: dialCollector(endpoint).credentials,
+  });
+  const processor = new BatchSpanProcessor(exporter, {
+    maxQueueSize: spanQueueMax,
+    maxExportBatchSize: spanBatchMax,
+    scheduledDelayMillis: spanDelayMs,
+  });
+  const { service, sampleRatio } = o;
+  const recorder = createSpanRecorder({ processor, resource, service, sampleRatio, random: systemRandom });
+  return { processor, recorder };
+}

@@ -1,0 +1,79 @@
+import { ServiceError } from "../errors";
+import { createLogger } from "../process/logger";
+import { createRpcClient } from "../rpc/client/client";
+import { implementService } from "../rpc/service";
+import { type DialSecurity, dialPlain } from "../security/dial-security";
+import { loadSecurity, type Security } from "../security/security";
+import type { SecurityConfig } from "../security/security-options";
+import { systemClock } from "../time/clock";
+import { EchoService } from "./echo-service";
+import { tested } from "./tested-server";
+
+export const logger = createLogger({ service: "test", level: "error" });
+/** No file at all. */
+export const nothing: SecurityConfig = {
+  tlsCert: null,
+  tlsKey: null,
+  tlsClientCa: null,
+  tlsCa: null,
+  tlsServerName: null,
+  clusterTokenFile: null,
+  insecure: false,
+};
+/** Of the echo service, `say` is for users who query and everything else for members. */
+export const requirementOf = (path: string) => {
+  if (path.startsWith("/grpc.health.v1.Health/")) return "anyone";
+  return path.endsWith("/Say") ? "query" : "member";
+};
+/** Follows the files that are named. */
+export const load = (config: Partial<SecurityConfig>) =>
+  loadSecurity({ ...nothing, ...config }, { clock: systemClock, logger, requirementOf });
+
+/** Runs a server so protected while it is used: `say` answers the tenant and how many tokens it was shown. */
+export async function serving(security: Security, use: (port: number) => Promise<void>): Promise<void> {
+  const server = tested.createServer({ logger, security });
+  server.add(
+    implementService(EchoService, {
+      say: async (_request, { caller, metadata }) => ({
+        value: `${caller.tenant} ${metadata.get("authorization").length}`,
+      }),
+      join: async (requests) => {
+        let value = "";
+        for await (const request of requests) value += request.value;
+        return { value };
+      },
+    }),
+  );
+  const port = await server.listen("127.0.0.1:0");
+  try {
+    await use(port);
+  } finally {
+    await server.stop(100);
+    security.close();
+  }
+}
+
+/** One call on a connection of its own; `host` is what the certificate has to name. */
+export async function say(port: number, dial: DialSecurity = dialPlain, host = "127.0.0.1"): Promise<string> {
+  const client = createRpcClient(EchoService, `${host}:${port}`, { dial, defaultTimeoutMs: 5_000 });
+  try {
+    return (await client.say({ value: "" })).value;
+  } finally {
+    client.close();
+  }
+}
+
+/** What a call that has to fail fails with. */
+export async function refusalOf(call: Promise<unknown>): Promise<ServiceError> {
+  const error = await call.then(
+    () => null,
+    (e: unknown) => e,
+  );
+  expect(error).toBeInstanceOf(ServiceError);
+  return error as ServiceError;
+}
+
+/** Looks again and again until it is so. */
+export async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((next) => setTimeout(next, 50));
+}
