@@ -12,10 +12,40 @@ export {
   sloToWire,
   variantFromWire,
   variantToWire,
-} from "./convert";
-export { encodeFrame, type LinkMessage, linkMessage } from "./encode-frame";
-export { withFileBytes } from "./file-bytes";
-export { FrameReader, type FramesRead } from "./frame-reader";
+} from "./convert/convert";
+export { loadedVariant, overrideKey, sameOverride } from "./convert/load-override";
+export { type MethodRole, memberMethodRole, userMethodRole } from "./convert/method-roles";
+export { encodeFrame, type LinkMessage, linkMessage } from "./frames/encode-frame";
+export { FrameReader, type FramesRead } from "./frames/frame-reader";
+export {
+  type AnswerHead,
+  type AnswerOutput,
+  encodeAnswerBody,
+  encodeAnswerHead,
+  encodeStreamPrefix,
+} from "./frames/infer-answer";
+export {
+  type InferHead,
+  type InferHeadInput,
+  type InferScan,
+  type ParameterValue,
+  scanInferRequest,
+} from "./frames/infer-scan";
+export type {
+  AnswerFrame,
+  CancelFrame,
+  CredentialFrame,
+  DrainingFrame,
+  Frame,
+  GreetingFrame,
+  InferFrame,
+  LinkLoad,
+  OutgoingFrame,
+  RefusalFrame,
+  SpanIds,
+} from "./frames/link-frame";
+export { type CallLoad, encodeCallLoad, orcaTrailer } from "./frames/orca-report";
+export { queryFieldsMax, type SplitQuery, splitQuery } from "./frames/split-query";
 export { file_grpc_health_v1_health } from "./gen/grpc/health/v1/health_pb";
 export {
   ArtifactService,
@@ -528,36 +558,7 @@ export {
   OrcaLoadReportSchema,
 } from "./gen/xds/data/orca/v3/orca_load_report_pb";
 export { file_xds_service_orca_v3_orca, OpenRcaService } from "./gen/xds/service/orca/v3/orca_pb";
-export { bfloatBits, bfloatValue, halfBits, halfValue } from "./half-float";
-export {
-  type AnswerHead,
-  type AnswerOutput,
-  encodeAnswerBody,
-  encodeAnswerHead,
-  encodeStreamPrefix,
-} from "./infer-answer";
-export {
-  type InferHead,
-  type InferHeadInput,
-  type InferScan,
-  type ParameterValue,
-  scanInferRequest,
-} from "./infer-scan";
-export type {
-  AnswerFrame,
-  CancelFrame,
-  CredentialFrame,
-  DrainingFrame,
-  Frame,
-  GreetingFrame,
-  InferFrame,
-  LinkLoad,
-  OutgoingFrame,
-  RefusalFrame,
-  SpanIds,
-} from "./link-frame";
-export { loadedVariant, overrideKey, sameOverride } from "./load-override";
-export { type MethodRole, memberMethodRole, userMethodRole } from "./method-roles";
+export { withFileBytes } from "./onnx/file-bytes";
 export {
   type ByteSource,
   type ExternalNames,
@@ -566,9 +567,9 @@ export {
   externalNameFault,
   externalNames,
   modelFileBytesMax,
-} from "./onnx-external-data";
-export { type CallLoad, encodeCallLoad, orcaTrailer } from "./orca-report";
-export { queryFieldsMax, type SplitQuery, splitQuery } from "./split-query";
+} from "./onnx/onnx-external-data";
+export { bfloatBits, bfloatValue, halfBits, halfValue } from "./tensors/half-float";
+export { numberBytes } from "./tensors/number-bytes";
 export {
   countBytes,
   type DataType,
@@ -581,10 +582,10 @@ export {
   encodeTyped,
   isDataType,
   type TypedContents,
-} from "./tensor";
-export { decodeJsonData, encodeJsonData } from "./tensor-json";
+} from "./tensors/tensor";
+export { decodeJsonData, encodeJsonData } from "./tensors/tensor-json";
 export {
   placementFromParameters,
   placementToParameters,
   type TensorPlacement,
-} from "./tensor-placement";
+} from "./tensors/tensor-placement";

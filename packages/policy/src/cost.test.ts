@@ -1,5 +1,5 @@
 import { costPerQueryUsd, fitsHost, hostShare } from "./cost";
-import { executor, variant } from "./fixture";
+import { executor, variant } from "./testing/snapshots";
 
 describe("costPerQueryUsd", () => {
   it("prices TensorFlow on 4 of 8 vCPU at half the host (policy section 8)", () => {

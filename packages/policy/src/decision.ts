@@ -1,5 +1,19 @@
-import type { Offer } from "./offers";
 import type { Executor, Instance, Variant } from "./types";
+
+/** A requirement that can give. */
+export type Requirement = "latency" | "accuracy" | "cost";
+
+/** The nearest thing that can be had, with its price: a query asking for exactly these numbers is feasible. */
+export interface Offer {
+  /** The requirements that would have to give; one, unless no single one is enough. */
+  readonly relax: readonly Requirement[];
+  readonly variant: string;
+  readonly latencyMs: number;
+  /** Null when it was never measured nor declared. */
+  readonly accuracy: number | null;
+  /** US dollars per 1,000 queries of as many rows. */
+  readonly costUsd: number;
+}
 
 /** Why a candidate was not chosen, or that it was. The names of `infaas.v1.Verdict`. */
 export type Verdict =

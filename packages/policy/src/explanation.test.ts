@@ -1,6 +1,6 @@
 import { EXPLAINED_MAX } from "./bounds";
 import { explainDecision } from "./explanation";
-import { executor, instance, pointsOf, slo, snapshotOf, variant } from "./fixture";
+import { executor, instance, pointsOf, slo, snapshotOf, variant } from "./testing/snapshots";
 import type { Query, Slo } from "./types";
 
 const asking = (over: Partial<Slo>): Query => ({

@@ -22,6 +22,8 @@ export type {
   Cold,
   Decision,
   Infeasible,
+  Offer,
+  Requirement,
   Saturated,
   Selected,
   StartLoad,
@@ -46,7 +48,7 @@ export {
   type StateTrack,
   type StateWindow,
 } from "./instance-state";
-export { LANE_COUNT, laneOf } from "./lane";
+export { DEFAULT_PRIORITY, LANE_COUNT, laneOf } from "./lane";
 export {
   type BatchSamples,
   bestBatch,
@@ -55,7 +57,6 @@ export {
   predictBatchMs,
   type Quantile,
 } from "./latency-profile";
-export type { Offer, Requirement } from "./offers";
 export { type InitialPlacement, type PlannedInstance, paretoEfficient, planInitialPlacement } from "./pareto";
 export { type Resolution, resolveTarget } from "./resolve-target";
 export { selectVariant } from "./selection";

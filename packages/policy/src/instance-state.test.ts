@@ -1,5 +1,5 @@
-import { pointsOf, variant } from "./fixture";
 import { FRESH_STATE, nextState, type StateWindow } from "./instance-state";
+import { pointsOf, variant } from "./testing/snapshots";
 
 const { profile } = variant({ name: "v", points: pointsOf(10), saturationPerSecond: 100 });
 const run = (windows: readonly Partial<StateWindow>[]) => {

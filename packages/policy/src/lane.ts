@@ -1,6 +1,8 @@
 /** Lanes of an executor's queue; 0 goes first. */
 export const LANE_COUNT = 3;
 const DEFAULT_LANE = 1;
+/** Priority of a request without one, where nobody says otherwise. */
+export const DEFAULT_PRIORITY = 2;
 
 /** Returns the lane of a protocol priority: 0 is the default (the middle lane), 1 the highest, larger is lower. */
 export function laneOf(priority: number): number {

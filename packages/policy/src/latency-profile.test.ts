@@ -1,5 +1,5 @@
-import { pointsOf } from "./fixture";
 import { bestBatch, fitProfile, predictBatchMs } from "./latency-profile";
+import { pointsOf } from "./testing/snapshots";
 
 describe("fitProfile", () => {
   it("finds the line the figures were made from, and nothing left over", () => {

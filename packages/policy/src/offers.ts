@@ -1,24 +1,9 @@
 import { NO_ACCURACY, type TargetIndex } from "./catalog";
 import { costPerThousandUsd } from "./cost";
-import type { Infeasible } from "./decision";
+import type { Infeasible, Offer, Requirement } from "./decision";
 import { efficientPoints, type IdlePoint } from "./pricing";
 import { groupsOf, type Snapshot } from "./snapshot";
 import type { Executor, Query, Slo } from "./types";
-
-/** A requirement that can give. */
-export type Requirement = "latency" | "accuracy" | "cost";
-
-/** The nearest thing that can be had, with its price: a query asking for exactly these numbers is feasible. */
-export interface Offer {
-  /** The requirements that would have to give; one, unless no single one is enough. */
-  readonly relax: readonly Requirement[];
-  readonly variant: string;
-  readonly latencyMs: number;
-  /** Null when it was never measured nor declared. */
-  readonly accuracy: number | null;
-  /** US dollars per 1,000 queries of as many rows. */
-  readonly costUsd: number;
-}
 
 /** An efficient point as a query would meet it on an idle executor. */
 interface Reachable {

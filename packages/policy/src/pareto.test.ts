@@ -1,5 +1,5 @@
-import { executor, pointsOf, variant } from "./fixture";
 import { paretoEfficient, planInitialPlacement } from "./pareto";
+import { executor, pointsOf, variant } from "./testing/snapshots";
 
 const small = variant({ name: "small", accuracy: 0.9, points: pointsOf(1), saturationPerSecond: 1000 });
 const large = variant({ name: "large", accuracy: 0.98, points: pointsOf(20), saturationPerSecond: 50 });

@@ -1,8 +1,8 @@
 import { buildCatalog, levelFor } from "./catalog";
-import { executor, instance, slo, variant } from "./fixture";
 import { resolveTarget } from "./resolve-target";
 import { selectVariant } from "./selection";
 import { buildSnapshot } from "./snapshot";
+import { executor, instance, slo, variant } from "./testing/snapshots";
 
 const catalog = buildCatalog({
   tasks: ["digits/uci", "digits/mnist", "names/origin"],

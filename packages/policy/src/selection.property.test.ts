@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { costPerQueryUsd, costPerThousandUsd } from "./cost";
 import type { Decision } from "./decision";
 import { explainDecision } from "./explanation";
-import { executor, instance, pointsOf, snapshotOf, variant } from "./fixture";
 import { predictBatchMs } from "./latency-profile";
 import { selectVariant } from "./selection";
 import type { Snapshot } from "./snapshot";
+import { executor, instance, pointsOf, snapshotOf, variant } from "./testing/snapshots";
 import type { Executor, Instance, Query, Variant } from "./types";
 
 const TASK = "digits/uci";

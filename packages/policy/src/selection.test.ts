@@ -1,5 +1,5 @@
-import { executor, instance, pointsOf, slo, snapshotOf, variant } from "./fixture";
 import { selectVariant } from "./selection";
+import { executor, instance, pointsOf, slo, snapshotOf, variant } from "./testing/snapshots";
 import type { Query, Slo } from "./types";
 
 const task = "digits/uci";

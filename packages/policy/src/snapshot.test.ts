@@ -1,7 +1,7 @@
 import { buildCatalog } from "./catalog";
-import { executor, instance, pointsOf, slo, variant } from "./fixture";
 import { selectVariant } from "./selection";
 import { buildSnapshot, withInstances } from "./snapshot";
+import { executor, instance, pointsOf, slo, variant } from "./testing/snapshots";
 import type { Query } from "./types";
 
 const catalog = buildCatalog({ variants: [variant({ name: "v", points: pointsOf(2) })] });

@@ -1,5 +1,5 @@
-import { instance, pointsOf, slo, snapshotOf, variant } from "../fixture";
 import { selectVariant } from "../selection";
+import { instance, pointsOf, slo, snapshotOf, variant } from "../testing/snapshots";
 import type { Instance, Query } from "../types";
 import { paperView } from "./infaas-paper";
 

@@ -14,7 +14,7 @@ import {
   type Variant,
   type VariantSchema,
   Verdict,
-} from "./gen/infaas/v1/types_pb";
+} from "../gen/infaas/v1/types_pb";
 import { loadedVariant } from "./load-override";
 
 /** The domain's value, or one sentence on what of the message cannot be. */

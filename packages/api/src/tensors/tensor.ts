@@ -1,5 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { InferTensorContentsSchema } from "./gen/inference/grpc_service_pb";
+import type { InferTensorContentsSchema } from "../gen/inference/grpc_service_pb";
 
 /** Tensor datatypes of the Open Inference Protocol, by their names on the wire. BF16 is Triton's addition. */
 export type DataType =

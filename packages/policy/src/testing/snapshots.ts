@@ -1,6 +1,6 @@
-import { buildCatalog } from "./catalog";
-import { buildSnapshot, type Snapshot } from "./snapshot";
-import type { BatchLatency, Executor, Instance, Slo, Variant } from "./types";
+import { buildCatalog } from "../catalog";
+import { buildSnapshot, type Snapshot } from "../snapshot";
+import type { BatchLatency, Executor, Instance, Slo, Variant } from "../types";
 
 /** What a test says of a variant; the rest is filled in. */
 export interface VariantOptions {

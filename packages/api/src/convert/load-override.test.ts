@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { type LoadOverrideSchema, type Variant, VariantSchema } from "./gen/infaas/v1/types_pb";
+import { type LoadOverrideSchema, type Variant, VariantSchema } from "../gen/infaas/v1/types_pb";
 import { loadedVariant, sameOverride } from "./load-override";
 
 const variant = (loadOverride?: MessageInitShape<typeof LoadOverrideSchema>): Variant =>

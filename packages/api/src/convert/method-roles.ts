@@ -1,12 +1,12 @@
 import type { DescService } from "@bufbuild/protobuf";
-import { ArtifactService } from "./gen/infaas/v1/artifact_pb";
-import { CatalogService } from "./gen/infaas/v1/catalog_pb";
-import { ClusterService, RegistryService } from "./gen/infaas/v1/cluster_pb";
-import { ExecutionService } from "./gen/infaas/v1/execution_pb";
-import { InferenceService } from "./gen/infaas/v1/inference_pb";
-import { GRPCInferenceService } from "./gen/inference/grpc_service_pb";
-import { MetricsService } from "./gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb";
-import { OpenRcaService } from "./gen/xds/service/orca/v3/orca_pb";
+import { ArtifactService } from "../gen/infaas/v1/artifact_pb";
+import { CatalogService } from "../gen/infaas/v1/catalog_pb";
+import { ClusterService, RegistryService } from "../gen/infaas/v1/cluster_pb";
+import { ExecutionService } from "../gen/infaas/v1/execution_pb";
+import { InferenceService } from "../gen/infaas/v1/inference_pb";
+import { GRPCInferenceService } from "../gen/inference/grpc_service_pb";
+import { MetricsService } from "../gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb";
+import { OpenRcaService } from "../gen/xds/service/orca/v3/orca_pb";
 
 /**
  * What a method asks of its caller: to query, to register models, to operate the system, to be one of its processes

@@ -1,5 +1,5 @@
 import { toJsonString } from "@bufbuild/protobuf";
-import { type LoadOverride, LoadOverrideSchema, type Variant } from "./gen/infaas/v1/types_pb";
+import { type LoadOverride, LoadOverrideSchema, type Variant } from "../gen/infaas/v1/types_pb";
 
 /**
  * Returns a variant as it is while it is loaded: its record, with what an operator overrode. More batches at once are

@@ -1,5 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { InferParameter, InferParameterSchema } from "./gen/inference/grpc_service_pb";
+import type { InferParameter, InferParameterSchema } from "../gen/inference/grpc_service_pb";
 
 /** Where in shared memory a tensor lies: what a frontend makes of a region's name before it passes a request on. */
 export interface TensorPlacement {

@@ -1,5 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { ModelInferResponseSchema, ModelStreamInferResponseSchema } from "./gen/inference/grpc_service_pb";
+import { ModelInferResponseSchema, ModelStreamInferResponseSchema } from "../gen/inference/grpc_service_pb";
 import { encodeAnswerBody, encodeAnswerHead, encodeStreamPrefix } from "./infer-answer";
 
 describe("encodeAnswerHead and encodeAnswerBody", () => {

@@ -1,8 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
+import { LinkRequestSchema } from "../gen/infaas/v1/execution_pb";
 import { encodeFrame, linkMessage } from "./encode-frame";
 import { FrameReader } from "./frame-reader";
-import { LinkRequestSchema } from "./gen/infaas/v1/execution_pb";
 import type { Frame } from "./link-frame";
 
 const id = fc.integer({ min: 0, max: 0xffff_ffff });

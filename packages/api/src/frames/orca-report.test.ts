@@ -1,5 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { OrcaLoadReportSchema } from "./gen/xds/data/orca/v3/orca_load_report_pb";
+import { OrcaLoadReportSchema } from "../gen/xds/data/orca/v3/orca_load_report_pb";
 import { encodeCallLoad } from "./orca-report";
 
 describe("encodeCallLoad", () => {

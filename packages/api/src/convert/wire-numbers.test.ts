@@ -1,7 +1,7 @@
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
-import { file_inference_grpc_service, GRPCInferenceService } from "./gen/inference/grpc_service_pb";
-import { DataType, DataTypeSchema, file_inference_model_config } from "./gen/inference/model_config_pb";
-import { file_xds_data_orca_v3_orca_load_report } from "./gen/xds/data/orca/v3/orca_load_report_pb";
+import { file_inference_grpc_service, GRPCInferenceService } from "../gen/inference/grpc_service_pb";
+import { DataType, DataTypeSchema, file_inference_model_config } from "../gen/inference/model_config_pb";
+import { file_xds_data_orca_v3_orca_load_report } from "../gen/xds/data/orca/v3/orca_load_report_pb";
 
 /**
  * The protocol's numbers, written down a second time from the design's wire page (sections 2.1 to 2.4 and 3.1), so that a slip

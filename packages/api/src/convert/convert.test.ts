@@ -1,8 +1,8 @@
 import { clone, create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type * as policy from "@infaas/policy";
 import fc from "fast-check";
+import { type Objective, SloSchema, type Variant, VariantSchema, Verdict } from "../gen/infaas/v1/types_pb";
 import { explanationToWire, sloFromWire, sloToWire, variantFromWire, variantToWire } from "./convert";
-import { type Objective, SloSchema, type Variant, VariantSchema, Verdict } from "./gen/infaas/v1/types_pb";
 
 const above0 = fc.double({ min: 0.001, max: 1e9, noNaN: true });
 const count = fc.integer({ min: 1, max: 1_000 });

@@ -101,7 +101,7 @@ export type OutgoingFrame =
 /**
  * Layout, little-endian: u32 length of all that follows, u8 type, u8 flags (0), u16 header bytes, u32 id, header, body.
  * A reader takes a longer header than it knows and leaves the rest of it unread, so fields can be added at the end.
- * native/wire/src/core/frame.h reads and writes the same bytes; link-golden.test.ts holds the two together.
+ * native/wire/src/frames/frame.h reads and writes the same bytes; link-golden.test.ts holds the two together.
  */
 export const FrameType = {
   INFER: 1,

@@ -5,7 +5,7 @@ import {
   type InferParameter,
   type ModelInferRequest,
   ModelInferRequestSchema,
-} from "./gen/inference/grpc_service_pb";
+} from "../gen/inference/grpc_service_pb";
 import { type InferHead, type ParameterValue, scanInferRequest } from "./infer-scan";
 
 /** What the whole decoder says, in the form of the scan; null = the scan may decline. */

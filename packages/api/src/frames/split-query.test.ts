@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { QueryRequestSchema } from "./gen/infaas/v1/inference_pb";
-import { ModelInferRequestSchema } from "./gen/inference/grpc_service_pb";
+import { QueryRequestSchema } from "../gen/infaas/v1/inference_pb";
+import { ModelInferRequestSchema } from "../gen/inference/grpc_service_pb";
 import { queryFieldsMax, type SplitQuery, splitQuery } from "./split-query";
 
 const asked = { target: "digits", id: "q-1", explain: true, slo: { latencyMs: 5 } };

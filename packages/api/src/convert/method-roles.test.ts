@@ -1,5 +1,5 @@
 import type { DescService } from "@bufbuild/protobuf";
-import * as api from "./index";
+import * as api from "../index";
 import { memberMethodRole, userMethodRole } from "./method-roles";
 
 const services = (Object.values(api) as readonly unknown[]).filter(

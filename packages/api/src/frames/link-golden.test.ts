@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { ModelInferRequestSchema } from "../gen/inference/grpc_service_pb";
 import { encodeFrame } from "./encode-frame";
-import { ModelInferRequestSchema } from "./gen/inference/grpc_service_pb";
 import { type AnswerOutput, encodeAnswerBody } from "./infer-answer";
 import { type ParameterValue, scanInferRequest } from "./infer-scan";
 import type { Frame } from "./link-frame";
@@ -11,7 +11,7 @@ import type { Frame } from "./link-frame";
  * What this codec writes and reads, line by line, for the one in C++: native/wire/test/golden_test.cc must read and write
  * the same. `WRITE_GOLDEN=1 npx jest link-golden` writes the file anew after a change of the wire.
  */
-const path = join(__dirname, "../../../native/wire/test/golden.txt");
+const path = join(__dirname, "../../../../native/wire/test/golden.txt");
 
 const load = { drainMs: 2.5, executorUtilisation: 0.25, memoryFreeBytes: 2 ** 40, instanceQueuedRows: 17 };
 const trace = {
