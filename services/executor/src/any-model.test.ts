@@ -9,8 +9,7 @@ import {
   ModelInferResponseSchema,
   type TypedContents,
 } from "@infaas/api";
-import { Code, createLogger, Lifecycle, openSecurity, systemClock } from "@infaas/runtime";
-import { deferred } from "./bounded-wait";
+import { Code, createLogger, deferred, Lifecycle, openSecurity, systemClock } from "@infaas/runtime";
 import { nativeEngines } from "./engines/native-engine";
 import { Executor } from "./instances/executor";
 import type { Instance } from "./instances/instance";

@@ -9,7 +9,7 @@ export type {
   EngineTensor,
   LatencyPoint,
 } from "./engines/engine-port";
-export { type ArtifactSource, ModelStore } from "./files/model-store";
+export { ModelStore } from "./files/model-store";
 export { Executor, type ExecutorOptions, type InstanceLine, type Wish } from "./instances/executor";
 export { Instance, type InstancePorts, type InstanceState } from "./instances/instance";
 export {

@@ -14,8 +14,8 @@ import {
   RegistryService,
   type Variant,
 } from "@infaas/api";
+import { ArtifactClient } from "@infaas/cluster";
 import { Code, createRpcClient, ServiceError, sleep, systemClock } from "@infaas/runtime";
-import { ArtifactClient } from "./artifact-client";
 import { encodeModel } from "./profiling/onnx/model-file";
 import { endlessModel } from "./testing/abusive-models";
 import { ClusterView } from "./testing/cluster-view";

@@ -3,11 +3,11 @@ import {
   createLogger,
   createRpcServer,
   createTelemetry,
+  deferred,
   implementService,
   Lifecycle,
   systemClock,
 } from "@infaas/runtime";
-import { deferred } from "./bounded-wait";
 import { MetricTargets } from "./cluster/metric-targets";
 import { Executor } from "./instances/executor";
 import { InstanceFigures } from "./instances/instance-figures";

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ArtifactService, ClusterService, type WatchResponse } from "@infaas/api";
+import { ArtifactClient } from "@infaas/cluster";
 import {
   type Clock,
   type ConfigOf,
@@ -11,12 +12,12 @@ import {
   type Security,
   type ServiceError,
   type Telemetry,
+  withPort,
 } from "@infaas/runtime";
-import { ArtifactClient } from "./artifact-client";
+import { ClusterRecords } from "./cluster/cluster-records";
 import { frontendAddresses, isAccepting, willOf } from "./cluster/desired-instances";
 import { MembershipClient } from "./cluster/membership-client";
 import { MetricTargets } from "./cluster/metric-targets";
-import { ClusterRecords } from "./cluster-records";
 import type { executorOptions } from "./config";
 import type { EnginePort } from "./engines/engine-port";
 import type { ModelFiles } from "./files/model-folders";
@@ -183,8 +184,4 @@ function joinCluster(
   executor.onChange(() => membership.report());
   membership.start();
   return membership;
-}
-
-function withPort(listen: string, port: number): string {
-  return `${listen.slice(0, listen.lastIndexOf(":"))}:${port}`;
 }

@@ -10,29 +10,24 @@ import {
   type Clock,
   createRpcClient,
   createSampler,
-  createTelemetry,
   type DialSecurity,
   type Lifecycle,
   type Logger,
   type Random,
   type Security,
-  type Telemetry,
+  withPort,
 } from "@infaas/runtime";
 import type { Wire } from "@infaas/wire";
 import type { FrontendConfig } from "./config";
 import { artifactRelay } from "./control/artifact-relay";
 import { catalogService } from "./control/catalog-service";
-import { StaticHostProvider } from "./control/host-provider/static";
 import { placeInitially } from "./control/initial-placement";
-import { Leader } from "./control/leader";
-import { LeaderLoop } from "./control/leader-loop";
+import { joinCluster } from "./control/join-cluster";
 import { Tenants } from "./intake/tenants";
 import { ExecutorPool } from "./links/executor-pool";
 import { registerFiles } from "./management/load-registration";
 import { ModelRepository } from "./management/model-repository";
 import { openInference } from "./management/open-inference";
-import { Membership } from "./membership";
-import { followMetadata } from "./metadata-watch";
 import { type Face, registerMetrics } from "./metrics";
 import { SharedMemoryRegions } from "./query/shared-memory-regions";
 import { ColdStarts } from "./routing/cold-starts";
@@ -46,9 +41,10 @@ import { loadReports } from "./servers/grpc/load-report-service";
 import { nativeInfer } from "./servers/grpc/native-infer";
 import { queryIngress } from "./servers/grpc/query-ingress";
 import { createFrontendServer } from "./servers/grpc/server";
-import { HttpFace, type HttpFaceOptions } from "./servers/http/http-face";
+import { listenHttp } from "./servers/http/listen-http";
+import { STOP_GRACE_MS } from "./servers/stop-grace";
+import { openTraceFile, startTelemetry } from "./telemetry/open-telemetry";
 import { Statistics } from "./telemetry/statistics";
-import { TraceFile, type TraceFileOptions } from "./telemetry/trace-file";
 import { TraceSettings } from "./telemetry/trace-settings";
 import { QueryTraces } from "./telemetry/traces";
 import { ClusterView } from "./view/cluster-view";
@@ -75,8 +71,6 @@ export interface Frontend {
   readonly wire: Wire<Caller> | null;
 }
 
-/** How long queries on their way may still be answered when the process stops. */
-const STOP_GRACE_MS = 3_000;
 const MODEL_INFER = `/${GRPCInferenceService.typeName}/${GRPCInferenceService.method.modelInfer.name}`;
 const METADATA_CALL_TIMEOUT_MS = 10_000;
 
@@ -193,75 +187,10 @@ export async function startFrontend(
   if (http !== null) faces.set("http", http.face);
   registerMetrics(telemetry.meter, { view, statistics, router, coldStarts, faces });
   const address = config.advertise ?? withPort(config.listen, port);
-  join(config, ports, { address, view, cluster, lifecycle });
+  joinCluster(config, ports, { address, view, cluster, lifecycle });
   const httpAddress = http?.address ?? null;
   logger.info("frontend listens", { address, http: httpAddress, metadata: config.metadata });
   return { address, httpAddress, view, wire };
-}
-
-/** Opens the HTTP face, unless it is off. */
-async function listenHttp(
-  config: FrontendConfig,
-  parts: Omit<HttpFaceOptions, "corsOrigins">,
-  lifecycle: Lifecycle,
-): Promise<{ readonly face: HttpFace; readonly address: string } | null> {
-  if (config.httpListen === "none") return null;
-  const face = new HttpFace({ ...parts, corsOrigins: config.httpCorsOrigins });
-  const port = await face.listen(config.httpListen);
-  lifecycle.onStop("HTTP face", () => face.stop(STOP_GRACE_MS));
-  return { face, address: withPort(config.httpListen, port) };
-}
-
-interface Joining {
-  readonly address: string;
-  readonly view: ClusterView;
-  readonly cluster: ReturnType<typeof connectMetadata>["cluster"];
-  readonly lifecycle: Lifecycle;
-}
-
-/** Keeps this frontend a member, lets it campaign, and follows what metadata says. */
-function join(
-  config: FrontendConfig,
-  ports: FrontendPorts,
-  { address, view, cluster, lifecycle }: Joining,
-): void {
-  const { clock, random, logger } = ports;
-  const { signal } = lifecycle;
-  const heard = () => view.heard();
-  const membership = new Membership({
-    cluster,
-    clock,
-    random,
-    logger,
-    name: config.name,
-    address,
-    ttlMs: config.leaseTtlMs,
-    heard,
-  });
-  const leader = new Leader({
-    cluster,
-    clock,
-    logger,
-    member: config.name,
-    leaseId: () => membership.leaseId,
-    heard,
-  });
-  const events = {
-    received: (response: Parameters<ClusterView["received"]>[0]) => view.received(response),
-    interrupted: () => view.interrupted(),
-    resumeFrom: () => (view.revision === 0n ? 0n : view.revision + 1n),
-  };
-  const membershipDone = membership.run(signal);
-  const watchDone = followMetadata({ cluster, clock, random, logger, signal, events });
-  leader.start();
-  const hosts = new StaticHostProvider(() => view.executors.values());
-  const loop = new LeaderLoop({ clock, logger, view, cluster, hosts, isLeader: () => leader.isLeader });
-  loop.start();
-  lifecycle.onStop("membership", async () => {
-    loop.stop();
-    leader.stop();
-    await Promise.all([membershipDone, watchDone]);
-  });
 }
 
 function connectMetadata(config: FrontendConfig, dial: DialSecurity, lifecycle: Lifecycle) {
@@ -273,33 +202,4 @@ function connectMetadata(config: FrontendConfig, dial: DialSecurity, lifecycle: 
     for (const client of [cluster, registry, artifacts]) client.close();
   });
   return { cluster, registry, artifacts };
-}
-
-function startTelemetry(config: FrontendConfig, dial: DialSecurity, lifecycle: Lifecycle): Telemetry {
-  const telemetry = createTelemetry({
-    service: "infaas-frontend",
-    instance: config.name,
-    otlpEndpoint: config.otlpEndpoint,
-    sampleRatio: config.traceSampleRatio,
-    metricPeriodMs: config.metricPeriodMs,
-    dial,
-  });
-  lifecycle.onStop("telemetry", () => telemetry.shutdown());
-  return telemetry;
-}
-
-/** Traces in a file besides those that leave by OTLP, where the operator says so. */
-function openTraceFile(
-  path: string | null,
-  o: Omit<TraceFileOptions, "path">,
-  lifecycle: Lifecycle,
-): TraceFile | null {
-  if (path === null) return null;
-  const file = new TraceFile({ ...o, path });
-  lifecycle.onStop("trace file", async () => file.close());
-  return file;
-}
-
-function withPort(listen: string, port: number): string {
-  return `${listen.slice(0, listen.lastIndexOf(":"))}:${port}`;
 }

@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { MemberKind, type RecordSchema, WatchResponseSchema } from "@infaas/api";
-import { ClusterRecords } from "../cluster-records";
+import { ClusterRecords } from "./cluster-records";
 import { frontendAddresses, isAccepting, willOf } from "./desired-instances";
 
 type Put = MessageInitShape<typeof RecordSchema>;

@@ -1,7 +1,7 @@
 import { MemberKind } from "@infaas/api";
-import type { ClusterRecords } from "../cluster-records";
 import type { Wish } from "../instances/executor";
 import { variantSpec } from "../instances/variant-spec";
+import type { ClusterRecords } from "./cluster-records";
 
 /** What the cluster wants of one executor, and what of it cannot be honoured. */
 export interface Will {

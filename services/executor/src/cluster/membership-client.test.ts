@@ -4,12 +4,12 @@ import {
   createLogger,
   createRpcClient,
   createRpcServer,
+  deferred,
   implementService,
   Lifecycle,
   ServiceError,
   systemClock,
 } from "@infaas/runtime";
-import { deferred } from "../bounded-wait";
 import type { InstanceLine } from "../instances/executor";
 import { MembershipClient } from "./membership-client";
 

@@ -1,5 +1,4 @@
-import { type DataType, datatypeBytes } from "@infaas/api";
-import { numberBytes } from "../onnx/number-bytes";
+import { type DataType, datatypeBytes, numberBytes } from "@infaas/api";
 import type { EngineTensor } from "./engine-port";
 
 /** One tensor that carries the padded axis. */

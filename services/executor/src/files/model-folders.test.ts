@@ -4,11 +4,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { TensorProtoSchema } from "@infaas/api";
+import type { ArtifactSource } from "@infaas/cluster";
 import { Code, VirtualClock } from "@infaas/runtime";
 import { nativeEngines } from "../engines/native-engine";
 import { createNode } from "../profiling/onnx/node";
 import { graphFile } from "../testing/graph-models";
-import { type ArtifactSource, ModelStore, modelFileKeepMs } from "./model-store";
+import { ModelStore, modelFileKeepMs } from "./model-store";
 
 /** Files by their digest. */
 class Files implements ArtifactSource {

@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ArtifactSource } from "@infaas/cluster";
 import { Code, ServiceError, systemClock } from "@infaas/runtime";
-import { type ArtifactSource, downloadAttemptsMax, ModelStore, modelFileKeepMs } from "./model-store";
+import { downloadAttemptsMax, ModelStore, modelFileKeepMs } from "./model-store";
 
 const content = Buffer.from(Array.from({ length: 10_000 }, (_, i) => i % 251));
 const hex = createHash("sha256").update(content).digest("hex");

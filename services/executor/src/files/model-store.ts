@@ -3,14 +3,9 @@ import { createReadStream, type Stats } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import type { ArtifactSource } from "@infaas/cluster";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import { type ModelFiles, ModelFolders } from "./model-folders";
-
-/** Where model files come from: the metadata service in production. */
-export interface ArtifactSource {
-  /** The bytes of an artifact from `offset` to its end, in order. */
-  download(digest: string, offset: number): AsyncIterable<Uint8Array>;
-}
 
 /** Times one call of `file` goes on after an interrupted download. */
 export const downloadAttemptsMax = 3;

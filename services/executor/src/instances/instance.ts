@@ -1,5 +1,4 @@
-import { type Clock, Code, ServiceError } from "@infaas/runtime";
-import { deferred, settledWithin } from "../bounded-wait";
+import { type Clock, Code, deferred, ServiceError, settledWithin } from "@infaas/runtime";
 import type {
   Batching,
   DirectService,

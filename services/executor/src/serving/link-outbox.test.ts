@@ -1,6 +1,5 @@
 import { Metadata } from "@grpc/grpc-js";
-import type { OutgoingFrame } from "@infaas/api";
-import { FrameReader } from "@infaas/api";
+import { FrameReader, type OutgoingFrame } from "@infaas/api";
 import type { GatherMessage, RawStream } from "@infaas/runtime";
 import { LinkOutbox } from "./link-outbox";
 

@@ -10,13 +10,13 @@ import {
 import {
   Code,
   createLogger,
+  deferred,
   Lifecycle,
   openSecurity,
   SharedMemoryFile,
   systemClock,
   systemRandom,
 } from "@infaas/runtime";
-import { deferred } from "../bounded-wait";
 import { Executor } from "../instances/executor";
 import { InstanceFigures } from "../instances/instance-figures";
 import { Utilisation } from "../instances/utilisation";

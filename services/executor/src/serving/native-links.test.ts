@@ -6,8 +6,7 @@ import {
   ModelInferResponseSchema,
   type OutgoingFrame,
 } from "@infaas/api";
-import { Code, createLogger, Lifecycle, openSecurity, systemClock } from "@infaas/runtime";
-import { deferred } from "../bounded-wait";
+import { Code, createLogger, deferred, Lifecycle, openSecurity, systemClock } from "@infaas/runtime";
 import { nativeEngines } from "../engines/native-engine";
 import { Executor } from "../instances/executor";
 import { InstanceFigures } from "../instances/instance-figures";

@@ -1,5 +1,4 @@
-import { Code, ServiceError } from "@infaas/runtime";
-import { deferred } from "../bounded-wait";
+import { Code, deferred, ServiceError } from "@infaas/runtime";
 import type {
   Engine,
   EngineAnswer,

@@ -16,7 +16,6 @@ import {
   type SpanContext,
   type TrailerValues,
 } from "@infaas/runtime";
-import { lookUp } from "../management/open-inference";
 import { AnswerMessage } from "../query/answer-message";
 import { type Body, BytesBody } from "../query/body";
 import { classified } from "../query/classification";
@@ -32,6 +31,7 @@ import type { Statistics } from "../telemetry/statistics";
 import type { QueryTraces } from "../telemetry/traces";
 import type { CatalogModel } from "../view/catalog";
 import type { ClusterView } from "../view/cluster-view";
+import { lookUp } from "../view/find-model";
 import type { Tenant, Tenants } from "./tenants";
 
 /** What every face needs to answer ModelInferRequests. */

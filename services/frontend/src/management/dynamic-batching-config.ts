@@ -13,7 +13,7 @@ import {
   ModelQueuePolicy_TimeoutAction,
   ModelQueuePolicySchema,
 } from "@infaas/api";
-import { LANE_COUNT } from "@infaas/policy";
+import { DEFAULT_PRIORITY, LANE_COUNT } from "@infaas/policy";
 
 /** What a config says otherwise than what was registered. */
 export type Override = MessageInitShape<typeof LoadOverrideSchema>;
@@ -22,8 +22,6 @@ export type Override = MessageInitShape<typeof LoadOverrideSchema>;
 export const QUEUE_DELAY_MAX_MS = 60_000;
 /** Longest queue timeout that means anything: a day. */
 const QUEUE_TIMEOUT_MAX_MS = 86_400_000;
-/** Priority of a request without one, where nobody says otherwise. */
-export const DEFAULT_PRIORITY = 2;
 
 const known = [
   "preferred_batch_size",

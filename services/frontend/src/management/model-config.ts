@@ -10,9 +10,8 @@ import {
   type ModelMetadataResponseSchema,
   type TensorSpec,
 } from "@infaas/api";
-import { LANE_COUNT } from "@infaas/policy";
+import { DEFAULT_PRIORITY, LANE_COUNT } from "@infaas/policy";
 import type { CatalogModel } from "../view/catalog";
-import { DEFAULT_PRIORITY } from "./dynamic-batching-config";
 
 /** What runs our models, in the words of the protocol. */
 const PLATFORM = "onnxruntime_onnx";

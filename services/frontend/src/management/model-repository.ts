@@ -13,11 +13,11 @@ import { type ClientOf, type Clock, Code, ServiceError } from "@infaas/runtime";
 import { instancesPerExecutor } from "../control/placement-repair";
 import type { CatalogModel } from "../view/catalog";
 import type { ClusterView } from "../view/cluster-view";
+import { findModel } from "../view/find-model";
 import { repositoryState } from "../view/model-readiness";
 import { ViewChanges } from "../view/view-changes";
 import { readLoadConfig } from "./load-config";
 import { modelConfigMessage } from "./model-config";
-import { findModel } from "./open-inference";
 
 /** What the repository works on. */
 export interface ModelRepositoryOptions {

@@ -2,8 +2,8 @@ import type { GRPCInferenceService } from "@infaas/api";
 import type { HandlersOf, LogLevels } from "@infaas/runtime";
 import type { TraceSettings } from "../telemetry/trace-settings";
 import type { ClusterView } from "../view/cluster-view";
+import { findModel } from "../view/find-model";
 import { applyLogSettings } from "./log-settings";
-import { findModel } from "./open-inference";
 
 /** What settings are changed on. They hold for this frontend, until it ends. */
 export interface SettingsOptions {

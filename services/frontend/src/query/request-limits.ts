@@ -1,7 +1,7 @@
 import type { InferHead } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 
-/** Inputs of one request, at most; as many as a native link takes (native/wire/src/core/infer_scan.h), like the next three. */
+/** Inputs of one request, at most; as many as a native link takes (native/wire/src/frames/infer_scan.h), like the next three. */
 export const INPUTS_MAX = 1_024;
 /** Outputs one request may ask for. */
 export const REQUESTED_OUTPUTS_MAX = 1_024;

@@ -1,6 +1,5 @@
 import type { LoadOverride } from "@infaas/api";
-import { LANE_COUNT, laneOf } from "@infaas/policy";
-import { DEFAULT_PRIORITY } from "../management/dynamic-batching-config";
+import { DEFAULT_PRIORITY, LANE_COUNT, laneOf } from "@infaas/policy";
 import { shorter } from "../query/requirements";
 
 /** How a query waits in an executor's queue. */

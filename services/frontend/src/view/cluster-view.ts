@@ -8,9 +8,9 @@ import {
   type WatchResponse,
   DeviceKind as WireDeviceKind,
 } from "@infaas/api";
+import { RecordTable } from "@infaas/cluster";
 import type { DeviceKind, Variant } from "@infaas/policy";
 import type { Clock, Logger } from "@infaas/runtime";
-import { RecordTable } from "../record-table";
 import { buildCatalog, type Catalog } from "./catalog";
 import { LiveExecutor, LiveInstance } from "./live-instance";
 import type { ExecutorFigures, FiguresSink, InstanceFigures } from "./otlp-receiver";

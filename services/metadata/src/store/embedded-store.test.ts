@@ -7,7 +7,7 @@ import { seededRandom, systemClock, systemRandom, VirtualClock } from "@infaas/r
 import { describeStoreContract } from "../testing/store.contract";
 import { openEmbeddedStore } from "./embedded-store";
 
-const inFixtures = (file: string) => join(__dirname, "../fixtures", file);
+const inTesting = (file: string) => join(__dirname, "../testing", file);
 const folders: string[] = [];
 const freshFolder = () => {
   const folder = mkdtempSync(join(tmpdir(), "infaas-embedded-"));
@@ -84,8 +84,8 @@ describe("openEmbeddedStore", () => {
   describe("when another process has the file open", () => {
     it("refuses to open it and names that process, until it is gone", async () => {
       const folder = freshFolder();
-      const child = fork(inFixtures("embedded-writer.ts"), [folder], {
-        execArgv: ["--require", inFixtures("typescript.cjs")],
+      const child = fork(inTesting("embedded-writer.ts"), [folder], {
+        execArgv: ["--require", inTesting("typescript.cjs")],
       });
       await once(child, "message");
       const open = () => openEmbeddedStore(folder, { clock: systemClock, random: systemRandom });
@@ -115,8 +115,8 @@ describe("openEmbeddedStore", () => {
 
 /** Runs a process that writes as fast as it can, kills it after some answers; returns the last revision answered. */
 async function killWriter(folder: string, answers: number): Promise<bigint> {
-  const child = fork(inFixtures("embedded-writer.ts"), [folder], {
-    execArgv: ["--require", inFixtures("typescript.cjs")],
+  const child = fork(inTesting("embedded-writer.ts"), [folder], {
+    execArgv: ["--require", inTesting("typescript.cjs")],
   });
   let last = 0n;
   let count = 0;

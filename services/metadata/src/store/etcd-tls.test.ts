@@ -7,7 +7,7 @@ import {
   sleep,
   systemClock,
 } from "@infaas/runtime";
-import { type CertificateFiles, TestAuthority } from "@infaas/runtime/dist/security/certificates.testing";
+import { type CertificateFiles, TestAuthority } from "@infaas/runtime/testing/certificates";
 import { EtcdServer, findEtcd } from "../testing/etcd-server";
 import { openEtcdStore } from "./etcd-store";
 import type { MetadataStore, StoreEvent } from "./store";

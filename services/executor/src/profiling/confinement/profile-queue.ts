@@ -1,6 +1,5 @@
 import type { ProfileModelRequest, ProfileModelResponse } from "@infaas/api";
-import { Code, ServiceError } from "@infaas/runtime";
-import { deferred } from "../../bounded-wait";
+import { Code, deferred, ServiceError } from "@infaas/runtime";
 
 /** Registrations that may wait for the one that runs. */
 export const profilesWaitingMax = 16;

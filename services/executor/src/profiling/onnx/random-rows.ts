@@ -1,6 +1,5 @@
-import { type DataType, datatypeBytes, elementCount } from "@infaas/api";
+import { type DataType, datatypeBytes, elementCount, numberBytes } from "@infaas/api";
 import { type Random, seededRandom } from "@infaas/runtime";
-import { numberBytes } from "../../onnx/number-bytes";
 import { type RowSet, rowSetOf, rowShape } from "./row-set";
 import type { TensorSignature } from "./signature";
 

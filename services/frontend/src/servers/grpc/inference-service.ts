@@ -1,10 +1,10 @@
 import { explanationToWire, InferenceService } from "@infaas/api";
 import { type Clock, Code, type Implementation, implementService, ServiceError } from "@infaas/runtime";
-import { findModel } from "../../management/open-inference";
 import { refusalMessage } from "../../query/refusals";
 import { readSlo } from "../../query/typed-slo";
 import type { Selector } from "../../routing/selector";
 import type { ClusterView } from "../../view/cluster-view";
+import { findModel } from "../../view/find-model";
 
 /** What the service needs. */
 export interface InferenceServiceOptions {

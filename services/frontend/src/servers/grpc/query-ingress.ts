@@ -3,7 +3,6 @@ import { type Explanation, ModelInferResponseSchema, QueryResponseSchema } from 
 import { Code, type RawUnaryCall, ServiceError, type SpanContext } from "@infaas/runtime";
 import type { InferOptions } from "../../intake/infer-call";
 import type { Tenant } from "../../intake/tenants";
-import { lookUp } from "../../management/open-inference";
 import type { Body } from "../../query/body";
 import { failureReason } from "../../query/failure-reason";
 import { countRows } from "../../query/infer-head";
@@ -12,6 +11,7 @@ import { type QueryReceipt, receiptMessage } from "../../query/receipts";
 import { overBoundsRefusal } from "../../query/refusals";
 import { readSlo } from "../../query/typed-slo";
 import type { QueryCaller, RoutedQuery } from "../../routing/router";
+import { lookUp } from "../../view/find-model";
 
 /** What a query needs to be answered. */
 export type QueryOptions = Omit<InferOptions, "regions">;

@@ -10,8 +10,8 @@ import {
   unnamedCaller,
 } from "@infaas/runtime";
 import { type InferOptions, startInfer } from "../../intake/infer-call";
-import { findModel } from "../../management/open-inference";
 import type { Face } from "../../metrics";
+import { findModel } from "../../view/find-model";
 import type { ByteBudget } from "./byte-budget";
 import { faceMetrics } from "./face-metrics";
 import { decoded, findRoute, wrongVerb } from "./find-route";

@@ -10,7 +10,7 @@ import {
   type Security,
   systemClock,
 } from "@infaas/runtime";
-import { type CertificateFiles, TestAuthority } from "@infaas/runtime/dist/security/certificates.testing";
+import { type CertificateFiles, TestAuthority } from "@infaas/runtime/testing/certificates";
 import { frontendOptions } from "../../config";
 import { type House, startHouse, TASK } from "../../testing/house";
 import { inferBody } from "../../testing/http-client";

@@ -4,7 +4,12 @@ import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import type { ArtifactService } from "@infaas/api";
 import type { ClientOf } from "@infaas/runtime";
-import type { ArtifactSource } from "./files/model-store";
+
+/** Where model files come from: the metadata service in production. */
+export interface ArtifactSource {
+  /** The bytes of an artifact from `offset` to its end, in order. */
+  download(digest: string, offset: number): AsyncIterable<Uint8Array>;
+}
 
 /** Bytes in one message of an upload. */
 const chunkBytes = 262_144;

@@ -1,0 +1,66 @@
+import type { ClusterService } from "@infaas/api";
+import { followMetadata, Membership } from "@infaas/cluster";
+import type { ClientOf, Clock, Lifecycle, Logger, Random } from "@infaas/runtime";
+import type { FrontendConfig } from "../config";
+import type { ClusterView } from "../view/cluster-view";
+import { StaticHostProvider } from "./host-provider/static";
+import { Leader } from "./leader";
+import { LeaderLoop } from "./leader-loop";
+
+interface JoiningPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+interface Joining {
+  readonly address: string;
+  readonly view: ClusterView;
+  readonly cluster: ClientOf<typeof ClusterService>;
+  readonly lifecycle: Lifecycle;
+}
+
+/** Keeps this frontend a member, lets it campaign, and follows what metadata says. */
+export function joinCluster(
+  config: FrontendConfig,
+  ports: JoiningPorts,
+  { address, view, cluster, lifecycle }: Joining,
+): void {
+  const { clock, random, logger } = ports;
+  const { signal } = lifecycle;
+  const heard = () => view.heard();
+  const membership = new Membership({
+    cluster,
+    clock,
+    random,
+    logger,
+    name: config.name,
+    address,
+    ttlMs: config.leaseTtlMs,
+    heard,
+  });
+  const leader = new Leader({
+    cluster,
+    clock,
+    logger,
+    member: config.name,
+    leaseId: () => membership.leaseId,
+    heard,
+  });
+  const events = {
+    received: (response: Parameters<ClusterView["received"]>[0]) => view.received(response),
+    interrupted: () => view.interrupted(),
+    resumeFrom: () => (view.revision === 0n ? 0n : view.revision + 1n),
+  };
+  const membershipDone = membership.run(signal);
+  const watchDone = followMetadata({ cluster, clock, random, logger, signal, events });
+  leader.start();
+  const hosts = new StaticHostProvider(() => view.executors.values());
+  const loop = new LeaderLoop({ clock, logger, view, cluster, hosts, isLeader: () => leader.isLeader });
+  loop.start();
+  lifecycle.onStop("membership", async () => {
+    loop.stop();
+    leader.stop();
+    await Promise.all([membershipDone, watchDone]);
+  });
+}
