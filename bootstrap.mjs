@@ -20,6 +20,9 @@ const required = [
   { command: "cmake", advice: "cmake 3.18 or newer (Debian/Ubuntu: apt-get install cmake)" },
 ];
 
+/** Tests and their support are a TypeScript project of their own, so that nothing of them is compiled into what ships. */
+const tests = (workspace) => `${workspace}/tsconfig.test.json`;
+
 /** Build steps in order: what they read, what must exist afterwards, and the command. */
 const steps = [
   {
@@ -44,7 +47,7 @@ const steps = [
       ...files("native/cuda-batcher/CMakeLists.txt"),
       ...files("native/cuda-batcher/package.json"),
       ...files("native/cuda-batcher/src", ".cc", ".h", ".cu", ".txt"),
-      ...files("native/wire/src/core"),
+      ...files("native/wire/src/frames"),
     ],
     output: "native/cuda-batcher/build",
     // A CUDA compiler that came or went changes what is built.
@@ -76,16 +79,15 @@ const steps = [
         "cli",
         "bench",
         "e2e",
-      ].flatMap((d) => files(d, ".ts", "tsconfig.json")),
+      ].flatMap((d) => files(d, ".ts", "tsconfig.json", "tsconfig.test.json")),
     output: "cli/dist",
     command: [
       "npx",
       "tsc",
       "-b",
       "cli",
-      "services/frontend",
-      "services/metadata",
-      "services/executor",
+      ...["packages/policy", "packages/api", "packages/client", "packages/runtime", "cli"].map(tests),
+      ...["services/frontend", "services/metadata", "services/executor"].map(tests),
       "native/cuda-batcher/test",
       "native/wire/test",
       "bench",

@@ -1,4 +1,4 @@
-import { mail } from "./mail";
+import { mail } from "./delivery-layout";
 import { type BatcherHandle, native } from "./native";
 import { NativeError } from "./native-error";
 import { type Pending, PendingTable } from "./pending";

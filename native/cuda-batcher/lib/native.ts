@@ -23,7 +23,7 @@ export interface NativeTensor {
   itemBytes: number;
 }
 
-/** When requests may share a run; the same numbers stand in src/core/model.h. */
+/** When requests may share a run; the same numbers stand in src/running/model.h. */
 export const batching = { declared: 0, never: 1, inputs: 2 } as const;
 
 /** Options of `load`, all present. */

@@ -1,4 +1,4 @@
-#include "core/batch_policy.h"
+#include "scheduling/batch_policy.h"
 
 #include <limits>
 

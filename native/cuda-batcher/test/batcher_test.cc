@@ -1,4 +1,4 @@
-#include "core/batcher.h"
+#include "running/batcher.h"
 
 #include <atomic>
 #include <chrono>

@@ -1,4 +1,4 @@
-#include "cuda/rows.h"
+#include "devices/cuda/rows.h"
 
 #include <cuda_runtime_api.h>
 
@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "check.h"
-#include "core/slab_arena.h"
-#include "cuda/driver.h"
-#include "cuda/pinned.h"
+#include "running/slab_arena.h"
+#include "devices/cuda/driver.h"
+#include "devices/cuda/pinned.h"
 
 using namespace cb;
 

@@ -9,8 +9,8 @@
 #include <mutex>
 #include <vector>
 
-#include "core/engine.h"
-#include "core/model.h"
+#include "engines/engine_table.h"
+#include "running/model.h"
 
 namespace cb {
 

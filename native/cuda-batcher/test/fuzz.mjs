@@ -37,11 +37,11 @@ if (spawnSync("clang++", probe, { input: empty, stdio: ["pipe", "ignore", "ignor
 run("clang++", [
   ...["-std=c++17", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined"],
   ...["-I", source, "-I", wire, "-I", here],
-  ...[join(here, "fuzz_main.cc"), join(here, "fuzz_link.cc"), join(source, "link", "query.cc")],
+  ...[join(here, "fuzz_main.cc"), join(here, "fuzz_link.cc"), join(source, "serving", "query.cc")],
   ...[
-    ...sources(join(wire, "core")),
-    join(source, "core", "model.cc"),
-    join(source, "core", "element_type.cc"),
+    ...sources(join(wire, "frames")),
+    join(source, "running", "model.cc"),
+    join(source, "engines", "element_type.cc"),
   ],
   ...["-pthread", "-o", program],
 ]);

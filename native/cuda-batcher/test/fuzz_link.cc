@@ -4,10 +4,10 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "core/frame_reader.h"
-#include "core/infer_scan.h"
+#include "frames/frame_reader.h"
+#include "frames/infer_scan.h"
 #include "fake_engine.h"
-#include "link/query.h"
+#include "serving/query.h"
 
 using namespace cb;
 

@@ -1,4 +1,4 @@
-#include "core/latency_table.h"
+#include "scheduling/latency_table.h"
 
 #include <cmath>
 #include <limits>

@@ -1,5 +1,5 @@
 // A link server over the fake engine, spoken to through real sockets.
-#include "link/server.h"
+#include "serving/frame_server.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "check.h"
-#include "core/scheduler.h"
+#include "scheduling/scheduler.h"
 
 using namespace cb;
 

@@ -1,4 +1,4 @@
-#include "core/request_queue.h"
+#include "scheduling/request_queue.h"
 
 #include <memory>
 

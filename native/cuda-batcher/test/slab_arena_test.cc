@@ -1,4 +1,4 @@
-#include "core/slab_arena.h"
+#include "running/slab_arena.h"
 
 #include "check.h"
 

@@ -3,7 +3,7 @@
 #include <thread>
 
 #include "check.h"
-#include "core/batcher.h"
+#include "running/batcher.h"
 #include "fake_engine.h"
 
 using namespace cb;

@@ -1,5 +1,5 @@
 import type { CallHost } from "./call-host";
-import { eventsMax } from "./mail";
+import { eventsMax } from "./event-layout";
 import { joinTrailers } from "./trailers";
 
 /** A call as it is asked about. */

@@ -1,5 +1,5 @@
 import { createGunzip, createInflate, type Gunzip, type Inflate } from "node:zlib";
-import { encoding } from "./mail";
+import { encoding } from "./event-layout";
 
 /** Why a packed message could not be had: too large itself, or too much is being unpacked at the time. */
 export interface InflateFault {

@@ -1,6 +1,6 @@
 import type { CallHost } from "./call-host";
+import { eventKind, mail } from "./event-layout";
 import { LinkBytes } from "./infer-call";
-import { eventKind, mail } from "./mail";
 import type { LinkAnswer, LinkListener, LinkRefusal, LinkReport } from "./wire-link";
 
 /** Reads the events of links and tells their listeners. */

@@ -5,7 +5,7 @@ import type { ServerLimits } from "./server-limits";
 /** A poller with its server, owned by the add-on. */
 export type WireHandle = { readonly __wire: unique symbol };
 
-/** The add-on's exports, in the order of src/addon/addon.cc. Calls made per request never throw; a stale `call` does nothing. */
+/** The add-on's exports, in the order of src/node_api/addon.cc. Calls made per request never throw; a stale `call` does nothing. */
 export interface Native {
   /** `tls`: whether it can speak TLS as well. */
   probe(tls: boolean): { readonly ok: boolean; readonly detail: string };

@@ -1,6 +1,6 @@
 import type { CallHost } from "./call-host";
+import { encoding } from "./event-layout";
 import type { InflateFault } from "./inflate";
-import { encoding } from "./mail";
 import { joinTrailers } from "./trailers";
 
 /** Who hears of a call. */

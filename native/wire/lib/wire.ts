@@ -1,10 +1,10 @@
 import { DEFAULT_CIPHERS, DEFAULT_MIN_VERSION } from "node:tls";
 import { Admissions, type WireGuard } from "./admission";
 import type { CallHost } from "./call-host";
+import { encoding, eventKind, eventsMax, mail, methodKind, placeMask } from "./event-layout";
 import type { InferCall, InferHandler } from "./infer-call";
 import { Inflater } from "./inflate";
 import { LinkEvents } from "./link-events";
-import { encoding, eventKind, eventsMax, mail, methodKind, placeMask } from "./mail";
 import { type Native, native, type WireHandle } from "./native";
 import { type ServerLimits, serverLimitsDefault } from "./server-limits";
 import { WireCall } from "./wire-call";

@@ -1,4 +1,4 @@
-#include "core/frame_reader.h"
+#include "frames/frame_reader.h"
 
 #include <algorithm>
 

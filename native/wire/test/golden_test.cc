@@ -1,11 +1,11 @@
-// The codec in TypeScript wrote down what it writes and reads (packages/api/src/link-golden.test.ts); this one must agree.
+// The codec in TypeScript wrote down what it writes and reads (packages/api/src/frames/link-golden.test.ts); this one must agree.
 #include <fstream>
 #include <sstream>
 
 #include "check.h"
-#include "core/answer_encode.h"
-#include "core/frame_reader.h"
-#include "core/infer_scan.h"
+#include "frames/answer_encode.h"
+#include "frames/frame_reader.h"
+#include "frames/infer_scan.h"
 
 using namespace wire;
 

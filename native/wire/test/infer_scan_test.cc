@@ -1,4 +1,4 @@
-#include "core/infer_scan.h"
+#include "frames/infer_scan.h"
 
 #include <string>
 

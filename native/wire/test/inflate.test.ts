@@ -1,6 +1,6 @@
 import { deflateSync, gzipSync } from "node:zlib";
+import { encoding } from "../lib/event-layout";
 import { type InflateFault, Inflater } from "../lib/inflate";
-import { encoding } from "../lib/mail";
 
 const limits = { messageMaxBytes: 90_000, heldMaxBytes: 100_000 };
 

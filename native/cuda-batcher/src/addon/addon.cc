@@ -9,13 +9,13 @@
 #include "addon/convert.h"
 #include "addon/exit_guard.h"
 #include "addon/link_calls.h"
-#include "addon/mail.h"
+#include "addon/delivery_layout.h"
 #include "addon/task.h"
-#include "core/batch_policy.h"
-#include "core/measure.h"
-#include "cuda/driver.h"
-#include "onnxruntime/engine.h"
-#include "tensorrt/library.h"
+#include "scheduling/batch_policy.h"
+#include "measuring/measure.h"
+#include "devices/cuda/driver.h"
+#include "engines/onnxruntime/engine.h"
+#include "engines/tensorrt/library.h"
 
 namespace cb {
 

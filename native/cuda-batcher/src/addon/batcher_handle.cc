@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "addon/exit_guard.h"
-#include "addon/mail.h"
+#include "addon/delivery_layout.h"
 
 namespace cb {
 

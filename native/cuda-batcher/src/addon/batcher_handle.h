@@ -8,9 +8,9 @@
 #include <mutex>
 #include <vector>
 
-#include "core/batcher.h"
-#include "core/shape_keys.h"
-#include "link/served.h"
+#include "running/batcher.h"
+#include "running/shape_keys.h"
+#include "serving/served_batcher.h"
 
 namespace cb {
 

@@ -6,10 +6,10 @@
 
 #include <vector>
 
-#include "core/batcher.h"
-#include "core/feed.h"
-#include "core/measure.h"
-#include "core/model.h"
+#include "running/batcher.h"
+#include "measuring/feed.h"
+#include "measuring/measure.h"
+#include "running/model.h"
 
 namespace cb::convert {
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <mutex>
 
-#include "link/server.h"
+#include "serving/frame_server.h"
 
 namespace cb {
 

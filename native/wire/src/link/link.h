@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/frame_reader.h"
+#include "frames/frame_reader.h"
 #include "net/event.h"
 #include "net/outbox.h"
 #include "net/poller.h"

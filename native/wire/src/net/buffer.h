@@ -8,7 +8,7 @@
 #include <new>
 #include <utility>
 
-#include "core/bytes.h"
+#include "frames/bytes.h"
 
 namespace wire {
 

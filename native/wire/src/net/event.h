@@ -8,7 +8,7 @@
 
 namespace wire {
 
-// The same numbers stand in lib/mail.ts.
+// The same numbers stand in lib/event-layout.ts.
 enum class EventKind : int32_t {
   kInfer = 0,       // a whole ModelInfer request whose head is known or small
   kUnary = 1,       // a whole request of a method with one message

@@ -1,0 +1,104 @@
+#include "engines/onnxruntime/engine.h"
+
+#include <cstring>
+
+#include "engines/onnxruntime/outputs.h"
+#include "engines/onnxruntime/session.h"
+#include "engines/onnxruntime/text.h"
+
+namespace cb {
+
+// Opaque to everyone but this file.
+struct EngineModel {
+  explicit EngineModel(const ort::Library& library) : session(library) {}
+  ort::LoadedSession session;
+};
+
+namespace {
+
+// How the library begins its complaint when an output does not come in the shape of the memory it was given.
+constexpr char kMisfitText[] = "shape verification failed";
+
+int probe(const char* path, char* version, size_t versionBytes, char* error, size_t errorBytes) {
+  const ort::Library& library = ort::theLibrary(path);
+  ort::ErrorText{version, versionBytes}.write(library.version);
+  if (library.api != nullptr) return 0;
+  ort::ErrorText{error, errorBytes}.write(library.error);
+  return 1;
+}
+
+int load(const EngineLoadOptions* options, EngineModel** out, char* error, size_t errorBytes) {
+  const ort::ErrorText text{error, errorBytes};
+  const ort::Library& library = ort::theLibrary(options->libraryPath);
+  if (library.api == nullptr) {
+    text.write("ONNX Runtime can't be opened: " + library.error);
+    return 1;
+  }
+  auto* model = new EngineModel(library);
+  if (!model->session.open(*options, text)) {
+    delete model;
+    return 1;
+  }
+  *out = model;
+  return 0;
+}
+
+int tensors(EngineModel* model, bool outputs, size_t index, EngineTensor* tensor) {
+  const std::vector<EngineTensor>& all = outputs ? model->session.outputs : model->session.inputs;
+  if (index >= all.size()) return 1;
+  *tensor = all[index];
+  return 0;
+}
+
+bool wrap(const ort::LoadedSession& model, const EngineBuffer& buffer, DType dtype, ort::Value** value,
+          const ort::ErrorText& error) {
+  return !ort::failed(model.api,
+                      ort::createTensorOverData(model.api, model.memory, buffer.data, buffer.bytes, buffer.dims,
+                                                static_cast<size_t>(buffer.rank), static_cast<int>(dtype), value),
+                      error);
+}
+
+int run(EngineModel* loaded, const EngineBuffer* in, size_t inCount, EngineBuffer* out, size_t outCount, EngineStages*,
+        char* errorText, size_t errorBytes) {
+  const ort::LoadedSession& model = loaded->session;
+  const ort::ErrorText error{errorText, errorBytes};
+  ort::Values inputs(model.api, inCount);
+  ort::Values outputs(model.api, model.outNames.size());
+  for (size_t i = 0; i < inCount; i++) {
+    const EngineTensor& tensor = model.inputs[i];
+    const bool made = tensor.dtype == DType::kString ? ort::writeText(model, tensor, in[i], &inputs[i], error)
+                                                     : wrap(model, in[i], tensor.dtype, &inputs[i], error);
+    if (!made) return kRunFailed;
+  }
+  for (size_t i = 0; i < outCount; i++) {
+    if (out[i].data == nullptr) continue;
+    if (!wrap(model, out[i], model.outputs[i].dtype, &outputs[model.sources[i].index], error)) return kRunFailed;
+  }
+  ort::Status* status =
+      ort::run(model.api, model.session, model.runOptions, model.inNames.data(), inputs.data(), inCount,
+               model.outNames.data(), model.outNames.size(), outputs.data());
+  if (ort::failed(model.api, status, error)) {
+    return std::strstr(errorText, kMisfitText) == nullptr ? kRunFailed : kOutputMisfit;
+  }
+  return ort::collect(model, outputs, out, error) ? kRan : kRunFailed;
+}
+
+void release(EngineModel*, void* owner) { delete static_cast<ort::Owner*>(owner); }
+
+void terminate(EngineModel* model) {
+  const ort::LoadedSession& session = model->session;
+  ort::Status* status = ort::setTerminate(session.api, session.runOptions);
+  if (status != nullptr) ort::releaseStatus(session.api, status);
+}
+
+void unload(EngineModel* model) { delete model; }
+
+}  // namespace
+
+const EngineTable* onnxruntimeEngine() {
+  static const EngineTable table{kEngineAbi, "onnxruntime", probe,   load,      tensors,
+                                 run,        release,       terminate, unload};
+  return &table;
+}
+
+}  // namespace cb

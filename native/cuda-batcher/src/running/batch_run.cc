@@ -1,0 +1,119 @@
+#include "running/batch_run.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace cb {
+
+namespace {
+
+constexpr double kNsPerMs = 1e6;
+
+size_t rowBytesOf(const Request& request, size_t input) {
+  return request.inputs[input].bytes / static_cast<size_t>(request.rows);
+}
+
+// The shape of an input for this batch: the request's own dims where the model leaves them open.
+void setDims(EngineBuffer& buffer, const Tensor& tensor, const int64_t* given, bool batchable, int32_t rows) {
+  buffer.rank = static_cast<int32_t>(tensor.dims.size());
+  for (size_t i = 0; i < tensor.dims.size(); i++) buffer.dims[i] = given != nullptr ? given[i] : tensor.dims[i];
+  if (batchable) buffer.dims[0] = rows;
+}
+
+}  // namespace
+
+size_t outputSlabBytes(const Model& model, int32_t rows) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < model.outputs().size(); i++) {
+    if (!model.foreseeable(i)) continue;
+    bytes += aligned(static_cast<size_t>(model.outputs()[i].rowBytes) * static_cast<size_t>(rows));
+  }
+  return bytes;
+}
+
+void BatchRun::run(Delivery& delivery) {
+  BatchTimes& times = delivery.times;
+  EngineStages stages{0, 0};
+  try {
+    gather(delivery);
+    times.gatheredMs = clock_();
+    layOutputs(delivery);
+    delivery.error = model_.run(in_, delivery.outputs, stages);
+  } catch (const std::bad_alloc&) {
+    delivery.error = "out of memory for a batch of " + std::to_string(delivery.paddedRows) + " rows";
+    times.gatheredMs = clock_();
+  }
+  times.copiedOutMs = clock_();
+  times.copiedInMs = times.gatheredMs + stages.copyInNs / kNsPerMs;
+  times.ranMs = times.copiedOutMs - stages.copyOutNs / kNsPerMs;
+  if (!delivery.error.empty() || delivery.whole()) return;
+  delivery.error = checkOutputs(delivery);
+  delivery.misfit = !delivery.error.empty();
+}
+
+// One copy per row; a batch of one request needs none when its memory is aligned for its element type.
+void BatchRun::gather(Delivery& delivery) {
+  const std::vector<Tensor>& inputs = model_.inputs();
+  const Request& first = *delivery.members.front();
+  in_.assign(inputs.size(), EngineBuffer{});
+  const size_t paddedRows = static_cast<size_t>(delivery.paddedRows);
+  size_t scratchBytes = 0;
+  delivery.direct = delivery.members.size() == 1 && delivery.rows == delivery.paddedRows;
+  for (size_t i = 0; i < inputs.size(); i++) {
+    in_[i].bytes = rowBytesOf(first, i) * paddedRows;
+    scratchBytes += aligned(in_[i].bytes);
+    const size_t element = std::max<size_t>(elementBytes(inputs[i].dtype), 1);
+    if (reinterpret_cast<uintptr_t>(first.inputs[i].data) % element != 0) delivery.direct = false;
+  }
+  uint8_t* to = delivery.direct ? nullptr : scratch_.atLeast(std::max<size_t>(scratchBytes, 1));
+  const int64_t* given = first.dims.empty() ? nullptr : first.dims.data();
+  for (size_t i = 0; i < inputs.size(); i++) {
+    setDims(in_[i], inputs[i], given, model_.batchable(), delivery.paddedRows);
+    if (given != nullptr) given += inputs[i].dims.size();
+    if (delivery.direct) {
+      in_[i].data = const_cast<uint8_t*>(first.inputs[i].data);  // engines only read inputs
+      continue;
+    }
+    in_[i].data = to;
+    uint8_t* row = to;
+    for (const Request* member : delivery.members) {
+      std::memcpy(row, member->inputs[i].data, member->inputs[i].bytes);
+      row += member->inputs[i].bytes;
+    }
+    // Rows of an earlier batch must not be computed again, and never be seen.
+    std::memset(row, 0, static_cast<size_t>(to + in_[i].bytes - row));
+    to += aligned(in_[i].bytes);
+  }
+}
+
+void BatchRun::layOutputs(Delivery& delivery) {
+  const std::vector<Tensor>& outputs = model_.outputs();
+  delivery.outputs.assign(outputs.size(), EngineBuffer{});
+  delivery.slab = arena_.take();
+  if (delivery.slab == kNoSlab) return;  // all are lent: the engine allocates this batch's outputs
+  uint8_t* to = arena_.data() + arena_.offset(delivery.slab);
+  for (size_t i = 0; i < outputs.size(); i++) {
+    if (!model_.foreseeable(i)) continue;
+    EngineBuffer& buffer = delivery.outputs[i];
+    const size_t rows = model_.batchable() ? static_cast<size_t>(delivery.paddedRows) : 1;
+    setDims(buffer, outputs[i], nullptr, model_.batchable(), delivery.paddedRows);
+    buffer.bytes = static_cast<size_t>(outputs[i].rowBytes) * rows;
+    buffer.data = to;
+    to += aligned(buffer.bytes);
+  }
+}
+
+// A row's answer is cut out of the output by its place in the batch, so every output must have the batch's rows.
+std::string BatchRun::checkOutputs(const Delivery& delivery) const {
+  for (size_t i = 0; i < delivery.outputs.size(); i++) {
+    const EngineBuffer& buffer = delivery.outputs[i];
+    if (buffer.rank >= 1 && buffer.dims[0] == delivery.paddedRows) continue;
+    return "output '" + model_.outputs()[i].name + "' has " +
+           std::to_string(buffer.rank >= 1 ? buffer.dims[0] : 0) + " rows for a batch of " +
+           std::to_string(delivery.paddedRows) + ": its first axis is not the batch";
+  }
+  return {};
+}
+
+}  // namespace cb

@@ -1,0 +1,400 @@
+#include "running/batcher.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace cb {
+
+namespace {
+
+constexpr double kNsPerMs = 1e6;
+// Slabs beyond one per engine thread, at least: one being delivered, one lent. More while they are small, because fast
+// models finish several batches before JavaScript has looked at the first.
+constexpr size_t kSpareSlabsMin = 2;
+constexpr size_t kSpareSlabsMax = 16;
+constexpr size_t kSpareBytesMax = size_t{8} << 20;
+constexpr size_t kArenaBytesMax = size_t{1} << 30;
+// Deliveries kept to be used again: as many as are on their way at a time, or about.
+constexpr size_t kDeliveriesKept = 32;
+// A longest sleep, so that a missed wake-up could never become a hang.
+constexpr double kSleepMaxMs = 1000;
+// While every engine is busy, the queue is looked through for late requests this often: nobody is told later than this
+// after its deadline, and a waiting queue costs a hundred short looks a second.
+constexpr double kLateCheckMs = 10;
+
+int32_t slabCount(const Model& model, const BatcherOptions& options) {
+  const size_t bytes = outputSlabBytes(model, options.maxBatch);
+  if (bytes == 0) return 0;
+  const size_t spare = std::clamp(kSpareBytesMax / bytes, kSpareSlabsMin, kSpareSlabsMax);
+  const size_t wanted = static_cast<size_t>(options.instances) + spare;
+  return static_cast<int32_t>(std::min(wanted, kArenaBytesMax / bytes));
+}
+
+}  // namespace
+
+Batcher::Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clock, Deliver deliver)
+    : model_(std::move(model)),
+      options_(std::move(options)),
+      clock_(clock),
+      deliver_(std::move(deliver)),
+      arena_(outputSlabBytes(*model_, options_.maxBatch), slabCount(*model_, options_)),
+      scheduler_(options_),
+      running_(static_cast<size_t>(options_.instances)) {
+  counters_.batchRows.assign(static_cast<size_t>(options_.maxBatch) + 1, 0);
+  for (size_t engine = 0; engine < running_.size(); engine++) {
+    threads_.emplace_back([this, engine] { work(engine); });
+  }
+  threads_.emplace_back([this] { dropLate(); });
+}
+
+Batcher::~Batcher() { stop(false); }
+
+Request* Batcher::blank() {
+  std::lock_guard<std::mutex> lock(poolMutex_);
+  if (pool_.empty()) {
+    all_.push_back(std::make_unique<Request>());
+    return all_.back().get();
+  }
+  Request* request = pool_.back();
+  pool_.pop_back();
+  return request;
+}
+
+void Batcher::recycle(Request* request) {
+  std::lock_guard<std::mutex> lock(poolMutex_);
+  pool_.push_back(request);
+}
+
+std::unique_ptr<Delivery> Batcher::blankDelivery() {
+  std::lock_guard<std::mutex> lock(poolMutex_);
+  if (deliveries_.empty()) return std::make_unique<Delivery>();
+  std::unique_ptr<Delivery> delivery = std::move(deliveries_.back());
+  deliveries_.pop_back();
+  return delivery;
+}
+
+void Batcher::recycle(std::unique_ptr<Delivery> delivery) {
+  delivery->clear();
+  std::lock_guard<std::mutex> lock(poolMutex_);
+  if (deliveries_.size() < kDeliveriesKept) deliveries_.push_back(std::move(delivery));
+}
+
+Submitted Batcher::submit(Request* request) {
+  bool full = false;
+  bool unseen = false;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (stopping_) return Submitted::kClosed;
+    scheduler_.offered(request->rows);
+    const double nowMs = request->arrivalMs;
+    if (nothingRuns()) scheduler_.idleAt(nowMs);
+    if (request->deadlineMs <= nowMs || soonestAtMs(nowMs, request->rows) > request->deadlineMs) {
+      counters_.refusedDeadline++;
+      return Submitted::kDeadline;
+    }
+    if (!scheduler_.queue().hasRoom(request->rows, request->bytes)) {
+      counters_.refusedFull++;
+      return Submitted::kFull;
+    }
+    scheduler_.push(request);
+    if (request->ticket >= queuedByTicket_.size()) queuedByTicket_.resize(request->ticket + 1, nullptr);
+    queuedByTicket_[request->ticket] = request;
+    counters_.requests++;
+    counters_.rows += static_cast<uint64_t>(request->rows);
+    full = idle_ > 0 && scheduler_.queue().rows() >= options_.maxBatch;
+    unseen = unwatched();
+  }
+  if (full) work_.notify_one();
+  if (unseen) late_.notify_one();
+  return Submitted::kAccepted;
+}
+
+void Batcher::wake() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (idle_ == 0 || scheduler_.queue().empty()) return;
+  }
+  work_.notify_one();
+}
+
+Request* Batcher::cancel(uint32_t ticket) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (ticket >= queuedByTicket_.size() || queuedByTicket_[ticket] == nullptr) return nullptr;
+  Request* request = queuedByTicket_[ticket];
+  leave(request);
+  counters_.cancelled++;
+  return request;
+}
+
+void Batcher::leave(Request* request) {
+  scheduler_.queue().remove(request);
+  queuedByTicket_[request->ticket] = nullptr;
+}
+
+// One turn of the lock a batch: what has run is accounted for and the next batch taken at once, and only then, without
+// the lock, the answers are handed over.
+void Batcher::work(size_t engine) {
+  BatchRun run(*model_, arena_, clock_);
+  std::unique_ptr<Delivery> done;
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (!stopping_ || done != nullptr) {
+    std::unique_ptr<Delivery> next = blankDelivery();
+    double startAtMs = kNoDeadline;
+    const bool ready = !stopping_ && takeBatch(engine, *next, startAtMs);
+    if (ready) {
+      if (!scheduler_.queue().empty() && idle_ > 0) work_.notify_one();  // the rest is for another engine
+      if (unwatched()) late_.notify_one();
+    } else if (done == nullptr && next->dropped.empty()) {
+      recycle(std::move(next));
+      const double sleepMs = std::clamp(startAtMs - clock_(), 0.0, kSleepMaxMs);
+      idle_++;
+      work_.wait_for(lock, std::chrono::duration<double, std::milli>(sleepMs));
+      idle_--;
+      continue;
+    }
+    lock.unlock();
+    if (done != nullptr) deliver_(std::move(done));
+    if (ready) {
+      done = runBatch(engine, run, std::move(next));
+    } else if (next->dropped.empty()) {
+      recycle(std::move(next));
+    } else {
+      deliver_(std::move(next));
+    }
+    lock.lock();
+    if (done == nullptr) continue;
+    account(engine, *done);
+    running_[engine].rows = 0;
+  }
+}
+
+// Whether somebody waits for busy engines and dropLate() sleeps; it counts as looking from now on.
+bool Batcher::unwatched() {
+  if (watched_ || idle_ > 0 || scheduler_.queue().empty()) return false;
+  watched_ = true;
+  return true;
+}
+
+// Tells those whose deadline passes while no engine has time to look.
+void Batcher::dropLate() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (!stopping_) {
+    watched_ = idle_ == 0 && !scheduler_.queue().empty();
+    const double sleepMs = watched_ ? kLateCheckMs : kSleepMaxMs;
+    late_.wait_for(lock, std::chrono::duration<double, std::milli>(sleepMs));
+    auto delivery = std::make_unique<Delivery>();
+    scheduler_.queue().late(clock_(), windowMax(options_), delivery->dropped);
+    if (stopping_ || delivery->dropped.empty()) continue;
+    for (Request* request : delivery->dropped) leave(request);
+    counters_.shed += delivery->dropped.size();
+    lock.unlock();
+    deliver_(std::move(delivery));
+    lock.lock();
+  }
+}
+
+// Moves the next batch of an idle engine into the delivery. Answers whether there is one to run now; `startAtMs` says
+// when to look again otherwise.
+bool Batcher::takeBatch(size_t engine, Delivery& delivery, double& startAtMs) {
+  const double nowMs = clock_();
+  const int32_t others = runningOthers();
+  Scheduler::Next next{delivery.members, delivery.dropped};
+  scheduler_.next(nowMs, others, next);
+  startAtMs = next.startAtMs;
+  for (const Request* dropped : delivery.dropped) queuedByTicket_[dropped->ticket] = nullptr;
+  counters_.shed += delivery.dropped.size();
+  if (delivery.members.empty()) return false;
+  for (const Request* member : delivery.members) {
+    queuedByTicket_[member->ticket] = nullptr;
+    counters_.queueNs += (nowMs - member->arrivalMs) * kNsPerMs;
+  }
+  delivery.rows = next.rows;
+  delivery.paddedRows = next.paddedRows;
+  delivery.times.takenMs = nowMs;
+  running_[engine] = {next.rows, others, nowMs + next.expectedMs};
+  return true;
+}
+
+int32_t Batcher::runningOthers() const {
+  return static_cast<int32_t>(std::count_if(running_.begin(), running_.end(), [](const Running& r) { return r.rows > 0; }));
+}
+
+// Answers the batch that has run; null when it was delivered already, request by request, because it failed as a whole.
+std::unique_ptr<Delivery> Batcher::runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery) {
+  run.run(*delivery);
+  if (delivery->error.empty()) return delivery;
+  const bool split = !delivery->whole();
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (delivery->misfit && misfit_.empty()) {
+      misfit_ = delivery->error;
+      scheduler_.batchNothing();
+    }
+    if (split && stopping_) running_[engine].rows = 0;
+    if (split && !stopping_) running_[engine].untilMs = clock_();
+  }
+  if (!split) return delivery;
+  runAlone(engine, run, *delivery);
+  delivery->members.clear();
+  delivery->dropped.clear();
+  finish(std::move(delivery), false, clock_());
+  return nullptr;
+}
+
+// One request's bad value can fail the whole batch; run alone, only that request fails. An output without the batch's
+// rows can be given to nobody; run alone, all of it is the request's.
+void Batcher::runAlone(size_t engine, BatchRun& run, const Delivery& failed) {
+  for (size_t i = 0; i < failed.members.size(); i++) {
+    std::unique_ptr<Delivery> alone = blankDelivery();
+    alone->members.push_back(failed.members[i]);
+    if (i == 0) alone->dropped = failed.dropped;
+    alone->rows = failed.members[i]->rows;
+    alone->paddedRows = alone->rows;
+    alone->times.takenMs = clock_();
+    run.run(*alone);
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      account(engine, *alone);
+      if (i + 1 == failed.members.size()) running_[engine].rows = 0;
+    }
+    deliver_(std::move(alone));
+  }
+}
+
+void Batcher::account(size_t engine, const Delivery& delivery) {
+  const BatchTimes& times = delivery.times;
+  const double busyMs = times.copiedOutMs - times.takenMs;
+  counters_.batches++;
+  counters_.rowsRun += static_cast<uint64_t>(delivery.rows);
+  counters_.rowsPadded += static_cast<uint64_t>(delivery.paddedRows - delivery.rows);
+  counters_.batchRows[static_cast<size_t>(delivery.rows)]++;
+  counters_.gatherNs += (times.gatheredMs - times.takenMs) * kNsPerMs;
+  counters_.copyInNs += (times.copiedInMs - times.gatheredMs) * kNsPerMs;
+  counters_.runNs += (times.ranMs - times.copiedInMs) * kNsPerMs;
+  counters_.copyOutNs += (times.copiedOutMs - times.ranMs) * kNsPerMs;
+  counters_.busyNs += busyMs * kNsPerMs;
+  if (delivery.direct) counters_.directBatches++;
+  if (!delivery.error.empty()) {
+    counters_.failed += delivery.members.size();
+    return;
+  }
+  scheduler_.ran(delivery.paddedRows, running_[engine].others, busyMs, times.copiedOutMs);
+  for (const Request* member : delivery.members) {
+    if (times.copiedOutMs <= member->deadlineMs) continue;
+    counters_.lateRows += static_cast<uint64_t>(member->rows);
+    counters_.lateNs += busyMs * kNsPerMs * member->rows / delivery.rows;
+  }
+}
+
+void Batcher::finish(std::unique_ptr<Delivery> delivery, bool keepSlab, double deliveredMs) {
+  for (const EngineBuffer& output : delivery->outputs) {
+    if (output.owner != nullptr) model_->release(output.owner);
+  }
+  if (delivery->slab != kNoSlab && !keepSlab) arena_.giveBack(delivery->slab);
+  {
+    std::lock_guard<std::mutex> lock(poolMutex_);
+    pool_.insert(pool_.end(), delivery->members.begin(), delivery->members.end());
+    pool_.insert(pool_.end(), delivery->dropped.begin(), delivery->dropped.end());
+  }
+  if (!delivery->members.empty()) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const double deliveryMs = deliveredMs - delivery->times.copiedOutMs;
+    counters_.scatterNs += deliveryMs * kNsPerMs;
+    if (delivery->error.empty()) scheduler_.delivered(deliveryMs);
+  }
+  recycle(std::move(delivery));
+}
+
+void Batcher::shut() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_all();
+  late_.notify_all();
+  dropQueued();
+}
+
+void Batcher::stop(bool hurry) {
+  shut();
+  if (hurry) model_->terminate();
+  std::lock_guard<std::mutex> stopping(stopMutex_);
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void Batcher::dropQueued() {
+  for (;;) {
+    auto delivery = std::make_unique<Delivery>();
+    delivery->stopped = true;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      scheduler_.queue().front(clock_(), windowMax(options_), delivery->dropped);
+      for (Request* request : delivery->dropped) leave(request);
+    }
+    if (delivery->dropped.empty()) return;
+    deliver_(std::move(delivery));
+  }
+}
+
+double Batcher::engineFreeAtMs(double nowMs) const {
+  double freeAtMs = kNoDeadline;
+  for (const Running& running : running_) {
+    freeAtMs = std::min(freeAtMs, running.rows == 0 ? nowMs : std::max(running.untilMs, nowMs));
+  }
+  return freeAtMs;
+}
+
+bool Batcher::nothingRuns() const {
+  return std::all_of(running_.begin(), running_.end(), [](const Running& running) { return running.rows == 0; });
+}
+
+double Batcher::soonestAtMs(double nowMs, int32_t rows) const {
+  return scheduler_.answeredAtMs(engineFreeAtMs(nowMs), rows);
+}
+
+double Batcher::soonestMs(int32_t rows) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const double nowMs = clock_();
+  return soonestAtMs(nowMs, rows) - nowMs;
+}
+
+int64_t Batcher::queuedRows() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return scheduler_.queue().rows();
+}
+
+int64_t Batcher::runningRows() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  int64_t rows = 0;
+  for (const Running& running : running_) rows += running.rows;
+  return rows;
+}
+
+double Batcher::drainTimeMs() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const double nowMs = clock_();
+  double workMs = 0;
+  for (const Running& running : running_) {
+    if (running.rows > 0) workMs += std::max(running.untilMs - nowMs, 0.0);
+  }
+  workMs += scheduler_.queuedMs();
+  return workMs / options_.instances;
+}
+
+std::string Batcher::unbatchedReason() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return misfit_.empty() ? model_->unbatchedReason() : misfit_;
+}
+
+Counters Batcher::counters() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return counters_;
+}
+
+std::vector<double> Batcher::latencyMs() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return scheduler_.latencyMs();
+}
+
+}  // namespace cb

@@ -1,0 +1,118 @@
+// One model's queue and engine threads: requests in, deliveries out. Thread-safe; knows no JavaScript and no device.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "running/batch_run.h"
+#include "running/counters.h"
+#include "running/delivery.h"
+#include "running/model.h"
+#include "scheduling/scheduler.h"
+
+namespace cb {
+
+enum class Submitted { kAccepted, kFull, kDeadline, kClosed };
+
+class Batcher {
+ public:
+  using Clock = BatchRun::Clock;
+  // Called on a thread of the batcher, without a lock held; the receiver gives the delivery back through `finish`.
+  using Deliver = std::function<void(std::unique_ptr<Delivery>)>;
+
+  Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clock, Deliver deliver);
+  ~Batcher();  // stop()
+  Batcher(const Batcher&) = delete;
+  Batcher& operator=(const Batcher&) = delete;
+
+  // An empty request to fill in and submit; refused ones go back with `recycle`.
+  Request* blank();
+  void recycle(Request* request);
+
+  // Takes an accepted request until its delivery. Does not wake an engine before a full batch waits: call `wake` once
+  // after a burst, so that the burst becomes one batch and costs one wake-up.
+  Submitted submit(Request* request);
+  void wake();
+
+  // Takes a request out of the queue: null when it is running or gone, otherwise recycle it.
+  Request* cancel(uint32_t ticket);
+
+  // Frees what a delivery holds; its slab too, unless `keepSlab`: then `giveBackSlab` must follow.
+  void finish(std::unique_ptr<Delivery> delivery, bool keepSlab, double deliveredMs);
+  void giveBackSlab(int32_t slab) { arena_.giveBack(slab); }
+
+  // Refuses new requests and delivers queued ones as dropped; does not wait. Idempotent.
+  void shut();
+  // Shuts, lets running batches end, and joins the threads. `hurry` asks the engine to abandon them. Idempotent.
+  void stop(bool hurry);
+
+  int64_t queuedRows() const;
+  int64_t runningRows() const;
+  double drainTimeMs() const;  // until all that is queued and running is done, as predicted
+  double soonestMs(int32_t rows) const;  // until so many rows are done if they are the next batch, as predicted
+  // Why requests do not share batches, as the model was opened or as its outputs turned out; empty when they do.
+  std::string unbatchedReason() const;
+  Counters counters() const;
+  std::vector<double> latencyMs() const;
+
+  const Model& model() const { return *model_; }
+  const std::shared_ptr<Model>& sharedModel() const { return model_; }
+  const SlabArena& arena() const { return arena_; }
+  const BatcherOptions& options() const { return options_; }
+  double nowMs() const { return clock_(); }
+
+ private:
+  struct Running {
+    int32_t rows = 0;
+    int32_t others = 0;  // batches that ran when it began
+    double untilMs = 0;
+  };
+
+  std::unique_ptr<Delivery> blankDelivery();
+  void recycle(std::unique_ptr<Delivery> delivery);
+  void work(size_t engine);
+  void dropLate();
+  bool unwatched();
+  void dropQueued();
+  void leave(Request* request);
+  bool takeBatch(size_t engine, Delivery& delivery, double& startAtMs);
+  std::unique_ptr<Delivery> runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery);
+  void runAlone(size_t engine, BatchRun& run, const Delivery& failed);
+  void account(size_t engine, const Delivery& delivery);
+  int32_t runningOthers() const;
+  double engineFreeAtMs(double nowMs) const;
+  bool nothingRuns() const;
+  double soonestAtMs(double nowMs, int32_t rows) const;
+
+  const std::shared_ptr<Model> model_;
+  const BatcherOptions options_;
+  const Clock clock_;
+  const Deliver deliver_;
+  SlabArena arena_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_;  // an engine has something to look at
+  std::condition_variable late_;  // requests wait while every engine is busy
+  Scheduler scheduler_;
+  Counters counters_;
+  std::vector<Running> running_;         // index = engine thread
+  std::vector<Request*> queuedByTicket_;  // index = ticket
+  std::string misfit_;  // the first output that did not have its batch's rows; from then on requests run alone
+  int32_t idle_ = 0;
+  bool watched_ = false;  // dropLate() looks, or is about to
+  bool stopping_ = false;
+
+  std::mutex poolMutex_;
+  std::vector<std::unique_ptr<Request>> all_;
+  std::vector<Request*> pool_;
+  std::vector<std::unique_ptr<Delivery>> deliveries_;  // used again, so that their memory is allocated once
+
+  std::mutex stopMutex_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace cb

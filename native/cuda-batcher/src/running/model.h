@@ -1,0 +1,79 @@
+// A loaded model: the engine's table and handle, and what its tensors look like to a batcher.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engines/engine_table.h"
+
+namespace cb {
+
+struct Tensor {
+  std::string name;
+  DType dtype = DType::kFloat32;
+  bool ranked = true;         // false: `dims` are empty because nothing is known of them
+  std::vector<int64_t> dims;  // kUnknownDim where dynamic
+  std::vector<std::string> symbols;
+  bool ofRun = false;         // see EngineTensor
+  // Bytes of one row (of the whole tensor when the model has no batch axis); -1 when a further dim is dynamic.
+  int64_t rowBytes = -1;
+};
+
+// Whether requests may share a run.
+enum class Batching : int32_t {
+  kDeclared = 0,  // when the model declares one dynamic first axis for all inputs and outputs
+  kNever = 1,     // whatever it declares: tensors run as they come
+  kInputs = 2,    // when all inputs have it, whatever is declared of the outputs
+};
+
+struct ModelOptions {
+  std::string path;
+  std::string library;  // empty: the engine's default
+  int32_t intraOpThreads = 1;
+  int32_t concurrentRuns = 1;
+  Batching batching = Batching::kDeclared;
+};
+
+class Model {
+ public:
+  // Loads; on failure answers null and a sentence in `error`.
+  static std::unique_ptr<Model> load(const EngineTable* engine, const ModelOptions& options, std::string& error);
+  ~Model();
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  const std::vector<Tensor>& inputs() const { return inputs_; }
+  const std::vector<Tensor>& outputs() const { return outputs_; }
+
+  // Whether the first axis of every input is a batch axis, so that requests can be run together.
+  bool batchable() const { return unbatchedReason_.empty(); }
+  // Why not, as a sentence; empty when it is.
+  const std::string& unbatchedReason() const { return unbatchedReason_; }
+  // Whether the shape of an output is known before a run, so that its memory can be set aside.
+  bool foreseeable(size_t output) const;
+
+  // Runs once; outputs with data == null are allocated by the engine. Where an output does not come in the shape its
+  // memory was set aside for, the engine allocates all of them, and this output's memory from then on: what a model
+  // declares may be wrong. Answers a sentence, empty on success.
+  std::string run(const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out, EngineStages& stages) const;
+  void release(void* owner) const { engine_->release(handle_, owner); }
+  void terminate() const { engine_->terminate(handle_); }
+
+ private:
+  Model(const EngineTable* engine, EngineModel* handle);
+  void describe();
+  std::string whyUnbatched(Batching batching) const;
+  std::string tryRun(const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out, EngineStages& stages,
+                     int& outcome) const;
+
+  const EngineTable* engine_;
+  EngineModel* handle_;
+  std::vector<Tensor> inputs_;
+  std::vector<Tensor> outputs_;
+  std::string unbatchedReason_;
+  std::unique_ptr<std::atomic<bool>[]> surprising_;  // outputs that came in another shape than they were declared
+};
+
+}  // namespace cb

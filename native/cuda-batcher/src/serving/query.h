@@ -1,0 +1,42 @@
+// One query of a link between its frame and its answer, and whether it is one that this path can run.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "frames/bytes.h"
+#include "frames/infer_scan.h"
+#include "scheduling/request.h"
+
+namespace cb {
+class Model;
+}
+
+namespace cb::link {
+
+class Connection;
+class Served;
+
+struct Query {
+  std::shared_ptr<Connection> connection;
+  std::shared_ptr<Served> served;
+  uint32_t id = 0;
+  uint32_t ticket = 0;
+  wire::Bytes body;  // the inputs lie in it
+  double receivedMs = 0;
+  std::vector<uint32_t> outputs;  // indices of those wanted, in the caller's order
+};
+
+// What the wire calls the element types of a model's inputs and outputs, in the model's order.
+struct Signature {
+  std::vector<std::string> inputs;
+  std::vector<std::string> outputs;
+};
+
+// Fills `request` (rows, inputs, dims, bytes) and `query.outputs` from a request that fits the model: all inputs there,
+// raw, in its datatypes and shapes, of the right size. False: it does not, or in some rare way; JavaScript then judges it
+// by the whole rule (services/executor/src/serving/infer-check.ts) and finds the words.
+bool fits(const Model& model, const Signature& signature, const wire::InferHead& head, const uint8_t* body,
+          int32_t maxBatch, Request& request, Query& query);
+
+}  // namespace cb::link
