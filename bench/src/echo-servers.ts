@@ -15,7 +15,7 @@ import {
   systemClock,
   tokenDigest,
 } from "@infaas/runtime";
-import { TestAuthority } from "@infaas/runtime/dist/security/certificates.testing";
+import { TestAuthority } from "@infaas/runtime/testing/certificates";
 import { InferCall, Wire } from "@infaas/wire";
 
 const logger = createLogger({ service: "echo" });

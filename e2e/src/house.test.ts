@@ -1,7 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { root } from "./cluster";
+import { importCircles, includeRoots, isTest, wrongImports } from "./house/imports";
+import { lintRules } from "./house/lint-rules";
+import { parseMap } from "./house/map";
 
 /** What is committed or about to be: tracked files and untracked ones that are not ignored. */
 const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
@@ -19,6 +22,8 @@ const existing = (file: string) => {
   }
 };
 const source = files.filter((f) => /\.(ts|cc|h|cu)$/.test(f)).filter(existing);
+const sources = new Map(source.map((file) => [file, read(file)]));
+const map = parseMap(read("docs/map.md"));
 const lines = (pattern: RegExp, among: readonly string[]) =>
   among.flatMap((file) =>
     read(file)
@@ -43,7 +48,7 @@ describe("the house", () => {
         /^(packages|services|cli)\//.test(f) &&
         !f.startsWith("packages/runtime/") &&
         !f.endsWith(".test.ts") &&
-        !f.includes("/fixtures/"),
+        !f.includes("/testing/"),
     );
     expect(
       lines(/\bDate\.now\(|\bsetTimeout\(|\bsetInterval\(|\bMath\.random\(|\bperformance\.now\(/, outside),
@@ -55,24 +60,110 @@ describe("the house", () => {
   });
 
   it("keeps Node-API in the add-on's one folder", () => {
-    const outside = source.filter((f) => /\.(cc|h|cu)$/.test(f) && !/^native\/[^/]+\/src\/addon\//.test(f));
+    const outside = source.filter(
+      (f) => /\.(cc|h|cu)$/.test(f) && !/^native\/[^/]+\/src\/(addon|node_api)\//.test(f),
+    );
     expect(lines(/#include [<"](napi|node_api|uv)\.h/, outside)).toEqual([]);
-  });
-
-  it.each([
-    ["core", /#include "(cuda|tensorrt|onnxruntime|link|addon)\//],
-    ["link", /#include "(cuda|tensorrt|onnxruntime|addon)\//],
-    ["cuda", /#include "(tensorrt|onnxruntime|addon)\//],
-    ["tensorrt", /#include "(cuda|onnxruntime|addon)\//],
-    ["onnxruntime", /#include "(cuda|tensorrt|addon)\//],
-  ])("lets %s include only what the architecture allows", (folder, forbidden) => {
-    const inside = source.filter((f) => f.startsWith(`native/cuda-batcher/src/${folder}/`));
-    expect(inside.length).toBeGreaterThan(0);
-    expect(lines(forbidden, inside)).toEqual([]);
   });
 
   it("has etcd3 in one file", () => {
     const importers = lines(/from "etcd3"/, source).map((hit) => basename(hit.split(":")[0] ?? ""));
     expect([...new Set(importers)].filter((f) => !f.endsWith(".test.ts"))).toEqual(["etcd-store.ts"]);
+  });
+});
+
+/** Folders of code, by the files that ship in each. */
+const shipped = new Map<string, string[]>();
+for (const file of source.filter((f) => !isTest(f))) {
+  shipped.set(dirname(file), [...(shipped.get(dirname(file)) ?? []), basename(file)]);
+}
+
+describe("docs/map.md", () => {
+  it("has a line for every folder of code inside a workspace, and none for a folder that is not there", () => {
+    const scopes = [...new Set(map.folders.map((folder) => folder.replace(/(\/src)\/.*/, "$1")))];
+    const inScope = source.map(dirname).filter((folder) => scopes.some((s) => folder.startsWith(`${s}/`)));
+    const listed = (folder: string) =>
+      map.folders.some((known) => known === folder || known.startsWith(`${folder}/`));
+    expect([...new Set(inScope)].filter((folder) => !listed(folder))).toEqual([]);
+    expect(
+      map.folders.filter((known) => !inScope.some((f) => f === known || f.startsWith(`${known}/`))),
+    ).toEqual([]);
+  });
+
+  it("allows every import that there is", () => {
+    expect(wrongImports(map, sources)).toEqual([]);
+  });
+
+  it("has a place in an order for every file of a folder that has one", () => {
+    const homeless = map.orders.flatMap(({ scope, rows }) =>
+      readdirSync(join(root, scope), { withFileTypes: true })
+        .map(({ name }) => name)
+        .filter((name) => name !== "testing" && name !== "gen" && name !== "CMakeLists.txt")
+        .filter((name) => !name.endsWith(".test.ts"))
+        .filter((name) => !rows.flat().some((r) => r.split("/")[0] === name.replace(/\.\w+$/, "")))
+        .map((name) => `${scope}/${name}`),
+    );
+    expect(homeless).toEqual([]);
+  });
+
+  it.each([
+    ["services/frontend/src/view/catalog.ts", "../routing/router"],
+    ["services/frontend/src/query/body.ts", "../servers/http/reply"],
+    ["services/frontend/src/links/executor-pool.ts", "../telemetry/statistics"],
+    ["services/executor/src/engines/engine-port.ts", "../instances/instance"],
+    ["services/executor/src/profiling/measurement/profiler.ts", "../confinement/confined-profile"],
+    ["services/metadata/src/store/store.ts", "../catalog/registry"],
+    ["packages/runtime/src/security/tokens.ts", "../rpc/server/server"],
+    ["packages/policy/src/cost.ts", "@infaas/api"],
+    ["services/frontend/src/routing/selector.ts", "@infaas/executor"],
+    ["services/executor/src/files/model-store.ts", "../testing/zoo"],
+    ["native/cuda-batcher/src/scheduling/scheduler.cc", "running/batcher.h"],
+    ["native/cuda-batcher/src/running/batcher.cc", "http2/server.h"],
+    ["native/wire/src/net/poller.cc", "http2/connection.h"],
+  ])("does not allow %s to import %s", (file, target) => {
+    const text = file.endsWith(".ts") ? `import "${target}";\n` : `#include "${target}"\n`;
+    const seeded = new Map(sources).set(file, text + sources.get(file));
+    expect(sources.has(file)).toBe(true);
+    expect(wrongImports(map, seeded)).toHaveLength(1);
+  });
+
+  it("is what the linter holds", () => {
+    const config = JSON.parse(read("biome.json")) as { overrides: unknown };
+    const overrides = lintRules(map);
+    if (process.env.WRITE_ROOMS === "1") {
+      writeFileSync(join(root, "biome.json"), `${JSON.stringify({ ...config, overrides }, null, 2)}\n`);
+    } else {
+      expect(config.overrides).toEqual(overrides);
+    }
+  });
+});
+
+describe("folders and files", () => {
+  it("import in no circle", () => {
+    expect(importCircles(map, sources)).toEqual([]);
+  });
+
+  it("hold no more than 25 files that ship", () => {
+    expect([...shipped].filter(([, names]) => names.length > 25).map(([folder]) => folder)).toEqual([]);
+  });
+
+  it.each([
+    ["services/frontend/src", 20],
+    ["services/executor/src", 16],
+  ])("leave %s with at most %i entries at its top", (folder, most) => {
+    const tracked = files.filter((f) => f.startsWith(`${folder}/`)).map((f) => f.split("/")[3]);
+    expect(new Set(tracked).size).toBeLessThanOrEqual(most);
+  });
+
+  it("are no longer than 400 lines, but for a list of names", () => {
+    const long = source.filter(
+      (f) => !isTest(f) && !f.endsWith("/index.ts") && read(f).split("\n").length > 411,
+    );
+    expect(long).toEqual([]);
+  });
+
+  it("of the native projects have include prefixes of their own", () => {
+    const [ours, wires] = includeRoots.map((path) => readdirSync(join(root, path)));
+    expect(ours?.filter((name) => wires?.includes(name))).toEqual([]);
   });
 });

@@ -43,7 +43,7 @@ const sources = ["packages", "services", "cli/src"]
     readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((path) => `${folder}/${path}`),
   )
   .filter((path) => /^(cli|(packages|services)\/[\w-]+)\/src\/.*\.ts$/.test(path))
-  .filter((path) => !/\.(test|testing|contract)\.ts$|\/fixture|\/gen\//.test(path));
+  .filter((path) => !/\.test\.ts$|\/testing\/|\/gen\//.test(path));
 
 /** Constants that are numbers and named after a bound: the most, a grace, a timeout. */
 function namesOfLimits(source: string): string[] {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
 import { ClusterService, ExecutionService } from "@infaas/api";
 import { Code, type DialSecurity, dialPlain, dialWith, openRawBidi } from "@infaas/runtime";
-import { type CertificateFiles, TestAuthority } from "@infaas/runtime/dist/security/certificates.testing";
+import { type CertificateFiles, TestAuthority } from "@infaas/runtime/testing/certificates";
 import { Cluster, infaas, root } from "./cluster";
 import { hasPython, installStockClient, runStockClient } from "./stock-client";
 import type { Face } from "./tritonclient/face";

@@ -1,7 +1,7 @@
 import type { Cluster } from "../cluster";
 import { type ClusterFuzzReport, fuzzCluster, fuzzedSystem, startFuzzedCluster } from "./fuzz-cluster";
 import { GrpcFace } from "./grpc-face";
-import { HttpFace } from "./http-face";
+import { HttpFace } from "./http/http-face";
 
 jest.setTimeout(600_000);
 

@@ -3,7 +3,7 @@ import { fuzzCluster, fuzzedSystem, startFuzzedCluster } from "./fuzz-cluster";
 import type { FuzzedFace } from "./fuzz-run";
 import type { FuzzedSystem } from "./fuzzed-system";
 import { GrpcFace } from "./grpc-face";
-import { HttpFace } from "./http-face";
+import { HttpFace } from "./http/http-face";
 
 const usage = `usage: main.js FACE COUNT [SEED [FROM]]
   FACE   native (gRPC), grpc-js or http

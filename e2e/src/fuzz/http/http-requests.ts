@@ -1,6 +1,6 @@
 import { deflateSync, gzipSync } from "node:zlib";
 import type { Random } from "@infaas/runtime";
-import { below, pick } from "./wire-mutator";
+import { below, pick } from "../wire-mutator";
 
 /** Headers by name, as they are written. */
 export type HttpHeaders = Readonly<Record<string, string | number>>;

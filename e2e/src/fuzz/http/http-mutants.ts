@@ -1,5 +1,6 @@
 import type { Random } from "@infaas/runtime";
-import type { FuzzedSystem } from "./fuzzed-system";
+import type { FuzzedSystem } from "../fuzzed-system";
+import { below, mutateMessage, pick, randomBytes } from "../wire-mutator";
 import { inferJson } from "./http-good";
 import {
   compressedRequest,
@@ -10,7 +11,6 @@ import {
   writtenWhole,
 } from "./http-requests";
 import { mutateJson } from "./json-mutator";
-import { below, mutateMessage, pick, randomBytes } from "./wire-mutator";
 
 /** A request that is HTTP, and may be anything else than what the face serves. */
 export interface HttpMutant {

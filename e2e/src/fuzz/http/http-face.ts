@@ -1,13 +1,13 @@
 import type { Random } from "@infaas/runtime";
-import { AnswerBook } from "./answer-book";
-import { type FuzzedFace, isGoodNumber, type Operated } from "./fuzz-run";
-import type { FuzzedSystem } from "./fuzzed-system";
-import { learnAnswers } from "./good-calls";
+import { AnswerBook } from "../answer-book";
+import { type FuzzedFace, isGoodNumber, type Operated } from "../fuzz-run";
+import type { FuzzedSystem } from "../fuzzed-system";
+import { learnAnswers } from "../good-calls";
+import { RawCaller } from "../raw-caller";
 import { attackHttp } from "./http-attacks";
 import { HttpConnection, type HttpOutcome } from "./http-connection";
 import { goodExchange } from "./http-good";
 import { type HttpMutant, makeHttpMutant } from "./http-mutants";
-import { RawCaller } from "./raw-caller";
 
 /** Exchanges on one connection before it is replaced. */
 const exchangesPerConnection = 1_000;

@@ -1,7 +1,8 @@
 import type { Random } from "@infaas/runtime";
-import type { AnswerBook } from "./answer-book";
-import type { FuzzedSystem } from "./fuzzed-system";
-import { goodRowsMax } from "./good-calls";
+import type { AnswerBook } from "../answer-book";
+import type { FuzzedSystem } from "../fuzzed-system";
+import { goodRowsMax } from "../good-calls";
+import { below } from "../wire-mutator";
 import type { HttpOutcome } from "./http-connection";
 import {
   compressedRequest,
@@ -10,7 +11,6 @@ import {
   writtenInChunks,
   writtenWhole,
 } from "./http-requests";
-import { below } from "./wire-mutator";
 
 /** Requests that have to be answered rightly, written one behind the other, and what is wrong with their answers. */
 export interface GoodExchange {

@@ -1,6 +1,6 @@
 import type { Random } from "@infaas/runtime";
-import { exchangeGarbage } from "./connection-garbage";
-import { below, pick, randomBytes } from "./wire-mutator";
+import { exchangeGarbage } from "../connection-garbage";
+import { below, pick, randomBytes } from "../wire-mutator";
 
 const line = "\r\n";
 const post = "POST /v2/models/x/infer HTTP/1.1\r\nHost: x\r\n";

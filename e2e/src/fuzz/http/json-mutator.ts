@@ -1,5 +1,5 @@
 import type { Random } from "@infaas/runtime";
-import { below, pick, randomBytes, spread } from "./wire-mutator";
+import { below, pick, randomBytes, spread } from "../wire-mutator";
 
 /** Parts of a JSON text that mean something: texts, numbers, words, brackets, commas and colons. */
 const tokens = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\w+|[[\]{},:]/g;
