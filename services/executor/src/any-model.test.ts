@@ -13,7 +13,7 @@ import { Code, createLogger, deferred, Lifecycle, openSecurity, systemClock } fr
 import { nativeEngines } from "./engines/native-engine";
 import { Executor } from "./instances/executor";
 import type { Instance } from "./instances/instance";
-import { InstanceFigures } from "./instances/instance-figures";
+import { LiveFigures } from "./instances/live-figures";
 import { Utilisation } from "./instances/utilisation";
 import type { VariantSpec } from "./instances/variant-spec";
 import { ProfileQueue } from "./profiling/confinement/profile-queue";
@@ -85,7 +85,7 @@ describe.each(["grpc", "plain"] as const)("any model (%s)", (transport) => {
       clock,
       executor,
       reporter: new Reporter(executor, new Utilisation(clock, 1, () => process.cpuUsage()), clock),
-      figures: new InstanceFigures(clock),
+      figures: new LiveFigures(clock),
       spans: new QuerySpans(clock, {
         records: false,
         sampleRatio: 0,
@@ -106,7 +106,7 @@ describe.each(["grpc", "plain"] as const)("any model (%s)", (transport) => {
     executor.onChange(() => {
       if (executor.instance("model")?.readyEngine) ready.resolve();
     });
-    executor.setWill([{ spec: { ...spec, ...more }, wantedAtMs: 0 }]);
+    executor.setDesired([{ spec: { ...spec, ...more }, desiredAtMs: 0 }]);
     life.onStop("executor", () => executor.stop(1_000));
     life.onStop("server", () => server.stop(100));
     life.onStop("plain links", () => plain?.close());

@@ -10,15 +10,15 @@ export type {
   LatencyPoint,
 } from "./engines/engine-port";
 export { ModelStore } from "./files/model-store";
-export { Executor, type ExecutorOptions, type InstanceLine, type Wish } from "./instances/executor";
+export { type DesiredVariant, Executor, type ExecutorOptions, type InstanceLine } from "./instances/executor";
 export { Instance, type InstancePorts, type InstanceState } from "./instances/instance";
 export {
+  type DesiredInstance,
   type HeldInstance,
   type MemoryBudget,
   planReconcile,
   type ReconcilePlan,
   type Shortfall,
-  type WantedInstance,
 } from "./instances/plan-reconcile";
 export { instanceKey, type VariantSpec, variantSpec } from "./instances/variant-spec";
 export { instruments } from "./metrics";

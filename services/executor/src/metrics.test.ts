@@ -10,7 +10,7 @@ import {
 } from "@infaas/runtime";
 import { MetricTargets } from "./cluster/metric-targets";
 import { Executor } from "./instances/executor";
-import { InstanceFigures } from "./instances/instance-figures";
+import { LiveFigures } from "./instances/live-figures";
 import { Utilisation } from "./instances/utilisation";
 import { instruments, registerMetrics } from "./metrics";
 import { MemoryEngines } from "./testing/memory-engine";
@@ -77,10 +77,10 @@ describe("registerMetrics", () => {
     const limits = { queueRowsMax: 8, queueBytesMax: 64 };
     const ports = { clock, engines: new MemoryEngines(echo), modelFile: async () => "/model", ...limits };
     const executor = new Executor({ name: "exec-1", memoryBytes: 100, ports, logger });
-    const figures = new InstanceFigures(clock);
+    const figures = new LiveFigures(clock);
     const utilisation = new Utilisation(clock, 1, () => process.cpuUsage());
     registerMetrics(telemetry.meter, { executor, figures, utilisation, clock });
-    executor.setWill([{ spec, wantedAtMs: 0 }]);
+    executor.setDesired([{ spec, desiredAtMs: 0 }]);
     const times = { queueMs: 9, gatherMs: 1, runMs: 2, scatterMs: 3 };
     const answer = { outputs: [], outputDims: [], batchSize: 4, ...times, release: () => undefined };
     figures.answered("v", 3, answer);

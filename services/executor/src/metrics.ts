@@ -1,6 +1,6 @@
 import type { Clock, Telemetry } from "@infaas/runtime";
 import type { Executor } from "./instances/executor";
-import type { InstanceFigures } from "./instances/instance-figures";
+import type { LiveFigures } from "./instances/live-figures";
 import type { Utilisation } from "./instances/utilisation";
 
 /** Every instrument of an executor: name, unit, meaning. */
@@ -42,7 +42,7 @@ export const instruments = {
 /** What the instruments read. */
 export interface MetricSources {
   readonly executor: Executor;
-  readonly figures: InstanceFigures;
+  readonly figures: LiveFigures;
   readonly utilisation: Utilisation;
   readonly clock: Clock;
 }

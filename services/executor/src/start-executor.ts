@@ -15,7 +15,7 @@ import {
   withPort,
 } from "@infaas/runtime";
 import { ClusterRecords } from "./cluster/cluster-records";
-import { frontendAddresses, isAccepting, willOf } from "./cluster/desired-instances";
+import { desiredVariants, frontendAddresses, isAccepting } from "./cluster/desired-instances";
 import { MembershipClient } from "./cluster/membership-client";
 import { MetricTargets } from "./cluster/metric-targets";
 import type { executorOptions } from "./config";
@@ -23,7 +23,7 @@ import type { EnginePort } from "./engines/engine-port";
 import type { ModelFiles } from "./files/model-folders";
 import { ModelStore } from "./files/model-store";
 import { Executor } from "./instances/executor";
-import { InstanceFigures } from "./instances/instance-figures";
+import { LiveFigures } from "./instances/live-figures";
 import { LoadJournal } from "./instances/load-journal";
 import { Utilisation } from "./instances/utilisation";
 import { registerMetrics } from "./metrics";
@@ -52,11 +52,11 @@ export interface ExecutorWorld {
 type Config = ConfigOf<typeof executorOptions>;
 
 /** Time that queries in flight get to be answered when the process stops; the whole stop stays under 5 s. */
-const drainOnStopMs = 2_500;
+const DRAIN_ON_STOP_MS = 2_500;
 /** Time that open calls get after the drain. */
-const stopGraceMs = 500;
+const STOP_GRACE_MS = 500;
 /** Random bytes that tell two lives of one name apart. */
-const incarnationBytes = 8;
+const INCARNATION_BYTES = 8;
 
 /** Opens everything in order and joins the cluster in the background; returns the address that frontends are told. */
 export async function startExecutor(config: Config, world: ExecutorWorld): Promise<string> {
@@ -86,7 +86,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
     onServing: (variant, instance) => nativeLinks?.serve(variant, instance),
   });
   const utilisation = new Utilisation(clock, config.cores, () => process.cpuUsage());
-  const figures = new InstanceFigures(clock);
+  const figures = new LiveFigures(clock);
   registerMetrics(telemetry.meter, { executor, figures, utilisation, clock });
   const reporter = new Reporter(executor, utilisation, clock);
   const spans = new QuerySpans(clock, telemetry.tracer);
@@ -100,7 +100,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
     scratchDir: scratch,
   });
   const server = executorServer({ logger, links, profiles, security });
-  lifecycle.onStop("server", () => server.stop(stopGraceMs));
+  lifecycle.onStop("server", () => server.stop(STOP_GRACE_MS));
   const port = await server.listen(config.listen);
   const address = config.advertise ?? withPort(config.listen, port);
   const linkListen = linkListenAddress(config);
@@ -112,7 +112,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   lifecycle.onStop("instances", async () => {
     links.announceDraining();
     nativeLinks?.announceDraining();
-    await executor.stop(drainOnStopMs);
+    await executor.stop(DRAIN_ON_STOP_MS);
     await membership.stop();
     links.close();
     await nativeLinks?.close();
@@ -166,7 +166,7 @@ function joinCluster(
       cores: config.cores,
       memoryBytes: config.memoryBytes,
       pricePerHourUsd: config.pricePerHour,
-      incarnation: random.hex(incarnationBytes),
+      incarnation: random.hex(INCARNATION_BYTES),
     },
     leaseTtlMs: config.leaseTtlMs,
     accepting: () => isAccepting(records, config.name),
@@ -175,9 +175,9 @@ function joinCluster(
     onWatchLost: () => records.interrupted(),
     onWatch: (message: WatchResponse) => {
       if (!records.apply(message, clock.nowMs())) return;
-      const will = willOf(records, config.name);
-      for (const fault of will.faults) logger.warn("placement cannot be honoured", { fault });
-      executor.setWill(will.wishes);
+      const { variants, faults } = desiredVariants(records, config.name);
+      for (const fault of faults) logger.warn("placement cannot be honoured", { fault });
+      executor.setDesired(variants);
       targets.set(frontendAddresses(records));
     },
   });

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { MemberKind, type RecordSchema, WatchResponseSchema } from "@infaas/api";
 import { ClusterRecords } from "./cluster-records";
-import { frontendAddresses, isAccepting, willOf } from "./desired-instances";
+import { desiredVariants, frontendAddresses, isAccepting } from "./desired-instances";
 
 type Put = MessageInitShape<typeof RecordSchema>;
 
@@ -40,14 +40,14 @@ function member(name: string, kind: MemberKind, accepting: boolean): Put {
   };
 }
 
-describe("willOf", () => {
+describe("desiredVariants", () => {
   it("wants what is placed on this executor, with all it needs to run it", () => {
     const records = recordsOf(variant("v"), placement("exec-1", "v"), placement("exec-2", "v"));
-    const will = willOf(records, "exec-1");
-    expect(will.faults).toEqual([]);
-    expect(will.wishes).toEqual([
+    const desired = desiredVariants(records, "exec-1");
+    expect(desired.faults).toEqual([]);
+    expect(desired.variants).toEqual([
       {
-        wantedAtMs: 7,
+        desiredAtMs: 7,
         spec: {
           name: "v",
           modelDigest: "sha256:1",
@@ -69,13 +69,16 @@ describe("willOf", () => {
   });
 
   it("waits for the record of a variant that is placed before it is known", () => {
-    expect(willOf(recordsOf(placement("exec-1", "v")), "exec-1")).toEqual({ wishes: [], faults: [] });
+    expect(desiredVariants(recordsOf(placement("exec-1", "v")), "exec-1")).toEqual({
+      variants: [],
+      faults: [],
+    });
   });
 
   it("says all that keeps a variant from running here", () => {
     const records = recordsOf(variant("v", { engine: "tensorrt", threads: 0 }), placement("exec-1", "v"));
-    expect(willOf(records, "exec-1")).toEqual({
-      wishes: [],
+    expect(desiredVariants(records, "exec-1")).toEqual({
+      variants: [],
       faults: [
         "variant v: engine tensorrt is not built, this executor has onnxruntime; threads 0 is below 1",
       ],

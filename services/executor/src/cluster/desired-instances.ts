@@ -1,33 +1,34 @@
 import { MemberKind } from "@infaas/api";
-import type { Wish } from "../instances/executor";
+import type { DesiredVariant } from "../instances/executor";
 import { variantSpec } from "../instances/variant-spec";
 import type { ClusterRecords } from "./cluster-records";
 
-/** What the cluster wants of one executor, and what of it cannot be honoured. */
-export interface Will {
-  readonly wishes: readonly Wish[];
+/** The desired placement of one executor. */
+export interface DesiredVariants {
+  readonly variants: readonly DesiredVariant[];
+  /** Why placements cannot be honoured, one sentence each. */
   readonly faults: readonly string[];
 }
 
 /**
- * Returns what should run on `executor`. A placement whose variant is not known (yet) is left out silently: records of
+ * Returns the variants that should run on `executor`. A placement whose variant is not known (yet) is left out silently: records of
  * one transaction may arrive apart, and a deleted variant takes its placements with it.
  */
-export function willOf(records: ClusterRecords, executor: string): Will {
-  const wishes: Wish[] = [];
+export function desiredVariants(records: ClusterRecords, executor: string): DesiredVariants {
+  const variants: DesiredVariant[] = [];
   const faults: string[] = [];
-  const variants = records.variants();
+  const known = records.variants();
   for (const { placement, putAtMs } of records.placementsOn(executor)) {
-    const record = variants.get(placement.variant);
+    const record = known.get(placement.variant);
     if (record === undefined) continue;
     const spec = variantSpec(record);
-    if (spec.ok) wishes.push({ spec: spec.value, wantedAtMs: putAtMs });
+    if (spec.ok) variants.push({ spec: spec.value, desiredAtMs: putAtMs });
     else faults.push(spec.fault);
   }
-  return { wishes, faults };
+  return { variants, faults };
 }
 
-/** Addresses of all frontends: they want our metrics. */
+/** Returns the address (host:port) of each frontend; metrics are exported to all of them. */
 export function frontendAddresses(records: ClusterRecords): readonly string[] {
   return records
     .members()

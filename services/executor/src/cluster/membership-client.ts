@@ -35,16 +35,16 @@ export interface MembershipOptions {
   readonly onWatchLost: () => void;
 }
 
-/** First pause before metadata is tried again; doubles up to `backoffMaxMs`. */
-const backoffFirstMs = 100;
+/** First pause before metadata is tried again; doubles up to `BACKOFF_MAX_MS`. */
+const BACKOFF_FIRST_MS = 100;
 /** Longest pause between attempts to reach metadata. */
-const backoffMaxMs = 2_000;
+const BACKOFF_MAX_MS = 2_000;
 /** Signs of life per lease. */
-const keepAlivesPerLease = 3;
+const KEEP_ALIVES_PER_LEASE = 3;
 /** Leaving is a courtesy: the lease runs out anyway. */
-const leaveTimeoutMs = 500;
+const LEAVE_TIMEOUT_MS = 500;
 /** A call that is not answered within this time counts as failed. */
-const callTimeoutMs = 3_000;
+const CALL_TIMEOUT_MS = 3_000;
 
 const phaseOnWire = {
   loading: InstancePhase.LOADING,
@@ -93,7 +93,7 @@ export class MembershipClient {
     const leaseId = this.leaseId;
     this.leaseId = null;
     if (leaseId === null) return;
-    await this.options.cluster.leave({ leaseId }, { timeoutMs: leaveTimeoutMs }).catch((fault) => {
+    await this.options.cluster.leave({ leaseId }, { timeoutMs: LEAVE_TIMEOUT_MS }).catch((fault) => {
       this.options.logger.warn("could not leave; the lease will run out", {
         reason: ServiceError.from(fault).message,
       });
@@ -103,7 +103,7 @@ export class MembershipClient {
   /** Runs `life` again and again with growing pauses; a life that succeeded for a while starts over with a short one. */
   private async persist(what: string, life: () => Promise<void>): Promise<void> {
     const { clock, logger } = this.options;
-    let pauseMs = backoffFirstMs;
+    let pauseMs = BACKOFF_FIRST_MS;
     while (!this.ending.signal.aborted) {
       const startMs = clock.nowMs();
       try {
@@ -115,9 +115,9 @@ export class MembershipClient {
           retryInMs: pauseMs,
         });
       }
-      if (clock.nowMs() - startMs > backoffMaxMs) pauseMs = backoffFirstMs;
+      if (clock.nowMs() - startMs > BACKOFF_MAX_MS) pauseMs = BACKOFF_FIRST_MS;
       await sleep(clock, pauseMs, this.ending.signal);
-      pauseMs = Math.min(backoffMaxMs, pauseMs * 2);
+      pauseMs = Math.min(BACKOFF_MAX_MS, pauseMs * 2);
     }
   }
 
@@ -130,7 +130,7 @@ export class MembershipClient {
     this.report();
     let heardMs = clock.nowMs();
     while (!signal.aborted) {
-      await sleep(clock, joined.ttlMs / keepAlivesPerLease, signal);
+      await sleep(clock, joined.ttlMs / KEEP_ALIVES_PER_LEASE, signal);
       if (signal.aborted) return;
       try {
         await cluster.keepAlive({ leaseId: joined.leaseId }, this.call());
@@ -167,7 +167,7 @@ export class MembershipClient {
       } catch (fault) {
         this.options.logger.warn("report not taken", { reason: ServiceError.from(fault).message });
         this.reportAgain = true;
-        await sleep(this.options.clock, backoffMaxMs, this.ending.signal);
+        await sleep(this.options.clock, BACKOFF_MAX_MS, this.ending.signal);
       }
     }
   }
@@ -206,6 +206,6 @@ export class MembershipClient {
   }
 
   private call() {
-    return { timeoutMs: callTimeoutMs, signal: this.ending.signal };
+    return { timeoutMs: CALL_TIMEOUT_MS, signal: this.ending.signal };
   }
 }

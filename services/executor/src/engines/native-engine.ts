@@ -49,7 +49,7 @@ const codeOf = {
 } as const satisfies Record<NativeError["code"], Code>;
 
 /** Lowest priority there is; callers that ask for less get this. */
-const laneMax = 2;
+const LANE_MAX = 2;
 
 /** Engines of the native add-on: batches formed and run outside JavaScript. */
 export const nativeEngines: EnginePort = {
@@ -154,7 +154,7 @@ class NativeEngine implements Engine {
 
   submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer> {
     const { rows, dims, timeoutMs, signal } = query;
-    const lane = Math.min(query.lane, laneMax);
+    const lane = Math.min(query.lane, LANE_MAX);
     const request: { -readonly [K in keyof SubmitOptions]: SubmitOptions[K] } = { rows, dims, lane };
     if (timeoutMs !== null) request.timeoutMs = timeoutMs;
     if (signal !== null) request.signal = signal;

@@ -19,7 +19,7 @@ export interface Padding {
 }
 
 /** Most sizes a padding may have: each is a shape of its own, whose requests wait for each other. */
-export const paddingSizesMax = 32;
+export const PADDING_SIZES_MAX = 32;
 
 /** What is wrong with a padding for a model of these tensors, or null. */
 export function paddingFault(
@@ -27,8 +27,8 @@ export function paddingFault(
   model: { readonly inputs: readonly EngineTensor[]; readonly outputs: readonly EngineTensor[] },
 ): string | null {
   const { sizes, inputs, outputs } = padding;
-  if (sizes.length < 1 || sizes.length > paddingSizesMax)
-    return `padding has ${sizes.length} sizes, allowed are 1 to ${paddingSizesMax}`;
+  if (sizes.length < 1 || sizes.length > PADDING_SIZES_MAX)
+    return `padding has ${sizes.length} sizes, allowed are 1 to ${PADDING_SIZES_MAX}`;
   if (sizes.some((size, i) => !Number.isInteger(size) || size <= (sizes[i - 1] ?? 0)))
     return `padding sizes ${sizes.join(", ")} are no rising whole numbers`;
   if (inputs.length === 0) return "padding names no input";

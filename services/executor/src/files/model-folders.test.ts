@@ -9,7 +9,7 @@ import { Code, VirtualClock } from "@infaas/runtime";
 import { nativeEngines } from "../engines/native-engine";
 import { createNode } from "../profiling/onnx/node";
 import { graphFile } from "../testing/graph-models";
-import { ModelStore, modelFileKeepMs } from "./model-store";
+import { MODEL_FILE_KEEP_MS, ModelStore } from "./model-store";
 
 /** Files by their digest. */
 class Files implements ArtifactSource {
@@ -102,7 +102,7 @@ describe("ModelStore.model", () => {
       externalData: [{ name: "w.bin", digest: weights }],
     };
     const path = await store.model(model);
-    await clock.advance(modelFileKeepMs + 1_000);
+    await clock.advance(MODEL_FILE_KEEP_MS + 1_000);
     await store.file(files.put(Buffer.alloc(2_500)));
     expect(await readdir(join(folder, "folders"))).toEqual([]);
     expect(await store.model(model)).toBe(path);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ArtifactSource } from "@infaas/cluster";
 import { Code, ServiceError, systemClock } from "@infaas/runtime";
-import { downloadAttemptsMax, ModelStore, modelFileKeepMs } from "./model-store";
+import { DOWNLOAD_ATTEMPTS_MAX, MODEL_FILE_KEEP_MS, ModelStore } from "./model-store";
 
 const content = Buffer.from(Array.from({ length: 10_000 }, (_, i) => i % 251));
 const hex = createHash("sha256").update(content).digest("hex");
@@ -82,7 +82,7 @@ describe("ModelStore", () => {
     await expect(storeOf(source).file(digest)).rejects.toMatchObject({
       code: Code.UNAVAILABLE,
     });
-    expect(source.offsets).toHaveLength(downloadAttemptsMax);
+    expect(source.offsets).toHaveLength(DOWNLOAD_ATTEMPTS_MAX);
     expect(await readdir(folder)).toEqual([`${hex}.part`]);
   });
 
@@ -118,7 +118,7 @@ describe("ModelStore", () => {
       const { source, pass, store } = setUp();
       for (const asked of [a, b, a, c]) {
         await store.file(asked);
-        pass(2 * modelFileKeepMs);
+        pass(2 * MODEL_FILE_KEEP_MS);
       }
       expect((await readdir(folder)).sort()).toEqual([a, c].map((key) => key.slice(7)).sort());
       await store.file(b);

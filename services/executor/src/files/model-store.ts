@@ -8,10 +8,10 @@ import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import { type ModelFiles, ModelFolders } from "./model-folders";
 
 /** Times one call of `file` goes on after an interrupted download. */
-export const downloadAttemptsMax = 3;
+export const DOWNLOAD_ATTEMPTS_MAX = 3;
 
 /** A file handed out so lately is not removed, however full the folder is: whoever asked may not have opened it yet. */
-export const modelFileKeepMs = 60_000;
+export const MODEL_FILE_KEEP_MS = 60_000;
 
 /** What a store is made of. */
 export interface ModelStoreOptions {
@@ -22,10 +22,10 @@ export interface ModelStoreOptions {
   readonly bytesMax: number;
 }
 
-const digestForm = /^sha256:([0-9a-f]{64})$/;
-const hexDigits = 64;
+const DIGEST_FORM = /^sha256:([0-9a-f]{64})$/;
+const HEX_DIGITS = 64;
 /** Where models of several files lie as their files expect each other. */
-const foldersName = "folders";
+const FOLDERS_NAME = "folders";
 
 /**
  * Model files by digest in one folder. A file is downloaded once, however many ask for it at the same time; an
@@ -39,7 +39,7 @@ export class ModelStore {
 
   constructor(private readonly options: ModelStoreOptions) {
     const { folder, clock } = options;
-    this.folders = new ModelFolders(join(folder, foldersName), clock, (digest) => this.file(digest));
+    this.folders = new ModelFolders(join(folder, FOLDERS_NAME), clock, (digest) => this.file(digest));
   }
 
   /** Returns the path of a model's file, with those beside it that it takes weights from; refuses as `file` and `ModelFolders` do. */
@@ -49,7 +49,7 @@ export class ModelStore {
 
   /** Returns the path of a verified local file. INVALID_ARGUMENT for a malformed digest, DATA_LOSS for wrong content. */
   file(digest: string): Promise<string> {
-    const hex = digestForm.exec(digest)?.[1];
+    const hex = DIGEST_FORM.exec(digest)?.[1];
     if (hex === undefined) {
       const message = `artifact digest "${digest}" is not of the form sha256:<64 hex digits>`;
       return Promise.reject(new ServiceError(Code.INVALID_ARGUMENT, message));
@@ -94,11 +94,11 @@ export class ModelStore {
     const kept = await usedFiles(folder);
     let bytes = kept.reduce((sum, { size }) => sum + size, 0);
     if (bytes <= bytesMax) return;
-    const keepFromMs = clock.epochMs() - modelFileKeepMs;
+    const keepFromMs = clock.epochMs() - MODEL_FILE_KEEP_MS;
     await this.folders.dropUnused(keepFromMs);
     for (const { name, size, usedMs } of kept) {
       if (bytes <= bytesMax || usedMs > keepFromMs) return;
-      if (this.arriving.has(name.slice(0, hexDigits))) continue;
+      if (this.arriving.has(name.slice(0, HEX_DIGITS))) continue;
       await rm(join(folder, name), { force: true });
       bytes -= size;
     }
@@ -113,7 +113,7 @@ export class ModelStore {
         return;
       } catch (fault) {
         const error = ServiceError.from(fault);
-        if (error.code !== Code.UNAVAILABLE || attempt >= downloadAttemptsMax) throw error;
+        if (error.code !== Code.UNAVAILABLE || attempt >= DOWNLOAD_ATTEMPTS_MAX) throw error;
       }
     }
   }

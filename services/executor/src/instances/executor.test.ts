@@ -63,12 +63,12 @@ async function eventually(check: () => boolean): Promise<void> {
 describe("Executor", () => {
   it("loads what is wanted, answers, and unloads what is not", async () => {
     const { executor, until } = setUp();
-    executor.setWill([{ spec: spec("a"), wantedAtMs: 0 }]);
+    executor.setDesired([{ spec: spec("a"), desiredAtMs: 0 }]);
     await until("a ready");
     expect(executor.memoryFreeBytes).toBe(40);
     const answer = await executor.instance("a")?.submit([row], query);
     expect(answer?.outputs).toEqual([row]);
-    executor.setWill([]);
+    executor.setDesired([]);
     await until();
     expect(executor.instance("a")).toBeUndefined();
     expect(executor.memoryFreeBytes).toBe(100);
@@ -76,24 +76,24 @@ describe("Executor", () => {
 
   it("evicts the idle one for the one wanted later, and says of the evicted one that there is no room", async () => {
     const { executor, clock, until } = setUp();
-    const a = { spec: spec("a"), wantedAtMs: 0 };
-    executor.setWill([a]);
+    const a = { spec: spec("a"), desiredAtMs: 0 };
+    executor.setDesired([a]);
     await until("a ready");
     await clock.advance(10);
-    executor.setWill([a, { spec: spec("b"), wantedAtMs: 10 }]);
+    executor.setDesired([a, { spec: spec("b"), desiredAtMs: 10 }]);
     await until("b ready", "a failed");
     expect(executor.lines()[1]?.reason).toBe("no room: needs 60 bytes, 40 of 100 can be had");
   });
 
   it("leaves what is in use where it is", async () => {
     const { executor, clock, engines, until } = setUp();
-    const a = { spec: spec("a"), wantedAtMs: 0 };
-    executor.setWill([a]);
+    const a = { spec: spec("a"), desiredAtMs: 0 };
+    executor.setDesired([a]);
     await until("a ready");
     engines.opened[0]?.hold();
     const answer = executor.instance("a")?.submit([row], query);
     await clock.advance(10);
-    executor.setWill([a, { spec: spec("b"), wantedAtMs: 10 }]);
+    executor.setDesired([a, { spec: spec("b"), desiredAtMs: 10 }]);
     await until("a ready", "b failed");
     engines.opened[0]?.resume();
     await answer;
@@ -101,9 +101,11 @@ describe("Executor", () => {
 
   it("replaces an instance whose variant has another file", async () => {
     const { executor, engines, until } = setUp();
-    executor.setWill([{ spec: spec("a", { memoryBytes: 30 }), wantedAtMs: 0 }]);
+    executor.setDesired([{ spec: spec("a", { memoryBytes: 30 }), desiredAtMs: 0 }]);
     await until("a ready");
-    executor.setWill([{ spec: spec("a", { memoryBytes: 30, modelDigest: "sha256:new" }), wantedAtMs: 1 }]);
+    executor.setDesired([
+      { spec: spec("a", { memoryBytes: 30, modelDigest: "sha256:new" }), desiredAtMs: 1 },
+    ]);
     await eventually(() => executor.instance("a")?.spec.modelDigest === "sha256:new");
     await eventually(() => engines.opened[0]?.closed === true);
     await until("a ready");
@@ -111,14 +113,14 @@ describe("Executor", () => {
 
   it("lets an instance answer until its variant is loaded in the way that is wanted now", async () => {
     const { executor, engines, until } = setUp();
-    const wish = (maxBatch: number) => {
+    const overridden = (maxBatch: number) => {
       const loadOverride = create(LoadOverrideSchema, { maxBatch });
-      return [{ spec: spec("a", { memoryBytes: 30, maxBatch, loadOverride }), wantedAtMs: 0 }];
+      return [{ spec: spec("a", { memoryBytes: 30, maxBatch, loadOverride }), desiredAtMs: 0 }];
     };
-    executor.setWill(wish(4));
+    executor.setDesired(overridden(4));
     await until("a ready");
     const asked = engines.hold();
-    executor.setWill(wish(2));
+    executor.setDesired(overridden(2));
     await asked;
     expect(executor.lines()).toMatchObject([{ phase: "ready", loadOverride: { maxBatch: 4 } }]);
     expect(executor.instance("a")?.readyEngine?.maxBatch).toBe(4);
@@ -130,10 +132,10 @@ describe("Executor", () => {
 
   it("says of an instance that goes on answering why it could not be loaded in another way", async () => {
     const { executor, until } = setUp();
-    executor.setWill([{ spec: spec("a", { memoryBytes: 30 }), wantedAtMs: 0 }]);
+    executor.setDesired([{ spec: spec("a", { memoryBytes: 30 }), desiredAtMs: 0 }]);
     await until("a ready");
     const wrong = spec("a", { memoryBytes: 30, maxBatch: 2, goldenOutputs: [new Uint8Array(4)] });
-    executor.setWill([{ spec: wrong, wantedAtMs: 1 }]);
+    executor.setDesired([{ spec: wrong, desiredAtMs: 1 }]);
     await eventually(() => executor.lines()[0]?.reason !== "");
     expect(executor.lines()).toMatchObject([{ phase: "ready" }]);
     expect(executor.instance("a")?.readyEngine).not.toBeNull();
@@ -141,7 +143,7 @@ describe("Executor", () => {
 
   it("tries a failed load again, later and later", async () => {
     const { executor, clock, until, untilTrue } = setUp();
-    executor.setWill([{ spec: spec("a", { goldenOutputs: [new Uint8Array(4)] }), wantedAtMs: 0 }]);
+    executor.setDesired([{ spec: spec("a", { goldenOutputs: [new Uint8Array(4)] }), desiredAtMs: 0 }]);
     await until("a failed");
     await clock.advance(1_000);
     await untilTrue(() => executor.instance("a")?.failures === 1);
@@ -151,24 +153,24 @@ describe("Executor", () => {
 
   it("says nothing when nothing changed", async () => {
     const { executor, until } = setUp();
-    const will = [{ spec: spec("a"), wantedAtMs: 0 }];
-    executor.setWill(will);
+    const desired = [{ spec: spec("a"), desiredAtMs: 0 }];
+    executor.setDesired(desired);
     await until("a ready");
     let told = 0;
     executor.onChange(() => {
       told += 1;
     });
-    executor.setWill(will);
+    executor.setDesired(desired);
     await Promise.resolve();
     expect(told).toBe(0);
   });
 
   it("drains everything when it stops and loads nothing any more", async () => {
     const { executor, until } = setUp();
-    executor.setWill([{ spec: spec("a"), wantedAtMs: 0 }]);
+    executor.setDesired([{ spec: spec("a"), desiredAtMs: 0 }]);
     await until("a ready");
     await executor.stop(10);
-    executor.setWill([{ spec: spec("b"), wantedAtMs: 0 }]);
+    executor.setDesired([{ spec: spec("b"), desiredAtMs: 0 }]);
     await Promise.resolve();
     expect(executor.lines()).toEqual([]);
   });

@@ -5,17 +5,17 @@ import { type HeldInstance, planReconcile, type ReconcilePlan, type Shortfall } 
 import { instanceKey, type VariantSpec } from "./variant-spec";
 
 /** A variant that should run here. */
-export interface Wish {
+export interface DesiredVariant {
   readonly spec: VariantSpec;
-  /** Monotonic time at which it was last wished for. */
-  readonly wantedAtMs: number;
+  /** Monotonic time at which its placement was last written. */
+  readonly desiredAtMs: number;
 }
 
 /** One instance as the cluster is told of it. */
 export interface InstanceLine {
   readonly variant: string;
   readonly phase: "loading" | "probing" | "ready" | "draining" | "failed";
-  /** Why it failed or cannot be loaded, of a ready one: in the way that is wanted now; empty otherwise. */
+  /** Why it failed or cannot be loaded, of a ready one: in the way that is desired now; empty otherwise. */
   readonly reason: string;
   readonly memoryBytes: number;
   readonly inFlight: number;
@@ -38,14 +38,14 @@ export interface ExecutorOptions {
 }
 
 /**
- * One host's instances. It is told what should be (`setWill`), brings what is nearer to that, step by step, and tells
+ * One host's instances. It is told what should be (`setDesired`), brings what is nearer to that, step by step, and tells
  * its listeners of every change. Loads never run on the way of a query.
  */
 export class Executor {
   private readonly instances = new Map<string, Instance>();
   private readonly byVariant = new Map<string, Instance>();
   private readonly listeners: (() => void)[] = [];
-  private wishes = new Map<string, Wish>();
+  private desired = new Map<string, DesiredVariant>();
   private shortfalls: readonly Shortfall[] = [];
   private timer: Timer | null = null;
   private planning = false;
@@ -74,7 +74,7 @@ export class Executor {
     return [...this.instances.values()];
   }
 
-  /** The instance that answers for a variant now: a ready one if there is one, the wanted one before others. */
+  /** The instance that answers for a variant now: a ready one if there is one, the desired one before others. */
   instance(variant: string): Instance | undefined {
     return this.byVariant.get(variant);
   }
@@ -85,13 +85,13 @@ export class Executor {
   }
 
   /** Replaces what should be here. */
-  setWill(wishes: readonly Wish[]): void {
-    this.wishes = new Map(wishes.map((wish) => [instanceKey(wish.spec), wish]));
+  setDesired(desired: readonly DesiredVariant[]): void {
+    this.desired = new Map(desired.map((wanted) => [instanceKey(wanted.spec), wanted]));
     this.planSoon();
   }
 
   /**
-   * All instances, and the wanted variants for which there is no memory, as the cluster is told of them: one line for a
+   * All instances, and the desired variants for which there is no memory, as the cluster is told of them: one line for a
    * variant. While an instance stands in for one that is to be loaded in another way, it says why that one failed.
    */
   lines(): readonly InstanceLine[] {
@@ -118,14 +118,14 @@ export class Executor {
   }
 
   private plan(): ReconcilePlan {
-    const wanted = [...this.wishes].map(([key, wish]) => ({
+    const desired = [...this.desired].map(([key, wanted]) => ({
       key,
-      variant: wish.spec.name,
-      memoryBytes: wish.spec.memoryBytes,
-      wantedAtMs: wish.wantedAtMs,
+      variant: wanted.spec.name,
+      memoryBytes: wanted.spec.memoryBytes,
+      desiredAtMs: wanted.desiredAtMs,
     }));
     const held = [...this.instances].flatMap(([key, instance]) => heldInstance(key, instance));
-    return planReconcile(wanted, held, { totalBytes: this.memoryBytes }, this.options.ports.clock.nowMs());
+    return planReconcile(desired, held, { totalBytes: this.memoryBytes }, this.options.ports.clock.nowMs());
   }
 
   private carryOut(plan: ReconcilePlan): void {
@@ -141,12 +141,12 @@ export class Executor {
   }
 
   private load(key: string): void {
-    const wish = this.wishes.get(key);
-    if (wish === undefined) return;
+    const wanted = this.desired.get(key);
+    if (wanted === undefined) return;
     const before = this.instances.get(key);
     const failures = before?.state.phase === "failed" ? before.failures + 1 : 0;
     const instance = new Instance(
-      wish.spec,
+      wanted.spec,
       this.options.ports,
       (changed) => this.changed(key, changed),
       failures,
@@ -168,7 +168,7 @@ export class Executor {
   private index(variant: string): void {
     const candidates = this.held().filter((instance) => instance.spec.name === variant);
     const ready = candidates.filter((instance) => instance.state.phase === "ready");
-    const best = ready.find(({ spec }) => this.wishes.has(instanceKey(spec))) ?? ready[0] ?? candidates[0];
+    const best = ready.find(({ spec }) => this.desired.has(instanceKey(spec))) ?? ready[0] ?? candidates[0];
     if (best === undefined) this.byVariant.delete(variant);
     else this.byVariant.set(variant, best);
     this.options.onServing?.(variant, best);
@@ -195,11 +195,11 @@ export class Executor {
   }
 
   private shortLine(short: Shortfall): InstanceLine[] {
-    const wish = this.wishes.get(short.key);
-    if (wish === undefined) return [];
+    const wanted = this.desired.get(short.key);
+    if (wanted === undefined) return [];
     const reason = `no room: needs ${short.neededBytes} bytes, ${short.availableBytes} of ${this.memoryBytes} can be had`;
     const nothing = { memoryBytes: 0, inFlight: 0, drainMs: 0, loadMs: 0 };
-    return [{ ...overrideOf(wish.spec), variant: wish.spec.name, phase: "failed", reason, ...nothing }];
+    return [{ ...overrideOf(wanted.spec), variant: wanted.spec.name, phase: "failed", reason, ...nothing }];
   }
 }
 

@@ -38,11 +38,11 @@ export interface InstancePorts {
 }
 
 /** First pause after a failed load; doubles with each further failure. */
-const retryFirstMs = 1_000;
+const RETRY_FIRST_MS = 1_000;
 /** Longest pause between attempts to load. */
-const retryMaxMs = 60_000;
+const RETRY_MAX_MS = 60_000;
 /** A drain that takes longer is cut short: what is left is refused with UNAVAILABLE. */
-export const drainMaxMs = 30_000;
+export const DRAIN_MAX_MS = 30_000;
 
 /** One loaded copy of a variant: loading → probing → ready → draining → gone, or failed on the way. */
 export class Instance {
@@ -107,7 +107,7 @@ export class Instance {
   }
 
   /** Takes no more queries, answers those accepted, then frees everything. Idempotent; bounded by `withinMs`. */
-  drain(withinMs = drainMaxMs): Promise<void> {
+  drain(withinMs = DRAIN_MAX_MS): Promise<void> {
     if (this.leaving === null) {
       const { promise, resolve } = deferred();
       this.leaving = promise;
@@ -174,7 +174,7 @@ export class Instance {
   }
 
   private fail(reason: string): void {
-    const pauseMs = Math.min(retryMaxMs, retryFirstMs * 2 ** this.failures);
+    const pauseMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.failures);
     this.enter({ phase: "failed", reason, retryAtMs: this.ports.clock.nowMs() + pauseMs });
   }
 

@@ -1,9 +1,9 @@
-import { type HeldInstance, loadsAtOnceMax, planReconcile, type WantedInstance } from "./plan-reconcile";
+import { type DesiredInstance, type HeldInstance, LOADS_AT_ONCE_MAX, planReconcile } from "./plan-reconcile";
 
 const memory = { totalBytes: 100 };
 
-function want(key: string, memoryBytes: number, wantedAtMs = 0): WantedInstance {
-  return { key, variant: variantOf(key), memoryBytes, wantedAtMs };
+function want(key: string, memoryBytes: number, desiredAtMs = 0): DesiredInstance {
+  return { key, variant: variantOf(key), memoryBytes, desiredAtMs };
 }
 
 function hold(key: string, memoryBytes: number, more: Partial<HeldInstance> = {}): HeldInstance {
@@ -17,25 +17,25 @@ function variantOf(key: string): string {
 }
 
 describe("planReconcile", () => {
-  it("loads what is wanted and absent", () => {
+  it("loads what is desired and absent", () => {
     const plan = planReconcile([want("a", 10)], [], memory, 0);
     expect(plan).toEqual({ load: ["a"], drain: [], short: [], againAtMs: null });
   });
 
-  it("drains what is held and not wanted, in use or not", () => {
+  it("drains what is held and not desired, in use or not", () => {
     const held = [hold("a", 10, { inFlight: 3 }), hold("b", 10), hold("c", 10, { phase: "loading" })];
     expect(planReconcile([want("b", 10)], held, memory, 0).drain).toEqual(["a", "c"]);
   });
 
-  it("does nothing when the will is met", () => {
+  it("does nothing when all that is desired is loaded", () => {
     const plan = planReconcile([want("a", 10)], [hold("a", 10)], memory, 0);
     expect(plan).toEqual({ load: [], drain: [], short: [], againAtMs: null });
   });
 
-  it("loads no more than a few at once, most recently wanted first", () => {
-    const wanted = [want("a", 1, 1), want("b", 1, 3), want("c", 1, 2)];
-    expect(planReconcile(wanted, [], memory, 5).load).toEqual(["b", "c"]);
-    expect(loadsAtOnceMax).toBe(2);
+  it("loads no more than a few at once, most recently desired first", () => {
+    const desired = [want("a", 1, 1), want("b", 1, 3), want("c", 1, 2)];
+    expect(planReconcile(desired, [], memory, 5).load).toEqual(["b", "c"]);
+    expect(LOADS_AT_ONCE_MAX).toBe(2);
   });
 
   it("counts running loads against that bound", () => {
@@ -57,40 +57,40 @@ describe("planReconcile", () => {
       });
     });
 
-    it("forgets it when it is not wanted any more", () => {
+    it("forgets it when it is not desired any more", () => {
       expect(planReconcile([], [failed], memory, 0).drain).toEqual(["a"]);
     });
   });
 
   describe("when a variant is to be loaded in another way", () => {
-    const wanted = [want("a|new", 40)];
+    const desired = [want("a|new", 40)];
     const old = hold("a|old", 40);
 
     it("lets the old one answer until the new one does", () => {
-      expect(planReconcile(wanted, [old], memory, 0)).toMatchObject({ load: ["a|new"], drain: [] });
+      expect(planReconcile(desired, [old], memory, 0)).toMatchObject({ load: ["a|new"], drain: [] });
       const loading = [old, hold("a|new", 40, { phase: "loading" })];
-      expect(planReconcile(wanted, loading, memory, 0).drain).toEqual([]);
-      expect(planReconcile(wanted, [old, hold("a|new", 40)], memory, 0).drain).toEqual(["a|old"]);
+      expect(planReconcile(desired, loading, memory, 0).drain).toEqual([]);
+      expect(planReconcile(desired, [old, hold("a|new", 40)], memory, 0).drain).toEqual(["a|old"]);
     });
 
     it("keeps the old one where the new one cannot be loaded", () => {
       const failed = [old, hold("a|new", 0, { phase: "failed", retryAtMs: 50 })];
-      expect(planReconcile(wanted, failed, memory, 0).drain).toEqual([]);
+      expect(planReconcile(desired, failed, memory, 0).drain).toEqual([]);
     });
 
     it("drains the old one first where memory is not enough for both", () => {
       const large = hold("a|old", 70);
-      expect(planReconcile(wanted, [large], memory, 0)).toMatchObject({ load: [], drain: ["a|old"] });
+      expect(planReconcile(desired, [large], memory, 0)).toMatchObject({ load: [], drain: ["a|old"] });
     });
   });
 
   describe("when memory is short", () => {
     it("evicts the least recently used idle instance and loads when it is gone", () => {
       const held = [hold("old", 60, { usedAtMs: 5 }), hold("new", 40, { usedAtMs: 9 })];
-      const wanted = [want("old", 60), want("new", 40), want("a", 50, 20)];
-      expect(planReconcile(wanted, held, memory, 20)).toMatchObject({ load: [], drain: ["old"], short: [] });
+      const desired = [want("old", 60), want("new", 40), want("a", 50, 20)];
+      expect(planReconcile(desired, held, memory, 20)).toMatchObject({ load: [], drain: ["old"], short: [] });
       const later = [hold("new", 40, { usedAtMs: 9 })];
-      expect(planReconcile(wanted, later, memory, 21)).toMatchObject({ load: ["a"], drain: [] });
+      expect(planReconcile(desired, later, memory, 21)).toMatchObject({ load: ["a"], drain: [] });
     });
 
     it("evicts no more while enough is leaving already", () => {
@@ -102,7 +102,7 @@ describe("planReconcile", () => {
       ["answers queries", { inFlight: 1 }],
       ["is loading", { phase: "loading" }],
       ["is being probed", { phase: "probing" }],
-      ["was used after the new one was wanted", { usedAtMs: 30 }],
+      ["was used after the new one was desired", { usedAtMs: 30 }],
     ])("never evicts an instance that %s", (_, more) => {
       const plan = planReconcile([want("b", 80), want("a", 50, 20)], [hold("b", 80, more)], memory, 40);
       expect(plan).toMatchObject({
@@ -112,7 +112,7 @@ describe("planReconcile", () => {
       });
     });
 
-    it("does not bring an evicted one back before it is wanted anew", () => {
+    it("does not bring an evicted one back before it is desired anew", () => {
       const held = [hold("new", 80, { usedAtMs: 21 })];
       const plan = planReconcile([want("old", 60, 1), want("new", 80, 20)], held, memory, 100);
       expect(plan).toMatchObject({ load: [], drain: [], short: [{ key: "old" }] });
@@ -130,7 +130,7 @@ describe("planReconcile", () => {
       expect(plan).toMatchObject({ load: ["a"], short: [{ key: "b", neededBytes: 60, availableBytes: 40 }] });
     });
 
-    it("never plans more memory than there is, whatever is held and wanted", () => {
+    it("never plans more memory than there is, whatever is held and desired", () => {
       const random = lcg(7);
       for (let round = 0; round < 2_000; round += 1) {
         const held = Array.from({ length: 5 }, (_, i) =>
@@ -140,19 +140,19 @@ describe("planReconcile", () => {
             phase: random() < 0.2 ? "draining" : "ready",
           }),
         );
-        const wanted = Array.from({ length: 6 }, (_, i) =>
+        const desired = Array.from({ length: 6 }, (_, i) =>
           want(i < 3 ? `h${i}` : `n${i}`, Math.floor(random() * 60), Math.floor(random() * 12)),
         );
-        const plan = planReconcile(wanted, held, memory, 20);
+        const plan = planReconcile(desired, held, memory, 20);
         const heldBytes = held.reduce((sum, h) => sum + h.memoryBytes, 0);
-        const loadBytes = wanted
+        const loadBytes = desired
           .filter((w) => plan.load.includes(w.key))
           .reduce((sum, w) => sum + w.memoryBytes, 0);
         if (plan.load.length > 0) expect(heldBytes + loadBytes).toBeLessThanOrEqual(memory.totalBytes);
         for (const key of plan.drain) {
           const victim = held.find((h) => h.key === key);
-          const isWanted = wanted.some((w) => w.key === key);
-          expect(isWanted && (victim?.inFlight ?? 0) > 0).toBe(false);
+          const isDesired = desired.some((w) => w.key === key);
+          expect(isDesired && (victim?.inFlight ?? 0) > 0).toBe(false);
         }
       }
     });

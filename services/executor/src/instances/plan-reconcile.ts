@@ -1,12 +1,12 @@
 /** A variant that should have an instance here. `key` names the variant and what it runs, see `instanceKey`. */
-export interface WantedInstance {
+export interface DesiredInstance {
   readonly key: string;
   /** Another key of the same variant is the same model loaded in another way. */
   readonly variant: string;
   /** Memory an instance takes at its peak. */
   readonly memoryBytes: number;
-  /** When the wish was last expressed; wishing counts as a use for the eviction order. */
-  readonly wantedAtMs: number;
+  /** Monotonic time at which its placement was last written; counts as a use in the order of eviction. */
+  readonly desiredAtMs: number;
 }
 
 /** An instance that is here, in whatever phase. */
@@ -29,7 +29,7 @@ export interface MemoryBudget {
   readonly totalBytes: number;
 }
 
-/** A wanted variant that is not loaded now, and why. */
+/** A desired variant that is not loaded now, and why. */
 export interface Shortfall {
   readonly key: string;
   readonly neededBytes: number;
@@ -37,7 +37,7 @@ export interface Shortfall {
   readonly availableBytes: number;
 }
 
-/** What to do now to come nearer to the will. */
+/** The next step towards the desired placement. */
 export interface ReconcilePlan {
   readonly load: readonly string[];
   readonly drain: readonly string[];
@@ -47,35 +47,35 @@ export interface ReconcilePlan {
 }
 
 interface Situation {
-  readonly wanted: readonly WantedInstance[];
+  readonly desired: readonly DesiredInstance[];
   readonly held: readonly HeldInstance[];
   readonly memory: MemoryBudget;
 }
 
 /** Loads that may run at once: more would slow the serving instances and each other. */
-export const loadsAtOnceMax = 2;
+export const LOADS_AT_ONCE_MAX = 2;
 
 /**
- * Returns what to load and drain so that `held` becomes `wanted` within memory. What is not wanted drains at once, but for
- * what answers until the same variant is loaded in the way that is wanted now, where there is memory for both. When memory
- * is short, the least recently used idle instances make room for a variant wanted more recently than they were
+ * Returns what to load and drain so that `held` becomes `desired` within memory. What is not desired drains at once, but for
+ * what answers until the same variant is loaded in the way that is desired now, where there is memory for both. When memory
+ * is short, the least recently used idle instances make room for a variant desired more recently than they were
  * used; what is in use, loading or probing is never evicted. Equal input gives equal output, and an evicted variant does
- * not come back before it is wanted anew or room appears, so two variants never chase each other.
+ * not come back before it is desired anew or room appears, so two variants never chase each other.
  */
 export function planReconcile(
-  wanted: readonly WantedInstance[],
+  desired: readonly DesiredInstance[],
   held: readonly HeldInstance[],
   memory: MemoryBudget,
   nowMs: number,
 ): ReconcilePlan {
-  const wantedAt = new Map(wanted.map((w) => [w.key, w.wantedAtMs]));
-  const unwanted = held.filter((h) => isServing(h) && !wantedAt.has(h.key));
-  const drain = unwanted.filter((h) => !isStandIn(h, { wanted, held, memory })).map((h) => h.key);
-  const room = new Room(held, wantedAt, memory, drain);
-  const missing = missingInstances(wanted, held, nowMs);
+  const desiredAt = new Map(desired.map((w) => [w.key, w.desiredAtMs]));
+  const undesired = held.filter((h) => isServing(h) && !desiredAt.has(h.key));
+  const drain = undesired.filter((h) => !isStandIn(h, { desired, held, memory })).map((h) => h.key);
+  const room = new Room(held, desiredAt, memory, drain);
+  const missing = missingInstances(desired, held, nowMs);
   const load: string[] = [];
   const short: Shortfall[] = [];
-  let slots = loadsAtOnceMax - held.filter((h) => h.phase === "loading" || h.phase === "probing").length;
+  let slots = LOADS_AT_ONCE_MAX - held.filter((h) => h.phase === "loading" || h.phase === "probing").length;
   for (const want of missing) {
     const outcome = room.claim(want);
     if (outcome === "short") {
@@ -85,31 +85,31 @@ export function planReconcile(
       slots -= 1;
     }
   }
-  return { load, drain: [...drain, ...room.evicted], short, againAtMs: nextRetry(wantedAt, held, nowMs) };
+  return { load, drain: [...drain, ...room.evicted], short, againAtMs: nextRetry(desiredAt, held, nowMs) };
 }
 
-/** Whether a ready instance that is wanted no longer answers for one of the same variant that does not yet. */
-function isStandIn({ variant, phase }: HeldInstance, { wanted, held, memory }: Situation): boolean {
-  const successor = wanted.find((w) => w.variant === variant);
+/** Whether a ready instance that is desired no longer answers for one of the same variant that does not yet. */
+function isStandIn({ variant, phase }: HeldInstance, { desired, held, memory }: Situation): boolean {
+  const successor = desired.find((w) => w.variant === variant);
   if (phase !== "ready" || successor === undefined) return false;
   const here = held.find((h) => h.key === successor.key);
   if (here === undefined) return successor.memoryBytes <= memory.totalBytes - sumBytes(held);
   return here.phase !== "ready";
 }
 
-/** Wanted, not here, and not resting after a failure; most recently wanted first. */
+/** Desired, not here, and not resting after a failure; most recently desired first. */
 function missingInstances(
-  wanted: readonly WantedInstance[],
+  desired: readonly DesiredInstance[],
   held: readonly HeldInstance[],
   nowMs: number,
-): readonly WantedInstance[] {
+): readonly DesiredInstance[] {
   const present = new Map(held.map((h) => [h.key, h]));
-  return wanted
+  return desired
     .filter((w) => {
       const here = present.get(w.key);
       return here === undefined || (here.phase === "failed" && nowMs >= here.retryAtMs);
     })
-    .sort((a, b) => b.wantedAtMs - a.wantedAtMs || compareNames(a.key, b.key));
+    .sort((a, b) => b.desiredAtMs - a.desiredAtMs || compareNames(a.key, b.key));
 }
 
 /** Memory as it will be once everything now leaving is gone. */
@@ -121,7 +121,7 @@ class Room {
 
   constructor(
     held: readonly HeldInstance[],
-    private readonly wantedAt: ReadonlyMap<string, number>,
+    private readonly desiredAt: ReadonlyMap<string, number>,
     memory: MemoryBudget,
     drained: readonly string[],
   ) {
@@ -134,7 +134,7 @@ class Room {
   }
 
   /** Sets memory aside: `free` = there now, `leaving` = there once drains end, `short` = cannot be had. */
-  claim(want: WantedInstance): "free" | "leaving" | "short" {
+  claim(want: DesiredInstance): "free" | "leaving" | "short" {
     if (want.memoryBytes <= this.freeBytes) {
       this.freeBytes -= want.memoryBytes;
       return "free";
@@ -146,8 +146,8 @@ class Room {
     return "leaving";
   }
 
-  availableTo(want: WantedInstance): number {
-    const yielding = this.victims.filter((v) => this.recency(v) < want.wantedAtMs);
+  availableTo(want: DesiredInstance): number {
+    const yielding = this.victims.filter((v) => this.recency(v) < want.desiredAtMs);
     return Math.max(0, this.freeBytes + this.leavingBytes + sumBytes(yielding));
   }
 
@@ -159,17 +159,17 @@ class Room {
   }
 
   private recency(held: HeldInstance): number {
-    return Math.max(held.usedAtMs, this.wantedAt.get(held.key) ?? 0);
+    return Math.max(held.usedAtMs, this.desiredAt.get(held.key) ?? 0);
   }
 }
 
 function nextRetry(
-  wantedAt: ReadonlyMap<string, number>,
+  desiredAt: ReadonlyMap<string, number>,
   held: readonly HeldInstance[],
   nowMs: number,
 ): number | null {
   const times = held
-    .filter((h) => h.phase === "failed" && wantedAt.has(h.key) && h.retryAtMs > nowMs)
+    .filter((h) => h.phase === "failed" && desiredAt.has(h.key) && h.retryAtMs > nowMs)
     .map((h) => h.retryAtMs);
   return times.length === 0 ? null : Math.min(...times);
 }

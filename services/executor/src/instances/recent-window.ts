@@ -1,5 +1,5 @@
 /** Samples kept of one window; beyond it the oldest of the window make room, so a busy window shows its latter part. */
-const samplesMax = 1_024;
+const SAMPLES_MAX = 1_024;
 
 /** What happened in one window. */
 export interface WindowSummary {
@@ -11,8 +11,8 @@ export interface WindowSummary {
 
 /** Summary of the last complete window of time: what happened lately, at a bounded price. Time is a parameter. */
 export class RecentWindow {
-  private readonly latenciesMs = new Float64Array(samplesMax);
-  private readonly rows = new Float64Array(samplesMax);
+  private readonly latenciesMs = new Float64Array(SAMPLES_MAX);
+  private readonly rows = new Float64Array(SAMPLES_MAX);
   private count = 0;
   private startMs: number;
   private last: WindowSummary | null = null;
@@ -28,8 +28,8 @@ export class RecentWindow {
   /** Takes in one batch: how long it took and how many rows it had. */
   record(latencyMs: number, batchRows: number, nowMs: number): void {
     this.rotate(nowMs);
-    this.latenciesMs[this.count % samplesMax] = latencyMs;
-    this.rows[this.count % samplesMax] = batchRows;
+    this.latenciesMs[this.count % SAMPLES_MAX] = latencyMs;
+    this.rows[this.count % SAMPLES_MAX] = batchRows;
     this.count += 1;
   }
 
@@ -48,7 +48,7 @@ export class RecentWindow {
   }
 
   private summarise(): WindowSummary | null {
-    const kept = Math.min(this.count, samplesMax);
+    const kept = Math.min(this.count, SAMPLES_MAX);
     if (kept === 0) return null;
     const sorted = this.latenciesMs.slice(0, kept).sort();
     const rows = this.rows.subarray(0, kept).reduce((sum, each) => sum + each, 0);

@@ -4,9 +4,9 @@ import type { Clock } from "@infaas/runtime";
 export type CpuReading = () => { readonly user: number; readonly system: number };
 
 /** Readings closer together than this repeat the last figure: the kernel counts in ticks. */
-const readEveryMs = 250;
+const READ_EVERY_MS = 250;
 /** Weight of the newest reading; about four readings until a change is fully seen. */
-const newestWeight = 0.5;
+const NEWEST_WEIGHT = 0.5;
 
 /**
  * Share of this executor's cores that this process kept busy lately, 0..1. The process, not the host: an executor
@@ -30,10 +30,10 @@ export class Utilisation {
   value(): number {
     const nowMs = this.clock.nowMs();
     const elapsedMs = nowMs - this.lastMs;
-    if (elapsedMs < readEveryMs) return this.share;
+    if (elapsedMs < READ_EVERY_MS) return this.share;
     const busyUs = this.busyUs();
     const newest = Math.min(1, (busyUs - this.lastBusyUs) / 1_000 / (elapsedMs * this.cores));
-    this.share += newestWeight * (newest - this.share);
+    this.share += NEWEST_WEIGHT * (newest - this.share);
     this.lastMs = nowMs;
     this.lastBusyUs = busyUs;
     return this.share;

@@ -11,7 +11,7 @@ import type { ProfiledArchitecture } from "./measurement/profiled-model";
 import { inlineWeights, modelBytes } from "./onnx/inline-weights";
 import { decodeModel, encodeModel, type OnnxModel } from "./onnx/model-file";
 import { profileModel } from "./profile-model";
-import { inlinedBytesMax, inOneFile } from "./quantization/one-file";
+import { INLINED_BYTES_MAX, inOneFile } from "./quantization/one-file";
 
 jest.setTimeout(120_000);
 
@@ -81,12 +81,12 @@ describe("inlineWeights", () => {
 describe("inOneFile", () => {
   it("leaves what is too large as it is, with both numbers", async () => {
     const model = await writeParted(denseModel([WIDTH, 32, 10]));
-    await truncate(join(folder, NAME), inlinedBytesMax);
+    await truncate(join(folder, NAME), INLINED_BYTES_MAX);
     const architecture = { externalData: [{ name: NAME, digest: "" }] };
     const profiled = { architecture, model } as unknown as ProfiledArchitecture;
     const { size } = await stat(path);
     expect(await inOneFile(profiled, path)).toEqual({
-      reason: `its weights are in other files and have ${size + inlinedBytesMax} bytes; int8 is made of up to ${inlinedBytesMax}`,
+      reason: `its weights are in other files and have ${size + INLINED_BYTES_MAX} bytes; int8 is made of up to ${INLINED_BYTES_MAX}`,
     });
   });
 });

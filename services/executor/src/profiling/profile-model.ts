@@ -63,19 +63,19 @@ type DerivedFile =
 
 /** One run of `profileModel`: the order of its steps and how many are done. */
 class Registration {
-  #done = 0;
-  readonly #total: number;
+  private done = 0;
+  private readonly total: number;
 
   constructor(private readonly ports: ProfilePorts) {
     // Load, inspect, calibrate, generate; then for each of two precisions its accuracy and one profile per way to use the cores.
-    this.#total = 4 + 2 * (1 + corePlans(ports.host.cores).length);
+    this.total = 4 + 2 * (1 + corePlans(ports.host.cores).length);
   }
 
   async *run(request: ProfileModelRequest): Steps<RegistrationResult> {
-    yield this.#step("load", "", "opens the model and runs one row");
+    yield this.step("load", "", "opens the model and runs one row");
     const path = await this.ports.fetchModel(request.architecture?.modelDigest ?? "");
     const loaded = await loadModel(request, path, this.ports);
-    yield this.#step("inspect", "", "probes whether rows may share a batch");
+    yield this.step("inspect", "", "probes whether rows may share a batch");
     const profiled = await inspectModel(loaded, request, this.ports);
     const { unbatchableReason } = profiled.architecture;
     const original = {
@@ -84,26 +84,26 @@ class Registration {
       fileBytes: await modelBytes(path, profiled.architecture.externalData),
       unbatchableReason,
     };
-    const full = yield* this.#measure(profiled, original);
-    const int8 = yield* this.#int8(profiled, full);
+    const full = yield* this.measure(profiled, original);
+    const int8 = yield* this.int8(profiled, full);
     const variants = int8.kept ? [...full.variants, ...int8.variants] : full.variants;
     const rejected = int8.kept ? batchRejections(profiled, int8) : [rejection(profiled, "", int8.reason)];
     return create(RegistrationResultSchema, { architecture: profiled.architecture, variants, rejected });
   }
 
-  async *#measure(profiled: ProfiledArchitecture, file: ModelVersionFile): Steps<MeasuredFile> {
-    const answers = yield* this.#answers(profiled, file);
-    const variants = yield* this.#profiles(profiled, file, answers);
+  private async *measure(profiled: ProfiledArchitecture, file: ModelVersionFile): Steps<MeasuredFile> {
+    const answers = yield* this.answers(profiled, file);
+    const variants = yield* this.profiles(profiled, file, answers);
     return { file, answers, variants };
   }
 
-  async *#answers(profiled: ProfiledArchitecture, file: ModelVersionFile): Steps<FileAnswers> {
+  private async *answers(profiled: ProfiledArchitecture, file: ModelVersionFile): Steps<FileAnswers> {
     const count = profiled.validation?.rows.count ?? 0;
-    yield this.#step("accuracy", precisionName(file.precision), `runs ${count} labelled examples`);
+    yield this.step("accuracy", precisionName(file.precision), `runs ${count} labelled examples`);
     return await measureAnswers(profiled, file, this.ports);
   }
 
-  async *#profiles(
+  private async *profiles(
     profiled: ProfiledArchitecture,
     file: ModelVersionFile,
     answers: FileAnswers,
@@ -111,48 +111,48 @@ class Registration {
     const variants: Variant[] = [];
     for (const cores of corePlans(this.ports.host.cores)) {
       const name = `${precisionName(file.precision)}-t${cores.threads}`;
-      yield this.#step("profile", name, `measures ${cores.concurrency} x ${cores.threads} threads`);
+      yield this.step("profile", name, `measures ${cores.concurrency} x ${cores.threads} threads`);
       variants.push(...(await profileVariants({ profiled, file, answers, cores }, this.ports)));
     }
     return variants;
   }
 
-  async *#int8(original: ProfiledArchitecture, full: MeasuredFile): Steps<DerivedFile> {
+  private async *int8(original: ProfiledArchitecture, full: MeasuredFile): Steps<DerivedFile> {
     const profiled = await inOneFile(original, full.file.path);
     if ("reason" in profiled) return { kept: false, reason: profiled.reason };
     const plan = planInt8(profiled);
     if (!plan.possible) return { kept: false, reason: plan.reason };
-    yield this.#step("calibrate", "int8", `learns the ranges of ${plan.nodes.length} quantised operators`);
+    yield this.step("calibrate", "int8", `learns the ranges of ${plan.nodes.length} quantised operators`);
     const folder = await mkdtemp(join(this.ports.scratchDir, "profile-"));
     try {
       const file = await deriveInt8(profiled, plan, this.ports, folder);
-      return yield* this.#judgeInt8(profiled, full, file);
+      return yield* this.judgeInt8(profiled, full, file);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
   }
 
-  async *#judgeInt8(
+  private async *judgeInt8(
     profiled: ProfiledArchitecture,
     full: MeasuredFile,
     file: ModelVersionFile,
   ): Steps<DerivedFile> {
-    const answers = yield* this.#answers(profiled, file);
+    const answers = yield* this.answers(profiled, file);
     const tooLossy = lossFault(full.answers, answers, profiled.architecture.accuracyTolerance);
     if (tooLossy) return { kept: false, reason: tooLossy };
-    const variants = yield* this.#profiles(profiled, file, answers);
+    const variants = yield* this.profiles(profiled, file, answers);
     const noGain = gainFault(full, { file, answers, variants });
     if (noGain) return { kept: false, reason: noGain };
-    yield this.#step("generate", "int8", "uploads the int8 file");
+    yield this.step("generate", "int8", "uploads the int8 file");
     const digest = await this.ports.storeArtifact(file.path);
     for (const variant of variants) variant.modelDigest = digest;
     return { kept: true, variants, unbatchableReason: file.unbatchableReason };
   }
 
-  #step(stage: string, variant: string, message: string): RegistrationProgress {
-    const done = this.#done;
-    this.#done += 1;
-    return create(RegistrationProgressSchema, { stage, variant, done, total: this.#total, message });
+  private step(stage: string, variant: string, message: string): RegistrationProgress {
+    const done = this.done;
+    this.done += 1;
+    return create(RegistrationProgressSchema, { stage, variant, done, total: this.total, message });
   }
 }
 

@@ -7,7 +7,7 @@ export type LinkListenConfig = Pick<SecurityConfig, "tlsCert" | "insecure"> & {
 };
 
 /** Value of the option that turns native links off. */
-const none = "none";
+const NO_LINKS = "none";
 
 /**
  * Returns where native links listen (host:port, port 0 = any); null = nowhere. They know no TLS, so by default there are
@@ -15,14 +15,14 @@ const none = "none";
  */
 export function linkListenAddress(config: LinkListenConfig): string | null {
   const { listen, linkListen } = config;
-  if (linkListen === none || (linkListen === null && config.tlsCert !== null)) return null;
+  if (linkListen === NO_LINKS || (linkListen === null && config.tlsCert !== null)) return null;
   return linkListen ?? `${listen.slice(0, listen.lastIndexOf(":"))}:0`;
 }
 
 /** Returns what is wrong with the option. */
 export function linkListenFaults(config: LinkListenConfig): readonly string[] {
   const { linkListen, insecure } = config;
-  if (linkListen === null || linkListen === none) return [];
+  if (linkListen === null || linkListen === NO_LINKS) return [];
   if (!/^.+:\d{1,5}$/.test(linkListen))
     return [`--link-listen is ${linkListen}, allowed are host:port and none`];
   if (config.tlsCert !== null) return [`--link-listen ${linkListen}: native links know no TLS`];

@@ -6,7 +6,7 @@ import type { LinkStream } from "./link-stream";
  * A message that has grown above this leaves at once and takes no more frames: coalescing pays for small ones only, and
  * however much waits for a slow peer, no message exceeds this by more than one frame.
  */
-const largeBytes = 65_536;
+const LARGE_BYTES = 65_536;
 
 /** Frames that leave as one message. */
 interface Message {
@@ -56,7 +56,7 @@ export class LinkOutbox {
     message.frames += 1;
     this.waiting += 1;
     if (this.blocked) return;
-    if (message.bytes > largeBytes) this.flush();
+    if (message.bytes > LARGE_BYTES) this.flush();
     else this.schedule();
   }
 
@@ -90,7 +90,7 @@ export class LinkOutbox {
   /** The message that the next frame joins. */
   private open(): Message {
     const last = this.messages.at(-1);
-    if (last !== undefined && last.bytes <= largeBytes) return last;
+    if (last !== undefined && last.bytes <= LARGE_BYTES) return last;
     const message = { parts: [], releases: [], bytes: 0, frames: 0 };
     this.messages.push(message);
     return message;

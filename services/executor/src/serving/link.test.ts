@@ -18,7 +18,7 @@ import {
   systemRandom,
 } from "@infaas/runtime";
 import { Executor } from "../instances/executor";
-import { InstanceFigures } from "../instances/instance-figures";
+import { LiveFigures } from "../instances/live-figures";
 import { Utilisation } from "../instances/utilisation";
 import type { VariantSpec } from "../instances/variant-spec";
 import { ProfileQueue } from "../profiling/confinement/profile-queue";
@@ -108,7 +108,7 @@ describe.each(["grpc", "plain"] as const)("Link (%s)", (transport) => {
       child: (context) => context,
       record: (span) => recorded.push(`${span.name} under ${span.parentSpanId}`),
     });
-    const figures = new InstanceFigures(clock);
+    const figures = new LiveFigures(clock);
     const reporter = new Reporter(executor, utilisation, clock);
     const memory = new SharedMemory();
     life.onStop("memory", () => memory.close());
@@ -127,7 +127,7 @@ describe.each(["grpc", "plain"] as const)("Link (%s)", (transport) => {
     executor.onChange(() => {
       if (executor.instance("reverser")?.readyEngine) ready.resolve();
     });
-    executor.setWill([{ spec, wantedAtMs: 0 }]);
+    executor.setDesired([{ spec, desiredAtMs: 0 }]);
     await ready.promise;
     life.onStop("server", () => server.stop(100));
     life.onStop("plain links", () => plain?.close());

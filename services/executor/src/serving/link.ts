@@ -3,7 +3,7 @@ import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import type { Engine, EngineAnswer } from "../engines/engine-port";
 import type { Executor } from "../instances/executor";
 import type { Instance } from "../instances/instance";
-import type { InstanceFigures } from "../instances/instance-figures";
+import type { LiveFigures } from "../instances/live-figures";
 import { Cancellation } from "./cancellation";
 import { type DecodedInfer, decodeInfer } from "./infer-decode";
 import { LinkOutbox } from "./link-outbox";
@@ -17,7 +17,7 @@ export interface LinkPorts {
   readonly clock: Clock;
   readonly executor: Executor;
   readonly reporter: Reporter;
-  readonly figures: InstanceFigures;
+  readonly figures: LiveFigures;
   readonly spans: QuerySpans;
   /** Where tensors lie that are not in the messages. */
   readonly memory: SharedMemory;
@@ -26,7 +26,7 @@ export interface LinkPorts {
 }
 
 /** Refusals that may wait for a peer that does not read, as a multiple of `inFlightMax`; beyond it the link is cut. */
-const unreadMaxFactor = 2;
+const UNREAD_MAX_FACTOR = 2;
 
 /** One query between its frame and its answer. */
 interface Running {
@@ -201,7 +201,7 @@ export class Link {
 
   private refuseOverfull(frame: InferFrame, instance: Instance): void {
     const { inFlightMax } = this.ports;
-    if (this.outbox.pending > inFlightMax * unreadMaxFactor) {
+    if (this.outbox.pending > inFlightMax * UNREAD_MAX_FACTOR) {
       this.stream.destroy(
         new ServiceError(Code.RESOURCE_EXHAUSTED, `${this.outbox.pending} answers were not read`),
       );

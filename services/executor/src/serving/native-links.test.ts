@@ -9,7 +9,7 @@ import {
 import { Code, createLogger, deferred, Lifecycle, openSecurity, systemClock } from "@infaas/runtime";
 import { nativeEngines } from "../engines/native-engine";
 import { Executor } from "../instances/executor";
-import { InstanceFigures } from "../instances/instance-figures";
+import { LiveFigures } from "../instances/live-figures";
 import { Utilisation } from "../instances/utilisation";
 import type { VariantSpec } from "../instances/variant-spec";
 import { ProfileQueue } from "../profiling/confinement/profile-queue";
@@ -91,7 +91,7 @@ describe("NativeLinks", () => {
       child: (context) => context,
       record: (span) => recorded.push(span.name),
     });
-    const figures = new InstanceFigures(clock);
+    const figures = new LiveFigures(clock);
     const reporter = new Reporter(executor, utilisation, clock);
     const linkPorts = {
       memory: new SharedMemory(),
@@ -115,7 +115,7 @@ describe("NativeLinks", () => {
     executor.onChange(() => {
       if (executor.instance(variant)?.readyEngine) ready.resolve();
     });
-    executor.setWill([{ spec, wantedAtMs: 0 }]);
+    executor.setDesired([{ spec, desiredAtMs: 0 }]);
     await ready.promise;
     const open = (transport: "grpc" | "plain"): LinkCaller => {
       const caller =

@@ -6,11 +6,11 @@ import { Link, type LinkPorts } from "./link";
 import { PlainStream } from "./link-stream";
 
 /** How often the figures of the host that go with every answer are refreshed, as often as utilisation is read anew. */
-const hostEveryMs = 250;
+const HOST_EVERY_MS = 250;
 /** Between two reports of connections that did not present what members have to. */
-const reportEveryMs = 10_000;
+const REPORT_EVERY_MS = 10_000;
 /** Time that written answers get to leave when the links are closed. */
-const closeGraceMs = 500;
+const CLOSE_GRACE_MS = 500;
 
 /** Who may open links, and who hears of those who may not. */
 export interface LinkAccess {
@@ -44,14 +44,14 @@ export class NativeLinks {
     this.unfollow = members.onChange(() => this.server.acceptOnly(members.accepted()));
     this.report = every(
       ports.clock,
-      reportEveryMs,
+      REPORT_EVERY_MS,
       () => this.reportStrangers(logger),
       () => undefined,
     );
     this.tellHost();
     this.refresh = every(
       ports.clock,
-      hostEveryMs,
+      HOST_EVERY_MS,
       () => this.tellHost(),
       () => undefined,
     );
@@ -90,7 +90,7 @@ export class NativeLinks {
   close(): Promise<void> {
     for (const timer of [this.refresh, this.report]) timer.cancel();
     this.unfollow();
-    return this.server.close(closeGraceMs);
+    return this.server.close(CLOSE_GRACE_MS);
   }
 
   private reportStrangers(logger: Logger): void {

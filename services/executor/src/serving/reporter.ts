@@ -15,7 +15,7 @@ export interface LoadReport {
  * How long a report may be told again: the answers of one batch leave together, and predicting the drain of a long queue
  * takes the native batcher longer than the rest of an answer's frame.
  */
-const repeatWithinMs = 1;
+const REPEAT_WITHIN_MS = 1;
 
 /** Makes load reports. */
 export class Reporter {
@@ -32,7 +32,7 @@ export class Reporter {
     if (instance === undefined) return this.make(null);
     const nowMs = this.clock.nowMs();
     const latest = this.latest.get(instance);
-    if (latest !== undefined && nowMs - latest.atMs < repeatWithinMs) return latest.report;
+    if (latest !== undefined && nowMs - latest.atMs < REPEAT_WITHIN_MS) return latest.report;
     const report = this.make(instance.readyEngine);
     this.latest.set(instance, { atMs: nowMs, report });
     return report;

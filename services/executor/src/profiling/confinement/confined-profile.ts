@@ -13,7 +13,7 @@ import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import type { ModelFiles } from "../../files/model-folders";
 import type { ProfilePorts } from "../measurement/profile-ports";
 import { grantedBytes, type ProcessLimits } from "./process-limits";
-import { ProcessWarden } from "./process-monitor";
+import { ProcessMonitor } from "./process-monitor";
 import type { ProfileOrder, ProfileReport } from "./profile-messages";
 
 /** What one profiling process is made of. */
@@ -80,8 +80,8 @@ async function fetchFiles({ architecture, task }: ProfileModelRequest, o: Confin
 async function* runChild(work: Work, o: ConfinedProfileOptions, signal: AbortSignal) {
   const child = startChild(work.scratchDir, o);
   const lastWords = listenTo(child);
-  const warden = new ProcessWarden(child, o.limits, o.clock);
-  const cancel = () => warden.kill(new ServiceError(Code.CANCELLED, "cancelled by the caller"));
+  const monitor = new ProcessMonitor(child, o.limits, o.clock);
+  const cancel = () => monitor.kill(new ServiceError(Code.CANCELLED, "cancelled by the caller"));
   signal.addEventListener("abort", cancel, { once: true });
   const ended = new Promise<void>((resolve) => {
     for (const end of ["close", "error"]) child.once(end, () => resolve());
@@ -90,14 +90,14 @@ async function* runChild(work: Work, o: ConfinedProfileOptions, signal: AbortSig
     if (signal.aborted) cancel();
     tell(child, orderOf(work, o));
     if (child.pid !== undefined) o.onStart?.(child.pid);
-    if (yield* events(child, warden, o)) return;
+    if (yield* events(child, monitor, o)) return;
     await ended;
-    const reason = warden.verdict ?? endOf(child, warden.stage, lastWords());
+    const reason = monitor.verdict ?? endOf(child, monitor.stage, lastWords());
     if (!signal.aborted) o.onDeath?.(reason);
     throw reason;
   } finally {
     signal.removeEventListener("abort", cancel);
-    warden.dismiss();
+    monitor.dismiss();
     child.kill("SIGKILL");
     await ended;
   }
@@ -106,7 +106,7 @@ async function* runChild(work: Work, o: ConfinedProfileOptions, signal: AbortSig
 /** The child's events as they come; returns whether the result was among them. */
 async function* events(
   child: ChildProcess,
-  warden: ProcessWarden,
+  monitor: ProcessMonitor,
   o: ConfinedProfileOptions,
 ): AsyncGenerator<ProfileModelResponse, boolean, void> {
   const messages = on(child, "message", { close: ["disconnect"] });
@@ -117,7 +117,7 @@ async function* events(
       continue;
     }
     const response = fromBinary(ProfileModelResponseSchema, report.event);
-    if (response.event.case === "progress") warden.enter(DOING[response.event.value.stage] ?? "working");
+    if (response.event.case === "progress") monitor.enter(DOING[response.event.value.stage] ?? "working");
     yield response;
     if (response.event.case === "result") return true;
   }

@@ -7,73 +7,73 @@ import { residentBytes } from "./resident-memory";
 const MEMORY_PERIOD_MS = 50;
 
 /** Watches one child process and kills it at its first transgression. */
-export class ProcessWarden {
-  #verdict: ServiceError | null = null;
-  #stage = "starting";
-  #stageTimer: Timer;
-  readonly #totalTimer: Timer;
-  readonly #memoryTimer: Timer;
+export class ProcessMonitor {
+  private killedFor: ServiceError | null = null;
+  private current = "starting";
+  private stageTimer: Timer;
+  private readonly totalTimer: Timer;
+  private readonly memoryTimer: Timer;
 
   constructor(
     private readonly child: ChildProcess,
     private readonly limits: ProcessLimits,
     private readonly clock: Clock,
   ) {
-    this.#stageTimer = this.#startStage();
+    this.stageTimer = this.startStage();
     const { totalMsMax } = limits;
-    this.#totalTimer = clock.setTimer(totalMsMax, () => this.#tooSlow("in all", totalMsMax));
-    this.#memoryTimer = every(
+    this.totalTimer = clock.setTimer(totalMsMax, () => this.tooSlow("in all", totalMsMax));
+    this.memoryTimer = every(
       clock,
       MEMORY_PERIOD_MS,
-      () => this.#weigh(),
+      () => this.weigh(),
       () => undefined,
     );
   }
 
   /** Why the process was killed; null while it was not. */
   get verdict(): ServiceError | null {
-    return this.#verdict;
+    return this.killedFor;
   }
 
   /** What the process does now, as a phrase that follows "while". */
   get stage(): string {
-    return this.#stage;
+    return this.current;
   }
 
   /** Begins a stage, and its time. */
   enter(stage: string): void {
-    this.#stage = stage;
-    this.#stageTimer.cancel();
-    this.#stageTimer = this.#startStage();
+    this.current = stage;
+    this.stageTimer.cancel();
+    this.stageTimer = this.startStage();
   }
 
   /** Kills the process for a reason of the caller's; the first reason stands. */
   kill(reason: ServiceError): void {
-    this.#verdict ??= reason;
+    this.killedFor ??= reason;
     this.child.kill("SIGKILL");
   }
 
   /** Looks away: the process may go on, or has ended. */
   dismiss(): void {
-    for (const timer of [this.#stageTimer, this.#totalTimer, this.#memoryTimer]) timer.cancel();
+    for (const timer of [this.stageTimer, this.totalTimer, this.memoryTimer]) timer.cancel();
   }
 
-  #startStage(): Timer {
+  private startStage(): Timer {
     const { stageMsMax } = this.limits;
-    return this.clock.setTimer(stageMsMax, () => this.#tooSlow(`while ${this.#stage}`, stageMsMax));
+    return this.clock.setTimer(stageMsMax, () => this.tooSlow(`while ${this.current}`, stageMsMax));
   }
 
-  #tooSlow(when: string, allowedMs: number): void {
+  private tooSlow(when: string, allowedMs: number): void {
     const message = `the model took more than the ${allowedMs} ms allowed ${when}`;
     this.kill(new ServiceError(Code.DEADLINE_EXCEEDED, message));
   }
 
-  async #weigh(): Promise<void> {
+  private async weigh(): Promise<void> {
     const { pid } = this.child;
     const bytes = pid === undefined ? null : await residentBytes(pid);
     const allowed = this.limits.memoryBytesMax;
     if (bytes === null || bytes <= allowed) return;
-    const used = `the model used ${gigabytes(bytes)} while ${this.#stage}, allowed are ${gigabytes(allowed)}`;
+    const used = `the model used ${gigabytes(bytes)} while ${this.current}, allowed are ${gigabytes(allowed)}`;
     const message = `${used} (the executor's --profile-memory-bytes-max)`;
     this.kill(new ServiceError(Code.RESOURCE_EXHAUSTED, message));
   }

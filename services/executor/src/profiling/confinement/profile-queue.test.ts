@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { ProfileModelRequestSchema, ProfileModelResponseSchema } from "@infaas/api";
 import { Code } from "@infaas/runtime";
-import { ProfileQueue, profilesWaitingMax } from "./profile-queue";
+import { PROFILES_WAITING_MAX, ProfileQueue } from "./profile-queue";
 
 const request = create(ProfileModelRequestSchema);
 const { signal } = new AbortController();
@@ -62,9 +62,9 @@ describe("ProfileQueue", () => {
       await held;
       yield create(ProfileModelResponseSchema);
     });
-    const waiting = Array.from({ length: profilesWaitingMax }, () => drain(queue.run(request, signal)));
+    const waiting = Array.from({ length: PROFILES_WAITING_MAX }, () => drain(queue.run(request, signal)));
     await expect(drain(queue.run(request, signal))).rejects.toMatchObject({ code: Code.RESOURCE_EXHAUSTED });
     release();
-    expect(await Promise.all(waiting)).toHaveLength(profilesWaitingMax);
+    expect(await Promise.all(waiting)).toHaveLength(PROFILES_WAITING_MAX);
   });
 });

@@ -2,7 +2,7 @@ import type { ProfileModelRequest, ProfileModelResponse } from "@infaas/api";
 import { Code, deferred, ServiceError } from "@infaas/runtime";
 
 /** Registrations that may wait for the one that runs. */
-export const profilesWaitingMax = 16;
+export const PROFILES_WAITING_MAX = 16;
 
 /** Profiles one model at a time: two at once would measure each other. */
 export class ProfileQueue {
@@ -18,8 +18,8 @@ export class ProfileQueue {
 
   /** Yields the steps of one registration, after those that came before; RESOURCE_EXHAUSTED when too many wait. */
   async *run(request: ProfileModelRequest, signal: AbortSignal): AsyncIterable<ProfileModelResponse> {
-    if (this.waiting >= profilesWaitingMax) {
-      const message = `${this.waiting} registrations wait, allowed are ${profilesWaitingMax}`;
+    if (this.waiting >= PROFILES_WAITING_MAX) {
+      const message = `${this.waiting} registrations wait, allowed are ${PROFILES_WAITING_MAX}`;
       throw new ServiceError(Code.RESOURCE_EXHAUSTED, message);
     }
     const before = this.last;

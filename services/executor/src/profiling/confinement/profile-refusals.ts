@@ -12,21 +12,21 @@ interface Refusal {
 
 /** Model files that crashed, hung or ate memory here, so that whoever asks again in a loop costs nothing. */
 export class ProfileRefusals {
-  readonly #byDigest = new Map<string, Refusal>();
+  private readonly byDigest = new Map<string, Refusal>();
 
   constructor(private readonly clock: Clock) {}
 
   /** Remembers why a file was refused, from now on. */
   remember(digest: string, reason: ServiceError): void {
-    this.#byDigest.delete(digest);
-    this.#byDigest.set(digest, { reason, untilMs: this.clock.nowMs() + REFUSAL_KEPT_MS });
-    const [first] = this.#byDigest.keys();
-    if (this.#byDigest.size > REFUSALS_MAX && first !== undefined) this.#byDigest.delete(first);
+    this.byDigest.delete(digest);
+    this.byDigest.set(digest, { reason, untilMs: this.clock.nowMs() + REFUSAL_KEPT_MS });
+    const [first] = this.byDigest.keys();
+    if (this.byDigest.size > REFUSALS_MAX && first !== undefined) this.byDigest.delete(first);
   }
 
   /** Throws the refusal of earlier, with its code, unless it is forgotten. */
   check(digest: string): void {
-    const refusal = this.#byDigest.get(digest);
+    const refusal = this.byDigest.get(digest);
     const leftMs = (refusal?.untilMs ?? 0) - this.clock.nowMs();
     if (refusal === undefined || leftMs <= 0) return;
     const again = `this file is tried again in ${Math.ceil(leftMs / 1_000)} s, or at once when asked to retry`;

@@ -6,7 +6,7 @@ import type { FileAnswers } from "./golden-answer";
 import type { ProfilePorts } from "./profile-ports";
 import type { ModelVersionFile, ProfiledArchitecture } from "./profiled-model";
 import {
-  type InstanceFigures,
+  type MeasuredInstance,
   measureInstances,
   measureLatency,
   PROFILE_BATCH_MAX,
@@ -45,7 +45,7 @@ export async function profileVariants(
   });
 }
 
-function profileOf({ points, fit }: LatencyProfile, figures: InstanceFigures, ports: ProfilePorts): Profile {
+function profileOf({ points, fit }: LatencyProfile, figures: MeasuredInstance, ports: ProfilePorts): Profile {
   return create(ProfileSchema, {
     points: [...points],
     ...fit,

@@ -38,7 +38,7 @@ const OPENED_FILE_FACTOR = 2;
 const SPARE_SLABS = 3;
 
 /** What one instance of a variant costs to hold and can do. */
-export interface InstanceFigures {
+export interface MeasuredInstance {
   /** Opening the file until the first answer. */
   readonly loadMs: number;
   /**
@@ -95,7 +95,7 @@ export async function measureInstances(
   model: ProfiledModel,
   cores: CorePlan,
   maxBatches: readonly number[],
-): Promise<InstanceFigures[]> {
+): Promise<MeasuredInstance[]> {
   const { path, fileBytes, rows, engines, clock } = model;
   const runners: ModelRunner[] = [];
   const figures: { loadMs: number; peakMemoryBytes: number; measureWindow: () => Promise<number> }[] = [];

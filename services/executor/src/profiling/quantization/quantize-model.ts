@@ -54,70 +54,70 @@ class Draft {
   readonly nodes: NodeProto[] = [];
   readonly constants: TensorProto[] = [];
   /** Activation → name of its value after quantising and dequantising. */
-  readonly #dequantized = new Map<string, string>();
-  readonly #ranges: ReadonlyMap<string, ActivationRange>;
+  private readonly dequantized = new Map<string, string>();
+  private readonly ranges: ReadonlyMap<string, ActivationRange>;
   /** Answers of convolutions: everything downstream reads the dequantised value, which keeps the original name. */
-  readonly #answers: ReadonlySet<string>;
-  readonly #weightLimit: number;
+  private readonly answers: ReadonlySet<string>;
+  private readonly weightLimit: number;
 
   constructor(o: {
     readonly ranges: ReadonlyMap<string, ActivationRange>;
     readonly answers: ReadonlySet<string>;
     readonly weightLimit: number;
   }) {
-    this.#ranges = o.ranges;
-    this.#answers = o.answers;
-    this.#weightLimit = o.weightLimit;
-    for (const answer of o.answers) this.#dequantized.set(answer, answer);
+    this.ranges = o.ranges;
+    this.answers = o.answers;
+    this.weightLimit = o.weightLimit;
+    for (const answer of o.answers) this.dequantized.set(answer, answer);
   }
 
   append(node: NodeProto, target: QuantizableNode | undefined): void {
     const copy = clone(NodeProtoSchema, node);
-    if (target) copy.input = this.#integerInputs(target);
-    const answer = copy.output.find((name) => this.#answers.has(name));
+    if (target) copy.input = this.integerInputs(target);
+    const answer = copy.output.find((name) => this.answers.has(name));
     this.nodes.push(copy);
     if (answer === undefined) return;
     copy.output = copy.output.map((name) => (name === answer ? `${answer}/float` : name));
-    this.#quantize(`${answer}/float`, answer, answer);
+    this.quantize(`${answer}/float`, answer, answer);
   }
 
-  #integerInputs(target: QuantizableNode): string[] {
+  private integerInputs(target: QuantizableNode): string[] {
     const { activation, weight, bias } = target;
-    const { scale } = this.#scaleOf(activation);
+    const { scale } = this.scaleOf(activation);
     const dims = dimsOf(weight);
     const biasValues = bias ? floatsOf(bias) : null;
     const weights = quantizeWeights({
       weights: valuesOf(weight),
       dims,
       channelAxis: target.channelAxis,
-      limit: this.#weightLimit,
+      limit: this.weightLimit,
       bias: biasValues,
       activationScale: scale,
     });
     const name = target.node.output[0] ?? "";
     const inputs = [
-      this.#dequantizedActivation(activation),
-      this.#dequantizedConstant(`${name}/weight`, { dims, ...weights, axis: target.channelAxis }),
+      this.dequantizedActivation(activation),
+      this.dequantizedConstant(`${name}/weight`, { dims, ...weights, axis: target.channelAxis }),
     ];
     if (!biasValues) return inputs;
     const biases = quantizeBias(biasValues, scale, weights.scales);
     return [
       ...inputs,
-      this.#dequantizedConstant(`${name}/bias`, { dims: [biasValues.length], ...biases, axis: 0 }),
+      this.dequantizedConstant(`${name}/bias`, { dims: [biasValues.length], ...biases, axis: 0 }),
     ];
   }
 
-  #dequantizedActivation(activation: string): string {
-    const known = this.#dequantized.get(activation);
+  private dequantizedActivation(activation: string): string {
+    const known = this.dequantized.get(activation);
     if (known !== undefined) return known;
     const name = `${activation}/dequantized`;
-    this.#quantize(activation, name, activation);
-    this.#dequantized.set(activation, name);
+    this.quantize(activation, name, activation);
+    this.dequantized.set(activation, name);
     return name;
   }
 
-  #quantize(source: string, target: string, activation: string): void {
-    const { scale, zeroPoint } = this.#scaleOf(activation);
+  private quantize(source: string, target: string, activation: string): void {
+    const { scale, zeroPoint } = this.scaleOf(activation);
     const names = {
       value: `${activation}/uint8`,
       scale: `${activation}/scale`,
@@ -139,7 +139,7 @@ class Draft {
     );
   }
 
-  #dequantizedConstant(
+  private dequantizedConstant(
     name: string,
     o: {
       readonly dims: readonly number[];
@@ -161,8 +161,8 @@ class Draft {
     return `${name}/dequantized`;
   }
 
-  #scaleOf(activation: string): ActivationScale {
-    const range = this.#ranges.get(activation);
+  private scaleOf(activation: string): ActivationScale {
+    const range = this.ranges.get(activation);
     if (!range) throw new Error(`activation ${activation} was not calibrated: this is a bug`);
     return scaleOf(range);
   }

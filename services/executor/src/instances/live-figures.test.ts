@@ -1,6 +1,6 @@
 import { VirtualClock } from "@infaas/runtime";
 import type { EngineAnswer } from "../engines/engine-port";
-import { InstanceFigures } from "./instance-figures";
+import { LiveFigures } from "./live-figures";
 
 const answerOf = (batchId: number, batchSize: number, runMs: number): EngineAnswer => ({
   outputs: [],
@@ -14,10 +14,10 @@ const answerOf = (batchId: number, batchSize: number, runMs: number): EngineAnsw
   release: () => undefined,
 });
 
-describe("InstanceFigures", () => {
+describe("LiveFigures", () => {
   it("counts every answer's rows, but a batch once, by what its run took", async () => {
     const clock = new VirtualClock();
-    const figures = new InstanceFigures(clock);
+    const figures = new LiveFigures(clock);
     for (let i = 0; i < 4; i++) figures.answered("v", 2, answerOf(1, 8, 3));
     figures.answered("v", 2, answerOf(2, 2, 1));
     await clock.advance(1_000);

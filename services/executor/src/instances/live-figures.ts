@@ -3,7 +3,7 @@ import type { DirectService, EngineAnswer } from "../engines/engine-port";
 import { RecentWindow } from "./recent-window";
 
 /** How long a window of recent answers lasts: one period of the metrics. */
-const windowMs = 1_000;
+const WINDOW_MS = 1_000;
 
 /** What one variant did here since it was loaded. */
 export interface VariantFigures {
@@ -17,7 +17,7 @@ export interface VariantFigures {
 }
 
 /** Own counters per variant, read by the exporter when it likes: an increment costs nothing on the way of a query. */
-export class InstanceFigures {
+export class LiveFigures {
   private readonly figures = new Map<string, VariantFigures>();
   private readonly direct = new Map<DirectService, string>();
 
@@ -69,7 +69,7 @@ export class InstanceFigures {
   private of(variant: string): VariantFigures {
     let figures = this.figures.get(variant);
     if (figures === undefined) {
-      const recent = new RecentWindow(windowMs, this.clock.nowMs());
+      const recent = new RecentWindow(WINDOW_MS, this.clock.nowMs());
       figures = { servedRows: 0, refused: 0, recent, batchId: undefined };
       this.figures.set(variant, figures);
     }
