@@ -1,5 +1,13 @@
 import type { ClusterService, WatchResponse } from "@infaas/api";
-import { type ClientOf, type Clock, type Logger, type Random, ServiceError, sleep } from "@infaas/runtime";
+import {
+  Backoff,
+  type ClientOf,
+  type Clock,
+  type Logger,
+  type Random,
+  ServiceError,
+  sleep,
+} from "@infaas/runtime";
 
 /** Who is told what metadata says. */
 export interface WatchEvents {
@@ -26,23 +34,21 @@ const RETRY_MAX_MS = 2_000;
 
 /** Follows metadata's watch until `signal` aborts: a broken watch is opened again with bounded backoff. Never rejects. */
 export async function followMetadata(o: WatchOptions): Promise<void> {
-  let failures = 0;
+  const backoff = new Backoff({ firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS, jitter: o.random });
   while (!o.signal.aborted) {
     try {
       const fromRevision = o.events.resumeFrom();
       for await (const response of o.cluster.watch({ fromRevision }, { signal: o.signal })) {
-        failures = 0;
+        backoff.succeeded();
         o.events.received(response);
       }
       o.logger.debug("metadata ended the watch");
     } catch (error) {
       if (o.signal.aborted) return;
-      if (failures === 0)
+      if (backoff.failures === 0)
         o.logger.warn("watch of metadata lost", { error: ServiceError.from(error).message });
     }
     o.events.interrupted();
-    const pauseMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(failures, 10));
-    failures++;
-    await sleep(o.clock, pauseMs * (0.5 + o.random.next() / 2), o.signal);
+    await sleep(o.clock, backoff.failed(), o.signal);
   }
 }

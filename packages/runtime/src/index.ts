@@ -51,6 +51,7 @@ export { describeInstruments, type Instrument, type InstrumentTable } from "./te
 export { createSampler, type FinishedSpan, type SpanRecorder } from "./telemetry/span-recorder";
 export { createTelemetry, type Telemetry } from "./telemetry/telemetry";
 export { formatTraceparent, parseTraceparent, type SpanContext } from "./telemetry/trace-context";
+export { Backoff, type BackoffOptions, backoffMs } from "./time/backoff";
 export { deferred, settledWithin } from "./time/bounded-wait";
 export { type Clock, every, sleep, systemClock, type Timer } from "./time/clock";
 export { VirtualClock } from "./time/virtual-clock";

@@ -1,4 +1,4 @@
-import { type Clock, Code, deferred, ServiceError, settledWithin } from "@infaas/runtime";
+import { backoffMs, type Clock, Code, deferred, ServiceError, settledWithin } from "@infaas/runtime";
 import type {
   Batching,
   DirectService,
@@ -174,7 +174,7 @@ export class Instance {
   }
 
   private fail(reason: string): void {
-    const pauseMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.failures);
+    const pauseMs = backoffMs({ firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS }, this.failures);
     this.enter({ phase: "failed", reason, retryAtMs: this.ports.clock.nowMs() + pauseMs });
   }
 

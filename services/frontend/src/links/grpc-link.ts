@@ -11,6 +11,7 @@ import {
 } from "@infaas/api";
 import { DynamicShares } from "@infaas/policy";
 import {
+  Backoff,
   type Clock,
   Code,
   type DialSecurity,
@@ -85,7 +86,7 @@ export interface LinkOptions {
   readonly events: LinkEvents;
 }
 
-/** First pause before a broken link is opened again; doubles up to the maximum, with jitter. */
+/** Pauses before a broken link is opened again. */
 const RECONNECT_FIRST_MS = 50;
 const RECONNECT_MAX_MS = 1_000;
 /** An executor greets a stream at once; one that has not by then (a host that swallows packets) is tried anew. */
@@ -111,7 +112,7 @@ export class Link implements ExecutorLink {
   private flushScheduled = false;
   private blocked = false;
   private nextId = 1;
-  private failures = 0;
+  private readonly backoff: Backoff;
   private timer: Timer | null = null;
   private isUp = false;
   private closed = false;
@@ -120,6 +121,7 @@ export class Link implements ExecutorLink {
 
   constructor(private readonly o: LinkOptions) {
     this.shares = new DynamicShares(o.inFlightMax);
+    this.backoff = reconnectBackoff(o.random);
     this.open();
   }
 
@@ -272,7 +274,7 @@ export class Link implements ExecutorLink {
   private greeted(): void {
     if (this.isUp) return;
     this.timer?.cancel();
-    this.failures = 0;
+    this.backoff.succeeded();
     this.setUp(true);
   }
 
@@ -280,7 +282,7 @@ export class Link implements ExecutorLink {
     if (this.stream !== stream || this.closed) return;
     this.stream = null;
     this.timer?.cancel();
-    const { address, clock, random, logger } = this.o;
+    const { address, clock, logger } = this.o;
     if (this.isUp) logger.warn("link lost", { address, error: error?.message ?? "ended by the executor" });
     this.setUp(false);
     this.loseAll(
@@ -288,7 +290,7 @@ export class Link implements ExecutorLink {
         cause: error ?? undefined,
       }),
     );
-    this.timer = clock.setTimer(pauseBeforeReopening(this.failures++, random), () => this.open());
+    this.timer = clock.setTimer(this.backoff.failed(), () => this.open());
   }
 
   private loseAll(fault: ServiceError): void {
@@ -305,8 +307,7 @@ export class Link implements ExecutorLink {
   }
 }
 
-/** How long to wait before a link that failed so often in a row is opened again, in ms. */
-export function pauseBeforeReopening(failures: number, random: Random): number {
-  const pauseMs = Math.min(RECONNECT_MAX_MS, RECONNECT_FIRST_MS * 2 ** Math.min(failures, 10));
-  return pauseMs * (0.5 + random.next() / 2);
+/** Returns the pauses before a broken link is opened again. */
+export function reconnectBackoff(jitter: Random): Backoff {
+  return new Backoff({ firstMs: RECONNECT_FIRST_MS, maxMs: RECONNECT_MAX_MS, jitter });
 }

@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { DynamicShares } from "@infaas/policy";
 import {
+  type Backoff,
   type Caller,
   type Clock,
   Code,
@@ -18,7 +19,7 @@ import {
   type LinkCaller,
   type LinkEvents,
   type LinkQuery,
-  pauseBeforeReopening,
+  reconnectBackoff,
 } from "./grpc-link";
 
 /** What a native link needs. */
@@ -44,7 +45,7 @@ export class NativeLink implements ExecutorLink {
   private wireLink: WireLink | null = null;
   private readonly pending = new Map<number, LinkCaller>();
   private nextId = 0;
-  private failures = 0;
+  private readonly backoff: Backoff;
   private timer: Timer | null = null;
   private isUp = false;
   private closed = false;
@@ -53,6 +54,7 @@ export class NativeLink implements ExecutorLink {
 
   constructor(private readonly o: NativeLinkOptions) {
     this.shares = new DynamicShares(o.inFlightMax);
+    this.backoff = reconnectBackoff(o.random);
     void this.open();
   }
 
@@ -142,18 +144,18 @@ export class NativeLink implements ExecutorLink {
 
   private greeted(): void {
     this.timer?.cancel();
-    this.failures = 0;
+    this.backoff.succeeded();
     this.setUp(true);
   }
 
   private broke(why: string): void {
     if (this.closed) return;
     this.timer?.cancel();
-    const { address, clock, random, logger } = this.o;
+    const { address, clock, logger } = this.o;
     if (this.isUp) logger.warn("link lost", { address, error: why });
     const message = `connection to the executor at ${address} was lost`;
     this.drop(new ServiceError(Code.UNAVAILABLE, message, { cause: why }));
-    this.timer = clock.setTimer(pauseBeforeReopening(this.failures++, random), () => void this.open());
+    this.timer = clock.setTimer(this.backoff.failed(), () => void this.open());
   }
 
   private drop(fault: ServiceError): void {

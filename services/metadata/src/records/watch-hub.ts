@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { type Record, type WatchResponse, WatchResponseSchema } from "@infaas/api";
-import { type Clock, Code, type Logger, ServiceError, sleep } from "@infaas/runtime";
+import { Backoff, type Clock, Code, type Logger, ServiceError, sleep } from "@infaas/runtime";
 import { isRecoverable, type MetadataStore, type StoreEvent, type StoreWatch } from "../store/store";
 import { guardKey, rootPrefix } from "./keys";
 import { RecordView } from "./record-view";
@@ -12,9 +12,10 @@ const historyMaxMessages = 4096;
 const snapshotMessageBytes = 1 << 20;
 /** How long a writer waits to see its own write come back by the watch. */
 const reachTimeoutMs = 5_000;
-/** Pause before asking a store again that was away: doubled each time, within these. */
-const retryMinMs = 50;
+/** Pauses before a store that was away is asked again. */
+const retryFirstMs = 50;
 const retryMaxMs = 2_000;
+const retries = { firstMs: retryFirstMs, maxMs: retryMaxMs };
 /** How long opening waits for a store that is not up yet. */
 const openTimeoutMs = 30_000;
 
@@ -46,14 +47,15 @@ export class WatchHub {
   static async open(store: MetadataStore, clock: Clock, logger: Logger): Promise<WatchHub> {
     const hub = new WatchHub(store, clock, logger);
     const giveUpMs = clock.nowMs() + openTimeoutMs;
-    for (let pauseMs = retryMinMs; ; pauseMs = Math.min(pauseMs * 2, retryMaxMs)) {
+    const backoff = new Backoff(retries);
+    for (;;) {
       try {
         await hub.#readAll();
         return hub;
       } catch (error) {
         const failure = ServiceError.from(error);
         if (!isRecoverable(failure) || clock.nowMs() >= giveUpMs) throw failure;
-        await sleep(clock, pauseMs);
+        await sleep(clock, backoff.failed());
       }
     }
   }
@@ -175,7 +177,9 @@ export class WatchHub {
 
   /** Runs `step` after a pause, and again until it works or we close. */
   async #again(step: () => Promise<void>): Promise<void> {
-    for (let pauseMs = retryMinMs; ; pauseMs = Math.min(pauseMs * 2, retryMaxMs)) {
+    const backoff = new Backoff(retries);
+    for (;;) {
+      const pauseMs = backoff.failed();
       await sleep(this.clock, pauseMs, this.#closing.signal);
       if (this.#closing.signal.aborted) return;
       try {
