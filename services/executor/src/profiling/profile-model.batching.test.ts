@@ -1,0 +1,119 @@
+import { writeFile } from "node:fs/promises";
+import { create } from "@bufbuild/protobuf";
+import { TaskSchema } from "@infaas/api";
+import { Code, systemClock } from "@infaas/runtime";
+import { nativeEngines } from "../engines/native-engine";
+import { crossRowModel, denseModel, fixtureModel } from "../testing/dense-models";
+import { ProfilingBench, WIDTH } from "../testing/profiling-bench";
+import { probeBatchInvariance } from "./onnx/batch-invariance";
+import { constantTensor, ElementType } from "./onnx/float-tensor";
+import { encodeModel } from "./onnx/model-file";
+import { ModelRunner, withRunner } from "./onnx/model-runner";
+import { createNode } from "./onnx/node";
+import { randomRows } from "./onnx/random-rows";
+
+describe("profileModel: whether rows share a batch", () => {
+  let bench: ProfilingBench;
+
+  beforeAll(async () => {
+    bench = await ProfilingBench.open();
+  });
+  afterAll(() => bench.close());
+
+  it("serves a model whose rows depend on each other one row at a time, and says why", async () => {
+    const { result } = await bench.register(crossRowModel(WIDTH), create(TaskSchema, { name: "toy" }));
+    expect(result.architecture).toMatchObject({
+      batchable: false,
+      unbatchableReason: expect.stringContaining("alone and among 2 rows"),
+    });
+    expect(result.variants.map(({ maxBatch }) => maxBatch)).toEqual([1]);
+  });
+
+  describe("of a model that is quantised as it runs", () => {
+    const nodes = [
+      createNode("DynamicQuantizeLinear", { inputs: ["x"], outputs: ["q", "s", "z"] }),
+      createNode("DequantizeLinear", { inputs: ["q", "s", "z"], outputs: ["y"] }),
+    ];
+    const model = fixtureModel({ nodes, constants: [], input: ["N", WIDTH], output: ["N", WIDTH] });
+    const task = create(TaskSchema, { name: "toy" });
+
+    it("serves it unbatched, because every row of a batch has a say in its scale", async () => {
+      const { result } = await bench.register(model, task);
+      expect(result.architecture).toMatchObject({
+        batchable: false,
+        unbatchableReason: expect.stringMatching(/^DynamicQuantizeLinear takes its scale from all rows/),
+      });
+      expect(result.variants.map(({ unbatched }) => unbatched)).toEqual([true]);
+    });
+
+    it("batches it on its owner's word, and keeps what was overridden", async () => {
+      const { result } = await bench.register(model, task, { statedBatchable: true });
+      expect(result.architecture).toMatchObject({
+        batchable: true,
+        batchingNote: expect.stringMatching(
+          /^batched because its owner says so, although DynamicQuantizeLinear/,
+        ),
+      });
+    });
+
+    it("is found by running it too, whatever its operators are called", async () => {
+      const path = bench.pathOf("sha256:dynamic");
+      await writeFile(path, encodeModel(model));
+      const tensor = { datatype: "FP32" as const, shape: [-1, WIDTH] };
+      const rows = randomRows([{ ...tensor, name: "x" }]);
+      const outputs = [{ ...tensor, name: "y" }];
+      const open = ModelRunner.open(nativeEngines, rows, { path, threads: 1, concurrency: 1, maxBatch: 8 });
+      const probe = await withRunner(open, (runner) =>
+        probeBatchInvariance({ runner, rows, outputs, maxBatch: 8, clock: systemClock }),
+      );
+      expect(probe).toMatchObject({
+        invariant: false,
+        reason: expect.stringContaining("alone and among 2 rows"),
+      });
+    });
+  });
+
+  it.each([
+    [
+      "an output whose first axis does not count rows",
+      [createNode("ReduceMax", { inputs: ["x"], outputs: ["y"] })],
+      /^output y has shape \[1,1\] for one row and \[1,1\] for 2: its first axis does not count rows$/,
+    ],
+    [
+      "a shape inside that holds one row only",
+      [createNode("Reshape", { inputs: ["x", "one_row"], outputs: ["y"] })],
+      /^2 rows cannot be run together: .*Reshape/,
+    ],
+  ])("serves a model with %s one request at a time", async (_, nodes, reason) => {
+    const shape = constantTensor("one_row", [2], Int32Array.of(1, 0, WIDTH, 0));
+    const constants = [{ ...shape, dataType: ElementType.int64 }];
+    const model = fixtureModel({ nodes, constants, input: ["N", WIDTH], output: ["A", "B"] });
+    const { result } = await bench.register(model, create(TaskSchema, { name: "toy" }));
+    expect(result.architecture?.unbatchableReason).toMatch(reason);
+    expect(result.variants.map(({ maxBatch, unbatched }) => [maxBatch, unbatched])).toEqual([[1, true]]);
+  });
+
+  it("leaves a model unbatched whose owner says so, and refuses a yes where there is no batch axis", async () => {
+    const task = create(TaskSchema, { name: "toy" });
+    const { result } = await bench.register(denseModel([WIDTH, 4]), task, { statedBatchable: false });
+    expect(result.architecture?.unbatchableReason).toBe("its owner says that rows must not share a batch");
+    const nodes = [createNode("Relu", { inputs: ["x"], outputs: ["y"] })];
+    const fixed = fixtureModel({ nodes, constants: [], input: [1, WIDTH], output: [1, WIDTH] });
+    await expect(bench.register(fixed, task, { statedBatchable: true })).rejects.toMatchObject({
+      code: Code.INVALID_ARGUMENT,
+      message: expect.stringContaining("is stated to be batchable, but input x has a first axis fixed at 1"),
+    });
+  });
+
+  it("serves a model without a batch axis one row at a time", async () => {
+    const nodes = [createNode("Relu", { inputs: ["x"], outputs: ["y"] })];
+    const model = fixtureModel({ nodes, constants: [], input: [1, WIDTH], output: [1, WIDTH] });
+    const { result } = await bench.register(model, create(TaskSchema, { name: "toy" }));
+    expect(result.architecture?.unbatchableReason).toBe(
+      "input x has a first axis fixed at 1; a batch axis is free",
+    );
+    expect(
+      result.variants.map(({ maxBatch, goldenInputs }) => [maxBatch, goldenInputs[0]?.byteLength]),
+    ).toEqual([[1, 4 * WIDTH]]);
+  });
+});

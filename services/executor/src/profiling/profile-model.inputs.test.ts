@@ -1,0 +1,62 @@
+import { create } from "@bufbuild/protobuf";
+import { type RegistrationResult, TaskSchema } from "@infaas/api";
+import { Code } from "@infaas/runtime";
+import { fixtureModel } from "../testing/dense-models";
+import { ProfilingBench, WIDTH } from "../testing/profiling-bench";
+import { createNode } from "./onnx/node";
+
+/** The format's number for strings. */
+const STRING = 8;
+
+describe("profileModel: inputs and files", () => {
+  let bench: ProfilingBench;
+
+  beforeAll(async () => {
+    bench = await ProfilingBench.open();
+  });
+  afterAll(() => bench.close());
+
+  it("makes words for a model that takes strings, and compares its answers by their bytes", async () => {
+    const nodes = [createNode("Identity", { inputs: ["x"], outputs: ["y"] })];
+    const model = fixtureModel({ nodes, constants: [], input: ["N", 2], output: ["N", 2], elemType: STRING });
+    const { result } = await bench.register(model, create(TaskSchema, { name: "toy" }));
+    expect(result.architecture?.inputs[0]).toMatchObject({ datatype: "BYTES", shape: [-1n, 2n] });
+    expect(result.architecture?.unbatchableReason).toContain("input 'x' holds strings");
+    const [first] = result.variants;
+    expect(Buffer.from(first!.goldenInputs[0]!).toString("latin1", 4, 10)).toMatch(/^[a-z]{6}$/);
+    expect(first?.goldenOutputs).toEqual(first?.goldenInputs);
+  });
+
+  it("works out how long a free axis may be, unless it is told", async () => {
+    const nodes = [createNode("Relu", { inputs: ["x"], outputs: ["y"] })];
+    const model = fixtureModel({ nodes, constants: [], input: ["N", "L", 3], output: ["N", "L", 3] });
+    const task = create(TaskSchema, { name: "toy" });
+    const shapeOf = ({ result }: { result: RegistrationResult }) =>
+      result.variants[0]?.goldenInputShapes.map(({ dims }) => dims);
+    expect(shapeOf(await bench.register(model, task))).toEqual([[1n, 64n, 3n]]);
+    expect(shapeOf(await bench.register(model, task, { axisSizes: { L: 20 } }))).toEqual([[1n, 20n, 3n]]);
+  });
+
+  it("measures text of a free length at the length the task states", async () => {
+    const nodes = [createNode("Relu", { inputs: ["x"], outputs: ["y"] })];
+    const model = fixtureModel({ nodes, constants: [], input: ["N", "L"], output: ["N", "L"] });
+    const { result } = await bench.register(model, create(TaskSchema, { name: "toy", text: { length: 12 } }));
+    expect(result.architecture).toMatchObject({ batchable: true });
+    expect(result.architecture?.inputs[0]?.shape).toEqual([-1n, -1n]);
+    expect(result.variants[0]?.goldenInputs[0]?.byteLength).toBe(4 * 12);
+  });
+
+  it("refuses a model with an operator that the engine does not have, in the engine's words", async () => {
+    const nodes = [createNode("Frobnicate", { inputs: ["x"], outputs: ["y"] })];
+    const model = fixtureModel({ nodes, constants: [], input: ["N", WIDTH], output: ["N", WIDTH] });
+    await expect(bench.register(model, create(TaskSchema, { name: "toy" }))).rejects.toMatchObject({
+      code: Code.INVALID_ARGUMENT,
+      message: expect.stringMatching(/^the engine cannot run this model: .*Frobnicate/),
+    });
+  });
+
+  it("refuses a file that is no model", async () => {
+    const broken = bench.register(Buffer.from("no model"), create(TaskSchema, { name: "toy" }));
+    await expect(broken).rejects.toMatchObject({ code: Code.INVALID_ARGUMENT });
+  });
+});
