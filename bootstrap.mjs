@@ -47,7 +47,7 @@ const steps = [
       ...files("native/cuda-batcher/CMakeLists.txt"),
       ...files("native/cuda-batcher/package.json"),
       ...files("native/cuda-batcher/src", ".cc", ".h", ".cu", ".txt"),
-      ...files("native/wire/src/frames"),
+      ...["frames", "sockets", "loading"].flatMap((shared) => files(`native/wire/src/${shared}`)),
     ],
     output: "native/cuda-batcher/build",
     // A CUDA compiler that came or went changes what is built.

@@ -119,7 +119,8 @@ describe("docs/map.md", () => {
     ["services/executor/src/files/model-store.ts", "../testing/zoo"],
     ["native/cuda-batcher/src/scheduling/scheduler.cc", "running/batcher.h"],
     ["native/cuda-batcher/src/running/batcher.cc", "http2/server.h"],
-    ["native/wire/src/net/poller.cc", "http2/connection.h"],
+    ["native/wire/src/sockets/poller.cc", "http2/connection.h"],
+    ["native/cuda-batcher/src/serving/frame_server.cc", "net/outbox.h"],
   ])("does not allow %s to import %s", (file, target) => {
     const text = file.endsWith(".ts") ? `import "${target}";\n` : `#include "${target}"\n`;
     const seeded = new Map(sources).set(file, text + sources.get(file));
@@ -157,7 +158,7 @@ describe("folders and files", () => {
 
   it("are no longer than 400 lines, but for a list of names", () => {
     const long = source.filter(
-      (f) => !isTest(f) && !f.endsWith("/index.ts") && read(f).split("\n").length > 411,
+      (f) => !isTest(f) && !f.endsWith("/index.ts") && read(f).split("\n").length > 401,
     );
     expect(long).toEqual([]);
   });

@@ -19,6 +19,9 @@ export const packageOf = (workspace: string) => `@infaas/${workspace.split("/").
 /** Folders that quoted includes are relative to. */
 export const includeRoots = ["native/cuda-batcher/src", "native/wire/src"];
 
+/** Folders of C++ that both native projects include. */
+const sharedFolders = ["frames", "sockets", "loading"].map((room) => `native/wire/src/${room}/`);
+
 /** The file behind a workspace's name. */
 const doorOf = (workspace: string, sources: Sources) =>
   [`${workspace}/src/index.ts`, `${workspace}/lib/index.ts`].find((path) => sources.has(path));
@@ -61,9 +64,8 @@ function faultsOf(map: HouseMap, from: string, to: string): string[] {
   if (isTest(to)) return ["only tests use it"];
   const [home, other] = [workspaceOf(map, from), workspaceOf(map, to)];
   const crosses = home !== undefined && other !== undefined && home !== other;
-  // The one folder of C++ that both native projects include.
-  const frames = home === "native/cuda-batcher" && to.startsWith("native/wire/src/frames/");
-  if (crosses && !frames && !map.workspaces.get(home)?.includes(other))
+  const shared = home === "native/cuda-batcher" && sharedFolders.some((folder) => to.startsWith(folder));
+  if (crosses && !shared && !map.workspaces.get(home)?.includes(other))
     return [`${home} may not import ${other}`];
   return map.orders.flatMap((order) => {
     const [here, there] = [roomOf(order, from), roomOf(order, to)];

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "http2/server.h"
-#include "net/sockets.h"
+#include "sockets/sockets.h"
 
 namespace wire {
 

@@ -36,7 +36,7 @@ if (spawnSync("clang++", probe, { input: empty, stdio: ["pipe", "ignore", "ignor
 run("clang++", [
   ...["-std=c++17", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined"],
   ...["-I", source, "-I", here, join(here, "fuzz_main.cc"), join(here, "fuzz_server.cc")],
-  ...["frames", "http2", "net", "link"].flatMap(sources),
+  ...["frames", "sockets", "http2", "net", "link"].flatMap(sources),
   ...["-pthread", "-ldl", "-o", program],
 ]);
 // The seeds are there once it has started; a first run of none writes them.

@@ -10,7 +10,7 @@
 #include "http2/grpc_text.h"
 #include "http2/infer_head.h"
 #include "http2_client.h"
-#include "net/sockets.h"
+#include "sockets/sockets.h"
 
 using namespace wire;
 

@@ -7,7 +7,7 @@
 
 #include "check.h"
 #include "link/link.h"
-#include "net/sockets.h"
+#include "sockets/sockets.h"
 
 using namespace wire;
 

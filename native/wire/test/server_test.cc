@@ -7,7 +7,7 @@
 #include "check.h"
 #include "echo_server.h"
 #include "http2_client.h"
-#include "net/sockets.h"
+#include "sockets/sockets.h"
 
 using namespace wire;
 

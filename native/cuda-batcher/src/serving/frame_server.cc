@@ -1,8 +1,5 @@
 #include "serving/frame_server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -11,7 +8,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
+
+#include "sockets/sockets.h"
 
 namespace cb::link {
 
@@ -25,8 +24,6 @@ constexpr size_t kConnectionsMax = 1024;
 // How long one may be there without having said who it is, where that is asked, and how often that is looked after.
 constexpr double kAdmissionMaxMs = 5'000;
 constexpr int kAdmissionCheckMs = 500;
-constexpr int kBacklog = 128;
-constexpr int kEventsPerWait = 64;
 // Receives of one connection before the others have their turn.
 constexpr int kReceivesPerTurn = 8;
 // How long no connection is accepted after the process ran out of descriptors.
@@ -35,43 +32,6 @@ constexpr int kPauseMs = 100;
 constexpr int kStopCheckMs = 5;
 // Tag of field 1, length-delimited: `frames` of LinkRequest.
 constexpr char kFramesTag = 0x0a;
-
-void setOption(int fd, int level, int name) {
-  const int one = 1;
-  setsockopt(fd, level, name, &one, sizeof one);
-}
-
-// The address to bind; false: not an IP address.
-bool parse(const ServerOptions& options, sockaddr_storage& address, socklen_t& size) {
-  auto* v4 = reinterpret_cast<sockaddr_in*>(&address);
-  auto* v6 = reinterpret_cast<sockaddr_in6*>(&address);
-  if (inet_pton(AF_INET, options.host.c_str(), &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(options.port);
-    size = sizeof *v4;
-    return true;
-  }
-  if (inet_pton(AF_INET6, options.host.c_str(), &v6->sin6_addr) != 1) return false;
-  v6->sin6_family = AF_INET6;
-  v6->sin6_port = htons(options.port);
-  size = sizeof *v6;
-  return true;
-}
-
-uint16_t boundPort(int fd) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  return ntohs(address.ss_family == AF_INET ? reinterpret_cast<sockaddr_in*>(&address)->sin_port
-                                            : reinterpret_cast<sockaddr_in6*>(&address)->sin6_port);
-}
-
-void watchSource(int epoll, int fd, void* data) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.ptr = data;
-  epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-}
 
 // What stands before a frame in a LinkRequest.
 void appendMessageHead(size_t frameBytes, std::string& to) {
@@ -82,48 +42,44 @@ void appendMessageHead(size_t frameBytes, std::string& to) {
 
 }  // namespace
 
-std::unique_ptr<Server> Server::open(const ServerOptions& options, Clock clock, OnEvent onEvent, std::string& error) {
-  const std::string where = options.host + ":" + std::to_string(options.port);
-  sockaddr_storage address{};
-  socklen_t size = 0;
-  if (!parse(options, address, size)) {
-    error = "cannot listen for links on " + where + ": not an IP address";
-    return nullptr;
-  }
-  const int listener = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (listener >= 0) setOption(listener, SOL_SOCKET, SO_REUSEADDR);
-  if (listener < 0 || bind(listener, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      ::listen(listener, kBacklog) != 0) {
-    error = "cannot listen for links on " + where + ": " + std::strerror(errno);
-    if (listener >= 0) ::close(listener);
-    return nullptr;
-  }
-  const int epoll = epoll_create1(EPOLL_CLOEXEC);
-  const int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  return std::unique_ptr<Server>(
-      new Server(options, clock, std::move(onEvent), listener, epoll, wake, boundPort(listener)));
+Wake::Wake(wire::Poller& poller) : descriptor_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  poller.add(descriptor_, this, EPOLLIN);
 }
 
-Server::Server(const ServerOptions& options, Clock clock, OnEvent onEvent, int listener, int epoll, int wake,
-               uint16_t port)
+Wake::~Wake() { ::close(descriptor_); }
+
+void Wake::now() { eventfd_write(descriptor_, 1); }
+
+std::unique_ptr<Server> Server::open(const ServerOptions& options, Clock clock, OnEvent onEvent, std::string& error) {
+  uint16_t port = options.port;
+  const int listener = wire::listenOn(options.host, port, error);
+  if (listener >= 0) {
+    try {
+      return std::unique_ptr<Server>(new Server(options, clock, std::move(onEvent), listener, port));
+    } catch (const std::system_error& failure) {
+      ::close(listener);
+      error = failure.what();
+    }
+  }
+  error = "cannot listen for links on " + options.host + ":" + std::to_string(options.port) + ": " + error;
+  return nullptr;
+}
+
+Server::Server(const ServerOptions& options, Clock clock, OnEvent onEvent, int listener, uint16_t port)
     : options_(options),
       clock_(clock),
       onEvent_(std::move(onEvent)),
       listener_(listener),
-      epoll_(epoll),
-      wake_(wake),
+      wake_(poller_),
       port_(port) {
   secrets_.set(options_.secrets);
-  watchSource(epoll_, listener_, &accepting_);
-  watchSource(epoll_, wake_, nullptr);
+  poller_.add(listener_, this, EPOLLIN);
   thread_ = std::thread([this] { work(); });
 }
 
 Server::~Server() {
   stop(0);
   ::close(listener_);
-  ::close(wake_);
-  ::close(epoll_);
 }
 
 void Server::serve(const std::string& variant, std::shared_ptr<Served> served) {
@@ -190,9 +146,7 @@ void Server::stop(double graceMs) {
   if (!thread_.joinable()) return;
   stopAtMs_ = clock_() + graceMs;
   stopping_ = true;
-  const uint64_t one = 1;
-  if (::write(wake_, &one, sizeof one) < 0) {
-  }
+  wake_.now();
   thread_.join();
 }
 
@@ -203,9 +157,9 @@ void Server::work() {
     if (unadmitted_ > 0) cutStrangers();
     if (!paused) continue;
     accepting_ = true;
-    watchSource(epoll_, listener_, &accepting_);
+    poller_.change(listener_, this, EPOLLIN);
   }
-  epoll_ctl(epoll_, EPOLL_CTL_DEL, listener_, nullptr);
+  poller_.remove(listener_);
   while (clock_() < stopAtMs_) {
     const auto connections = all();
     if (std::all_of(connections.begin(), connections.end(), [](const auto& c) { return c->flushed(); })) break;
@@ -215,36 +169,24 @@ void Server::work() {
 }
 
 void Server::wait(int timeoutMs) {
-  epoll_event events[kEventsPerWait];
-  const int count = epoll_wait(epoll_, events, kEventsPerWait, timeoutMs);
-  for (int i = 0; i < count; i++) {
-    void* source = events[i].data.ptr;
-    if (source == nullptr) continue;  // woken to look at stopping_
-    if (source == &accepting_) {
-      accept();
-      continue;
-    }
-    const std::shared_ptr<Connection> connection = find(static_cast<Connection*>(source)->number());
-    if (connection == nullptr) continue;
-    if ((events[i].events & EPOLLOUT) != 0) connection->flush();
-    if ((events[i].events & ~static_cast<uint32_t>(EPOLLOUT)) != 0) receive(connection);
-  }
+  poller_.dispatch(timeoutMs);
   for (const auto& served : touched_) served->batcher().wake();
   touched_.clear();
 }
 
-void Server::accept() {
+void Server::ready(uint32_t) {
   for (;;) {
-    const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    std::string peer;
+    const int fd = wire::acceptFrom(listener_, peer);
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK) return;
-      epoll_ctl(epoll_, EPOLL_CTL_DEL, listener_, nullptr);
+      poller_.change(listener_, this, 0);
       accepting_ = false;
       return;
     }
-    setOption(fd, IPPROTO_TCP, TCP_NODELAY);
-    setOption(fd, SOL_SOCKET, SO_KEEPALIVE);
+    const int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     std::shared_ptr<Connection> connection;
     {
       std::lock_guard<std::mutex> lock(mutex_);
@@ -252,12 +194,23 @@ void Server::accept() {
         ::close(fd);
         continue;
       }
-      connection = std::make_shared<Connection>(fd, epoll_, nextConnection_++, host_, clock_());
+      connection = adopt(fd);
+      if (connection == nullptr) continue;
       connections_.emplace(connection->number(), connection);
     }
     unadmitted_++;
     if (secrets_.asked()) connection->reader().allow(wire::kCredentialFrameBytesMax);
     else admit(*connection);
+  }
+}
+
+// Null when the kernel watches no more sockets; the connection is closed then.
+std::shared_ptr<Connection> Server::adopt(int fd) {
+  try {
+    return std::make_shared<Connection>(fd, poller_, *this, nextConnection_++, host_, clock_());
+  } catch (const std::system_error&) {
+    ::close(fd);
+    return nullptr;
   }
 }
 

@@ -18,6 +18,7 @@
 #include "serving/frontend_connection.h"
 #include "serving/secrets.h"
 #include "serving/served_batcher.h"
+#include "sockets/poller.h"
 
 namespace cb::link {
 
@@ -34,14 +35,28 @@ struct Event {
   std::string message;
 };
 
-class Server {
+// Ends a wait of the I/O thread from another one, for good.
+class Wake : private wire::Pollable {
+ public:
+  explicit Wake(wire::Poller& poller);
+  ~Wake() override;
+  Wake(const Wake&) = delete;
+  Wake& operator=(const Wake&) = delete;
+  void now();
+
+ private:
+  void ready(uint32_t) override {}
+  const int descriptor_;
+};
+
+class Server : public ConnectionReader, private wire::Pollable {
  public:
   using Clock = double (*)();
   using OnEvent = std::function<void(Event)>;  // on the I/O thread
 
   // Listens; on failure answers null and a sentence.
   static std::unique_ptr<Server> open(const ServerOptions& options, Clock clock, OnEvent onEvent, std::string& error);
-  ~Server();  // stop(0)
+  ~Server() override;  // stop(0)
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
@@ -66,14 +81,15 @@ class Server {
   void stop(double graceMs);
 
  private:
-  Server(const ServerOptions& options, Clock clock, OnEvent onEvent, int listener, int epoll, int wake, uint16_t port);
+  Server(const ServerOptions& options, Clock clock, OnEvent onEvent, int listener, uint16_t port);
   void work();
   void wait(int timeoutMs);
-  void accept();
+  void ready(uint32_t flags) override;  // the listening socket
+  std::shared_ptr<Connection> adopt(int fd);
   void greet(Connection& connection);
   void admit(Connection& connection);
   void cutStrangers();
-  void receive(const std::shared_ptr<Connection>& connection);
+  void receive(const std::shared_ptr<Connection>& connection) override;
   bool dispatch(const std::shared_ptr<Connection>& connection, wire::Frame& frame, double nowMs);
   bool infer(const std::shared_ptr<Connection>& connection, wire::Frame& frame, double nowMs);
   void handOver(Connection& connection, const wire::Frame& frame);
@@ -86,8 +102,8 @@ class Server {
   const Clock clock_;
   const OnEvent onEvent_;
   const int listener_;
-  const int epoll_;
-  const int wake_;
+  wire::Poller poller_;
+  Wake wake_;
   const uint16_t port_;
   const std::shared_ptr<HostLoad> host_ = std::make_shared<HostLoad>();
 

@@ -30,16 +30,20 @@ constexpr size_t kLowWaterMax = 256 * 1024;
 
 }  // namespace
 
-Connection::Connection(int fd, int epoll, uint32_t number, std::shared_ptr<HostLoad> host, double openedMs)
-    : number_(number), epoll_(epoll), host_(std::move(host)), openedMs_(openedMs), fd_(fd) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.ptr = this;
-  epoll_ctl(epoll_, EPOLL_CTL_ADD, fd_, &event);
+Connection::Connection(int fd, wire::Poller& poller, ConnectionReader& owner, uint32_t number,
+                       std::shared_ptr<HostLoad> host, double openedMs)
+    : number_(number), poller_(poller), owner_(owner), host_(std::move(host)), openedMs_(openedMs), fd_(fd) {
+  poller_.add(fd_, this, EPOLLIN);
 }
 
 Connection::~Connection() {
   if (fd_ >= 0) ::close(fd_);
+}
+
+void Connection::ready(uint32_t flags) {
+  const std::shared_ptr<Connection> self = shared_from_this();
+  if ((flags & EPOLLOUT) != 0) flush();
+  if ((flags & ~static_cast<uint32_t>(EPOLLOUT)) != 0) owner_.receive(self);
 }
 
 void Connection::expectBytes(size_t rest) {
@@ -149,10 +153,7 @@ void Connection::flush() {
 void Connection::watch(bool writable) {
   if (blocked_ == writable) return;
   blocked_ = writable;
-  epoll_event event{};
-  event.events = writable ? EPOLLIN | EPOLLOUT : EPOLLIN;
-  event.data.ptr = this;
-  epoll_ctl(epoll_, EPOLL_CTL_MOD, fd_, &event);
+  poller_.change(fd_, this, writable ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 void Connection::sent(size_t count, std::vector<std::shared_ptr<void>>& holds) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "frames/frame_reader.h"
+#include "sockets/poller.h"
 
 namespace cb::link {
 
@@ -30,11 +31,21 @@ struct HostLoad {
   std::atomic<double> memoryFreeBytes{0};
 };
 
-class Connection {
+class Connection;
+
+// Receives what comes on connections, on the I/O thread.
+class ConnectionReader {
  public:
-  // Takes the socket over. `epoll` is where it is registered, with this object as its data.
-  Connection(int fd, int epoll, uint32_t number, std::shared_ptr<HostLoad> host, double openedMs);
-  ~Connection();
+  virtual ~ConnectionReader() = default;
+  virtual void receive(const std::shared_ptr<Connection>& connection) = 0;
+};
+
+class Connection : public std::enable_shared_from_this<Connection>, private wire::Pollable {
+ public:
+  // Takes the socket over and registers it; `poller` and `owner` outlive it.
+  Connection(int fd, wire::Poller& poller, ConnectionReader& owner, uint32_t number, std::shared_ptr<HostLoad> host,
+             double openedMs);
+  ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -102,11 +113,13 @@ class Connection {
     size_t size() const { return own.size() + lentBytes; }
   };
 
+  void ready(uint32_t flags) override;
   void watch(bool writable);
   void sent(size_t count, std::vector<std::shared_ptr<void>>& holds);
 
   const uint32_t number_;
-  const int epoll_;
+  wire::Poller& poller_;
+  ConnectionReader& owner_;
   const std::shared_ptr<HostLoad> host_;
   const double openedMs_;
   std::atomic<bool> admitted_{false};

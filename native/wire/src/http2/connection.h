@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "net/outbox.h"
-#include "net/poller.h"
+#include "sockets/poller.h"
 #include "net/tls_session.h"
 #include "http2/call.h"
 #include "http2/nghttp2.h"

@@ -1,13 +1,13 @@
 #include "http2/nghttp2.h"
 
-#include "net/symbols.h"
+#include "loading/shared_library.h"
 
 namespace wire::ng {
 
 namespace {
 
-const char* fill(Symbols symbols, Api& api) {
-#define FIND(member, name) symbols.find("nghttp2_" name, api.member)
+std::string fill(SharedLibrary library, Api& api) {
+#define FIND(member, name) library.find("nghttp2_" name, api.member)
   FIND(callbacks_new, "session_callbacks_new");
   FIND(callbacks_del, "session_callbacks_del");
   FIND(set_on_begin_headers, "session_callbacks_set_on_begin_headers_callback");
@@ -44,7 +44,7 @@ const char* fill(Symbols symbols, Api& api) {
   FIND(submit_goaway, "submit_goaway");
   FIND(submit_shutdown_notice, "submit_shutdown_notice");
 #undef FIND
-  return symbols.missing();
+  return library.error();
 }
 
 }  // namespace
@@ -53,11 +53,8 @@ const Api* api(std::string& why, const char* library) {
   static Api table{};
   static bool filled = false;
   if (filled) return &table;
-  const char* missing = fill(Symbols::of(library, why), table);
-  if (missing != nullptr) {
-    if (why.empty()) why = std::string("this process has no ") + missing;
-    return nullptr;
-  }
+  why = fill(library == nullptr ? SharedLibrary::ofProcess() : SharedLibrary::open(library), table);
+  if (!why.empty()) return nullptr;
   filled = true;
   return &table;
 }

@@ -1,9 +1,6 @@
 #include "http2/server.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,7 +9,7 @@
 
 #include "http2/connection.h"
 #include "http2/grpc_text.h"
-#include "net/sockets.h"
+#include "sockets/sockets.h"
 
 namespace wire {
 
@@ -87,18 +84,14 @@ void Server::closeAll() {
 void Server::accept(int listener) {
   nowMs_ = steadyMs();
   for (int i = 0; i < kAcceptsPerTurn; i++) {
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    const int socket =
-        accept4(listener, reinterpret_cast<sockaddr*>(&address), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    std::string peer;
+    const int socket = acceptFrom(listener, peer);
     if (socket < 0) return;
     if (connections_.size() >= limits_.connectionsMax) {
       ::close(socket);
       continue;
     }
-    const int on = 1;
-    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    connections_.push_back(std::make_unique<Connection>(*this, socket, nameOf(address)));
+    connections_.push_back(std::make_unique<Connection>(*this, socket, std::move(peer)));
     dirty(*connections_.back());
   }
 }

@@ -10,7 +10,7 @@
 
 #include "net/event.h"
 #include "http2/infer_head.h"
-#include "net/poller.h"
+#include "sockets/poller.h"
 #include "net/tls_context.h"
 #include "http2/call.h"
 #include "http2/credentials.h"

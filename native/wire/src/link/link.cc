@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "net/sockets.h"
+#include "sockets/sockets.h"
 
 namespace wire {
 

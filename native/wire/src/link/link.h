@@ -9,7 +9,7 @@
 #include "frames/frame_reader.h"
 #include "net/event.h"
 #include "net/outbox.h"
-#include "net/poller.h"
+#include "sockets/poller.h"
 
 namespace wire {
 

@@ -1,13 +1,13 @@
 #include "net/openssl.h"
 
-#include "net/symbols.h"
+#include "loading/shared_library.h"
 
 namespace wire::ssl {
 
 namespace {
 
-const char* fill(Symbols symbols, Api& api) {
-#define FIND(name) symbols.find(#name, api.name)
+std::string fill(SharedLibrary library, Api& api) {
+#define FIND(name) library.find(#name, api.name)
   FIND(OpenSSL_version_num);
   FIND(TLS_method);
   FIND(SSL_CTX_new);
@@ -56,7 +56,7 @@ const char* fill(Symbols symbols, Api& api) {
   FIND(ERR_peek_error);
   FIND(ERR_reason_error_string);
 #undef FIND
-  return symbols.missing();
+  return library.error();
 }
 
 }  // namespace
@@ -65,11 +65,8 @@ const Api* api(std::string& why, const char* library) {
   static Api table{};
   static bool filled = false;
   if (filled) return &table;
-  const char* missing = fill(Symbols::of(library, why), table);
-  if (missing != nullptr) {
-    if (why.empty()) why = std::string("this process has no ") + missing;
-    return nullptr;
-  }
+  why = fill(library == nullptr ? SharedLibrary::ofProcess() : SharedLibrary::open(library), table);
+  if (!why.empty()) return nullptr;
   if (table.OpenSSL_version_num() < static_cast<unsigned long>(kVersionMin)) {
     why = "its OpenSSL is older than version 3";
     return nullptr;

@@ -7,7 +7,7 @@
 
 #include "node_api/exports.h"
 #include "http2/connection.h"
-#include "net/sockets.h"
+#include "sockets/sockets.h"
 
 namespace wire {
 

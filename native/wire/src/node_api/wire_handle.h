@@ -11,7 +11,7 @@
 #include "http2/server.h"
 #include "link/link.h"
 #include "net/event.h"
-#include "net/poller.h"
+#include "sockets/poller.h"
 
 namespace wire {
 

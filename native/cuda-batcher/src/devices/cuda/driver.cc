@@ -1,10 +1,10 @@
 #include "devices/cuda/driver.h"
 
-#include <dlfcn.h>
-
 #ifdef HAVE_CUDA
 #include <cuda_runtime_api.h>
 #endif
+
+#include "loading/shared_library.h"
 
 namespace cb {
 
@@ -31,20 +31,6 @@ struct Driver {
   int (*deviceMemory)(size_t*, int device) = nullptr;
 };
 
-template <typename Pointer>
-bool find(void* library, const char* name, Pointer& function) {
-  function = reinterpret_cast<Pointer>(dlsym(library, name));
-  return function != nullptr;
-}
-
-bool findAll(void* library, Driver& driver) {
-  return find(library, "cuInit", driver.init) && find(library, "cuDriverGetVersion", driver.version) &&
-         find(library, "cuDeviceGetCount", driver.deviceCount) && find(library, "cuDeviceGet", driver.device) &&
-         find(library, "cuDeviceGetName", driver.deviceName) &&
-         find(library, "cuDeviceGetAttribute", driver.deviceAttribute) &&
-         find(library, "cuDeviceTotalMem_v2", driver.deviceMemory);
-}
-
 bool describe(const Driver& driver, int index, CudaDevice& described) {
   int device = 0;
   char name[256] = "";
@@ -67,10 +53,14 @@ CudaProbe refused(CudaProbe probe, CudaState state, std::string detail) {
 CudaProbe probeCuda() {
   CudaProbe probe;
   probe.runtimeVersion = kRuntimeVersion;
-  void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);  // never closed: drivers do not survive it
-  if (library == nullptr) return refused(probe, CudaState::kNoDriver, "libcuda.so.1 was not found: no NVIDIA driver");
+  auto library = wire::SharedLibrary::open("libcuda.so.1");
+  if (!library.opened()) return refused(probe, CudaState::kNoDriver, "libcuda.so.1 was not found: no NVIDIA driver");
   Driver driver;
-  if (!findAll(library, driver)) return refused(probe, CudaState::kError, "libcuda.so.1 lacks functions of the driver API");
+  library.find("cuInit", driver.init).find("cuDriverGetVersion", driver.version);
+  library.find("cuDeviceGetCount", driver.deviceCount).find("cuDeviceGet", driver.device);
+  library.find("cuDeviceGetName", driver.deviceName).find("cuDeviceGetAttribute", driver.deviceAttribute);
+  library.find("cuDeviceTotalMem_v2", driver.deviceMemory);
+  if (!library.error().empty()) return refused(probe, CudaState::kError, library.error());
   driver.version(&probe.driverVersion);
   const int status = driver.init(0);
   int count = 0;

@@ -1,9 +1,9 @@
 #include "engines/onnxruntime/library.h"
 
-#include <dlfcn.h>
-
 #include <cstdio>
 #include <mutex>
+
+#include "loading/shared_library.h"
 
 namespace cb::ort {
 
@@ -19,17 +19,9 @@ int minorOf(const std::string& version) {
 
 Library open(const std::string& path) {
   Library library;
-  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) {
-    library.error = dlerror();
-    return library;
-  }
-  using GetApiBase = const ApiBase* (*)();
-  const auto getApiBase = reinterpret_cast<GetApiBase>(dlsym(handle, "OrtGetApiBase"));
-  if (getApiBase == nullptr) {
-    library.error = path + " is not ONNX Runtime: it has no OrtGetApiBase";
-    return library;
-  }
+  const ApiBase* (*getApiBase)() = nullptr;
+  library.error = wire::SharedLibrary::open(path).find("OrtGetApiBase", getApiBase).error();
+  if (!library.error.empty()) return library;
   library.version = getApiBase()->getVersionString();
   library.hasShape = minorOf(library.version) >= kHasShapeSinceMinor;
   library.api = getApiBase()->getApi(kApiVersion);

@@ -1,10 +1,10 @@
 #include "engines/tensorrt/library.h"
 
-#include <dlfcn.h>
-
 #include <cstdint>
 #include <cstdlib>
 #include <vector>
+
+#include "loading/shared_library.h"
 
 namespace cb {
 
@@ -25,14 +25,11 @@ TensorrtProbe probeTensorrt() {
   names.insert(names.end(), {"libnvinfer.so.11", "libnvinfer.so.10"});
   TensorrtProbe probe;
   for (const std::string& name : names) {
-    void* library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);  // never closed: TensorRT does not survive it
-    if (library == nullptr) continue;
-    using GetVersion = int32_t (*)();
-    const auto getVersion = reinterpret_cast<GetVersion>(dlsym(library, "getInferLibVersion"));
-    if (getVersion == nullptr) {
-      probe.detail = name + " is not TensorRT: it has no getInferLibVersion";
-      continue;
-    }
+    auto library = wire::SharedLibrary::open(name);
+    if (!library.opened()) continue;
+    int32_t (*getVersion)() = nullptr;
+    probe.detail = library.find("getInferLibVersion", getVersion).error();
+    if (!probe.detail.empty()) continue;
     probe.found = true;
     probe.library = name;
     probe.version = versionText(getVersion());

@@ -1,8 +1,6 @@
 // Sockets of IP version 4 and 6, without names: whoever calls has resolved them.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <cstdint>
 #include <string>
 
@@ -15,7 +13,8 @@ int listenOn(const std::string& host, uint16_t& port, std::string& why);
 // A socket that is connecting to `host` (an IP address); -1 as above.
 int connectTo(const std::string& host, uint16_t port, std::string& why);
 
-// host:port of an address of IP.
-std::string nameOf(const sockaddr_storage& address);
+// A connection that waits on a listening socket, sending small packets at once; `peer` becomes its host:port. -1 when there
+// is none, or when errno says another reason.
+int acceptFrom(int listener, std::string& peer);
 
 }  // namespace wire

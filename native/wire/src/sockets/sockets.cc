@@ -1,4 +1,4 @@
-#include "net/sockets.h"
+#include "sockets/sockets.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -19,6 +19,11 @@ struct Address {
   sockaddr_storage storage{};
   socklen_t length = 0;
 };
+
+void setOption(int socket, int level, int option) {
+  const int on = 1;
+  setsockopt(socket, level, option, &on, sizeof on);
+}
 
 bool parse(const std::string& host, uint16_t port, Address& address) {
   auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
@@ -51,14 +56,25 @@ int open(const std::string& host, uint16_t port, Address& address, std::string& 
   return opened < 0 ? failed(opened, why) : opened;
 }
 
+std::string nameOf(const sockaddr_storage& address) {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (address.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+    inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
+    return '[' + std::string(text) + "]:" + std::to_string(ntohs(v6.sin6_port));
+  }
+  const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+  inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
+  return std::string(text) + ':' + std::to_string(ntohs(v4.sin_port));
+}
+
 }  // namespace
 
 int listenOn(const std::string& host, uint16_t& port, std::string& why) {
   Address address;
   const int socket = open(host, port, address, why);
   if (socket < 0) return -1;
-  const int on = 1;
-  setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  setOption(socket, SOL_SOCKET, SO_REUSEADDR);
   auto* bound = reinterpret_cast<sockaddr*>(&address.storage);
   if (bind(socket, bound, address.length) != 0 || listen(socket, kBacklog) != 0 ||
       getsockname(socket, bound, &address.length) != 0)
@@ -73,23 +89,20 @@ int connectTo(const std::string& host, uint16_t port, std::string& why) {
   Address address;
   const int socket = open(host, port, address, why);
   if (socket < 0) return -1;
-  const int on = 1;
-  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setOption(socket, IPPROTO_TCP, TCP_NODELAY);
   if (connect(socket, reinterpret_cast<sockaddr*>(&address.storage), address.length) != 0 && errno != EINPROGRESS)
     return failed(socket, why);
   return socket;
 }
 
-std::string nameOf(const sockaddr_storage& address) {
-  char text[INET6_ADDRSTRLEN] = "";
-  if (address.ss_family == AF_INET6) {
-    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
-    inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
-    return '[' + std::string(text) + "]:" + std::to_string(ntohs(v6.sin6_port));
-  }
-  const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-  inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
-  return std::string(text) + ':' + std::to_string(ntohs(v4.sin_port));
+int acceptFrom(int listener, std::string& peer) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  const int socket = accept4(listener, reinterpret_cast<sockaddr*>(&address), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (socket < 0) return -1;
+  setOption(socket, IPPROTO_TCP, TCP_NODELAY);
+  peer = nameOf(address);
+  return socket;
 }
 
 }  // namespace wire

@@ -1,4 +1,4 @@
-#include "net/poller.h"
+#include "sockets/poller.h"
 
 #include <sys/epoll.h>
 #include <unistd.h>
