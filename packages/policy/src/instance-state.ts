@@ -1,7 +1,7 @@
 import { predictBatchMs } from "./latency-profile";
 import type { InstanceState, Profile } from "./types";
 
-/** When latency counts as above the profile. The paper gives no factor; both and the windows are ours (policy section 2). */
+/** When latency counts as above the profile; the paper gives no factor (docs/design/policy.md, section 2). */
 export interface StateOptions {
   /** Measured p95 above this many times the profile's is interference. Default 1.5. */
   readonly interferedAbove: number;

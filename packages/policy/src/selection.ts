@@ -33,9 +33,9 @@ interface Placed {
 }
 
 /**
- * Returns where one query goes (policy section 3). Pure: equal arguments give equal answers. Microseconds at thousands
- * of variants, because only loaded instances of the target that meet the accuracy floor are looked at, best first.
- * Steps 4 and 5: an overloaded or interfered instance that is still in time goes before a load, which it outruns.
+ * Returns where one query goes (docs/design/policy.md, section 3). Pure: equal arguments give equal answers.
+ * Microseconds at thousands of variants: only loaded instances of the target that meet the accuracy floor are looked
+ * at, best first. An overloaded or interfered instance that is still in time goes before a load, which it outruns.
  */
 export function selectVariant(snapshot: Snapshot, query: Query, nowMs: number): Decision {
   const index = findTarget(snapshot.catalog, query.target);

@@ -4,7 +4,7 @@ import { DataType, DataTypeSchema, file_inference_model_config } from "../gen/in
 import { file_xds_data_orca_v3_orca_load_report } from "../gen/xds/data/orca/v3/orca_load_report_pb";
 
 /**
- * The protocol's numbers, written down a second time from the design's wire page (sections 2.1 to 2.4 and 3.1), so that a slip
+ * The protocol's numbers as dumped from the descriptors of Triton's client (docs/design/wire.md, section 2.1), so that a slip
  * in a .proto file is seen here and not by a stock client. `*` = repeated, `|` = one of a choice.
  */
 const messages: Readonly<Record<string, string>> = {
@@ -148,7 +148,7 @@ const messages: Readonly<Record<string, string>> = {
   "ModelMetrics.MetricControl.HistogramOptions": "1 buckets double*",
 };
 
-/** Sub-messages whose fields the page leaves open. */
+/** Sub-messages whose fields are not dumped. */
 const unlisted = ["ModelInstanceGroup.SecondaryDevice"];
 
 const enums: Readonly<Record<string, readonly string[]>> = {
@@ -217,12 +217,12 @@ const all = [...file_inference_grpc_service.messages, ...file_inference_model_co
 const shortName = (typeName: string): string => typeName.slice("inference.".length);
 
 describe("the Open Inference Protocol as compiled", () => {
-  it.each(Object.keys(messages))("has %s as the wire page has it", (name) => {
+  it.each(Object.keys(messages))("has %s as the protocol has it", (name) => {
     const message = all.find((m) => shortName(m.typeName) === name);
     expect(message && written(message)).toEqual(listed(messages[name] ?? ""));
   });
 
-  it("has no message that the wire page lacks", () => {
+  it("has no message that the protocol lacks", () => {
     const known = new Set([...Object.keys(messages), ...unlisted]);
     expect(all.map((m) => shortName(m.typeName)).filter((name) => !known.has(name))).toEqual([]);
   });
@@ -252,7 +252,7 @@ describe("the Open Inference Protocol as compiled", () => {
 });
 
 describe("OrcaLoadReport as compiled", () => {
-  it("is as the wire page has it", () => {
+  it("is as gRPC has it", () => {
     const [report] = file_xds_data_orca_v3_orca_load_report.messages;
     expect(report && written(report)).toEqual(listed(orca));
   });

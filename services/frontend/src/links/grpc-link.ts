@@ -91,7 +91,7 @@ const RECONNECT_FIRST_MS = 50;
 const RECONNECT_MAX_MS = 1_000;
 /** An executor greets a stream at once; one that has not by then (a host that swallows packets) is tried anew. */
 export const GREETING_MAX_MS = 5_000;
-/** Receive window: large answers do not wait for the round trip (data-plane section 5). */
+/** Receive window: large answers do not wait for the round trip (decision 0004). */
 const RECEIVE_WINDOW_BYTES = 8 * 1024 * 1024;
 /** What waited for the stream leaves in messages of this size: one above gRPC's limit (64 MiB) would break the link for all. */
 const MESSAGE_MAX_BYTES = 32 * 1024 * 1024;

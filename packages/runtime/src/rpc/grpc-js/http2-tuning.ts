@@ -26,7 +26,7 @@ interface ServerInternals {
 /**
  * Makes a server advertise a large receive window and frame size. With HTTP/2's 64 KiB window a 602 KB request costs
  * four times the CPU and, over 2.5 ms of round trip, 30 requests per second is all a connection carries
- * (design: data-plane section 5). INTERNAL when grpc-js is another version than the one this was written for.
+ * (decision 0004). INTERNAL when grpc-js is another version than the one this was written for.
  */
 export function tuneHttp2(server: Server, limits: Http2Limits, watcher: Http2Watcher = {}): void {
   const internals = server as unknown as ServerInternals;

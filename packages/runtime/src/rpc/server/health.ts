@@ -39,7 +39,7 @@ export class HealthState implements Health {
     for (const name of [...this.#statuses.keys()]) this.set(name, false);
   }
 
-  /** Returns the three methods, with their messages read and written by hand (wire page section 3.2). */
+  /** Returns the three methods, with their messages read and written by hand (docs/design/wire.md, section 3.2). */
   implementation(): Implementation {
     const endpoint = (
       name: string,

@@ -4,7 +4,7 @@ import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ServiceError } from "../../errors";
 import type { Implementation } from "../service";
 
-/** Which field of the request's oneof was set (wire page section 3.3). */
+/** Which field of the request's oneof was set (docs/design/wire.md, section 3.3). */
 const Ask = {
   FILE_BY_NAME: 3,
   FILE_BY_SYMBOL: 4,
