@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { root } from "./cluster";
+import { citedBy, missingPaths } from "./house/documents";
 import { importCircles, includeRoots, isTest, wrongImports } from "./house/imports";
 import { lintRules } from "./house/lint-rules";
 import { parseMap } from "./house/map";
@@ -166,5 +167,41 @@ describe("folders and files", () => {
   it("of the native projects have include prefixes of their own", () => {
     const [ours, wires] = includeRoots.map((path) => readdirSync(join(root, path)));
     expect(ours?.filter((name) => wires?.includes(name))).toEqual([]);
+  });
+});
+
+describe("documents", () => {
+  const tracked = new Set(files.filter(existing));
+  const pages = files.filter((f) => f.endsWith(".md") && f !== "CHANGELOG.md").filter(existing);
+
+  it.each(pages)("name no path in %s that is not there", (page) => {
+    expect(missingPaths(page, read(page), tracked)).toEqual([]);
+  });
+
+  it("are there, and so are the decisions, that code cites", () => {
+    const cited = [...sources].flatMap(([file, text]) => {
+      const { pages, decisions } = citedBy(text);
+      const numbers = decisions.filter((n) => !files.some((f) => f.startsWith(`docs/decisions/${n}-`)));
+      return [...pages.filter((page) => !tracked.has(page)), ...numbers].map((what) => `${file}: ${what}`);
+    });
+    expect(cited).toEqual([]);
+  });
+
+  it("list every decision with its title", () => {
+    const decisions = files.filter((f) => /^docs\/decisions\/\d{4}-/.test(f)).filter(existing);
+    const index = read("docs/decisions/README.md");
+    const lines = decisions.map((file) => {
+      const [, number = "", title = ""] = /^# (\d{4}) (.+)$/m.exec(read(file)) ?? [];
+      return `| [${number}](${basename(file)}) | ${title} |`;
+    });
+    expect(lines.filter((line) => !index.includes(line))).toEqual([]);
+  });
+
+  it("are found missing when one is seeded", () => {
+    const seeded = "see `services/nowhere/src/main.ts`, [that](docs/nothing), `packages/policy/` and `e2e/`";
+    expect(missingPaths("README.md", seeded, tracked)).toEqual([
+      "docs/nothing",
+      "services/nowhere/src/main.ts",
+    ]);
   });
 });
