@@ -13,7 +13,7 @@ import {
   ModelInferRequestSchema,
 } from "@infaas/api";
 import { createInfaasClient } from "@infaas/client";
-import { createRpcClient, openRawBidi } from "@infaas/runtime";
+import { addressOf, createRpcClient, openRawBidi } from "@infaas/runtime";
 import { cpuMicroseconds } from "./cpu-time";
 import { type BenchModel, writeSliceModels } from "./models";
 import { cache, type System, startSystem } from "./system";
@@ -83,12 +83,7 @@ function overGrpc(address: string): Open {
 function overTcp(address: string): Open {
   return (onFrames) => {
     const reader = new FrameReader();
-    const at = address.lastIndexOf(":");
-    const socket = connect({
-      host: address.slice(0, at),
-      port: Number(address.slice(at + 1)),
-      noDelay: true,
-    });
+    const socket = connect({ ...addressOf(address), noDelay: true });
     socket.on("data", (bytes) => onFrames(reader.pushPlain(bytes)));
     return { send: (parts) => socket.write(Buffer.concat(parts)), close: () => socket.destroy() };
   };

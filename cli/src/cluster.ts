@@ -1,6 +1,6 @@
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
-import type { SecurityConfig } from "@infaas/runtime";
+import { formatAddress, type SecurityConfig } from "@infaas/runtime";
 import type { ProcessSpec } from "./process-group";
 
 /** What `infaas up` starts on this machine. */
@@ -65,7 +65,7 @@ export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
       "--name",
       "frontend-1",
       "--listen",
-      `${plan.host}:${plan.port}`,
+      formatAddress(plan),
       "--advertise",
       frontend,
       "--http-listen",

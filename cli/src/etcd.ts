@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Code, ServiceError } from "@infaas/runtime";
+import { addressOf, Code, ServiceError, withPort } from "@infaas/runtime";
 import type { ProcessSpec } from "./process-group";
 
 /** All variants of one architecture are recorded in one request, each with its golden tensors (602 KB for an image). */
@@ -12,9 +12,8 @@ const requestMaxBytes = 32 * 1024 ** 2;
  * FAILED_PRECONDITION when no etcd is on this machine.
  */
 export function etcdProcess(root: string, folder: string, address: string): ProcessSpec {
-  const [host, clientPort] = address.split(":");
   const client = `http://${address}`;
-  const peer = `http://${host}:${Number(clientPort) + 1}`;
+  const peer = `http://${withPort(address, addressOf(address).port + 1)}`;
   return {
     name: "etcd",
     command: etcdBinary(root),

@@ -1,5 +1,5 @@
 import { createServer } from "node:net";
-import { Code, ServiceError } from "@infaas/runtime";
+import { addressOf, Code, ServiceError } from "@infaas/runtime";
 
 /** FAILED_PRECONDITION naming every address that something else listens on already. */
 export async function mustBeFree(addresses: readonly string[]): Promise<void> {
@@ -13,10 +13,10 @@ export async function mustBeFree(addresses: readonly string[]): Promise<void> {
 }
 
 function isFree(address: string): Promise<boolean> {
-  const at = address.lastIndexOf(":");
+  const { host, port } = addressOf(address);
   return new Promise((done) => {
     const server = createServer();
     server.once("error", () => done(false));
-    server.listen(Number(address.slice(at + 1)), address.slice(0, at), () => server.close(() => done(true)));
+    server.listen(port, host, () => server.close(() => done(true)));
   });
 }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
 import { ClusterService, ExecutionService } from "@infaas/api";
-import { Code, type DialSecurity, dialPlain, dialWith, openRawBidi } from "@infaas/runtime";
+import { addressOf, Code, type DialSecurity, dialPlain, dialWith, openRawBidi } from "@infaas/runtime";
 import { type CertificateFiles, TestAuthority } from "@infaas/runtime/testing/certificates";
 import { Cluster, infaas, root } from "./cluster";
 import { hasPython, installStockClient, runStockClient } from "./stock-client";
@@ -128,7 +128,7 @@ describe("a system with TLS, client certificates and tokens", () => {
 
   /** Calls a method for members with an empty message, showing and saying this; resolves with how the call ended. */
   function callMember(method: MemberMethod, dial: DialSecurity): Promise<Code> {
-    const port = Number(cluster.address.split(":")[1]) + method.offset;
+    const port = addressOf(cluster.address).port + method.offset;
     const stream = openRawBidi(`127.0.0.1:${port}`, method.service, method.name, { dial });
     return new Promise((resolve) => {
       stream.onData(() => {});
@@ -163,7 +163,7 @@ describe("a system with TLS, client certificates and tokens", () => {
     };
     const ask = (more: RequestOptions) =>
       new Promise<number | string>((resolve) => {
-        const [host, port] = cluster.httpAddress.split(":");
+        const { host, port } = addressOf(cluster.httpAddress);
         const path = `/v2/models/nothing?access_token=${secrets.guesses}`;
         const sent = request({ host, port, path, agent: false, ...more }, (answer) => {
           answer.resume();

@@ -1,5 +1,5 @@
 import { connect, type Socket } from "node:net";
-import type { Random } from "@infaas/runtime";
+import { addressOf, type Random } from "@infaas/runtime";
 import { frame, preface } from "./http2-frames";
 import { below, pick, randomBytes } from "./wire-mutator";
 
@@ -70,10 +70,10 @@ export async function attackConnection(address: string, random: Random): Promise
 /** Sends bytes in two pieces on a connection of their own; resolves with what came back once it is gone. */
 export function exchangeGarbage(address: string, bytes: Buffer, random: Random): Promise<Buffer> {
   const cut = below(random, bytes.length + 1);
-  const [host, port] = address.split(":");
+  const { host, port } = addressOf(address);
   const received: Buffer[] = [];
   return new Promise((resolve) => {
-    const socket: Socket = connect(Number(port), host);
+    const socket: Socket = connect(port, host);
     const timer = setTimeout(() => socket.destroy(), patienceMs);
     socket.on("error", () => undefined);
     socket.on("data", (chunk) => received.push(chunk));

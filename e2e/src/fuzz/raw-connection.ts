@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { addressOf } from "@infaas/runtime";
 import { readHeaders } from "./header-reader";
 import {
   frame,
@@ -74,8 +75,7 @@ export class RawConnection {
   private over = false;
 
   constructor(address: string) {
-    const [host, port] = address.split(":");
-    this.socket = connect({ host, port: Number(port), noDelay: true });
+    this.socket = connect({ ...addressOf(address), noDelay: true });
     this.socket.on("data", (bytes) => this.read(bytes));
     this.socket.on("error", () => undefined);
     this.socket.on("close", () => this.ended());

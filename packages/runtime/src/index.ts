@@ -1,7 +1,7 @@
 /** How a process of this system lives: its clock, its errors, its options, its end, and how it talks. */
 
 export { Code, codeName, type ErrorDetail, ServiceError } from "./errors";
-export { type Address, formatAddress, parseAddress, withPort } from "./process/address";
+export { type Address, addressOf, formatAddress, parseAddress, withPort } from "./process/address";
 export {
   type ConfigOf,
   type ConfigResult,

@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { type ExportMetricsServiceRequest, MetricsService } from "@infaas/api";
-import { createLogger, createRpcServer, implementService } from "@infaas/runtime";
+import { addressOf, createLogger, createRpcServer, implementService } from "@infaas/runtime";
 import { type House, inferRequest, startHouse, TASK, until } from "./testing/house";
 
 jest.setTimeout(30_000);
@@ -65,8 +65,8 @@ describe.each(["native", "grpc"])("a frontend with the %s ingress", (ingress) =>
   });
 
   it("tells what its HTTP face turned away", async () => {
-    const [host = "", port] = (house.frontend.httpAddress ?? "").split(":");
-    const socket = connect(Number(port), host, () => socket.write("no HTTP\r\n\r\n"));
+    const { host, port } = addressOf(house.frontend.httpAddress ?? "");
+    const socket = connect(port, host, () => socket.write("no HTTP\r\n\r\n"));
     socket.resume();
     await is("infaas.frontend.turned_away{face=http,reason=malformed}", 1);
     await is("infaas.frontend.connections{face=http}", 0);

@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { addressOf } from "@infaas/runtime";
 
 /** One answer as it came; `status` is null when the connection ended before a whole one had come. */
 export interface HttpOutcome {
@@ -31,8 +32,7 @@ export class HttpConnection {
   exchanges = 0;
 
   constructor(address: string) {
-    const [host, port] = address.split(":");
-    this.socket = connect({ host, port: Number(port), noDelay: true });
+    this.socket = connect({ ...addressOf(address), noDelay: true });
     this.socket.on("data", (bytes) => this.read(bytes));
     this.socket.on("error", () => undefined);
     this.socket.on("close", () => this.ended());

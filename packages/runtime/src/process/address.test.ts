@@ -1,4 +1,4 @@
-import { formatAddress, parseAddress, withPort } from "./address";
+import { addressOf, formatAddress, hostOfPeer, parseAddress, withPort } from "./address";
 
 describe("parseAddress", () => {
   it.each([
@@ -15,6 +15,22 @@ describe("parseAddress", () => {
     "does not take '%s'",
     (text) => expect(parseAddress(text)).toBeNull(),
   );
+});
+
+describe("addressOf", () => {
+  it("is what the text says", () => expect(addressOf("[::1]:80")).toEqual({ host: "::1", port: 80 }));
+
+  it("says what came and what is allowed", () =>
+    expect(() => addressOf("::1:80")).toThrow("address is '::1:80', allowed is host:port"));
+});
+
+describe("hostOfPeer", () => {
+  it.each([
+    ["127.0.0.1:50123", "127.0.0.1"],
+    ["::1:50123", "::1"],
+    ["[::1]:50123", "::1"],
+    ["unknown", "unknown"],
+  ])("of %s is %s", (peer, host) => expect(hostOfPeer(peer)).toBe(host));
 });
 
 describe("withPort", () => {

@@ -1,3 +1,5 @@
+import { hostOfPeer } from "../process/address";
+
 /** What a caller may do: ask, register models, operate the system; `member` is for the processes of the system itself. */
 export const roles = ["query", "register", "operate", "member"] as const;
 export type Role = (typeof roles)[number];
@@ -34,8 +36,7 @@ const everything: ReadonlySet<Role> = new Set(roles);
 
 /** Returns the caller behind `peer` (`host:port`) where nobody has to say who he is. */
 export function unnamedCaller(peer: string): Caller {
-  const colon = peer.lastIndexOf(":");
-  return { tenant: colon > 0 ? peer.slice(0, colon) : peer, roles: everything, quota: noQuota };
+  return { tenant: hostOfPeer(peer), roles: everything, quota: noQuota };
 }
 
 /** A process of the system. */

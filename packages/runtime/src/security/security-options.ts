@@ -1,3 +1,4 @@
+import { parseAddress } from "../process/address";
 import type { ConfigOf, OptionTable } from "../process/config";
 
 /** Options that every process of the system has. */
@@ -78,6 +79,6 @@ function callersNeed(config: SecurityConfig): string {
 /** Returns whether only processes of this machine reach an address (`host:port`, `[::1]:port`, `unix:path`). */
 export function isLoopback(listen: string): boolean {
   if (listen.startsWith("unix:")) return true;
-  const host = listen.slice(0, listen.lastIndexOf(":")).replace(/^\[(.*)\]$/, "$1");
+  const { host = "" } = parseAddress(listen) ?? {};
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }

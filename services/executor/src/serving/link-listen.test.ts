@@ -23,6 +23,7 @@ describe("linkListenAddress", () => {
 describe("linkListenFaults", () => {
   it.each([
     ["no address", { ...open, linkListen: "8301" }, "allowed are host:port and none"],
+    ["an IPv6 host without brackets", { ...open, linkListen: "::1:8301" }, "allowed are host:port and none"],
     [
       "links in the clear beside TLS",
       { ...open, linkListen: "127.0.0.1:0", tlsCert: "c.pem" },

@@ -1,4 +1,4 @@
-import { isLoopback, type SecurityConfig } from "@infaas/runtime";
+import { isLoopback, parseAddress, type SecurityConfig, withPort } from "@infaas/runtime";
 
 /** What says where native links listen. */
 export type LinkListenConfig = Pick<SecurityConfig, "tlsCert" | "insecure"> & {
@@ -16,14 +16,14 @@ const NO_LINKS = "none";
 export function linkListenAddress(config: LinkListenConfig): string | null {
   const { listen, linkListen } = config;
   if (linkListen === NO_LINKS || (linkListen === null && config.tlsCert !== null)) return null;
-  return linkListen ?? `${listen.slice(0, listen.lastIndexOf(":"))}:0`;
+  return linkListen ?? withPort(listen, 0);
 }
 
 /** Returns what is wrong with the option. */
 export function linkListenFaults(config: LinkListenConfig): readonly string[] {
   const { linkListen, insecure } = config;
   if (linkListen === null || linkListen === NO_LINKS) return [];
-  if (!/^.+:\d{1,5}$/.test(linkListen))
+  if (parseAddress(linkListen) === null)
     return [`--link-listen is ${linkListen}, allowed are host:port and none`];
   if (config.tlsCert !== null) return [`--link-listen ${linkListen}: native links know no TLS`];
   if (isLoopback(linkListen) || insecure) return [];

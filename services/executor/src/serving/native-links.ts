@@ -1,6 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { FrameServer } from "@infaas/cuda-batcher";
-import { every, type Logger, type MemberCredentials, type Timer } from "@infaas/runtime";
+import { addressOf, every, type Logger, type MemberCredentials, type Timer } from "@infaas/runtime";
 import type { Instance } from "../instances/instance";
 import { Link, type LinkPorts } from "./link";
 import { PlainStream } from "./link-stream";
@@ -59,9 +59,9 @@ export class NativeLinks {
 
   /** Listens on `address` (host:port, port 0 = any); rejects when it cannot. */
   static async open(address: string, ports: LinkPorts, access: LinkAccess): Promise<NativeLinks> {
-    const at = address.lastIndexOf(":");
-    const { address: host } = await lookup(address.slice(0, at).replace(/^\[(.*)\]$/, "$1"));
-    return new NativeLinks(host, Number(address.slice(at + 1)), ports, access);
+    const { host, port } = addressOf(address);
+    const found = await lookup(host);
+    return new NativeLinks(found.address, port, ports, access);
   }
 
   get port(): number {

@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { DynamicShares } from "@infaas/policy";
 import {
+  addressOf,
   type Backoff,
   type Caller,
   type Clock,
@@ -104,14 +105,13 @@ export class NativeLink implements ExecutorLink {
 
   private async open(): Promise<void> {
     const { address, wire, clock, dial } = this.o;
-    const colon = address.lastIndexOf(":");
-    const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
+    const { host, port } = addressOf(address);
     const found = await lookup(host).catch(() => null);
     if (this.closed) return;
     const opened =
       found === null
         ? `${host} is no known name`
-        : wire.link(found.address, Number(address.slice(colon + 1)), dial.authorization(), {
+        : wire.link(found.address, port, dial.authorization(), {
             up: () => this.greeted(),
             down: () => this.broke("it was ended"),
             draining: () => this.o.events.draining(),

@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http";
+import { addressOf } from "@infaas/runtime";
 import { type House, TASK } from "./house";
 
 /** An answer as it came; `json` is empty where it is none. */
@@ -28,9 +29,9 @@ export class HttpCaller {
   readonly port: number;
 
   constructor(house: House) {
-    const [host = "", port] = (house.frontend.httpAddress ?? "").split(":");
+    const { host, port } = addressOf(house.frontend.httpAddress ?? "");
     this.host = host;
-    this.port = Number(port);
+    this.port = port;
   }
 
   /** A `body` makes it a POST. */

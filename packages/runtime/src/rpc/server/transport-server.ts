@@ -2,6 +2,7 @@ import { lookup } from "node:dns/promises";
 import type { DescService } from "@bufbuild/protobuf";
 import type { ServerDuplexStream, ServerUnaryCall } from "@grpc/grpc-js";
 import { Code, ServiceError } from "../../errors";
+import { addressOf } from "../../process/address";
 import type { Logger } from "../../process/logger";
 import type { CallGuard } from "../../security/call-guard";
 import { unnamedCaller } from "../../security/caller";
@@ -110,9 +111,8 @@ class TransportServer implements RpcServer {
   }
 
   async listen(address: string): Promise<number> {
-    const colon = address.lastIndexOf(":");
-    const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
-    let port = Number(address.slice(colon + 1));
+    const { host, port: asked } = addressOf(address);
+    let port = asked;
     const why: string[] = [];
     let bound = 0;
     for (const ip of await resolve(host)) {

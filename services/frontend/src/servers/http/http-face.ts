@@ -7,6 +7,7 @@ import {
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import {
+  addressOf,
   Code,
   type Implementation,
   type Logger,
@@ -91,16 +92,14 @@ export class HttpFace {
 
   /** Listens on `host:port`, port 0 = any; returns the port. UNAVAILABLE when it cannot be had. */
   listen(address: string): Promise<number> {
-    const at = address.lastIndexOf(":");
+    const { host, port } = addressOf(address);
     return new Promise((resolve, reject) => {
       this.server.once("error", (cause) =>
         reject(
           new ServiceError(Code.UNAVAILABLE, `cannot listen on ${address}: ${cause.message}`, { cause }),
         ),
       );
-      this.server.listen(Number(address.slice(at + 1)), address.slice(0, at), () =>
-        resolve((this.server.address() as AddressInfo).port),
-      );
+      this.server.listen(port, host, () => resolve((this.server.address() as AddressInfo).port));
     });
   }
 

@@ -3,6 +3,7 @@ import { Agent, request } from "node:https";
 import { connect, type TLSSocket } from "node:tls";
 import { userMethodRole } from "@infaas/api";
 import {
+  addressOf,
   createLogger,
   dialPlain,
   loadSecurity,
@@ -48,7 +49,7 @@ describe("HTTP face with TLS and an authority for callers", () => {
     security = await loadSecurity(read.config, { ...world, requirementOf: userMethodRole });
     // Members of the fixture speak in the clear; the face does not.
     house = await startHouse({ e1: ["mlp@1"] }, undefined, [], { ...security, dial: dialPlain });
-    port = Number(house.frontend.httpAddress?.split(":")[1]);
+    port = addressOf(house.frontend.httpAddress ?? "").port;
     trusting = { ca: readFileSync(authority.path) };
     known = { ...trusting, ...shown(await authority.issue("caller")) };
   });
