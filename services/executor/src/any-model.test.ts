@@ -58,7 +58,10 @@ interface Given {
   ])[];
 }
 
-/** Real models of every kind, from the bytes of a ModelInferRequest to those of its answer, over both kinds of link. */
+/**
+ * Real models of every kind, from the bytes of a ModelInferRequest to those of its answer, over both kinds of
+ * link.
+ */
 describe.each(["grpc", "plain"] as const)("any model (%s)", (transport) => {
   let folder = "";
   let life = new Lifecycle();

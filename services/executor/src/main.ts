@@ -55,7 +55,7 @@ function start(): void {
       dial: security.dial,
     });
     lifecycle.onStop("telemetry", () => telemetry.shutdown());
-    // Asked for first, so that a machine without it is told at the start and not by the first load.
+    // Before anything is served: without the library the process ends here and not at the first load.
     const engine = nativeEngineVersion();
     const base = { clock: systemClock, random: systemRandom, logger, telemetry, lifecycle, security };
     const address = await startExecutor(config, { ...base, engines: nativeEngines });

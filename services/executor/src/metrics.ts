@@ -39,7 +39,6 @@ export const instruments = {
   },
 } as const;
 
-/** What the instruments read. */
 export interface MetricSources {
   readonly executor: Executor;
   readonly figures: LiveFigures;
@@ -47,7 +46,10 @@ export interface MetricSources {
   readonly clock: Clock;
 }
 
-/** Registers every instrument; values are read when the exporter asks, nothing is recorded on the way of a query. */
+/**
+ * Registers every instrument; values are read when the exporter asks, nothing is recorded on the way of a
+ * query.
+ */
 export function registerMetrics(meter: Telemetry["meter"], sources: MetricSources): void {
   const { executor, utilisation } = sources;
   const host = { executor: executor.name };

@@ -12,16 +12,15 @@ import {
 import type { ProfileQueue } from "./profiling/confinement/profile-queue";
 import type { LinkServer } from "./serving/link-server";
 
-/** What the gRPC face hands on to. */
 export interface ServerPorts {
   readonly logger: Logger;
   readonly links: LinkServer;
   readonly profiles: ProfileQueue;
-  /** Default: in the clear, anybody anything. */
+  /** Default: no TLS, every caller may call every method. */
   readonly security?: Security;
 }
 
-/** The executor's gRPC face: links on undecoded messages, everything else typed. */
+/** Returns the executor's gRPC server. Messages of `Link` are not decoded; it does not listen yet. */
 export function executorServer({ links, profiles, ...face }: ServerPorts): RpcServer {
   const server = createRpcServer({ ...face, reflection: [file_infaas_v1_execution] });
   const profileModel = (request: ProfileModelRequest, { signal }: CallContext) => {

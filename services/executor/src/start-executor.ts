@@ -38,7 +38,7 @@ import { QuerySpans } from "./serving/query-spans";
 import { Reporter } from "./serving/reporter";
 import { SharedMemory } from "./serving/shared-memory";
 
-/** What an executor process stands on; tests give other engines and another clock. */
+/** Ports of an executor; tests give other engines and another clock. */
 export interface ExecutorWorld {
   readonly clock: Clock;
   readonly random: Random;
@@ -51,14 +51,17 @@ export interface ExecutorWorld {
 
 type Config = ConfigOf<typeof executorOptions>;
 
-/** Time that queries in flight get to be answered when the process stops; the whole stop stays under 5 s. */
+/** Time for queries in flight when the process stops; the whole stop takes less than 5 s. */
 const DRAIN_ON_STOP_MS = 2_500;
-/** Time that open calls get after the drain. */
+/** Time for open calls after the drain. */
 const STOP_GRACE_MS = 500;
-/** Random bytes that tell two lives of one name apart. */
+/** Random bytes that distinguish two processes of one name. */
 const INCARNATION_BYTES = 8;
 
-/** Opens everything in order and joins the cluster in the background; returns the address that frontends are told. */
+/**
+ * Starts an executor, which joins the cluster in the background; returns the address (host:port) frontends
+ * are told.
+ */
 export async function startExecutor(config: Config, world: ExecutorWorld): Promise<string> {
   const { clock, logger, lifecycle, telemetry, engines, security } = world;
   const { dial } = security;
@@ -121,7 +124,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   return address;
 }
 
-/** Every registration is profiled in a process of its own, and a file that was the end of one is not tried again soon. */
+/** A queue of registrations, each in a process of its own; a file that ended one is refused for a while. */
 function profileQueue(
   config: Config,
   clock: Clock,
@@ -143,7 +146,7 @@ function profileQueue(
   });
 }
 
-/** Joins, and from then on lets the watch tell the executor what should be and the executor tell what is. */
+/** Joins the cluster; the watch sets the desired variants, changes of instances are reported. */
 function joinCluster(
   config: Config,
   world: ExecutorWorld,

@@ -2,7 +2,10 @@ import type { Record as ClusterRecord, Member, Placement, Variant, WatchResponse
 
 interface Known {
   readonly value: ClusterRecord["value"];
-  /** When it was last put, on the clock of this process; a snapshot that repeats a known record does not renew it. */
+  /**
+   * When it was last put, on the clock of this process; a snapshot that repeats a known record does not renew
+   * it.
+   */
   readonly putAtMs: number;
 }
 

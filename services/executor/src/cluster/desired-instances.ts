@@ -11,8 +11,9 @@ export interface DesiredVariants {
 }
 
 /**
- * Returns the variants that should run on `executor`. A placement whose variant is not known (yet) is left out silently: records of
- * one transaction may arrive apart, and a deleted variant takes its placements with it.
+ * Returns the variants that should run on `executor`. A placement whose variant is not known is left out
+ * without a fault: records of one transaction may arrive apart, and a deleted variant takes its placements
+ * with it.
  */
 export function desiredVariants(records: ClusterRecords, executor: string): DesiredVariants {
   const variants: DesiredVariant[] = [];
@@ -36,7 +37,7 @@ export function frontendAddresses(records: ClusterRecords): readonly string[] {
     .map((member) => member.address);
 }
 
-/** Whether an executor takes new work; true until the cluster says otherwise. */
+/** Whether an executor takes new work; true while its record is not known. */
 export function isAccepting(records: ClusterRecords, executor: string): boolean {
   return records.members().find((member) => member.name === executor)?.accepting ?? true;
 }

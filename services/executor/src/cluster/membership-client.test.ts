@@ -24,7 +24,9 @@ const line: InstanceLine = {
   loadMs: 0,
 };
 
-/** A cluster of one table behind a real gRPC server: leases that the test ends, reports and watches it sees. */
+/**
+ * A cluster of one table behind a real gRPC server: leases that the test ends, reports and watches it sees.
+ */
 class TinyCluster {
   readonly joins: Member[] = [];
   readonly reports: string[][] = [];

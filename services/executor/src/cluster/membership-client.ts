@@ -55,8 +55,9 @@ const phaseOnWire = {
 } as const;
 
 /**
- * This executor's place in the cluster: joins under a lease, keeps it alive, joins again when it was lost, watches the
- * records and reports the instances. When metadata is away everything else goes on, and this tries until it is back.
+ * This executor's place in the cluster: joins under a lease, keeps it alive, joins again when it was lost,
+ * watches the records and reports the instances. When metadata is away everything else goes on, and this
+ * tries until it is back.
  */
 export class MembershipClient {
   private readonly ending = new AbortController();
@@ -77,7 +78,10 @@ export class MembershipClient {
     this.lives = [this.persist("join", () => this.liveOnLease()), this.persist("watch", () => this.watch())];
   }
 
-  /** Tells metadata of all instances; many changes at once make one report. Lost reports are repeated on the next join. */
+  /**
+   * Tells metadata of all instances; many changes at once make one report. Lost reports are repeated on the
+   * next join.
+   */
   report(): void {
     this.reportAgain = true;
     this.reporting ??= this.sendReports().finally(() => {
@@ -100,7 +104,10 @@ export class MembershipClient {
     });
   }
 
-  /** Runs `life` again and again with growing pauses; a life that succeeded for a while starts over with a short one. */
+  /**
+   * Runs `life` again and again with growing pauses; a life that succeeded for a while starts over with a
+   * short one.
+   */
   private async persist(what: string, life: () => Promise<void>): Promise<void> {
     const { clock, logger } = this.options;
     let pauseMs = BACKOFF_FIRST_MS;

@@ -1,6 +1,6 @@
 import type { Telemetry } from "@infaas/runtime";
 
-/** Keeps the addresses that metrics go to equal to the frontends that are alive. */
+/** The addresses that metrics are exported to: one for each frontend that is alive. */
 export class MetricTargets {
   private current: ReadonlySet<string> = new Set();
 

@@ -1,9 +1,9 @@
 import type { FrameServer } from "@infaas/cuda-batcher";
 
 /**
- * The port to whatever computes: the native add-on in production, a model of it in the simulator. Nothing else in this
- * service knows which one it is. Failures are `ServiceError`: RESOURCE_EXHAUSTED (queue full), DEADLINE_EXCEEDED (cannot
- * be done in time, nothing was computed), CANCELLED, UNAVAILABLE (closing), INVALID_ARGUMENT, INTERNAL (engine fault).
+ * The port to inference engines. `native-engine.ts` implements it with the add-on; tests have one in memory.
+ * Failures are `ServiceError`: RESOURCE_EXHAUSTED (queue full), DEADLINE_EXCEEDED (cannot be done in time,
+ * nothing was computed), CANCELLED, UNAVAILABLE (closing), INVALID_ARGUMENT, INTERNAL (engine fault).
  */
 
 /** One tensor of a loaded model. */
@@ -18,19 +18,18 @@ export interface EngineTensor {
 }
 
 /**
- * Whether requests may share a batch. `declared`: when the model declares one free first axis for all inputs and outputs.
- * `inputs`: when all inputs have one, whatever is declared of the outputs; opening fails when they do not. `never`: tensors
- * run as they come, one request at a time.
+ * Whether requests may share a batch. `declared`: when the model declares one free first axis for all inputs
+ * and outputs. `inputs`: when all inputs have one, whatever is declared of the outputs; opening fails when
+ * they do not. `never`: tensors run as they come, one request at a time.
  */
 export type Batching = "declared" | "inputs" | "never";
 
-/** One measured point that seeds the latency prediction of a fresh engine. */
+/** One measured point of a latency profile; a new engine predicts from these until it has measured. */
 export interface LatencyPoint {
   readonly batch: number;
   readonly latencyMs: number;
 }
 
-/** What to open and how many cores it may use. */
 export interface EngineOptions {
   /** Model file on local disk. */
   readonly path: string;
@@ -42,9 +41,11 @@ export interface EngineOptions {
   readonly maxBatch: number;
   /** Default `declared`. */
   readonly batching?: Batching;
-  /** Longest a request is held in the hope of company; default 0: not at all. */
+  /** Longest wait of a request for others to share its batch; default 0. */
   readonly queueDelayMaxMs?: number;
-  /** Sizes at which a batch is run at once, and beyond the largest of which it does not grow; default: judged by latency. */
+  /**
+   * Rows at which a batch is closed at once; the largest is the largest batch. Default: judged by latency.
+   */
   readonly preferredBatches?: readonly number[];
   readonly latency: readonly LatencyPoint[];
   /** Rows that may wait; beyond it a query is refused at once. */
@@ -53,7 +54,7 @@ export interface EngineOptions {
   readonly queueBytesMax: number;
 }
 
-/** Takes a query back: an AbortSignal, or something cheaper that does the same. */
+/** The part of AbortSignal that cancels a query. */
 export interface CancelSignal {
   readonly aborted: boolean;
   addEventListener(type: "abort", listener: () => void, options?: { once: boolean }): void;
@@ -68,26 +69,26 @@ export interface EngineQuery {
   readonly dims: readonly (readonly number[])[];
   /** 0 is served first; ageing keeps the others from starving. */
   readonly lane: number;
-  /** Time left until the answer is worthless; null when there is no limit. */
+  /** Time until the deadline; null when there is none. */
   readonly timeoutMs: number | null;
   readonly signal: CancelSignal | null;
 }
 
-/** The answer to one query and where its time went. */
+/** The answer to one query, with the times of its stages. */
 export interface EngineAnswer {
   /** Raw little-endian rows, in the order of `Engine.outputs`; valid until `release`. */
   readonly outputs: readonly Uint8Array[];
-  /** What came out, which may differ from what the model declares. */
+  /** Shapes as computed, which may differ from those declared. */
   readonly outputDims: readonly (readonly number[])[];
   /** Rows of the whole batch it was computed in. */
   readonly batchSize: number;
-  /** Answers of one batch of one engine share it; absent where the engine does not tell batches apart. */
+  /** Number of the batch within its engine; absent where the engine has none. */
   readonly batchId?: number;
   readonly queueMs: number;
   readonly gatherMs: number;
   readonly runMs: number;
   readonly scatterMs: number;
-  /** Gives lent memory back. Idempotent. */
+  /** Returns the memory of `outputs` to the engine. Idempotent. */
   release(): void;
 }
 
@@ -98,7 +99,7 @@ export interface DirectBatch {
   readonly rows: number;
 }
 
-/** What such queries did since it was last asked. */
+/** Figures of queries that did not pass through JavaScript, since they were last taken. */
 export interface DirectFigures {
   /** Rows answered. */
   readonly servedRows: number;
@@ -107,9 +108,15 @@ export interface DirectFigures {
   readonly batches: readonly DirectBatch[];
 }
 
-/** The way of queries into an engine that does not pass through JavaScript; they wait and run with those of `submit`. */
+/**
+ * Queries that enter an engine without passing through JavaScript; they share queue and batches with those of
+ * `submit`.
+ */
 export interface DirectService {
-  /** Lets the native links run a variant's queries on this engine; false when it takes what only JavaScript can decode. */
+  /**
+   * Lets the native links run a variant's queries on this engine; false when only JavaScript can decode its
+   * tensors.
+   */
   serveOn(server: FrameServer, variant: string): boolean;
   /** Queries accepted and not answered. */
   readonly inFlight: number;
@@ -117,20 +124,25 @@ export interface DirectService {
   readonly idleMs: number;
   /** Figures since the last call; the caller adds them up. */
   takeFigures(): DirectFigures;
-  /** Whether the engine was closed, so that what `takeFigures` gives next is the last. */
+  /** Whether the engine was closed; the next `takeFigures` is then the last. */
   readonly retired: boolean;
 }
 
-/** One opened model. Outputs that are no tensors appear as the tensors they are answered as (docs/clients.md). */
+/**
+ * One opened model. Outputs that are no tensors appear as the tensors they are answered as (docs/clients.md).
+ */
 export interface Engine {
   readonly inputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
   /** Whether requests count rows on the first axis. */
   readonly batchable: boolean;
-  /** Why requests do not share batches, as declared, as opened, or as the outputs turned out; null while they do. */
+  /**
+   * Why requests do not share batches, as declared, as opened, or as the outputs turned out; null while they
+   * do.
+   */
   readonly unbatchedReason: string | null;
   readonly maxBatch: number;
-  /** Absent where there is no such way. */
+  /** Absent where every query passes through JavaScript. */
   readonly direct?: DirectService;
   readonly queuedRows: number;
   readonly runningRows: number;
@@ -143,7 +155,6 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-/** Opens engines. */
 export interface EnginePort {
   open(options: EngineOptions): Promise<Engine>;
 }

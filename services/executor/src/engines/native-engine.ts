@@ -38,7 +38,7 @@ const datatypeOf = {
   string: "BYTES",
 } as const satisfies Record<TensorInfo["dtype"], string>;
 
-/** What the add-on's refusals mean to a caller. */
+/** Canonical codes of the add-on's refusals. */
 const codeOf = {
   FULL: Code.RESOURCE_EXHAUSTED,
   DEADLINE: Code.DEADLINE_EXCEEDED,
@@ -48,10 +48,10 @@ const codeOf = {
   ENGINE: Code.INTERNAL,
 } as const satisfies Record<NativeError["code"], Code>;
 
-/** Lowest priority there is; callers that ask for less get this. */
+/** Lane of the lowest priority; a higher number is served as this one. */
 const LANE_MAX = 2;
 
-/** Engines of the native add-on: batches formed and run outside JavaScript. */
+/** Engines of the native add-on, which forms and runs batches outside JavaScript. */
 export const nativeEngines: EnginePort = {
   async open(options: EngineOptions): Promise<Engine> {
     try {
@@ -86,7 +86,7 @@ export function nativeEngineVersion(): string {
   return `onnxruntime ${engine.version}`;
 }
 
-/** The native links' way into one model. Strings are left to JavaScript, which knows how they are written on the wire. */
+/** Queries of native links to one model. A model with strings is served by JavaScript, which encodes them. */
 class NativeDirect implements DirectService {
   constructor(
     private readonly batcher: Batcher,
@@ -117,7 +117,7 @@ class NativeDirect implements DirectService {
   }
 }
 
-/** One model in the add-on. Inputs are read in place: the bytes of a frame stay untouched until its answer. */
+/** One model in the add-on. Inputs are read in place, so their bytes must not change until the answer. */
 class NativeEngine implements Engine {
   readonly inputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];

@@ -2,7 +2,10 @@ import { Code, ServiceError } from "@infaas/runtime";
 import type { Engine, EngineAnswer, EnginePort, EngineQuery, EngineTensor } from "./engine-port";
 import { cutAxis, fillOf, type Padding, padAxis, paddedSize, paddingFault } from "./padding";
 
-/** Engines that pad; the same ones without a padding. Opening refuses a padding that does not fit: INVALID_ARGUMENT. */
+/**
+ * Returns engines that pad requests, or `engines` without a padding.
+ * @throws ServiceError INVALID_ARGUMENT, from `open`, for a padding that does not fit the model.
+ */
 export function paddedEngines(engines: EnginePort, padding: Padding | undefined): EnginePort {
   if (padding === undefined) return engines;
   return {
@@ -23,9 +26,9 @@ interface Place {
 }
 
 /**
- * An engine whose requests are padded to a few sizes along one axis, so that requests of different length share batches, and
- * whose answers are cut back. Inputs that belong together are padded together: a request whose inputs disagree on the
- * length, or that is longer than the largest size, is run as it is.
+ * An engine whose requests are padded to a few sizes along one axis, so that requests of different length
+ * share batches, and whose answers are cut back. Inputs that belong together are padded together: a request
+ * whose inputs disagree on the length, or that is longer than the largest size, is run as it is.
  */
 class PaddedEngine implements Engine {
   private readonly padded: readonly (Place & { readonly fill: Uint8Array })[];
@@ -107,7 +110,7 @@ class PaddedEngine implements Engine {
     return [bytes, { ...query, dims }];
   }
 
-  /** An output that does not carry the axis in the padded size is left as it came. */
+  /** An output whose axis has another size than the padded one is not cut. */
   private cutBack(answer: EngineAnswer, o: { readonly length: number; readonly size: number }): EngineAnswer {
     const outputs = [...answer.outputs];
     const outputDims = answer.outputDims.map((dims) => [...dims]);

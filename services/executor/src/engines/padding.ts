@@ -8,7 +8,7 @@ export interface PaddedTensor {
   readonly axis: number;
 }
 
-/** How requests of different length are made one shape, as the owner of the model states that it allows. */
+/** How requests of different length are padded to one shape; stated by the owner of the model. */
 export interface Padding {
   /** Sizes that the axis is padded to, rising. A request longer than the last is run as it is. */
   readonly sizes: readonly number[];
@@ -18,10 +18,10 @@ export interface Padding {
   readonly outputs: readonly PaddedTensor[];
 }
 
-/** Most sizes a padding may have: each is a shape of its own, whose requests wait for each other. */
+/** Sizes that a padding may have; only requests of one size share batches. */
 export const PADDING_SIZES_MAX = 32;
 
-/** What is wrong with a padding for a model of these tensors, or null. */
+/** Returns why a padding does not fit a model of these tensors, or null. */
 export function paddingFault(
   padding: Padding,
   model: { readonly inputs: readonly EngineTensor[]; readonly outputs: readonly EngineTensor[] },
@@ -54,13 +54,13 @@ function tensorFault(
   return `padding names axis ${axis} of ${kind} ${name}, which is [${tensor.dims.join(", ")}]; padded are free axes after the first`;
 }
 
-/** The size that a length is padded to; null when it is run as it is. */
+/** Returns the size that a length is padded to; null when it exceeds the largest. */
 export function paddedSize(length: number, sizes: readonly number[]): number | null {
   const size = sizes.find((candidate) => candidate >= length);
   return size === undefined || size === length ? null : size;
 }
 
-/** Row-major bytes with one axis made longer; what is added is `fill` over and over. */
+/** Returns row-major bytes with one axis extended to `size`; each added element is `fill`. */
 export function padAxis(
   bytes: Uint8Array,
   o: {
@@ -78,7 +78,7 @@ export function padAxis(
   return padded;
 }
 
-/** Row-major bytes with one axis cut to its first `size` elements. */
+/** Returns row-major bytes with one axis cut to its first `size` elements. */
 export function cutAxis(
   bytes: Uint8Array,
   o: { readonly dims: readonly number[]; readonly axis: number; readonly size: number },
@@ -91,7 +91,7 @@ export function cutAxis(
   return cut;
 }
 
-/** Bytes of one element of padding. */
+/** Returns the bytes of one element of padding. */
 export function fillOf(datatype: string, value: number): Uint8Array {
   return numberBytes(datatype as DataType, [value]) ?? new Uint8Array(1);
 }

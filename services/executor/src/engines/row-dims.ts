@@ -2,8 +2,9 @@ import { type DataType, datatypeBytes, elementCount } from "@infaas/api";
 import type { EngineTensor } from "./engine-port";
 
 /**
- * Returns the whole shape of one row of `byteLength` bytes. A free first axis becomes 1 (one row) when another is free
- * too or the rest already fits; the other free axis, if any, takes what the bytes say.
+ * Returns the whole shape of one row of `byteLength` bytes. A free first axis becomes 1 (one row) when
+ * another is free too or the rest already fits; the size of the other free axis, if any, follows from
+ * `byteLength`.
  */
 export function rowDims(tensor: EngineTensor, byteLength: number): readonly number[] {
   const dims = [...tensor.dims];

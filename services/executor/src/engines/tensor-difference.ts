@@ -1,6 +1,6 @@
 import { bfloatValue, halfValue } from "@infaas/api";
 
-/** How to see raw little-endian bytes of a datatype as numbers. */
+/** Views of raw little-endian bytes as numbers, by datatype. */
 const viewsOf: Readonly<Record<string, (copy: ArrayBuffer) => ArrayLike<number | bigint>>> = {
   BOOL: (copy) => new Uint8Array(copy),
   UINT8: (copy) => new Uint8Array(copy),
@@ -23,9 +23,9 @@ export function readNumbers(datatype: string, bytes: Uint8Array): ArrayLike<numb
 }
 
 /**
- * Returns the largest absolute difference between two raw tensors of one datatype; NaN counts as infinitely far from
- * everything but NaN. A datatype that cannot be read as numbers is 0 when equal byte for byte, else infinite.
- * Returns null when the sizes differ or are no multiple of an element.
+ * Returns the largest absolute difference between two raw tensors of one datatype; NaN counts as infinitely
+ * far from everything but NaN. A datatype that cannot be read as numbers is 0 when equal byte for byte, else
+ * infinite. Returns null when the sizes differ or are no multiple of an element.
  */
 export function largestDifference(datatype: string, a: Uint8Array, b: Uint8Array): number | null {
   if (a.byteLength !== b.byteLength) return null;

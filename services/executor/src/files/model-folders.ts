@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { externalDataFault } from "@infaas/api";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 
-/** A model as files by digest: the ONNX file, and those it takes weights from. */
+/** The files of a model by digest: the ONNX file, and the external data it takes weights from. */
 export interface ModelFiles {
   readonly modelDigest: string;
   readonly externalData: readonly ExternalData[];
@@ -17,12 +17,12 @@ export interface ExternalData {
   readonly digest: string;
 }
 
-/** Ends the name of a folder that is being laid out. */
+/** Ending of a folder's name while it is incomplete. */
 const PARTIAL = ".part";
 
 /**
- * Folders in which the files of one model lie as its ONNX file expects them: hard links to files that are kept by digest, so
- * that a folder costs nothing and can be removed at any time.
+ * Folders that hold the files of one model under the names its ONNX file expects: hard links to files kept by
+ * digest, which take no space of their own and can be removed at any time.
  */
 export class ModelFolders {
   private readonly arriving = new Map<string, Promise<string>>();
@@ -49,7 +49,7 @@ export class ModelFolders {
     return arrival;
   }
 
-  /** Removes folders that nobody asked for since `keepFromMs` (epoch), so that the files linked there can go. */
+  /** Removes folders unused since `keepFromMs` (epoch); the files linked there can then be removed. */
   async dropUnused(keepFromMs: number): Promise<void> {
     const names = await readdir(this.folder).catch(() => []);
     for (const name of names) {
@@ -69,7 +69,10 @@ export class ModelFolders {
     return join(folder, file);
   }
 
-  /** The folder appears whole or not at all. Each file is linked as it comes: its other name may be gone when the last is here. */
+  /**
+   * Makes the folder under another name and renames it when it is complete. Each file is linked as it
+   * arrives: the store may remove it under its own name before the last one is there.
+   */
   private async layOut(
     { modelDigest, externalData }: ModelFiles,
     file: string,

@@ -7,13 +7,12 @@ import type { ArtifactSource } from "@infaas/cluster";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import { type ModelFiles, ModelFolders } from "./model-folders";
 
-/** Times one call of `file` goes on after an interrupted download. */
+/** Attempts of one call of `file` to download the same bytes. */
 export const DOWNLOAD_ATTEMPTS_MAX = 3;
 
-/** A file handed out so lately is not removed, however full the folder is: whoever asked may not have opened it yet. */
+/** Age below which a file is not removed, however full the folder is: its user may not have opened it yet. */
 export const MODEL_FILE_KEEP_MS = 60_000;
 
-/** What a store is made of. */
 export interface ModelStoreOptions {
   readonly folder: string;
   readonly source: ArtifactSource;
@@ -24,14 +23,14 @@ export interface ModelStoreOptions {
 
 const DIGEST_FORM = /^sha256:([0-9a-f]{64})$/;
 const HEX_DIGITS = 64;
-/** Where models of several files lie as their files expect each other. */
+/** Folder of `ModelFolders`. */
 const FOLDERS_NAME = "folders";
 
 /**
- * Model files by digest in one folder. A file is downloaded once, however many ask for it at the same time; an
- * interrupted download goes on where it stopped, also after a restart; nothing is handed out that does not have the
- * digest it was asked by. After each download the files that nobody asked for longest make room; a loaded model needs
- * its file no more.
+ * Model files by digest in one folder. A file is downloaded once, however many ask for it at the same time;
+ * an interrupted download is resumed where it stopped, also after a restart; every file is verified against
+ * its digest before its path is returned. After each download the least recently used files are removed until
+ * the rest fits; a loaded model no longer needs its file.
  */
 export class ModelStore {
   private readonly arriving = new Map<string, Promise<string>>();
@@ -42,16 +41,22 @@ export class ModelStore {
     this.folders = new ModelFolders(join(folder, FOLDERS_NAME), clock, (digest) => this.file(digest));
   }
 
-  /** Returns the path of a model's file, with those beside it that it takes weights from; refuses as `file` and `ModelFolders` do. */
+  /**
+   * Returns the path of a model's file, its external data beside it. Fails like `file` and
+   * `ModelFolders.path`.
+   */
   model(files: ModelFiles): Promise<string> {
     return files.externalData.length === 0 ? this.file(files.modelDigest) : this.folders.path(files);
   }
 
-  /** Returns the path of a verified local file. INVALID_ARGUMENT for a malformed digest, DATA_LOSS for wrong content. */
+  /**
+   * Returns the path of a verified local file. INVALID_ARGUMENT for a malformed digest, DATA_LOSS for wrong
+   * content.
+   */
   file(digest: string): Promise<string> {
     const hex = DIGEST_FORM.exec(digest)?.[1];
     if (hex === undefined) {
-      const message = `artifact digest "${digest}" is not of the form sha256:<64 hex digits>`;
+      const message = `artifact digest '${digest}' is not of the form sha256:<64 hex digits>`;
       return Promise.reject(new ServiceError(Code.INVALID_ARGUMENT, message));
     }
     const known = this.arriving.get(hex);
@@ -81,14 +86,14 @@ export class ModelStore {
     return path;
   }
 
-  /** Notes, for restarts too, that a file was used now. */
+  /** Sets the file's time of use, which outlives restarts, to now. */
   private async touched(path: string): Promise<string> {
     const nowSeconds = this.options.clock.epochMs() / 1_000;
     await utimes(path, nowSeconds, nowSeconds);
     return path;
   }
 
-  /** Removes the files unused for longest until the rest fits; downloads that were given up count like files. */
+  /** Removes the files unused for longest until the rest fits; abandoned downloads count as files. */
   private async makeRoom(): Promise<void> {
     const { folder, clock, bytesMax } = this.options;
     const kept = await usedFiles(folder);
@@ -104,7 +109,7 @@ export class ModelStore {
     }
   }
 
-  /** Appends what is missing; goes on after an interruption while there is progress or an attempt left. */
+  /** Appends what is missing; tries again after UNAVAILABLE, up to `DOWNLOAD_ATTEMPTS_MAX` times. */
   private async download(digest: string, partial: string): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       const offset = (await statOf(partial))?.size ?? 0;
@@ -119,7 +124,7 @@ export class ModelStore {
   }
 }
 
-/** The files of a folder, the one unused for longest first; one that goes away meanwhile is left out. */
+/** The files of a folder, least recently used first; one that is removed meanwhile is left out. */
 async function usedFiles(folder: string) {
   const names = await readdir(folder);
   const files = await Promise.all(

@@ -11,35 +11,34 @@ export interface DesiredVariant {
   readonly desiredAtMs: number;
 }
 
-/** One instance as the cluster is told of it. */
+/** One instance as reported to metadata. */
 export interface InstanceLine {
   readonly variant: string;
   readonly phase: "loading" | "probing" | "ready" | "draining" | "failed";
-  /** Why it failed or cannot be loaded, of a ready one: in the way that is desired now; empty otherwise. */
+  /** Why it failed, or why the desired one of its variant cannot be loaded; empty otherwise. */
   readonly reason: string;
   readonly memoryBytes: number;
   readonly inFlight: number;
   readonly drainMs: number;
-  /** What loading took; 0 before it is ready. */
+  /** Duration of the load; 0 before it is ready. */
   readonly loadMs: number;
-  /** As it is, or is to be, loaded; absent: as it was registered. */
+  /** The operator's override that it is loaded with; absent: as registered (decision 0017). */
   readonly loadOverride?: LoadOverride;
 }
 
-/** What an executor is made of. */
 export interface ExecutorOptions {
   readonly name: string;
   /** Memory all instances together may take. */
   readonly memoryBytes: number;
   readonly ports: InstancePorts;
   readonly logger: Logger;
-  /** Told, before anyone else, which instance answers for a variant from now on. */
+  /** Called, before other listeners, with the instance that answers for a variant from now on. */
   readonly onServing?: (variant: string, instance: Instance | undefined) => void;
 }
 
 /**
- * One host's instances. It is told what should be (`setDesired`), brings what is nearer to that, step by step, and tells
- * its listeners of every change. Loads never run on the way of a query.
+ * The instances of one host. It reconciles them to the desired variants (`setDesired`) step by step and calls
+ * its listeners after every change. Queries never wait for a load here.
  */
 export class Executor {
   private readonly instances = new Map<string, Instance>();
@@ -69,12 +68,14 @@ export class Executor {
     return Math.max(0, this.options.memoryBytes - heldBytes);
   }
 
-  /** Every instance that is here, in whatever phase. */
+  /** Every instance, in whatever phase. */
   held(): readonly Instance[] {
     return [...this.instances.values()];
   }
 
-  /** The instance that answers for a variant now: a ready one if there is one, the desired one before others. */
+  /**
+   * The instance that answers for a variant now: a ready one if there is one, the desired one before others.
+   */
   instance(variant: string): Instance | undefined {
     return this.byVariant.get(variant);
   }
@@ -84,29 +85,30 @@ export class Executor {
     this.listeners.push(listener);
   }
 
-  /** Replaces what should be here. */
+  /** Replaces the desired variants. */
   setDesired(desired: readonly DesiredVariant[]): void {
     this.desired = new Map(desired.map((wanted) => [instanceKey(wanted.spec), wanted]));
     this.planSoon();
   }
 
   /**
-   * All instances, and the desired variants for which there is no memory, as the cluster is told of them: one line for a
-   * variant. While an instance stands in for one that is to be loaded in another way, it says why that one failed.
+   * Returns the report to metadata: one line for each variant that has an instance, or is desired and finds
+   * no memory. Of an instance that answers until its variant is loaded in another way, the line says why that
+   * load failed.
    */
   lines(): readonly InstanceLine[] {
     const short = this.shortfalls.filter((s) => !this.instances.has(s.key));
     return oneForEach([...this.held().flatMap(instanceLine), ...short.flatMap((s) => this.shortLine(s))]);
   }
 
-  /** Drains everything within `withinMs` and loads nothing any more. */
+  /** Drains every instance within `withinMs`; nothing is loaded after this call. */
   async stop(withinMs: number): Promise<void> {
     this.stopping = true;
     this.timer?.cancel();
     await Promise.all(this.held().map((instance) => instance.drain(withinMs)));
   }
 
-  /** Plans after the current turn, so that many changes make one plan. */
+  /** Plans after the current turn of the event loop, so that many changes make one plan. */
   private planSoon(): void {
     if (this.planning || this.stopping) return;
     this.planning = true;
@@ -181,7 +183,9 @@ export class Executor {
     else logger.info(`instance ${instance.state.phase}`, fields);
   }
 
-  /** Tells of changes only: whoever listens may cause the next plan, and must not cause it for ever. */
+  /**
+   * Calls listeners when the report has changed; otherwise a listener that causes a plan would do so forever.
+   */
   private tell(): void {
     const now = JSON.stringify(
       this.lines().map(({ variant, phase, reason, memoryBytes, loadOverride }) => [
@@ -222,7 +226,7 @@ function instanceLine(instance: Instance): InstanceLine[] {
   return [{ ...overrideOf(spec), variant: spec.name, phase: state.phase, reason, ...figures }];
 }
 
-/** What is told of a variant of which there are several instances: of the one that answers, or is nearest to it. */
+/** One line for each variant: of its instance that answers, or is nearest to answering. */
 function oneForEach(lines: readonly InstanceLine[]): readonly InstanceLine[] {
   const told = new Map<string, InstanceLine>();
   for (const line of lines) {

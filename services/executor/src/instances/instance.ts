@@ -14,7 +14,7 @@ import type { LoadJournal } from "./load-journal";
 import { probeEngine } from "./probe";
 import type { VariantSpec } from "./variant-spec";
 
-/** Where an instance is in its life. Only `ready` takes queries; `failed` and `gone` hold nothing. */
+/** The life of an instance. Only `ready` takes queries; `failed` and `gone` hold no memory. */
 export type InstanceState =
   | { readonly phase: "loading"; readonly sinceMs: number }
   | { readonly phase: "probing"; readonly sinceMs: number; readonly engine: Engine }
@@ -23,17 +23,16 @@ export type InstanceState =
   | { readonly phase: "failed"; readonly reason: string; readonly retryAtMs: number }
   | { readonly phase: "gone" };
 
-/** What an instance needs from the world. */
 export interface InstancePorts {
   readonly clock: Clock;
   readonly engines: EnginePort;
-  /** Resolves to a local, verified file with those beside it that it takes weights from; may download them. */
+  /** Resolves to the path of a verified local file, its external data beside it; may download them. */
   readonly modelFile: (files: ModelFiles) => Promise<string>;
-  /** Notes on disk what is being loaded; without one a load that ends the process is begun again by the next. */
+  /** Default: none, so a load that ends the process is repeated by the next one. */
   readonly journal?: LoadJournal;
-  /** Rows one instance may have waiting. */
+  /** Rows that may wait at one instance. */
   readonly queueRowsMax: number;
-  /** Bytes one instance may have waiting. */
+  /** Bytes that may wait at one instance. */
   readonly queueBytesMax: number;
 }
 
@@ -41,7 +40,7 @@ export interface InstancePorts {
 const RETRY_FIRST_MS = 1_000;
 /** Longest pause between attempts to load. */
 const RETRY_MAX_MS = 60_000;
-/** A drain that takes longer is cut short: what is left is refused with UNAVAILABLE. */
+/** Longest drain; queries left after it are refused with UNAVAILABLE. */
 export const DRAIN_MAX_MS = 30_000;
 
 /** One loaded copy of a variant: loading → probing → ready → draining → gone, or failed on the way. */
@@ -52,7 +51,10 @@ export class Instance {
   private accepted = 0;
   private usedMs: number;
 
-  /** `failures` is how often this variant failed here before; `onChange` is told of every change of phase. */
+  /**
+   * `failures` is how often this variant failed here before; `onChange` is called after every change of
+   * phase.
+   */
   constructor(
     readonly spec: VariantSpec,
     private readonly ports: InstancePorts,
@@ -89,13 +91,15 @@ export class Instance {
     return this.current.phase === "ready" ? this.current.engine : null;
   }
 
-  /** Loads and probes. Single-flight: every caller waits for the same attempt. Resolves whatever the outcome is. */
+  /** Loads and probes, once: every caller waits for the same attempt. Resolves whatever the outcome is. */
   load(): Promise<void> {
     this.loading ??= this.runLoad();
     return this.loading;
   }
 
-  /** Runs one query; rejects with UNAVAILABLE unless ready, else with what the engine says. */
+  /**
+   * Runs one query; rejects with UNAVAILABLE unless ready, else with the engine's failure (see `EnginePort`).
+   */
   submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer> {
     const engine = this.readyEngine;
     if (engine === null) return Promise.reject(this.unavailable());
@@ -106,7 +110,9 @@ export class Instance {
     return answer;
   }
 
-  /** Takes no more queries, answers those accepted, then frees everything. Idempotent; bounded by `withinMs`. */
+  /**
+   * Takes no more queries, answers those accepted, then frees everything. Idempotent; bounded by `withinMs`.
+   */
   drain(withinMs = DRAIN_MAX_MS): Promise<void> {
     if (this.leaving === null) {
       const { promise, resolve } = deferred();
@@ -116,7 +122,7 @@ export class Instance {
     return this.leaving;
   }
 
-  /** The refusal for a query that came too early or too late. */
+  /** Returns the UNAVAILABLE of a query that arrives before or after `ready`. */
   unavailable(): ServiceError {
     const why = this.current.phase === "failed" ? `failed: ${this.current.reason}` : this.current.phase;
     return new ServiceError(Code.UNAVAILABLE, `instance of ${this.spec.name} is ${why}, not ready`);
@@ -196,7 +202,7 @@ export class Instance {
   }
 }
 
-/** What an operator said of batches when having it loaded. */
+/** Options of batching in the operator's load override. */
 function heldBy({
   loadOverride,
   maxBatch,
@@ -209,7 +215,7 @@ function heldBy({
   };
 }
 
-/** A registration that found rows may share a batch knows better than what the file declares of its outputs. */
+/** Registration has run the model, so its finding goes before what the file declares of its outputs. */
 function batchingOf({ unbatched, maxBatch }: VariantSpec): Batching {
   if (unbatched) return "never";
   return maxBatch > 1 ? "inputs" : "declared";

@@ -2,28 +2,28 @@ import type { Clock } from "@infaas/runtime";
 import type { DirectService, EngineAnswer } from "../engines/engine-port";
 import { RecentWindow } from "./recent-window";
 
-/** How long a window of recent answers lasts: one period of the metrics. */
+/** Length of a window of recent answers: one export period of the metrics. */
 const WINDOW_MS = 1_000;
 
-/** What one variant did here since it was loaded. */
+/** Counters of one variant since it was loaded. */
 export interface VariantFigures {
   /** Rows answered. */
   servedRows: number;
   /** Queries refused, whatever the reason. */
   refused: number;
   readonly recent: RecentWindow;
-  /** The batch last recorded: all its answers come in a row and tell the same. */
+  /** Number of the batch recorded last: its answers arrive one after another and carry the same times. */
   batchId: number | undefined;
 }
 
-/** Own counters per variant, read by the exporter when it likes: an increment costs nothing on the way of a query. */
+/** Counters by variant. The exporter reads them once a period, so a query costs no more than an increment. */
 export class LiveFigures {
   private readonly figures = new Map<string, VariantFigures>();
   private readonly direct = new Map<DirectService, string>();
 
   constructor(private readonly clock: Clock) {}
 
-  /** Counts an answer, and its batch once. Its latency is the engine's run alone: what profiles are made of. */
+  /** Counts an answer, and its batch once. Latency is the engine's run alone, as in profiles. */
   answered(variant: string, rows: number, answer: EngineAnswer): void {
     const figures = this.of(variant);
     figures.servedRows += rows;
@@ -37,18 +37,18 @@ export class LiveFigures {
     this.of(variant).refused += 1;
   }
 
-  /** Counts what never passes through JavaScript too, from now until it is retired. */
+  /** Includes the queries of `direct`, which do not pass through JavaScript, until it is retired. */
   attach(variant: string, direct: DirectService): void {
     this.direct.set(direct, variant);
   }
 
-  /** All variants that are kept. */
+  /** Returns the figures of all variants. */
   entries(): Iterable<readonly [string, VariantFigures]> {
     for (const [direct, variant] of this.direct) this.take(direct, variant);
     return this.figures;
   }
 
-  /** Drops what is not `present` any more, so that the table is bounded by what is loaded. */
+  /** Drops variants that are not `present`, so that the table is bounded by what is loaded. */
   keepOnly(present: ReadonlySet<string>): void {
     for (const variant of this.figures.keys()) if (!present.has(variant)) this.figures.delete(variant);
     for (const [direct, variant] of this.direct) if (!present.has(variant)) this.direct.delete(direct);

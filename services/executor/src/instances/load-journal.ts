@@ -4,32 +4,33 @@ import { join } from "node:path";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import { instanceKey, type VariantSpec } from "./variant-spec";
 
-/** Loads of one variant that a process may not survive: the first may have been a power cut, the second was no accident. */
+/** Unfinished loads of one variant after which it rests: one may have been a power cut. */
 export const LOAD_DEATHS_MAX = 2;
-/** How long a variant rests that was the end of so many processes. */
+/** How long it rests, from the start of the last one. */
 export const LOAD_REST_MS = 3_600_000;
 
-/** A load that was begun, as it lies on disk until it has ended. */
+/** A file that is on disk while a load runs. */
 interface Note {
-  /** Loads of this variant that were never ended. */
+  /** Loads of this variant during which the process ended. */
   readonly deaths: number;
-  /** When the last of them was begun, milliseconds since 1970. */
+  /** Start of the last of them, milliseconds since 1970. */
   readonly begunAtMs: number;
 }
 
 /**
- * Which variants are being loaded, on disk: what is found there by the next process was the end of this one. A variant
- * that was it twice rests, so that neither a placement nor a query brings the executor down again and again.
+ * A journal on disk of the loads in progress. A note that a new process finds is of a load during which the
+ * last process ended. After two of them the variant rests, so that no placement ends the executor again and
+ * again.
  */
 export class LoadJournal {
   private constructor(
     private readonly folder: string,
     private readonly clock: Clock,
-    /** By file name. */
+    /** By name of the file. */
     private readonly notes: Map<string, Note>,
   ) {}
 
-  /** Opens the journal of the process before. A note that cannot be read is forgotten. */
+  /** Opens the journal that the last process left. A note that cannot be read is ignored. */
   static async open(folder: string, clock: Clock): Promise<LoadJournal> {
     await mkdir(folder, { recursive: true });
     const notes = new Map<string, Note>();
@@ -41,8 +42,8 @@ export class LoadJournal {
   }
 
   /**
-   * Runs a load with a note of it on disk until it ends, well or not.
-   * @throws ServiceError FAILED_PRECONDITION, without a load, for a variant that rests.
+   * Runs a load with a note of it on disk until it succeeds or fails.
+   * @throws ServiceError FAILED_PRECONDITION, before loading, for a variant that rests.
    */
   async during<T>(spec: VariantSpec, load: () => Promise<T>): Promise<T> {
     const file = createHash("sha256").update(instanceKey(spec)).digest("hex");
@@ -59,7 +60,10 @@ export class LoadJournal {
     }
   }
 
-  /** A variant measured after its last death was asked for anew, and was loaded for that. */
+  /**
+   * A variant that was measured after the last unfinished load does not rest: registration has loaded it
+   * since.
+   */
   private refuse({ name, measuredAtMs = 0 }: VariantSpec, { deaths, begunAtMs }: Note): void {
     const leftMs = begunAtMs + LOAD_REST_MS - this.clock.epochMs();
     if (deaths < LOAD_DEATHS_MAX || leftMs <= 0 || measuredAtMs > begunAtMs) return;

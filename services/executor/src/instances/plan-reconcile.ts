@@ -1,7 +1,9 @@
-/** A variant that should have an instance here. `key` names the variant and what it runs, see `instanceKey`. */
+/**
+ * A variant that should have an instance here. `key` names the variant and what it runs, see `instanceKey`.
+ */
 export interface DesiredInstance {
   readonly key: string;
-  /** Another key of the same variant is the same model loaded in another way. */
+  /** Instances of one variant under two keys are the same model with other files, limits or overrides. */
   readonly variant: string;
   /** Memory an instance takes at its peak. */
   readonly memoryBytes: number;
@@ -9,22 +11,21 @@ export interface DesiredInstance {
   readonly desiredAtMs: number;
 }
 
-/** An instance that is here, in whatever phase. */
+/** An instance of this host, in whatever phase. */
 export interface HeldInstance {
   readonly key: string;
   readonly variant: string;
   readonly phase: "loading" | "probing" | "ready" | "draining" | "failed";
-  /** What it holds now; 0 once it failed. */
+  /** Memory it holds now; 0 once it failed. */
   readonly memoryBytes: number;
-  /** Last query, or when it became ready. */
+  /** Monotonic time of its last query, or of becoming ready. */
   readonly usedAtMs: number;
   /** Queries accepted and not answered. */
   readonly inFlight: number;
-  /** When a failed one may be tried again. */
+  /** Monotonic time after which a failed one may be loaded again. */
   readonly retryAtMs: number;
 }
 
-/** What this host can give. */
 export interface MemoryBudget {
   readonly totalBytes: number;
 }
@@ -33,7 +34,7 @@ export interface MemoryBudget {
 export interface Shortfall {
   readonly key: string;
   readonly neededBytes: number;
-  /** What could be had: free memory, plus what idle instances used less recently would give back. */
+  /** Free memory, plus that of idle instances used less recently. */
   readonly availableBytes: number;
 }
 
@@ -42,7 +43,7 @@ export interface ReconcilePlan {
   readonly load: readonly string[];
   readonly drain: readonly string[];
   readonly short: readonly Shortfall[];
-  /** When to plan again although nothing changed; null when there is no such time. */
+  /** Monotonic time to plan again at although nothing changed; null: none. */
   readonly againAtMs: number | null;
 }
 
@@ -52,15 +53,16 @@ interface Situation {
   readonly memory: MemoryBudget;
 }
 
-/** Loads that may run at once: more would slow the serving instances and each other. */
+/** Loads that run at once: more would slow the serving instances and each other. */
 export const LOADS_AT_ONCE_MAX = 2;
 
 /**
- * Returns what to load and drain so that `held` becomes `desired` within memory. What is not desired drains at once, but for
- * what answers until the same variant is loaded in the way that is desired now, where there is memory for both. When memory
- * is short, the least recently used idle instances make room for a variant desired more recently than they were
- * used; what is in use, loading or probing is never evicted. Equal input gives equal output, and an evicted variant does
- * not come back before it is desired anew or room appears, so two variants never chase each other.
+ * Returns what to load and drain so that `held` becomes `desired` within memory. Instances that are not
+ * desired drain at once, except one that answers until the same variant is loaded under its desired key,
+ * where memory holds both. When memory is short, the least recently used idle instances are evicted for a
+ * variant desired more recently than they were used; those in use, loading or probing never are. Equal input
+ * gives equal output. An evicted variant is not loaded again before its placement is written anew or memory
+ * is free, so two variants never evict each other in turn.
  */
 export function planReconcile(
   desired: readonly DesiredInstance[],
@@ -88,7 +90,7 @@ export function planReconcile(
   return { load, drain: [...drain, ...room.evicted], short, againAtMs: nextRetry(desiredAt, held, nowMs) };
 }
 
-/** Whether a ready instance that is desired no longer answers for one of the same variant that does not yet. */
+/** Whether a ready instance, no longer desired, answers until the desired one of its variant is ready. */
 function isStandIn({ variant, phase }: HeldInstance, { desired, held, memory }: Situation): boolean {
   const successor = desired.find((w) => w.variant === variant);
   if (phase !== "ready" || successor === undefined) return false;
@@ -97,7 +99,7 @@ function isStandIn({ variant, phase }: HeldInstance, { desired, held, memory }: 
   return here.phase !== "ready";
 }
 
-/** Desired, not here, and not resting after a failure; most recently desired first. */
+/** Desired instances that are not held and not resting after a failure; most recently desired first. */
 function missingInstances(
   desired: readonly DesiredInstance[],
   held: readonly HeldInstance[],
@@ -112,7 +114,7 @@ function missingInstances(
     .sort((a, b) => b.desiredAtMs - a.desiredAtMs || compareNames(a.key, b.key));
 }
 
-/** Memory as it will be once everything now leaving is gone. */
+/** Memory once all draining instances are gone. */
 class Room {
   readonly evicted: string[] = [];
   private freeBytes: number;
@@ -133,7 +135,7 @@ class Room {
       .sort((a, b) => this.recency(a) - this.recency(b) || compareNames(a.key, b.key));
   }
 
-  /** Sets memory aside: `free` = there now, `leaving` = there once drains end, `short` = cannot be had. */
+  /** Reserves memory: `free` = available now, `leaving` = once drains end, `short` = not available. */
   claim(want: DesiredInstance): "free" | "leaving" | "short" {
     if (want.memoryBytes <= this.freeBytes) {
       this.freeBytes -= want.memoryBytes;

@@ -1,7 +1,9 @@
-/** Samples kept of one window; beyond it the oldest of the window make room, so a busy window shows its latter part. */
+/**
+ * Samples kept of one window; beyond it the oldest of the window make room, so a busy window shows its latter
+ * part.
+ */
 const SAMPLES_MAX = 1_024;
 
-/** What happened in one window. */
 export interface WindowSummary {
   /** 95th percentile of batch latency. */
   readonly p95Ms: number;
@@ -9,7 +11,7 @@ export interface WindowSummary {
   readonly batchRows: number;
 }
 
-/** Summary of the last complete window of time: what happened lately, at a bounded price. Time is a parameter. */
+/** Batches of the last complete window of time, in bounded memory. Time is a parameter. */
 export class RecentWindow {
   private readonly latenciesMs = new Float64Array(SAMPLES_MAX);
   private readonly rows = new Float64Array(SAMPLES_MAX);
@@ -17,7 +19,6 @@ export class RecentWindow {
   private startMs: number;
   private last: WindowSummary | null = null;
 
-  /** `lengthMs` is how long one window lasts. */
   constructor(
     private readonly lengthMs: number,
     nowMs: number,
@@ -25,7 +26,7 @@ export class RecentWindow {
     this.startMs = nowMs;
   }
 
-  /** Takes in one batch: how long it took and how many rows it had. */
+  /** Records one batch. */
   record(latencyMs: number, batchRows: number, nowMs: number): void {
     this.rotate(nowMs);
     this.latenciesMs[this.count % SAMPLES_MAX] = latencyMs;

@@ -1,16 +1,16 @@
 import type { Clock } from "@infaas/runtime";
 
-/** Where the process's CPU time is read: `process.cpuUsage` in production. */
+/** CPU time of the process so far, microseconds: `process.cpuUsage` in production. */
 export type CpuReading = () => { readonly user: number; readonly system: number };
 
-/** Readings closer together than this repeat the last figure: the kernel counts in ticks. */
+/** Shortest time between two readings; the kernel counts in ticks. */
 const READ_EVERY_MS = 250;
-/** Weight of the newest reading; about four readings until a change is fully seen. */
+/** Weight of the newest reading in the moving average; a change is seen in full after about four. */
 const NEWEST_WEIGHT = 0.5;
 
 /**
- * Share of this executor's cores that this process kept busy lately, 0..1. The process, not the host: an executor
- * answers for the cores it was given, and the effect of neighbours shows in latency (`interfered`).
+ * Share of this executor's cores that this process kept busy lately, 0..1. Other processes of the host are
+ * not counted; their effect shows in latency (`interfered`).
  */
 export class Utilisation {
   private lastMs: number;
@@ -26,7 +26,7 @@ export class Utilisation {
     this.lastBusyUs = this.busyUs();
   }
 
-  /** The current figure; takes a new reading when the last one is old enough. */
+  /** The current figure; reads anew once `READ_EVERY_MS` have passed. */
   value(): number {
     const nowMs = this.clock.nowMs();
     const elapsedMs = nowMs - this.lastMs;

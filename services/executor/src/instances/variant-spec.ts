@@ -3,7 +3,7 @@ import type { LatencyPoint } from "../engines/engine-port";
 import type { Padding } from "../engines/padding";
 import type { ExternalData } from "../files/model-folders";
 
-/** What this executor needs to know of a variant in order to run it. */
+/** The part of a variant's record that running it takes. */
 export interface VariantSpec {
   readonly name: string;
   readonly modelDigest: string;
@@ -18,7 +18,7 @@ export interface VariantSpec {
   readonly measuredAtMs?: number;
   /** How requests are padded; absent: they are not. */
   readonly padding?: Padding;
-  /** What an operator had it loaded with; absent: as it was registered. */
+  /** The operator's override; absent: loaded as registered (decision 0017). */
   readonly loadOverride?: LoadOverride;
   /** Peak memory of one instance as measured at registration. */
   readonly memoryBytes: number;
@@ -63,7 +63,10 @@ export function variantSpec(
   };
 }
 
-/** Returns the identity of an instance: two records with one key ask for the very same thing, so nothing is loaded anew. */
+/**
+ * Returns the identity of an instance. A record that changes nothing in it leaves the loaded instance as it
+ * is.
+ */
 export function instanceKey(spec: VariantSpec): string {
   const files = [spec.modelDigest, ...spec.externalData.map(({ digest }) => digest)].join("+");
   const padding = spec.padding === undefined ? "" : JSON.stringify(spec.padding);

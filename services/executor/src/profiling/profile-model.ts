@@ -24,15 +24,15 @@ import { modelBytes } from "./onnx/inline-weights";
 import { deriveInt8, planInt8 } from "./quantization/derive-int8";
 import { inOneFile } from "./quantization/one-file";
 
-/** A derived file must be at least this much faster or smaller, or it is not worth its loss. */
+/** Least factor by which a derived file must be faster or smaller. */
 const GAIN_MIN = 1.05;
 
 /** Steps yield progress and end in a value. */
 type Steps<T> = AsyncGenerator<RegistrationProgress, T, void>;
 
 /**
- * Inspects one model, makes its variants and measures each on this host. Yields progress as it goes; the last event
- * is the result. Derived files are uploaded before the result names them; nothing else is written anywhere.
+ * Inspects one model, generates its variants and measures each on this host. Yields progress; the last event
+ * is the result. Derived files are uploaded before the result names them; nothing else is written.
  * @throws ServiceError INVALID_ARGUMENT when the file or the validation set cannot be used.
  */
 export async function* profileModel(
@@ -67,7 +67,8 @@ class Registration {
   private readonly total: number;
 
   constructor(private readonly ports: ProfilePorts) {
-    // Load, inspect, calibrate, generate; then for each of two precisions its accuracy and one profile per way to use the cores.
+    // Load, inspect, calibrate, generate; then for each of two precisions its accuracy and one profile per
+    // way to use the cores.
     this.total = 4 + 2 * (1 + corePlans(ports.host.cores).length);
   }
 
@@ -156,7 +157,7 @@ class Registration {
   }
 }
 
-/** Batches that int8 does not offer although full precision does. */
+/** The rejection of batches in int8, where full precision has them and int8 does not. */
 function batchRejections(
   profiled: ProfiledArchitecture,
   { unbatchableReason }: { readonly unbatchableReason: string },
@@ -186,7 +187,7 @@ function gainFault(full: MeasuredFile, derived: MeasuredFile): string | null {
   return `neither smaller (${sizes}) nor faster (${after.toFixed(4)} ms a row against ${before.toFixed(4)})`;
 }
 
-/** Median of one row on one core. */
+/** Median latency of one row on one core. */
 function loneLatencyMs({ variants }: MeasuredFile): number {
   return variants[0]?.profile?.points[0]?.p50Ms ?? Number.POSITIVE_INFINITY;
 }

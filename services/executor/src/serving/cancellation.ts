@@ -1,8 +1,8 @@
 import type { CancelSignal } from "../engines/engine-port";
 
 /**
- * A cancel signal for the one listener that a query has. An AbortController for each query cost a tenth of the time that
- * the main thread spends on it.
+ * A cancel signal with one listener. An AbortController would take a tenth of the main thread's time for a
+ * query.
  */
 export class Cancellation implements CancelSignal {
   private listener: (() => void) | null = null;

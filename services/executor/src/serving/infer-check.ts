@@ -1,7 +1,7 @@
 import { countBytes, type DataType, datatypeBytes, elementCount } from "@infaas/api";
 import type { EngineTensor } from "../engines/engine-port";
 
-/** One input as the caller sent it, in the order sent. */
+/** One input as sent. */
 export interface SentInput {
   readonly name: string;
   readonly datatype: string;
@@ -10,7 +10,7 @@ export interface SentInput {
   readonly bytes: Uint8Array;
 }
 
-/** What a model takes and gives. */
+/** Tensors and batch limits of a model. */
 export interface ModelSignature {
   readonly inputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
@@ -18,12 +18,12 @@ export interface ModelSignature {
   readonly maxBatch: number;
 }
 
-/** A query that fits the model: everything in the model's order. */
+/** A query that fits the model; inputs are in the model's order. */
 export interface CheckedInfer {
   readonly inputs: readonly Uint8Array[];
   readonly dims: readonly (readonly number[])[];
   readonly rows: number;
-  /** Which outputs are wanted, as indexes into the model's outputs, in the caller's order. */
+  /** Indexes of the requested outputs into the model's, in the caller's order. */
   readonly outputs: readonly number[];
 }
 
@@ -32,7 +32,9 @@ export type Checked<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly fault: string };
 
-/** Matches inputs by name with the model and checks names, datatypes, shapes, sizes and rows. */
+/**
+ * Returns the query with inputs matched by name, or why names, datatypes, shapes, sizes or rows do not fit.
+ */
 export function checkInfer(
   model: ModelSignature,
   sent: readonly SentInput[],
@@ -83,7 +85,7 @@ function contentFault({ datatype, shape, bytes }: SentInput): string | null {
   return datatype === "BOOL" ? truthFault(bytes) : null;
 }
 
-/** An engine may take a byte that is neither for true in one place and for false in another. */
+/** Engines treat bytes other than 0 and 1 as true in one operator and as false in another. */
 function truthFault(bytes: Uint8Array): string | null {
   const at = bytes.findIndex((byte) => byte > 1);
   return at < 0 ? null : `element ${at} is ${bytes[at]}, BOOL takes 0 and 1`;

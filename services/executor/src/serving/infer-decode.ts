@@ -16,17 +16,17 @@ import {
 } from "./infer-check";
 import type { SharedMemory } from "./shared-memory";
 
-/** What a request asks, with its inputs as raw bytes. */
+/** A request with its inputs as raw bytes. */
 interface SentInfer {
   readonly inputs: readonly SentInput[];
   readonly requestedOutputs: readonly string[];
   readonly placements: OutputPlacements;
 }
 
-/** Where outputs are to be put in shared memory, by name. */
+/** Places of outputs in shared memory, by name. */
 export type OutputPlacements = ReadonlyMap<string, TensorPlacement>;
 
-/** A checked query, and where its outputs go if not into the answer. */
+/** A checked query, with the places of outputs that are written to shared memory. */
 export interface DecodedInfer extends CheckedInfer {
   readonly placements: OutputPlacements;
 }
@@ -34,8 +34,9 @@ export interface DecodedInfer extends CheckedInfer {
 const NO_PLACEMENTS: OutputPlacements = new Map();
 
 /**
- * Returns the query in ModelInferRequest bytes, checked against the model. Raw inputs are views of `body`, never copies;
- * typed contents are converted, inputs in shared memory are read. A fault says what came and what the model takes.
+ * Returns the query in ModelInferRequest bytes, checked against the model. Raw inputs are views of `body`,
+ * never copies; typed contents are converted, inputs in shared memory are read. A fault says what came and
+ * what the model takes.
  */
 export function decodeInfer(
   body: Uint8Array,
@@ -49,7 +50,7 @@ export function decodeInfer(
   return checked.ok ? { ok: true, value: { ...checked.value, placements } } : checked;
 }
 
-/** The common case: all inputs raw, one for each; null when the request is anything else. */
+/** Reads a request whose inputs are all raw without decoding it; null for any other. */
 function scanRaw(body: Uint8Array): Checked<SentInfer> | null {
   const scan = scanInferRequest(body);
   if (!scan.ok) return null;

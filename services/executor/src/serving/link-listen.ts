@@ -1,6 +1,6 @@
 import { isLoopback, parseAddress, type SecurityConfig, withPort } from "@infaas/runtime";
 
-/** What says where native links listen. */
+/** Options that say where native links listen. */
 export type LinkListenConfig = Pick<SecurityConfig, "tlsCert" | "insecure"> & {
   readonly listen: string;
   readonly linkListen: string | null;
@@ -10,8 +10,8 @@ export type LinkListenConfig = Pick<SecurityConfig, "tlsCert" | "insecure"> & {
 const NO_LINKS = "none";
 
 /**
- * Returns where native links listen (host:port, port 0 = any); null = nowhere. They know no TLS, so by default there are
- * none where members speak it.
+ * Returns the address of native links (host:port, port 0 = any), or null when they are off. They have no TLS,
+ * so they are off by default where members speak it.
  */
 export function linkListenAddress(config: LinkListenConfig): string | null {
   const { listen, linkListen } = config;
@@ -19,7 +19,7 @@ export function linkListenAddress(config: LinkListenConfig): string | null {
   return linkListen ?? withPort(listen, 0);
 }
 
-/** Returns what is wrong with the option. */
+/** Returns the faults of `--link-listen`, one sentence each. */
 export function linkListenFaults(config: LinkListenConfig): readonly string[] {
   const { linkListen, insecure } = config;
   if (linkListen === null || linkListen === NO_LINKS) return [];

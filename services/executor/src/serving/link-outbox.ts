@@ -3,12 +3,12 @@ import type { GatherMessage } from "@infaas/runtime";
 import type { LinkStream } from "./link-stream";
 
 /**
- * A message that has grown above this leaves at once and takes no more frames: coalescing pays for small ones only, and
- * however much waits for a slow peer, no message exceeds this by more than one frame.
+ * Size above which a message is sent at once and takes no more frames: joining pays for small ones only. No
+ * message exceeds this by more than one frame, however many wait for a slow peer.
  */
 const LARGE_BYTES = 65_536;
 
-/** Frames that leave as one message. */
+/** Frames that are sent as one message. */
 interface Message {
   readonly parts: Uint8Array[];
   readonly releases: (() => void)[];
@@ -17,12 +17,12 @@ interface Message {
 }
 
 /**
- * Frames on their way out of one link. Small frames of one turn of the event loop leave as one message. While the
- * stream asks to wait, frames are kept here; `pending` says how many, and whoever accepts work bounds it.
+ * The send queue of one link. Small frames of one turn of the event loop are sent as one message. While the
+ * stream is blocked, frames wait here; `pending` counts them, and the link bounds it.
  */
 export class LinkOutbox {
   private messages: Message[] = [];
-  /** Messages the stream has and has not copied yet; it never will when it breaks. */
+  /** Memory of messages that the stream has not copied yet; on a broken stream it never is. */
   private readonly uncopied = new Set<Lease>();
   private waiting = 0;
   private scheduled = false;
@@ -31,7 +31,7 @@ export class LinkOutbox {
 
   constructor(private readonly stream: LinkStream) {}
 
-  /** Sends a message without frames, so that the other side knows at once that it is served. */
+  /** Sends a message without frames, which tells the frontend that it is served. */
   greet(): void {
     this.stream.write(linkMessage([]));
   }
@@ -41,7 +41,7 @@ export class LinkOutbox {
     return this.waiting;
   }
 
-  /** Adds a frame; `release` is called once its bytes have been copied, or will never be. */
+  /** Adds a frame; `release` is called when its bytes have been copied or are dropped. */
   push(frame: OutgoingFrame, release: (() => void) | null): void {
     if (this.closed) {
       release?.();
@@ -60,24 +60,24 @@ export class LinkOutbox {
     else this.schedule();
   }
 
-  /** The stream takes more. */
+  /** To be called when the stream takes more. */
   drained(): void {
     this.blocked = false;
     this.flush();
   }
 
-  /** Hands over what is kept, now, as far as the stream takes it. */
+  /** Writes waiting messages until the stream is blocked. */
   flush(): void {
     this.scheduled = false;
     while (!this.closed && !this.blocked && this.messages.length > 0) this.handOver();
   }
 
-  /** Hands over all that is kept, also to a stream that asks to wait: it is about to be ended, and keeps it till then. */
+  /** Writes all waiting messages, blocked or not: the stream is about to end and sends them first. */
   finish(): void {
     while (!this.closed && this.messages.length > 0) this.handOver();
   }
 
-  /** Drops what is kept and releases what was lent. */
+  /** Drops waiting frames and releases their memory. */
   close(): void {
     this.closed = true;
     for (const { releases } of this.messages) for (const release of releases) release();
@@ -103,7 +103,7 @@ export class LinkOutbox {
     this.blocked = !this.stream.write(this.leased(linkMessage(message.parts), message.releases));
   }
 
-  /** The same message, which gives lent memory back as soon as it has been copied into the stream's own. */
+  /** The same message; its memory is released when the stream has copied it. */
   private leased(message: GatherMessage, releases: readonly (() => void)[]): GatherMessage {
     if (releases.length === 0) return message;
     const lease = new Lease(releases);
@@ -127,7 +127,7 @@ export class LinkOutbox {
   }
 }
 
-/** Memory lent for one message; given back once. */
+/** Releases of the memory of one message, called once. */
 class Lease {
   constructor(private releases: readonly (() => void)[]) {}
 

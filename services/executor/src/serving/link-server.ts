@@ -1,7 +1,7 @@
 import type { RawStream } from "@infaas/runtime";
 import { Link, type LinkPorts } from "./link";
 
-/** All links of this executor. */
+/** All links of this executor that are inside gRPC. */
 export class LinkServer {
   private readonly links = new Set<Link>();
   private draining = false;
@@ -22,7 +22,7 @@ export class LinkServer {
     return sum;
   }
 
-  /** Asks every frontend, those still to come included, to send no more. */
+  /** Asks every frontend to send no more, also those that connect later. */
   announceDraining(): void {
     this.draining = true;
     for (const link of this.links) link.announceDraining();

@@ -1,12 +1,13 @@
 import type { FrameServer } from "@infaas/cuda-batcher";
 import type { GatherMessage, RawStream, ServiceError } from "@infaas/runtime";
 
-/** What a link needs of its stream: messages in and out, and an end. */
+/** The part of a stream that a link uses. */
 export type LinkStream = Pick<RawStream, "write" | "onData" | "onDrain" | "onEnd" | "end" | "destroy">;
 
 /**
- * One plain connection as a link sees it: the messages around its frames are taken off on the way out. It greets by
- * itself, ends with its server, and bounds what waits for a slow peer, so that nothing asks to wait.
+ * A connection of the frame server as a `LinkStream`. Frames are sent without the messages that gRPC has
+ * around them. Greeting, end and the bound of what waits for a slow peer are the frame server's, so `write`
+ * never blocks.
  */
 export class PlainStream implements LinkStream {
   private take: (message: Buffer) => void = () => undefined;
@@ -17,12 +18,12 @@ export class PlainStream implements LinkStream {
     private readonly connection: number,
   ) {}
 
-  /** A frame came, as one message. */
+  /** To be called with each frame, as one message. */
   received(message: Buffer): void {
     this.take(message);
   }
 
-  /** The connection is gone. */
+  /** To be called when the connection has ended. */
   ended(): void {
     this.finish(null);
   }
@@ -53,7 +54,7 @@ export class PlainStream implements LinkStream {
   }
 }
 
-/** The frames in one LinkResponse: all but its tag and the length behind it. */
+/** The frames of an encoded LinkResponse: all but its tag and length. */
 function withoutMessage(message: Buffer): Buffer {
   let at = 1;
   while ((message[at] ?? 0) >= 0x80) at += 1;

@@ -79,7 +79,9 @@ function infer(
   return { type: "infer", id, timeoutMs: 0, lane: 0, trace, variant: more.variant ?? "reverser", body };
 }
 
-/** The same rules hold on both; here the engines are such that plain links leave every query to JavaScript. */
+/**
+ * The same rules hold on both; here the engines are such that plain links leave every query to JavaScript.
+ */
 describe.each(["grpc", "plain"] as const)("Link (%s)", (transport) => {
   let life = new Lifecycle();
   beforeEach(() => {

@@ -12,20 +12,22 @@ import type { QuerySpans } from "./query-spans";
 import type { Reporter } from "./reporter";
 import type { SharedMemory } from "./shared-memory";
 
-/** What a link needs. */
 export interface LinkPorts {
   readonly clock: Clock;
   readonly executor: Executor;
   readonly reporter: Reporter;
   readonly figures: LiveFigures;
   readonly spans: QuerySpans;
-  /** Where tensors lie that are not in the messages. */
+  /** Tensors that are not in the messages. */
   readonly memory: SharedMemory;
-  /** Queries one link may have unanswered. */
+  /** Queries that one link may have unanswered. */
   readonly inFlightMax: number;
 }
 
-/** Refusals that may wait for a peer that does not read, as a multiple of `inFlightMax`; beyond it the link is cut. */
+/**
+ * Refusals that may wait for a peer that does not read, as a multiple of `inFlightMax`; beyond it the link is
+ * cut.
+ */
 const UNREAD_MAX_FACTOR = 2;
 
 /** One query between its frame and its answer. */
@@ -38,7 +40,7 @@ interface Running {
   readonly cancellation: Cancellation;
 }
 
-/** One frontend's stream of queries: frames in, one answer or refusal for each, cancellation in between. */
+/** The executor's end of one link: a stream of queries, each answered or refused unless it is cancelled. */
 export class Link {
   private readonly running = new Map<number, Running>();
   private readonly reader = new FrameReader();
@@ -193,7 +195,7 @@ export class Link {
     if (this.take(running)) this.refuse(running.frame, running.instance, fault);
   }
 
-  /** Whether the caller still waits for it; forgets it. */
+  /** Removes a running query; returns whether it was still expected. */
   private take(running: Running): boolean {
     if (this.running.get(running.frame.id) !== running) return false;
     return this.running.delete(running.frame.id);

@@ -5,20 +5,22 @@ import type { Instance } from "../instances/instance";
 import { Link, type LinkPorts } from "./link";
 import { PlainStream } from "./link-stream";
 
-/** How often the figures of the host that go with every answer are refreshed, as often as utilisation is read anew. */
+/** Period in which the host's figures in every answer are refreshed: that of `Utilisation`. */
 const HOST_EVERY_MS = 250;
-/** Between two reports of connections that did not present what members have to. */
+/** Period in which unauthenticated connections are logged. */
 const REPORT_EVERY_MS = 10_000;
-/** Time that written answers get to leave when the links are closed. */
+/** Time for written answers to be sent when the links are closed. */
 const CLOSE_GRACE_MS = 500;
 
-/** Who may open links, and who hears of those who may not. */
 export interface LinkAccess {
   readonly members: MemberCredentials;
   readonly logger: Logger;
 }
 
-/** Links over plain TCP: queries run in the add-on; what it leaves to JavaScript is answered by a `Link` per connection. */
+/**
+ * Links over TCP. Queries run in the add-on; those it leaves to JavaScript are answered by one `Link` a
+ * connection.
+ */
 export class NativeLinks {
   private readonly links = new Map<number, { readonly link: Link; readonly stream: PlainStream }>();
   private readonly server: FrameServer;
@@ -26,7 +28,7 @@ export class NativeLinks {
 
   private readonly unfollow: () => void;
   private readonly report: Timer;
-  private strangers = 0;
+  private unauthenticated = 0;
 
   private constructor(
     host: string,
@@ -45,7 +47,7 @@ export class NativeLinks {
     this.report = every(
       ports.clock,
       REPORT_EVERY_MS,
-      () => this.reportStrangers(logger),
+      () => this.reportUnauthenticated(logger),
       () => undefined,
     );
     this.tellHost();
@@ -73,7 +75,10 @@ export class NativeLinks {
     return this.server.inFlight;
   }
 
-  /** Which instance answers for a variant from now on; what is not ready, or cannot be run directly, goes through JavaScript. */
+  /**
+   * Sets the instance that answers for a variant; one that is not ready or has no `direct` is served by
+   * JavaScript.
+   */
   serve(variant: string, instance: Instance | undefined): void {
     const direct = instance?.readyEngine?.direct;
     if (direct?.serveOn(this.server, variant)) this.ports.figures.attach(variant, direct);
@@ -81,22 +86,22 @@ export class NativeLinks {
     this.tellHost();
   }
 
-  /** Asks every frontend, those still to come included, to send no more. */
+  /** Asks every frontend to send no more, also those that connect later. */
   announceDraining(): void {
     this.server.announceDraining();
   }
 
-  /** Ends every connection, once what is written has left. */
+  /** Ends every connection after written answers were sent, or after `CLOSE_GRACE_MS`. */
   close(): Promise<void> {
     for (const timer of [this.refresh, this.report]) timer.cancel();
     this.unfollow();
     return this.server.close(CLOSE_GRACE_MS);
   }
 
-  private reportStrangers(logger: Logger): void {
-    const count = this.server.strangers - this.strangers;
+  private reportUnauthenticated(logger: Logger): void {
+    const count = this.server.strangers - this.unauthenticated;
     if (count === 0) return;
-    this.strangers += count;
+    this.unauthenticated += count;
     logger.warn("links without the cluster token were cut off", { count });
   }
 

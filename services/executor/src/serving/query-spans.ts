@@ -2,16 +2,16 @@ import type { SpanIds } from "@infaas/api";
 import type { Clock, SpanContext, SpanRecorder } from "@infaas/runtime";
 import type { EngineAnswer } from "../engines/engine-port";
 
-/** One query as the trace shows it. */
+/** A sampled query. */
 export interface TracedQuery {
   readonly trace: SpanIds;
   readonly variant: string;
   readonly rows: number;
-  /** From its arrival until now. */
+  /** From its arrival at the executor until now. */
   readonly executorMs: number;
 }
 
-/** A span but for its identity. */
+/** A span without its context. */
 interface Stage {
   readonly name: string;
   readonly startEpochMs: number;
@@ -28,9 +28,9 @@ interface TracedBatch {
 }
 
 /**
- * Spans of sampled queries, made afterwards from measured times: `execute` below the caller's span, and below it queue,
- * gather, run and scatter. A batch that sampled queries shared has one span of its own, below the first of them, and
- * the run of each is linked to it.
+ * Spans of sampled queries, made from measured times after the answer: `execute` is the child of the caller's
+ * span and the parent of `queue`, `gather`, `run` and `scatter`. A batch has one span, a child of its first
+ * sampled query's `execute`; the `run` of each of its queries links to it.
  */
 export class QuerySpans {
   private lastBatch: TracedBatch | null = null;
@@ -40,7 +40,7 @@ export class QuerySpans {
     private readonly tracer: SpanRecorder,
   ) {}
 
-  /** Records an answer that just came. */
+  /** Records the spans of an answer that has just come. */
   record(query: TracedQuery, answer: EngineAnswer): void {
     const { traceId, spanId } = query.trace;
     const endEpochMs = this.clock.epochMs();
@@ -67,7 +67,7 @@ export class QuerySpans {
     for (const stage of stages) this.stage(context, stage);
   }
 
-  /** The span of the batch this answer came from; recorded with the first sampled query of the batch. */
+  /** The span of the answer's batch; recorded with its first sampled query. */
   private batch(
     variant: string,
     { batchId: id }: EngineAnswer,

@@ -3,7 +3,7 @@ import type { Executor } from "../instances/executor";
 import type { Instance } from "../instances/instance";
 import type { Utilisation } from "../instances/utilisation";
 
-/** What every answer and refusal says about load, so that the frontend's picture is as old as the last answer. */
+/** The load that every answer and refusal carries. */
 export interface LoadReport {
   readonly drainMs: number;
   readonly executorUtilisation: number;
@@ -12,12 +12,11 @@ export interface LoadReport {
 }
 
 /**
- * How long a report may be told again: the answers of one batch leave together, and predicting the drain of a long queue
- * takes the native batcher longer than the rest of an answer's frame.
+ * How long a report is repeated. The answers of one batch are sent together, and predicting the drain time of
+ * a long queue takes longer than the rest of an answer's frame.
  */
 const REPEAT_WITHIN_MS = 1;
 
-/** Makes load reports. */
 export class Reporter {
   private readonly latest = new WeakMap<Instance, { readonly atMs: number; readonly report: LoadReport }>();
 
@@ -27,7 +26,10 @@ export class Reporter {
     private readonly clock: Clock,
   ) {}
 
-  /** The load now, or a moment ago, with the queue of one instance; without one the queue counts as empty. */
+  /**
+   * Returns the load of the host and of one instance's queue, at most 1 ms old; without an instance the queue
+   * is empty.
+   */
   load(instance: Instance | undefined): LoadReport {
     if (instance === undefined) return this.make(null);
     const nowMs = this.clock.nowMs();

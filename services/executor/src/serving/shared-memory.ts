@@ -1,23 +1,26 @@
 import type { TensorPlacement } from "@infaas/api";
 import { Code, ServiceError, SharedMemoryFile } from "@infaas/runtime";
 
-/** Memory objects kept open; one that is not among them is opened anew, and the one unused for longest closed. */
+/** Memory objects kept open; the least recently used is closed first. */
 const FILES_MAX = 64;
 
-/** Largest tensor read out of shared memory: what a caller claims is set aside before its shape is checked. */
+/** Largest tensor read from shared memory: its bytes are allocated before its shape is checked. */
 const PLACED_BYTES_MAX = 1024 * 1024 * 1024;
 
-/** Tensors in shared memory of this host: read and written in place, by the placement a frontend made of a region. */
+/** Tensors in shared memory of this host (decision 0014). */
 export class SharedMemory {
   /** Least recently used first. */
   private readonly files = new Map<string, SharedMemoryFile>();
 
-  /** Objects open now. */
+  /** Number of open objects. */
   get open(): number {
     return this.files.size;
   }
 
-  /** Returns the tensor there. INVALID_ARGUMENT when the memory is gone, is another or too short, or is not on this host. */
+  /**
+   * Returns a copy of the tensor. INVALID_ARGUMENT when the memory is gone, another, too short or on another
+   * host.
+   */
   read(placement: TensorPlacement): Uint8Array {
     const { offset, byteSize } = placement;
     if (byteSize > PLACED_BYTES_MAX) {
@@ -27,7 +30,7 @@ export class SharedMemory {
     return this.fileOf(placement).read(offset, byteSize);
   }
 
-  /** Writes a tensor there; besides what `read` says, INVALID_ARGUMENT when it is larger than its place. */
+  /** Writes a tensor; fails like `read`, and with INVALID_ARGUMENT when it is larger than its place. */
   write(placement: TensorPlacement, output: string, bytes: Uint8Array): void {
     if (bytes.byteLength > placement.byteSize) {
       const sentence = `shared memory size specified with the request for output '${output}' (${placement.byteSize} bytes) should be at least ${bytes.byteLength} bytes to hold the results`;
@@ -61,7 +64,7 @@ export class SharedMemory {
     return file;
   }
 
-  /** Memory that its maker has let go would stay as long as it is open here. */
+  /** An unlinked object takes memory until it is closed here. */
   private dropUnlinked(): void {
     for (const [key, file] of this.files) {
       if (file.size() !== null && this.files.size < FILES_MAX) continue;

@@ -12,13 +12,13 @@ import type { OnnxModel } from "../profiling/onnx/model-file";
 import { createNode } from "../profiling/onnx/node";
 import { fixtureModel } from "./dense-models";
 
-/** Models that are valid and must not be run, for tests of the limits that hold them. */
+/** Valid models that exhaust memory or time, for tests of the limits of profiling. */
 
 const BOOL = 9;
 /** `AttributeProto.type` of a graph. */
 const GRAPH_ATTRIBUTE = 5;
 
-/** y = x plus the largest of `bytes` bytes of zeros that are made on the way. */
+/** y = x plus the maximum of `bytes` bytes of zeros, which are allocated when it runs. */
 export function hungryModel(bytes: number): OnnxModel {
   const nodes = [
     createNode("ConstantOfShape", { inputs: ["size"], outputs: ["zeros"] }),

@@ -89,7 +89,10 @@ export function convolutionModel(o: {
   return fixtureModel({ nodes, constants, input: ["N", 1, size, size], output: ["N", 10] });
 }
 
-/** Subtracts the mean over the first axis: a row's answer depends on the rows beside it although that axis is free. */
+/**
+ * Subtracts the mean over the first axis: a row's answer depends on the rows beside it although that axis is
+ * free.
+ */
 export function crossRowModel(width: number): OnnxModel {
   const nodes = [
     createNode("ReduceMax", { inputs: ["x"], outputs: ["m"] }),

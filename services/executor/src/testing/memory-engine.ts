@@ -8,7 +8,7 @@ import type {
   EngineTensor,
 } from "../engines/engine-port";
 
-/** What a memory engine's model is. */
+/** The model of a memory engine. */
 export interface MemoryModel {
   readonly inputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
@@ -17,7 +17,7 @@ export interface MemoryModel {
   readonly run: (inputs: readonly Uint8Array[], query: EngineQuery) => readonly Uint8Array[];
 }
 
-/** The port's in-memory form: answers by a function, one query at a time, and can be held still to look at it. */
+/** An `EnginePort` in memory: a function answers, one query at a time, and can be held up. */
 export class MemoryEngines implements EnginePort {
   readonly opened: MemoryEngine[] = [];
   private gate: Promise<void> = Promise.resolve();

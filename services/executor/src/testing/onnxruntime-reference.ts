@@ -17,7 +17,7 @@ interface Reply {
   readonly runMs: number;
 }
 
-/** For tests: onnxruntime through its own JavaScript binding, one run per query, as the truth other engines are held to. */
+/** onnxruntime through its own JavaScript binding, one run per query: the reference for other engines. */
 export const referenceEngines: EnginePort = {
   async open({ path, threads, maxBatch }) {
     const script = join(__dirname, "reference-process.cjs");

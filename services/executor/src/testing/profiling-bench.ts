@@ -65,7 +65,9 @@ export class ProfilingBench {
     return join(this.folder, digest.replace(":", "-"));
   }
 
-  /** Registers a model, or the bytes of a file that is none; resolves to the result and every progress event. */
+  /**
+   * Registers a model, or the bytes of a file that is none; resolves to the result and every progress event.
+   */
   async register(
     model: OnnxModel | Uint8Array,
     task: Task,

@@ -16,21 +16,20 @@ import { grantedBytes, type ProcessLimits } from "./process-limits";
 import { ProcessMonitor } from "./process-monitor";
 import type { ProfileOrder, ProfileReport } from "./profile-messages";
 
-/** What one profiling process is made of. */
 export interface ConfinedProfileOptions extends Pick<ProfilePorts, "storeArtifact" | "host" | "scratchDir"> {
-  /** Resolves to the local path of a file, with those beside it that it takes weights from. */
+  /** Resolves to the local path of a file, its external data beside it. */
   readonly fetchModel: (files: ModelFiles) => Promise<string>;
   readonly clock: Clock;
   readonly limits: ProcessLimits;
   /** Node's own options for the child; default: those of this process. */
   readonly execArgv?: readonly string[];
-  /** Told of the child once it runs. */
+  /** Called with the child's process id once it runs. */
   readonly onStart?: (pid: number) => void;
-  /** Told when the file was the child's end: by a crash or by a limit. */
+  /** Called when the child crashed or exceeded a limit. */
   readonly onDeath?: (reason: ServiceError) => void;
 }
 
-/** What a stage of the work is called in "the model ... while ...". */
+/** Stages as they end the sentence "the model ... while ...". */
 const DOING: Readonly<Record<string, string>> = {
   load: "loading",
   inspect: "its batches were probed",
@@ -39,13 +38,14 @@ const DOING: Readonly<Record<string, string>> = {
   calibrate: "being calibrated",
   generate: "its derived file was stored",
 };
-/** What a dying process says last is told, up to so many characters. */
+/** Characters of the child's last output to stderr that a refusal holds. */
 const LAST_WORDS_MAX = 300;
 
 /**
- * `profileModel` in a child process with limits, a scratch folder that is removed with it, and nothing of this process's
- * environment. Ends with the child's own refusal, or with one that says how the child ended: INVALID_ARGUMENT for a
- * crash, DEADLINE_EXCEEDED for time, RESOURCE_EXHAUSTED for memory. An abort kills the child: CANCELLED.
+ * Runs `profileModel` in a child process with limits, a scratch folder of its own and an empty environment
+ * (decision 0009).
+ * @throws ServiceError the child's own refusal, or how it ended: INVALID_ARGUMENT for a crash,
+ * DEADLINE_EXCEEDED for time, RESOURCE_EXHAUSTED for memory, CANCELLED after an abort.
  */
 export async function* confinedProfile(
   request: ProfileModelRequest,
@@ -103,7 +103,7 @@ async function* runChild(work: Work, o: ConfinedProfileOptions, signal: AbortSig
   }
 }
 
-/** The child's events as they come; returns whether the result was among them. */
+/** Yields the child's events; returns whether the result was among them. */
 async function* events(
   child: ChildProcess,
   monitor: ProcessMonitor,
@@ -125,7 +125,7 @@ async function* events(
 }
 
 function startChild(scratchDir: string, { execArgv }: ConfinedProfileOptions): ChildProcess {
-  // From sources or built: whichever this file is.
+  // TypeScript when run from sources, JavaScript when built: as this file is.
   const entry = join(__dirname, `profile-process${extname(__filename)}`);
   const { PATH, LD_LIBRARY_PATH, CB_ONNXRUNTIME_LIB } = process.env;
   return fork(entry, [], {
@@ -137,7 +137,7 @@ function startChild(scratchDir: string, { execArgv }: ConfinedProfileOptions): C
   });
 }
 
-/** Keeps the end of what the child writes to stderr; returns how to read it. */
+/** Returns a function that reads the end of the child's stderr. */
 function listenTo(child: ChildProcess): () => string {
   let words = "";
   child.stderr?.on("data", (chunk: Buffer) => {
@@ -158,7 +158,7 @@ function orderOf({ request, files, scratchDir }: Work, o: ConfinedProfileOptions
   };
 }
 
-/** A child that is gone cannot be told anything; how it ended is told elsewhere. */
+/** Sends a message; a child that has ended is reported elsewhere. */
 function tell(child: ChildProcess, order: ProfileOrder): void {
   child.send(order, () => undefined);
 }

@@ -1,4 +1,4 @@
-/** What the process that loads and measures one model may take. */
+/** Limits of a profiling process. */
 export interface ProcessLimits {
   /** Longest stage, milliseconds. */
   readonly stageMsMax: number;
@@ -8,12 +8,12 @@ export interface ProcessLimits {
   readonly memoryBytesMax: number;
 }
 
-/** Writable memory granted for each byte that may become resident: engines reserve in powers of two, and not all is touched. */
+/** Writable bytes granted for each resident byte allowed: engines reserve more than they touch. */
 const GRANT_FACTOR = 4;
 
 /**
- * Writable memory the system grants a process of `memoryBytesMax`. An allocation beyond it fails at once, before anybody
- * has looked; what was granted counts only as it is touched.
+ * Returns the writable memory (RLIMIT_DATA) of a profiling process, bytes. An allocation beyond it fails at
+ * once; the monitor bounds what is resident.
  */
 export function grantedBytes({ memoryBytesMax }: ProcessLimits): number {
   return GRANT_FACTOR * memoryBytesMax;

@@ -3,10 +3,10 @@ import { type Clock, Code, every, ServiceError, type Timer } from "@infaas/runti
 import type { ProcessLimits } from "./process-limits";
 import { residentBytes } from "./resident-memory";
 
-/** How often memory is looked at: a process that grows by 2 GB a second is over its limit by 100 MB at most. */
+/** Period of memory checks: a process that grows by 2 GB a second exceeds its limit by 100 MB at most. */
 const MEMORY_PERIOD_MS = 50;
 
-/** Watches one child process and kills it at its first transgression. */
+/** Monitors one child process and kills it when it exceeds a limit. */
 export class ProcessMonitor {
   private killedFor: ServiceError | null = null;
   private current = "starting";
@@ -35,25 +35,25 @@ export class ProcessMonitor {
     return this.killedFor;
   }
 
-  /** What the process does now, as a phrase that follows "while". */
+  /** Stage of the process, as a phrase that follows "while". */
   get stage(): string {
     return this.current;
   }
 
-  /** Begins a stage, and its time. */
+  /** Begins a stage; its time limit starts anew. */
   enter(stage: string): void {
     this.current = stage;
     this.stageTimer.cancel();
     this.stageTimer = this.startStage();
   }
 
-  /** Kills the process for a reason of the caller's; the first reason stands. */
+  /** Kills the process; the first reason is kept. */
   kill(reason: ServiceError): void {
     this.killedFor ??= reason;
     this.child.kill("SIGKILL");
   }
 
-  /** Looks away: the process may go on, or has ended. */
+  /** Ends monitoring; the process is not touched. */
   dismiss(): void {
     for (const timer of [this.stageTimer, this.totalTimer, this.memoryTimer]) timer.cancel();
   }

@@ -1,29 +1,29 @@
 import type { Code } from "@infaas/runtime";
 import type { ProfiledHost } from "../measurement/profile-ports";
 
-/** What the executor tells the process that profiles one model. Protobuf messages travel as their bytes. */
+/** Messages from the executor to a profiling process. Protobuf messages are encoded. */
 export type ProfileOrder =
   | {
       readonly kind: "profile";
       /** A ProfileModelRequest. */
       readonly request: Uint8Array;
-      /** Local paths of everything the request names, by digest. */
+      /** Local path of each artifact that the request names, by digest. */
       readonly files: Readonly<Record<string, string>>;
       readonly host: ProfiledHost;
       readonly scratchDir: string;
-      /** The sender: whoever gets this message dies with it. */
+      /** Process id of the sender; the profiling process ends when it does. */
       readonly parentPid: number;
-      /** Writable memory the process may get. */
+      /** Writable memory of the process, bytes. */
       readonly dataBytesMax: number;
     }
-  /** Answers `store`. */
+  /** The answer to `store`. */
   | { readonly kind: "stored"; readonly digest: string };
 
-/** What the process that profiles one model tells the executor. */
+/** Messages from a profiling process to the executor. */
 export type ProfileReport =
   /** A ProfileModelResponse. */
   | { readonly kind: "event"; readonly event: Uint8Array }
-  /** Wants a derived file uploaded; waits for `stored`. */
+  /** Asks for the upload of a derived file; `stored` answers. */
   | { readonly kind: "store"; readonly path: string }
-  /** A refusal in the process's own words; nothing follows. */
+  /** The registration is refused; the last message. */
   | { readonly kind: "refused"; readonly code: Code; readonly message: string };

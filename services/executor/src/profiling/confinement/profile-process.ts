@@ -1,6 +1,6 @@
 /**
- * Entry of the child process in which one model file is loaded and measured: started by `confinedProfile`, told what to
- * do by one message, ended by its last. A file that crashes, hangs or eats memory takes this process with it and no other.
+ * Entry of a profiling process: started by `confinedProfile`, it profiles the model of one message and ends.
+ * A file that crashes, hangs or exhausts memory ends this process and no other.
  */
 import { readFile } from "node:fs/promises";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
@@ -59,7 +59,7 @@ function portsOf({ files, host, scratchDir }: Profile): ProfilePorts {
   };
 }
 
-/** Resolves once the message is on its way, so that ending the process loses none. */
+/** Resolves once the message is sent, so that ending the process loses none. */
 function report(message: ProfileReport): Promise<void> {
   return new Promise((resolve, reject) => {
     process.send?.(message, undefined, undefined, (fault) => (fault ? reject(fault) : resolve()));

@@ -1,10 +1,10 @@
 import type { ProfileModelRequest, ProfileModelResponse } from "@infaas/api";
 import { Code, deferred, ServiceError } from "@infaas/runtime";
 
-/** Registrations that may wait for the one that runs. */
+/** Registrations that may wait while one runs. */
 export const PROFILES_WAITING_MAX = 16;
 
-/** Profiles one model at a time: two at once would measure each other. */
+/** Profiles one model at a time: two at once would disturb each other's measurement. */
 export class ProfileQueue {
   private last: Promise<void> = Promise.resolve();
   private waiting = 0;
@@ -16,7 +16,11 @@ export class ProfileQueue {
     ) => AsyncIterable<ProfileModelResponse>,
   ) {}
 
-  /** Yields the steps of one registration, after those that came before; RESOURCE_EXHAUSTED when too many wait. */
+  /**
+   * Yields the events of one registration, in its turn.
+   * @throws ServiceError RESOURCE_EXHAUSTED when `PROFILES_WAITING_MAX` wait, CANCELLED when aborted while
+   * waiting.
+   */
   async *run(request: ProfileModelRequest, signal: AbortSignal): AsyncIterable<ProfileModelResponse> {
     if (this.waiting >= PROFILES_WAITING_MAX) {
       const message = `${this.waiting} registrations wait, allowed are ${PROFILES_WAITING_MAX}`;

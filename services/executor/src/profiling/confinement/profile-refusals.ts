@@ -1,8 +1,8 @@
 import { type Clock, ServiceError } from "@infaas/runtime";
 
-/** How long a file that was the end of its process is not tried again. */
+/** How long a file that ended its profiling process is refused. */
 export const REFUSAL_KEPT_MS = 3_600_000;
-/** Files that are remembered; beyond it the one refused first is forgotten. */
+/** Files that are remembered; the one refused first is forgotten first. */
 export const REFUSALS_MAX = 256;
 
 interface Refusal {
@@ -10,13 +10,15 @@ interface Refusal {
   readonly untilMs: number;
 }
 
-/** Model files that crashed, hung or ate memory here, so that whoever asks again in a loop costs nothing. */
+/**
+ * Model files that crashed, hung or exhausted memory here: repeated registrations of them start no process.
+ */
 export class ProfileRefusals {
   private readonly byDigest = new Map<string, Refusal>();
 
   constructor(private readonly clock: Clock) {}
 
-  /** Remembers why a file was refused, from now on. */
+  /** Remembers why a file was refused. */
   remember(digest: string, reason: ServiceError): void {
     this.byDigest.delete(digest);
     this.byDigest.set(digest, { reason, untilMs: this.clock.nowMs() + REFUSAL_KEPT_MS });
@@ -24,7 +26,7 @@ export class ProfileRefusals {
     if (this.byDigest.size > REFUSALS_MAX && first !== undefined) this.byDigest.delete(first);
   }
 
-  /** Throws the refusal of earlier, with its code, unless it is forgotten. */
+  /** Throws the remembered refusal of a file, with its code; returns when there is none. */
   check(digest: string): void {
     const refusal = this.byDigest.get(digest);
     const leftMs = (refusal?.untilMs ?? 0) - this.clock.nowMs();

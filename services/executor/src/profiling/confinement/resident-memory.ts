@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 
 const FORM = /^VmRSS:\s+(\d+) kB$/m;
 
-/** Resident bytes of a process; null when it is gone, or where there is no /proc. */
+/** Returns the resident bytes of a process; null when it has ended, or where there is no /proc. */
 export async function residentBytes(pid: number): Promise<number | null> {
   const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
   const kilobytes = FORM.exec(status)?.[1];

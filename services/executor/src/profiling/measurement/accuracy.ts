@@ -13,14 +13,15 @@ export interface LabelledRows {
   readonly labels: Int32Array;
 }
 
-/** Time after which a validation run is given up; the first examples alone might be all of one class. */
+/** Longest validation run. A part of the examples is not enough: the first might be all of one class. */
 const VALIDATION_MS_MAX = 120_000;
-/** The only metric measured here: the share of examples whose largest first output is the labelled class. */
+/** The only metric: the share of examples whose largest value of the first output is the labelled class. */
 const METRIC = "accuracy";
 
 /**
- * The validation set of a task, or null when it has none.
- * @throws ServiceError INVALID_ARGUMENT when the files do not fit the count or the model, UNIMPLEMENTED for another metric.
+ * Returns the validation set of a task, or null when it has none.
+ * @throws ServiceError INVALID_ARGUMENT when the files do not fit the count or the model, UNIMPLEMENTED for
+ * another metric.
  */
 export async function readValidation(
   task: Task,
@@ -55,7 +56,7 @@ export async function readValidation(
 }
 
 /**
- * Share of rows answered with their label, measured over all rows in batches of at most `batch`.
+ * Returns the share of rows (0..1) answered with their label, run in batches of at most `batch`.
  * @throws ServiceError DEADLINE_EXCEEDED after two minutes.
  */
 export async function measureAccuracy(o: {
@@ -84,7 +85,7 @@ export async function measureAccuracy(o: {
   return right / labels.length;
 }
 
-/** What is known of a variant's accuracy: the measured share, else the owner's word, else nothing. */
+/** Returns a variant's accuracy: as measured, else as declared by its owner, else undefined. */
 export function accuracyOf(o: {
   readonly measured: number | null;
   readonly declared: number | undefined;
@@ -120,7 +121,7 @@ function readScores({ name, datatype }: TensorSignature, bytes: Uint8Array): Arr
   );
 }
 
-/** A single integer is a class already; of several scores the first largest wins. */
+/** One value is the class itself; of several scores, the index of the largest, the first of equals. */
 function classOf(scores: readonly number[]): number {
   const [only] = scores;
   if (scores.length === 1 && only !== undefined) return Math.round(only);

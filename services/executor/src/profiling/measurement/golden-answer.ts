@@ -6,23 +6,29 @@ import type { ProfilePorts } from "./profile-ports";
 import type { ModelVersionFile, ProfiledArchitecture } from "./profiled-model";
 import { PROFILE_BATCH_MAX } from "./profiler";
 
-/** Probe tolerance in full precision, relative to the largest output: other processors order their sums differently. */
+/**
+ * Tolerance of the probe in full precision, relative to the largest output: processors order sums
+ * differently.
+ */
 const FULL_PRECISION_TOLERANCE = 1e-4;
-/** In int8 another processor's last bit may move a value across a rounding step: a few steps of 1/255 of the range. */
+/**
+ * Tolerance in int8, where a last bit may move a value across a rounding step: a few steps of 1/255 of the
+ * range.
+ */
 const INT8_TOLERANCE = 2e-2;
 
-/** What a file answers: its accuracy, and one row with its answer at batch 1. */
+/** The accuracy of a file, and its golden row: one input row with its answer at batch 1. */
 export interface FileAnswers {
   /** Null without a validation set. */
   readonly accuracy: number | null;
   readonly goldenInputs: Uint8Array[];
   readonly goldenInputDims: number[][];
   readonly goldenOutputs: Uint8Array[];
-  /** Largest absolute difference that still is this answer. */
+  /** Largest absolute difference from `goldenOutputs` that passes the probe. */
   readonly goldenTolerance: number;
 }
 
-/** Measures a file's accuracy on the validation set and records the golden row: the first of its rows. */
+/** Returns a file's accuracy on the validation set and its first row as the golden row. */
 export async function measureAnswers(
   { rows, validation, signature }: ProfiledArchitecture,
   { path, precision, unbatchableReason }: ModelVersionFile,

@@ -1,7 +1,7 @@
 import type { Clock } from "@infaas/runtime";
 import type { EnginePort } from "../../engines/engine-port";
 
-/** What profiling needs from the world; nothing of the running executor, so that it can live in a process of its own. */
+/** Ports of profiling; nothing of the running executor, since it runs in a process of its own. */
 export interface ProfilePorts {
   /** Resolves to the local path of an artifact. */
   readonly fetchModel: (digest: string) => Promise<string>;
@@ -13,7 +13,7 @@ export interface ProfilePorts {
   readonly engineVersion: string;
   readonly clock: Clock;
   readonly host: ProfiledHost;
-  /** An existing folder for derived files; they are removed from it when profiling ends. */
+  /** An existing folder for derived files, which are removed when profiling ends. */
   readonly scratchDir: string;
 }
 

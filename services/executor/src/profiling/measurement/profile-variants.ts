@@ -14,7 +14,7 @@ import {
 } from "./profiler";
 import { type CorePlan, ENGINE, findKnee, maxBatches, variantName } from "./variant-generator";
 
-/** Measures every variant of one file that uses the cores in one way: single rows, and batches up to the knee. */
+/** Returns the measured variants of one file for one core plan: single rows, and batches up to the knee. */
 export async function profileVariants(
   o: {
     readonly profiled: ProfiledArchitecture;

@@ -4,7 +4,7 @@ import type { RowSet } from "../onnx/row-set";
 import type { Signature } from "../onnx/signature";
 import type { LabelledRows } from "./accuracy";
 
-/** The architecture that is being profiled: what its file computes and the rows it is measured with. */
+/** An architecture that is being profiled, with the rows it is measured with. */
 export interface ProfiledArchitecture {
   readonly architecture: Architecture;
   readonly task: Task;
@@ -15,16 +15,16 @@ export interface ProfiledArchitecture {
   readonly validation: LabelledRows | null;
 }
 
-/** A model whose file the engine runs; whether it is batchable is not known yet. */
+/** A model that the engine has run once; whether it is batchable is not known yet. */
 export interface LoadedModel extends ProfiledArchitecture {
   readonly path: string;
 }
 
-/** One file of an architecture: the owner's own, or one derived from it. */
+/** One file of an architecture: the registered one, or one derived from it. */
 export interface ModelVersionFile {
   readonly path: string;
   readonly precision: Precision;
   readonly fileBytes: number;
-  /** Why no two rows may share a batch; empty when they may. */
+  /** Why rows may not share a batch; empty when they may. */
   readonly unbatchableReason: string;
 }

@@ -7,7 +7,10 @@ import { measureInstances, measureLatency, type ProfiledModel } from "./profiler
 const ROW_BYTES = 8;
 const OPEN_MS = 40;
 
-/** Engines of one thread that take exactly as long as they are told, on a clock that moves by that much; they answer their input. */
+/**
+ * Engines of one thread that take exactly as long as they are told, on a clock that moves by that much; they
+ * answer their input.
+ */
 function timedEngines(clock: VirtualClock, runMsOf: (rows: number) => number): EnginePort {
   return {
     async open({ maxBatch }): Promise<Engine> {

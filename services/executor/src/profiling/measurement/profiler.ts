@@ -7,43 +7,48 @@ import { type CorePlan, findKnee } from "./variant-generator";
 
 /** Largest batch tried; beyond it a CPU gains nothing and a query only waits. */
 export const PROFILE_BATCH_MAX = 64;
-/** Time for one batch size: long enough for a steady median, short enough that eight architectures take a minute. */
+/** Time for one batch size: enough for a steady median, and eight architectures take a minute. */
 const POINT_MS = 100;
-/** Samples wanted per batch size, so that a p95 means something... */
+/** Fewest samples of one batch size, for the sake of its p95... */
 const POINT_SAMPLES = 30;
-/** ...but never beyond this time, however slow the model. */
+/** ...within at most this time, however slow the model is. */
 const POINT_LIMIT_MS = 300;
 /** Runs that are not counted: first-touch memory, caches, thread wake-up. */
 const WARM_UP_RUNS = 3;
-/** Time for which all engine threads are kept busy to measure saturation once: shorter than most disturbances. */
+/** Length of a saturation window, in which all engine threads are busy: shorter than most disturbances. */
 const SATURATION_MS = 25;
-/** It is measured at least this often, after once that is not counted (the queue's path is cold in more places than a run)... */
+/**
+ * Fewest windows, after one that is not counted: the path through the queue is cold in more places than a
+ * run.
+ */
 const SATURATION_WINDOWS_MIN = 3;
-/** ...and on, while the best stands alone and may still be disturbed, up to this often. */
+/** Most windows, while no second one comes close to the best. */
 const SATURATION_WINDOWS_MAX = 8;
-/** The best counts, because a disturbance can only make it worse; it is believed once another comes this close. */
+/**
+ * The best window counts, since a disturbance only slows; it is confirmed by a second one this close to it.
+ */
 const SATURATION_AGREEMENT = 0.95;
-/** Batches kept in flight per engine thread at saturation: one running, the others waiting. */
+/** Batches in flight for each engine thread at saturation: one runs, the others wait. */
 const IN_FLIGHT_PER_THREAD = 3;
-/** A batch that takes longer than this is not doubled: whoever waits for it waits too long already. */
+/** Latency above which the next batch size is not tried. */
 const DOUBLED_BATCH_MS_MAX = 250;
 /** Batch sizes without a gain after which larger ones are not tried. */
 const FLAT_STEPS_MAX = 2;
 /**
- * Memory of an opened model over the size of its file: weights as read and as packed for the kernels. Measured in a fresh
- * process: 1.3 for a dense net of 33 MB in fp32, 1.9 for the same in int8.
+ * Memory of an opened model as a multiple of its file: weights as read and as packed for the kernels.
+ * Measured in a new process: 1.3 for a dense net of 33 MB in fp32, 1.9 for the same in int8.
  */
 const OPENED_FILE_FACTOR = 2;
-/** Slabs an engine holds beside one per thread: forming, ready, lent. */
+/** Slabs of an engine beside one for each thread: forming, ready, lent. */
 const SPARE_SLABS = 3;
 
-/** What one instance of a variant costs to hold and can do. */
+/** Load latency, memory and throughput of one instance, as measured. */
 export interface MeasuredInstance {
-  /** Opening the file until the first answer. */
+  /** From opening the file to the first answer. */
   readonly loadMs: number;
   /**
-   * Growth of the process while it ran, and at least the opened file plus its batch memory: memory that an earlier model
-   * gave back is used again without any growth.
+   * Growth of the process while it ran, and at least the opened file plus its batch memory: the process does
+   * not grow for memory that an earlier model has freed.
    */
   readonly peakMemoryBytes: number;
   /** Items per second with all engine threads busy. */
@@ -53,7 +58,7 @@ export interface MeasuredInstance {
 /** One model file and the rows it is measured with. */
 export interface ProfiledModel {
   readonly path: string;
-  /** Of all its files. */
+  /** All its files together. */
   readonly fileBytes: number;
   readonly rows: RowSet;
   readonly engines: EnginePort;
@@ -61,8 +66,8 @@ export interface ProfiledModel {
 }
 
 /**
- * Latencies by batch size 1, 2, 4, ... of one batch at a time, until items per second stop rising or `maxBatch` is reached.
- * Engine time only: what is added by queues and the network is measured where it arises.
+ * Returns latencies of batch sizes 1, 2, 4, ..., one batch at a time, until items per second stop rising or
+ * `maxBatch` is reached. Engine time only: queues and the network are measured where they add to it.
  */
 export async function measureLatency(
   model: ProfiledModel,
@@ -88,8 +93,8 @@ export async function measureLatency(
 }
 
 /**
- * Opens one instance per largest batch, as each will be served, and measures what it takes and gives. Saturation is
- * measured in turns, so that whatever else the host does meets all of them alike.
+ * Opens one instance for each largest batch, as it will be served, and measures it. Saturation is measured in
+ * turns, so that other load of the host affects all of them alike.
  */
 export async function measureInstances(
   model: ProfiledModel,
@@ -141,7 +146,7 @@ async function measureBatch(
   return samples;
 }
 
-/** Measures items per second when queries never run out, fed through the queue as in service, each time it is called. */
+/** Returns a function that measures items per second of one window, fed through the queue as in service. */
 function saturationWindow(
   runner: ModelRunner,
   { rows, clock }: ProfiledModel,
@@ -163,7 +168,7 @@ function saturationWindow(
   };
 }
 
-/** Best items per second of each instance, measured in turns until every best is confirmed or has been tried for often. */
+/** Best items per second of each instance, measured in turns until confirmed or `SATURATION_WINDOWS_MAX`. */
 async function measureSaturation(instances: readonly (() => Promise<number>)[]): Promise<number[]> {
   const windows = instances.map((): number[] => []);
   for (let round = 0; round < SATURATION_WINDOWS_MAX; round++) {

@@ -1,6 +1,6 @@
 import { Precision } from "@infaas/api";
 
-/** The engine that runs every variant made here. */
+/** Engine of every generated variant. */
 export const ENGINE = "onnxruntime";
 
 /** How one instance uses the cores of its host. */
@@ -11,23 +11,28 @@ export interface CorePlan {
   readonly concurrency: number;
 }
 
-/** Items per second must rise by this factor from one batch size to the next, or the smaller one is the knee. */
+/**
+ * Items per second must rise by this factor from one batch size to the next, or the smaller one is the knee.
+ */
 const KNEE_GAIN = 1.05;
 
-/** Ways to use the cores: one batch per core, or every core for one batch; the same thing on a single core. */
+/**
+ * Returns the ways to use the cores: one batch per core, and all cores for one batch; one way on a single
+ * core.
+ */
 export function corePlans(cores: number): CorePlan[] {
   const perCore = { threads: 1, concurrency: cores };
   return cores === 1 ? [perCore] : [perCore, { threads: cores, concurrency: 1 }];
 }
 
-/** Largest batches worth offering: single rows, and the knee where there is one. */
+/** Returns the largest batches of the variants: 1, and the knee unless it is 1. */
 export function maxBatches(kneeBatch: number): number[] {
   return kneeBatch === 1 ? [1] : [1, kneeBatch];
 }
 
 /**
- * The batch size from which items per second stop rising by 5 %; a larger size that makes up for one flat step counts,
- * since a single point may have been disturbed.
+ * Returns the batch size from which items per second stop rising by 5 % a step. A larger size that makes up
+ * for one flat step counts, since a single point may have been disturbed.
  * @param points Ascending by batch, the first is batch 1.
  */
 export function findKnee(points: readonly { readonly batch: number; readonly p50Ms: number }[]): number {
@@ -43,7 +48,7 @@ export function findKnee(points: readonly { readonly batch: number; readonly p50
   return knee;
 }
 
-/** Name of a variant; nothing is ever read out of it. */
+/** Returns the name of a variant; it is never parsed. */
 export function variantName(o: {
   readonly architecture: string;
   readonly version: number;
@@ -54,7 +59,7 @@ export function variantName(o: {
   return `${o.architecture}.v${o.version}.${ENGINE}-cpu-${precisionName(o.precision)}-t${o.threads}-b${o.maxBatch}`;
 }
 
-/** How a precision is written in names and messages. */
+/** Returns a precision as written in names and messages, for example `int8`. */
 export function precisionName(precision: Precision): string {
   return Precision[precision].toLowerCase();
 }

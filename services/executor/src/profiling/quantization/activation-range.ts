@@ -12,7 +12,7 @@ export interface ActivationScale {
 
 const LEVELS = 255;
 
-/** The uint8 scale that covers a range and represents zero exactly (padding is zero). */
+/** Returns the uint8 scale that covers a range and represents zero exactly (padding is zero). */
 export function scaleOf({ min, max }: ActivationRange): ActivationScale {
   const low = Math.min(0, min);
   const high = Math.max(0, max);
@@ -20,7 +20,7 @@ export function scaleOf({ min, max }: ActivationRange): ActivationScale {
   return { scale, zeroPoint: Math.min(LEVELS, Math.round((0 - low) / scale)) };
 }
 
-/** The range that covers both. */
+/** Returns the range that covers both. */
 export function joinRanges(a: ActivationRange, b: ActivationRange): ActivationRange {
   return { min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) };
 }

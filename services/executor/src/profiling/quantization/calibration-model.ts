@@ -5,8 +5,8 @@ import type { OnnxModel } from "../onnx/model-file";
 import { createNode } from "../onnx/node";
 
 /**
- * A copy of a model that answers, instead of its outputs, the smallest and largest value of each given activation:
- * two float32 scalars of shape [1, 1] per activation, minimum first, in the given order. Meant for one row at a time.
+ * Returns a copy of a model whose outputs are the smallest and largest value of each given activation: two
+ * float32 scalars of shape [1, 1] per activation, minimum first, in the given order. For one row at a time.
  */
 export function withRangeOutputs(model: OnnxModel, activations: readonly string[]): OnnxModel {
   const graph = clone(GraphProtoSchema, model.graph);

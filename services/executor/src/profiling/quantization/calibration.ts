@@ -8,14 +8,17 @@ import type { RowSet } from "../onnx/row-set";
 import { type ActivationRange, joinRanges } from "./activation-range";
 import { withRangeOutputs } from "./calibration-model";
 
-/** Rows run to learn how large activations get; spread evenly over the validation set. */
+/** Rows run for calibration, spread evenly over the validation set. */
 export const CALIBRATION_ROWS_MAX = 256;
-/** A slow model is calibrated on the rows that were run by then... */
+/** Longest calibration; a slow model is calibrated on the rows run by then... */
 const CALIBRATION_MS_MAX = 5_000;
-/** ...but on no fewer than these. */
+/** ...and on no fewer than these. */
 const CALIBRATION_ROWS_MIN = 16;
 
-/** Smallest and largest value of each activation over up to 256 rows, each run alone. `path` is overwritten and removed. */
+/**
+ * Returns the range of each activation over up to 256 rows, each run alone. `path` is overwritten and
+ * removed.
+ */
 export async function calibrate(o: {
   readonly model: OnnxModel;
   readonly activations: readonly string[];

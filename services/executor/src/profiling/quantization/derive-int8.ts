@@ -12,10 +12,12 @@ import { weightLimitHere } from "./processor";
 import { findQuantizable, type QuantizableNode } from "./quantizable";
 import { activationsToCalibrate, QUANTIZE_OPSET_MIN, quantizeModel } from "./quantize-model";
 
-/** Mixtures probed per batch size: a value at a rounding step is rare, so more rows are tried than in full precision. */
+/**
+ * Mixtures probed for each batch size; more than in full precision, since a value at a rounding step is rare.
+ */
 const PROBE_MIXTURES = 5;
 
-/** What can be quantised in a model, or why it stays in full precision. */
+/** The operators of a model that can be quantised, or why there is no int8. */
 export type QuantizationPlan =
   | ({ readonly possible: true } & QuantizedPart)
   | { readonly possible: false; readonly reason: string };
@@ -23,13 +25,14 @@ export type QuantizationPlan =
 /** The operators that will be computed in int8. */
 export interface QuantizedPart {
   readonly nodes: readonly QuantizableNode[];
-  /** Why no two rows of this file may share a batch; empty when a probe of the file is to decide. */
+  /** Why rows of this file may not share a batch; empty when a probe of the file decides. */
   readonly unbatchableReason: string;
 }
 
 /**
- * Decides whether an int8 file can be derived and judged. Takes the operators whose answers are steady in a batch; where
- * there are none, or the model is not batched anyway, it takes all there are and the file is run one row at a time.
+ * Decides whether an int8 file can be derived, and from which operators: those whose answers are steady in a
+ * batch. Where there are none, or the model is not batched anyway, all are taken and the file is run one row
+ * at a time.
  */
 export function planInt8({ architecture, model, validation }: ProfiledArchitecture): QuantizationPlan {
   const opset = opsetOf(model);
@@ -55,7 +58,10 @@ function noneSteady(count: number): string {
   return `int8 operators behind one whose last bit depends on the rows beside it: ${count} of ${count}; none of them may be batched`;
 }
 
-/** Calibrates on the validation rows, writes the int8 file into `folder` and probes whether its rows may be batched. */
+/**
+ * Calibrates on the validation rows, writes the int8 file into `folder` and probes whether its rows may be
+ * batched.
+ */
 export async function deriveInt8(
   profiled: ProfiledArchitecture,
   { nodes, unbatchableReason }: QuantizedPart,
@@ -88,7 +94,7 @@ async function whyNotInvariant(
   { engines, clock, host }: ProfilePorts,
 ): Promise<string> {
   const maxBatch = PROFILE_BATCH_MAX;
-  // All cores: how a tensor is shared out among them is one more thing that may depend on the rows.
+  // All cores: how a tensor is divided among them may depend on the rows too.
   const open = ModelRunner.open(engines, rows, { path, threads: host.cores, concurrency: 1, maxBatch });
   const probe = await withRunner(open, (runner) =>
     probeBatchInvariance({

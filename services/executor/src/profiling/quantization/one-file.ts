@@ -4,10 +4,10 @@ import { ArchitectureSchema } from "@infaas/api";
 import type { ProfiledArchitecture } from "../measurement/profiled-model";
 import { inlineWeights, modelBytes } from "../onnx/inline-weights";
 
-/** Largest model whose weights are brought into one file: while it is quantised it is in memory four times. */
+/** Largest model whose weights are put into one file: quantisation holds it in memory four times. */
 export const INLINED_BYTES_MAX = 512 * 1024 * 1024;
 
-/** The architecture as a file that holds all its weights, of which int8 can be made; or why there is none. */
+/** Returns the architecture with all weights in its own file, as int8 needs it, or why that cannot be. */
 export async function inOneFile(
   profiled: ProfiledArchitecture,
   path: string,

@@ -3,7 +3,7 @@ import { dimsOf, floatsOf } from "../onnx/float-tensor";
 import { floatAttribute, intAttribute } from "../onnx/node";
 import { isSteady } from "./steady-operators";
 
-/** One operator that is computed in int8: its activation, its constant weights and where its answer is quantised. */
+/** One operator that is computed in int8. */
 export interface QuantizableNode {
   readonly node: NodeProto;
   /** Name of the activation. */
@@ -13,18 +13,20 @@ export interface QuantizableNode {
   readonly channelAxis: number;
   readonly bias: TensorProto | null;
   /**
-   * A Conv runs in int8 only if its answer is quantised too (onnxruntime has no integer convolution that answers floats):
-   * the name of that answer, after the Relu when a Relu is all that reads it. Null for MatMul and Gemm, which answer floats.
+   * A Conv runs in int8 only if its answer is quantised too (onnxruntime has no integer convolution that
+   * answers floats): the name of that answer, after the Relu when a Relu is all that reads it. Null for
+   * MatMul and Gemm, which answer floats.
    */
   readonly quantizedOutput: string | null;
 }
 
 /**
- * MatMul, Gemm and Conv nodes with constant float weights that can be computed in int8.
+ * Returns the MatMul, Gemm and Conv nodes with constant float weights that can be computed in int8.
  *
- * With `steadyOnly`, a node behind an operator that stays in floating point and whose last bit may depend on the rows
- * beside it is left out: that bit could move a value across a rounding step, which an int8 answer shows
- * (measured: a mean over characters before a quantised layer moved one answer in 3,000 by 0.002 of its size).
+ * With `steadyOnly`, a node behind an operator that stays in floating point and whose last bit may depend on
+ * the rows beside it is left out: that bit could move a value across a rounding step, which an int8 answer
+ * shows (measured: a mean over characters before a quantised layer moved one answer in 3,000 by 0.002 of its
+ * size).
  */
 export function findQuantizable(graph: GraphProto, o: { readonly steadyOnly: boolean }): QuantizableNode[] {
   const constants = new Map(graph.initializer.map((tensor) => [tensor.name ?? "", tensor]));

@@ -7,10 +7,10 @@ import { type ActivationRange, type ActivationScale, scaleOf } from "./activatio
 import type { QuantizableNode } from "./quantizable";
 import { quantizeBias, quantizeWeights } from "./quantized-weights";
 
-/** Quantised values with one scale per channel need the `axis` of DequantizeLinear, which came with this operator set. */
+/** Operator set that gave DequantizeLinear its `axis`, which one scale per channel needs. */
 export const QUANTIZE_OPSET_MIN = 13;
 
-/** Names of all activations whose range must be known before `quantizeModel`. */
+/** Returns the names of the activations whose ranges `quantizeModel` takes. */
 export function activationsToCalibrate(nodes: readonly QuantizableNode[]): string[] {
   return [
     ...new Set(
@@ -20,12 +20,13 @@ export function activationsToCalibrate(nodes: readonly QuantizableNode[]): strin
 }
 
 /**
- * A copy of a model whose given nodes compute in int8, written as QuantizeLinear/DequantizeLinear pairs that
- * onnxruntime fuses into integer kernels. All scales are constants of the graph, so a row's answer never depends on
- * the rows it shares a batch with. The input is not changed.
+ * Returns a copy of a model whose given nodes compute in int8, written as QuantizeLinear/DequantizeLinear
+ * pairs that onnxruntime fuses into integer kernels. All scales are constants of the graph, so a row's answer
+ * never depends on the rows it shares a batch with. The input is not changed.
  *
  * @param ranges Range of every activation named by `activationsToCalibrate(nodes)`.
- * @param weightLimit Largest magnitude of a weight: 127, or 64 where the processor adds u8 x s8 products in 16 bits.
+ * @param weightLimit Largest magnitude of a weight: 127, or 64 where the processor adds u8 x s8 products in
+ * 16 bits.
  */
 export function quantizeModel(o: {
   readonly model: OnnxModel;
@@ -49,14 +50,17 @@ export function quantizeModel(o: {
   return { ...o.model, graph };
 }
 
-/** The nodes and constants of the quantised graph, as they are written one after the other. */
+/** The quantised graph while it is written, node by node. */
 class Draft {
   readonly nodes: NodeProto[] = [];
   readonly constants: TensorProto[] = [];
   /** Activation → name of its value after quantising and dequantising. */
   private readonly dequantized = new Map<string, string>();
   private readonly ranges: ReadonlyMap<string, ActivationRange>;
-  /** Answers of convolutions: everything downstream reads the dequantised value, which keeps the original name. */
+  /**
+   * Answers of convolutions: everything downstream reads the dequantised value, which keeps the original
+   * name.
+   */
   private readonly answers: ReadonlySet<string>;
   private readonly weightLimit: number;
 

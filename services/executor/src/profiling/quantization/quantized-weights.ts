@@ -4,16 +4,21 @@ export interface QuantizedWeights {
   readonly scales: Float32Array;
 }
 
-/** A bias is stored in int32 at the product of both scales; this much head room keeps the accumulator from overflowing. */
+/**
+ * Largest magnitude of an int32 bias, stored at the product of both scales: the accumulator must not
+ * overflow.
+ */
 const BIAS_LIMIT = 2 ** 30;
-/** A channel whose scale is smaller is taken for zero: as float32 its scale would lose its digits. */
+/** Smallest scale of a channel; a channel below it is zero, since its float32 scale would lose precision. */
 const SCALE_MIN = 1e-30;
 
 /**
- * Rounds weights to `-limit..limit` with one scale per channel (`largest magnitude / limit`; zero maps to zero).
+ * Rounds weights to `-limit..limit` with one scale per channel (`largest magnitude / limit`; zero maps to
+ * zero).
  *
  * @param weights Row-major values of shape `dims`.
- * @param bias One per channel, added at `activationScale * scale`; a scale is widened where the bias would not fit.
+ * @param bias One per channel, added at `activationScale * scale`; a scale is widened where the bias would
+ * not fit.
  */
 export function quantizeWeights(o: {
   readonly weights: Float32Array;
@@ -40,14 +45,14 @@ export function quantizeWeights(o: {
   const values = new Int8Array(o.weights.length);
   forEachRun(o.weights.length, stride, channels, (start, channel) => {
     const scale = scales[channel]!;
-    // No weight is further than `limit` scales from zero, so nothing has to be cut off.
+    // No weight is further than `limit` scales from zero, so nothing is clamped.
     for (let index = start; index < start + stride; index++)
       values[index] = Math.round(o.weights[index]! / scale);
   });
   return { values, scales };
 }
 
-/** A bias in int32 at `activationScale * scales[channel]`, with those scales. */
+/** Returns a bias in int32 at `activationScale * scales[channel]`, with those scales. */
 export function quantizeBias(
   bias: Float32Array,
   activationScale: number,

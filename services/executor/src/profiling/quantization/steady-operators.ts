@@ -6,27 +6,32 @@ const MOVING =
 /** Operators that choose among values or compare them. */
 const CHOOSING =
   "Where Equal Greater GreaterOrEqual Less LessOrEqual And Or Not IsNaN Max Min Clip ArgMax ArgMin ReduceMax ReduceMin MaxPool GlobalMaxPool";
-/** Arithmetic element by element that is exact or rounds as IEEE 754 says, wherever in the tensor the element lies. */
+/**
+ * Arithmetic element by element that is exact or rounds as IEEE 754 says, wherever in the tensor the element
+ * lies.
+ */
 const ARITHMETIC =
   "Add Sub Mul Div Neg Abs Sqrt Reciprocal Relu LeakyRelu PRelu ThresholdedRelu HardSigmoid HardSwish Floor Ceil Round Sign";
-/** Functions and normalisations whose kernels treat the last elements of a tensor, or of a row, like all others. */
+/**
+ * Functions and normalisations whose kernels compute the last elements of a tensor or row like all others.
+ */
 const EVEN = "Sigmoid Tanh Exp Erf Pow Softmax LogSoftmax LayerNormalization BatchNormalization";
 /** Means over windows, each added up in the same order wherever it lies. */
 const POOLING = "AveragePool GlobalAveragePool";
 
 /**
- * Operators of onnxruntime's CPU engine that give a row the same bits alone and among any others. A list of what is known
- * to be steady, because the opposite is too easily incomplete. Measured with 1.30 on odd and even shapes, 1 and 2
- * threads, 2 to 64 rows (steady-operators.test.ts repeats it). Not steady, in the same measurement: sums and means over
- * axes, whose order of addition depends on where in memory a row begins and on whether there is a second row;
- * Log, Softplus, Elu, Selu, Celu, Sin, Cos and Atan, which compute the last elements of a thread's share otherwise;
- * LRN and InstanceNormalization.
+ * Operators of onnxruntime's CPU engine that give a row the same bits alone and in any batch. The list names
+ * what is known to be steady, because the opposite would easily be incomplete. Measured with 1.30 on odd and
+ * even shapes, 1 and 2 threads, 2 to 64 rows (steady-operators.test.ts repeats it). Not steady, in the same
+ * measurement: sums and means over axes, whose order of addition depends on where in memory a row begins and
+ * on whether there is a second row; Log, Softplus, Elu, Selu, Celu, Sin, Cos and Atan, which compute the last
+ * elements of a thread's share otherwise; LRN and InstanceNormalization.
  */
 export const STEADY_OPERATORS: ReadonlySet<string> = new Set(
   [MOVING, CHOOSING, ARITHMETIC, EVEN, POOLING].flatMap((names) => names.split(" ")),
 );
 
-/** Whether a node that stays in floating point answers the same bits for a row alone and among others, given the same. */
+/** Whether a node in floating point gives a row the same bits alone and in any batch, for the same inputs. */
 export function isSteady(node: NodeProto, graph: GraphProto): boolean {
   if (node.domain) return false;
   if (STEADY_OPERATORS.has(node.opType ?? "")) return true;
