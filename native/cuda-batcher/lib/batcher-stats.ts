@@ -20,6 +20,8 @@ export interface BatcherStats {
   /** Requests the engine failed on. */
   readonly failed: number;
   /** Rows computed, and done after their deadline. */
+  /** Runs that were ended because they took too long. */
+  readonly overdue: number;
   readonly lateRows: number;
   /** Batches that ran on the caller's own memory, without a copy. */
   readonly directBatches: number;

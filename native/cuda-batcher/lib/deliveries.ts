@@ -84,7 +84,8 @@ export class Deliveries {
       const ticket = this.#mail[mail.head + i * mail.memberNumbers]!;
       if (ticket !== mail.ofLink) failed.push(this.pending.take(ticket));
     }
-    for (const request of failed) answer(request, new NativeError("ENGINE", error), null);
+    const code = this.#mail[mail.failed] === mail.overdue ? "DEADLINE" : "ENGINE";
+    for (const request of failed) answer(request, new NativeError(code, error), null);
     return false;
   }
 

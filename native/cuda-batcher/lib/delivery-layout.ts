@@ -1,6 +1,8 @@
 /** Where a delivery's numbers lie in the mail; the same numbers stand in src/addon/delivery_layout.h. */
 export const mail = {
   failed: 0,
+  /** In the place of `failed`: it was ended for taking too long. */
+  overdue: 2,
   rows: 1,
   gatherMs: 2,
   runMs: 3,

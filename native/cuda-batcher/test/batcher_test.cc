@@ -22,6 +22,7 @@ struct Outcome {
   bool dropped = false;
   bool stopped = false;
   std::string error;
+  bool overdue = false;
   int32_t batchRows = 0;
   std::vector<float> rows;
 };
@@ -60,6 +61,7 @@ struct Bench {
         Outcome& outcome = outcomes[member->ticket];
         outcome.served = delivery->error.empty();
         outcome.error = delivery->error;
+        outcome.overdue = delivery->overdue;
         outcome.batchRows = delivery->rows;
         const size_t count = static_cast<size_t>(member->rows) * kFakeWidth;
         if (outcome.served) {
@@ -259,6 +261,50 @@ TEST("stop in a hurry abandons what runs") {
   awaitRunning(*bench.fake, 1);
   bench.batcher->stop(true);
   CHECK(bench.await(0).error == "terminated");
+}
+
+TEST("a run that outlives its deadline is ended, and the engine runs the next") {
+  Bench bench(options(1, 1));
+  hold(*bench.fake, true);
+  bench.submit(0, 0, 50);
+  bench.batcher->wake();
+  awaitRunning(*bench.fake, 1);
+  const Outcome ended = bench.await(0);
+  CHECK(!ended.served && ended.overdue && ended.error.find("the run was ended after") == 0);
+  CHECK(bench.batcher->counters().overdue == 1);
+  hold(*bench.fake, false);
+  bench.submit(1, 1);
+  bench.batcher->wake();
+  CHECK(bench.await(1).served);
+}
+
+TEST("a run without a deadline is ended at a multiple of what is expected of it") {
+  BatcherOptions o = options(1, 1);
+  o.seedMs = {10};
+  Bench bench(o);
+  hold(*bench.fake, true);
+  bench.submit(0, 0);
+  bench.batcher->wake();
+  awaitRunning(*bench.fake, 1);
+  CHECK(bench.batcher->drainTimeMs() <= 1000);
+  leapMs = leapMs + 9'000;
+  CHECK(bench.batcher->drainTimeMs() >= 8'900);
+  leapMs = leapMs + 1'001;
+  CHECK(bench.await(0).overdue);
+  hold(*bench.fake, false);
+}
+
+TEST("who shares a batch that is ended is run again by itself") {
+  Bench bench(options(1, 2));
+  hold(*bench.fake, true);
+  bench.submit(0, 0, 50);
+  bench.submit(1, 0, 50);
+  bench.batcher->wake();
+  awaitRunning(*bench.fake, 1);
+  CHECK(bench.await(0).overdue);
+  CHECK(bench.await(1).overdue);
+  CHECK(bench.batcher->counters().overdue >= 2);
+  hold(*bench.fake, false);
 }
 
 TEST("batches are padded with zeros to an allowed size") {

@@ -22,8 +22,11 @@ struct EngineModel {
   std::condition_variable changed;
   bool held = false;
   int running = 0;
-  std::atomic<bool> terminated{false};
   std::vector<int64_t> batches;  // rows of every run
+};
+
+struct EngineRun {
+  bool ended = false;
 };
 
 inline EngineModel*& lastFake() {
@@ -31,17 +34,19 @@ inline EngineModel*& lastFake() {
   return last;
 }
 
-inline int fakeRun(EngineModel* model, const EngineBuffer* in, size_t, EngineBuffer* out, size_t, EngineStages*,
+inline int fakeRun(EngineModel* model, EngineRun* with, const EngineBuffer* in, size_t, EngineBuffer* out, size_t, EngineStages*,
                    char* error, size_t errorBytes) {
+  bool ended = false;
   {
     std::unique_lock<std::mutex> lock(model->mutex);
     model->batches.push_back(in[0].dims[0]);
     model->running++;
     model->changed.notify_all();
-    model->changed.wait(lock, [&] { return !model->held || model->terminated; });
+    model->changed.wait(lock, [&] { return !model->held || with->ended; });
+    ended = with->ended;
     model->running--;
   }
-  if (model->terminated) {
+  if (ended) {
     std::snprintf(error, errorBytes, "terminated");
     return 1;
   }
@@ -78,13 +83,18 @@ inline const EngineTable* fakeEngine() {
         return 0;
       },
       fakeTensors,
+      [](EngineModel*, EngineRun** run, char*, size_t) {
+        *run = new EngineRun;
+        return 0;
+      },
       fakeRun,
       [](EngineModel*, void* owner) { delete[] static_cast<float*>(owner); },
-      [](EngineModel* model) {
+      [](EngineModel* model, EngineRun* run, bool ended) {
         std::lock_guard<std::mutex> lock(model->mutex);
-        model->terminated = true;
+        run->ended = ended;
         model->changed.notify_all();
       },
+      [](EngineModel*, EngineRun* run) { delete run; },
       [](EngineModel* model) { delete model; }};
   return &table;
 }

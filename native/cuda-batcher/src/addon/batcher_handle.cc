@@ -181,7 +181,7 @@ void BatcherHandle::receive(napi_env rawEnv, napi_value onBatch, std::unique_ptr
   const double nowMs = steadyMs();
   const bool lent = delivery->error.empty() && delivery->slab != kNoSlab && !arena(env).IsUndefined();
   double* to = mailData_;
-  to[mail::kFailed] = delivery->error.empty() ? 0 : 1;
+  to[mail::kFailed] = delivery->error.empty() ? 0 : delivery->overdue ? 2 : 1;
   to[mail::kRows] = delivery->rows;
   to[mail::kGatherMs] = delivery->times.gatheredMs - delivery->times.takenMs;
   to[mail::kRunMs] = delivery->times.copiedOutMs - delivery->times.gatheredMs;

@@ -147,6 +147,7 @@ Napi::Object toCounters(Napi::Env env, const Counters& c) {
   set("shed", static_cast<double>(c.shed));
   set("cancelled", static_cast<double>(c.cancelled));
   set("failed", static_cast<double>(c.failed));
+  set("overdue", static_cast<double>(c.overdue));
   set("lateRows", static_cast<double>(c.lateRows));
   set("directBatches", static_cast<double>(c.directBatches));
   set("queueNs", c.queueNs);

@@ -8,7 +8,7 @@
 namespace cb::mail {
 
 // Head: one number each.
-constexpr size_t kFailed = 0;       // 1: the batch failed
+constexpr size_t kFailed = 0;       // 1: the batch failed; 2: because it was ended for taking too long
 constexpr size_t kRows = 1;
 constexpr size_t kGatherMs = 2;
 constexpr size_t kRunMs = 3;

@@ -7,7 +7,7 @@
 
 namespace cb {
 
-constexpr uint32_t kEngineAbi = 2;
+constexpr uint32_t kEngineAbi = 3;
 constexpr int32_t kMaxRank = 8;
 constexpr int64_t kUnknownDim = -1;
 constexpr int32_t kUnknownRank = -1;
@@ -34,6 +34,7 @@ enum class DType : int32_t {
 size_t elementBytes(DType dtype);
 
 struct EngineModel;
+struct EngineRun;  // what one thread runs with
 
 struct EngineLoadOptions {
   const char* modelPath;
@@ -76,17 +77,20 @@ struct EngineStages {
 
 // Functions that answer int return 0 on success; otherwise they write a sentence to `error` (of `errorBytes`).
 // Outputs are what the table's `tensors` says: an engine whose model gives something else has made tensors of it.
-// `run` is called from several threads at once.
+// `run` is called from several threads at once, each with an EngineRun of its own.
 struct EngineTable {
   uint32_t abi;
   const char* name;
   int (*probe)(const char* libraryPath, char* version, size_t versionBytes, char* error, size_t errorBytes);
   int (*load)(const EngineLoadOptions* options, EngineModel** model, char* error, size_t errorBytes);
   int (*tensors)(EngineModel* model, bool outputs, size_t index, EngineTensor* tensor);  // 1: no such index
-  int (*run)(EngineModel* model, const EngineBuffer* in, size_t inCount, EngineBuffer* out, size_t outCount,
+  int (*openRun)(EngineModel* model, EngineRun** run, char* error, size_t errorBytes);
+  int (*run)(EngineModel* model, EngineRun* run, const EngineBuffer* in, size_t inCount, EngineBuffer* out, size_t outCount,
              EngineStages* stages, char* error, size_t errorBytes);
   void (*release)(EngineModel* model, void* owner);
-  void (*terminate)(EngineModel* model);  // running and later calls of run() end soon, with an error
+  // From any thread: while `ended`, calls of run() with this EngineRun, the one under way included, end soon with an error.
+  void (*endRun)(EngineModel* model, EngineRun* run, bool ended);
+  void (*closeRun)(EngineModel* model, EngineRun* run);
   void (*unload)(EngineModel* model);
 };
 

@@ -108,6 +108,7 @@ Measured measure(const Model& model, const MeasureOptions& options, double (*clo
   const auto work = [&] {
     Scratch memory;
     uint8_t* out = memory.atLeast(std::max<size_t>(outputBytes(model, options.batch), 1));
+    ModelRun run(model);
     std::vector<EngineBuffer> outputs;
     std::vector<double> samples;
     double begunMs = kUnboundedMs;
@@ -123,7 +124,7 @@ Measured measure(const Model& model, const MeasureOptions& options, double (*clo
       }
       layOutputs(model, options.batch, out, outputs);
       EngineStages stages{0, 0};
-      std::string error = model.run(inputs.buffers, outputs, stages);
+      std::string error = model.run(run, inputs.buffers, outputs, stages);
       for (EngineBuffer& output : outputs) {
         if (output.owner != nullptr) model.release(output.owner);
       }

@@ -39,7 +39,7 @@ void BatchRun::run(Delivery& delivery) {
     gather(delivery);
     times.gatheredMs = clock_();
     layOutputs(delivery);
-    delivery.error = model_.run(in_, delivery.outputs, stages);
+    delivery.error = model_.run(with_, in_, delivery.outputs, stages);
   } catch (const std::bad_alloc&) {
     delivery.error = "out of memory for a batch of " + std::to_string(delivery.paddedRows) + " rows";
     times.gatheredMs = clock_();

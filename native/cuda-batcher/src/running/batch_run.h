@@ -13,7 +13,8 @@ size_t outputSlabBytes(const Model& model, int32_t rows);
 class BatchRun {
  public:
   using Clock = double (*)();  // milliseconds, never going back
-  BatchRun(const Model& model, SlabArena& arena, Clock clock) : model_(model), arena_(arena), clock_(clock) {}
+  BatchRun(const Model& model, ModelRun& with, SlabArena& arena, Clock clock)
+      : model_(model), with_(with), arena_(arena), clock_(clock) {}
 
   // Runs delivery.members as one batch of delivery.paddedRows rows and fills in the rest of the delivery.
   void run(Delivery& delivery);
@@ -24,6 +25,7 @@ class BatchRun {
   std::string checkOutputs(const Delivery& delivery) const;
 
   const Model& model_;
+  ModelRun& with_;
   SlabArena& arena_;
   Clock clock_;
   Scratch scratch_;

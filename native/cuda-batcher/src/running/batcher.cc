@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 namespace cb {
 
@@ -21,6 +22,8 @@ constexpr double kSleepMaxMs = 1000;
 // While every engine is busy, the queue is looked through for late requests this often: nobody is told later than this
 // after its deadline, and a waiting queue costs a hundred short looks a second.
 constexpr double kLateCheckMs = 10;
+// How often runs are looked at that may have to end.
+constexpr double kRunCheckMs = 100;
 
 int32_t slabCount(const Model& model, const BatcherOptions& options) {
   const size_t bytes = outputSlabBytes(model, options.maxBatch);
@@ -40,11 +43,14 @@ Batcher::Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clo
       arena_(outputSlabBytes(*model_, options_.maxBatch), slabCount(*model_, options_)),
       scheduler_(options_),
       running_(static_cast<size_t>(options_.instances)) {
+  for (int32_t engine = 0; engine < options_.instances; engine++) {
+    runs_.push_back(std::make_unique<ModelRun>(*model_));
+  }
   counters_.batchRows.assign(static_cast<size_t>(options_.maxBatch) + 1, 0);
-  for (size_t engine = 0; engine < running_.size(); engine++) {
+  for (size_t engine = 0; engine < runs_.size(); engine++) {
     threads_.emplace_back([this, engine] { work(engine); });
   }
-  threads_.emplace_back([this] { dropLate(); });
+  threads_.emplace_back([this] { watch(); });
 }
 
 Batcher::~Batcher() { stop(false); }
@@ -87,7 +93,7 @@ Submitted Batcher::submit(Request* request) {
     if (stopping_) return Submitted::kClosed;
     scheduler_.offered(request->rows);
     const double nowMs = request->arrivalMs;
-    if (nothingRuns()) scheduler_.idleAt(nowMs);
+    if (running_.count() == 0) scheduler_.idleAt(nowMs);
     if (request->deadlineMs <= nowMs || soonestAtMs(nowMs, request->rows) > request->deadlineMs) {
       counters_.refusedDeadline++;
       return Submitted::kDeadline;
@@ -134,7 +140,7 @@ void Batcher::leave(Request* request) {
 // One turn of the lock a batch: what has run is accounted for and the next batch taken at once, and only then, without
 // the lock, the answers are handed over.
 void Batcher::work(size_t engine) {
-  BatchRun run(*model_, arena_, clock_);
+  BatchRun run(*model_, *runs_[engine], arena_, clock_);
   std::unique_ptr<Delivery> done;
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_ || done != nullptr) {
@@ -164,24 +170,25 @@ void Batcher::work(size_t engine) {
     lock.lock();
     if (done == nullptr) continue;
     account(engine, *done);
-    running_[engine].rows = 0;
+    running_.end(engine);
   }
 }
 
-// Whether somebody waits for busy engines and dropLate() sleeps; it counts as looking from now on.
+// Whether somebody waits for busy engines and watch() sleeps; it counts as looking from now on.
 bool Batcher::unwatched() {
   if (watched_ || idle_ > 0 || scheduler_.queue().empty()) return false;
   watched_ = true;
   return true;
 }
 
-// Tells those whose deadline passes while no engine has time to look.
-void Batcher::dropLate() {
+// Tells those whose deadline passes while no engine has time to look, and ends runs that take too long.
+void Batcher::watch() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_) {
     watched_ = idle_ == 0 && !scheduler_.queue().empty();
-    const double sleepMs = watched_ ? kLateCheckMs : kSleepMaxMs;
+    const double sleepMs = watched_ ? kLateCheckMs : running_.count() > 0 ? kRunCheckMs : kSleepMaxMs;
     late_.wait_for(lock, std::chrono::duration<double, std::milli>(sleepMs));
+    for (const size_t engine : running_.takeOverdue(clock_())) runs_[engine]->end();
     auto delivery = std::make_unique<Delivery>();
     scheduler_.queue().late(clock_(), windowMax(options_), delivery->dropped);
     if (stopping_ || delivery->dropped.empty()) continue;
@@ -197,9 +204,8 @@ void Batcher::dropLate() {
 // when to look again otherwise.
 bool Batcher::takeBatch(size_t engine, Delivery& delivery, double& startAtMs) {
   const double nowMs = clock_();
-  const int32_t others = runningOthers();
   Scheduler::Next next{delivery.members, delivery.dropped};
-  scheduler_.next(nowMs, others, next);
+  scheduler_.next(nowMs, running_.count(), next);
   startAtMs = next.startAtMs;
   for (const Request* dropped : delivery.dropped) queuedByTicket_[dropped->ticket] = nullptr;
   counters_.shed += delivery.dropped.size();
@@ -211,12 +217,9 @@ bool Batcher::takeBatch(size_t engine, Delivery& delivery, double& startAtMs) {
   delivery.rows = next.rows;
   delivery.paddedRows = next.paddedRows;
   delivery.times.takenMs = nowMs;
-  running_[engine] = {next.rows, others, nowMs + next.expectedMs};
+  if (running_.asked(engine)) runs_[engine]->renew();
+  running_.begin(engine, delivery.members, nowMs, next.expectedMs);
   return true;
-}
-
-int32_t Batcher::runningOthers() const {
-  return static_cast<int32_t>(std::count_if(running_.begin(), running_.end(), [](const Running& r) { return r.rows > 0; }));
 }
 
 // Answers the batch that has run; null when it was delivered already, request by request, because it failed as a whole.
@@ -226,12 +229,11 @@ std::unique_ptr<Delivery> Batcher::runBatch(size_t engine, BatchRun& run, std::u
   const bool split = !delivery->whole();
   {
     std::lock_guard<std::mutex> lock(mutex_);
+    judge(engine, *delivery);
     if (delivery->misfit && misfit_.empty()) {
       misfit_ = delivery->error;
       scheduler_.batchNothing();
     }
-    if (split && stopping_) running_[engine].rows = 0;
-    if (split && !stopping_) running_[engine].untilMs = clock_();
   }
   if (!split) return delivery;
   runAlone(engine, run, *delivery);
@@ -251,14 +253,30 @@ void Batcher::runAlone(size_t engine, BatchRun& run, const Delivery& failed) {
     alone->rows = failed.members[i]->rows;
     alone->paddedRows = alone->rows;
     alone->times.takenMs = clock_();
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (running_.asked(engine)) runs_[engine]->renew();
+      running_.restart(engine, alone->members, alone->times.takenMs);
+    }
     run.run(*alone);
     {
       std::lock_guard<std::mutex> lock(mutex_);
+      if (!alone->error.empty()) judge(engine, *alone);
       account(engine, *alone);
-      if (i + 1 == failed.members.size()) running_[engine].rows = 0;
+      if (i + 1 == failed.members.size()) running_.end(engine);
     }
     deliver_(std::move(alone));
   }
+}
+
+// Under the lock: a run that failed because it was asked to end says so, and the engine may run again.
+void Batcher::judge(size_t engine, Delivery& delivery) {
+  if (!running_.asked(engine)) return;
+  const double tookMs = delivery.times.copiedOutMs - delivery.times.takenMs;
+  delivery.overdue = true;
+  delivery.error = "the run was ended after " + std::to_string(std::lround(tookMs)) + " ms, it was given " +
+                   std::to_string(std::lround(running_.allowedMs(engine))) + " ms";
+  counters_.overdue++;
 }
 
 void Batcher::account(size_t engine, const Delivery& delivery) {
@@ -278,7 +296,7 @@ void Batcher::account(size_t engine, const Delivery& delivery) {
     counters_.failed += delivery.members.size();
     return;
   }
-  scheduler_.ran(delivery.paddedRows, running_[engine].others, busyMs, times.copiedOutMs);
+  scheduler_.ran(delivery.paddedRows, running_.othersOf(engine), busyMs, times.copiedOutMs);
   for (const Request* member : delivery.members) {
     if (times.copiedOutMs <= member->deadlineMs) continue;
     counters_.lateRows += static_cast<uint64_t>(member->rows);
@@ -337,20 +355,8 @@ void Batcher::dropQueued() {
   }
 }
 
-double Batcher::engineFreeAtMs(double nowMs) const {
-  double freeAtMs = kNoDeadline;
-  for (const Running& running : running_) {
-    freeAtMs = std::min(freeAtMs, running.rows == 0 ? nowMs : std::max(running.untilMs, nowMs));
-  }
-  return freeAtMs;
-}
-
-bool Batcher::nothingRuns() const {
-  return std::all_of(running_.begin(), running_.end(), [](const Running& running) { return running.rows == 0; });
-}
-
 double Batcher::soonestAtMs(double nowMs, int32_t rows) const {
-  return scheduler_.answeredAtMs(engineFreeAtMs(nowMs), rows);
+  return scheduler_.answeredAtMs(running_.freeAtMs(nowMs), rows);
 }
 
 double Batcher::soonestMs(int32_t rows) const {
@@ -366,20 +372,12 @@ int64_t Batcher::queuedRows() const {
 
 int64_t Batcher::runningRows() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  int64_t rows = 0;
-  for (const Running& running : running_) rows += running.rows;
-  return rows;
+  return running_.rows();
 }
 
 double Batcher::drainTimeMs() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  const double nowMs = clock_();
-  double workMs = 0;
-  for (const Running& running : running_) {
-    if (running.rows > 0) workMs += std::max(running.untilMs - nowMs, 0.0);
-  }
-  workMs += scheduler_.queuedMs();
-  return workMs / options_.instances;
+  return (running_.leftMs(clock_()) + scheduler_.queuedMs()) / options_.instances;
 }
 
 std::string Batcher::unbatchedReason() const {

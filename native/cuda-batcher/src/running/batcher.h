@@ -12,6 +12,7 @@
 #include "running/counters.h"
 #include "running/delivery.h"
 #include "running/model.h"
+#include "running/running_batches.h"
 #include "scheduling/scheduler.h"
 
 namespace cb {
@@ -66,26 +67,18 @@ class Batcher {
   double nowMs() const { return clock_(); }
 
  private:
-  struct Running {
-    int32_t rows = 0;
-    int32_t others = 0;  // batches that ran when it began
-    double untilMs = 0;
-  };
-
   std::unique_ptr<Delivery> blankDelivery();
   void recycle(std::unique_ptr<Delivery> delivery);
   void work(size_t engine);
-  void dropLate();
+  void watch();
   bool unwatched();
   void dropQueued();
   void leave(Request* request);
   bool takeBatch(size_t engine, Delivery& delivery, double& startAtMs);
   std::unique_ptr<Delivery> runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery);
   void runAlone(size_t engine, BatchRun& run, const Delivery& failed);
+  void judge(size_t engine, Delivery& delivery);
   void account(size_t engine, const Delivery& delivery);
-  int32_t runningOthers() const;
-  double engineFreeAtMs(double nowMs) const;
-  bool nothingRuns() const;
   double soonestAtMs(double nowMs, int32_t rows) const;
 
   const std::shared_ptr<Model> model_;
@@ -93,17 +86,18 @@ class Batcher {
   const Clock clock_;
   const Deliver deliver_;
   SlabArena arena_;
+  std::vector<std::unique_ptr<ModelRun>> runs_;  // index = engine thread
 
   mutable std::mutex mutex_;
   std::condition_variable work_;  // an engine has something to look at
   std::condition_variable late_;  // requests wait while every engine is busy
   Scheduler scheduler_;
   Counters counters_;
-  std::vector<Running> running_;         // index = engine thread
+  RunningBatches running_;
   std::vector<Request*> queuedByTicket_;  // index = ticket
   std::string misfit_;  // the first output that did not have its batch's rows; from then on requests run alone
   int32_t idle_ = 0;
-  bool watched_ = false;  // dropLate() looks, or is about to
+  bool watched_ = false;  // watch() looks, or is about to
   bool stopping_ = false;
 
   std::mutex poolMutex_;

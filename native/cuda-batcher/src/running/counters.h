@@ -17,6 +17,7 @@ struct Counters {
   uint64_t shed = 0;             // dropped from the queue because they could no longer be in time
   uint64_t cancelled = 0;        // left the queue before they ran
   uint64_t failed = 0;           // requests whose batch failed
+  uint64_t overdue = 0;          // runs that were ended because they took too long
   uint64_t lateRows = 0;         // ran, and were done after their deadline
   uint64_t directBatches = 0;    // ran on the caller's own memory, without a copy
   double queueNs = 0;            // summed over requests

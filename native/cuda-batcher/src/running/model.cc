@@ -114,14 +114,15 @@ bool Model::foreseeable(size_t index) const {
          output.symbols[0] == inputs_[0].symbols[0];
 }
 
-std::string Model::run(const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out,
+std::string Model::run(ModelRun& with, const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out,
                        EngineStages& stages) const {
+  if (with.run_ == nullptr) return with.error_;
   int outcome = kRan;
-  std::string error = tryRun(in, out, stages, outcome);
+  std::string error = tryRun(with.run_, in, out, stages, outcome);
   if (outcome != kOutputMisfit) return error;
   const std::vector<EngineBuffer> foreseen = out;
   out.assign(out.size(), EngineBuffer{});
-  error = tryRun(in, out, stages, outcome);
+  error = tryRun(with.run_, in, out, stages, outcome);
   if (outcome != kRan) return error;
   for (size_t i = 0; i < out.size(); i++) {
     const bool same = foreseen[i].rank == out[i].rank &&
@@ -131,12 +132,49 @@ std::string Model::run(const std::vector<EngineBuffer>& in, std::vector<EngineBu
   return {};
 }
 
-std::string Model::tryRun(const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out, EngineStages& stages,
-                          int& outcome) const {
+std::string Model::tryRun(EngineRun* with, const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out,
+                          EngineStages& stages, int& outcome) const {
   char text[kErrorBytes] = "";
-  outcome = engine_->run(handle_, in.data(), in.size(), out.data(), out.size(), &stages, text, sizeof text);
+  outcome = engine_->run(handle_, with, in.data(), in.size(), out.data(), out.size(), &stages, text, sizeof text);
   if (outcome == kRan) return {};
   return text[0] == '\0' ? "the engine failed without a reason" : text;
+}
+
+void Model::terminate() const {
+  std::lock_guard<std::mutex> lock(runsMutex_);
+  terminated_ = true;
+  for (EngineRun* run : runs_) engine_->endRun(handle_, run, true);
+}
+
+ModelRun::ModelRun(const Model& model) : model_(model) {
+  char text[kErrorBytes] = "";
+  if (model.engine_->openRun(model.handle_, &run_, text, sizeof text) != 0) {
+    run_ = nullptr;
+    error_ = text;
+    return;
+  }
+  std::lock_guard<std::mutex> lock(model.runsMutex_);
+  model.runs_.push_back(run_);
+  if (model.terminated_) model.engine_->endRun(model.handle_, run_, true);
+}
+
+ModelRun::~ModelRun() {
+  if (run_ == nullptr) return;
+  {
+    std::lock_guard<std::mutex> lock(model_.runsMutex_);
+    model_.runs_.erase(std::find(model_.runs_.begin(), model_.runs_.end(), run_));
+  }
+  model_.engine_->closeRun(model_.handle_, run_);
+}
+
+void ModelRun::end() {
+  std::lock_guard<std::mutex> lock(model_.runsMutex_);
+  if (run_ != nullptr) model_.engine_->endRun(model_.handle_, run_, true);
+}
+
+void ModelRun::renew() {
+  std::lock_guard<std::mutex> lock(model_.runsMutex_);
+  if (run_ != nullptr && !model_.terminated_) model_.engine_->endRun(model_.handle_, run_, false);
 }
 
 }  // namespace cb

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ enum class Batching : int32_t {
   kNever = 1,     // whatever it declares: tensors run as they come
   kInputs = 2,    // when all inputs have it, whatever is declared of the outputs
 };
+
+class ModelRun;
 
 struct ModelOptions {
   std::string path;
@@ -57,15 +60,18 @@ class Model {
   // Runs once; outputs with data == null are allocated by the engine. Where an output does not come in the shape its
   // memory was set aside for, the engine allocates all of them, and this output's memory from then on: what a model
   // declares may be wrong. Answers a sentence, empty on success.
-  std::string run(const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out, EngineStages& stages) const;
+  std::string run(ModelRun& with, const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out,
+                  EngineStages& stages) const;
   void release(void* owner) const { engine_->release(handle_, owner); }
-  void terminate() const { engine_->terminate(handle_); }
+  // Runs under way and later ones end soon, with an error.
+  void terminate() const;
 
  private:
+  friend class ModelRun;
   Model(const EngineTable* engine, EngineModel* handle);
   void describe();
   std::string whyUnbatched(Batching batching) const;
-  std::string tryRun(const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out, EngineStages& stages,
+  std::string tryRun(EngineRun* with, const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out, EngineStages& stages,
                      int& outcome) const;
 
   const EngineTable* engine_;
@@ -74,6 +80,29 @@ class Model {
   std::vector<Tensor> outputs_;
   std::string unbatchedReason_;
   std::unique_ptr<std::atomic<bool>[]> surprising_;  // outputs that came in another shape than they were declared
+  mutable std::mutex runsMutex_;
+  mutable std::vector<EngineRun*> runs_;  // open ones
+  mutable bool terminated_ = false;
+};
+
+// What one thread runs a model with, so that its run can be ended without the others'.
+class ModelRun {
+ public:
+  explicit ModelRun(const Model& model);
+  ~ModelRun();
+  ModelRun(const ModelRun&) = delete;
+  ModelRun& operator=(const ModelRun&) = delete;
+
+  // From any thread: the run under way ends soon with an error, and so does every later one until `renew`.
+  void end();
+  // Runs may begin again, unless the model was terminated.
+  void renew();
+
+ private:
+  friend class Model;
+  const Model& model_;
+  EngineRun* run_ = nullptr;
+  std::string error_;  // why there is none
 };
 
 }  // namespace cb

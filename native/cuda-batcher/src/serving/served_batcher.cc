@@ -206,7 +206,8 @@ void Served::settle(Batch& batch, Request* member, size_t firstRow) {
   if (batch.delivery.error.empty()) {
     answer(batch, *query, *member, firstRow);
   } else {
-    refuse(*query->connection, query->id, kInternal, batch.delivery.error);
+    const uint8_t code = batch.delivery.overdue ? kDeadlineExceeded : kInternal;
+    refuse(*query->connection, query->id, code, batch.delivery.error);
   }
   const auto& touched = batch.touched;
   if (std::find(touched.begin(), touched.end(), query->connection) == touched.end()) {

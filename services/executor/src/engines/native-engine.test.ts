@@ -1,5 +1,9 @@
 import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Code } from "@infaas/runtime";
+import { loopFile } from "../testing/abusive-models";
 import { classesOf, digits, labelOf } from "../testing/zoo";
 import type { Engine, EngineOptions, EngineQuery } from "./engine-port";
 import { nativeEngines, nativeEngineVersion } from "./native-engine";
@@ -107,5 +111,31 @@ describe("nativeEngines", () => {
 
   it("names the library that runs the models", () => {
     expect(nativeEngineVersion()).toMatch(/^onnxruntime \d+\.\d+/);
+  });
+
+  describe("when a caller's loop takes too long", () => {
+    it("ends the run after its deadline, answers the next query and drains", async () => {
+      const folder = await mkdtemp(join(tmpdir(), "endless-"));
+      const path = join(folder, "loop.onnx");
+      await writeFile(path, loopFile());
+      const engine = await open({ path, latency: [{ batch: 1, latencyMs: 1 }] });
+      const turns = (count: bigint, timeoutMs: number | null) => {
+        const inputs = [new BigInt64Array([count]), new Float32Array(4)].map(
+          ({ buffer }) => new Uint8Array(buffer),
+        );
+        return engine.submit(inputs, query(1, { dims: [[], [4]], timeoutMs }));
+      };
+      for (const timeoutMs of [100, 50]) {
+        await expect(turns(10n ** 15n, timeoutMs)).rejects.toMatchObject({
+          code: Code.DEADLINE_EXCEEDED,
+          message: expect.stringMatching(/^the run was ended after \d+ ms, it was given \d+ ms$/),
+        });
+      }
+      const answer = await turns(3n, null);
+      expect([...new Float32Array(Uint8Array.from(answer.outputs[0] ?? []).buffer)]).toEqual([3, 3, 3, 3]);
+      answer.release();
+      await engine.drain();
+      await rm(folder, { recursive: true });
+    });
   });
 });

@@ -11,6 +11,7 @@ import { constantTensor, ElementType } from "../profiling/onnx/float-tensor";
 import type { OnnxModel } from "../profiling/onnx/model-file";
 import { createNode } from "../profiling/onnx/node";
 import { fixtureModel } from "./dense-models";
+import { graphFile } from "./graph-models";
 
 /** Valid models that exhaust memory or time, for tests of the limits of profiling. */
 
@@ -35,6 +36,20 @@ export function endlessModel(): OnnxModel {
   loop.attribute.push(endlessBody());
   const constants = [integer("trips", Number.MAX_SAFE_INTEGER, [])];
   return fixtureModel({ nodes: [loop], constants, input: ["N", 4], output: ["N", 4] });
+}
+
+/** The file of a model that adds one to `x` as often as the caller's `trips` says. */
+export function loopFile(): Uint8Array {
+  const loop = createNode("Loop", { inputs: ["trips", "", "x"], outputs: ["y"] });
+  loop.attribute.push(endlessBody());
+  return graphFile({
+    nodes: [loop],
+    inputs: [
+      { name: "trips", datatype: "INT64", dims: [] },
+      { name: "x", datatype: "FP32", dims: [4] },
+    ],
+    outputs: [{ name: "y", datatype: "FP32", dims: [4] }],
+  });
 }
 
 function endlessBody(): AttributeProto {

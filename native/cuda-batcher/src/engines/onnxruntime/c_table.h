@@ -62,6 +62,7 @@ inline constexpr Function<36, Status*(const Session*, size_t index, Allocator*, 
 inline constexpr Function<37, Status*(const Session*, size_t index, Allocator*, char**)> getOutputName;
 inline constexpr Function<39, Status*(RunOptions**)> createRunOptions;
 inline constexpr Function<46, Status*(RunOptions*)> setTerminate;
+inline constexpr Function<47, Status*(RunOptions*)> unsetTerminate;
 inline constexpr Function<48, Status*(Allocator*, const int64_t* dims, size_t rank, int dtype, Value**)> createTensor;
 inline constexpr Function<49, Status*(const MemoryInfo*, void* data, size_t bytes, const int64_t* dims, size_t rank,
                                       int dtype, Value**)>

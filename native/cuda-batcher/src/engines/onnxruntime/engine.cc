@@ -1,6 +1,7 @@
 #include "engines/onnxruntime/engine.h"
 
 #include <cstring>
+#include <memory>
 
 #include "engines/onnxruntime/outputs.h"
 #include "engines/onnxruntime/session.h"
@@ -12,6 +13,10 @@ namespace cb {
 struct EngineModel {
   explicit EngineModel(const ort::Library& library) : session(library) {}
   ort::LoadedSession session;
+};
+
+struct EngineRun {
+  ort::RunOptions* options = nullptr;
 };
 
 namespace {
@@ -58,7 +63,15 @@ bool wrap(const ort::LoadedSession& model, const EngineBuffer& buffer, DType dty
                       error);
 }
 
-int run(EngineModel* loaded, const EngineBuffer* in, size_t inCount, EngineBuffer* out, size_t outCount, EngineStages*,
+int openRun(EngineModel* model, EngineRun** out, char* errorText, size_t errorBytes) {
+  auto run = std::make_unique<EngineRun>();
+  ort::Status* status = ort::createRunOptions(model->session.api, &run->options);
+  if (ort::failed(model->session.api, status, ort::ErrorText{errorText, errorBytes})) return 1;
+  *out = run.release();
+  return 0;
+}
+
+int run(EngineModel* loaded, EngineRun* with, const EngineBuffer* in, size_t inCount, EngineBuffer* out, size_t outCount, EngineStages*,
         char* errorText, size_t errorBytes) {
   const ort::LoadedSession& model = loaded->session;
   const ort::ErrorText error{errorText, errorBytes};
@@ -75,7 +88,7 @@ int run(EngineModel* loaded, const EngineBuffer* in, size_t inCount, EngineBuffe
     if (!wrap(model, out[i], model.outputs[i].dtype, &outputs[model.sources[i].index], error)) return kRunFailed;
   }
   ort::Status* status =
-      ort::run(model.api, model.session, model.runOptions, model.inNames.data(), inputs.data(), inCount,
+      ort::run(model.api, model.session, with->options, model.inNames.data(), inputs.data(), inCount,
                model.outNames.data(), model.outNames.size(), outputs.data());
   if (ort::failed(model.api, status, error)) {
     return std::strstr(errorText, kMisfitText) == nullptr ? kRunFailed : kOutputMisfit;
@@ -85,10 +98,16 @@ int run(EngineModel* loaded, const EngineBuffer* in, size_t inCount, EngineBuffe
 
 void release(EngineModel*, void* owner) { delete static_cast<ort::Owner*>(owner); }
 
-void terminate(EngineModel* model) {
-  const ort::LoadedSession& session = model->session;
-  ort::Status* status = ort::setTerminate(session.api, session.runOptions);
-  if (status != nullptr) ort::releaseStatus(session.api, status);
+// The library looks at the flag between operators and before each turn of a loop.
+void endRun(EngineModel* model, EngineRun* run, bool ended) {
+  const void* api = model->session.api;
+  ort::Status* status = ended ? ort::setTerminate(api, run->options) : ort::unsetTerminate(api, run->options);
+  if (status != nullptr) ort::releaseStatus(api, status);
+}
+
+void closeRun(EngineModel* model, EngineRun* run) {
+  ort::releaseRunOptions(model->session.api, run->options);
+  delete run;
 }
 
 void unload(EngineModel* model) { delete model; }
@@ -96,8 +115,8 @@ void unload(EngineModel* model) { delete model; }
 }  // namespace
 
 const EngineTable* onnxruntimeEngine() {
-  static const EngineTable table{kEngineAbi, "onnxruntime", probe,   load,      tensors,
-                                 run,        release,       terminate, unload};
+  static const EngineTable table{kEngineAbi, "onnxruntime", probe,  load,     tensors, openRun,
+                                 run,        release,       endRun, closeRun, unload};
   return &table;
 }
 

@@ -56,15 +56,13 @@ class Held {
 }  // namespace
 
 LoadedSession::~LoadedSession() {
-  if (runOptions != nullptr) releaseRunOptions(api, runOptions);
   if (memory != nullptr) releaseMemoryInfo(api, memory);
   if (session != nullptr) releaseSession(api, session);
 }
 
 bool LoadedSession::open(const EngineLoadOptions& options, const ErrorText& error) {
   const auto bad = [&](Status* status) { return failed(api, status, error); };
-  return create(options, error) && !bad(createRunOptions(api, &runOptions)) &&
-         !bad(createCpuMemoryInfo(api, kArenaAllocator, kDefaultMemory, &memory)) &&
+  return create(options, error) && !bad(createCpuMemoryInfo(api, kArenaAllocator, kDefaultMemory, &memory)) &&
          !bad(getDefaultAllocator(api, &allocator)) && describe(false, error) && describe(true, error);
 }
 

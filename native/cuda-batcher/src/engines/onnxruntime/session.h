@@ -36,7 +36,6 @@ struct LoadedSession {
   const Library& library;
   const void* api;
   Session* session = nullptr;
-  RunOptions* runOptions = nullptr;
   MemoryInfo* memory = nullptr;
   Allocator* allocator = nullptr;
   // The session's own names, as a run wants them.
