@@ -475,6 +475,8 @@ export {
 export {
   type AttributeProto,
   AttributeProtoSchema,
+  type FunctionProto,
+  FunctionProtoSchema,
   file_onnx_onnx,
   type GraphProto,
   GraphProtoSchema,
