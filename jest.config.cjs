@@ -19,7 +19,7 @@ module.exports = {
   modulePathIgnorePatterns: ["/dist/", "/build/"],
   transform: { "^.+\\.ts$": swc },
   moduleNameMapper: {
-    "^@infaas/runtime/testing/(.*)$": "<rootDir>/packages/runtime/src/testing/$1.ts",
+    "^@infaas/(runtime|cluster)/testing/(.*)$": "<rootDir>/packages/$1/src/testing/$2.ts",
     "^@infaas/(policy|api|runtime|cluster|client)$": "<rootDir>/packages/$1/src/index.ts",
     "^@infaas/(frontend|metadata|executor)$": "<rootDir>/services/$1/src/index.ts",
     "^@infaas/(cuda-batcher|wire)$": "<rootDir>/native/$1/lib/index.ts",

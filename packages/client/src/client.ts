@@ -16,12 +16,12 @@ import {
   type Task,
   type TaskSchema,
 } from "@infaas/api";
+import { ArtifactClient } from "@infaas/cluster";
 import { Code, createRpcClient, type DialOptions, dialWith, ServiceError } from "@infaas/runtime";
 import { externalFilesOf } from "./model-files";
 import { modelNameOf } from "./model-name";
 import { type Requirements, sloOf } from "./requirements";
 import type { Tensor } from "./tensor";
-import { uploadFile } from "./upload";
 
 /** One answered query: tensors by position, and where time and money went. */
 export interface Answer {
@@ -96,7 +96,8 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
   const dial = dialWith(connect);
   const inference = createRpcClient(InferenceService, address, { defaultTimeoutMs: queryTimeoutMs, dial });
   const catalog = createRpcClient(CatalogService, address, { defaultTimeoutMs: catalogTimeoutMs, dial });
-  const artifacts = createRpcClient(ArtifactService, address, { defaultTimeoutMs: catalogTimeoutMs, dial });
+  const artifacts = createRpcClient(ArtifactService, address, { dial });
+  const files = new ArtifactClient(artifacts);
 
   async function query(
     target: string,
@@ -134,8 +135,8 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
     const name = r.name ?? modelNameOf(r.path);
     const externalData: { name: string; digest: string }[] = [];
     for (const file of await externalFilesOf(r.path))
-      externalData.push({ name: file.name, digest: await uploadFile(artifacts, file.path) });
-    const modelDigest = await uploadFile(artifacts, r.path);
+      externalData.push({ name: file.name, digest: await files.uploadFile(file.path) });
+    const modelDigest = await files.uploadFile(r.path);
     const events = catalog.registerModel(
       {
         name,
@@ -172,7 +173,7 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
     register,
     putTask,
     explain: (target, needs = {}, rows = 1) => inference.explain({ target, slo: sloOf(needs), rows }),
-    upload: (path) => uploadFile(artifacts, path),
+    upload: (path) => files.uploadFile(path),
     listModels: (task = "") => catalog.listModels({ task }),
     status: () => catalog.getStatus({}),
     drain: async (executor) => {

@@ -11,4 +11,3 @@ export { modelNameOf } from "./model-name";
 export { paddingFromJson } from "./padding";
 export type { Requirements } from "./requirements";
 export { numbersOf, type Tensor, tensorFromNumbers, tensorFromTexts, textsOf } from "./tensor";
-export { digestOfFile } from "./upload";

@@ -1,20 +1,33 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { pipeline } from "node:stream/promises";
 import type { ArtifactService } from "@infaas/api";
 import type { ClientOf } from "@infaas/runtime";
+import { UPLOAD_TIMEOUT_MS, USER_CALL_TIMEOUT_MS } from "./call-limits";
 
-/** Where model files come from: the metadata service in production. */
+/** Source of model files: the metadata service in production. */
 export interface ArtifactSource {
   /** The bytes of an artifact from `offset` to its end, in order. */
   download(digest: string, offset: number): AsyncIterable<Uint8Array>;
 }
 
-/** Bytes in one message of an upload. */
-const chunkBytes = 262_144;
+/** Bytes in one message of an upload: large enough to amortise a message, small against the receive window. */
+const CHUNK_BYTES = 1 << 20;
 
-/** Reads and writes artifacts of the metadata service. */
+type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+interface Content {
+  /** `sha256:<64 hex digits>`. */
+  readonly digest: string;
+  readonly sizeBytes: number;
+  /** The bytes from `offset` to the end, in chunks of at most CHUNK_BYTES. */
+  readonly from: (offset: number) => Chunks;
+}
+
+/**
+ * Files by digest in the metadata service, reached directly or through a frontend. An upload goes on where an earlier one of
+ * the same content stopped; content that is there is not sent again. Methods reject with ServiceError.
+ */
 export class ArtifactClient implements ArtifactSource {
   constructor(private readonly artifacts: ClientOf<typeof ArtifactService>) {}
 
@@ -23,29 +36,57 @@ export class ArtifactClient implements ArtifactSource {
     for await (const message of messages) yield message.data;
   }
 
-  /** Uploads a local file, from where an earlier upload of it stopped; returns its digest. */
-  async upload(path: string): Promise<string> {
-    const digest = await fileDigest(path);
-    const { complete, receivedBytes } = await this.artifacts.statArtifact({ digest });
-    if (!complete) await this.artifacts.uploadArtifact(chunksOf(path, digest, Number(receivedBytes)));
+  /** Uploads a local file; returns its digest. */
+  async uploadFile(path: string): Promise<string> {
+    const { size } = await stat(path);
+    const read = (start: number) => createReadStream(path, { start, highWaterMark: CHUNK_BYTES });
+    return await this.upload({ digest: await digestOf(read(0)), sizeBytes: size, from: read });
+  }
+
+  /** Uploads bytes in memory; returns their digest. */
+  async uploadBytes(bytes: Uint8Array, signal?: AbortSignal): Promise<string> {
+    return await this.upload(
+      { digest: digestOfBytes(bytes), sizeBytes: bytes.length, from: (offset) => slices(bytes, offset) },
+      signal,
+    );
+  }
+
+  private async upload(content: Content, signal?: AbortSignal): Promise<string> {
+    const { digest } = content;
+    const cancelled = signal === undefined ? {} : { signal };
+    const known = await this.artifacts.statArtifact(
+      { digest },
+      { timeoutMs: USER_CALL_TIMEOUT_MS, ...cancelled },
+    );
+    if (known.complete) return digest;
+    const messages = messagesOf(content, Number(known.receivedBytes));
+    await this.artifacts.uploadArtifact(messages, { timeoutMs: UPLOAD_TIMEOUT_MS, ...cancelled });
     return digest;
   }
 }
 
-async function* chunksOf(path: string, digest: string, startBytes: number) {
-  const { size } = await stat(path);
-  const totalBytes = BigInt(size);
-  let offset = startBytes;
-  yield { digest, totalBytes, offset: BigInt(offset) };
-  for await (const chunk of createReadStream(path, { start: startBytes, highWaterMark: chunkBytes })) {
-    const data: Buffer = chunk;
-    yield { digest, totalBytes, offset: BigInt(offset), data: new Uint8Array(data) };
-    offset += data.byteLength;
+/** Returns the digest of bytes in memory, `sha256:<64 hex digits>`. */
+export function digestOfBytes(bytes: Uint8Array): string {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
+
+async function digestOf(chunks: Chunks): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of chunks) hash.update(chunk);
+  return `sha256:${hash.digest("hex")}`;
+}
+
+/** The first message carries no bytes: it says what is coming also when nothing is left to send. */
+async function* messagesOf({ digest, sizeBytes, from }: Content, startBytes: number) {
+  const totalBytes = BigInt(sizeBytes);
+  let offset = BigInt(startBytes);
+  yield { digest, totalBytes, offset, data: new Uint8Array(0) };
+  for await (const data of from(startBytes)) {
+    yield { digest, totalBytes, offset, data };
+    offset += BigInt(data.length);
   }
 }
 
-async function fileDigest(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
-  return `sha256:${hash.digest("hex")}`;
+function* slices(bytes: Uint8Array, offset: number): Generator<Uint8Array> {
+  for (let at = offset; at < bytes.length; at += CHUNK_BYTES) yield bytes.subarray(at, at + CHUNK_BYTES);
 }

@@ -1,5 +1,6 @@
 /** What every member of a cluster does: join and stay, follow the records of metadata, transfer files by digest. */
-export { ArtifactClient, type ArtifactSource } from "./artifact-transfer";
-export { Membership, type MembershipOptions } from "./membership";
-export { type RecordKind, RecordTable } from "./record-table";
-export { followMetadata, type WatchEvents, type WatchOptions } from "./watch";
+export { ArtifactClient, type ArtifactSource, digestOfBytes } from "./artifact-transfer";
+export { MEMBER_CALL_TIMEOUT_MS, RECORD_CALL_TIMEOUT_MS, USER_CALL_TIMEOUT_MS } from "./call-limits";
+export { type MemberInit, Membership, type MembershipOptions } from "./membership";
+export { type PutRecord, type RecordKind, RecordTable } from "./record-table";
+export { followMetadata, type WatchListener, type WatchOptions } from "./watch";

@@ -10,16 +10,6 @@ import type {
   Record as WireRecord,
 } from "@infaas/api";
 
-/** Kinds of record a watch delivers. */
-export type RecordKind =
-  | "task"
-  | "architecture"
-  | "variant"
-  | "member"
-  | "placement"
-  | "report"
-  | "leadership";
-
 interface RecordTypes {
   task: Task;
   architecture: Architecture;
@@ -30,16 +20,33 @@ interface RecordTypes {
   leadership: Leadership;
 }
 
+/** Kinds of record a watch delivers. */
+export type RecordKind = keyof RecordTypes;
+
+/** A record's value, and when it was last put. */
+export interface PutRecord<K extends RecordKind> {
+  readonly value: RecordTypes[K];
+  /** On the clock of this process, ms; a snapshot that repeats a known record does not renew it. */
+  readonly putAtMs: number;
+}
+
+interface Held {
+  readonly record: WireRecord;
+  readonly putAtMs: number;
+}
+
 /**
- * Everything the metadata service has told, by key. A snapshot replaces the table only once it is complete, so that a
- * watch which breaks in the middle of one never leaves half a world.
+ * The records of the metadata service by key: a fold over its watch. A snapshot replaces the table only once it is complete,
+ * so that a watch which breaks in the middle of one never leaves half a world. A key changes at most once in one message;
+ * should it stand among deletions and puts, the put counts
+ * (decision 0023).
  */
 export class RecordTable {
-  private records = new Map<string, WireRecord>();
-  private incoming: Map<string, WireRecord> | null = null;
+  private records = new Map<string, Held>();
+  private incoming: Map<string, Held> | null = null;
   private seenRevision = 0n;
 
-  /** Revision of the last message applied; a broken watch goes on after it. 0 before the first snapshot. */
+  /** Revision of the last message applied; 0 before the first snapshot is complete. */
   get revision(): bigint {
     return this.seenRevision;
   }
@@ -49,19 +56,20 @@ export class RecordTable {
     return this.seenRevision > 0n;
   }
 
-  /** Applies one message; returns the kinds of record that changed. */
-  apply(response: WatchResponse): ReadonlySet<RecordKind> {
+  /** Applies one message that came at `nowMs`; returns the kinds of record that changed. */
+  apply(response: WatchResponse, nowMs: number): ReadonlySet<RecordKind> {
     if (response.snapshotBegin) this.incoming = new Map();
     const target = this.incoming ?? this.records;
     const changed = new Set<RecordKind>();
-    for (const record of response.puts) {
-      target.set(record.key, record);
-      if (record.value.case !== undefined) changed.add(record.value.case);
-    }
     for (const key of response.deletedKeys) {
-      const kind = target.get(key)?.value.case;
+      const kind = target.get(key)?.record.value.case;
       if (kind !== undefined) changed.add(kind);
       target.delete(key);
+    }
+    for (const record of response.puts) {
+      const before = this.incoming === null ? undefined : this.records.get(record.key);
+      target.set(record.key, { record, putAtMs: before?.putAtMs ?? nowMs });
+      if (record.value.case !== undefined) changed.add(record.value.case);
     }
     if (this.incoming === null) {
       this.seenRevision = response.revision;
@@ -82,17 +90,23 @@ export class RecordTable {
 
   /** All records of one kind, in the order of their keys' arrival. */
   *all<K extends RecordKind>(kind: K): Generator<RecordTypes[K]> {
-    for (const record of this.records.values()) {
+    for (const { value } of this.allPut(kind)) yield value;
+  }
+
+  /** All records of one kind with the time of their last put. */
+  *allPut<K extends RecordKind>(kind: K): Generator<PutRecord<K>> {
+    for (const { record, putAtMs } of this.records.values()) {
       const { value } = record;
-      if (value.case === kind) yield value.value as RecordTypes[K];
+      if (value.case === kind) yield { value: value.value as RecordTypes[K], putAtMs };
     }
   }
 }
 
-function kindsOf(...tables: ReadonlyMap<string, WireRecord>[]): ReadonlySet<RecordKind> {
+function kindsOf(...tables: ReadonlyMap<string, Held>[]): ReadonlySet<RecordKind> {
   const kinds = new Set<RecordKind>();
   for (const table of tables) {
-    for (const { value } of table.values()) if (value.case !== undefined) kinds.add(value.case);
+    for (const { record } of table.values())
+      if (record.value.case !== undefined) kinds.add(record.value.case);
   }
   return kinds;
 }

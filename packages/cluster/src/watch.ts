@@ -9,46 +9,48 @@ import {
   sleep,
 } from "@infaas/runtime";
 
-/** Who is told what metadata says. */
-export interface WatchEvents {
-  /** Next message of the watch. */
+/** Receiver of what metadata says. */
+export interface WatchListener {
+  /** Revision of the last message received, after which the watch goes on; 0 asks for a snapshot. */
+  readonly revision: bigint;
   received(response: WatchResponse): void;
   /** The watch broke; what is known stays known. */
   interrupted(): void;
-  /** Revision to go on from; 0 = a fresh snapshot. */
-  resumeFrom(): bigint;
 }
 
-/** What the watch needs. */
 export interface WatchOptions {
   readonly cluster: ClientOf<typeof ClusterService>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly signal: AbortSignal;
-  readonly events: WatchEvents;
+  readonly listener: WatchListener;
 }
 
+/** Pauses before a broken watch is opened again. */
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 2_000;
 
-/** Follows metadata's watch until `signal` aborts: a broken watch is opened again with bounded backoff. Never rejects. */
+/**
+ * Follows metadata's watch until `signal` aborts: a broken watch is opened again with backoff, which starts over after a
+ * watch that stood for longer than the longest pause. Never rejects.
+ */
 export async function followMetadata(o: WatchOptions): Promise<void> {
-  const backoff = new Backoff({ firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS, jitter: o.random });
-  while (!o.signal.aborted) {
+  const { cluster, clock, random: jitter, logger, signal, listener } = o;
+  const backoff = new Backoff({ firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS, jitter });
+  while (!signal.aborted) {
+    const startMs = clock.nowMs();
+    let error = "ended by metadata";
     try {
-      const fromRevision = o.events.resumeFrom();
-      for await (const response of o.cluster.watch({ fromRevision }, { signal: o.signal })) {
-        backoff.succeeded();
-        o.events.received(response);
-      }
-      o.logger.debug("metadata ended the watch");
-    } catch (error) {
-      if (o.signal.aborted) return;
-      if (backoff.failures === 0)
-        o.logger.warn("watch of metadata lost", { error: ServiceError.from(error).message });
+      const fromRevision = listener.revision === 0n ? 0n : listener.revision + 1n;
+      for await (const response of cluster.watch({ fromRevision }, { signal })) listener.received(response);
+    } catch (fault) {
+      error = ServiceError.from(fault).message;
     }
-    o.events.interrupted();
-    await sleep(o.clock, backoff.failed(), o.signal);
+    if (signal.aborted) return;
+    listener.interrupted();
+    if (clock.nowMs() - startMs > RETRY_MAX_MS) backoff.succeeded();
+    if (backoff.failures === 0) logger.warn("watch of metadata lost", { error });
+    await sleep(clock, backoff.failed(), signal);
   }
 }

@@ -79,7 +79,9 @@ describe("executor process", () => {
   const uploadEndless = async () => {
     const path = join(folder, "endless.onnx");
     await writeFile(path, encodeModel(endlessModel()));
-    return await new ArtifactClient(client(createRpcClient(ArtifactService, metadata.address))).upload(path);
+    return await new ArtifactClient(client(createRpcClient(ArtifactService, metadata.address))).uploadFile(
+      path,
+    );
   };
   /** Records it as if its registration had gone well; returns the name of its variant. */
   const recordEndless = async () => {
@@ -291,12 +293,12 @@ async function register(
       labels: digits.labels,
       validation: {
         dataset: "uci-digits/last-797",
-        inputsDigest: await uploads.upload(digits.inputsFile),
-        labelsDigest: await uploads.upload(digits.labelsFile),
+        inputsDigest: await uploads.uploadFile(digits.inputsFile),
+        labelsDigest: await uploads.uploadFile(digits.labelsFile),
         count: digits.count,
       },
     };
-    const modelDigest = await uploads.upload(digits.model(name));
+    const modelDigest = await uploads.uploadFile(digits.model(name));
     const architecture = { name, task: task.name, modelDigest, accuracyTolerance: 0.01 };
     await registry.putTaskRecord({ task });
     let result: RegistrationResult | null = null;

@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { ArtifactService, ClusterService, type WatchResponse } from "@infaas/api";
+import { ArtifactService, ClusterService } from "@infaas/api";
 import { ArtifactClient } from "@infaas/cluster";
 import {
   type Clock,
@@ -14,10 +14,7 @@ import {
   type Telemetry,
   withPort,
 } from "@infaas/runtime";
-import { ClusterRecords } from "./cluster/cluster-records";
-import { desiredVariants, frontendAddresses, isAccepting } from "./cluster/desired-instances";
-import { MembershipClient } from "./cluster/membership-client";
-import { MetricTargets } from "./cluster/metric-targets";
+import { joinCluster } from "./cluster/join-cluster";
 import type { executorOptions } from "./config";
 import type { EnginePort } from "./engines/engine-port";
 import type { ModelFiles } from "./files/model-folders";
@@ -55,8 +52,6 @@ type Config = ConfigOf<typeof executorOptions>;
 const DRAIN_ON_STOP_MS = 2_500;
 /** Time for open calls after the drain. */
 const STOP_GRACE_MS = 500;
-/** Random bytes that distinguish two processes of one name. */
-const INCARNATION_BYTES = 8;
 
 /**
  * Starts an executor, which joins the cluster in the background; returns the address (host:port) frontends
@@ -99,7 +94,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const links = new LinkServer(linkPorts);
   const profiles = profileQueue(config, clock, {
     fetchModel: modelFile,
-    storeArtifact: (path) => artifactClient.upload(path),
+    storeArtifact: (path) => artifactClient.uploadFile(path),
     scratchDir: scratch,
   });
   const server = executorServer({ logger, links, profiles, security });
@@ -110,13 +105,15 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   if (linkListen !== null)
     nativeLinks = await NativeLinks.open(linkListen, linkPorts, { members: security.members, logger });
   const linkAddress = nativeLinks === null ? "" : withPort(address, nativeLinks.port);
-  const membership = joinCluster(config, world, executor, { address, linkAddress });
+  const cluster = createRpcClient(ClusterService, config.metadata, { dial });
+  lifecycle.onStop("cluster client", () => cluster.close());
+  const leave = joinCluster(config, world, { cluster, executor, address, linkAddress });
   executor.onChange(() => figures.keepOnly(new Set(executor.held().map((instance) => instance.spec.name))));
   lifecycle.onStop("instances", async () => {
     links.announceDraining();
     nativeLinks?.announceDraining();
     await executor.stop(DRAIN_ON_STOP_MS);
-    await membership.stop();
+    await leave();
     links.close();
     await nativeLinks?.close();
     memory.close();
@@ -144,47 +141,4 @@ function profileQueue(
     const host = { hostType, cores, memoryBytes };
     return confinedProfile(request, { ...ports, clock, host, limits, onDeath }, signal);
   });
-}
-
-/** Joins the cluster; the watch sets the desired variants, changes of instances are reported. */
-function joinCluster(
-  config: Config,
-  world: ExecutorWorld,
-  executor: Executor,
-  addresses: { readonly address: string; readonly linkAddress: string },
-): MembershipClient {
-  const { clock, logger, lifecycle, telemetry, random, security } = world;
-  const records = new ClusterRecords();
-  const targets = new MetricTargets(telemetry);
-  const cluster = createRpcClient(ClusterService, config.metadata, { dial: security.dial });
-  lifecycle.onStop("cluster client", () => cluster.close());
-  const membership = new MembershipClient({
-    cluster,
-    clock,
-    logger,
-    member: {
-      name: config.name,
-      ...addresses,
-      hostType: config.hostType,
-      cores: config.cores,
-      memoryBytes: config.memoryBytes,
-      pricePerHourUsd: config.pricePerHour,
-      incarnation: random.hex(INCARNATION_BYTES),
-    },
-    leaseTtlMs: config.leaseTtlMs,
-    accepting: () => isAccepting(records, config.name),
-    lines: () => executor.lines(),
-    seenRevision: () => records.revision,
-    onWatchLost: () => records.interrupted(),
-    onWatch: (message: WatchResponse) => {
-      if (!records.apply(message, clock.nowMs())) return;
-      const { variants, faults } = desiredVariants(records, config.name);
-      for (const fault of faults) logger.warn("placement cannot be honoured", { fault });
-      executor.setDesired(variants);
-      targets.set(frontendAddresses(records));
-    },
-  });
-  executor.onChange(() => membership.report());
-  membership.start();
-  return membership;
 }

@@ -5,6 +5,7 @@ import {
   type RegistrationResult,
   RegistryService,
 } from "@infaas/api";
+import { USER_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import {
   type Caller,
   type Clock,
@@ -72,7 +73,6 @@ export interface Frontend {
 }
 
 const MODEL_INFER = `/${GRPCInferenceService.typeName}/${GRPCInferenceService.method.modelInfer.name}`;
-const METADATA_CALL_TIMEOUT_MS = 10_000;
 
 /** Starts a frontend: it serves as soon as it listens, and knows the cluster as soon as metadata has told. */
 export async function startFrontend(
@@ -194,7 +194,7 @@ export async function startFrontend(
 }
 
 function connectMetadata(config: FrontendConfig, dial: DialSecurity, lifecycle: Lifecycle) {
-  const o = { defaultTimeoutMs: METADATA_CALL_TIMEOUT_MS, dial };
+  const o = { defaultTimeoutMs: USER_CALL_TIMEOUT_MS, dial };
   const cluster = createRpcClient(ClusterService, config.metadata, o);
   const registry = createRpcClient(RegistryService, config.metadata, o);
   const artifacts = createRpcClient(ArtifactService, config.metadata, { dial });

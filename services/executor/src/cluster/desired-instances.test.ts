@@ -1,12 +1,12 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { MemberKind, type RecordSchema, WatchResponseSchema } from "@infaas/api";
-import { ClusterRecords } from "./cluster-records";
+import { RecordTable } from "@infaas/cluster";
 import { desiredVariants, frontendAddresses, isAccepting } from "./desired-instances";
 
 type Put = MessageInitShape<typeof RecordSchema>;
 
-function recordsOf(...puts: Put[]): ClusterRecords {
-  const records = new ClusterRecords();
+function recordsOf(...puts: Put[]): RecordTable {
+  const records = new RecordTable();
   const snapshot = { revision: 1n, snapshotBegin: true, snapshotComplete: true, puts };
   records.apply(create(WatchResponseSchema, snapshot), 7);
   return records;

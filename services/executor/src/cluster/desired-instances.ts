@@ -1,7 +1,7 @@
 import { MemberKind } from "@infaas/api";
+import type { RecordTable } from "@infaas/cluster";
 import type { DesiredVariant } from "../instances/executor";
 import { variantSpec } from "../instances/variant-spec";
-import type { ClusterRecords } from "./cluster-records";
 
 /** The desired placement of one executor. */
 export interface DesiredVariants {
@@ -15,11 +15,12 @@ export interface DesiredVariants {
  * without a fault: records of one transaction may arrive apart, and a deleted variant takes its placements
  * with it.
  */
-export function desiredVariants(records: ClusterRecords, executor: string): DesiredVariants {
+export function desiredVariants(records: RecordTable, executor: string): DesiredVariants {
   const variants: DesiredVariant[] = [];
   const faults: string[] = [];
-  const known = records.variants();
-  for (const { placement, putAtMs } of records.placementsOn(executor)) {
+  const known = new Map([...records.all("variant")].map((variant) => [variant.name, variant]));
+  for (const { value: placement, putAtMs } of records.allPut("placement")) {
+    if (placement.executor !== executor) continue;
     const record = known.get(placement.variant);
     if (record === undefined) continue;
     const spec = variantSpec(record);
@@ -30,14 +31,13 @@ export function desiredVariants(records: ClusterRecords, executor: string): Desi
 }
 
 /** Returns the address (host:port) of each frontend; metrics are exported to all of them. */
-export function frontendAddresses(records: ClusterRecords): readonly string[] {
-  return records
-    .members()
+export function frontendAddresses(records: RecordTable): readonly string[] {
+  return [...records.all("member")]
     .filter((member) => member.kind === MemberKind.FRONTEND)
     .map((member) => member.address);
 }
 
 /** Whether an executor takes new work; true while its record is not known. */
-export function isAccepting(records: ClusterRecords, executor: string): boolean {
-  return records.members().find((member) => member.name === executor)?.accepting ?? true;
+export function isAccepting(records: RecordTable, executor: string): boolean {
+  return [...records.all("member")].find((member) => member.name === executor)?.accepting ?? true;
 }

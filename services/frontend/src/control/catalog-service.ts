@@ -6,6 +6,7 @@ import {
   type InstanceStatusSchema,
   type RegistryService,
 } from "@infaas/api";
+import { USER_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import { type ClientOf, Code, type Implementation, implementService, ServiceError } from "@infaas/runtime";
 import type { Statistics } from "../telemetry/statistics";
 import type { ClusterView } from "../view/cluster-view";
@@ -21,7 +22,6 @@ export interface CatalogServiceOptions {
   readonly registration: RegistrationOptions;
 }
 
-const CALL_TIMEOUT_MS = 10_000;
 /** Age shown before metadata was ever reached: the snapshot is as old as can be said. */
 const AGE_NEVER_MS = -1;
 
@@ -31,7 +31,7 @@ export function catalogService(o: CatalogServiceOptions): Implementation {
   return implementService(CatalogService, {
     putTask: async ({ task }) => {
       if (task === undefined) throw new ServiceError(Code.INVALID_ARGUMENT, "task is missing");
-      await o.registry.putTaskRecord({ task }, { timeoutMs: CALL_TIMEOUT_MS });
+      await o.registry.putTaskRecord({ task }, { timeoutMs: USER_CALL_TIMEOUT_MS });
       return { task };
     },
     registerModel: (request, { signal }) => registerModel(o.registration, request, signal),
@@ -50,7 +50,7 @@ export function catalogService(o: CatalogServiceOptions): Implementation {
         const known = [...view.executors.keys()].join(", ");
         throw new ServiceError(Code.NOT_FOUND, `executor '${executor}' is not known; known: ${known}`);
       }
-      await o.cluster.setAccepting({ executor, accepting: false }, { timeoutMs: CALL_TIMEOUT_MS });
+      await o.cluster.setAccepting({ executor, accepting: false }, { timeoutMs: USER_CALL_TIMEOUT_MS });
       return {};
     },
   });

@@ -1,4 +1,5 @@
 import { type ClusterService, type RegistrationResult, variantFromWire } from "@infaas/api";
+import { RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import { type PlannedInstance, planInitialPlacement } from "@infaas/policy";
 import { type ClientOf, type Logger, ServiceError } from "@infaas/runtime";
 import type { ClusterView } from "../view/cluster-view";
@@ -10,8 +11,6 @@ export interface InitialPlacementOptions {
   readonly cluster: ClientOf<typeof ClusterService>;
   readonly logger: Logger;
 }
-
-const CALL_TIMEOUT_MS = 5_000;
 
 /**
  * Wants one instance of every efficient variant of a fresh architecture, as far as memory goes. A placement that is not
@@ -39,7 +38,7 @@ export async function wantInstances(
   for (const { variant, executor } of instances) {
     const placement = { variant, executor, reason: "registration" };
     try {
-      await o.cluster.setPlacement({ placement, wanted: true }, { timeoutMs: CALL_TIMEOUT_MS });
+      await o.cluster.setPlacement({ placement, wanted: true }, { timeoutMs: RECORD_CALL_TIMEOUT_MS });
     } catch (error) {
       o.logger.warn("placement not recorded", { variant, executor, error: ServiceError.from(error).message });
     }

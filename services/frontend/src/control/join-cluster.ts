@@ -1,4 +1,4 @@
-import type { ClusterService } from "@infaas/api";
+import { type ClusterService, MemberKind } from "@infaas/api";
 import { followMetadata, Membership } from "@infaas/cluster";
 import type { ClientOf, Clock, Lifecycle, Logger, Random } from "@infaas/runtime";
 import type { FrontendConfig } from "../config";
@@ -34,10 +34,9 @@ export function joinCluster(
     clock,
     random,
     logger,
-    name: config.name,
-    address,
-    ttlMs: config.leaseTtlMs,
-    heard,
+    member: () => ({ name: config.name, address, kind: MemberKind.FRONTEND, accepting: true }),
+    leaseTtlMs: config.leaseTtlMs,
+    onAnswer: heard,
   });
   const leader = new Leader({
     cluster,
@@ -47,13 +46,8 @@ export function joinCluster(
     leaseId: () => membership.leaseId,
     heard,
   });
-  const events = {
-    received: (response: Parameters<ClusterView["received"]>[0]) => view.received(response),
-    interrupted: () => view.interrupted(),
-    resumeFrom: () => (view.revision === 0n ? 0n : view.revision + 1n),
-  };
   const membershipDone = membership.run(signal);
-  const watchDone = followMetadata({ cluster, clock, random, logger, signal, events });
+  const watchDone = followMetadata({ cluster, clock, random, logger, signal, listener: view });
   leader.start();
   const hosts = new StaticHostProvider(() => view.executors.values());
   const loop = new LeaderLoop({ clock, logger, view, cluster, hosts, isLeader: () => leader.isLeader });

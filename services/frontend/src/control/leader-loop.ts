@@ -1,4 +1,5 @@
 import type { ClusterService } from "@infaas/api";
+import { RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import { type ClientOf, type Clock, every, type Logger, ServiceError, type Timer } from "@infaas/runtime";
 import type { ClusterView } from "../view/cluster-view";
 import type { HostProvider } from "./host-provider/host-provider";
@@ -19,7 +20,6 @@ export interface LeaderLoopOptions {
 const PERIOD_MS = 2_000;
 /** What metadata has not confirmed for longer than this is no ground to move anything. */
 const VIEW_AGE_MAX_MS = 3_000;
-const CALL_TIMEOUT_MS = 5_000;
 
 /** The slow loop in which the leader, and nobody else, changes what should be placed where. */
 export class LeaderLoop {
@@ -60,7 +60,7 @@ export class LeaderLoop {
     try {
       await cluster.setPlacement(
         { placement: { variant, executor }, wanted: false },
-        { timeoutMs: CALL_TIMEOUT_MS },
+        { timeoutMs: RECORD_CALL_TIMEOUT_MS },
       );
       logger.info("placement dropped: its executor left", { variant, executor });
     } catch (error) {

@@ -15,7 +15,8 @@ export interface LeaderOptions {
 
 /** How often leadership is asked for; metadata answers with whoever leads. */
 const CAMPAIGN_PERIOD_MS = 1_000;
-const CALL_TIMEOUT_MS = 1_000;
+/** One period: a later answer would tell of a leadership that may have ended. */
+const CAMPAIGN_TIMEOUT_MS = 1_000;
 
 /** Whether this frontend leads: the one that alone writes what should be placed where. */
 export class Leader {
@@ -49,7 +50,7 @@ export class Leader {
       const { member } = this.o;
       const { leadership } = await this.o.cluster.campaign(
         { leaseId, member },
-        { timeoutMs: CALL_TIMEOUT_MS },
+        { timeoutMs: CAMPAIGN_TIMEOUT_MS },
       );
       this.o.heard();
       this.lead(leadership?.member === member);

@@ -11,6 +11,7 @@ import {
   type Task,
   TaskSchema,
 } from "@infaas/api";
+import { USER_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import {
   type ClientOf,
   Code,
@@ -40,7 +41,6 @@ const NAME = /^[a-z0-9][a-z0-9._-]{0,127}$/;
 const TOLERANCE_DEFAULT = 0.01;
 /** What the task of a model registered without one begins with; the model's name follows. */
 const OWN_TASK = "model/";
-const CALL_TIMEOUT_MS = 10_000;
 
 /**
  * Registers one model file: an executor generates and profiles its variants, the registry records them, the efficient
@@ -72,7 +72,7 @@ async function expectUploaded(
   { modelDigest, externalData }: RegisterModelRequest,
 ): Promise<void> {
   for (const digest of [modelDigest, ...externalData.map((file) => file.digest)]) {
-    const { complete } = await artifacts.statArtifact({ digest }, { timeoutMs: CALL_TIMEOUT_MS });
+    const { complete } = await artifacts.statArtifact({ digest }, { timeoutMs: USER_CALL_TIMEOUT_MS });
     if (complete) continue;
     throw new ServiceError(
       Code.FAILED_PRECONDITION,
@@ -98,7 +98,7 @@ async function taskOf({ view, registry }: RegistrationOptions, request: Register
   if (task !== undefined) return task;
   if (request.task === "") {
     const made = create(TaskSchema, { name, metric: "accuracy", description: `what ${request.name} does` });
-    await registry.putTaskRecord({ task: made }, { timeoutMs: CALL_TIMEOUT_MS });
+    await registry.putTaskRecord({ task: made }, { timeoutMs: USER_CALL_TIMEOUT_MS });
     return made;
   }
   const known = tasks.map((t) => t.name).join(", ");
@@ -191,12 +191,12 @@ async function record(
       `no variant could be made${reasons === "" ? "" : `: ${reasons}`}`,
     );
   }
-  const put = await registry.putArchitecture({ architecture }, { timeoutMs: CALL_TIMEOUT_MS });
+  const put = await registry.putArchitecture({ architecture }, { timeoutMs: USER_CALL_TIMEOUT_MS });
   const recorded = put.architecture ?? architecture;
   const variants = profiled.variants.map((v) => ({ ...v, version: recorded.version }));
   await registry.putVariants(
     { architecture: recorded.name, version: recorded.version, variants },
-    { timeoutMs: CALL_TIMEOUT_MS },
+    { timeoutMs: USER_CALL_TIMEOUT_MS },
   );
   return { ...profiled, architecture: recorded, variants };
 }

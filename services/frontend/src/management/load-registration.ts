@@ -1,18 +1,9 @@
-import { createHash } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
-import {
-  type ArtifactService,
-  externalNames,
-  type RegisterModelRequest,
-  RegisterModelRequestSchema,
-} from "@infaas/api";
-import { type Caller, type ClientOf, Code, ServiceError } from "@infaas/runtime";
+import { externalNames, type RegisterModelRequest, RegisterModelRequestSchema } from "@infaas/api";
+import { ArtifactClient, digestOfBytes } from "@infaas/cluster";
+import { type Caller, Code, ServiceError } from "@infaas/runtime";
 import { filesOf, type RegistrationOptions, registerModel } from "../control/registration";
 import type { LoadFiles } from "./load-files";
-
-/** Bytes of one message of an upload. */
-const CHUNK_BYTES = 1 << 20;
-const CALL_TIMEOUT_MS = 10_000;
 
 /** A load that brings its model. */
 export interface FilesToLoad {
@@ -35,8 +26,9 @@ export async function registerFiles(o: RegistrationOptions, asked: FilesToLoad):
   }
   const request = requestOf(name, files);
   checkVersion(o, request, files.version);
-  await upload(o.artifacts, files.model, signal);
-  for (const { bytes } of files.externalData) await upload(o.artifacts, bytes, signal);
+  const artifacts = new ArtifactClient(o.artifacts);
+  await artifacts.uploadBytes(files.model, signal);
+  for (const { bytes } of files.externalData) await artifacts.uploadBytes(bytes, signal);
   for await (const { event } of registerModel(o, request, signal)) {
     if (event?.case === "result") return event.value.architecture?.version ?? files.version;
   }
@@ -65,8 +57,8 @@ function requestOf(name: string, { model, externalData }: LoadFiles): RegisterMo
     );
   return create(RegisterModelRequestSchema, {
     name,
-    modelDigest: digestOf(model),
-    externalData: externalData.map(({ name: file, bytes }) => ({ name: file, digest: digestOf(bytes) })),
+    modelDigest: digestOfBytes(model),
+    externalData: externalData.map(({ name: file, bytes }) => ({ name: file, digest: digestOfBytes(bytes) })),
   });
 }
 
@@ -85,25 +77,4 @@ function checkVersion({ view }: RegistrationOptions, request: RegisterModelReque
   if (version === next) return;
   const sentence = `files are of version ${version}; '${name}' gets version ${next} with this file: name it file:${next}/model.onnx`;
   throw new ServiceError(Code.INVALID_ARGUMENT, sentence);
-}
-
-async function upload(artifacts: ClientOf<typeof ArtifactService>, bytes: Uint8Array, signal: AbortSignal) {
-  const digest = digestOf(bytes);
-  const { complete, receivedBytes } = await artifacts.statArtifact(
-    { digest },
-    { timeoutMs: CALL_TIMEOUT_MS },
-  );
-  if (!complete) await artifacts.uploadArtifact(chunksOf(digest, bytes, Number(receivedBytes)), { signal });
-}
-
-async function* chunksOf(digest: string, bytes: Uint8Array, from: number) {
-  const totalBytes = BigInt(bytes.length);
-  yield { digest, totalBytes, offset: BigInt(from), data: new Uint8Array() };
-  for (let at = from; at < bytes.length; at += CHUNK_BYTES) {
-    yield { digest, totalBytes, offset: BigInt(at), data: bytes.subarray(at, at + CHUNK_BYTES) };
-  }
-}
-
-function digestOf(bytes: Uint8Array): string {
-  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }

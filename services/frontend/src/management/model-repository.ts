@@ -8,6 +8,7 @@ import {
   sameOverride,
   type Variant,
 } from "@infaas/api";
+import { USER_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import { type PlannedInstance, planInitialPlacement } from "@infaas/policy";
 import { type ClientOf, type Clock, Code, ServiceError } from "@infaas/runtime";
 import { instancesPerExecutor } from "../control/placement-repair";
@@ -27,11 +28,12 @@ export interface ModelRepositoryOptions {
   readonly registry: ClientOf<typeof RegistryService>;
 }
 
-const CALL_TIMEOUT_MS = 10_000;
 /** How long an operator's load may take until every instance answers. */
 const LOAD_MAX_MS = 120_000;
 /** How long an operator's unload may take: an instance drains for 30 s at most. */
 const UNLOAD_MAX_MS = 40_000;
+/** How long metadata may take to tell by its watch of what was recorded. */
+const TOLD_MAX_MS = 10_000;
 
 /**
  * Loads and unloads by name, as an operator wants it: a variant, or the efficient variants of an architecture or a task.
@@ -73,7 +75,7 @@ export class ModelRepository {
     for (const { variant, executor } of plan) {
       await this.o.cluster.setPlacement(
         { placement: { variant, executor, reason: "operator" }, wanted: true },
-        { timeoutMs: CALL_TIMEOUT_MS },
+        { timeoutMs: USER_CALL_TIMEOUT_MS },
       );
     }
     const late = `'${name}' was not loaded within ${LOAD_MAX_MS} ms`;
@@ -92,7 +94,7 @@ export class ModelRepository {
     for (const { variant, executor } of [...this.view.placements].filter((p) => names.has(p.variant))) {
       await this.o.cluster.setPlacement(
         { placement: { variant, executor }, wanted: false },
-        { timeoutMs: CALL_TIMEOUT_MS },
+        { timeoutMs: USER_CALL_TIMEOUT_MS },
       );
     }
     const late = `'${name}' was not unloaded within ${UNLOAD_MAX_MS} ms`;
@@ -109,7 +111,7 @@ export class ModelRepository {
     const late = `metadata did not tell of version ${version} of '${architecture}' in time`;
     await this.changes.until(
       ({ catalog }) => catalog.find(architecture, String(version)).kind === "found",
-      CALL_TIMEOUT_MS,
+      TOLD_MAX_MS,
       new ServiceError(Code.UNAVAILABLE, late),
     );
   }
@@ -186,10 +188,13 @@ export class ModelRepository {
       const family = this.view.catalog.wireVariants.filter((v) => v.architecture === architecture);
       const variants = family.map((v) => changed.get(v.name) ?? v);
       const version = variants[0]?.version ?? 1;
-      await this.o.registry.putVariants({ architecture, version, variants }, { timeoutMs: CALL_TIMEOUT_MS });
+      await this.o.registry.putVariants(
+        { architecture, version, variants },
+        { timeoutMs: USER_CALL_TIMEOUT_MS },
+      );
     }
     const late = new ServiceError(Code.UNAVAILABLE, `metadata did not tell of '${model.name}' in time`);
-    await this.changes.until(() => differs().length === 0, CALL_TIMEOUT_MS, late);
+    await this.changes.until(() => differs().length === 0, TOLD_MAX_MS, late);
   }
 }
 

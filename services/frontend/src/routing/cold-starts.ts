@@ -1,4 +1,5 @@
 import { type ClusterService, InstancePhase } from "@infaas/api";
+import { RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import { type ClientOf, type Clock, Code, type Logger, ServiceError, type Timer } from "@infaas/runtime";
 import type { ClusterView } from "../view/cluster-view";
 
@@ -23,8 +24,6 @@ interface Waiter {
   readonly settle: (fault: ServiceError | null) => void;
   readonly timer: Timer;
 }
-
-const PLACEMENT_TIMEOUT_MS = 5_000;
 
 /** Queries that wait for an instance to be loaded: one placement request per instance, a bounded number of waiters. */
 export class ColdStarts {
@@ -90,7 +89,7 @@ export class ColdStarts {
     this.requested.add(key);
     try {
       const placement = { executor, variant, reason: "query" };
-      await this.o.cluster.setPlacement({ placement, wanted: true }, { timeoutMs: PLACEMENT_TIMEOUT_MS });
+      await this.o.cluster.setPlacement({ placement, wanted: true }, { timeoutMs: RECORD_CALL_TIMEOUT_MS });
     } catch (error) {
       const fault = ServiceError.from(error);
       this.o.logger.warn("placement not recorded", { variant, executor, error: fault.message });

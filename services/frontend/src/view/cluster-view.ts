@@ -8,7 +8,7 @@ import {
   type WatchResponse,
   DeviceKind as WireDeviceKind,
 } from "@infaas/api";
-import { RecordTable } from "@infaas/cluster";
+import { RecordTable, type WatchListener } from "@infaas/cluster";
 import type { DeviceKind, Variant } from "@infaas/policy";
 import type { Clock, Logger } from "@infaas/runtime";
 import { buildCatalog, type Catalog } from "./catalog";
@@ -26,7 +26,7 @@ export interface ViewOptions {
  * Structure (what exists) is made anew when metadata says so; load figures are written in place, O(1) each.
  * While metadata is away the view stays as it was, and `ageMs` says for how long.
  */
-export class ClusterView implements FiguresSink {
+export class ClusterView implements FiguresSink, WatchListener {
   catalog: Catalog = buildCatalog({ tasks: [], architectures: [], variants: [] });
   /** Executors by name. */
   readonly executors = new Map<string, LiveExecutor>();
@@ -90,7 +90,7 @@ export class ClusterView implements FiguresSink {
   received(response: WatchResponse): void {
     this.heardMs = this.o.clock.nowMs();
     this.connected = true;
-    const changed = this.table.apply(response);
+    const changed = this.table.apply(response, this.heardMs);
     if (changed.has("task") || changed.has("architecture") || changed.has("variant")) this.rebuildCatalog();
     if (changed.has("member")) this.rebuildExecutors();
     if (changed.size > 0) this.rebuildInstances();

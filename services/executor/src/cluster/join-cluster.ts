@@ -1,0 +1,98 @@
+import { type ClusterService, DeviceKind, MemberKind } from "@infaas/api";
+import { followMetadata, Membership, RecordTable } from "@infaas/cluster";
+import type { ClientOf, Clock, ConfigOf, Logger, Random, Telemetry } from "@infaas/runtime";
+import type { executorOptions } from "../config";
+import type { Executor } from "../instances/executor";
+import { desiredVariants, frontendAddresses, isAccepting } from "./desired-instances";
+import { InstanceReports } from "./instance-reports";
+import { MetricTargets } from "./metric-targets";
+
+type MemberConfig = Pick<
+  ConfigOf<typeof executorOptions>,
+  "name" | "hostType" | "cores" | "memoryBytes" | "pricePerHour" | "leaseTtlMs"
+>;
+
+interface JoiningPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly telemetry: Pick<Telemetry, "addMetricTarget" | "removeMetricTarget">;
+}
+
+interface Joining {
+  readonly cluster: ClientOf<typeof ClusterService>;
+  readonly executor: Pick<Executor, "lines" | "onChange" | "setDesired">;
+  /** host:port that frontends are told. */
+  readonly address: string;
+  /** host:port of the native links; empty = none. */
+  readonly linkAddress: string;
+}
+
+/**
+ * Keeps this executor a member, sets its desired instances to what metadata says and reports those it has. While metadata is
+ * away everything else goes on. Returns what leaves the cluster.
+ */
+export function joinCluster(
+  config: MemberConfig,
+  ports: JoiningPorts,
+  { cluster, executor, address, linkAddress }: Joining,
+): () => Promise<void> {
+  const { clock, random, logger } = ports;
+  const { name } = config;
+  const ending = new AbortController();
+  const { signal } = ending;
+  const records = new RecordTable();
+  const targets = new MetricTargets(ports.telemetry);
+  const membership = new Membership({
+    cluster,
+    clock,
+    random,
+    logger,
+    // What an operator said of it outlives a lost lease.
+    member: () => ({ ...recordOf(config), address, linkAddress, accepting: isAccepting(records, name) }),
+    leaseTtlMs: config.leaseTtlMs,
+    onJoin: () => reports.report(),
+  });
+  const reports = new InstanceReports({
+    cluster,
+    clock,
+    random,
+    logger,
+    executor: name,
+    lines: () => executor.lines(),
+    leaseId: () => membership.leaseId,
+    signal,
+  });
+  const listener = {
+    get revision() {
+      return records.revision;
+    },
+    received: (response: Parameters<RecordTable["apply"]>[0]) => {
+      if (records.apply(response, clock.nowMs()).size === 0) return;
+      const { variants, faults } = desiredVariants(records, name);
+      for (const fault of faults) logger.warn("placement cannot be honoured", { fault });
+      executor.setDesired(variants);
+      targets.set(frontendAddresses(records));
+    },
+    interrupted: () => records.interrupted(),
+  };
+  executor.onChange(() => reports.report());
+  const watchDone = followMetadata({ cluster, clock, random, logger, signal, listener });
+  const membershipDone = membership.run(signal);
+  return async () => {
+    ending.abort();
+    await Promise.all([watchDone, membershipDone, reports.settled()]);
+  };
+}
+
+function recordOf({ name, hostType, cores, memoryBytes, pricePerHour }: MemberConfig) {
+  return {
+    name,
+    kind: MemberKind.EXECUTOR,
+    hostType,
+    cores,
+    memoryBytes: BigInt(memoryBytes),
+    pricePerHourUsd: pricePerHour,
+    deviceKinds: [DeviceKind.CPU],
+  };
+}
