@@ -1,5 +1,6 @@
 import { benchBatching } from "./batching";
 import { type BenchScope, readArguments } from "./bench-scope";
+import { compareCheckouts } from "./compare";
 import { benchEcho } from "./echo";
 import { benchFuzz } from "./fuzz";
 import { benchGoodput } from "./goodput";
@@ -23,6 +24,7 @@ const benches: Readonly<Record<string, (scope: BenchScope) => void | Promise<voi
 };
 
 async function main(args: readonly string[]): Promise<void> {
+  if (args[0] === "compare") return compareCheckouts(args.slice(1));
   const { names, scope } = readArguments(args);
   const chosen = names.length === 0 ? Object.keys(benches) : names;
   for (const name of chosen) {
