@@ -6,11 +6,11 @@ import {
   type Caller,
   createLogger,
   createRpcServer,
-  createTransportServer,
   loadSecurity,
   methodPath,
   openSecurity,
   type RpcServer,
+  SERVER_LIMITS,
   type Security,
   systemClock,
   tokenDigest,
@@ -28,10 +28,11 @@ const token = "0123456789abcdef0123456789abcdef";
 /** What carries ModelInfer: grpc-js, the native server, or that with messages that stay outside of JavaScript. */
 export const carriers = {
   "grpc-js": (security: Security) => answering(createRpcServer({ logger, security })),
-  wire: (security: Security) => answering(createTransportServer(new Wire<Caller>(), { logger, security })),
+  wire: (security: Security) =>
+    answering(createRpcServer({ logger, security, transport: new Wire<Caller>(SERVER_LIMITS) })),
   "wire infer": (security: Security) => {
-    const wire = new Wire<Caller>();
-    const server = answering(createTransportServer(wire, { logger, security }));
+    const wire = new Wire<Caller>(SERVER_LIMITS);
+    const server = answering(createRpcServer({ logger, security, transport: wire }));
     wire.infer(modelInfer, {
       readHead: () => null,
       start: (id, _head, _deadlineMs, byteLength) => {

@@ -1,7 +1,6 @@
 export type { Admission, AdmissionRefusal, AskedCall, WireGuard } from "./admission";
 export { InferCall, type InferHandler, LinkBytes } from "./infer-call";
-export { probeWire } from "./native";
-export { type ServerLimits, serverLimitsDefault } from "./server-limits";
+export { probeWire, type WireLimits } from "./native";
 export { type StreamHandler, type UnaryHandler, Wire, type WireTls } from "./wire";
-export type { CallListener, WireCall } from "./wire-call";
+export type { CallListener, MessageParts, WireCall } from "./wire-call";
 export type { LinkAnswer, LinkListener, LinkQuery, LinkRefusal, LinkReport, WireLink } from "./wire-link";

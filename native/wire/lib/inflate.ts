@@ -19,6 +19,8 @@ type Done = (bytes: Buffer | null, fault: InflateFault | null) => void;
 
 /** Unpacks messages side by side. Memory is counted as it fills, not as it is announced: a small message may hold much. */
 export class Inflater {
+  /** Messages that were refused because all together held too much. */
+  refused = 0;
   private heldBytes = 0;
 
   constructor(private readonly limits: InflateLimits) {}
@@ -42,8 +44,10 @@ export class Inflater {
       chunks.push(chunk);
       if (bytes > messageMaxBytes)
         refuse("tooLarge", `message unpacks to more than ${messageMaxBytes} bytes`);
-      else if (this.heldBytes > heldMaxBytes)
+      else if (this.heldBytes > heldMaxBytes) {
+        this.refused++;
         refuse("tooMuch", `messages being unpacked hold more than ${heldMaxBytes} bytes, try again later`);
+      }
     });
     stream.once("end", () => settle(Buffer.concat(chunks, bytes), null));
     stream.once("error", (error) => {

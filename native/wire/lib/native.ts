@@ -1,16 +1,37 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { ServerLimits } from "./server-limits";
 
 /** A poller with its server, owned by the add-on. */
 export type WireHandle = { readonly __wire: unique symbol };
+
+/**
+ * Limits of a server by the names that the add-on reads. `ServerLimits` of @infaas/runtime, which has all of them, says
+ * what each means; what is used is `SERVER_LIMITS` there.
+ */
+export type WireLimits = Readonly<
+  Record<
+    | "messageMaxBytes"
+    | "receiveWindowBytes"
+    | "maxFrameBytes"
+    | "maxConcurrentStreams"
+    | "headerMaxBytes"
+    | "connectionsMax"
+    | "heldMaxBytes"
+    | "handshakeMaxMs"
+    | "requestMaxMs"
+    | "idleMaxMs"
+    | "keepaliveMs"
+    | "keepaliveTimeoutMs",
+    number
+  >
+>;
 
 /** The add-on's exports, in the order of src/node_api/addon.cc. Calls made per request never throw; a stale `call` does nothing. */
 export interface Native {
   /** `tls`: whether it can speak TLS as well. */
   probe(tls: boolean): { readonly ok: boolean; readonly detail: string };
   open(
-    limits: ServerLimits,
+    limits: WireLimits,
     mail: Float64Array,
     scratch: Uint8Array,
     onEvents: (count: number) => void,
@@ -33,6 +54,8 @@ export interface Native {
   shutDown(wire: WireHandle, last: boolean): void;
   connections(wire: WireHandle): number;
   heldBytes(wire: WireHandle): number;
+  /** What limits turned away since the start. */
+  refused(wire: WireHandle): [connections: number, bytes: number, time: number];
   close(wire: WireHandle): void;
   /** Of a call that is asked about: its peer, and its `authorization` if one came; undefined when the call is gone. */
   asked(wire: WireHandle, call: number): [peer: string, authorization?: string] | undefined;

@@ -15,6 +15,13 @@ export interface CallListener {
   drained(): void;
 }
 
+/** A message in parts. */
+export interface MessageParts {
+  readonly byteLength: number;
+  /** Writes every part into `target` from `offset`. */
+  copy(target: Uint8Array, offset: number): number;
+}
+
 const RESOURCE_EXHAUSTED = 8;
 const INVALID_ARGUMENT = 3;
 
@@ -48,8 +55,8 @@ export class WireCall<Caller = unknown> {
   }
 
   /** Sends one message; false = `drained` will tell when to go on. */
-  write(bytes: Uint8Array): boolean {
-    return this.over || this.host.addon.write(this.host.handle, this.id, bytes);
+  write(message: Uint8Array | MessageParts): boolean {
+    return this.over || this.host.addon.write(this.host.handle, this.id, joined(message));
   }
 
   /** Ends the call; `trailers` are names and values by turns. */
@@ -60,10 +67,10 @@ export class WireCall<Caller = unknown> {
   }
 
   /** Sends the only message and ends the call with OK. */
-  answer(bytes: Uint8Array, trailers: readonly string[]): void {
+  answer(message: Uint8Array | MessageParts, trailers: readonly string[]): void {
     if (this.over) return;
     this.end();
-    this.host.addon.answer(this.host.handle, this.id, bytes, joinTrailers(trailers));
+    this.host.addon.answer(this.host.handle, this.id, joined(message), joinTrailers(trailers));
   }
 
   /** Holds further messages back, and thereby the client once its window is full. */
@@ -136,4 +143,11 @@ export class WireCall<Caller = unknown> {
     this.finish(kind === "unreadable" ? INVALID_ARGUMENT : RESOURCE_EXHAUSTED, message, []);
     listener?.cancelled();
   }
+}
+
+function joined(message: Uint8Array | MessageParts): Uint8Array {
+  if (message instanceof Uint8Array) return message;
+  const bytes = Buffer.allocUnsafe(message.byteLength);
+  message.copy(bytes, 0);
+  return bytes;
 }

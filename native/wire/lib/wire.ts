@@ -5,8 +5,7 @@ import { encoding, eventKind, eventsMax, mail, methodKind, placeMask } from "./e
 import type { InferCall, InferHandler } from "./infer-call";
 import { Inflater } from "./inflate";
 import { LinkEvents } from "./link-events";
-import { type Native, native, type WireHandle } from "./native";
-import { type ServerLimits, serverLimitsDefault } from "./server-limits";
+import { type Native, native, type WireHandle, type WireLimits } from "./native";
 import { WireCall } from "./wire-call";
 import { type LinkListener, WireLink } from "./wire-link";
 
@@ -54,10 +53,9 @@ export class Wire<Caller = unknown> implements CallHost {
   private open = 0;
 
   /** Throws an Error that says why when the add-on cannot run in this process; see `probeWire`. */
-  constructor(limits: Partial<ServerLimits> = {}) {
-    const all = { ...serverLimitsDefault, ...limits };
-    this.inflater = new Inflater(all);
-    this.handle = this.addon.open(all, this.numbers, this.scratch, (count) => this.receive(count));
+  constructor(limits: WireLimits) {
+    this.inflater = new Inflater(limits);
+    this.handle = this.addon.open(limits, this.numbers, this.scratch, (count) => this.receive(count));
     this.links = new LinkEvents(this, this.numbers);
     this.admissions = new Admissions(this);
   }
@@ -136,6 +134,12 @@ export class Wire<Caller = unknown> implements CallHost {
   /** Bytes of requests that were received and have not been let go. */
   get heldBytes(): number {
     return this.addon.heldBytes(this.handle);
+  }
+
+  /** What limits turned away since the start: connections, calls for their bytes, calls for their time. */
+  get refused(): { readonly connections: number; readonly bytes: number; readonly time: number } {
+    const [connections, bytes, time] = this.addon.refused(this.handle);
+    return { connections, bytes: bytes + this.inflater.refused, time };
   }
 
   /** Takes no new connections and asks clients to leave; `last` refuses calls that are still on their way here. */

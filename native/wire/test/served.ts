@@ -8,7 +8,8 @@ import {
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
-import { type ServerLimits, Wire, type WireCall } from "../lib";
+import { SERVER_LIMITS } from "@infaas/runtime";
+import { Wire, type WireCall, type WireLimits } from "../lib";
 
 /** What a unary call ended with. */
 export interface Outcome {
@@ -44,7 +45,7 @@ const serverName = { "grpc.ssl_target_name_override": "localhost" };
 
 /** How a wire is served. */
 export interface Serving {
-  readonly limits?: Partial<ServerLimits>;
+  readonly limits?: Partial<WireLimits>;
   /** Options of the client's channel. */
   readonly channel?: Record<string, number | string>;
   /** Speaks TLS, both showing the same certificate. */
@@ -53,7 +54,7 @@ export interface Serving {
 
 /** Starts one on a free port of loopback: Say echoes, Hold never answers by itself, Chat echoes message by message, Listen never says anything. */
 export function serve({ limits = {}, channel = {}, tls = false }: Serving = {}): Served {
-  const wire = new Wire(limits);
+  const wire = new Wire({ ...SERVER_LIMITS, ...limits });
   if (tls) expect(wire.secure({ certificate, key, clientCa: certificate })).toBeNull();
   const held: WireCall[] = [];
   const cancelled: WireCall[] = [];

@@ -1,6 +1,6 @@
 import { type AddressInfo, createConnection, createServer, type Socket } from "node:net";
 import { Client, Metadata, status } from "@grpc/grpc-js";
-import type { ServerLimits } from "../lib";
+import type { WireLimits } from "../lib";
 import { outcomeOf, type Served, type Serving, serve, settled, until } from "./served";
 
 const identity = (bytes: Buffer): Buffer => bytes;
@@ -28,7 +28,7 @@ describe.each([
 ])("Wire %s", (_, tls) => {
   async function withServed(
     use: (served: Served) => Promise<void>,
-    limits: Partial<ServerLimits> = {},
+    limits: Partial<WireLimits> = {},
     channel: Serving["channel"] = {},
   ) {
     const served = serve({ limits, channel, tls });

@@ -1,7 +1,7 @@
 import { connect as connectHttp2 } from "node:http2";
 import { createConnection, type Socket } from "node:net";
 import { status } from "@grpc/grpc-js";
-import type { ServerLimits } from "../lib";
+import type { WireLimits } from "../lib";
 import { type Served, serve, settled, until } from "./served";
 
 const identity = (bytes: Buffer): Buffer => bytes;
@@ -26,7 +26,7 @@ function drip(port: number, atOnce: Buffer, slowly: Buffer): Promise<number> {
   return promise;
 }
 
-async function withServed(use: (served: Served) => Promise<void>, limits: Partial<ServerLimits>) {
+async function withServed(use: (served: Served) => Promise<void>, limits: Partial<WireLimits>) {
   const served = serve({ limits });
   try {
     await use(served);

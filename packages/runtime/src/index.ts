@@ -18,12 +18,19 @@ export { tuneProcess } from "./process/tune-process";
 export { type CallOptions, type ClientOf, createRpcClient, type RpcClientOptions } from "./rpc/client/client";
 export { type OpenRawStream, openRawBidi, type RawBidiOptions } from "./rpc/client/open-raw-bidi";
 export { decodeMessage } from "./rpc/decode-message";
-export type { GatherMessage, RawStream, RawUnaryCall, ServedStream, TrailerValues } from "./rpc/raw";
+export { statusPairs, trailerPairs } from "./rpc/metadata-pairs";
+export type {
+  CallFacts,
+  GatherMessage,
+  RawStream,
+  RawUnaryCall,
+  ServedStream,
+  TrailerValues,
+} from "./rpc/raw";
 export { callLocally, type LocalCaller } from "./rpc/server/call-locally";
 export type { Health } from "./rpc/server/health";
 export { createRpcServer, type RpcServer, type RpcServerOptions, type ServerLoad } from "./rpc/server/server";
-export { createTransportServer, type TransportServerOptions } from "./rpc/server/transport-server";
-export { type ServerLimits, serverLimitsDefault } from "./rpc/server-limits";
+export { SERVER_LIMITS, type ServerLimits } from "./rpc/server-limits";
 export {
   type CallContext,
   type HandlersOf,
@@ -32,7 +39,6 @@ export {
   methodPath,
 } from "./rpc/service";
 export { retryDelayMs, retryInfo } from "./rpc/status";
-export { statusPairs, trailerPairs } from "./rpc/trailer-pairs";
 export type { Transport, TransportCall, TransportListener } from "./rpc/transport";
 export type { CallGuard, GuardedCall } from "./security/call-guard";
 export { type Caller, type CallerQuota, type Requirement, type Role, unnamedCaller } from "./security/caller";

@@ -157,7 +157,7 @@ export async function startFrontend(
   const server = createFrontendServer({
     logger,
     security,
-    transport: wire,
+    transport: wire ?? undefined,
     modelInfer: inferIngress(way),
     modelStreamInfer: inferStreams(way),
     query: queryIngress(way),

@@ -47,7 +47,7 @@ export const instruments = {
     name: "infaas.frontend.turned_away",
     unit: "{call}",
     description:
-      "What a face refused before it was a query, by face and reason: connections, time (a request that drips), bytes (all requests hold too many), malformed. The native ingress does not count.",
+      "What a face refused before it was a query, by face and reason: connections, time (a request that drips), bytes (all requests hold too many), malformed.",
   },
   snapshotAge: {
     name: "infaas.frontend.snapshot.age",

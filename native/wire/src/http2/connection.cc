@@ -238,6 +238,7 @@ void Connection::endLate(double nowMs) {
     if (!call->opened) {
       broken_ = true;
     } else if (call->kind != MethodKind::kStream) {
+      server_.refusals_.time++;
       server_.fail(*call, Code::kDeadlineExceeded,
                    "the request did not come whole within " +
                        std::to_string(static_cast<int64_t>(requestMaxMs)) + " ms");

@@ -89,6 +89,7 @@ void Server::accept(int listener) {
     if (socket < 0) return;
     if (connections_.size() >= limits_.connectionsMax) {
       ::close(socket);
+      refusals_.connections++;
       continue;
     }
     connections_.push_back(std::make_unique<Connection>(*this, socket, std::move(peer)));
@@ -269,6 +270,7 @@ bool Server::beginMessage(Call& call) {
     return false;
   }
   if (heldBytes_ + size > limits_.heldMaxBytes) {
+    refusals_.bytes++;
     fail(call, Code::kResourceExhausted,
          "requests of " + std::to_string(heldBytes_) + " bytes are held; at most " +
              std::to_string(limits_.heldMaxBytes) + " are, try again later");

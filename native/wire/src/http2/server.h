@@ -21,7 +21,7 @@ namespace wire {
 
 class Connection;
 
-// Every limit; lib/server-limits.ts says the defaults and why.
+// Every limit; ServerLimits in packages/runtime says the defaults and why.
 struct ServerLimits {
   size_t messageMaxBytes;
   uint32_t receiveWindowBytes;
@@ -35,6 +35,13 @@ struct ServerLimits {
   double idleMaxMs;
   double keepaliveMs;
   double keepaliveTimeoutMs;
+};
+
+// What limits turned away since the start.
+struct Refusals {
+  uint64_t connections = 0;  // beyond connectionsMax
+  uint64_t bytes = 0;        // calls whose request went beyond heldMaxBytes
+  uint64_t time = 0;         // calls whose request had not come whole after requestMaxMs
 };
 
 // Canonical codes that the transport itself answers with.
@@ -76,6 +83,7 @@ class Server {
   bool watchesDeadlines() const { return deadlines_ > 0; }
   // Of requests that were received, or are being so, and have not been let go.
   size_t heldBytes() const { return heldBytes_; }
+  const Refusals& refusals() const { return refusals_; }
   size_t openCalls() const { return calls_.openCount(); }
   size_t connections() const { return connections_.size(); }
   // What is remembered of who calls.
@@ -153,6 +161,7 @@ class Server {
   std::string head_;
   std::vector<uint8_t> scratch_;
   size_t heldBytes_ = 0;
+  Refusals refusals_;
   size_t deadlines_ = 0;
   double nowMs_;
   double attendedMs_ = 0;

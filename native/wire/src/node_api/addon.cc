@@ -120,6 +120,15 @@ Napi::Value heldBytes(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(wireOf(info).server().heldBytes()));
 }
 
+// Counts: connections, bytes, time.
+Napi::Value refused(const Napi::CallbackInfo& info) {
+  const Refusals& refusals = wireOf(info).server().refusals();
+  Napi::Array counts = Napi::Array::New(info.Env());
+  for (const uint64_t count : {refusals.connections, refusals.bytes, refusals.time})
+    counts.Set(counts.Length(), static_cast<double>(count));
+  return counts;
+}
+
 Napi::Value close(const Napi::CallbackInfo& info) {
   wireOf(info).close();
   return info.Env().Undefined();
@@ -273,6 +282,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("shutDown", Napi::Function::New<shutDown>(env, "shutDown"));
   exports.Set("connections", Napi::Function::New<connections>(env, "connections"));
   exports.Set("heldBytes", Napi::Function::New<heldBytes>(env, "heldBytes"));
+  exports.Set("refused", Napi::Function::New<refused>(env, "refused"));
   exports.Set("close", Napi::Function::New<wire::close>(env, "close"));
   setRaw(env, exports, "metadata", metadata);
   setRaw(env, exports, "peer", peer);

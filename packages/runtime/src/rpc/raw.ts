@@ -1,11 +1,7 @@
-import type { Metadata } from "@grpc/grpc-js";
 import type { ServiceError } from "../errors";
 import type { Caller } from "../security/caller";
 
-/**
- * A message in parts that is written straight into the frame grpc-js sends, instead of being joined first. grpc-js
- * 1.14.7 uses exactly these three of what it believes to be a Buffer; a test sends one both ways.
- */
+/** A message in parts that is written straight into the frame that is sent, instead of being joined first. */
 export interface GatherMessage {
   readonly length: number;
   readonly byteLength: number;
@@ -16,34 +12,36 @@ export interface GatherMessage {
 /** Values for trailing metadata; a Buffer needs a key that ends in `-bin`. */
 export type TrailerValues = Readonly<Record<string, string | Buffer>>;
 
-/** One unary call whose message nobody decoded. Exactly one of `answer` and `refuse` ends it; after that both do nothing. */
-export interface RawUnaryCall {
-  readonly metadata: Metadata;
-  /** Time that was left at arrival; null = no deadline. */
-  readonly deadlineMs: number | null;
+/** What a handler may know of its call, however the call is served. */
+export interface CallFacts {
+  /** `host:port` of the client. */
   readonly peer: string;
-  /** Made anew at each look where there is no guard: look once. */
   readonly caller: Caller;
-  readonly cancelled: boolean;
-  /** Calls `f` when the caller gives up or its deadline passes. */
-  onCancel(f: () => void): void;
-  answer(bytes: Uint8Array | GatherMessage, trailer?: TrailerValues): void;
-  refuse(e: ServiceError, trailer?: TrailerValues): void;
+  /** Returns the first value of `name` (lower case) that the client sent; base64 where the name ends in `-bin`. */
+  metadata(name: string): string | undefined;
 }
 
-/** A bidirectional stream of undecoded messages; the same at both ends. */
+/** One unary call whose message nobody decoded. Exactly one of `answer` and `refuse` ends it; after that both do nothing. */
+export interface RawUnaryCall extends CallFacts {
+  /** Milliseconds that were left at arrival; null = no deadline. */
+  readonly deadlineMs: number | null;
+  /** Calls `f` when the caller gives up or its deadline passes; a later `f` takes the place of an earlier one. */
+  onCancel(f: () => void): void;
+  answer(message: Uint8Array | GatherMessage, trailers?: TrailerValues): void;
+  refuse(e: ServiceError, trailers?: TrailerValues): void;
+}
+
+/** A bidirectional stream of undecoded messages; the same at both ends. Each `on…` holds one function. */
 export interface RawStream {
-  /** What the client sent along; empty at the client's end. */
-  readonly metadata: Metadata;
   /** Sends one message; false = wait for drain before sending more. */
-  write(bytes: Uint8Array | GatherMessage): boolean;
-  /** Starts the flow: call once. */
+  write(message: Uint8Array | GatherMessage): boolean;
+  /** Starts the flow. */
   onData(f: (bytes: Buffer) => void): void;
   onDrain(f: () => void): void;
   /** Takes no more messages until `resume`; the other side soon has to wait. */
   pause(): void;
   resume(): void;
-  /** The other side is done (null) or the stream broke. Called once. */
+  /** Called once: the other side is done (null), the stream broke, or this side ended it (null, or the reason of `destroy`). */
   onEnd(f: (error: ServiceError | null) => void): void;
   /** The stream broke or was cancelled, also one whose other side was done before. Called once. */
   onBreak(f: (error: ServiceError) => void): void;
@@ -54,16 +52,4 @@ export interface RawStream {
 }
 
 /** A raw stream at the server's end. */
-export interface ServedStream extends RawStream {
-  /** Made anew at each look where there is no guard: look once. */
-  readonly caller: Caller;
-}
-
-/** Returns what grpc-js may treat as a Buffer: bytes as a view without a copy, a gather message as it is. */
-export function asBuffer(message: Uint8Array | GatherMessage): Buffer {
-  if (Buffer.isBuffer(message)) return message;
-  if (message instanceof Uint8Array) {
-    return Buffer.from(message.buffer, message.byteOffset, message.byteLength);
-  }
-  return message as unknown as Buffer;
-}
+export interface ServedStream extends RawStream, CallFacts {}

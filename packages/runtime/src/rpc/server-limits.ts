@@ -29,7 +29,7 @@ export interface ServerLimits {
  * requests per second over 2.5 ms of round trip; one MiB carries 330. Idle: as long as gRPC clients themselves keep an
  * unused connection. There is no largest age: links and watches live as long as their processes.
  */
-export const serverLimitsDefault: ServerLimits = {
+export const SERVER_LIMITS: ServerLimits = {
   messageMaxBytes: 64 * 1024 * 1024,
   receiveWindowBytes: 8 * 1024 * 1024,
   maxFrameBytes: 1024 * 1024,

@@ -7,20 +7,16 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import type { Metadata } from "@grpc/grpc-js";
 import { Code, ServiceError } from "../errors";
-import type { Caller } from "../security/caller";
 import { decodeMessage } from "./decode-message";
+import type { CallFacts } from "./raw";
 
 /** What a handler may know about its call beside the request. */
-export interface CallContext {
+export interface CallContext extends CallFacts {
   /** Aborts when the caller gives up or its deadline passes. */
   readonly signal: AbortSignal;
   /** Time that was left at arrival, in milliseconds; null = no deadline. */
   readonly deadlineMs: number | null;
-  readonly metadata: Metadata;
-  readonly peer: string;
-  readonly caller: Caller;
   setTrailer(key: string, value: string | Buffer): void;
 }
 

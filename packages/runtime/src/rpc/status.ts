@@ -1,48 +1,13 @@
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { Metadata, type StatusObject } from "@grpc/grpc-js";
-import { codeOf, type ErrorDetail, ServiceError } from "../errors";
+import type { ErrorDetail, ServiceError } from "../errors";
 
 /** Trailer that carries google.rpc.Status: {1 code int32; 2 message string; 3 details Any*}. */
-const detailsKey = "grpc-status-details-bin";
-const typeUrlPrefix = "type.googleapis.com/";
-const retryInfoType = "google.rpc.RetryInfo";
+export const DETAILS_KEY = "grpc-status-details-bin";
+const TYPE_URL_PREFIX = "type.googleapis.com/";
+const RETRY_INFO_TYPE = "google.rpc.RetryInfo";
 
 /** Details beyond this many bytes are left out: stock C clients refuse header blocks above 8 KiB, and base64 adds a third. */
-const detailsMaxBytes = 5 * 1024;
-
-/** What grpc-js wants of a failed call. */
-export interface GrpcStatus {
-  readonly code: number;
-  readonly details: string;
-  readonly metadata: Metadata;
-}
-
-/** Returns the status, with trailer, that tells a peer of `error`. `trailer` gets the details added, if given. */
-export function toGrpcStatus(error: ServiceError, trailer = new Metadata()): GrpcStatus {
-  if (error.details.length > 0) trailer.set(detailsKey, encodeStatus(error));
-  return { code: error.code, details: error.message, metadata: trailer };
-}
-
-/** Returns the failure that a peer told of: the code, its sentence without grpc-js's prefix, and the details. */
-export function fromGrpcStatus(status: Pick<StatusObject, "code" | "details" | "metadata">): ServiceError {
-  const raw = status.metadata?.get(detailsKey)[0];
-  return new ServiceError(codeOf(status.code), status.details, {
-    details: Buffer.isBuffer(raw) ? decodeDetails(raw) : [],
-  });
-}
-
-/** Returns the failure behind whatever a grpc-js call threw. */
-export function fromGrpcError(e: unknown): ServiceError {
-  const status = e as Partial<StatusObject> | null;
-  if (typeof status?.code === "number" && typeof status.details === "string") {
-    return fromGrpcStatus({
-      code: status.code,
-      details: status.details,
-      metadata: status.metadata ?? new Metadata(),
-    });
-  }
-  return ServiceError.from(e);
-}
+const DETAILS_MAX_BYTES = 5 * 1024;
 
 /** Returns the detail google.rpc.RetryInfo: try again after `delayMs`. */
 export function retryInfo(delayMs: number): ErrorDetail {
@@ -51,12 +16,12 @@ export function retryInfo(delayMs: number): ErrorDetail {
   const writer = new BinaryWriter().tag(1, WireType.LengthDelimited).fork();
   if (seconds > 0) writer.tag(1, WireType.Varint).int64(seconds);
   if (nanos > 0) writer.tag(2, WireType.Varint).int32(nanos);
-  return { typeName: retryInfoType, value: writer.join().finish() };
+  return { typeName: RETRY_INFO_TYPE, value: writer.join().finish() };
 }
 
 /** Returns the delay that an error's RetryInfo asks for, in milliseconds; null when it has none. */
 export function retryDelayMs(error: ServiceError): number | null {
-  const detail = error.details.find((d) => d.typeName === retryInfoType);
+  const detail = error.details.find((d) => d.typeName === RETRY_INFO_TYPE);
   if (detail === undefined) return null;
   let delayMs = 0;
   eachField(detail.value, (field, reader) => {
@@ -71,22 +36,23 @@ export function retryDelayMs(error: ServiceError): number | null {
   return delayMs;
 }
 
-function encodeStatus(error: ServiceError): Buffer {
+/** Returns google.rpc.Status of `error`, for the trailer `DETAILS_KEY`. */
+export function encodeStatus(error: ServiceError): Buffer {
   const writer = new BinaryWriter().tag(1, WireType.Varint).int32(error.code);
   writer.tag(2, WireType.LengthDelimited).string(error.message);
   let bytes = 0;
   for (const detail of error.details) {
     bytes += detail.value.byteLength;
-    if (bytes > detailsMaxBytes) break;
+    if (bytes > DETAILS_MAX_BYTES) break;
     writer.tag(3, WireType.LengthDelimited).fork();
-    writer.tag(1, WireType.LengthDelimited).string(typeUrlPrefix + detail.typeName);
+    writer.tag(1, WireType.LengthDelimited).string(TYPE_URL_PREFIX + detail.typeName);
     writer.tag(2, WireType.LengthDelimited).bytes(detail.value).join();
   }
   return Buffer.from(writer.finish());
 }
 
-/** Details are an extra: bytes that cannot be read give none instead of hiding the error itself. */
-function decodeDetails(raw: Uint8Array): readonly ErrorDetail[] {
+/** Returns the details in google.rpc.Status; none where it cannot be read, so that the error itself is not hidden. */
+export function decodeDetails(raw: Uint8Array): readonly ErrorDetail[] {
   const details: ErrorDetail[] = [];
   try {
     eachField(raw, (field, reader) => {

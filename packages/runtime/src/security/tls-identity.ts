@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { rootCertificates, type Server, type TlsOptions } from "node:tls";
-import { type ChannelCredentials, experimental, type ServerCredentials } from "@grpc/grpc-js";
+import { type ChannelCredentials, experimental } from "@grpc/grpc-js";
 import { Code, ServiceError } from "../errors";
 import type { Logger } from "../process/logger";
 import type { Clock } from "../time/clock";
@@ -40,7 +40,7 @@ type Provider = experimental.CertificateProvider;
  * after a change see the new ones, those that stand live on.
  */
 export class TlsIdentity {
-  readonly #files: WatchedFiles<TlsMaterial>;
+  private readonly files: WatchedFiles<TlsMaterial>;
   /** Whether callers have to show a certificate. */
   readonly checksClients: boolean;
   /** Whether there is an own certificate, so that servers can be had. */
@@ -66,25 +66,14 @@ export class TlsIdentity {
   }
 
   private constructor(files: WatchedFiles<TlsMaterial>) {
-    this.#files = files;
+    this.files = files;
     this.checksClients = files.value.clientCa !== null;
     this.hasOwn = files.value.own !== null;
   }
 
-  /** For a grpc-js server. */
-  serverCredentials(): ServerCredentials {
-    // grpc-js 1.14.7 names these two parameters the other way round than it uses them: the own certificate comes first.
-    const provider = this.#provider((m) => m.clientCa);
-    return experimental.createCertificateProviderServerCredentials(
-      provider,
-      this.checksClients ? provider : null,
-      this.checksClients,
-    );
-  }
-
   /** For a grpc-js client; `serverName`: expected in the certificate instead of the host that is called. */
   channelCredentials(serverName?: string): ChannelCredentials {
-    const provider = this.#provider((m) => m.ca);
+    const provider = this.provider();
     return experimental.createCertificateProviderChannelCredentials(
       provider,
       this.hasOwn ? provider : null,
@@ -94,59 +83,52 @@ export class TlsIdentity {
 
   /** For any other server of Node: https, http2, tls. `follow` keeps it current. */
   serverOptions(): TlsOptions {
-    return { ...contextOf(this.#files.value), requestCert: this.checksClients, rejectUnauthorized: true };
+    return { ...contextOf(this.files.value), requestCert: this.checksClients, rejectUnauthorized: true };
   }
 
   /** Gives `server` every later certificate; what is returned ends it. */
   follow(server: Server): () => void {
-    return this.#files.onChange((material) => server.setSecureContext(contextOf(material)));
+    return this.files.onChange((material) => server.setSecureContext(contextOf(material)));
   }
 
   /** For a server with a TLS of its own, as they are now; INTERNAL where there is no own certificate. `onChange` tells of later ones. */
   serverMaterial(): ServerMaterial {
-    const { own, clientCa } = this.#files.value;
+    const { own, clientCa } = this.files.value;
     if (own === null) throw new ServiceError(Code.INTERNAL, "a server without a certificate: this is a bug");
     return { certificate: own.certificate, key: own.privateKey, clientCa };
   }
 
   /** Calls `f` after each change; what is returned ends it. */
   onChange(f: () => void): () => void {
-    return this.#files.onChange(f);
+    return this.files.onChange(f);
   }
 
   /** For clients with their own TLS, as they are now. */
   clientOptions(): DialMaterial {
-    const { own, ca } = this.#files.value;
+    const { own, ca } = this.files.value;
     return own === null ? { ca } : { ca, cert: own.certificate, key: own.privateKey };
   }
 
   close(): void {
-    this.#files.close();
+    this.files.close();
   }
 
   /** grpc-js expects to hear of the present certificates after it has registered, not while. */
-  #provider(caOf: (material: TlsMaterial) => Buffer | null): Provider {
+  private provider(): Provider {
     const stops = new Map<unknown, () => void>();
-    const add = <U>(
-      listener: (update: U | null) => void,
-      pick: (material: TlsMaterial) => U | null,
-    ): void => {
-      queueMicrotask(() => listener(pick(this.#files.value)));
+    const add = <U>(listener: (update: U) => void, pick: (material: TlsMaterial) => U): void => {
+      queueMicrotask(() => listener(pick(this.files.value)));
       stops.set(
         listener,
-        this.#files.onChange((material) => listener(pick(material))),
+        this.files.onChange((material) => listener(pick(material))),
       );
     };
     const remove = (listener: unknown): void => {
       stops.get(listener)?.();
       stops.delete(listener);
     };
-    const caUpdate = (material: TlsMaterial) => {
-      const caCertificate = caOf(material);
-      return caCertificate === null ? null : { caCertificate };
-    };
     return {
-      addCaCertificateListener: (listener) => add(listener, caUpdate),
+      addCaCertificateListener: (listener) => add(listener, ({ ca }) => ({ caCertificate: ca })),
       removeCaCertificateListener: remove,
       addIdentityCertificateListener: (listener) => add(listener, ({ own }) => own),
       removeIdentityCertificateListener: remove,

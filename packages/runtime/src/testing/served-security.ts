@@ -1,13 +1,14 @@
 import { ServiceError } from "../errors";
 import { createLogger } from "../process/logger";
 import { createRpcClient } from "../rpc/client/client";
+import { createRpcServer } from "../rpc/server/server";
 import { implementService } from "../rpc/service";
 import { type DialSecurity, dialPlain } from "../security/dial-security";
 import { loadSecurity, type Security } from "../security/security";
 import type { SecurityConfig } from "../security/security-options";
 import { systemClock } from "../time/clock";
 import { EchoService } from "./echo-service";
-import { tested } from "./tested-server";
+import type { TestedTransport } from "./transports";
 
 export const logger = createLogger({ service: "test", level: "error" });
 /** No file at all. */
@@ -29,29 +30,31 @@ export const requirementOf = (path: string) => {
 export const load = (config: Partial<SecurityConfig>) =>
   loadSecurity({ ...nothing, ...config }, { clock: systemClock, logger, requirementOf });
 
-/** Runs a server so protected while it is used: `say` answers the tenant and how many tokens it was shown. */
-export async function serving(security: Security, use: (port: number) => Promise<void>): Promise<void> {
-  const server = tested.createServer({ logger, security });
-  server.add(
-    implementService(EchoService, {
-      say: async (_request, { caller, metadata }) => ({
-        value: `${caller.tenant} ${metadata.get("authorization").length}`,
+/** Returns what runs a protected server while it is used: `say` answers the tenant and how many tokens it was shown. */
+export const servingOn =
+  (open: TestedTransport["open"]) =>
+  async (security: Security, use: (port: number) => Promise<void>): Promise<void> => {
+    const server = createRpcServer({ logger, security, transport: open() });
+    server.add(
+      implementService(EchoService, {
+        say: async (_request, context) => ({
+          value: `${context.caller.tenant} ${context.metadata("authorization") === undefined ? 0 : 1}`,
+        }),
+        join: async (requests) => {
+          let value = "";
+          for await (const request of requests) value += request.value;
+          return { value };
+        },
       }),
-      join: async (requests) => {
-        let value = "";
-        for await (const request of requests) value += request.value;
-        return { value };
-      },
-    }),
-  );
-  const port = await server.listen("127.0.0.1:0");
-  try {
-    await use(port);
-  } finally {
-    await server.stop(100);
-    security.close();
-  }
-}
+    );
+    const port = await server.listen("127.0.0.1:0");
+    try {
+      await use(port);
+    } finally {
+      await server.stop(100);
+      security.close();
+    }
+  };
 
 /** One call on a connection of its own; `host` is what the certificate has to name. */
 export async function say(port: number, dial: DialSecurity = dialPlain, host = "127.0.0.1"): Promise<string> {

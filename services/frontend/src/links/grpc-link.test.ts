@@ -3,6 +3,7 @@ import {
   Code,
   createLogger,
   dialPlain,
+  SERVER_LIMITS,
   ServiceError,
   systemClock,
   systemRandom,
@@ -81,7 +82,7 @@ describe.each(kinds)("%s", (_, open) => {
 
   beforeEach(async () => {
     executor = new ScriptedExecutor("e1");
-    wire = new Wire<Caller>();
+    wire = new Wire<Caller>(SERVER_LIMITS);
     await executor.start();
     changes.length = 0;
     drained = 0;

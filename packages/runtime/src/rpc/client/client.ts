@@ -17,10 +17,9 @@ import {
 } from "@grpc/grpc-js";
 import { ServiceError } from "../../errors";
 import { type DialSecurity, dialPlain } from "../../security/dial-security";
-import { asBuffer } from "../raw";
-import { serverLimitsDefault } from "../server-limits";
+import { asBuffer, fromGrpcError, identity } from "../grpc-js/messages";
+import { SERVER_LIMITS } from "../server-limits";
 import { methodPath, streamsRequest, streamsResponse } from "../service";
-import { fromGrpcError } from "../status";
 
 /** What one call may be told. */
 export interface CallOptions {
@@ -63,12 +62,12 @@ export function createRpcClient<S extends DescService>(
   address: string,
   o: RpcClientOptions = {},
 ): ClientOf<S> & { close(): void } {
-  const maxMessageBytes = o.maxMessageBytes ?? serverLimitsDefault.messageMaxBytes;
+  const maxMessageBytes = o.maxMessageBytes ?? SERVER_LIMITS.messageMaxBytes;
   const dial = o.dial ?? dialPlain;
   const client = new Client(address, dial.credentials, {
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": maxMessageBytes,
-    "grpc-node.flow_control_window": serverLimitsDefault.receiveWindowBytes,
+    "grpc-node.flow_control_window": SERVER_LIMITS.receiveWindowBytes,
     "grpc.enable_channelz": 0,
   });
   const calls: Record<string, unknown> = { close: () => client.close() };
@@ -121,8 +120,6 @@ interface Call {
   readonly wired: GrpcCallOptions;
   readonly signal: AbortSignal | undefined;
 }
-
-const identity = (bytes: Buffer): Buffer => bytes;
 
 function encode(method: DescMethod, request: unknown): Buffer {
   return asBuffer(toBinary(method.input, create(method.input, request as MessageShape<DescMessage>)));

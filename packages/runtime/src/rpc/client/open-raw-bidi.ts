@@ -1,11 +1,11 @@
 import type { DescService } from "@bufbuild/protobuf";
-import { Client, type ClientDuplexStream, Metadata } from "@grpc/grpc-js";
+import { Client, type ClientDuplexStream } from "@grpc/grpc-js";
 import type { ServiceError } from "../../errors";
 import { type DialSecurity, dialPlain } from "../../security/dial-security";
-import { asBuffer, type GatherMessage, type RawStream } from "../raw";
-import { serverLimitsDefault } from "../server-limits";
+import { asBuffer, fromGrpcError, identity } from "../grpc-js/messages";
+import type { GatherMessage, RawStream } from "../raw";
+import { SERVER_LIMITS } from "../server-limits";
 import { findMethod, methodPath } from "../service";
-import { fromGrpcError } from "../status";
 import { metadataFrom } from "./client";
 
 /** What a raw stream may be told. */
@@ -29,9 +29,9 @@ export function openRawBidi(
   const dial = o.dial ?? dialPlain;
   const client = new Client(address, dial.credentials, {
     "grpc.use_local_subchannel_pool": 1,
-    "grpc.max_receive_message_length": serverLimitsDefault.messageMaxBytes,
-    "grpc.max_send_message_length": serverLimitsDefault.messageMaxBytes,
-    "grpc-node.flow_control_window": o.receiveWindowBytes ?? serverLimitsDefault.receiveWindowBytes,
+    "grpc.max_receive_message_length": SERVER_LIMITS.messageMaxBytes,
+    "grpc.max_send_message_length": SERVER_LIMITS.messageMaxBytes,
+    "grpc-node.flow_control_window": o.receiveWindowBytes ?? SERVER_LIMITS.receiveWindowBytes,
     "grpc.enable_channelz": 0,
   });
   const path = methodPath(findMethod(service, method));
@@ -39,64 +39,61 @@ export function openRawBidi(
   return new OpenedRawStream(client, call);
 }
 
-const identity = (bytes: Buffer): Buffer => bytes;
-
 class OpenedRawStream implements OpenRawStream {
-  readonly metadata = new Metadata();
   readonly closed: Promise<void>;
-  readonly #call: ClientDuplexStream<Buffer, Buffer>;
-  readonly #ended: Promise<ServiceError | null>;
-  #reason: ServiceError | null = null;
+  private readonly call: ClientDuplexStream<Buffer, Buffer>;
+  private readonly ended: Promise<ServiceError | null>;
+  private reason: ServiceError | null = null;
 
   constructor(client: Client, call: ClientDuplexStream<Buffer, Buffer>) {
-    this.#call = call;
-    this.#ended = new Promise((resolve) => {
-      call.on("error", (e) => resolve(this.#reason ?? fromGrpcError(e)));
+    this.call = call;
+    this.ended = new Promise((resolve) => {
+      call.on("error", (e) => resolve(this.reason ?? fromGrpcError(e)));
       call.on("status", (status) =>
-        resolve(status.code === 0 ? null : (this.#reason ?? fromGrpcError(status))),
+        resolve(status.code === 0 ? null : (this.reason ?? fromGrpcError(status))),
       );
     });
-    this.closed = this.#ended.then(() => client.close());
+    this.closed = this.ended.then(() => client.close());
   }
 
   write(bytes: Uint8Array | GatherMessage): boolean {
-    if (this.#call.writableEnded || this.#call.destroyed) return false;
-    return this.#call.write(asBuffer(bytes));
+    if (this.call.writableEnded || this.call.destroyed) return false;
+    return this.call.write(asBuffer(bytes));
   }
 
   onData(f: (bytes: Buffer) => void): void {
-    this.#call.on("data", f);
+    this.call.on("data", f);
   }
 
   onDrain(f: () => void): void {
-    this.#call.on("drain", f);
+    this.call.on("drain", f);
   }
 
   pause(): void {
-    this.#call.pause();
+    this.call.pause();
   }
 
   resume(): void {
-    this.#call.resume();
+    this.call.resume();
   }
 
   onEnd(f: (error: ServiceError | null) => void): void {
-    void this.#ended.then(f);
+    void this.ended.then(f);
   }
 
   onBreak(f: (error: ServiceError) => void): void {
-    void this.#ended.then((error) => {
+    void this.ended.then((error) => {
       if (error !== null) f(error);
     });
   }
 
   end(): void {
-    this.#call.end();
+    this.call.end();
   }
 
   /** The peer sees a cancelled call; `onEnd` here tells the reason. */
   destroy(reason: ServiceError): void {
-    this.#reason ??= reason;
-    this.#call.cancel();
+    this.reason ??= reason;
+    this.call.cancel();
   }
 }

@@ -2,19 +2,20 @@ import { connect, type Settings } from "node:http2";
 import { Server } from "@grpc/grpc-js";
 import { createLogger } from "../../process/logger";
 import { createRpcServer } from "../server/server";
-import { serverLimitsDefault } from "../server-limits";
+import { SERVER_LIMITS } from "../server-limits";
+import { GrpcJsTransport } from "./grpc-js-transport";
 import { tuneHttp2 } from "./http2-tuning";
 
 describe("tuneHttp2", () => {
   it("makes the server advertise the window, frame size and stream bound it was given", async () => {
     const server = createRpcServer({
       logger: createLogger({ service: "test" }),
-      limits: {
+      transport: new GrpcJsTransport({
         receiveWindowBytes: 3 << 20,
         maxFrameBytes: 512 << 10,
         maxConcurrentStreams: 77,
         headerMaxBytes: 8 << 10,
-      },
+      }),
     });
     const port = await server.listen("127.0.0.1:0");
     const session = connect(`http://127.0.0.1:${port}`);
@@ -32,7 +33,7 @@ describe("tuneHttp2", () => {
   it("says so when grpc-js has another inside", () => {
     const server = new Server();
     Object.defineProperty(server, "commonServerOptions", { value: undefined });
-    expect(() => tuneHttp2(server, serverLimitsDefault)).toThrow("grpc-js 1.14.7");
+    expect(() => tuneHttp2(server, SERVER_LIMITS)).toThrow("grpc-js 1.14.7");
     server.forceShutdown();
   });
 });

@@ -3,33 +3,24 @@ import { Code } from "../../errors";
 import type { Clock } from "../../time/clock";
 import type { ServerLimits } from "../server-limits";
 
-/** Of gRPC's framing: a flag and a length of four bytes. */
+/** Prefix of a gRPC message: a flag and a length of four bytes. */
 const PREFIX_BYTES = 5;
 
-/** Why requests were ended before a handler saw them. */
-export interface IntakeRefusals {
-  /** All requests together held too many bytes. */
-  bytes: number;
-  /** A request did not come whole in time. */
-  time: number;
-}
-
-/** What an intake is held to. */
-export type IntakeLimits = Pick<ServerLimits, "heldMaxBytes" | "requestMaxMs">;
+/** The limits of incoming requests. */
+export type RequestLimits = Pick<ServerLimits, "heldMaxBytes" | "requestMaxMs">;
 
 /**
- * Counts the bytes of requests of a grpc-js server, from the first that comes until the call is over, or of a stream until
- * the message they belong to is whole; and ends calls whose only request does not come whole in time.
+ * The requests of a grpc-js server. Bytes are counted from the first that comes until the call is over, or of a stream until
+ * the message they belong to is whole; calls whose only request does not come whole in time are ended.
  */
-export class RequestIntake {
+export class IncomingRequests {
   heldBytes = 0;
-  /** Calls that are open. */
   openCalls = 0;
-  readonly refused: IntakeRefusals = { bytes: 0, time: 0 };
-  readonly #arriving = new Set<Arriving>();
+  readonly refused = { bytes: 0, time: 0 };
+  private readonly arriving = new Set<Arriving>();
 
   constructor(
-    private readonly limits: IntakeLimits,
+    private readonly limits: RequestLimits,
     private readonly clock: Clock,
   ) {}
 
@@ -37,18 +28,18 @@ export class RequestIntake {
   follow(stream: ServerHttp2Stream, streams: boolean): void {
     const arriving = new Arriving(stream, streams, this.clock.nowMs());
     this.openCalls += 1;
-    if (!streams) this.#arriving.add(arriving);
+    if (!streams) this.arriving.add(arriving);
     stream.on("data", (chunk: Buffer) => {
       const before = arriving.heldBytes;
       arriving.take(chunk);
       this.heldBytes += arriving.heldBytes - before;
-      if (this.heldBytes > this.limits.heldMaxBytes) this.#refuseBytes(arriving);
+      if (this.heldBytes > this.limits.heldMaxBytes) this.refuseBytes(arriving);
     });
-    stream.once("end", () => this.#arriving.delete(arriving));
+    stream.once("end", () => this.arriving.delete(arriving));
     stream.once("close", () => {
       this.openCalls -= 1;
-      this.#arriving.delete(arriving);
-      this.#letGo(arriving);
+      this.arriving.delete(arriving);
+      this.letGo(arriving);
     });
   }
 
@@ -56,24 +47,27 @@ export class RequestIntake {
   sweep(): void {
     const { requestMaxMs } = this.limits;
     const dueMs = this.clock.nowMs() - requestMaxMs;
-    for (const arriving of this.#arriving) {
+    for (const arriving of this.arriving) {
       // In the order they came: the rest came later.
       if (arriving.sinceMs > dueMs) return;
-      this.#arriving.delete(arriving);
+      this.arriving.delete(arriving);
       this.refused.time += 1;
-      this.#letGo(arriving);
+      this.letGo(arriving);
       arriving.refuse(Code.DEADLINE_EXCEEDED, `the request did not come whole within ${requestMaxMs} ms`);
     }
   }
 
-  #refuseBytes(arriving: Arriving): void {
+  private refuseBytes(arriving: Arriving): void {
     this.refused.bytes += 1;
-    this.#letGo(arriving);
+    this.letGo(arriving);
     const { heldMaxBytes } = this.limits;
-    arriving.refuse(Code.RESOURCE_EXHAUSTED, `requests hold all of the ${heldMaxBytes} bytes that they may`);
+    arriving.refuse(
+      Code.RESOURCE_EXHAUSTED,
+      `requests of ${this.heldBytes} bytes are held; at most ${heldMaxBytes} are, try again later`,
+    );
   }
 
-  #letGo(arriving: Arriving): void {
+  private letGo(arriving: Arriving): void {
     this.heldBytes -= arriving.heldBytes;
     arriving.heldBytes = 0;
   }
@@ -82,10 +76,10 @@ export class RequestIntake {
 /** One call's request, or requests, on their way in. */
 class Arriving {
   heldBytes = 0;
-  #prefixGot = 0;
-  #length = 0;
-  #missing = 0;
-  #refused = false;
+  private prefixGot = 0;
+  private length = 0;
+  private missing = 0;
+  private isRefused = false;
 
   constructor(
     private readonly stream: ServerHttp2Stream,
@@ -94,14 +88,14 @@ class Arriving {
   ) {}
 
   take(chunk: Buffer): void {
-    if (this.#refused) return;
-    if (this.streams) for (let at = 0; at < chunk.length; ) at += this.#advance(chunk, at);
+    if (this.isRefused) return;
+    if (this.streams) for (let at = 0; at < chunk.length; ) at += this.advance(chunk, at);
     else this.heldBytes += chunk.length;
   }
 
-  /** Tells the caller and hears nothing more of it. */
+  /** Ends the call; what still comes of it is not counted. */
   refuse(code: Code, message: string): void {
-    this.#refused = true;
+    this.isRefused = true;
     const { stream } = this;
     if (stream.closed || stream.destroyed) return;
     if (!stream.headersSent) {
@@ -115,18 +109,18 @@ class Arriving {
   }
 
   /** Reads a byte of a prefix or as much of a message as there is; returns how many bytes that were. */
-  #advance(chunk: Buffer, at: number): number {
-    if (this.#missing === 0) {
-      this.#length = this.#prefixGot === 0 ? 0 : this.#length * 256 + chunk[at]!;
-      this.#prefixGot += 1;
-      if (this.#prefixGot < PREFIX_BYTES) return 1;
-      this.#prefixGot = 0;
-      this.#missing = this.#length;
+  private advance(chunk: Buffer, at: number): number {
+    if (this.missing === 0) {
+      this.length = this.prefixGot === 0 ? 0 : this.length * 256 + chunk[at]!;
+      this.prefixGot += 1;
+      if (this.prefixGot < PREFIX_BYTES) return 1;
+      this.prefixGot = 0;
+      this.missing = this.length;
       return 1;
     }
-    const taken = Math.min(this.#missing, chunk.length - at);
-    this.#missing -= taken;
-    this.heldBytes = this.#missing === 0 ? 0 : this.heldBytes + taken;
+    const taken = Math.min(this.missing, chunk.length - at);
+    this.missing -= taken;
+    this.heldBytes = this.missing === 0 ? 0 : this.heldBytes + taken;
     return taken;
   }
 }

@@ -5,7 +5,6 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import { Metadata } from "@grpc/grpc-js";
 import { Code, ServiceError } from "../../errors";
 import type { Caller } from "../../security/caller";
 import { type Implementation, methodPath } from "../service";
@@ -36,7 +35,7 @@ export async function callLocally<I extends DescMessage, O extends DescMessage>(
   const answer = endpoint.handle(create(method.input, request) as never, {
     ...from,
     deadlineMs: null,
-    metadata: new Metadata(),
+    metadata: () => undefined,
     setTrailer: () => undefined,
   });
   return create(method.output, (await answer) as MessageInitShape<O>);

@@ -11,8 +11,9 @@ import {
 } from "@bufbuild/protobuf/wkt";
 import { Code, ServiceError } from "../../errors";
 import { createLogger } from "../../process/logger";
-import { tested } from "../../testing/tested-server";
+import { onEveryTransport } from "../../testing/transports";
 import { createRpcClient } from "../client/client";
+import type { RpcServer } from "./server";
 
 /** HealthCheckRequest has the shape of a StringValue, HealthCheckResponse that of an Int32Value: field 1 of each. */
 const text = ".google.protobuf.StringValue";
@@ -71,62 +72,66 @@ function field(name: string, number_: number, type: FieldDescriptorProto_Type) {
   return { name, number: number_, type, label: FieldDescriptorProto_Label.OPTIONAL };
 }
 
-async function withHealth(
-  use: (o: {
-    server: ReturnType<typeof tested.createServer>;
-    client: ReturnType<typeof createRpcClient<typeof HealthService>>;
-  }) => Promise<void>,
-): Promise<void> {
-  const server = tested.createServer({ logger: createLogger({ service: "test" }) });
-  const client = createRpcClient(HealthService, `127.0.0.1:${await server.listen("127.0.0.1:0")}`, {
-    dial: tested.dial,
-  });
-  try {
-    await use({ server, client });
-  } finally {
-    client.close();
-    await server.stop(500);
+onEveryTransport((tested) => {
+  async function withHealth(
+    use: (o: {
+      server: RpcServer;
+      client: ReturnType<typeof createRpcClient<typeof HealthService>>;
+    }) => Promise<void>,
+  ): Promise<void> {
+    const server = tested.create({ logger: createLogger({ service: "test" }) });
+    const client = createRpcClient(HealthService, `127.0.0.1:${await server.listen("127.0.0.1:0")}`, {
+      dial: tested.dial,
+    });
+    try {
+      await use({ server, client });
+    } finally {
+      client.close();
+      await server.stop(500);
+    }
   }
-}
 
-describe("grpc.health.v1.Health", () => {
-  it("says of the whole server that it serves once it listens, and NOT_FOUND of what it does not know", async () => {
-    await withHealth(async ({ server, client }) => {
-      expect((await client.check({ value: "" })).value).toBe(1);
-      server.health.set("digit-classification", false);
-      expect((await client.check({ value: "digit-classification" })).value).toBe(2);
-      const error = await client.check({ value: "x" }).catch((e: unknown) => e);
-      expect(error).toBeInstanceOf(ServiceError);
-      expect((error as ServiceError).code).toBe(Code.NOT_FOUND);
+  describe("grpc.health.v1.Health", () => {
+    it("says of the whole server that it serves once it listens, and NOT_FOUND of what it does not know", async () => {
+      await withHealth(async ({ server, client }) => {
+        expect((await client.check({ value: "" })).value).toBe(1);
+        server.health.set("digit-classification", false);
+        expect((await client.check({ value: "digit-classification" })).value).toBe(2);
+        const error = await client.check({ value: "x" }).catch((e: unknown) => e);
+        expect(error).toBeInstanceOf(ServiceError);
+        expect((error as ServiceError).code).toBe(Code.NOT_FOUND);
+      });
     });
-  });
 
-  it("tells a watcher each change, beginning with SERVICE_UNKNOWN", async () => {
-    await withHealth(async ({ server, client }) => {
-      const seen: number[] = [];
-      const steps = [
-        () => server.health.set("task", true),
-        () => server.health.set("task", false),
-        () => server.health.remove("task"),
-      ];
-      for await (const { value } of client.watch({ value: "task" })) {
-        seen.push(value);
-        const step = steps.shift();
-        if (step === undefined) break;
-        step();
-      }
-      expect(seen).toEqual([3, 1, 2, 3]);
+    it("tells a watcher each change, beginning with SERVICE_UNKNOWN", async () => {
+      await withHealth(async ({ server, client }) => {
+        const seen: number[] = [];
+        const steps = [
+          () => server.health.set("task", true),
+          () => server.health.set("task", false),
+          () => server.health.remove("task"),
+        ];
+        for await (const { value } of client.watch({ value: "task" })) {
+          seen.push(value);
+          const step = steps.shift();
+          if (step === undefined) break;
+          step();
+        }
+        expect(seen).toEqual([3, 1, 2, 3]);
+      });
     });
-  });
 
-  it("lists every name", async () => {
-    await withHealth(async ({ server, client }) => {
-      server.health.set("a", true);
-      const list = (await client.list({})) as unknown as { entries: { service: string; status?: number }[] };
-      expect(list.entries.map((e) => [e.service, e.status])).toEqual([
-        ["", 1],
-        ["a", 1],
-      ]);
+    it("lists every name", async () => {
+      await withHealth(async ({ server, client }) => {
+        server.health.set("a", true);
+        const list = (await client.list({})) as unknown as {
+          entries: { service: string; status?: number }[];
+        };
+        expect(list.entries.map((e) => [e.service, e.status])).toEqual([
+          ["", 1],
+          ["a", 1],
+        ]);
+      });
     });
   });
 });

@@ -1,115 +1,40 @@
-import {
-  Metadata,
-  type ServerDuplexStream,
-  type ServerReadableStream,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  type sendUnaryData,
-} from "@grpc/grpc-js";
 import { Code, ServiceError } from "../../errors";
-import { type Caller, unnamedCaller } from "../../security/caller";
-import { asBuffer } from "../raw";
+import { trailerPairs } from "../metadata-pairs";
 import type { CallContext, Endpoint, Handle } from "../service";
-import { toGrpcStatus } from "../status";
+import type { TransportCall } from "../transport";
+import { ServedCall } from "./serve-raw";
 
-type AnyCall =
-  | ServerUnaryCall<Buffer, Buffer>
-  | ServerReadableStream<Buffer, Buffer>
-  | ServerWritableStream<Buffer, Buffer>
-  | ServerDuplexStream<Buffer, Buffer>;
+/** Returns what the peer is told of a fault, and logs those that nobody expected. `path` is the method's. */
+export type FaultTeller = (fault: unknown, path: string) => ServiceError;
 
-/** Returns the time left of a call in milliseconds, null without a deadline. */
-export function deadlineMsOf(call: { getDeadline(): Date | number }): number | null {
-  const deadline = Number(call.getDeadline());
-  return Number.isFinite(deadline) ? deadline - Date.now() : null;
+/** Serves one call of a method; `message` is the only one of its client, null where there may be many. */
+export function serveEndpoint(
+  endpoint: Endpoint,
+  tell: FaultTeller,
+  message: Buffer | null,
+  call: TransportCall,
+): void {
+  const context = new Context(call);
+  const serve = endpoint.responseStream ? answerMany : answerOne;
+  serve(endpoint, message, context).catch((e: unknown) => {
+    // A stream whose reader is gone may fail as it likes.
+    if (!endpoint.responseStream || !context.signal.aborted) context.fail(tell(e, endpoint.path));
+  });
 }
 
-/** Returns who makes a call. */
-export type CallerOf = (call: { readonly metadata: Metadata; getPeer(): string }) => Caller;
-
-/** Returns what knows who made the calls that came through the guard; without one the peer's address is all that is known. */
-export function callersBy(callers: WeakMap<Metadata, Caller>): CallerOf {
-  return (call) => callers.get(call.metadata) ?? unnamedCaller(call.getPeer());
+async function answerOne(endpoint: Endpoint, message: Buffer | null, context: Context): Promise<void> {
+  const handle = handleOf(endpoint);
+  context.answer(endpoint.encode(await handle(requestOf(endpoint, message, context), context)));
 }
 
-class Context implements CallContext {
-  readonly deadlineMs: number | null;
-  readonly metadata: Metadata;
-  readonly trailer = new Metadata();
-  readonly #call: AnyCall;
-  readonly #callerOf: CallerOf;
-  readonly #controller = new AbortController();
-
-  constructor(call: AnyCall, callerOf: CallerOf) {
-    this.#call = call;
-    this.#callerOf = callerOf;
-    this.metadata = call.metadata;
-    this.deadlineMs = deadlineMsOf(call);
-    (call as NodeJS.EventEmitter).on("cancelled", () =>
-      this.#controller.abort(new ServiceError(Code.CANCELLED, "cancelled by the caller")),
-    );
+/** Honours back-pressure, and stops asking the handler when the caller is gone. */
+async function answerMany(endpoint: Endpoint, message: Buffer | null, context: Context): Promise<void> {
+  const answers = handleOf(endpoint)(requestOf(endpoint, message, context), context);
+  for await (const answer of answers as AsyncIterable<unknown>) {
+    if (context.signal.aborted) return;
+    await context.write(endpoint.encode(answer));
   }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  get peer(): string {
-    return this.#call.getPeer();
-  }
-
-  get caller(): Caller {
-    return this.#callerOf(this.#call);
-  }
-
-  setTrailer(key: string, value: string | Buffer): void {
-    this.trailer.set(key, value);
-  }
-}
-
-/** Returns what the peer is told of a fault; hears of every one that nobody expected. */
-export type Telling = (fault: unknown, path: string) => ServiceError;
-
-/** What serving one method needs. */
-export interface Serving {
-  readonly endpoint: Endpoint;
-  readonly callerOf: CallerOf;
-  readonly tell: Telling;
-}
-
-/** Serves a method that has one answer. */
-export async function serveOne(
-  { endpoint, callerOf, tell }: Serving,
-  call: ServerUnaryCall<Buffer, Buffer> | ServerReadableStream<Buffer, Buffer>,
-  callback: sendUnaryData<Buffer>,
-): Promise<void> {
-  const context = new Context(call, callerOf);
-  try {
-    const request = "request" in call ? endpoint.decode(call.request) : requestsOf(endpoint, call, context);
-    const value = await (handleOf(endpoint)(request as never, context) as Promise<unknown>);
-    callback(null, asBuffer(endpoint.encode(value)), context.trailer);
-  } catch (e) {
-    callback(toGrpcStatus(tell(e, endpoint.path), context.trailer));
-  }
-}
-
-/** Serves a method that has many answers; honours back-pressure and stops asking the handler when the caller is gone. */
-export async function serveMany(
-  { endpoint, callerOf, tell }: Serving,
-  call: ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>,
-): Promise<void> {
-  const context = new Context(call, callerOf);
-  try {
-    const request = "request" in call ? endpoint.decode(call.request) : requestsOf(endpoint, call, context);
-    const answers = handleOf(endpoint)(request as never, context) as AsyncIterable<unknown>;
-    for await (const answer of answers) {
-      if (context.signal.aborted) return;
-      if (!call.write(asBuffer(endpoint.encode(answer)))) await drained(call, context.signal);
-    }
-    call.end(context.trailer);
-  } catch (e) {
-    if (!context.signal.aborted) call.emit("error", toGrpcStatus(tell(e, endpoint.path), context.trailer));
-  }
+  context.end();
 }
 
 function handleOf(endpoint: Endpoint): Handle {
@@ -117,29 +42,98 @@ function handleOf(endpoint: Endpoint): Handle {
   return endpoint.handle;
 }
 
-async function* requestsOf(
-  endpoint: Endpoint,
-  call: ServerReadableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>,
-  context: CallContext,
-): AsyncGenerator<unknown> {
-  try {
-    for await (const bytes of call.iterator({ destroyOnReturn: false })) yield endpoint.decode(bytes);
-  } catch (e) {
-    if (context.signal.aborted)
-      throw new ServiceError(Code.CANCELLED, "cancelled by the caller", { cause: e });
-    throw e;
+function requestOf(endpoint: Endpoint, message: Buffer | null, context: Context): never {
+  return (message === null ? requestsOf(endpoint, context) : endpoint.decode(message)) as never;
+}
+
+async function* requestsOf(endpoint: Endpoint, context: Context): AsyncGenerator<unknown> {
+  for (let bytes = await context.next(); bytes !== null; bytes = await context.next()) {
+    yield endpoint.decode(bytes);
   }
 }
 
-function drained(call: NodeJS.EventEmitter, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      call.off("drain", done);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    call.on("drain", done);
-    signal.addEventListener("abort", done, { once: true });
-    if (signal.aborted) done();
-  });
+/** A handler that waits for the next message. */
+interface Reader {
+  resolve(bytes: Buffer | null): void;
+  reject(e: ServiceError): void;
+}
+
+/** A call as its handler sees it. Requests are read one at a time, when the handler asks for the next. */
+class Context extends ServedCall implements CallContext {
+  private readonly controller = new AbortController();
+  private readonly trailers: Record<string, string | Buffer> = {};
+  private reader: Reader | null = null;
+  private wakeWriter: (() => void) | null = null;
+
+  constructor(call: TransportCall) {
+    super(call);
+    call.pause();
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  setTrailer(key: string, value: string | Buffer): void {
+    this.trailers[key] = value;
+  }
+
+  /** Returns the next message of the client; null when it sends no more. CANCELLED when it is gone. */
+  next(): Promise<Buffer | null> {
+    return new Promise((resolve, reject) => {
+      if (this.signal.aborted) {
+        reject(this.signal.reason as ServiceError);
+        return;
+      }
+      this.reader = { resolve, reject };
+      this.call.resume();
+    });
+  }
+
+  /** Sends one message; resolves when the next may be sent, or the caller is gone. */
+  write(bytes: Uint8Array): Promise<void> | undefined {
+    if (this.call.write(bytes)) return undefined;
+    if (this.signal.aborted) return undefined;
+    return new Promise((resolve) => {
+      this.wakeWriter = resolve;
+    });
+  }
+
+  answer(bytes: Uint8Array): void {
+    this.call.answer(bytes, trailerPairs(this.trailers));
+  }
+
+  end(): void {
+    this.call.finish(Code.OK, "", trailerPairs(this.trailers));
+  }
+
+  fail(e: ServiceError): void {
+    this.refuse(e, this.trailers);
+  }
+
+  override message(bytes: Buffer): void {
+    this.call.pause();
+    this.read(bytes);
+  }
+
+  override halfClosed(): void {
+    this.read(null);
+  }
+
+  override cancelled(): void {
+    const gone = new ServiceError(Code.CANCELLED, "cancelled by the caller");
+    this.controller.abort(gone);
+    this.reader?.reject(gone);
+    this.drained();
+  }
+
+  override drained(): void {
+    this.wakeWriter?.();
+    this.wakeWriter = null;
+  }
+
+  private read(bytes: Buffer | null): void {
+    this.reader?.resolve(bytes);
+    this.reader = null;
+  }
 }

@@ -1,135 +1,148 @@
-import { Metadata, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { Code, ServiceError } from "../../errors";
 import type { Caller } from "../../security/caller";
-import {
-  asBuffer,
-  type GatherMessage,
-  type RawUnaryCall,
-  type ServedStream,
-  type TrailerValues,
-} from "../raw";
-import { toGrpcStatus } from "../status";
-import { type CallerOf, deadlineMsOf } from "./serve-endpoint";
+import { firstValue, statusPairs, trailerPairs } from "../metadata-pairs";
+import type { CallFacts, GatherMessage, RawUnaryCall, ServedStream, TrailerValues } from "../raw";
+import type { TransportCall, TransportListener } from "../transport";
 
-/** One unary call as grpc-js gives it, in the small form that the data path uses. */
-export class ServedRawUnary implements RawUnaryCall {
-  readonly deadlineMs: number | null;
-  readonly #call: ServerUnaryCall<Buffer, Buffer>;
-  readonly #callback: sendUnaryData<Buffer>;
-  readonly #callerOf: CallerOf;
-  #ended = false;
+const NO_TRAILERS: TrailerValues = {};
+const NO_PAIRS: readonly string[] = [];
 
-  constructor(call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>, callerOf: CallerOf) {
-    this.#call = call;
-    this.#callerOf = callerOf;
-    this.#callback = callback;
-    this.deadlineMs = deadlineMsOf(call);
-  }
+/** A call of a transport on its way to a handler; its metadata is read when it is first asked for. */
+export class ServedCall implements CallFacts, TransportListener {
+  private pairs: readonly string[] | null = null;
 
-  get metadata(): Metadata {
-    return this.#call.metadata;
+  constructor(protected readonly call: TransportCall) {
+    call.listener = this;
   }
 
   get peer(): string {
-    return this.#call.getPeer();
+    return this.call.peer;
   }
 
   get caller(): Caller {
-    return this.#callerOf(this.#call);
+    return this.call.caller;
   }
 
-  get cancelled(): boolean {
-    return this.#call.cancelled;
+  get deadlineMs(): number | null {
+    return this.call.deadlineMs;
   }
+
+  metadata(name: string): string | undefined {
+    this.pairs ??= this.call.metadata();
+    return firstValue(this.pairs, name);
+  }
+
+  /** Ends the call with a failure. */
+  refuse(e: ServiceError, trailers: TrailerValues = NO_TRAILERS): void {
+    const { code, message, pairs } = statusPairs(e, trailers);
+    this.call.finish(code, message, pairs);
+  }
+
+  message(_: Buffer): void {}
+  halfClosed(): void {}
+  cancelled(): void {}
+  drained(): void {}
+}
+
+/** A unary call of undecoded messages. */
+export class ServedUnary extends ServedCall implements RawUnaryCall {
+  private hearCancel: (() => void) | null = null;
 
   onCancel(f: () => void): void {
-    this.#call.on("cancelled", f);
+    this.hearCancel = f;
   }
 
-  answer(bytes: Uint8Array | GatherMessage, trailer?: TrailerValues): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#callback(null, asBuffer(bytes), trailer === undefined ? undefined : metadataOf(trailer));
+  answer(message: Uint8Array | GatherMessage, trailers?: TrailerValues): void {
+    this.call.answer(message, trailers === undefined ? NO_PAIRS : trailerPairs(trailers));
   }
 
-  refuse(e: ServiceError, trailer?: TrailerValues): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#callback(toGrpcStatus(e, metadataOf(trailer ?? {})));
+  override cancelled(): void {
+    this.hearCancel?.();
   }
 }
 
-/** The server's end of a raw stream. */
-export class ServedRawStream implements ServedStream {
-  readonly #call: ServerDuplexStream<Buffer, Buffer>;
-  readonly #callerOf: CallerOf;
+/** The server's end of a stream of undecoded messages. Nothing is read before `onData`. */
+export class ServedRawStream extends ServedCall implements ServedStream {
+  private over = false;
+  private hearData: (bytes: Buffer) => void = ignore;
+  private hearDrain: () => void = ignore;
+  private hearEnd: (error: ServiceError | null) => void = ignore;
+  private hearBreak: (error: ServiceError) => void = ignore;
+  private ended = false;
 
-  constructor(call: ServerDuplexStream<Buffer, Buffer>, callerOf: CallerOf) {
-    this.#call = call;
-    this.#callerOf = callerOf;
+  constructor(call: TransportCall) {
+    super(call);
+    call.pause();
   }
 
-  get caller(): Caller {
-    return this.#callerOf(this.#call);
-  }
-
-  get metadata(): Metadata {
-    return this.#call.metadata;
-  }
-
-  write(bytes: Uint8Array | GatherMessage): boolean {
-    if (this.#call.cancelled || this.#call.writableEnded) return false;
-    return this.#call.write(asBuffer(bytes));
+  write(message: Uint8Array | GatherMessage): boolean {
+    return !this.over && this.call.write(message);
   }
 
   onData(f: (bytes: Buffer) => void): void {
-    this.#call.on("data", f);
+    this.hearData = f;
+    this.call.resume();
   }
 
   onDrain(f: () => void): void {
-    this.#call.on("drain", f);
-  }
-
-  pause(): void {
-    this.#call.pause();
-  }
-
-  resume(): void {
-    this.#call.resume();
+    this.hearDrain = f;
   }
 
   onEnd(f: (error: ServiceError | null) => void): void {
-    let told = false;
-    const tell = (error: ServiceError | null): void => {
-      if (told) return;
-      told = true;
-      f(error);
-    };
-    const gone = peerGone();
-    this.#call.on("cancelled", () => tell(gone));
-    // A peer that resets the stream looks at first like one that half-closes; which it was is known a turn later.
-    this.#call.on("end", () => setImmediate(() => tell(this.#call.cancelled ? gone : null)));
+    this.hearEnd = f;
   }
 
   onBreak(f: (error: ServiceError) => void): void {
-    this.#call.once("cancelled", () => f(peerGone()));
+    this.hearBreak = f;
+  }
+
+  pause(): void {
+    this.call.pause();
+  }
+
+  resume(): void {
+    this.call.resume();
   }
 
   end(): void {
-    this.#call.end();
+    if (this.over) return;
+    this.over = true;
+    this.call.finish(Code.OK, "", NO_PAIRS);
+    setImmediate(() => this.tellEnd(null));
   }
 
   destroy(e: ServiceError): void {
-    this.#call.emit("error", toGrpcStatus(e));
+    if (this.over) return;
+    this.over = true;
+    this.refuse(e);
+    setImmediate(() => this.tellEnd(e));
+  }
+
+  override message(bytes: Buffer): void {
+    this.hearData(bytes);
+  }
+
+  /** A peer that resets the stream looks at first like one that half-closes; which it was is known a turn later. */
+  override halfClosed(): void {
+    setImmediate(() => this.tellEnd(null));
+  }
+
+  override cancelled(): void {
+    this.over = true;
+    const gone = new ServiceError(Code.CANCELLED, "the peer is gone");
+    this.tellEnd(gone);
+    this.hearBreak(gone);
+  }
+
+  override drained(): void {
+    this.hearDrain();
+  }
+
+  private tellEnd(error: ServiceError | null): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.hearEnd(error);
   }
 }
 
-function peerGone(): ServiceError {
-  return new ServiceError(Code.CANCELLED, "the peer is gone");
-}
-
-function metadataOf(values: TrailerValues): Metadata {
-  const metadata = new Metadata();
-  for (const [key, value] of Object.entries(values)) metadata.set(key, value);
-  return metadata;
-}
+function ignore(): void {}

@@ -1,38 +1,26 @@
+import { lookup } from "node:dns/promises";
 import type { DescFile, DescService } from "@bufbuild/protobuf";
-import {
-  type handleBidiStreamingCall,
-  type handleClientStreamingCall,
-  type handleServerStreamingCall,
-  type handleUnaryCall,
-  type Metadata,
-  Server,
-  ServerCredentials,
-  type ServerDuplexStream,
-  type ServerOptions,
-  type ServerReadableStream,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  type sendUnaryData,
-} from "@grpc/grpc-js";
 import { Code, ServiceError } from "../../errors";
+import { addressOf } from "../../process/address";
 import type { Logger } from "../../process/logger";
-import type { Caller } from "../../security/caller";
-import { openSecurity, type Security } from "../../security/security";
-import { every, systemClock, type Timer } from "../../time/clock";
-import { Doors } from "../grpc-js/connection-limits";
-import { guardInterceptor } from "../grpc-js/guard-interceptor";
-import { tuneHttp2 } from "../grpc-js/http2-tuning";
-import { RequestIntake } from "../grpc-js/incoming-requests";
+import type { CallGuard } from "../../security/call-guard";
+import { unnamedCaller } from "../../security/caller";
+import type { Security } from "../../security/security";
+import type { TlsIdentity } from "../../security/tls-identity";
+import { sleep, systemClock } from "../../time/clock";
+import { GrpcJsTransport } from "../grpc-js/grpc-js-transport";
+import { statusPairs } from "../metadata-pairs";
 import type { RawUnaryCall, ServedStream } from "../raw";
-import { type ServerLimits, serverLimitsDefault } from "../server-limits";
-import { type Endpoint, findMethod, type Implementation, methodPath } from "../service";
+import { findMethod, type Implementation, methodPath } from "../service";
+import type { Transport, TransportCall, TransportGuard, TransportRefusals } from "../transport";
 import { type Health, HealthState } from "./health";
 import { reflectionOf } from "./reflection";
-import { type CallerOf, callersBy, serveMany, serveOne, type Telling } from "./serve-endpoint";
-import { ServedRawStream, ServedRawUnary } from "./serve-raw";
+import { type FaultTeller, serveEndpoint } from "./serve-endpoint";
+import { ServedRawStream, ServedUnary } from "./serve-raw";
 
-/** A gRPC server with health and reflection, tuned for large messages. */
+/** A gRPC server with health and reflection. */
 export interface RpcServer {
+  /** Serves every method of `implementation`; a method without a handler gives way to one with. INTERNAL if two have one. */
   add(implementation: Implementation): void;
   /** Serves one unary method without decoding; takes the place of a method that has no handler. */
   addRawUnary(
@@ -41,7 +29,7 @@ export interface RpcServer {
     handle: (bytes: Buffer, call: RawUnaryCall) => void,
   ): void;
   addRawBidi(service: DescService, method: string, handle: (stream: ServedStream) => void): void;
-  /** Listens on `host:port`, port 0 = any; returns the port. UNAVAILABLE when it cannot be had. */
+  /** Listens on `host:port`, port 0 = any; returns the port. UNAVAILABLE when it cannot be had, INVALID_ARGUMENT for another form. */
   listen(address: string): Promise<number>;
   readonly health: Health;
   readonly load: ServerLoad;
@@ -49,94 +37,74 @@ export interface RpcServer {
   stop(graceMs: number): Promise<void>;
 }
 
-/** What a server has to do now, and what it turned away since it started. */
+/** What a server has open now, and what its limits turned away since it started. */
 export interface ServerLoad {
   readonly openCalls: number;
   readonly connections: number;
   /** Of requests that came, or are coming, and whose calls are not over. */
   readonly heldBytes: number;
-  /** By reason. */
-  readonly refused: Readonly<Record<string, number>>;
+  readonly refused: Readonly<Record<keyof TransportRefusals, number>>;
 }
 
-/** What a server may be told; every limit has a default. */
 export interface RpcServerOptions {
   readonly logger: Logger;
-  readonly limits?: Partial<ServerLimits>;
-  /** Certificates of this face, and who may call what; default: in the clear, anybody anything. */
-  readonly security?: Security;
+  /** Default: grpc-js with `SERVER_LIMITS`. */
+  readonly transport?: Transport;
+  /** Certificates of the server, and who may call what; default: in the clear, anybody anything. */
+  readonly security?: Pick<Security, "guard" | "tls">;
   /** Files whose services reflection describes; imports are added. */
   readonly reflection?: readonly DescFile[];
 }
 
-/** Returns a server that does not listen yet. */
+/** Clients hear that they should leave this long before calls on their way are refused: at least a round trip. */
+const LEAVE_NOTICE_MS = 50;
+const STOP_CHECK_MS = 10;
+
+/** Returns a server that does not listen yet. FAILED_PRECONDITION when its transport cannot use the certificates. */
 export function createRpcServer(o: RpcServerOptions): RpcServer {
-  return new GrpcServer(o);
+  return new TransportServer(o.transport ?? new GrpcJsTransport(), o);
 }
 
-type HandleCall =
-  | handleUnaryCall<Buffer, Buffer>
-  | handleClientStreamingCall<Buffer, Buffer>
-  | handleServerStreamingCall<Buffer, Buffer>
-  | handleBidiStreamingCall<Buffer, Buffer>;
-type HandlerType = "unary" | "clientStream" | "serverStream" | "bidi";
+/** Serves one call; the message is null where the client may send many. */
+type Serve = (message: Buffer | null, call: TransportCall) => void;
 
-/** How often slow requests and silent connections are looked for. */
-const SWEEP_PERIOD_MS = 1_000;
-
-const identity = (bytes: Buffer): Buffer => bytes;
-
-class GrpcServer implements RpcServer {
+class TransportServer implements RpcServer {
   readonly health = new HealthState();
-  readonly #server: Server;
-  readonly #logger: Logger;
-  readonly #serviceNames = new Set<string>();
-  readonly #served = new Set<string>();
-  /** Paths whose clients may send many messages. */
-  readonly #streaming = new Set<string>();
-  readonly #intake: RequestIntake;
-  readonly #doors: Doors;
-  #sweeper: Timer | null = null;
-  readonly #security: Security;
-  readonly #callers = new WeakMap<Metadata, Caller>();
-  readonly #callerOf = callersBy(this.#callers);
+  private readonly logger: Logger;
+  private readonly guard: CallGuard | null;
+  private readonly unfollow: readonly (() => void)[];
+  private readonly serviceNames = new Set<string>();
+  /** Paths that are served, and whether something handles them. */
+  private readonly handled = new Map<string, boolean>();
 
-  constructor(o: RpcServerOptions) {
-    const limits = { ...serverLimitsDefault, ...o.limits };
-    this.#logger = o.logger;
-    this.#security = o.security ?? openSecurity;
-    const { guard } = this.#security;
-    this.#server = new Server({
-      ...channelOptions(limits),
-      ...(guard === null ? {} : { interceptors: [guardInterceptor(guard, this.#callers)] }),
-    });
-    this.#intake = new RequestIntake(limits, systemClock);
-    this.#doors = new Doors(limits, systemClock);
-    tuneHttp2(this.#server, limits, {
-      listens: (server) => this.#doors.watch(server),
-      opened: (session) => this.#doors.opened(session),
-      called: (stream, path) => this.#intake.follow(stream, this.#streaming.has(path)),
-    });
+  constructor(
+    private readonly transport: Transport,
+    o: RpcServerOptions,
+  ) {
+    this.logger = o.logger;
+    this.guard = o.security?.guard ?? null;
+    transport.guard(guardOf(this.guard));
+    const tls = o.security?.tls ?? null;
+    if (tls !== null) this.secure(tls);
+    this.unfollow = [
+      this.guard?.onChange(() => transport.askAnew()) ?? ignore,
+      tls?.onChange(() => this.replaceCertificates(tls)) ?? ignore,
+    ];
     this.add(this.health.implementation());
-    for (const one of reflectionOf(o.reflection ?? [], () => [...this.#serviceNames])) this.add(one);
+    for (const one of reflectionOf(o.reflection ?? [], () => [...this.serviceNames])) this.add(one);
   }
 
   get load(): ServerLoad {
-    const { openCalls, heldBytes, refused } = this.#intake;
-    const { connections, refusedConnections } = this.#doors;
-    return { openCalls, heldBytes, connections, refused: { connections: refusedConnections, ...refused } };
+    const { openCalls, connections, heldBytes, refused } = this.transport;
+    return { openCalls, connections, heldBytes, refused: { ...refused } };
   }
 
-  add(implementation: Implementation): void {
-    this.#serviceNames.add(implementation.serviceName);
-    for (const endpoint of implementation.endpoints) {
-      if (endpoint.handle === null && this.#served.has(endpoint.path)) continue;
-      this.#register(
-        endpoint.path,
-        endpoint.handle !== null,
-        handlerOf(endpoint, this.#callerOf, this.#tell),
-        kindOf(endpoint),
-      );
+  add({ serviceName, endpoints }: Implementation): void {
+    this.serviceNames.add(serviceName);
+    for (const endpoint of endpoints) {
+      if (endpoint.handle === null && this.handled.get(endpoint.path) === true) continue;
+      const serve: Serve = (message, call) => serveEndpoint(endpoint, this.tell, message, call);
+      this.register(endpoint.path, endpoint.handle !== null, endpoint.requestStream, serve);
     }
   }
 
@@ -145,120 +113,103 @@ class GrpcServer implements RpcServer {
     method: string,
     handle: (bytes: Buffer, call: RawUnaryCall) => void,
   ): void {
-    const serve = (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void => {
-      const raw = new ServedRawUnary(call, callback, this.#callerOf);
+    this.registerRaw(service, method, false, (message, call) => {
+      const raw = new ServedUnary(call);
       try {
-        handle(call.request, raw);
+        handle(message as Buffer, raw);
       } catch (e) {
-        raw.refuse(this.#tell(e, method));
+        raw.refuse(this.tell(e, method));
       }
-    };
-    this.#registerRaw(service, method, serve, "unary");
+    });
   }
 
   addRawBidi(service: DescService, method: string, handle: (stream: ServedStream) => void): void {
-    const serve = (call: ServerDuplexStream<Buffer, Buffer>): void => {
-      const raw = new ServedRawStream(call, this.#callerOf);
+    this.registerRaw(service, method, true, (_, call) => {
+      const raw = new ServedRawStream(call);
       try {
         handle(raw);
       } catch (e) {
-        raw.destroy(this.#tell(e, method));
+        raw.destroy(this.tell(e, method));
       }
-    };
-    this.#registerRaw(service, method, serve, "bidi");
-  }
-
-  listen(address: string): Promise<number> {
-    const credentials = this.#security.tls?.serverCredentials() ?? ServerCredentials.createInsecure();
-    return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, credentials, (cause, port) => {
-        if (cause !== null) {
-          reject(
-            new ServiceError(Code.UNAVAILABLE, `cannot listen on ${address}: ${cause.message}`, { cause }),
-          );
-          return;
-        }
-        this.#sweeper ??= every(
-          systemClock,
-          SWEEP_PERIOD_MS,
-          () => this.#sweep(),
-          (e) => this.#tell(e, "sweep"),
-        );
-        this.health.set("", true);
-        resolve(port);
-      });
     });
   }
 
-  stop(graceMs: number): Promise<void> {
+  async listen(address: string): Promise<number> {
+    const { host, port: wanted } = addressOf(address);
+    const faults: string[] = [];
+    let bound: number | null = null;
+    for (const ip of await resolved(host)) {
+      const listening = await this.transport.listen(ip, bound ?? wanted);
+      if (typeof listening === "string") faults.push(`${ip}: ${listening}`);
+      else bound = listening;
+    }
+    if (bound === null) {
+      const reasons = faults.length === 0 ? "the name is unknown" : faults.join(", ");
+      throw new ServiceError(Code.UNAVAILABLE, `cannot listen on ${address}: ${reasons}`);
+    }
+    this.health.set("", true);
+    return bound;
+  }
+
+  async stop(graceMs: number): Promise<void> {
     this.health.setAllNotServing();
-    return new Promise<void>((resolve) => {
-      // Without channelz grpc-js 1.14.7 does not know its own connections: forceShutdown leaves them and their streams
-      // open, and the callback of tryShutdown waits for them. So they are cut off here.
-      const timer = systemClock.setTimer(graceMs, () => {
-        this.#server.forceShutdown();
-        this.#doors.cutAll();
-        resolve();
-      });
-      this.#server.tryShutdown(() => {
-        timer.cancel();
-        resolve();
-      });
-    }).finally(() => {
-      this.#sweeper?.cancel();
-    });
+    const { transport } = this;
+    const endMs = systemClock.nowMs() + graceMs;
+    transport.shutDown(false);
+    await sleep(systemClock, Math.min(LEAVE_NOTICE_MS, graceMs));
+    transport.shutDown(true);
+    while (transport.connections > 0 && systemClock.nowMs() < endMs) await sleep(systemClock, STOP_CHECK_MS);
+    transport.close();
+    for (const end of this.unfollow) end();
   }
 
-  #sweep(): void {
-    this.#intake.sweep();
-    this.#doors.sweep();
+  private secure(tls: TlsIdentity): void {
+    const fault = this.transport.secure(tls.serverMaterial());
+    if (fault !== null) throw new ServiceError(Code.FAILED_PRECONDITION, `TLS: ${fault}`);
+    this.transport.handshakesFailed = (count, first) =>
+      this.logger.warn("TLS handshakes failed", { count, first });
   }
 
-  #registerRaw(service: DescService, method: string, serve: HandleCall, type: HandlerType): void {
-    this.#serviceNames.add(service.typeName);
-    this.#register(methodPath(findMethod(service, method)), true, serve, type);
+  private replaceCertificates(tls: TlsIdentity): void {
+    const reason = this.transport.secure(tls.serverMaterial());
+    if (reason !== null) this.logger.warn("TLS certificates stay as they were", { reason });
   }
 
-  #register(path: string, handled: boolean, serve: HandleCall, type: HandlerType): void {
-    if (this.#served.has(path)) throw new ServiceError(Code.INTERNAL, `${path} is served twice`);
-    this.#security.guard?.assertCovers(path);
-    if (handled) this.#served.add(path);
-    if (type === "clientStream" || type === "bidi") this.#streaming.add(path);
-    this.#server.unregister(path);
-    this.#server.register(path, serve, identity, identity, type);
+  private registerRaw(service: DescService, method: string, streams: boolean, serve: Serve): void {
+    this.serviceNames.add(service.typeName);
+    this.register(methodPath(findMethod(service, method)), true, streams, serve);
   }
 
-  readonly #tell: Telling = (fault, method) => {
+  private register(path: string, handled: boolean, streams: boolean, serve: Serve): void {
+    if (this.handled.get(path) === true) throw new ServiceError(Code.INTERNAL, `${path} is served twice`);
+    this.guard?.assertCovers(path);
+    this.handled.set(path, handled);
+    if (streams) this.transport.stream(path, (call) => serve(null, call));
+    else this.transport.unary(path, serve);
+  }
+
+  private readonly tell: FaultTeller = (fault, method) => {
     const error = ServiceError.from(fault);
-    if (error.code === Code.INTERNAL) this.#logger.error("a handler failed", { method, error });
+    if (error.code === Code.INTERNAL) this.logger.error("a handler failed", { method, error });
     return error;
   };
 }
 
-function channelOptions(limits: ServerLimits): ServerOptions {
+/** Without a guard the peer's address is all that is known. */
+function guardOf(guard: CallGuard | null): TransportGuard {
+  if (guard === null) return { tokens: false, admit: ({ peer }) => ({ caller: unnamedCaller(peer) }) };
   return {
-    "grpc.max_receive_message_length": limits.messageMaxBytes,
-    "grpc.max_send_message_length": limits.messageMaxBytes,
-    "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
-    "grpc.max_connection_idle_ms": limits.idleMaxMs,
-    "grpc.keepalive_time_ms": limits.keepaliveMs,
-    "grpc.keepalive_timeout_ms": limits.keepaliveTimeoutMs,
-    "grpc.enable_channelz": 0,
+    tokens: true,
+    admit: (call) => {
+      const admitted = guard.admit(call);
+      return admitted instanceof ServiceError ? { refusal: statusPairs(admitted, {}) } : { caller: admitted };
+    },
   };
 }
 
-function kindOf(endpoint: Endpoint): HandlerType {
-  if (endpoint.requestStream) return endpoint.responseStream ? "bidi" : "clientStream";
-  return endpoint.responseStream ? "serverStream" : "unary";
+/** Returns the IP addresses of a host; none when the name is unknown. */
+async function resolved(host: string): Promise<readonly string[]> {
+  return (await lookup(host, { all: true }).catch(() => [])).map((found) => found.address);
 }
 
-function handlerOf(endpoint: Endpoint, callerOf: CallerOf, tell: Telling): HandleCall {
-  if (endpoint.responseStream) {
-    return (call: ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>) =>
-      void serveMany({ endpoint, callerOf, tell }, call);
-  }
-  return (
-    call: ServerUnaryCall<Buffer, Buffer> | ServerReadableStream<Buffer, Buffer>,
-    callback: sendUnaryData<Buffer>,
-  ) => void serveOne({ endpoint, callerOf, tell }, call, callback);
-}
+function ignore(): void {}

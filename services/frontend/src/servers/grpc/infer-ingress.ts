@@ -7,7 +7,7 @@ export function inferIngress(o: InferOptions): (bytes: Buffer, call: RawUnaryCal
     const call: InferCall = {
       deadlineMs: raw.deadlineMs,
       caller: raw.caller,
-      metadata: (name) => raw.metadata.get(name)[0]?.toString(),
+      metadata: (name) => raw.metadata(name),
       answer: (message, { trailers }) => raw.answer(message, trailers),
       refuse: (error, { trailers }) => raw.refuse(error, trailers),
     };

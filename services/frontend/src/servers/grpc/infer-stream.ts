@@ -49,7 +49,7 @@ class InferStream {
     private readonly o: InferOptions,
     private readonly stream: ServedStream,
   ) {
-    this.endsAtError = stream.metadata.get("triton_grpc_error")[0]?.toString() === "true";
+    this.endsAtError = stream.metadata("triton_grpc_error") === "true";
     this.caller = stream.caller;
     stream.onData((bytes) => this.received(bytes));
     stream.onDrain(() => {
@@ -83,7 +83,7 @@ class InferStream {
     return {
       deadlineMs: null,
       caller: this.caller,
-      metadata: (name) => this.stream.metadata.get(name)[0]?.toString(),
+      metadata: (name) => this.stream.metadata(name),
       answer: (message, about) => settle({ kind: "answer", message, about }),
       refuse: (error, about) => settle({ kind: "error", error, about }),
     };

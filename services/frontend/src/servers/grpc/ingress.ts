@@ -1,4 +1,4 @@
-import { type Caller, Code, type Logger, type Security, ServiceError } from "@infaas/runtime";
+import { type Caller, Code, type Logger, SERVER_LIMITS, type Security, ServiceError } from "@infaas/runtime";
 import { probeWire, Wire } from "@infaas/wire";
 import type { FrontendConfig } from "../../config";
 
@@ -13,7 +13,7 @@ export function openIngress(
 ): Wire<Caller> | null {
   if (wanted === "grpc") return null;
   const { ok, detail } = probeWire({ tls: security.tls !== null });
-  if (ok) return new Wire<Caller>();
+  if (ok) return new Wire<Caller>(SERVER_LIMITS);
   if (wanted === "native") {
     throw new ServiceError(Code.FAILED_PRECONDITION, `the native ingress cannot be used: ${detail}`);
   }

@@ -40,7 +40,7 @@ function start(o: QueryOptions, { query, arrivedMs }: Arrival, call: RawUnaryCal
   const { asked, request } = query;
   const found = lookUp(o.view, asked.target, "");
   const model = found instanceof ServiceError ? "" : found.name;
-  const trace = o.traces.start(call.metadata.get("traceparent")[0]?.toString(), model);
+  const trace = o.traces.start(call.metadata("traceparent"), model);
   const who = call.caller;
   const tenant = o.tenants.of(who);
   const { body } = request;

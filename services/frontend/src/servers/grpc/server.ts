@@ -11,7 +11,6 @@ import {
 } from "@infaas/api";
 import {
   createRpcServer,
-  createTransportServer,
   type Implementation,
   type Logger,
   type RawUnaryCall,
@@ -35,8 +34,8 @@ const reflection = [
 export interface ServerParts {
   readonly logger: Logger;
   readonly security: Security;
-  /** Null = grpc-js. */
-  readonly transport: Transport | null;
+  /** What carries gRPC; undefined = grpc-js. */
+  readonly transport: Transport | undefined;
   readonly modelInfer: (bytes: Buffer, call: RawUnaryCall) => void;
   readonly modelStreamInfer: (stream: ServedStream) => void;
   readonly query: (bytes: Buffer, call: RawUnaryCall) => void;
@@ -53,10 +52,8 @@ export function createFrontendServer({
   query,
   services,
 }: ServerParts): RpcServer {
-  const server =
-    transport === null
-      ? createRpcServer({ logger, security, reflection })
-      : createTransportServer(transport, { logger, security, reflection });
+  const carried = transport === undefined ? {} : { transport };
+  const server = createRpcServer({ logger, security, reflection, ...carried });
   server.addRawUnary(GRPCInferenceService, "ModelInfer", modelInfer);
   server.addRawBidi(GRPCInferenceService, "ModelStreamInfer", modelStreamInfer);
   server.addRawUnary(InferenceService, "Query", query);

@@ -1,4 +1,4 @@
-import { type ServerLimits, serverLimitsDefault } from "@infaas/runtime";
+import { SERVER_LIMITS, type ServerLimits } from "@infaas/runtime";
 
 /** What the HTTP face takes of connections, requests and bytes: as gRPC does, but for what HTTP/1.1 needs of its own. */
 export interface HttpLimits
@@ -13,7 +13,7 @@ export interface HttpLimits
 }
 
 export const httpLimitsDefault: HttpLimits = {
-  ...serverLimitsDefault,
+  ...SERVER_LIMITS,
   headersMaxMs: 10_000,
   keepAliveMs: 65_000,
 };
