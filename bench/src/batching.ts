@@ -8,7 +8,7 @@ import { denseSubject, type Subject, zooSubjects } from "./subjects";
 
 const windows = 14;
 const windowMs = 200;
-/** Requests in flight for each row the engine threads can hold: one batch runs, the next ones wait. */
+/** Requests in flight for each row that the engine threads can hold: one batch runs, others wait. */
 const batchesInFlight = 4;
 const engineThreads = [1, 2];
 const header = [
@@ -29,28 +29,33 @@ const header = [
   "foreign cores",
 ];
 
-/** What batching gives for one model, medians over the quieter half of interleaved windows. */
+/**
+ * Throughput of one model with and without the batcher: medians over the quieter half of interleaved windows.
+ */
 export interface BatchingReport {
   readonly model: string;
   readonly instances: number;
-  /** The engine's own best batch size; `alone` is what it gives there by itself. */
+  /** The engine's own best batch size; `alone` is its throughput there without the batcher. */
   readonly bestBatch: number;
   readonly alone: AloneWindow;
-  /** Single rows through the batcher from a native thread. */
+  /** Single rows through the batcher, submitted by a native thread. */
   readonly fed: FedWindow;
   /** Median of the windows' own ratios fed / alone. */
   readonly fedShare: number;
-  /** Single rows through the batcher from JavaScript. */
+  /** Single rows through the batcher, submitted by JavaScript. */
   readonly batched: ClosedLoopWindow;
   /** Median of the windows' own ratios batched / alone. */
   readonly share: number;
   /** The same against the engine's single rows one after another. */
   readonly gain: number;
-  /** What other processes took of the machine meanwhile. */
+  /** Cores that other processes kept busy meanwhile. */
   readonly foreignCores: number;
 }
 
-/** Single-row requests through the batcher at saturation, beside what the engine gives at its own best batch size. */
+/**
+ * Prints throughput of single-row requests through the batcher at saturation, beside the engine's at its best
+ * batch size.
+ */
 export async function benchBatching(scope: BenchScope): Promise<void> {
   process.stdout.write(`${header.join("  ")}\n`);
   for (const subject of inScope([...zooSubjects(), denseSubject()], scope)) {
@@ -59,7 +64,6 @@ export async function benchBatching(scope: BenchScope): Promise<void> {
   }
 }
 
-/** How one model is measured. */
 export interface BatchingRun {
   /** Engine threads. */
   readonly instances: number;

@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
 
-/** What `batching` and `goodput` are narrowed to for a shorter look. Empty or null: everything, as often as usual. */
+/** The part of `batching` and `goodput` that is run; empty or null: all of it. */
 export interface BenchScope {
   readonly models: readonly string[];
-  /** Offered loads in saturations. */
+  /** Offered loads, in multiples of saturation. */
   readonly loads: readonly number[];
   readonly rounds: number | null;
 }
@@ -14,7 +14,7 @@ const options = {
   rounds: { type: "string" },
 } as const;
 
-/** Splits `NAME... [--model NAME]... [--load SATURATIONS]... [--rounds COUNT]`. Throws a sentence about what is none of these. */
+/** Reads `NAME... [--model NAME]... [--load SATURATIONS]... [--rounds COUNT]`; throws for anything else. */
 export function readArguments(args: readonly string[]): {
   readonly names: readonly string[];
   readonly scope: BenchScope;
@@ -25,7 +25,7 @@ export function readArguments(args: readonly string[]): {
   return { names: positionals, scope: { models: values.model ?? [], loads, rounds } };
 }
 
-/** The subjects asked for. Throws when a name is none of them. */
+/** Returns the subjects in scope; throws for a name that is none of them. */
 export function inScope<T extends { readonly name: string }>(
   subjects: readonly T[],
   { models }: BenchScope,

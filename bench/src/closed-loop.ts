@@ -5,18 +5,18 @@ import type { Subject } from "./subjects";
 
 const warmUpMs = 80;
 
-/** What a window of closed-loop load gave. */
+/** Figures of one window of closed-loop load. */
 export interface ClosedLoopWindow {
   readonly itemsPerSecond: number;
-  /** CPU time of the process for one item, JavaScript and engine threads together. */
+  /** CPU time of the process for one item, all threads together. */
   readonly cpuUsPerItem: number;
   /** Mean rows of a batch. */
   readonly batchMean: number;
-  /** Share of the window in which JavaScript's thread was at work. */
+  /** Share of the window in which JavaScript's thread was busy. */
   readonly loopBusy: number;
 }
 
-/** Keeps `inFlight` single-row requests in a batcher, each answered one at once followed by another. */
+/** Keeps `inFlight` single-row requests in a batcher: each answer is followed by another request at once. */
 export async function closedLoop(
   batcher: Batcher,
   subject: Subject,
@@ -47,7 +47,7 @@ export async function closedLoop(
     cpu: process.cpuUsage(),
     atMs: systemClock.nowMs(),
   };
-  // On a machine that gave this process no time, the window lasts until something was answered.
+  // On a machine that gives this process no time, the window lasts until the first answer.
   do await sleep(systemClock, load.durationMs);
   while (answered === before.answered && fault === null);
   const elapsedMs = systemClock.nowMs() - before.atMs;

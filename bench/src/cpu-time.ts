@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** CPU time of a process over all its threads, microseconds (from /proc/<pid>/task/<tid>/schedstat; Linux only). */
+/**
+ * Returns the CPU time of all threads of a process, microseconds (from /proc/<pid>/task/<tid>/schedstat;
+ * Linux only).
+ */
 export function cpuMicroseconds(pid: number): number {
   const folder = `/proc/${pid}/task`;
   return (
@@ -8,7 +11,7 @@ export function cpuMicroseconds(pid: number): number {
   );
 }
 
-/** A thread may end between listing and reading; its time is then lost, which a measurement over seconds can bear. */
+/** A thread may end between listing and reading; its time is then not counted. */
 function onCpuNs(path: string): number {
   try {
     return Number(readFileSync(path, "utf8").split(" ")[0]);

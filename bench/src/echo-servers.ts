@@ -22,10 +22,10 @@ const logger = createLogger({ service: "echo" });
 const answerBytes = 40;
 const answer = Buffer.alloc(answerBytes);
 const modelInfer = methodPath(GRPCInferenceService.method.modelInfer);
-/** Bytes of a token that somebody would make: 16 random ones in hexadecimal. */
+/** Bytes of a token: 16 random ones, written in hexadecimal. */
 const token = "0123456789abcdef0123456789abcdef";
 
-/** What carries ModelInfer: grpc-js, the native server, or that with messages that stay outside of JavaScript. */
+/** Transports of ModelInfer: grpc-js, the native server, and the latter with messages outside JavaScript. */
 export const carriers = {
   "grpc-js": (security: Security) => answering(createRpcServer({ logger, security })),
   wire: (security: Security) =>
@@ -59,13 +59,13 @@ function answering(server: RpcServer): RpcServer {
   return server;
 }
 
-/** How a face is protected, and what its callers say on the load generator's command line. */
+/** How a server is protected, and the load generator's options for it. */
 export interface Protection {
   readonly security: Security;
   readonly words: readonly string[];
 }
 
-/** Returns every protection by name; `close` removes the files they follow. */
+/** Returns every protection by name; `close` removes their files. */
 export async function protections(): Promise<{
   byName: Readonly<Record<string, Protection>>;
   close(): void;

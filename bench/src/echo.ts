@@ -29,9 +29,9 @@ interface Window {
 }
 
 /**
- * What this machine charges today for one request to a server that does nothing, on grpc-js and on the native wire, open
- * and protected: the yardstick for whole-path, since shared machines differ by a factor of three from day to day. Windows
- * of all servers alternate; medians.
+ * Prints the cost of one request to a server that answers at once, on grpc-js and on the native server, open
+ * and protected: the base line of `whole-path` on a machine whose speed differs from day to day. Windows of
+ * all servers alternate; medians.
  */
 export async function benchEcho(): Promise<void> {
   tuneProcess();
@@ -79,7 +79,7 @@ async function measure(load: string, { words }: Subject, shape: readonly string[
   return { ...result, serverUs };
 }
 
-/** The median window, figure by figure. */
+/** Median of each figure over the windows. */
 function middle(measured: readonly Window[]): Window {
   const median = (pick: (w: Window) => number) =>
     measured.map(pick).sort((a, b) => a - b)[Math.floor(measured.length / 2)] ?? 0;

@@ -2,20 +2,20 @@ import { type Batcher, measure } from "@infaas/cuda-batcher";
 import { median } from "./statistics";
 import type { Subject } from "./subjects";
 
-/** Sizes tried, up to where no CPU gains any more. */
+/** Batch sizes tried; beyond them no CPU gains. */
 const sizes = [1, 2, 4, 8, 16, 32, 64];
 const warmUpMs = 40;
 const rounds = 3;
 
-/** What the engine does by itself, without a queue, at the sizes tried. */
+/** Figures of the engine without a queue, at the sizes tried. */
 export interface EngineAlone {
-  /** Median latency in ms by batch size, as pairs: what a batcher is seeded with. */
+  /** Median latency in ms by batch size, as pairs: the first profile of a batcher. */
   readonly latencyMs: readonly (readonly [rows: number, latencyMs: number])[];
-  /** The size of most items per second. */
+  /** The size with most items per second. */
   readonly bestBatch: number;
 }
 
-/** Finds the engine's own best batch size: rounds over all sizes, so that a busy moment does not choose. */
+/** Measures the engine at every size, in rounds, so that a busy moment does not decide the best. */
 export async function findBestBatch(
   subject: Subject,
   load: { readonly instances: number; readonly durationMs: number },
@@ -41,7 +41,7 @@ export async function findBestBatch(
   };
 }
 
-/** One window of the engine by itself. */
+/** One window of the engine without a queue. */
 export interface AloneWindow {
   readonly itemsPerSecond: number;
   /** CPU time of the process for one item, over all threads. */
@@ -54,7 +54,7 @@ export interface FedWindow extends AloneWindow {
   readonly batchMean: number;
 }
 
-/** Keeps single-row requests in the batcher from a native thread, without JavaScript on their way. */
+/** Keeps single-row requests in the batcher, submitted by a native thread. */
 export async function feedBatcher(
   batcher: Batcher,
   subject: Subject,
@@ -68,7 +68,7 @@ export async function feedBatcher(
   return { ...fed, cpuUsPerItem: (spent.user + spent.system) / items };
 }
 
-/** Runs the batcher's engine at one size, beside its (empty) queue. */
+/** Runs the batcher's engine at one size, past its queue. */
 export async function runEngine(
   batcher: Batcher,
   subject: Subject,

@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { systemClock } from "@infaas/runtime";
 
-/** Jiffies of Linux's /proc/stat, whatever the kernel's own tick is. */
+/** Length of a jiffy in Linux's /proc/stat. */
 const jiffyMs = 10;
 
-/** Starts to watch what other processes take of this machine (Linux only); the answer is in cores since the start. */
+/**
+ * Starts counting; the returned function gives the cores that other processes kept busy since (Linux only).
+ */
 export function watchForeignLoad(): () => number {
   const before = { busyMs: busyMs(), own: process.cpuUsage(), atMs: systemClock.nowMs() };
   return () => {
@@ -14,7 +16,7 @@ export function watchForeignLoad(): () => number {
   };
 }
 
-/** Time all cores together were not idle; time the host took away counts as busy. */
+/** Time that all cores together were not idle; time stolen by the host counts as busy. */
 function busyMs(): number {
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = (
     readFileSync("/proc/stat", "utf8").split("\n")[0] ?? ""
@@ -25,7 +27,7 @@ function busyMs(): number {
   return (user + nice + system + irq + softirq + steal) * jiffyMs;
 }
 
-/** The half of the windows in which others took least of the machine; the larger half of an odd number. */
+/** Returns the half of the windows with the least foreign load; the larger half of an odd number. */
 export function quietestHalf<T extends { readonly foreignCores: number }>(
   windows: readonly T[],
 ): readonly T[] {

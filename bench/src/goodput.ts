@@ -8,10 +8,10 @@ import { type OpenLoopReport, openLoop } from "./open-loop";
 import { median } from "./statistics";
 import { denseSubject, type Subject, zooSubjects } from "./subjects";
 
-/** Dear enough that one JavaScript thread can offer twice what the engine can do. */
+/** Slow enough that one JavaScript thread can offer twice its saturation throughput. */
 const zooNames = ["digits-vit", "digits-cnn-l"];
 const multiples = [0.5, 1, 2];
-/** Deadline in latencies of a batch of one, but well above the millisecond in which the generator ticks. */
+/** Deadline as a multiple of a lone row's latency, well above the generator's tick of 1 ms. */
 const deadlineInLatencies = 10;
 const deadlineMinMs = 10;
 const rounds = 10;
@@ -38,22 +38,21 @@ export interface GoodputReport {
   readonly deadlineMs: number;
   /** Answers per second of the same batcher under closed-loop load. */
   readonly saturationPerSecond: number;
-  /** Offered load in saturations. */
+  /** Offered load, in multiples of saturation. */
   readonly multiple: number;
   readonly tellsDeadline: boolean;
-  /** Answers in time per second, in shares of the saturation measured right before. */
+  /** Answers in time per second, as a share of the saturation measured right before. */
   readonly goodput: number;
-  /** Shares of what arrived. */
+  /** Shares of all arrivals. */
   readonly late: number;
   readonly refused: number;
   readonly shed: number;
   /** Share of the engine's time. */
   readonly computeExpired: number;
-  /** What other processes took of the machine meanwhile. */
+  /** Cores that other processes kept busy meanwhile. */
   readonly foreignCores: number;
 }
 
-/** How one model is measured. */
 export interface GoodputRun {
   readonly multiples: readonly number[];
   readonly rounds: number;
@@ -62,7 +61,9 @@ export interface GoodputRun {
   readonly random: Random;
 }
 
-/** Answers in time under Poisson load below, at and above saturation, beside a queue that knows no deadlines. */
+/**
+ * Prints answers in time under Poisson load below, at and above saturation, with and without deadlines told.
+ */
 export async function benchGoodput(scope: BenchScope): Promise<void> {
   process.stdout.write(`${header.join("  ")}\n`);
   const zoo = zooSubjects().filter(({ name }) => zooNames.includes(name));
@@ -78,7 +79,7 @@ export async function benchGoodput(scope: BenchScope): Promise<void> {
   }
 }
 
-/** Measures one model at every load, with deadlines told and not, all within each round. */
+/** Measures one model at every load, with and without deadlines told, all in each round. */
 export async function measureGoodput(subject: Subject, run: GoodputRun): Promise<readonly GoodputReport[]> {
   const { bestBatch, latencyMs } = await findBestBatch(subject, {
     instances: 1,
@@ -116,7 +117,7 @@ interface Window extends OpenLoopReport {
   readonly foreignCores: number;
 }
 
-/** Saturation is measured right before each window: on a shared machine it does not hold for long. */
+/** Saturation is measured right before each window: on a shared machine it changes. */
 async function measureCell(
   batcher: Batcher,
   subject: Subject,

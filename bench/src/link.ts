@@ -26,7 +26,7 @@ const inFlightLarge = 4;
 const largeFloats = 16_384;
 const executorName = "executor-1";
 
-/** One connection to an executor, on whatever transport. */
+/** One connection to an executor, on either transport. */
 interface Wire {
   send(parts: Uint8Array[]): void;
   close(): void;
@@ -35,8 +35,9 @@ interface Wire {
 type Open = (onFrames: (read: FramesRead) => void) => Wire;
 
 /**
- * What a query costs an executor process, model aside (the models only cut ten values out of their input): frames inside
- * a stream of gRPC beside frames over TCP, in turns, with a client of one process that no frontend stands between.
+ * Prints the CPU time of an executor for each query without its model (the models only slice ten values out
+ * of their input): frames inside gRPC beside frames over TCP, in turns, from one client without a frontend
+ * between.
  */
 export async function benchLink(): Promise<void> {
   const system = await startSystem();
@@ -89,7 +90,10 @@ function overTcp(address: string): Open {
   };
 }
 
-/** Keeps so many queries in flight for a window; what was answered in it, and the executor's CPU time for each. */
+/**
+ * Keeps a number of queries in flight for a window; resolves to answers a second and the executor's CPU time
+ * for each.
+ */
 async function drive(open: Open, variant: string, model: BenchModel, pid: number) {
   const length = floatsOf(model);
   const body = toBinary(
@@ -133,7 +137,7 @@ function isAnswer(frame: Frame): boolean {
   return frame.type === "answer";
 }
 
-/** Registers a model and loads its variant of most rows a batch on the executor. */
+/** Registers a model and loads its variant with the largest batch on the executor. */
 async function serve(system: System, { name, path }: BenchModel): Promise<string> {
   const client = createInfaasClient(system.address);
   const cluster = createRpcClient(ClusterService, system.metadata);
@@ -159,7 +163,7 @@ async function serve(system: System, { name, path }: BenchModel): Promise<string
   }
 }
 
-/** Where the executor's links are. */
+/** Addresses of the executor's links. */
 async function addresses(system: System): Promise<{ address: string; linkAddress: string }> {
   const cluster = createRpcClient(ClusterService, system.metadata);
   const ending = new AbortController();

@@ -10,7 +10,7 @@ import {
 } from "@infaas/api";
 import { type Random, seededRandom } from "@infaas/runtime";
 
-/** One model of the comparison: fixed random weights, one float32 input `x`, one output `y`. */
+/** One model: fixed random weights, one float32 input `x`, one output `y`. */
 export interface BenchModel {
   readonly name: string;
   readonly path: string;
@@ -25,8 +25,8 @@ const int64 = 7;
 const attributeInts = 7;
 
 /**
- * Writes the three models of the comparison into `folder`: mlp-s (64 values in, 256 B), mlp-m (1024, 4 KB) and cnn
- * (3×224×224, 602 KB). The same layers with other weights give the same work, so figures compare across servers.
+ * Writes the three models of the comparison into `folder`: mlp-s (64 values in, 256 B), mlp-m (1024, 4 KB)
+ * and cnn (3×224×224, 602 KB).
  */
 export function writeBenchModels(folder: string): readonly BenchModel[] {
   mkdirSync(folder, { recursive: true });
@@ -37,7 +37,10 @@ export function writeBenchModels(folder: string): readonly BenchModel[] {
   ];
 }
 
-/** Writes two models that cut the first ten values out of their input, 256 B and 602 KB: they cost next to nothing. */
+/**
+ * Writes two models that slice the first ten values out of their input of 256 B or 602 KB and compute nothing
+ * else.
+ */
 export function writeSliceModels(folder: string): readonly BenchModel[] {
   mkdirSync(folder, { recursive: true });
   return [

@@ -2,18 +2,18 @@ import type { Batcher, NativeError, Result } from "@infaas/cuda-batcher";
 import { type Random, sleep, systemClock } from "@infaas/runtime";
 import type { Subject } from "./subjects";
 
-/** The shortest a timer of Node can wait. */
+/** Shortest timer of Node. */
 const tickMs = 1;
 
-/** Poisson arrivals at a given rate, whatever becomes of the answers. */
+/** Poisson arrivals at a given rate, independent of the answers. */
 export interface OpenLoopLoad {
   readonly perSecond: number;
   readonly durationMs: number;
-  /** Arrivals of the first part are served but not counted. */
+  /** Time at the start whose arrivals are served and not counted. */
   readonly warmUpMs: number;
-  /** An answer later than this after its arrival is worth nothing. */
+  /** Deadline of an answer, from its arrival. */
   readonly deadlineMs: number;
-  /** Whether the batcher is told the deadline; otherwise it serves first come, first served. */
+  /** Whether the batcher is told the deadline; without it, it serves in order of arrival. */
   readonly tellsDeadline: boolean;
   readonly random: Random;
 }
@@ -23,9 +23,9 @@ export interface OpenLoopReport {
   readonly arrived: number;
   readonly inTime: number;
   readonly late: number;
-  /** Turned away at the door, queue full or deadline out of reach. */
+  /** Refused: queue full, or deadline out of reach. */
   readonly refused: number;
-  /** Dropped from the queue. */
+  /** Shed from the queue. */
   readonly shed: number;
   readonly goodputPerSecond: number;
   /** Share of the engine's time spent on answers that came late, measured by the caller. */
@@ -44,8 +44,9 @@ interface Count {
 }
 
 /**
- * Offers single-row requests and counts the answers in time. An arrival is offered at the first tick after it, because a
- * generator that looked at the clock without a pause would take a core from the engine; its deadline runs from the arrival.
+ * Offers single-row requests and counts the answers in time. An arrival is offered at the first tick after
+ * it: a generator that polled the clock would take a core from the engine. Its deadline runs from the
+ * arrival.
  */
 export async function openLoop(
   batcher: Batcher,

@@ -14,7 +14,9 @@ import {
 } from "@infaas/policy";
 import { type Clock, type Random, seededRandom, systemClock } from "@infaas/runtime";
 
-/** The paper's space: 21 architectures of 192 variants (INFaaS, ATC '21, section 6) and its hundred workers. */
+/**
+ * The paper's space: 21 architectures of 192 variants (INFaaS, ATC '21, section 6) and its hundred workers.
+ */
 const ARCHITECTURES = 21;
 const TASKS = 3;
 const PRECISIONS = ["fp32", "fp16", "int8"] as const;
@@ -37,11 +39,11 @@ export interface SelectionReport {
   readonly p50Us: number;
   readonly p99Us: number;
   readonly p999Us: number;
-  /** The same decisions by a scan over every variant and every instance of the cluster. */
+  /** The same decisions by a scan over every variant and instance of the cluster. */
   readonly scanP50Us: number;
   readonly scanP99Us: number;
   readonly speedup: number;
-  /** Times the scan chose another variant; anything but 0 is a fault of one of them. */
+  /** Decisions in which the scan chose another variant; not 0 is a bug in one of them. */
   readonly disagreements: number;
 }
 
@@ -113,7 +115,10 @@ interface Scanned {
   readonly key: number;
 }
 
-/** Step 3 of the policy without any index: best objective key among active instances in time. */
+/**
+ * Step 3 of the policy (docs/design/policy.md) without an index: the best objective key among active
+ * instances in time.
+ */
 function scanAll(run: ScanRun, query: Query): Scanned | null {
   const byVariant = new Map(run.variants.filter((v) => isCandidate(v, query)).map((v) => [v.name, v]));
   const byName = new Map(run.snapshot.executors.map((e) => [e.name, e]));
@@ -144,7 +149,9 @@ function isCandidate(variant: Variant, query: Query): boolean {
   );
 }
 
-/** Same objective key; when the decision may not downgrade it may also be more accurate than asked. */
+/**
+ * Whether both have the same objective key; without downgrades the decision may be more accurate than asked.
+ */
 function agrees(scanned: Scanned, decision: Decision, query: Query): boolean {
   if (decision.kind !== "selected") return false;
   const { objective } = query.slo;
@@ -160,7 +167,7 @@ interface MovingInstance extends Instance {
   state: Instance["state"];
 }
 
-/** Between two decisions a few load reports arrive: 10 % of instances are overloaded or interfered. */
+/** Applies a few load reports, as between two decisions: 10 % of instances are overloaded or interfered. */
 function shiftLoad(instances: readonly MovingInstance[], random: Random): void {
   for (let i = 0; i < 4; i++) {
     const instance = pick(instances, random);
@@ -247,7 +254,7 @@ function makeExecutor(index: number, random: Random): Executor {
   };
 }
 
-/** A third of the variants loaded anywhere is popular: replicas pile up on them as in a real cluster. */
+/** A third of the loaded variants is popular and has most of the instances. */
 function makeInstances(
   variants: readonly Variant[],
   executors: readonly Executor[],

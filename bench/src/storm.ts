@@ -9,28 +9,28 @@ import { zooSubjects } from "./subjects";
 import { buildLoadGenerator, startSystem } from "./system";
 import { runLoad } from "./whole-path";
 
-/** Dear enough that ten times what the engine can do is little for everything in front of it. */
+/** Slow enough that ten times its saturation throughput is little load for the frontend. */
 const modelName = "digits-cnn-l";
 const rowShape = [1, 8, 8];
 const inputName = "image";
-/** One engine thread; asked for by name, so that both callers want the same instance all the time. */
+/** One engine thread; asked for by name, so that both callers always use the same instance. */
 const variantPattern = /fp32-t1-b\d$/;
 const windowSeconds = 6;
 const rounds = 5;
-/** The well-behaved caller asks for this part of its half of the capacity. */
+/** Load of the calm caller, as a share of its half of the capacity. */
 const calmLoad = 0.5;
 const stormFactor = 10;
 const capacityInFlight = 32;
 const deadlineMs = 1_000;
-/** In the words of taskset. */
+/** CPU lists as taskset takes them. */
 const executorCore = "1";
 const otherCore = "0";
 const allCores = `0-${cpus().length - 1}`;
 
 /**
- * One caller within its share of an instance beside another: at its share, and at ten times that. Both open loop, real
- * processes, two tenants by token; windows alternate. What counts is the first one's p99 in both. The executor has a
- * core to itself, as it would on its own host: the storm's refusals take what they take from the other core alone.
+ * Prints the p99 of a calm tenant on an instance that another tenant uses, at its share and at ten times its
+ * share. Both are open loops on real processes, told apart by token; windows alternate. The executor has a
+ * core to itself, as on a host of its own, so refusals of the storm take CPU time of the other core alone.
  */
 export async function benchStorm(): Promise<void> {
   const load = buildLoadGenerator();
@@ -84,14 +84,14 @@ export async function benchStorm(): Promise<void> {
   }
 }
 
-/** Keeps every thread of a process, and what it starts, on some cores. */
+/** Pins every thread of a process, and its later children, to some cores. */
 function pin(pid: number, cores: string): void {
   const { status, error } = spawnSync("taskset", ["-a", "-c", "-p", cores, String(pid)]);
   if (status !== 0)
     throw new Error(`a process cannot be kept on core ${cores}: ${error ?? "taskset failed"}`);
 }
 
-/** Returns the variant to ask for. */
+/** Returns the name of the variant that both callers query. */
 async function registerModel(address: string): Promise<string> {
   const client = createInfaasClient(address, { token: "operator" });
   try {

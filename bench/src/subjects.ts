@@ -8,7 +8,7 @@ const denseName = "mlp-m";
 const denseRows = 64;
 const seed = 20_261_124;
 
-/** A model to drive through a batcher, with rows to feed it. */
+/** A model to measure, with rows to submit. */
 export interface Subject {
   readonly name: string;
   readonly path: string;
@@ -24,7 +24,7 @@ interface Manifest {
   readonly architectures: readonly { readonly name: string; readonly task: string; readonly file: string }[];
 }
 
-/** Every model of the zoo, on the validation rows of its task. */
+/** Returns every model of the zoo, with the validation rows of its task. */
 export function zooSubjects(): readonly Subject[] {
   const zoo = join(root, "zoo");
   const manifest: Manifest = JSON.parse(readFileSync(join(zoo, "manifest.json"), "utf8"));
@@ -48,7 +48,7 @@ function cut(bytes: Buffer, count: number): Uint8Array[][] {
   ]);
 }
 
-/** The dense model of the comparison with a second server (4 KB rows, 33 MB of weights), on random rows. */
+/** Returns the dense model of `whole-path` (4 KB rows, 33 MB of weights), with random rows. */
 export function denseSubject(): Subject {
   const model = writeBenchModels(join(cache, "models")).find(({ name }) => name === denseName);
   if (model === undefined) throw new Error(`'${denseName}' was not written: this is a bug`);

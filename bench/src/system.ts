@@ -3,16 +3,16 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-/** Folder of the clone. */
+/** Root of the repository. */
 export const root = resolve(__dirname, "..", "..");
-/** Where generated models and the built load generator lie. */
+/** Folder of generated models and of the built load generator. */
 export const cache = join(root, ".cache", "bench");
 const port = 18_001;
-/** Where `infaas up` puts metadata, counted from the frontend. */
+/** Port of metadata under `infaas up`, counted from the frontend's. */
 const metadataOffset = 100;
 const upTimeoutMs = 60_000;
 
-/** A system of real processes on loopback, nothing registered. */
+/** A system of real processes on loopback, without models. */
 export interface System {
   readonly address: string;
   /** Address of the metadata service. */
@@ -21,7 +21,7 @@ export interface System {
   stop(): Promise<void>;
 }
 
-/** Starts `infaas up` without the zoo, with more words if given. */
+/** Starts `infaas up` without the zoo; `more` are further arguments. */
 export async function startSystem(...more: readonly string[]): Promise<System> {
   const folder = mkdtempSync(join(tmpdir(), "infaas-bench-"));
   const words = ["up", "--port", String(port), "--data-dir", folder, "--zoo", "none", ...more];
@@ -59,7 +59,7 @@ function said(child: ChildProcess, words: string): Promise<void> {
   });
 }
 
-/** Builds the load generator (Go, which skips what is unchanged); throws a sentence when there is no Go. */
+/** Builds the load generator where it changed; returns its path. Throws when there is no Go. */
 export function buildLoadGenerator(): string {
   const program = join(cache, "load");
   mkdirSync(cache, { recursive: true });

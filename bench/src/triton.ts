@@ -6,14 +6,14 @@ import { cpuMicroseconds } from "./cpu-time";
 import type { BenchModel } from "./models";
 import { cache } from "./system";
 
-/** The wheel carries the whole server of Triton 2.51 with its Python backend; the others are what its models import. */
+/** Packages of the peer: the wheel of Triton 2.51 with its Python backend, and what its models import. */
 const packages = ["nvidia-pytriton==0.7.0", "onnxruntime==1.30.0", "numpy<3"];
 const readyTimeoutMs = 60_000;
 const readyPeriodMs = 200;
 const maxBatch = 32;
 const ports = { http: 18_090, grpc: 18_091, metrics: 18_092 };
 
-/** The peer: NVIDIA Triton with its Python backend calling onnxruntime, one thread, dynamic batching, on this machine. */
+/** A running Triton: its Python backend calls onnxruntime, with one thread and dynamic batching. */
 export interface Triton {
   readonly address: string;
   /** CPU time of the server and its backend processes so far. */
@@ -21,7 +21,10 @@ export interface Triton {
   stop(): Promise<void>;
 }
 
-/** Installs Triton from PyPI where it is missing and serves `models`. Rejects with a sentence where that can't be done. */
+/**
+ * Installs Triton from PyPI where it is missing and serves `models`; rejects with the reason where that
+ * fails.
+ */
 export async function startTriton(models: readonly BenchModel[]): Promise<Triton> {
   const folder = join(cache, "triton");
   const site = install(folder);

@@ -11,7 +11,7 @@ const warmUpSeconds = 0.5;
 const windows = 3;
 const inFlightLevels = [1, 8, 16, 64];
 
-/** What is measured: this system or its peer. */
+/** A server under measurement: this system or its peer. */
 interface Server {
   readonly address: string;
   /** CPU time so far, by process. */
@@ -28,8 +28,9 @@ interface Window {
 }
 
 /**
- * Client → frontend → executor → engine and back through real processes, beside Triton serving the same models to the same
- * client: windows of the two alternate, so that both meet the same machine. Without Python or PyPI ours is measured alone.
+ * Prints latency, throughput and CPU time of requests through client, frontend, executor and engine as real
+ * processes, beside Triton with the same models and client, in alternating windows. Without Python or PyPI
+ * there is no peer.
  */
 export async function benchWholePath(): Promise<void> {
   const load = buildLoadGenerator();
@@ -155,7 +156,7 @@ function comparison(ours: Window, theirs: Window): readonly string[] {
   ];
 }
 
-/** The median window, figure by figure. */
+/** Median of each figure over the windows. */
 function middle(measured: readonly Window[]): Window {
   const median = (pick: (w: Window) => number) =>
     measured.map(pick).sort((a, b) => a - b)[Math.floor(measured.length / 2)] ?? 0;

@@ -5,21 +5,21 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInfaasClient, type InfaasClient } from "@infaas/client";
 
-/** Folder of the clone. */
+/** Root of the repository. */
 export const root = resolve(__dirname, "..", "..");
 const cli = join(root, "cli", "bin", "infaas.js");
-/** Registration of a model profiles it; a loaded CI machine needs this long for a few of them. */
+/** Longest start, in which a loaded CI machine profiles a few models. */
 const startTimeoutMs = 240_000;
 const stopTimeoutMs = 8_000;
 
-/** What to start; everything has the default of `infaas up`. */
+/** What to start; defaults are those of `infaas up`. */
 export interface ClusterOptions {
   /** Models of zoo/ by name, or `all` or `none`. */
   readonly zoo: string;
-  /** State of an earlier cluster to go on with. */
+  /** Data folder of an earlier cluster; default: a new one. */
   readonly folder?: string;
   readonly args?: readonly string[];
-  /** Variables of the environment that all its processes get. */
+  /** Environment of all its processes, beside this process's. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -29,10 +29,10 @@ export class Cluster {
     private readonly supervisor: ChildProcess,
     readonly folder: string,
     readonly address: string,
-    /** host:port of the HTTP face. */
+    /** host:port of the HTTP server. */
     readonly httpAddress: string,
     readonly client: InfaasClient,
-    /** What `infaas up` printed until it was up. */
+    /** Output of `infaas up` until it was up. */
     readonly output: string,
   ) {}
 
@@ -63,7 +63,7 @@ export class Cluster {
     return Number(readFileSync(join(this.folder, "pids", name), "utf8"));
   }
 
-  /** Ends a process as a power cut would. */
+  /** Ends a process by SIGKILL. */
   kill(name: string): void {
     process.kill(this.pidOf(name), "SIGKILL");
   }
@@ -104,7 +104,7 @@ export function infaas(
   });
 }
 
-/** Polls until `condition` holds; rejects after `withinMs` with what was waited for. */
+/** Polls until `condition` holds; rejects after `withinMs`, naming the condition. */
 export async function eventually(
   what: string,
   withinMs: number,
@@ -140,7 +140,10 @@ function untilUp(supervisor: ChildProcess): Promise<string> {
   });
 }
 
-/** Offsets of what `infaas up` listens on: frontend (gRPC, HTTP), metadata, two executors, etcd for clients and peers. */
+/**
+ * Offsets of what `infaas up` listens on: frontend (gRPC, HTTP), metadata, two executors, etcd for clients
+ * and peers.
+ */
 const portOffsets = [0, -1, 100, 200, 201, 300, 301];
 
 /** A base port that is free with all that follow it. */

@@ -18,7 +18,7 @@ async function ask(cluster: Cluster): Promise<string> {
   return receipt.executor;
 }
 
-/** Kills a process as a power cut would, asks on while it is away, and resolves once the supervisor has it back. */
+/** Kills a process, queries while it is away, and resolves once the supervisor has restarted it. */
 async function cutOff(cluster: Cluster, name: string): Promise<void> {
   const before = cluster.pidOf(name);
   cluster.kill(name);

@@ -6,7 +6,7 @@ import { root } from "./cluster";
 
 jest.setTimeout(60_000);
 
-/** Runs a program for as long as it takes to end, or to say `serving`; resolves with its status, null while it serves. */
+/** Runs a program until it ends or logs `serving`; resolves with its exit status, null when it serves. */
 function run(serving: RegExp, ...words: string[]): Promise<{ status: number | null; said: string }> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, words, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });

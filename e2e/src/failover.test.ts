@@ -5,12 +5,13 @@ import { validationRow } from "./validation";
 const task = "digit-classification/uci-digits";
 const model = "digits-logreg";
 
-/** Keeps `inFlight` queries running until stopped; counts what became of them. */
+/** Keeps `inFlight` queries running until stopped, and counts their outcomes. */
 function load(cluster: Cluster, inFlight: number) {
   const outcome = { answered: 0, wrong: 0, right: 0, failures: [] as ServiceError[] };
   let running = true;
   let next = 0;
-  // A variant answers an example always alike; another variant of the architecture may round otherwise.
+  // A variant's answer to an example is always the same; another variant of the architecture may round
+  // otherwise.
   const expected = new Map<string, string>();
   const one = async () => {
     while (running) {
@@ -74,7 +75,8 @@ describe("a cluster with two executors under load", () => {
     await eventually("queries go on", 15_000, async () => running.outcome.answered > atKill + 100);
     const { wrong, right, answered, failures } = await running.stop();
     expect(wrong).toBe(0);
-    // The model knows 94 % of its held-out examples; answers mixed up between queries would agree with a tenth.
+    // The model knows 94 % of its held-out examples; answers mixed up between queries would agree with a
+    // tenth.
     expect(right / answered).toBeGreaterThan(0.85);
     for (const failure of failures)
       expect([Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED]).toContain(failure.code);

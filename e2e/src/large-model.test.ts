@@ -7,7 +7,7 @@ import { elementTypes, onnxFile, tensor } from "./onnx-file";
 
 jest.setTimeout(300_000);
 
-/** One constant of these sides: 300 MiB of weights, so many times what any message or piece of a file may have. */
+/** Sides of the one constant: 300 MiB of weights, many times the largest message or piece of a file. */
 const ROWS = 8_192;
 const COLUMNS = 9_600;
 const FLOAT_BYTES = 4;

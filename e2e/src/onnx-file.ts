@@ -44,8 +44,8 @@ export function onnxFile(graph: Graph): Uint8Array {
 }
 
 /**
- * A model that answers with what it is sent: input and output `T` and `T_echo` of any two axes for each of these datatypes,
- * and `scalar_T` for those that are in `scalars` too.
+ * A model that answers with what it is sent: input and output `T` and `T_echo` of any two axes for each of
+ * these datatypes, and `scalar_T` for those that are in `scalars` too.
  */
 export function echoModel(
   datatypes: readonly (keyof typeof elementTypes)[],

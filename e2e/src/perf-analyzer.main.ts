@@ -1,8 +1,8 @@
 import { installPerfAnalyzer, perfAnalyzer, perfAnalyzerMissing, perfModes } from "./perf-analyzer";
 
 /**
- * `npm run perf -w e2e -- ADDRESS NAME [WORDS...]`: drives a running frontend with perf_analyzer in each of its ways,
- * asking for NAME (a task, an architecture or a variant); WORDS go to every run, for example
+ * `npm run perf -w e2e -- ADDRESS NAME [WORDS...]`: drives a running frontend with perf_analyzer in each of
+ * its ways, asking for NAME (a task, an architecture or a variant); WORDS go to every run, for example
  * `--request-parameter slo_latency_ms:20:int`.
  */
 async function main([address, name, ...words]: readonly string[]): Promise<void> {

@@ -2,7 +2,7 @@ import { Cluster } from "./cluster";
 import { installPerfAnalyzer, perfAnalyzer, perfAnalyzerMissing, perfModes } from "./perf-analyzer";
 
 const task = "digit-classification/uci-digits";
-/** A few windows of half a second, taken as they come: what is asked is whether it works, not how fast. */
+/** A few windows of half a second, stable or not: the test asks whether it works, not how fast. */
 const briefly = [
   "--measurement-interval",
   "500",

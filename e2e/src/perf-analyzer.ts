@@ -23,10 +23,10 @@ const installTimeoutMs = 300_000;
 const runTimeoutMs = 120_000;
 const outputBytesMax = 16 * 1024 * 1024;
 
-/** It opens libcudart before it looks whether anything is on a GPU. */
+/** perf_analyzer opens libcudart at its start, with or without a GPU. */
 const cudaRuntime = "nvidia-cuda-runtime-cu12==12.9.79";
 
-/** What it is linked against, from Debian 13: its wheel wants glibc 2.38, Debian 12 has 2.36. */
+/** Libraries of Debian 13 that it is linked against: its wheel needs glibc 2.38, Debian 12 has 2.36. */
 const packages = ["libc6", "libstdc++6", "libgcc-s1", "zlib1g", "libssl3t64", "libzstd1"];
 const mirror = "http://deb.debian.org/debian";
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -39,7 +39,7 @@ export const perfModes: Readonly<Record<string, readonly string[]>> = {
   "shared memory": ["--shared-memory", "system"],
 };
 
-/** One sentence on why perf_analyzer cannot be had on this machine; null when it can. */
+/** Returns why perf_analyzer cannot run on this machine; null when it can. */
 export function perfAnalyzerMissing(): string | null {
   if (process.platform !== "linux" || process.arch !== "x64") return "its wheel is for Linux on x86-64";
   if (existsSync(program)) return null;
@@ -54,7 +54,7 @@ export function perfAnalyzerMissing(): string | null {
   return existsSync(keyring) ? null : `${keyring} was not found`;
 }
 
-/** Puts perf_analyzer and the libraries it wants under .cache; rejects with what pip or apt said. Once made it stays. */
+/** Puts perf_analyzer and its libraries under .cache, once; rejects with the output of pip or apt. */
 export async function installPerfAnalyzer(): Promise<void> {
   if (existsSync(program)) return;
   const fresh = `${folder}.${process.pid}`;
@@ -70,7 +70,7 @@ export async function installPerfAnalyzer(): Promise<void> {
   renameSync(fresh, folder);
 }
 
-/** Runs perf_analyzer under the loader and libraries it was given; resolves with all it printed. */
+/** Runs perf_analyzer with its own loader and libraries; resolves with its output. */
 export async function perfAnalyzer(words: readonly string[]): Promise<{ status: number; output: string }> {
   const line = ["--library-path", libraries, program, ...words];
   try {
@@ -82,7 +82,7 @@ export async function perfAnalyzer(words: readonly string[]): Promise<{ status: 
   }
 }
 
-/** pip takes no wheel that this machine could not run by itself, unless it is told another platform. */
+/** pip takes a wheel for another platform only when told to. */
 async function fetchWheel(into: string, what: string, platform: string): Promise<void> {
   const target = ["--only-binary=:all:", "--platform", platform, "--python-version", "3.12"];
   const line = ["-m", "pip", "download", "--quiet", "--no-deps", ...target, "--dest", into, what];
@@ -93,7 +93,7 @@ async function fetchWheel(into: string, what: string, platform: string): Promise
   }
 }
 
-/** By an apt of its own state and source, so that this machine's stays as it is. */
+/** Uses an apt with state and sources of its own, so that the machine's are not changed. */
 async function fetchLibraries(into: string): Promise<void> {
   const apt = join(into, "apt");
   for (const part of ["lists/partial", "archives/partial"]) mkdirSync(join(apt, part), { recursive: true });

@@ -4,7 +4,7 @@ import { validationRow } from "./validation";
 
 const task = "digit-classification/uci-digits";
 
-/** The whole zoo once, as `npm start` makes it; everything here asks the same running system. */
+/** One system with the whole zoo, as `npm start` makes it, for all tests. */
 describe("infaas up with the zoo", () => {
   let cluster: Cluster;
   beforeAll(async () => {

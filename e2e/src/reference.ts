@@ -5,10 +5,10 @@ import { root } from "./cluster";
 
 const script = join(root, "e2e", "clients", "node", "reference.cjs");
 
-/** Output of one run as onnxruntime itself gives it; its datatype is the one it is compared with. */
+/** Output of one run of onnxruntime's own binding. */
 export type ReferenceOutput = Omit<Tensor, "datatype">;
 
-/** Runs a model file by onnxruntime's own JavaScript binding, once for each set of inputs; rejects with its fault. */
+/** Runs a model file by onnxruntime's own JavaScript binding, once for each set of inputs. */
 export async function referenceAnswers(
   path: string,
   runs: readonly (readonly Tensor[])[],

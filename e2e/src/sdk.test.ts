@@ -3,20 +3,22 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { Cluster, root } from "./cluster";
 
-/** What one example printed, its commands included. */
+/** Output of one example, its commands included. */
 type Printed = string;
 
 const languages = ["python", "go", "java", "typescript"] as const;
-/** Downloading and building everything anew takes two minutes on two busy cores. */
+/** Longest run: downloading and building everything takes two minutes on two busy cores. */
 const exampleTimeoutMs = 400_000;
 const runner = join(root, "sdk", "run.mjs");
 
-/** Whether a language's own tools are on this machine. */
+/** Whether a language's tools are on this machine. */
 function has(language: string): boolean {
   return spawnSync(process.execPath, [runner, language, "--check"]).status === 0;
 }
 
-/** Generates, builds and runs one example; what it printed, with the failure at its end if it failed. */
+/**
+ * Generates, builds and runs one example; resolves with its output, which ends with the failure if it failed.
+ */
 function runExample(language: string, address: string): Promise<Printed> {
   return new Promise((done) => {
     const words = [runner, language, address];

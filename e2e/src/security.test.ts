@@ -15,14 +15,14 @@ jest.setTimeout(300_000);
 
 const digest = (token: string) => createHash("sha256").update(token).digest("hex");
 
-/** Whoever finds one of these in a log has found a leak. */
+/** Secrets that must appear in no log. */
 const secrets = {
   asks: "t0ken-of-one-who-asks-4f1c",
   operates: "t0ken-of-one-who-operates-9b2e",
   guesses: "t0ken-of-one-who-guesses-77d0",
 };
 
-/** A method for members, and the offset of its port from the frontend's. */
+/** Methods for members, with the offset of their port from the frontend's. */
 interface MemberMethod {
   readonly service: DescService;
   readonly name: string;
@@ -51,7 +51,7 @@ describe("a system with TLS, client certificates and tokens", () => {
       { sha256: digest(secrets.operates), tenant: "ops", roles: ["operate", "query"] },
     ];
     cluster = await Cluster.start({
-      // The more is logged, the more can leak.
+      // The most verbose level, which could leak most.
       env: { INFAAS_LOG_LEVEL: "debug" },
       zoo: "digits-logreg",
       args: [
@@ -126,7 +126,10 @@ describe("a system with TLS, client certificates and tokens", () => {
     expect(stderr).toMatch(new RegExp(reason));
   });
 
-  /** Calls a method for members with an empty message, showing and saying this; resolves with how the call ended. */
+  /**
+   * Calls a method for members with an empty message, with this certificate and token; resolves with its
+   * status.
+   */
   function callMember(method: MemberMethod, dial: DialSecurity): Promise<Code> {
     const port = addressOf(cluster.address).port + method.offset;
     const stream = openRawBidi(`127.0.0.1:${port}`, method.service, method.name, { dial });
@@ -150,7 +153,7 @@ describe("a system with TLS, client certificates and tokens", () => {
     expect(await callMember(method, dialWith({ ca }))).toBe(Code.UNAVAILABLE);
     expect(await callMember(method, dialWith(shown))).toBe(Code.UNAUTHENTICATED);
     expect(await callMember(method, dialWith(user))).toBe(Code.UNAUTHENTICATED);
-    // A member is let in, and told what is wrong with an empty message.
+    // A member passes the guard, and the handler refuses the empty message.
     const heard = await callMember(method, dialWith({ ...shown, token }));
     expect([Code.NOT_FOUND, Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION]).toContain(heard);
   });

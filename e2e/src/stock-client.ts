@@ -8,19 +8,25 @@ import { root } from "./cluster";
 const run = promisify(execFile);
 const folder = join(root, "e2e", "clients", "python");
 const requirements = join(folder, "requirements.txt");
-/** One Python for each version of the requirements, so that what is there is complete and stays as it is. */
+/**
+ * Folder of a virtual environment: one for each version of the requirements, never changed once it is
+ * complete.
+ */
 const digest = createHash("sha256").update(readFileSync(requirements)).digest("hex").slice(0, 12);
 const venv = join(root, ".cache", `tritonclient-${digest}`);
 const python = join(venv, "bin", "python");
 const installTimeoutMs = 180_000;
 const scriptTimeoutMs = 120_000;
 
-/** Whether this machine has a Python that can make an environment of its own. */
+/** Whether this machine has a Python with venv. */
 export function hasPython(): boolean {
   return spawnSync("python3", ["-c", "import ensurepip, venv"]).status === 0;
 }
 
-/** Puts the stock Triton client into a Python of its own under .cache; rejects with what pip said. Two may do so at once. */
+/**
+ * Installs the stock Triton client into a virtual environment under .cache; rejects with pip's output. Safe
+ * to run twice at once.
+ */
 export async function installStockClient(): Promise<void> {
   if (existsSync(python)) return;
   const bounded = { timeout: installTimeoutMs };

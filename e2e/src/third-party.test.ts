@@ -8,14 +8,14 @@ import { type ThirdPartyModel, thirdPartyModels } from "./third-party-models";
 
 /** Inputs sent to each model, all at the same time, so that those of a batched one may share batches. */
 const QUERIES = 6;
-/** How far an answer may be from onnxruntime's own, absolute or relative to its largest value. */
+/** Largest difference from onnxruntime's own answer, absolute or relative to its largest value. */
 const TOLERANCE = 1e-5;
 
 const suite = hasPython() ? describe : describe.skip;
 if (!hasPython())
   process.stderr.write("third-party models are skipped: there is no python3 with venv to fetch them\n");
 
-/** Models that others made, registered from nothing but their file, answering as onnxruntime itself does. */
+/** Models that others made, registered from their file alone, compared with onnxruntime's own answers. */
 suite("a model out of a PyPI package", () => {
   let cluster: Cluster;
   beforeAll(async () => {
@@ -43,7 +43,7 @@ suite("a model out of a PyPI package", () => {
   );
 });
 
-/** Registers by the command line as its owner would; the answer is what `--json` prints. */
+/** Registers a model by the CLI; resolves with what `--json` prints. */
 async function register(
   cluster: Cluster,
   path: string,

@@ -9,7 +9,7 @@ const task = "digit-classification/uci-digits";
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const callerSpan = "b7ad6b7169203331";
 
-/** A collector that keeps what it is sent. */
+/** A collector of OpenTelemetry that keeps the spans it receives. */
 async function startCollector(): Promise<{ server: RpcServer; port: number; spans: Span[] }> {
   const spans: Span[] = [];
   const server = createRpcServer({ logger: createLogger({ service: "collector", level: "error" }) });

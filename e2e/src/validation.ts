@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Tensor } from "@infaas/client";
 import { root } from "./cluster";
 
-/** One held-out example of the zoo: the tensor to send and the right class. */
+/** One held-out example of the zoo: the tensor and its label. */
 export interface Example {
   readonly input: Tensor;
   readonly label: number;
@@ -11,7 +11,7 @@ export interface Example {
 
 const bytesPerElement: Readonly<Record<string, number>> = { FP32: 4, INT64: 8 };
 
-/** Row `index` of a task's validation set, counted round. */
+/** Returns row `index` of a task's validation set, modulo its size. */
 export function validationRow(task: string, index: number): Example {
   const manifest = JSON.parse(readFileSync(join(root, "zoo", "manifest.json"), "utf8"));
   const entry = manifest.tasks.find((t: { name: string }) => t.name === task);

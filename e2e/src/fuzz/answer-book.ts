@@ -3,11 +3,11 @@ import { ModelInferRequestSchema, ModelInferResponseSchema } from "@infaas/api";
 import type { FuzzedSystem } from "./fuzzed-system";
 
 const toleratedDifference = 1e-4;
-/** The zoo's models are this good at least; less means that what was learned is wrong. */
+/** Least accuracy of the zoo's models; less means that the learned answers are wrong. */
 const accuracyMin = 0.8;
 const floatBytes = 4;
 
-/** What each row was answered when it was asked alone, before anything else: that is what it has to be answered always. */
+/** The answer to each row, asked alone before the run; it has to be the same whenever the row is asked. */
 export class AnswerBook {
   private readonly byRow: Float32Array[] = [];
   private readonly byBytes = new Map<string, Float32Array>();
@@ -24,7 +24,7 @@ export class AnswerBook {
     this.byRow.push(values);
   }
 
-  /** Throws unless what was learned is mostly right. */
+  /** Throws when too few of the learned answers are right. */
   mustBeAccurate(): void {
     const right = this.byRow.filter(
       (values, i) => values.indexOf(Math.max(...values)) === this.system.labels[i],
@@ -34,7 +34,7 @@ export class AnswerBook {
       throw new Error(`${accuracy} of the first answers are right, not ${accuracyMin}`);
   }
 
-  /** Null when this is the answer to these rows, else what is wrong. */
+  /** Returns what is wrong with an answer to these rows; null when nothing is. */
   faultOf(rows: readonly number[], raw: Uint8Array | undefined): string | null {
     return faultIn(
       raw ?? new Uint8Array(),
@@ -43,8 +43,8 @@ export class AnswerBook {
   }
 
   /**
-   * What is wrong with an answer to a mutated ModelInferRequest, null when nothing is: it has to be readable by a decoder
-   * that is not the server's, and rows that are known have to be answered as they always are.
+   * Returns what is wrong with an answer to a mutated ModelInferRequest; null when nothing is. A decoder
+   * other than the server's has to read it, and known rows have to have their learned answers.
    */
   faultOfMutated(request: Uint8Array, answer: Uint8Array | undefined): string | null {
     const {

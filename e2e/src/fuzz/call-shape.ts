@@ -11,11 +11,14 @@ const usualFrameBytes = 16_384;
 /** A body in pieces has at most about so many of them. */
 const piecesMax = 200;
 /**
- * nghttp2 ends a connection at the ninth CONTINUATION frame behind one HEADERS frame (CVE-2024-28182), and counts one twice
- * that comes in two pieces: this is well below.
+ * nghttp2 ends a connection at the ninth CONTINUATION frame behind one HEADERS frame (CVE-2024-28182), and
+ * counts one twice that comes in two pieces: this is well below.
  */
 const framesMax = 5;
-/** The server takes frames and fields of types that it does not know, and ignores them (RFC 9113, section 5.5). */
+/**
+ * The server takes frames and fields of types that it does not know, and ignores them (RFC 9113, section
+ * 5.5).
+ */
 const unknownType = 0xfa;
 
 /** Returns a call as most clients send it. */
@@ -31,8 +34,9 @@ export function plainCall(path: string, body: Buffer, headers: Headers = {}): Ra
 }
 
 /**
- * Returns a call in one of the forms that HTTP/2 allows and few clients use: headers or data in many pieces, padding,
- * priorities, an end of its own, trailers, frames of no known type in between. Whatever the form, the answer is the same.
+ * Returns a call in one of the forms that HTTP/2 allows and few clients use: headers or data in many pieces,
+ * padding, priorities, an end of its own, trailers, frames of no known type in between. Whatever the form,
+ * the answer is the same.
  */
 export function oddCall(path: string, body: Buffer, headers: Headers, random: Random): RawCall {
   const plain = plainCall(path, body, headers);

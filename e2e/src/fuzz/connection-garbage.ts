@@ -10,7 +10,7 @@ const settings = frame(4, 0, 0, Buffer.alloc(0));
 const many = (count: number, make: (i: number) => Buffer) =>
   Buffer.concat(Array.from({ length: count }, (_, i) => make(i)));
 
-/** What a peer may do to a connection that no gRPC client does; each is the bytes it sends. */
+/** Attacks on a connection by bytes that no gRPC client sends. */
 const attacks: Readonly<Record<string, (random: Random) => Buffer>> = {
   "no HTTP/2 at all": (random) => randomBytes(random, 1 + below(random, 400)),
   "HTTP/1 request": () => Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
@@ -58,10 +58,10 @@ const attacks: Readonly<Record<string, (random: Random) => Buffer>> = {
   "a stream with an even number": () => Buffer.concat([preface, settings, frame(1, 5, 2, hpackPost)]),
 };
 
-/** The server has to cut off or answer such a peer; until then it waits this long, then leaves. */
+/** How long an attacker waits for the server to answer or close, then closes itself. */
 const patienceMs = 200;
 
-/** Opens a connection and does one attack to it; resolves when the connection is gone. */
+/** Makes one attack on a connection of its own; resolves when the connection is closed. */
 export async function attackConnection(address: string, random: Random): Promise<null> {
   await exchangeGarbage(address, attacks[pick(Object.keys(attacks), random)]!(random), random);
   return null;

@@ -6,7 +6,7 @@ import { goodRowsMax } from "./good-calls";
 import { type MemoryReport, MemoryTrack, settledShares } from "./memory-track";
 import { settledEnvironment } from "./settled-memory";
 
-/** Models that a system under attack has: one whose answers are checked, one that may be unloaded. */
+/** Models of a fuzzed system: one whose answers are checked, one that may be unloaded. */
 const fuzzedZoo = "digits-mlp-s,digits-logreg";
 const task = "digit-classification/uci-digits";
 const checked = "digits-mlp-s";
@@ -15,9 +15,9 @@ const rowCount = 64;
 const processes = ["frontend", "executor-1", "metadata"] as const;
 const readings = 100;
 
-/** What fuzzing a whole system gave. */
+/** Report of fuzzing a whole system. */
 export interface ClusterFuzzReport extends FuzzReport {
-  /** Processes that died meanwhile. */
+  /** Processes that ended meanwhile. */
   readonly restarted: readonly string[];
   readonly memory: Readonly<Record<string, MemoryReport>>;
 }
@@ -42,7 +42,9 @@ export async function fuzzedSystem(cluster: Cluster): Promise<FuzzedSystem> {
   };
 }
 
-/** Starts a system to be fuzzed, with more options of its processes by environment (`INFAAS_INGRESS: "grpc"`). */
+/**
+ * Starts a system to be fuzzed, with more options of its processes by environment (`INFAAS_INGRESS: "grpc"`).
+ */
 export function startFuzzedCluster(environment: Readonly<Record<string, string>> = {}): Promise<Cluster> {
   return Cluster.start({ zoo: fuzzedZoo, env: { ...settledEnvironment, ...environment } });
 }

@@ -1,6 +1,6 @@
 import { type Random, seededRandom } from "@infaas/runtime";
 
-/** What to send, by number: the same seed and number always give the same. */
+/** Operations by number: the same seed and number always give the same operation. */
 export interface FuzzPlan {
   readonly seed: number;
   /** Number of the first operation; a finding names its own. */
@@ -10,27 +10,27 @@ export interface FuzzPlan {
   readonly inFlight: number;
 }
 
-/** One face of a system under attack. Everything rejects only when the face hangs or is gone. */
+/** One server of a fuzzed system. Its methods reject only when the server hangs or has ended. */
 export interface FuzzedFace {
-  /** Learns what the right answers are. */
+  /** Learns the right answers. */
   learn(): Promise<void>;
-  /** Sends operation `number`, which is good or mutated, and returns what came of it. */
+  /** Sends operation `number`, good or mutated; resolves with its outcome. */
   operate(number: number, random: Random): Promise<Operated>;
-  /** Does to a connection of its own what no client does; returns what is wrong with what came back, or null. */
+  /** Makes one attack on a connection of its own; resolves with what is wrong with the answer, or null. */
   attack(random: Random): Promise<string | null>;
   close(): void;
 }
 
-/** What came of one operation. */
+/** Outcome of one operation. */
 export interface Operated {
   readonly isGood: boolean;
-  /** How it ended, in the face's own words. */
+  /** Status of its end, as the server names it. */
   readonly ending: string;
   /** What is wrong with that; null when nothing is. */
   readonly fault: string | null;
 }
 
-/** What came of all. `faults` should be empty. */
+/** Outcomes of a run; `faults` should be empty. */
 export interface FuzzReport {
   readonly mutated: number;
   readonly good: number;
@@ -39,7 +39,7 @@ export interface FuzzReport {
   readonly perSecond: number;
   /** Mutated operations by how they ended. */
   readonly endings: Readonly<Record<string, number>>;
-  /** The first of what was wrong, each with the number that brings it back. */
+  /** The first faults, each with the number that repeats it. */
   readonly faults: readonly string[];
 }
 
@@ -49,7 +49,7 @@ const operationsPerAttack = 100;
 const attackersMax = 16;
 const attackPauseMs = 10;
 const faultsMax = 20;
-/** Sets the chances of attacks apart from those of operations. */
+/** Separates the seeds of attacks from those of operations. */
 const attackSeed = 0x5bd1_e995;
 
 /** Whether this number is a good operation. */
@@ -57,7 +57,7 @@ export function isGoodNumber(number: number): boolean {
   return number % (mutatedPerGood + 1) === mutatedPerGood;
 }
 
-/** Operations on their way, many at a time, with broken connections beside. */
+/** A run: many operations at a time, with attacks on other connections beside. */
 export class FuzzRun {
   private readonly endings: Record<string, number> = {};
   private readonly faults: string[] = [];
@@ -70,7 +70,7 @@ export class FuzzRun {
   constructor(
     private readonly face: FuzzedFace,
     private readonly plan: FuzzPlan,
-    /** Told after each operation how many there have been. */
+    /** Called after each operation with their count so far. */
     private readonly onProgress: (done: number) => void,
   ) {}
 

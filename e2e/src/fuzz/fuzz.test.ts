@@ -16,9 +16,10 @@ const returningAllocator = {
   MALLOC_TOP_PAD_: "0",
 };
 /**
- * What a process may hold more at the end than after a quarter, garbage collected, by the median of the windows in between.
- * Measured: 0.6 MB of JavaScript's heap over gRPC and 1.5 over HTTP, as functions are still being optimised; besides 0.1 MB
- * over gRPC and 12 over HTTP, where the allocator's heap finds its size only after 20,000.
+ * What a process may hold more at the end than after a quarter, garbage collected, by the median of the
+ * windows in between. Measured: 0.6 MB of JavaScript's heap over gRPC and 1.5 over HTTP, as functions are
+ * still being optimised; besides 0.1 MB over gRPC and 12 over HTTP, where the allocator's heap finds its size
+ * only after 20,000.
  */
 const steadyHeapMax = 2.5 * 1024 ** 2;
 const steadyOtherMax = { grpc: 3 * 1024 ** 2, http: 20 * 1024 ** 2 };
@@ -55,7 +56,8 @@ describe("a system under mutated requests and broken connections", () => {
     const face = new GrpcFace(await fuzzedSystem(cluster), "native", connections);
     const report = await fuzzCluster(cluster, face, { count, seed, from: 0, inFlight });
     mustBeClean(report, count, steadyOtherMax.grpc);
-    // Faults have to be found, and some requests have to be read all the same, or the mutations are too tame or too wild.
+    // Faults have to be found, and some requests have to be read all the same, or the mutations are too tame
+    // or too wild.
     expect(report.endings.INVALID_ARGUMENT).toBeGreaterThan(count / 10);
     expect(report.endings.OK).toBeGreaterThan(count / 100);
   });

@@ -1,8 +1,8 @@
-/** What is known of the system under attack. */
+/** The fuzzed system. */
 export interface FuzzedSystem {
   /** Frontend, host:port, in the clear. */
   readonly address: string;
-  /** Its HTTP face, host:port. */
+  /** Its HTTP server, host:port. */
   readonly httpAddress: string;
   /** A variant whose answers are checked, and the rows it is asked about. */
   readonly variant: string;
@@ -12,6 +12,6 @@ export interface FuzzedSystem {
   readonly labels: readonly number[];
   /** Names that mean something to the system, for requests that are nearly right. */
   readonly names: readonly string[];
-  /** Names that may be loaded, unloaded or written anew: what is done to them changes no answer that is checked. */
+  /** Names that may be loaded, unloaded or rewritten without effect on checked answers. */
   readonly expendable: readonly string[];
 }

@@ -57,7 +57,10 @@ export function goodCall(system: FuzzedSystem, book: AnswerBook, number: number,
   return { call, faultOf: (outcome) => streamFault(book, outcome, asked) };
 }
 
-/** Learns what is answered to each row, one after the other. Throws when one is not answered, or most are wrong. */
+/**
+ * Learns what is answered to each row, one after the other. Throws when one is not answered, or most are
+ * wrong.
+ */
 export async function learnAnswers(
   system: FuzzedSystem,
   book: AnswerBook,

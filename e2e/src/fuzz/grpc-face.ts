@@ -10,7 +10,10 @@ import type { RawOutcome } from "./raw-connection";
 
 /** Codes that say "this is a bug". */
 const bugCodes: readonly number[] = [Code.INTERNAL, Code.UNKNOWN, Code.DATA_LOSS];
-/** What grpc-js says of a peer's own faults, before a handler or an interceptor of ours is asked: with INTERNAL. */
+/**
+ * What grpc-js says of a peer's own faults, before a handler or an interceptor of ours is asked: with
+ * INTERNAL.
+ */
 const libraryFaults = /^(Invalid grpc-timeout value|Failed to decompress message)/;
 /** Headers beyond this a server of Node's resets, without a status. */
 const headerBytesMax = 16 * 1024;

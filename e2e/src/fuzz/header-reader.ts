@@ -1,6 +1,6 @@
 /**
- * Code lengths of HPACK's Huffman code by byte (RFC 7541, appendix B). The code is canonical: the codes of one length follow
- * each other in the order of their bytes.
+ * Code lengths of HPACK's Huffman code by byte (RFC 7541, appendix B). The code is canonical: the codes of
+ * one length follow each other in the order of their bytes.
  */
 const codeLengths = [
   ...[13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28],
@@ -30,8 +30,9 @@ const staticEntries = 61;
 const huffmanTree = growTree();
 
 /**
- * Reads the header blocks of a peer that was told to keep no table (SETTINGS_HEADER_TABLE_SIZE 0): names and values as they
- * are, besides what the static table has. Of that only `:status` is told. Throws when the block is broken.
+ * Reads the header blocks of a peer that was told to keep no table (SETTINGS_HEADER_TABLE_SIZE 0): names and
+ * values as they are, besides what the static table has. Of that only `:status` is told. Throws when the
+ * block is broken.
  */
 export function readHeaders(block: Uint8Array): Map<string, string> {
   const fields = new Map<string, string>();

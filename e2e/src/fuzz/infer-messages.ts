@@ -6,7 +6,10 @@ import { below, pick } from "./wire-mutator";
 
 type Parameters = Record<string, MessageInitShape<typeof InferParameterSchema>>;
 
-/** Returns a request that has to be answered: these rows in one batch, for the variant whose answers are checked. */
+/**
+ * Returns a request that has to be answered: these rows in one batch, for the variant whose answers are
+ * checked.
+ */
 export function goodInfer(system: FuzzedSystem, rows: readonly number[], id: string): Buffer {
   const { variant, input } = system;
   const message = create(ModelInferRequestSchema, {
@@ -38,7 +41,10 @@ export function goodQuery(
   return Buffer.from(toBinary(QueryRequestSchema, message));
 }
 
-/** A request that is well-formed and means something odd: parameters, shapes, types, outputs and versions of any kind. */
+/**
+ * A request that is well-formed and means something odd: parameters, shapes, types, outputs and versions of
+ * any kind.
+ */
 export function oddInfer(system: FuzzedSystem, random: Random): Buffer {
   const { input, names, rows } = system;
   const count = pick([1, 1, 1, 2, 7, 33], random);

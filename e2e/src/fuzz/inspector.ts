@@ -13,8 +13,8 @@ const wider = 127;
 const headEnd = "\r\n\r\n";
 
 /**
- * A Node process's inspector, opened by SIGUSR1. The process has to run with `--inspect-port=0` and to log what it says to
- * a file: that is where the inspector's address stands.
+ * A Node process's inspector, opened by SIGUSR1. The process has to run with `--inspect-port=0` and to log
+ * what it says to a file: that is where the inspector's address stands.
  */
 export class Inspector {
   private readonly waiting = new Map<number, (result: unknown) => void>();

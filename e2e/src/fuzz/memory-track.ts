@@ -10,7 +10,9 @@ export interface HeldMemory {
   readonly residentBytes: number;
   /** JavaScript values that are in use. */
   readonly heapBytes: number;
-  /** Resident memory besides JavaScript's heap, garbage collected: native code's, buffers, the program itself. */
+  /**
+   * Resident memory besides JavaScript's heap, garbage collected: native code's, buffers, the program itself.
+   */
   readonly otherBytes: number;
   /** Open files and sockets. */
   readonly files: number;
@@ -23,8 +25,8 @@ export interface MemoryReport {
   readonly half: HeldMemory;
   readonly end: HeldMemory;
   /**
-   * How much it grew from a quarter to the end if it always grew as in the median of the windows in between. A leak grows in
-   * all of them; what grows once, as a heap that has found its size, in one.
+   * How much it grew from a quarter to the end if it always grew as in the median of the windows in between.
+   * A leak grows in all of them; what grows once, as a heap that has found its size, in one.
    */
   readonly steadyHeapBytes: number;
   readonly steadyOtherBytes: number;

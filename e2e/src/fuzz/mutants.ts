@@ -16,7 +16,9 @@ export interface Mutant {
   readonly call: RawCall;
   /** Given up after so many bytes of its body; null: it has to end by itself. */
   readonly abandonedAt: number | null;
-  /** The request as the server has to read it, where one message of ModelInfer was sent as it is; else null. */
+  /**
+   * The request as the server has to read it, where one message of ModelInfer was sent as it is; else null.
+   */
   readonly request: Buffer | null;
 }
 
@@ -24,8 +26,8 @@ export interface Mutant {
 const perMille = { streams: 100, cheap: 180, costly: 2 };
 const abandonedShare = 0.02;
 /**
- * What a small message may unpack to. What it takes to refuse larger ones the unit tests of the servers show; here their
- * memory, which the allocator keeps, would hide leaks.
+ * What a small message may unpack to. What it takes to refuse larger ones the unit tests of the servers show;
+ * here their memory, which the allocator keeps, would hide leaks.
  */
 const bombBytes = [1, 2, 4].map((mebibytes) => mebibytes * 1024 * 1024);
 

@@ -37,10 +37,10 @@ export interface RawCall {
 const ownSettings = settingsFrame({ 1: 0, 2: 0, 4: 0x7fff_ffff });
 const windowBytes = 0x4000_0000;
 const defaultWindow = 65_535;
-/** No call may take longer: the server hangs. */
+/** Longest wait for a call to end; beyond it the server hangs. */
 const hangMs = 20_000;
 const hangCheckMs = 1_000;
-/** What RST_STREAM says of a call that is given up (RFC 9113, section 7). */
+/** Error code of RST_STREAM for a call that is given up (RFC 9113, section 7). */
 const cancelled = Buffer.from([0, 0, 0, 8]);
 /** Bytes of a request that hangs which are shown. */
 const shownBytes = 400;
@@ -57,7 +57,7 @@ interface Flight {
   message: string;
 }
 
-/** An HTTP/2 client that costs little and sends whatever it is given; many calls at a time on one connection. */
+/** A cheap HTTP/2 client that sends any frames; many calls at a time on one connection. */
 export class RawConnection {
   private readonly socket: Socket;
   private readonly flights = new Map<number, Flight>();
@@ -133,7 +133,10 @@ export class RawConnection {
     if (this.flights.size === 0) this.socket.destroy();
   }
 
-  /** All that is sent in one turn leaves as one write, and nothing before the server has said how large frames may be. */
+  /**
+   * All that is sent in one turn leaves as one write, and nothing before the server has said how large frames
+   * may be.
+   */
   private send(...frames: readonly Buffer[]): void {
     if (this.over) return;
     if (this.unsent.length === 0 && this.greeted) setImmediate(() => this.flush());
@@ -147,7 +150,10 @@ export class RawConnection {
     if (!this.over) this.socket.write(bytes);
   }
 
-  /** `sent` is -1 until the first DATA frame, which also an empty body has, and beyond the data once all is said. */
+  /**
+   * `sent` is -1 until the first DATA frame, which also an empty body has, and beyond the data once all is
+   * said.
+   */
   private sendData(stream: number, flight: Flight): void {
     const { call } = flight;
     const { data, close } = call;
@@ -219,7 +225,8 @@ export class RawConnection {
   }
 
   private received(stream: number, payload: Buffer, ends: boolean): void {
-    // A copy: the memory that came from the socket is larger, and answers are kept until their call has ended.
+    // A copy: the memory that came from the socket is larger, and answers are kept until their call has
+    // ended.
     this.flights.get(stream)?.chunks.push(Buffer.from(payload));
     this.unrefreshed += payload.length;
     if (this.unrefreshed >= windowBytes / 2) {

@@ -39,9 +39,9 @@ const nestedMax = 20_000;
 const repeatedBytesMax = 2 * 1024 * 1024;
 
 /**
- * Returns the message with one to four faults in its structure: fields lost, repeated, out of order, of another type or
- * number, with lengths that lie, extreme values, groups in groups; or bytes cut off and flipped. Often still readable,
- * so that what lies behind decoding is reached too.
+ * Returns the message with one to four faults in its structure: fields lost, repeated, out of order, of
+ * another type or number, with lengths that lie, extreme values, groups in groups; or bytes cut off and
+ * flipped. Often still readable, so that what lies behind decoding is reached too.
  */
 export function mutateMessage(message: Buffer, random: Random): Buffer {
   let mutated = message;
@@ -200,7 +200,10 @@ export function below(random: Random, bound: number): number {
   return Math.floor(random.next() * bound);
 }
 
-/** Returns a whole number from 1 to `most`, small ones as often as large ones: each power of ten has the same share. */
+/**
+ * Returns a whole number from 1 to `most`, small ones as often as large ones: each power of ten has the same
+ * share.
+ */
 export function spread(random: Random, most: number): number {
   return Math.floor(most ** random.next());
 }

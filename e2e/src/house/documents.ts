@@ -5,9 +5,10 @@ const ENDINGS = "ts|tsx|cc|h|cu|md|proto|json|yaml|mjs|cjs|js|py|go|java|onnx|pn
 const NAMED = new RegExp(String.raw`^(?:[\w@.-]+/)+[\w@.-]+(?:\.(?:${ENDINGS})|/)$`);
 
 /**
- * Returns the files and folders that a page of Markdown names by path: targets of links, and code between backquotes that
- * is a path of two parts or more with a known ending or a slash behind it. Paths that begin with `/` or `.` (state, caches)
- * are not the repository's; neither is what has a scheme or stands in a fenced block.
+ * Returns the files and folders that a page of Markdown names by path: targets of links, and code between
+ * backquotes that is a path of two parts or more with a known ending or a slash behind it. Paths that begin
+ * with `/` or `.` (state, caches) are not the repository's; neither is what has a scheme or stands in a
+ * fenced block.
  */
 export function namedPaths(page: string): string[] {
   const text = page.replace(/```[\s\S]*?```/g, "");

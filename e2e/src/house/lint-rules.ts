@@ -17,8 +17,8 @@ interface RestrictedImports {
 }
 
 /**
- * One override a workspace and one a room, in the order of the map. The linter takes the last that fits a file, so a room
- * repeats what holds for its workspace and for the rooms around it.
+ * One override a workspace and one a room, in the order of the map. The linter takes the last that fits a
+ * file, so a room repeats what holds for its workspace and for the rooms around it.
  */
 export function lintRules(map: HouseMap): Override[] {
   const workspaces = [...map.workspaces.keys()].map((path) =>
@@ -56,7 +56,9 @@ const specifierOf = (map: HouseMap) => (name: string) => (map.workspaces.has(nam
 const isFolder = (map: HouseMap, path: string) =>
   map.folders.some((folder) => folder === path || folder.startsWith(`${path}/`));
 
-/** Patterns of the relative imports that lead into a room: any depth for a folder, two folders up for a file. */
+/**
+ * Patterns of the relative imports that lead into a room: any depth for a folder, two folders up for a file.
+ */
 function specifiersOf(map: HouseMap, { scope }: Order, room: string): string[] {
   return isFolder(map, `${scope}/${room}`) ? [`**/${room}/**`] : [`../${room}`, `../../${room}`];
 }

@@ -16,7 +16,10 @@ export interface HouseMap {
   readonly folders: readonly string[];
 }
 
-/** Reads the page: a heading of second level names a scope, `Order:` begins its order, rows of tables name folders. */
+/**
+ * Reads the page: a heading of second level names a scope, `Order:` begins its order, rows of tables name
+ * folders.
+ */
 export function parseMap(page: string): HouseMap {
   const workspaces = new Map<string, readonly string[]>();
   const orders: Order[] = [];
@@ -37,7 +40,10 @@ export function parseMap(page: string): HouseMap {
 
 const namesIn = (text: string) => [...text.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name);
 
-/** The room of an order that a path lies in: the longest that is its folder or the file itself; undefined outside. */
+/**
+ * The room of an order that a path lies in: the longest that is its folder or the file itself; undefined
+ * outside.
+ */
 export function roomOf(order: Order, path: string): string | undefined {
   if (!path.startsWith(`${order.scope}/`)) return undefined;
   const inside = path.slice(order.scope.length + 1);

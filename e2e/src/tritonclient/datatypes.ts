@@ -4,7 +4,7 @@ import type { Face } from "./face";
 /** Every datatype of the protocol. */
 export const datatypes = Object.keys(elementTypes) as (keyof typeof elementTypes)[];
 
-/** What `stock_datatypes.py` saw: in each encoding, the tensors that did not come back as they were sent. */
+/** Report of `stock_datatypes.py`: by encoding, the tensors that did not come back as they were sent. */
 export interface DatatypesSeen {
   readonly datatypes: Readonly<Record<string, string>>;
   readonly raw: readonly string[];

@@ -1,7 +1,7 @@
-/** The two faces of the protocol that the stock client speaks. */
+/** Servers of the protocol that the stock client calls: gRPC and HTTP. */
 export type Face = "grpc" | "http";
 
-/** What a call was refused with; null: it was answered. */
+/** Refusal of a call; null: it was answered. */
 export type Refused = { readonly status: string; readonly message: string } | null;
 
 /** HTTP statuses of canonical codes; all others are 400. */
@@ -12,7 +12,7 @@ const httpStatuses: Readonly<Record<string, string>> = {
   DEADLINE_EXCEEDED: "504",
 };
 
-/** The status by which the client of a face tells of a canonical code. */
+/** Returns the status that the client of a server reports for a canonical code. */
 export function statusOf(face: Face, code: string): string {
   return face === "grpc" ? `StatusCode.${code}` : (httpStatuses[code] ?? "400");
 }

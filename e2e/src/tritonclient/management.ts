@@ -15,7 +15,7 @@ interface SharedMemorySeen {
   readonly left: object;
 }
 
-/** What `stock_management.py` saw. */
+/** Report of `stock_management.py`. */
 export interface ManagementSeen {
   readonly sharedMemory: Readonly<Record<Kind, SharedMemorySeen>>;
   readonly cuda: { readonly regions: object; readonly register: Refused };
@@ -63,7 +63,7 @@ export interface ManagementSeen {
 
 const kinds: readonly Kind[] = ["task", "architecture", "variant"];
 
-/** Shared memory, loading, settings: what an operator does over one face. */
+/** Tests of shared memory, loading and settings on one server. */
 export function describeManagement(face: Face, seen: () => ManagementSeen): void {
   describe.each(kinds)("by the name of a %s", (kind) => {
     it("keeps input and output in system shared memory", () => {

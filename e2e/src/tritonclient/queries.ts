@@ -26,7 +26,7 @@ interface Counted {
   readonly grown: { readonly success: number; readonly fail: number; readonly rows: number };
 }
 
-/** What `stock_queries.py` saw. */
+/** Report of `stock_queries.py`. */
 export interface QueriesSeen {
   readonly live: boolean;
   readonly ready: boolean;
@@ -65,7 +65,9 @@ export interface QueriesSeen {
   readonly called: readonly string[];
 }
 
-/** What each misuse is answered with: the canonical code and the part of the sentence that says what came or is allowed. */
+/**
+ * Refusal of each misuse: the canonical code, and the part of the message that says what came or is allowed.
+ */
 const refused: readonly (readonly [string, string, string])[] = [
   ["unknown model", "NOT_FOUND", "Request for unknown model: 'cats' is not found"],
   ["unknown version", "NOT_FOUND", "version 9 is not found"],

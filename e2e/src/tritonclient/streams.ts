@@ -18,7 +18,7 @@ interface AsyncioSeen {
   readonly called: readonly string[];
 }
 
-/** What `stock_streams.py` saw. */
+/** Report of `stock_streams.py`. */
 export interface StreamsSeen {
   readonly ordered: readonly Answered[];
   readonly withError: readonly Answered[];

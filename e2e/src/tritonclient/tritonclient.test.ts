@@ -16,17 +16,17 @@ const inputs = zoo(task, "inputs.bin");
 const faces: readonly Face[] = ["grpc", "http"];
 const programsMaxMs = 480_000;
 
-/** Methods of the clients that none of the programs calls, each with the reason. */
+/** Methods of the clients that no program calls, with the reason. */
 const uncalled: Readonly<Record<string, string>> = {};
 
-/** What one face showed to the programs. */
+/** Reports of the programs on one server. */
 interface FaceSeen {
   readonly queries: QueriesSeen;
   readonly management: ManagementSeen;
   readonly datatypes: DatatypesSeen;
 }
 
-/** Runs of the unmodified Python client against one system of whole processes; every test reads what they saw. */
+/** Runs the unmodified Python client against one system of real processes; the tests read its reports. */
 function speaksStock(): void {
   const byFace = new Map<Face, FaceSeen>();
   let streams: StreamsSeen;

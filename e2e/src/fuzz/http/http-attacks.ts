@@ -6,7 +6,7 @@ const line = "\r\n";
 const post = "POST /v2/models/x/infer HTTP/1.1\r\nHost: x\r\n";
 const text = (...parts: readonly string[]) => Buffer.from(parts.join(""), "latin1");
 
-/** What a peer may do to a connection that no HTTP client does; each is the bytes it sends. */
+/** Attacks on a connection by bytes that no HTTP client sends. */
 const attacks: Readonly<Record<string, (random: Random) => Buffer>> = {
   "no HTTP at all": (random) => randomBytes(random, 1 + below(random, 400)),
   "HTTP/2": () => text("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
@@ -66,11 +66,11 @@ const attacks: Readonly<Record<string, (random: Random) => Buffer>> = {
     ),
 };
 
-/** Statuses of a server that knows what it refuses. */
+/** Statuses of an orderly refusal. */
 const servers = /^HTTP\/1\.1 5/m;
 const rightServers = /^HTTP\/1\.1 50[134] /m;
 
-/** Does one to a connection of its own; returns what is wrong with what came back, or null. */
+/** Makes one attack on a connection of its own; resolves with what is wrong with the answer, or null. */
 export async function attackHttp(address: string, random: Random): Promise<string | null> {
   const name = pick(Object.keys(attacks), random);
   const answer = (await exchangeGarbage(address, attacks[name]!(random), random)).toString("latin1");

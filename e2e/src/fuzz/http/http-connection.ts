@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { addressOf } from "@infaas/runtime";
 
-/** One answer as it came; `status` is null when the connection ended before a whole one had come. */
+/** One answer; `status` is null when the connection ended before it was complete. */
 export interface HttpOutcome {
   readonly status: number | null;
   /** Names in lower case. */
@@ -17,13 +17,13 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
-/** No answer may take longer: the server hangs. */
+/** Longest wait for an answer; beyond it the server hangs. */
 const hangMs = 20_000;
 const shownBytes = 400;
 const headEnd = Buffer.from("\r\n\r\n");
 const lineEnd = Buffer.from("\r\n");
 
-/** An HTTP/1.1 client that sends whatever it is given, one exchange at a time. */
+/** An HTTP/1.1 client that sends any bytes, one exchange at a time. */
 export class HttpConnection {
   private readonly socket: Socket;
   private unread: Buffer = Buffer.alloc(0);
@@ -93,7 +93,10 @@ export class HttpConnection {
   }
 }
 
-/** The first answer in `bytes` and how long it is; null when it is not whole. An interim one (1xx) has no outcome. */
+/**
+ * The first answer in `bytes` and how long it is; null when it is not whole. An interim one (1xx) has no
+ * outcome.
+ */
 function readAnswer(
   bytes: Buffer,
   isHead: boolean,

@@ -12,7 +12,10 @@ import { type HttpMutant, makeHttpMutant } from "./http-mutants";
 /** Exchanges on one connection before it is replaced. */
 const exchangesPerConnection = 1_000;
 const shownBytes = 400;
-/** What this server means by a status of 500 and more: not implemented, busy or away, too late. Others are bugs. */
+/**
+ * What this server means by a status of 500 and more: not implemented, busy or away, too late. Others are
+ * bugs.
+ */
 const rightServerStatuses: readonly number[] = [501, 503, 504];
 /** Node's own answers, to heads that it does not read: they have no body. */
 const nodeStatuses: readonly number[] = [400, 408, 431];

@@ -12,7 +12,10 @@ import {
   writtenWhole,
 } from "./http-requests";
 
-/** Requests that have to be answered rightly, written one behind the other, and what is wrong with their answers. */
+/**
+ * Requests that have to be answered rightly, written one behind the other, and what is wrong with their
+ * answers.
+ */
 export interface GoodExchange {
   readonly bytes: Buffer;
   readonly methods: readonly string[];

@@ -22,7 +22,9 @@ export function writtenWhole(request: HttpRequest): Buffer {
   return Buffer.concat([headOf(request, { "Content-Length": request.body.length }), request.body]);
 }
 
-/** Returns a request whose body comes in chunks of any size, with extensions and trailers, as HTTP/1.1 allows. */
+/**
+ * Returns a request whose body comes in chunks of any size, with extensions and trailers, as HTTP/1.1 allows.
+ */
 export function writtenInChunks(request: HttpRequest, random: Random): Buffer {
   const { body } = request;
   const size = Math.max(1, Math.ceil(body.length / piecesMax), below(random, 300));

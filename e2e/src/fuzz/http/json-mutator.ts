@@ -70,7 +70,10 @@ const keys = [
 ];
 const brokenUtf8 = ["ff", "c0af", "eda080", "f4908080", "80", "e282"].map((hex) => Buffer.from(hex, "hex"));
 
-/** Returns the text with one to four faults: types swapped, keys repeated, numbers huge, brackets deep, bytes that are no UTF-8. */
+/**
+ * Returns the text with one to four faults: types swapped, keys repeated, numbers huge, brackets deep, bytes
+ * that are no UTF-8.
+ */
 export function mutateJson(text: string, random: Random): Buffer {
   let parts: readonly string[] = text.match(tokens) ?? [text];
   const count = 1 + below(random, 4);
