@@ -64,7 +64,7 @@ function mixtureOf(batch: number, mixture: number, count: number): number[] {
   return Array.from({ length: batch }, (_, index) => (batch + index * stride) % count);
 }
 
-/** A batch that the engine refuses although it takes each row is an answer too. */
+/** A batch that the engine refuses although it takes each row alone counts as not invariant. */
 async function runTogether(
   runner: ModelRunner,
   rows: readonly number[],

@@ -1,7 +1,7 @@
 import type { GraphProto } from "@infaas/api";
 import { bodiesOf } from "./node";
 
-/** Operators whose scale is taken from the whole tensor as it runs, so that every row of a batch has a say in it. */
+/** Operators whose scale is computed from the whole tensor at run time, so that it depends on every row of a batch. */
 const WHOLE_TENSOR_SCALES = new Set([
   "DynamicQuantizeLinear",
   "DynamicQuantizeMatMul",

@@ -17,7 +17,7 @@ export interface RunnerOptions {
   readonly batching?: Batching;
 }
 
-/** One answer: raw outputs, copied, and how long the engine computed. */
+/** One answer: copied raw outputs, and the engine's time. */
 export interface RunAnswer {
   readonly outputs: readonly Uint8Array[];
   readonly outputDims: readonly (readonly number[])[];
@@ -63,7 +63,7 @@ export class ModelRunner {
     return new ModelRunner(this.engine, rows);
   }
 
-  /** What the engine says that the model answers. */
+  /** Outputs as the engine declares them. */
   get outputs(): readonly EngineTensor[] {
     return this.engine.outputs;
   }

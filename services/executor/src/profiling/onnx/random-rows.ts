@@ -20,7 +20,7 @@ const WORD_LENGTH_BYTES = 4;
 /** Hz; what speech models take where they ask for a sampling rate. */
 const SAMPLING_RATE = 16_000;
 
-/** What an input is taken for by its name, because no other value of it makes sense: all ones, all zeros, a length, a rate. */
+/** Kinds of inputs that are recognised by name and take one value: all ones, all zeros, a length, a rate. */
 const KINDS = [
   { kind: "mask", name: /mask/i },
   { kind: "segment", name: /token_type|segment_ids?$/i },
@@ -67,12 +67,12 @@ class Draw {
 
   tensor(input: TensorSignature, shape: readonly number[], magnitude: number): Buffer {
     const { datatype } = input;
-    const next = this.#nextOf(input, magnitude);
+    const next = this.nextOf(input, magnitude);
     const values = Array.from({ length: elementCount(shape) }, next);
-    return numberBytes(datatype, values) ?? Buffer.concat(values.map(() => this.#word()));
+    return numberBytes(datatype, values) ?? Buffer.concat(values.map(() => this.word()));
   }
 
-  #nextOf({ name, datatype }: TensorSignature, magnitude: number): () => number {
+  private nextOf({ name, datatype }: TensorSignature, magnitude: number): () => number {
     const kind = KINDS.find((candidate) => candidate.name.test(name))?.kind;
     if (kind === "mask") return () => 1;
     if (kind === "segment") return () => 0;
@@ -83,7 +83,7 @@ class Draw {
     return () => Math.floor(this.random.next() * below);
   }
 
-  #word(): Buffer {
+  private word(): Buffer {
     const word = Buffer.alloc(WORD_LENGTH_BYTES + WORD_LETTERS);
     word.writeUInt32LE(WORD_LETTERS);
     for (let at = WORD_LENGTH_BYTES; at < word.length; at++)

@@ -42,33 +42,33 @@ export function rowSetOf(
 class RawRows implements RowSet {
   readonly count: number;
   readonly rowBytes: number;
-  readonly #o: RawRowsOptions;
+  private readonly o: RawRowsOptions;
 
   constructor(o: RawRowsOptions) {
-    this.#o = o;
+    this.o = o;
     this.count = o.count;
     this.rowBytes = o.sizes.reduce((sum, size) => sum + size, 0);
   }
 
   inputsOf(rows: readonly number[]): Buffer[] {
     let start = 0;
-    return this.#o.sizes.map((size) => {
+    return this.o.sizes.map((size) => {
       const offset = start;
       start += size;
-      return Buffer.concat(rows.map((row) => this.#example(row).subarray(offset, offset + size)));
+      return Buffer.concat(rows.map((row) => this.example(row).subarray(offset, offset + size)));
     });
   }
 
   dimsOf(rows: number): number[][] {
-    return this.#o.shapes.map((shape, index) => {
+    return this.o.shapes.map((shape, index) => {
       const [first = 1, ...rest] = shape;
-      return this.#o.batched[index] ? [rows * first, ...rest] : [...shape];
+      return this.o.batched[index] ? [rows * first, ...rest] : [...shape];
     });
   }
 
-  #example(row: number): Buffer {
+  private example(row: number): Buffer {
     const index = row % this.count;
-    return this.#o.examples.subarray(index * this.rowBytes, (index + 1) * this.rowBytes);
+    return this.o.examples.subarray(index * this.rowBytes, (index + 1) * this.rowBytes);
   }
 }
 

@@ -30,7 +30,7 @@ export interface TensorSignature {
   readonly symbols?: readonly string[];
 }
 
-/** What goes into a model and what comes out, in the file's order. */
+/** Inputs and outputs of a model, in the file's order. */
 export interface Signature {
   readonly inputs: readonly TensorSignature[];
   readonly outputs: readonly TensorSignature[];

@@ -11,7 +11,7 @@ const INTEGER_LIMITS = [100, 10, 2, 1] as const;
 const TRIALS_MAX = 2_000;
 /** ...and for so long; the first is always tried. */
 const TRIALS_MS_MAX = 30_000;
-/** Rows that are run before their like is believed, one and then more: with random indices the first may be lucky. */
+/** Rows that have to run, first one and then more: with random indices one alone may run by chance. */
 const ROWS_TRIED = [1, 4] as const;
 /** Elements of one input, beyond which sizes are not tried: a picture with sides of 16,000 helps nobody. */
 const ELEMENTS_MAX = 2 ** 21;
