@@ -7,7 +7,7 @@ export const needOptions: Readonly<Record<string, VerbOption>> = {
   latency: { type: "number", doc: "latency objective, milliseconds at the frontend" },
   accuracy: { type: "number", doc: "accuracy floor, 0..1 in the task's metric" },
   "max-cost": { type: "number", doc: "most to pay, US dollars per 1,000 queries" },
-  objective: { type: "string", doc: "min-cost or max-accuracy", default: "min-cost" },
+  objective: { type: "string", doc: "min-cost, max-accuracy or min-latency", default: "min-cost" },
   "no-downgrade": {
     type: "boolean",
     doc: "refuse rather than be served below the best adequate variant because of load",
@@ -17,10 +17,10 @@ export const needOptions: Readonly<Record<string, VerbOption>> = {
 /** The requirements that the arguments state. */
 export function needsOf(args: Arguments): Requirements {
   const objective = args.text("objective");
-  if (objective !== "min-cost" && objective !== "max-accuracy") {
+  if (objective !== "min-cost" && objective !== "max-accuracy" && objective !== "min-latency") {
     throw new ServiceError(
       Code.INVALID_ARGUMENT,
-      `--objective is '${objective}'; it may be min-cost or max-accuracy`,
+      `--objective is '${objective}'; it may be min-cost, max-accuracy or min-latency`,
     );
   }
   const latencyMs = args.number("latency");

@@ -10,10 +10,16 @@ export interface Requirements {
   /** US dollars per 1,000 queries. */
   readonly maxCostUsd?: number;
   /** Default `min-cost`: the cheapest adequate variant. */
-  readonly objective?: "min-cost" | "max-accuracy";
+  readonly objective?: "min-cost" | "max-accuracy" | "min-latency";
   /** Refuse rather than serve below the best adequate variant because of load. Default false. */
   readonly noDowngrade?: boolean;
 }
+
+const objectives: Readonly<Record<NonNullable<Requirements["objective"]>, Objective>> = {
+  "min-cost": Objective.MIN_COST,
+  "max-accuracy": Objective.MAX_ACCURACY,
+  "min-latency": Objective.MIN_LATENCY,
+};
 
 /** Requirements in their wire form. */
 export function sloOf(requirements: Requirements): MessageInitShape<typeof SloSchema> {
@@ -22,7 +28,7 @@ export function sloOf(requirements: Requirements): MessageInitShape<typeof SloSc
     ...(latencyMs === undefined ? {} : { latencyMs }),
     ...(minAccuracy === undefined ? {} : { minAccuracy }),
     ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
-    objective: requirements.objective === "max-accuracy" ? Objective.MAX_ACCURACY : Objective.MIN_COST,
+    objective: objectives[requirements.objective ?? "min-cost"],
     noDowngrade: requirements.noDowngrade ?? false,
   };
 }

@@ -4,7 +4,7 @@ import { costPerThousandUsd } from "./cost";
 import type { Decision, Verdict } from "./decision";
 import { selectVariant } from "./selection";
 import { drainMsAt, groupsOf, type InstanceGroup, type Member, type Snapshot } from "./snapshot";
-import type { Query } from "./types";
+import type { Objective, Query } from "./types";
 
 /** One candidate: the verdict and both numbers that led to it, in the unit of the verdict. */
 export interface Candidate {
@@ -113,7 +113,7 @@ function judgeAgainst(decision: Decision, group: InstanceGroup, predictedMs: num
   if (accuracy < winnerAccuracy && (query.slo.objective === "max-accuracy" || query.slo.noDowngrade)) {
     return { verdict: "less-accurate", value: accuracy, limit: winnerAccuracy };
   }
-  if (group.itemUsd > winnerUsd) {
+  if (group.itemUsd > winnerUsd && query.slo.objective !== "min-latency") {
     const value = costPerThousandUsd(group.itemUsd, query.rows);
     return { verdict: "dearer", value, limit: costPerThousandUsd(winnerUsd, query.rows) };
   }
@@ -184,8 +184,14 @@ function summarise(decision: Decision, query: Query, considered: number): string
   }
 }
 
+const SUPERLATIVES: Readonly<Record<Objective, string>> = {
+  "min-cost": "cheapest adequate",
+  "max-accuracy": "most accurate adequate",
+  "min-latency": "soonest adequate",
+};
+
 function superlative(query: Query): string {
-  return query.slo.objective === "min-cost" ? "cheapest adequate" : "most accurate adequate";
+  return SUPERLATIVES[query.slo.objective];
 }
 
 function bounds(value: number | null, limit: number | null): string {

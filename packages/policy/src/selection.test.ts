@@ -25,6 +25,17 @@ describe("selectVariant", () => {
       expect(decision).toMatchObject({ kind: "selected", variant: { name }, downgraded: false });
     });
 
+    it("takes the soonest when that is the objective, also where it is dearer or waits", () => {
+      const quick = variant({ name: "quick", accuracy: 0.95, points: pointsOf(1), saturationPerSecond: 10 });
+      const soonest = (drainMs: number) => {
+        const instances = [...both, instance({ variant: "quick", drainMs })];
+        const query = asking({ objective: "min-latency", latencyMs: 1_000 });
+        return selectVariant(snapshotOf({ variants: [...variants, quick], instances }), query, 0);
+      };
+      expect(soonest(0)).toMatchObject({ kind: "selected", variant: { name: "quick" }, downgraded: false });
+      expect(soonest(5)).toMatchObject({ kind: "selected", variant: { name: "cheap" }, downgraded: false });
+    });
+
     it("takes the one that was named, whatever it costs", () => {
       const query = { ...asking(), target: { kind: "variant", name: "fine" } as const };
       expect(selectVariant(snapshotOf({ variants, instances: both }), query, 0)).toMatchObject({

@@ -20,7 +20,7 @@ interface Scan {
   fallback: Placed | null;
   /** Objective key of the first group that would do if idle: cost, or accuracy. */
   idleKey: number | null;
-  /** Least accuracy among the groups of that key: what the query would be sure to get without load. */
+  /** Least accuracy among the groups of that key: what the query would be sure to get without load. 0 when the soonest is asked for. */
   idleAccuracy: number;
   /** Time until some instance that would do if idle is in time again. */
   retryMs: number;
@@ -120,19 +120,20 @@ function scanLoaded(
   const level = levelFor(index, floor);
   if (level < 0) return scan;
   const byCost = objective === "min-cost";
+  const bySoonest = objective === "min-latency";
   const limitMs = latencyMs ?? Number.POSITIVE_INFINITY;
   const lowest = index.levels[level] ?? 0;
   for (const group of loadedOrder(snapshot, index, objective, level)) {
     const { entry } = group;
     if (entry.accuracy < lowest) break;
-    if (scan.best && key(group, byCost) !== key(scan.best.group, byCost)) break;
+    if (!bySoonest && scan.best && key(group, byCost) !== key(scan.best.group, byCost)) break;
     if (maxCostUsd !== null && costPerThousandUsd(group.itemUsd, query.rows) > maxCostUsd) {
       if (byCost) break;
       continue;
     }
     if (query.rows > entry.variant.maxBatch) continue;
     const batchMs = serviceMs(entry, query.rows);
-    if (batchMs <= limitMs) scanGroup(scan, group, { batchMs, latencyMs, byCost, nowMs });
+    if (batchMs <= limitMs) scanGroup(scan, group, { batchMs, latencyMs, byCost, bySoonest, nowMs });
   }
   return scan;
 }
@@ -141,16 +142,19 @@ interface GroupScan {
   readonly batchMs: number;
   readonly latencyMs: number | null;
   readonly byCost: boolean;
+  readonly bySoonest: boolean;
   readonly nowMs: number;
 }
 
-function scanGroup(scan: Scan, group: InstanceGroup, { batchMs, latencyMs, byCost, nowMs }: GroupScan): void {
+function scanGroup(scan: Scan, group: InstanceGroup, of: GroupScan): void {
+  const { batchMs, latencyMs, bySoonest, nowMs } = of;
+  const packMs = latencyMs === null || bySoonest ? null : latencyMs * (1 - PACKING_MARGIN);
   for (const member of group.members) {
     const { instance, executor } = member;
     if (!executor.accepting) continue;
     const idleMs = batchMs + instance.hopMs;
     if (latencyMs !== null && idleMs > latencyMs) continue;
-    noteIdle(scan, group, byCost);
+    noteIdle(scan, group, of);
     const drainMs = drainMsAt(instance, nowMs);
     const lateMs = latencyMs === null ? drainMs - UNSTATED_WAIT_MAX_MS : drainMs + idleMs - latencyMs;
     if (lateMs > 0) {
@@ -159,7 +163,7 @@ function scanGroup(scan: Scan, group: InstanceGroup, { batchMs, latencyMs, byCos
     }
     const predictedMs = drainMs + idleMs;
     if (instance.state === "active") {
-      if (!scan.best || goesBefore(group, member, predictedMs, scan.best, latencyMs)) {
+      if (!scan.best || goesBefore(group, member, predictedMs, scan.best, packMs)) {
         scan.best = { group, member, predictedMs };
       }
     } else if (!scan.best && (!scan.fallback || isFreeSooner(group, member, predictedMs, scan.fallback))) {
@@ -168,7 +172,12 @@ function scanGroup(scan: Scan, group: InstanceGroup, { batchMs, latencyMs, byCos
   }
 }
 
-function noteIdle(scan: Scan, group: InstanceGroup, byCost: boolean): void {
+function noteIdle(scan: Scan, group: InstanceGroup, { byCost, bySoonest }: GroupScan): void {
+  if (bySoonest) {
+    // Whatever completes soonest is what was asked for: nothing is a downgrade.
+    scan.idleKey = 0;
+    return;
+  }
   const groupKey = key(group, byCost);
   if (scan.idleKey === null) {
     scan.idleKey = groupKey;
@@ -178,19 +187,16 @@ function noteIdle(scan: Scan, group: InstanceGroup, byCost: boolean): void {
   }
 }
 
-/** Among equals by objective: fill the busiest executor while the margin holds, else the earliest completion. */
+/** Among equals by objective: fill the busiest executor up to a completion after `packMs`, else the earliest completion. */
 function goesBefore(
   group: InstanceGroup,
   member: Member,
   predictedMs: number,
   other: Placed,
-  latencyMs: number | null,
+  packMs: number | null,
 ): boolean {
   const load = member.executor.utilisation - other.member.executor.utilisation;
-  if (latencyMs !== null && load !== 0) {
-    const packMs = latencyMs * (1 - PACKING_MARGIN);
-    if (predictedMs <= packMs && other.predictedMs <= packMs) return load > 0;
-  }
+  if (packMs !== null && load !== 0 && predictedMs <= packMs && other.predictedMs <= packMs) return load > 0;
   if (predictedMs !== other.predictedMs) return predictedMs < other.predictedMs;
   return load !== 0 ? load < 0 : isNamedBefore(group, member, other);
 }

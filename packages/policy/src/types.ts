@@ -9,8 +9,8 @@ export type DeviceKind = "cpu" | "cuda";
 /** Number format the variant computes in. */
 export type Precision = "fp32" | "fp16" | "int8";
 
-/** What to optimise among the variants that meet every stated requirement. */
-export type Objective = "min-cost" | "max-accuracy";
+/** What to optimise among the variants that meet every stated requirement: price, accuracy, or predicted completion. */
+export type Objective = "min-cost" | "max-accuracy" | "min-latency";
 
 /** Measured latency of one batch of `batch` items, engine only (no queue, no network). */
 export interface BatchLatency {

@@ -183,8 +183,15 @@ export function sloFromWire(s: Slo | undefined): Converted<policy.Slo> {
 function objectiveFromWire(objective: Objective): policy.Objective {
   if (objective === Objective.UNSPECIFIED || objective === Objective.MIN_COST) return "min-cost";
   if (objective === Objective.MAX_ACCURACY) return "max-accuracy";
-  throw new Fault(`objective is ${objective}, allowed are 0 to ${Objective.MAX_ACCURACY}`);
+  if (objective === Objective.MIN_LATENCY) return "min-latency";
+  throw new Fault(`objective is ${objective}, allowed are 0 to ${Objective.MIN_LATENCY}`);
 }
+
+const objectives: Readonly<Record<policy.Objective, Objective>> = {
+  "min-cost": Objective.MIN_COST,
+  "max-accuracy": Objective.MAX_ACCURACY,
+  "min-latency": Objective.MIN_LATENCY,
+};
 
 /** Returns the requirements as the wire has them. */
 export function sloToWire(s: policy.Slo): Slo {
@@ -192,7 +199,7 @@ export function sloToWire(s: policy.Slo): Slo {
     ...(s.latencyMs === null ? {} : { latencyMs: s.latencyMs }),
     ...(s.minAccuracy === null ? {} : { minAccuracy: s.minAccuracy }),
     ...(s.maxCostUsd === null ? {} : { maxCostUsd: s.maxCostUsd }),
-    objective: s.objective === "min-cost" ? Objective.MIN_COST : Objective.MAX_ACCURACY,
+    objective: objectives[s.objective],
     noDowngrade: s.noDowngrade,
   });
 }
