@@ -15,6 +15,13 @@ export {
 } from "./convert/convert";
 export { loadedVariant, overrideKey, sameOverride } from "./convert/load-override";
 export { type MethodRole, memberMethodRole, userMethodRole } from "./convert/method-roles";
+export {
+  derivedNameMaxLength,
+  modelNameFault,
+  nameFault,
+  nameMaxLength,
+  ownTaskPrefix,
+} from "./convert/names";
 export { encodeFrame, type LinkMessage, linkMessage } from "./frames/encode-frame";
 export { FrameReader, type FramesRead } from "./frames/frame-reader";
 export {

@@ -4,8 +4,8 @@ import { modelNameOf } from "./model-name";
 describe("modelNameOf", () => {
   it.each([
     ["/models/resnet50.onnx", "resnet50"],
-    ["ch_PP-OCRv4_det_infer.onnx", "ch_pp-ocrv4_det_infer"],
-    ["./My Model (final).ONNX", "my-model-final"],
+    ["ch_PP-OCRv4_det_infer.onnx", "ch_PP-OCRv4_det_infer"],
+    ["./My Model (final).ONNX", "My-Model-final"],
     ["../été.onnx", "t"],
     ["weights.bin", "weights.bin"],
     [`${"a".repeat(200)}.onnx`, "a".repeat(128)],

@@ -2,6 +2,8 @@ import { create, equals, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type ArtifactService,
   ExecutionService,
+  modelNameFault,
+  ownTaskPrefix,
   type Padding,
   PaddingSchema,
   type RegisterModelRequest,
@@ -37,21 +39,21 @@ export interface RegistrationOptions {
 
 type Event = MessageInitShape<typeof RegisterModelResponseSchema>;
 
-const NAME = /^[a-z0-9][a-z0-9._-]{0,127}$/;
 const TOLERANCE_DEFAULT = 0.01;
-/** What the task of a model registered without one begins with; the model's name follows. */
-const OWN_TASK = "model/";
 
 /**
  * Registers one model file: an executor generates and profiles its variants, the registry records them, the efficient
- * ones are placed. Yields progress as it happens, then the result. The very same file again is a no-op.
+ * ones are placed. Yields progress as it happens, then the result. The very same file again is a no-op. Another file gets
+ * the next version, or `versionAtLeast` where that is later.
  */
 export async function* registerModel(
   o: RegistrationOptions,
   request: RegisterModelRequest,
   signal: AbortSignal,
+  versionAtLeast = 1,
 ): AsyncGenerator<Event> {
-  checkName(request.name);
+  const wrong = modelNameFault(request.name);
+  if (wrong !== null) throw new ServiceError(Code.INVALID_ARGUMENT, wrong);
   const task = await taskOf(o, request);
   const before = request.retry ? null : unchanged(o.view, request, task);
   if (before !== null) {
@@ -59,7 +61,7 @@ export async function* registerModel(
     return;
   }
   await expectUploaded(o.artifacts, request);
-  const nextVersion = versionAfter(o.view, request.name);
+  const nextVersion = Math.max(versionAtLeast, versionAfter(o.view, request.name));
   const profiled = yield* profile(o, request, { task, nextVersion }, signal);
   yield progress("record", `recording ${profiled.variants.length} variants`);
   const result = await record(o.registry, profiled);
@@ -81,19 +83,11 @@ async function expectUploaded(
   }
 }
 
-function checkName(name: string): void {
-  if (NAME.test(name)) return;
-  throw new ServiceError(
-    Code.INVALID_ARGUMENT,
-    `model name is '${name}'; allowed: 1 to 128 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit`,
-  );
-}
-
 /** The task that is asked for; without one that of an earlier registration, else a task for this model alone, made here. */
 async function taskOf({ view, registry }: RegistrationOptions, request: RegisterModelRequest): Promise<Task> {
   const { tasks, architectures } = view.catalog;
   const before = architectures.find((a) => a.name === request.name)?.task;
-  const name = request.task || before || `${OWN_TASK}${request.name}`;
+  const name = request.task || before || `${ownTaskPrefix}${request.name}`;
   const task = tasks.find((t) => t.name === name);
   if (task !== undefined) return task;
   if (request.task === "") {

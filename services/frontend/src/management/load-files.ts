@@ -2,7 +2,7 @@ import { externalDataFault, type ModelRepositoryParameter } from "@infaas/api";
 
 /** A model as the parameters of a load carry it. */
 export interface LoadFiles {
-  /** The folder they lie in: the version they are to have. */
+  /** The folder they lie in: the least version they are to have. */
   readonly version: number;
   readonly model: Uint8Array;
   /** Files that the model takes weights from, named relative to it. */

@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { externalNames, type RegisterModelRequest, RegisterModelRequestSchema } from "@infaas/api";
 import { ArtifactClient, digestOfBytes } from "@infaas/cluster";
 import { type Caller, Code, ServiceError } from "@infaas/runtime";
-import { filesOf, type RegistrationOptions, registerModel } from "../control/registration";
+import { type RegistrationOptions, registerModel } from "../control/registration";
 import type { LoadFiles } from "./load-files";
 
 /** A load that brings its model. */
@@ -16,7 +16,8 @@ export interface FilesToLoad {
 /**
  * Registers the files of a load under its name, as `infaas register` would: uploaded by digest, profiled in a process of its
  * own, in the task the name had before, else `model/<name>`. Resolves with the version once metadata has recorded it.
- * PERMISSION_DENIED without the role register, INVALID_ARGUMENT for a version that it would not get, else as `registerModel`.
+ * The folder's number is the least version it gets. PERMISSION_DENIED without the role register, ALREADY_EXISTS for the name
+ * of something else, else as `registerModel`.
  */
 export async function registerFiles(o: RegistrationOptions, asked: FilesToLoad): Promise<number> {
   const { name, files, caller, signal } = asked;
@@ -25,11 +26,11 @@ export async function registerFiles(o: RegistrationOptions, asked: FilesToLoad):
     throw new ServiceError(Code.PERMISSION_DENIED, sentence);
   }
   const request = requestOf(name, files);
-  checkVersion(o, request, files.version);
+  checkName(o, name);
   const artifacts = new ArtifactClient(o.artifacts);
   await artifacts.uploadBytes(files.model, signal);
   for (const { bytes } of files.externalData) await artifacts.uploadBytes(bytes, signal);
-  for await (const { event } of registerModel(o, request, signal)) {
+  for await (const { event } of registerModel(o, request, signal, files.version)) {
     if (event?.case === "result") return event.value.architecture?.version ?? files.version;
   }
   throw new ServiceError(Code.INTERNAL, `registration of '${name}' ended without a result: this is a bug`);
@@ -62,10 +63,7 @@ function requestOf(name: string, { model, externalData }: LoadFiles): RegisterMo
   });
 }
 
-/** Versions are counted by the registry: what a client asks for by number must be what it sent under that number. */
-function checkVersion({ view }: RegistrationOptions, request: RegisterModelRequest, version: number) {
-  const { name } = request;
-  const { catalog } = view;
+function checkName({ view: { catalog } }: RegistrationOptions, name: string) {
   const before = catalog.architectures.find((a) => a.name === name);
   const known = catalog.find(name, "");
   if (before === undefined && known.kind === "found")
@@ -73,8 +71,4 @@ function checkVersion({ view }: RegistrationOptions, request: RegisterModelReque
       Code.ALREADY_EXISTS,
       `'${name}' is a name of ${known.model.target.kind} '${known.model.name}'; files are loaded under the name of an architecture`,
     );
-  const next = before === undefined ? 1 : before.version + Number(filesOf(before) !== filesOf(request));
-  if (version === next) return;
-  const sentence = `files are of version ${version}; '${name}' gets version ${next} with this file: name it file:${next}/model.onnx`;
-  throw new ServiceError(Code.INVALID_ARGUMENT, sentence);
 }

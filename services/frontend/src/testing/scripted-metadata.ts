@@ -142,7 +142,7 @@ export class MemoryMetadata {
 
   private putArchitecture(architecture: Architecture | undefined): Architecture {
     if (architecture === undefined) throw new Error("architecture is missing");
-    const recorded = { ...architecture, version: 1 };
+    const recorded = { ...architecture, version: Math.max(1, architecture.version) };
     this.put(`architecture/${recorded.name}`, { case: "architecture", value: recorded });
     return recorded;
   }

@@ -1,12 +1,15 @@
 import {
   type Architecture,
+  derivedNameMaxLength,
   externalDataFault,
   type ImageHint,
+  nameFault,
+  nameMaxLength,
+  ownTaskPrefix,
   type Task,
   type TensorSpec,
   type TextHint,
 } from "@infaas/api";
-import { nameFault } from "../records/names";
 import { inUnit } from "./variant-rules";
 
 /** Tensor element types of the Open Inference Protocol. */
@@ -20,7 +23,7 @@ export const tensorNameMaxLength = 1_024;
 /** Everything that is wrong with a task by itself. */
 export function taskFaults(task: Task): string[] {
   const faults = [
-    nameFault("task", task.name),
+    nameFault("task", task.name, task.name.startsWith(ownTaskPrefix) ? derivedNameMaxLength : nameMaxLength),
     task.metric === "" ? "metric is not given" : null,
     ...twice("label", task.labels),
     task.labels.includes("") ? "a label is empty" : null,

@@ -98,6 +98,27 @@ describe("Registry", () => {
       expect([back.architecture.version, back.unchanged]).toEqual([3, false]);
     });
 
+    it("gives a later version that is asked for, and none that was given before", async () => {
+      const { registry } = await withModel();
+      const put = async (version: number, modelDigest: string) =>
+        (await registry.putArchitecture(exampleArchitecture({ version, modelDigest }))).architecture.version;
+      expect(await put(7, otherDigest)).toBe(7);
+      expect(await put(3, someDigest)).toBe(8);
+    });
+
+    it("takes a name of 128 characters with the task and the variants that are named after it", async () => {
+      const { registry } = await inMemory();
+      const name = "N".repeat(128);
+      const task = exampleTask({ name: `model/${name}` });
+      await registry.putTask(task);
+      const architecture = exampleArchitecture({ name, task: task.name });
+      await registry.putArchitecture(architecture);
+      const variant = exampleVariant({ name: `${name}.v1.int8`, architecture: name, task: task.name });
+      await registry.putVariants(name, 1, [variant]);
+      const longer = registry.putArchitecture(exampleArchitecture({ name: `${name}x`, task: task.name }));
+      await expect(longer).rejects.toThrow("name of 129 characters exceeds 128");
+    });
+
     it("gives the next version to the same file with other weights beside it", async () => {
       const { registry } = await withModel();
       const put = async (...digests: string[]) => {

@@ -57,7 +57,7 @@ export class Registry {
 
   /**
    * Records an architecture. The newest version's own file again updates the description in place (`unchanged`);
-   * another file is the next version, and takes over the aliases.
+   * another file is the next version, or the one asked for where that is later, and takes over the aliases.
    */
   async putArchitecture(asked: Architecture): Promise<{ architecture: Architecture; unchanged: boolean }> {
     refuse(Code.INVALID_ARGUMENT, architectureFaults(asked));
@@ -135,7 +135,7 @@ function planArchitecture(
   }
   const unchanged = before !== undefined && filesOf(before).join() === filesOf(asked).join();
   const architecture = clone(ArchitectureSchema, asked);
-  architecture.version = unchanged ? before.version : (before?.version ?? 0) + 1;
+  architecture.version = unchanged ? before.version : Math.max(asked.version, (before?.version ?? 0) + 1);
   if (unchanged) checkAgainstVariants(view, architecture);
   const writes = [put(architectureKey(asked.name, architecture.version), "architecture", architecture)];
   if (before !== undefined && !unchanged && before.aliases.length > 0) writes.push(withoutAliases(before));

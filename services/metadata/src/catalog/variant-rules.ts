@@ -2,12 +2,13 @@ import {
   AccuracyOrigin,
   type Architecture,
   DeviceKind,
+  derivedNameMaxLength,
+  nameFault,
   Precision,
   type Profile,
   type Task,
   type Variant,
 } from "@infaas/api";
-import { nameFault } from "../records/names";
 
 /** Room for rounding when accuracies are compared. */
 const accuracyEpsilon = 1e-9;
@@ -15,7 +16,7 @@ const accuracyEpsilon = 1e-9;
 /** Everything that is wrong with a variant of an architecture, each with both values; empty when it may be recorded. */
 export function variantFaults(variant: Variant, owner: { architecture: Architecture; task: Task }): string[] {
   const faults = [
-    nameFault("variant", variant.name),
+    nameFault("variant", variant.name, derivedNameMaxLength),
     ...ownershipFaults(variant, owner.architecture),
     ...shapeFaults(variant, owner.architecture),
     ...accuracyFaults(variant, owner.task),

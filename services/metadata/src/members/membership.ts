@@ -1,8 +1,8 @@
 import { clone } from "@bufbuild/protobuf";
-import { type InstanceReport, type Member, MemberKind, MemberSchema } from "@infaas/api";
+import { type InstanceReport, type Member, MemberKind, MemberSchema, nameFault } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 import { memberKey, reportKey, sessionKey } from "../records/keys";
-import { checkName, nameFault } from "../records/names";
+import { checkName } from "../records/names";
 import { decodeAs, encodeRecord } from "../records/records";
 import type { WatchHub } from "../records/watch-hub";
 import type { Lease, MetadataStore, StoreEntry, StoreWrite, TransactionOutcome } from "../store/store";
