@@ -2,6 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import {
   CatalogService,
   InferenceService,
+  type InferParameter,
   InstancePhase,
   type ModelInferResponse,
   RefusalSchema,
@@ -17,6 +18,7 @@ import {
   TASK,
   until,
 } from "./testing/house";
+import { HttpCaller } from "./testing/http-client";
 import { ANSWER_VALUES, ScriptedExecutor } from "./testing/scripted-executor";
 
 jest.setTimeout(30_000);
@@ -81,6 +83,34 @@ describe("frontend", () => {
         house.inference.modelInfer(inferRequest(TASK), { metadata: { "slo-min-accuracy": "0.99" } }),
       );
       expect(error.code).toBe(Code.FAILED_PRECONDITION);
+    });
+
+    it("refuses a misspelt requirement in metadata", async () => {
+      const metadata = { "slo-min-acuracy": "0.1" };
+      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK), { metadata }));
+      expect([error.code, error.message]).toEqual([
+        Code.INVALID_ARGUMENT,
+        "slo-min-acuracy is no requirement; known: slo-latency-ms, slo-min-accuracy, slo-max-cost",
+      ]);
+    });
+
+    it.each<[string, NonNullable<InferParameter["parameterChoice"]>, string]>([
+      ["text", { case: "stringParam", value: "5" }, "is a string_param; allowed: int64_param"],
+      ["a double", { case: "doubleParam", value: 5 }, "is a double_param; allowed: int64_param"],
+      ["nothing", { case: undefined }, "has no value; allowed: int64_param"],
+    ])("refuses a timeout that is %s", async (_what, parameterChoice, sentence) => {
+      const request = { ...inferRequest(TASK), parameters: { timeout: { parameterChoice } } };
+      const error = await refusalOf(house.inference.modelInfer(request));
+      expect([error.code, error.message]).toEqual([Code.INVALID_ARGUMENT, `parameter 'timeout' ${sentence}`]);
+    });
+
+    it("refuses a parameter of its own without a value", async () => {
+      const request = { ...inferRequest(TASK), parameters: { mine: {} } };
+      const error = await refusalOf(house.inference.modelInfer(request));
+      expect([error.code, error.message]).toEqual([
+        Code.INVALID_ARGUMENT,
+        expect.stringContaining("parameter 'mine' has no value"),
+      ]);
     });
 
     it("returns the explanation when asked", async () => {
@@ -399,6 +429,46 @@ describe("frontend", () => {
         Code.FAILED_PRECONDITION,
         expect.stringContaining("2000 ms was asked for, the fastest that is accurate enough takes 4"),
       ]);
+    });
+
+    it.each(["native", "grpc"])("takes requirements out of the name over the %s ingress", async (ingress) => {
+      house = await startHouse({ e1: ["fast", "good"] }, variants, ["--ingress", ingress]);
+      const chosen = async (name: string) => {
+        const response = await house.inference.modelInfer(inferRequest(name));
+        expect(response.modelName).toBe(name);
+        return parameters(response).variant;
+      };
+      expect(await chosen(`${TASK}:cheap`)).toBe("fast");
+      expect(await chosen(`${TASK}:fast`)).toBe("fast");
+      expect(await chosen("mlp:best")).toBe("good");
+      expect(await chosen("digit-classification@accuracy=0.9")).toBe("good");
+      expect(await chosen("digits-mlp:best@latency=3000")).toBe("fast");
+      const error = await refusalOf(house.inference.modelInfer(inferRequest("mlp@accuracy=2")));
+      expect(error.code).toBe(Code.INVALID_ARGUMENT);
+      const { outputs } = await new HttpCaller(house).infer({}, {}, "mlp%3Abest").then(({ json }) => json);
+      expect(outputs).toHaveLength(1);
+      const typed = createRpcClient(InferenceService, house.frontend.address);
+      const query = {
+        target: "mlp:best",
+        inputs: inferRequest("").inputs,
+        rawInputContents: [new Uint8Array(16)],
+      };
+      expect((await typed.query(query)).receipt?.variant).toBe("good");
+      expect((await typed.explain({ target: "mlp:best" })).variant).toBe("good");
+      typed.close();
+    });
+
+    it("ends a deadline that cannot be met as one, with offers in the details", async () => {
+      house = await startHouse({ e1: ["fast", "good"] }, variants);
+      const request = inferRequest(TASK, { slo_min_accuracy: 0.9 });
+      const error = await refusalOf(house.inference.modelInfer(request, { timeoutMs: 2_000 }));
+      expect([error.code, error.message]).toEqual([
+        Code.DEADLINE_EXCEEDED,
+        expect.stringMatching(/the deadline leaves \d+ ms, the fastest that is accurate enough takes 4/),
+      ]);
+      const detail = error.details.find((d) => d.typeName === RefusalSchema.typeName);
+      const refusal = fromBinary(RefusalSchema, detail?.value ?? new Uint8Array());
+      expect(refusal.offers.map((offer) => offer.relax)).toContain("accuracy");
     });
   });
 });

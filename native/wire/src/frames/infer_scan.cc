@@ -230,6 +230,8 @@ class Scanner {
       }
     }
     if (c.bad() || !valued || (unsigned_ && parameter.key != "priority")) return false;
+    const bool mustBeInteger = parameter.key == "priority" || parameter.key == "timeout";
+    if (mustBeInteger && parameter.kind != ScannedParameter::Kind::kInteger) return false;
     remember(parameter);
     return true;
   }

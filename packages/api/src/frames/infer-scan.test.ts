@@ -182,6 +182,14 @@ describe("scanInferRequest", () => {
         { parameters: { p: { parameterChoice: { case: "int64Param", value: -5n } } } },
       ],
       ["a parameter without a value", { parameters: { p: {} } }],
+      [
+        "a timeout in text",
+        { parameters: { timeout: { parameterChoice: { case: "stringParam", value: "5" } } } },
+      ],
+      [
+        "a double as priority",
+        { parameters: { priority: { parameterChoice: { case: "doubleParam", value: 1 } } } },
+      ],
       ["a uint64 of its own", { parameters: { p: { parameterChoice: { case: "uint64Param", value: 5n } } } }],
       [
         "an input in shared memory",

@@ -47,7 +47,7 @@ const oddity = new Error("odd message");
  * Reads the head of ModelInferRequest bytes without touching the tensors: fields in any order, the last of a repeated
  * single field wins, unknown fields are skipped, as protobuf has it. Odd are: anything broken, text that is not ASCII,
  * parameters of single tensors (shared memory, classification), negative integers, a uint64 that is not `priority` (the
- * only one that may be), more values than `headValuesMax`. O(fields); copies nothing.
+ * only one that may be), a `priority` or `timeout` that is no integer, more values than `headValuesMax`. O(fields); copies nothing.
  */
 export function scanInferRequest(bytes: Uint8Array): InferScan {
   try {
@@ -63,6 +63,8 @@ class Scanner {
   #values = 0;
   /** The value read last came as uint64_param. */
   #unsigned = false;
+  /** The value read last came as int64_param or uint64_param. */
+  #whole = false;
 
   constructor(private readonly bytes: Uint8Array) {}
 
@@ -186,30 +188,37 @@ class Scanner {
       else this.#skip(tag, 2, end);
     }
     if (value === null || (this.#unsigned && key !== "priority")) throw oddity;
+    if (!this.#whole && (key === "priority" || key === "timeout")) throw oddity;
     into.set(key, value);
   }
 
   #value(end: number): ParameterValue | null {
     let value: ParameterValue | null = null;
     this.#unsigned = false;
+    this.#whole = false;
     while (this.#at < end) {
       const tag = this.#varint(end);
       switch (tag) {
         case (1 << 3) | VARINT:
           value = this.#varint(end) !== 0;
+          this.#whole = false;
           break;
         case (2 << 3) | VARINT:
           value = this.#varint(end);
+          this.#whole = true;
           break;
         case (5 << 3) | VARINT:
           value = this.#varint(end);
           this.#unsigned = true;
+          this.#whole = true;
           break;
         case (3 << 3) | BYTES:
           value = this.#text(end);
+          this.#whole = false;
           break;
         case (4 << 3) | FIXED64:
           value = this.#double(end);
+          this.#whole = false;
           break;
         default:
           this.#skip(tag, 5, end);

@@ -19,6 +19,8 @@ export interface CallFacts {
   readonly caller: Caller;
   /** Returns the first value of `name` (lower case) that the client sent; base64 where the name ends in `-bin`. */
   metadata(name: string): string | undefined;
+  /** Returns the names of all that `metadata` may return, in lower case. */
+  metadataNames(): readonly string[];
 }
 
 /** One unary call whose message nobody decoded. Exactly one of `answer` and `refuse` ends it; after that both do nothing. */

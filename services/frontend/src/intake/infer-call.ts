@@ -21,6 +21,7 @@ import { type Body, BytesBody } from "../query/body";
 import { classified } from "../query/classification";
 import { failureReason } from "../query/failure-reason";
 import { countRows, type ReadRequest, readRequest } from "../query/infer-head";
+import { lookUpNamed, type NamedModel } from "../query/named-model";
 import { type QueryReceipt, receiptParameters } from "../query/receipts";
 import { overBoundsRefusal } from "../query/refusals";
 import { type RawValue, type Requirements, readRequirements } from "../query/requirements";
@@ -31,7 +32,6 @@ import type { Statistics } from "../telemetry/statistics";
 import type { QueryTraces } from "../telemetry/traces";
 import type { CatalogModel } from "../view/catalog";
 import type { ClusterView } from "../view/cluster-view";
-import { lookUp } from "../view/find-model";
 import type { Tenant, Tenants } from "./tenants";
 
 /** What every face needs to answer ModelInferRequests. */
@@ -56,6 +56,8 @@ export interface InferCall {
   readonly caller: Caller;
   /** Value of a request header or metadata name in lower case, or undefined. */
   metadata(name: string): string | undefined;
+  /** All names that `metadata` knows. */
+  metadataNames(): readonly string[];
   /** Sends an answer before `answer` returns, so that its body need not be brought into JavaScript. */
   readonly sendsAtOnce?: true;
   /** The answer as a whole ModelInferResponse. */
@@ -104,8 +106,8 @@ export interface ReadInfer {
 /** As `startInfer`, from there on. */
 export function startRead(o: InferOptions, { request, arrivedMs }: ReadInfer, call: InferCall): StartedInfer {
   const { head } = request;
-  const model = lookUp(o.view, head.modelName, head.modelVersion);
-  const known = model instanceof ServiceError ? null : model;
+  const named = lookUpNamed(o.view, head.modelName, head.modelVersion);
+  const known = named instanceof ServiceError ? null : named.model;
   const trace = o.traces.start(call.metadata("traceparent"), known?.name ?? "");
   const caller = new InferCaller({ o, call, request, model: known, arrivedMs, trace });
   const who = call.caller;
@@ -114,7 +116,7 @@ export function startRead(o: InferOptions, { request, arrivedMs }: ReadInfer, ca
     caller.refused(overBoundsRefusal(who.tenant, over));
     return ENDED;
   }
-  const accepted = model instanceof ServiceError ? model : accept(model, request, call);
+  const accepted = named instanceof ServiceError ? named : accept(named, request, call);
   if (accepted instanceof ServiceError) {
     caller.refused(accepted);
     return ENDED;
@@ -140,11 +142,14 @@ interface Accepted {
   readonly rows: number;
 }
 
-function accept(model: CatalogModel, { head, fault }: ReadRequest, call: InferCall): Accepted | ServiceError {
+function accept(named: NamedModel, { head, fault }: ReadRequest, call: InferCall): Accepted | ServiceError {
   if (fault !== null) return fault;
+  const { model, stated } = named;
   const read = readRequirements({
     parameters: head.parameters,
     metadata: (name) => call.metadata(name),
+    metadataNames: () => call.metadataNames(),
+    named: stated,
     deadlineMs: call.deadlineMs,
   });
   if (!read.ok) return new ServiceError(Code.INVALID_ARGUMENT, read.fault);

@@ -1,10 +1,10 @@
 import { GRPCInferenceService } from "@infaas/api";
-import { type Implementation, implementService, type LogLevels } from "@infaas/runtime";
+import { Code, type Implementation, implementService, type LogLevels, ServiceError } from "@infaas/runtime";
+import { findNamed, lookUpNamed } from "../query/named-model";
 import type { SharedMemoryRegions } from "../query/shared-memory-regions";
 import type { Statistics } from "../telemetry/statistics";
 import type { TraceSettings } from "../telemetry/trace-settings";
 import type { ClusterView } from "../view/cluster-view";
-import { findModel } from "../view/find-model";
 import { isReady } from "../view/model-readiness";
 import { modelConfig, modelMetadata } from "./model-config";
 import { modelStatistics } from "./model-statistics";
@@ -48,16 +48,29 @@ export function openInference(o: OpenInferenceOptions): Implementation {
     ...repositoryHandlers(o),
     ...settingsHandlers(o),
     serverLive: async () => ({ live: true }),
-    serverReady: async () => ({ ready: view.isReady }),
+    serverReady: async () => ({ ready: canAnswer(view) }),
     serverMetadata: async () => ({ name: "infaas", version: o.version, extensions: EXTENSIONS }),
-    modelReady: async ({ name, version }) => ({ ready: isReady(view, findModel(view, name, version)) }),
-    modelMetadata: async ({ name, version }) => modelMetadata(name, findModel(view, name, version)),
-    modelConfig: async ({ name, version }) => ({ config: modelConfig(name, findModel(view, name, version)) }),
+    modelReady: async ({ name, version }) => ({ ready: isModelReady(view, name, version) }),
+    modelMetadata: async ({ name, version }) => modelMetadata(name, findNamed(view, name, version)),
+    modelConfig: async ({ name, version }) => ({ config: modelConfig(name, findNamed(view, name, version)) }),
     modelStatistics: async ({ name, version }) => {
-      if (name !== "") return { modelStats: [modelStatistics(name, findModel(view, name, version), o)] };
+      if (name !== "") return { modelStats: [modelStatistics(name, findNamed(view, name, version), o)] };
       return {
         modelStats: view.catalog.models.map((model) => modelStatistics(model.name, model, o)),
       };
     },
   });
+}
+
+/** Metadata has told what is registered, and some executor takes work: without either every query would be refused. */
+function canAnswer({ isReady: isKnown, executors }: ClusterView): boolean {
+  return isKnown && [...executors.values()].some((executor) => executor.accepting);
+}
+
+/** A name that is not known is not ready, which is no failure (Triton's `ModelIsReady`); a version that is no number is. */
+function isModelReady(view: ClusterView, name: string, version: string): boolean {
+  const found = lookUpNamed(view, name, version);
+  if (!(found instanceof ServiceError)) return isReady(view, found.model);
+  if (found.code === Code.NOT_FOUND || found.code === Code.UNAVAILABLE) return false;
+  throw found;
 }

@@ -1,8 +1,8 @@
 import type { GRPCInferenceService } from "@infaas/api";
 import type { HandlersOf, LogLevels } from "@infaas/runtime";
+import { findNamed } from "../query/named-model";
 import type { TraceSettings } from "../telemetry/trace-settings";
 import type { ClusterView } from "../view/cluster-view";
-import { findModel } from "../view/find-model";
 import { applyLogSettings } from "./log-settings";
 
 /** What settings are changed on. They hold for this frontend, until it ends. */
@@ -20,7 +20,7 @@ export function settingsHandlers({
 }: SettingsOptions): Pick<HandlersOf<typeof GRPCInferenceService>, "traceSetting" | "logSettings"> {
   return {
     traceSetting: async ({ modelName, settings }) => {
-      const model = modelName === "" ? "" : findModel(view, modelName, "").name;
+      const model = modelName === "" ? "" : findNamed(view, modelName, "").name;
       traceSettings.update(
         model,
         mapValues(settings, ({ value }) => value),

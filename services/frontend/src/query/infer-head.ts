@@ -1,6 +1,7 @@
 import { toBinary } from "@bufbuild/protobuf";
 import {
   type InferHead,
+  type InferParameter,
   type ModelInferRequest,
   ModelInferRequestSchema,
   scanInferRequest,
@@ -43,7 +44,7 @@ export function readRequest(
   const message = decodeMessage(ModelInferRequestSchema, bytes);
   if (message instanceof ServiceError) return message;
   const plain = plainRequest(headOf(message), new BytesBody(bytes));
-  const fault = unsignedFault(message);
+  const fault = parameterFault(message);
   if (fault !== null) return { ...plain, fault };
   if (plain.fault !== null || !hasTensorParameters(message)) return plain;
   const classes = regions === null ? dropTensorParameters(message) : takeTensorParameters(message, regions);
@@ -75,14 +76,30 @@ export function countRows(
   return rows;
 }
 
-/** The protocol has a uint64 for `priority` alone; Triton refuses others, so clients know of it. */
-function unsignedFault({ parameters }: ModelInferRequest): ServiceError | null {
+type ParameterCase = InferParameter["parameterChoice"]["case"];
+
+const CUSTOM_CASES: readonly ParameterCase[] = ["int64Param", "boolParam", "stringParam", "doubleParam"];
+/** What the protocol says of parameters it names; Triton refuses other forms, so clients know of it. */
+const PROTOCOL_CASES: ReadonlyMap<string, readonly ParameterCase[]> = new Map([
+  ["priority", ["int64Param", "uint64Param"]],
+  ["timeout", ["int64Param"]],
+]);
+
+function parameterFault({ parameters }: ModelInferRequest): ServiceError | null {
   for (const [name, { parameterChoice }] of Object.entries(parameters)) {
-    if (name === "priority" || parameterChoice.case !== "uint64Param") continue;
-    const sentence = `parameter '${name}' is a uint64_param; allowed: int64_param, bool_param, string_param or double_param`;
+    const allowed = PROTOCOL_CASES.get(name) ?? CUSTOM_CASES;
+    if (allowed.includes(parameterChoice.case)) continue;
+    const came =
+      parameterChoice.case === undefined ? "has no value" : `is a ${fieldOf(parameterChoice.case)}`;
+    const sentence = `parameter '${name}' ${came}; allowed: ${allowed.map(fieldOf).join(" or ")}`;
     return new ServiceError(Code.INVALID_ARGUMENT, sentence);
   }
   return null;
+}
+
+/** The protocol's own name of a form. */
+function fieldOf(form: ParameterCase): string {
+  return (form ?? "").replace("Param", "_param");
 }
 
 /** The slow way, for whatever the scanner finds odd. */

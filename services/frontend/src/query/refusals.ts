@@ -16,6 +16,8 @@ import type { CatalogModel } from "../view/catalog";
 export interface RefusedQuestion {
   readonly model: Pick<CatalogModel, "name">;
   readonly rows: number;
+  /** The latency objective is the deadline of the transport; nobody stated it as a requirement. */
+  readonly deadlineBinds: boolean;
 }
 
 /** Candidates named in a refusal's explanation: status details must fit the 8 KiB of header that stock clients take. */
@@ -34,7 +36,7 @@ export function refusedByPolicy(
   const value = toBinary(RefusalSchema, refusal);
   const details: ErrorDetail[] = [{ typeName: RefusalSchema.typeName, value }];
   if (refusal.retryAfterMs !== undefined) details.push(retryInfo(refusal.retryAfterMs));
-  return new ServiceError(codeOfRefusal(decision), sentence(decision, question), { details });
+  return new ServiceError(codeOfRefusal(decision, question), sentence(decision, question), { details });
 }
 
 /** The same refusal as the typed message that rides in the status details. */
@@ -58,9 +60,10 @@ export function refusalMessage(
   });
 }
 
-function codeOfRefusal(decision: Refusing): Code {
+function codeOfRefusal(decision: Refusing, { deadlineBinds }: RefusedQuestion): Code {
   if (decision.kind === "unknown") return Code.NOT_FOUND;
   if (decision.kind === "infeasible") {
+    if (decision.reason === "latency-above-slo" && deadlineBinds) return Code.DEADLINE_EXCEEDED;
     return decision.reason === "batch-too-large" ? Code.INVALID_ARGUMENT : Code.FAILED_PRECONDITION;
   }
   return decision.reason === "no-executor" ? Code.UNAVAILABLE : Code.RESOURCE_EXHAUSTED;
@@ -131,14 +134,17 @@ export function lateRefusal(waitedMs: number, latencyMs: number | null): Service
   );
 }
 
-function infeasibleSentence({ reason, value, limit }: Infeasible, { rows }: RefusedQuestion): string {
+function infeasibleSentence(
+  { reason, value, limit }: Infeasible,
+  { rows, deadlineBinds }: RefusedQuestion,
+): string {
   const nearest = value === null ? "none" : round(value);
   const asked = limit === null ? "any" : round(limit);
   switch (reason) {
     case "accuracy-below-floor":
       return `accuracy of at least ${asked} was asked for, the most accurate has ${nearest}`;
     case "latency-above-slo":
-      return `${asked} ms was asked for, the fastest that is accurate enough takes ${nearest} ms`;
+      return `${deadlineBinds ? `the deadline leaves ${asked} ms` : `${asked} ms was asked for`}, the fastest that is accurate enough takes ${nearest} ms`;
     case "cost-above-max":
       return `at most ${asked} USD per 1,000 queries was asked for, the cheapest that meets the rest costs ${nearest}`;
     case "batch-too-large":

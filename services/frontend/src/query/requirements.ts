@@ -9,6 +9,8 @@ export interface Requirements {
   readonly priority: number;
   /** Longest wait in the executor's queue in ms; null = as long as the budget allows. */
   readonly queueTimeoutMs: number | null;
+  /** The latency objective is the deadline of the transport: none was stated, or a longer one. */
+  readonly deadlineBinds: boolean;
 }
 
 /** The requirements, or one sentence naming the parameter, what came and what is allowed. */
@@ -19,11 +21,15 @@ export type RequirementsRead =
 /** A parameter as it came: typed in `ModelInferRequest.parameters`, text in request metadata. */
 export type RawValue = string | number | bigint | boolean;
 
-/** The two places a requirement may be said in; parameters win over metadata. */
+/** The places a requirement may be said in; parameters win over metadata, metadata wins over the name. */
 export interface RequirementSources {
   readonly parameters: ReadonlyMap<string, RawValue>;
   /** Value of a request-metadata name (with dashes), or undefined. */
   readonly metadata: (name: string) => string | undefined;
+  /** Names of all request metadata, in lower case. */
+  readonly metadataNames: () => readonly string[];
+  /** What the name of the model says behind the model's own; see `splitName`. */
+  readonly named: ReadonlyMap<string, RawValue>;
   /** Milliseconds left of the gRPC deadline; null without one. */
   readonly deadlineMs: number | null;
 }
@@ -31,7 +37,7 @@ export interface RequirementSources {
 /** Longest objective or timeout that means anything: a day. */
 const DURATION_MAX_MS = 86_400_000;
 const COST_MAX_USD = 1_000_000;
-const OBJECTIVES: readonly Objective[] = ["min-cost", "max-accuracy"];
+const OBJECTIVES: readonly Objective[] = ["min-cost", "max-accuracy", "min-latency"];
 
 /** No requirement at all. */
 export const NO_SLO: Slo = {
@@ -43,6 +49,8 @@ export const NO_SLO: Slo = {
 };
 
 const SLO_NAMES = ["slo_latency_ms", "slo_min_accuracy", "slo_max_cost"] as const;
+/** What only a requirement is called, well spelt or not. */
+const SLO_LIKE = /^slo[-_]/i;
 const FINAL_RESPONSE = "triton_enable_empty_final_response";
 /** Types of what the protocol defines and nothing here reads: sequences mean nothing to models without state. */
 const PROTOCOL_TYPES: ReadonlyMap<string, readonly string[]> = new Map([
@@ -53,7 +61,7 @@ const PROTOCOL_TYPES: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 const NO_REQUIREMENTS: RequirementsRead = {
   ok: true,
-  requirements: { slo: NO_SLO, explain: false, priority: 0, queueTimeoutMs: null },
+  requirements: { slo: NO_SLO, explain: false, priority: 0, queueTimeoutMs: null, deadlineBinds: false },
 };
 
 /**
@@ -81,7 +89,8 @@ export function readRequirements(sources: RequirementSources): RequirementsRead 
     noDowngrade,
   };
   const queueTimeoutMs = timeoutUs === null || timeoutUs === 0 ? null : timeoutUs / 1000;
-  return { ok: true, requirements: { slo, explain, priority, queueTimeoutMs } };
+  const deadlineBinds = slo.latencyMs !== null && slo.latencyMs !== latencyMs;
+  return { ok: true, requirements: { slo, explain, priority, queueTimeoutMs, deadlineBinds } };
 }
 
 /** Checks a typed SLO (infaas.v1) against the same bounds; null when it is fine. */
@@ -146,8 +155,12 @@ class Reader {
 
   /** A misspelt requirement must not pass as "no requirement", nor a name that the protocol keeps as a custom one. */
   refuseUnknown(): void {
+    for (const name of this.sources.metadataNames()) {
+      if (SLO_LIKE.test(name) && !SLO_NAMES.some((known) => dashed(known) === name))
+        this.blame(`${name} is no requirement; known: ${SLO_NAMES.map(dashed).join(", ")}`);
+    }
     for (const [name, value] of this.sources.parameters) {
-      if (name.startsWith("slo_") && !SLO_NAMES.some((known) => known === name)) {
+      if (SLO_LIKE.test(name) && !SLO_NAMES.some((known) => known === name)) {
         this.blame(`${name} is no requirement; known: ${SLO_NAMES.join(", ")}`);
       } else if (name.startsWith("triton_") && name !== FINAL_RESPONSE) {
         this.blame(
@@ -161,9 +174,9 @@ class Reader {
   }
 
   private raw(name: string): RawValue | undefined {
-    const { parameters, metadata } = this.sources;
+    const { parameters, metadata, named } = this.sources;
     const value = parameters.size === 0 ? undefined : parameters.get(name);
-    const raw = value ?? metadata(dashed(name));
+    const raw = value ?? metadata(dashed(name)) ?? (named.size === 0 ? undefined : named.get(name));
     if (raw !== undefined) this.found = true;
     return raw;
   }

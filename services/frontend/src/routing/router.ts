@@ -246,6 +246,7 @@ export class Flight implements LinkCaller, FairEntry {
       model: query.model,
       rows: query.rows,
       slo: query.requirements.slo,
+      deadlineBinds: query.requirements.deadlineBinds,
       remainingMs,
       explain: query.requirements.explain,
       nowMs,

@@ -22,6 +22,8 @@ export interface SelectorQuestion {
   readonly model: CatalogModel;
   readonly rows: number;
   readonly slo: Slo;
+  /** As `Requirements` has it: a refusal for time is the deadline's then. */
+  readonly deadlineBinds: boolean;
   /** What is left of the latency objective; Infinity without one. */
   readonly remainingMs: number;
   readonly explain: boolean;

@@ -102,22 +102,7 @@ export async function startHouse(
     putExecutor(metadata, executor);
     putInstances(metadata, name, names);
   }
-  const lifecycle = new Lifecycle();
-  const read = readConfig(
-    frontendOptions,
-    ["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--metadata", metadata.address, ...args],
-    {},
-  );
-  if (!read.ok) throw new Error(read.faults.join("; "));
-  const logger = createLogger({ service: "frontend-test", level: "error" });
-  const ports = {
-    clock: systemClock,
-    random: systemRandom,
-    logger,
-    version: "0.1.0",
-    security,
-  };
-  const frontend = await startFrontend(read.config, ports, lifecycle);
+  const { frontend, lifecycle } = await startFrontendOf(metadata.address, args, security);
   const inference = inferenceClient(frontend.address);
   const reachable = () => [...frontend.view.executors.values()].filter((e) => e.accepting).length;
   await until(() => frontend.view.isReady && reachable() === executors.length);
@@ -133,6 +118,25 @@ export async function startHouse(
       await metadata.stop();
     },
   };
+}
+
+/** A frontend whose metadata service is not there. */
+export async function startAlone(): Promise<{ frontend: Frontend; stop(): Promise<void> }> {
+  const { frontend, lifecycle } = await startFrontendOf("127.0.0.1:1", [], openSecurity);
+  return { frontend, stop: () => lifecycle.stop() };
+}
+
+async function startFrontendOf(metadata: string, args: readonly string[], security: Security) {
+  const lifecycle = new Lifecycle();
+  const read = readConfig(
+    frontendOptions,
+    ["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--metadata", metadata, ...args],
+    {},
+  );
+  if (!read.ok) throw new Error(read.faults.join("; "));
+  const logger = createLogger({ service: "frontend-test", level: "error" });
+  const ports = { clock: systemClock, random: systemRandom, logger, version: "0.1.0", security };
+  return { frontend: await startFrontend(read.config, ports, lifecycle), lifecycle };
 }
 
 /** Puts the member record of an executor. */
@@ -207,6 +211,7 @@ type Choice = NonNullable<
 >;
 
 function choice(value: number | string | boolean): Choice {
+  if (Number.isSafeInteger(value)) return { case: "int64Param", value: BigInt(value) };
   if (typeof value === "number") return { case: "doubleParam", value };
   if (typeof value === "string") return { case: "stringParam", value };
   return { case: "boolParam", value };

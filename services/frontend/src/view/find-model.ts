@@ -4,7 +4,8 @@ import type { ClusterView } from "./cluster-view";
 
 /**
  * The model of this name and version; an empty version is the current one.
- * NOT_FOUND for an unknown name or version, INVALID_ARGUMENT for a version that is no whole number.
+ * NOT_FOUND for an unknown name or version, UNAVAILABLE while it is not known what is registered, INVALID_ARGUMENT for a
+ * version that is no whole number.
  */
 export function findModel(view: ClusterView, name: string, version: string): CatalogModel {
   const found = lookUp(view, name, version);
@@ -21,6 +22,10 @@ export function lookUp(view: ClusterView, name: string, version: string): Catalo
       Code.INVALID_ARGUMENT,
       `model version is '${version}'; allowed: a positive whole number as text, or empty for the current one`,
     );
+  }
+  if (!view.isReady) {
+    const sentence = `Request for model '${name}' came before metadata told this frontend what is registered; try again`;
+    return new ServiceError(Code.UNAVAILABLE, sentence);
   }
   return new ServiceError(
     Code.NOT_FOUND,

@@ -36,6 +36,7 @@ export async function callLocally<I extends DescMessage, O extends DescMessage>(
     ...from,
     deadlineMs: null,
     metadata: () => undefined,
+    metadataNames: () => [],
     setTrailer: () => undefined,
   });
   return create(method.output, (await answer) as MessageInitShape<O>);

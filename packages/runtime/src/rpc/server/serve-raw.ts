@@ -32,6 +32,11 @@ export class ServedCall implements CallFacts, TransportListener {
     return firstValue(this.pairs, name);
   }
 
+  metadataNames(): readonly string[] {
+    this.pairs ??= this.call.metadata();
+    return this.pairs.filter((_, i) => i % 2 === 0);
+  }
+
   /** Ends the call with a failure. */
   refuse(e: ServiceError, trailers: TrailerValues = NO_TRAILERS): void {
     const { code, message, pairs } = statusPairs(e, trailers);

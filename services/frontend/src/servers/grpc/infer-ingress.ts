@@ -8,6 +8,7 @@ export function inferIngress(o: InferOptions): (bytes: Buffer, call: RawUnaryCal
       deadlineMs: raw.deadlineMs,
       caller: raw.caller,
       metadata: (name) => raw.metadata(name),
+      metadataNames: () => raw.metadataNames(),
       answer: (message, { trailers }) => raw.answer(message, trailers),
       refuse: (error, { trailers }) => raw.refuse(error, trailers),
     };

@@ -40,6 +40,7 @@ class InferStream {
   private readonly places: Place[] = [];
   private readonly endsAtError: boolean;
   private readonly caller: Caller;
+  private readonly metadataNames: readonly string[];
   private blocked = false;
   private paused = false;
   private halfClosed = false;
@@ -51,6 +52,7 @@ class InferStream {
   ) {
     this.endsAtError = stream.metadata("triton_grpc_error") === "true";
     this.caller = stream.caller;
+    this.metadataNames = stream.metadataNames();
     stream.onData((bytes) => this.received(bytes));
     stream.onDrain(() => {
       this.blocked = false;
@@ -84,6 +86,7 @@ class InferStream {
       deadlineMs: null,
       caller: this.caller,
       metadata: (name) => this.stream.metadata(name),
+      metadataNames: () => this.metadataNames,
       answer: (message, about) => settle({ kind: "answer", message, about }),
       refuse: (error, about) => settle({ kind: "error", error, about }),
     };

@@ -1,10 +1,10 @@
 import { explanationToWire, InferenceService } from "@infaas/api";
 import { type Clock, Code, type Implementation, implementService, ServiceError } from "@infaas/runtime";
+import { lookUpNamed } from "../../query/named-model";
 import { refusalMessage } from "../../query/refusals";
 import { readSlo } from "../../query/typed-slo";
 import type { Selector } from "../../routing/selector";
 import type { ClusterView } from "../../view/cluster-view";
-import { findModel } from "../../view/find-model";
 
 /** What the service needs. */
 export interface InferenceServiceOptions {
@@ -19,19 +19,23 @@ const ROWS_MAX = 1_000_000;
 export function inferenceService(o: InferenceServiceOptions): Implementation {
   return implementService(InferenceService, {
     explain: async ({ target, slo, rows }) => {
-      const model = findModel(o.view, target, "");
+      const named = lookUpNamed(o.view, target, "");
+      if (named instanceof ServiceError) throw named;
+      const { model } = named;
       if (rows < 0 || rows > ROWS_MAX) {
         throw new ServiceError(
           Code.INVALID_ARGUMENT,
           `rows is ${rows}; allowed: 1 to ${ROWS_MAX}, 0 means 1`,
         );
       }
-      const wanted = readSlo(slo, null);
-      if (wanted instanceof ServiceError) throw wanted;
+      const read = readSlo(slo, named.stated, null);
+      if (read instanceof ServiceError) throw read;
+      const { slo: wanted, deadlineBinds } = read;
       const question = {
         model,
         rows: Math.max(1, rows),
         slo: wanted,
+        deadlineBinds,
         remainingMs: wanted.latencyMs ?? Number.POSITIVE_INFINITY,
         explain: true,
         nowMs: o.clock.nowMs(),

@@ -64,6 +64,10 @@ class NativeCall extends WireInferCall implements InferCall, Body {
     return undefined;
   }
 
+  metadataNames(): readonly string[] {
+    return NOTHING;
+  }
+
   answer({ parts: [head, body] }: AnswerMessage, { trailers }: InferOutcome): void {
     const bytes = body instanceof Uint8Array || body instanceof LinkBytes ? body : (body as Body).bytes();
     this.send(head as Uint8Array, bytes, pairsOf(trailers));

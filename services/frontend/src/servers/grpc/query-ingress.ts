@@ -6,12 +6,12 @@ import type { Tenant } from "../../intake/tenants";
 import type { Body } from "../../query/body";
 import { failureReason } from "../../query/failure-reason";
 import { countRows } from "../../query/infer-head";
+import { lookUpNamed, type NamedModel } from "../../query/named-model";
 import { type ReadQuery, readQuery } from "../../query/query-request";
 import { type QueryReceipt, receiptMessage } from "../../query/receipts";
 import { overBoundsRefusal } from "../../query/refusals";
 import { readSlo } from "../../query/typed-slo";
 import type { QueryCaller, RoutedQuery } from "../../routing/router";
-import { lookUp } from "../../view/find-model";
 
 /** What a query needs to be answered. */
 export type QueryOptions = Omit<InferOptions, "regions">;
@@ -38,8 +38,8 @@ interface Arrival {
 
 function start(o: QueryOptions, { query, arrivedMs }: Arrival, call: RawUnaryCall): void {
   const { asked, request } = query;
-  const found = lookUp(o.view, asked.target, "");
-  const model = found instanceof ServiceError ? "" : found.name;
+  const found = lookUpNamed(o.view, asked.target, "");
+  const model = found instanceof ServiceError ? "" : found.model.name;
   const trace = o.traces.start(call.metadata("traceparent"), model);
   const who = call.caller;
   const tenant = o.tenants.of(who);
@@ -72,16 +72,16 @@ function start(o: QueryOptions, { query, arrivedMs }: Arrival, call: RawUnaryCal
 type Accepted = Pick<RoutedQuery, "model" | "rows" | "requirements">;
 
 function accept(
-  model: RoutedQuery["model"],
+  { model, stated }: NamedModel,
   { asked, request }: ReadQuery,
   deadlineMs: number | null,
 ): Accepted | ServiceError {
   if (request.fault !== null) return request.fault;
-  const slo = readSlo(asked.slo, deadlineMs);
-  if (slo instanceof ServiceError) return slo;
+  const read = readSlo(asked.slo, stated, deadlineMs);
+  if (read instanceof ServiceError) return read;
   const rows = countRows(model, request.head.inputs);
   if (rows instanceof ServiceError) return rows;
-  const requirements = { slo, explain: asked.explain, priority: 0, queueTimeoutMs: null };
+  const requirements = { ...read, explain: asked.explain, priority: 0, queueTimeoutMs: null };
   return { model, rows, requirements };
 }
 

@@ -11,7 +11,7 @@ import {
 } from "@infaas/runtime";
 import { type InferOptions, startInfer } from "../../intake/infer-call";
 import type { Face } from "../../metrics";
-import { findModel } from "../../view/find-model";
+import { findNamed } from "../../query/named-model";
 import type { ByteBudget } from "./byte-budget";
 import { faceMetrics } from "./face-metrics";
 import { decoded, findRoute, wrongVerb } from "./find-route";
@@ -115,6 +115,7 @@ export class Exchange {
         deadlineMs: null,
         caller,
         metadata: (name) => this.header(name),
+        metadataNames: () => Object.keys(this.request.headers),
         answer: (answer, { trailers }) => {
           const bytes = Buffer.allocUnsafe(answer.length);
           answer.copy(bytes, 0);
@@ -144,7 +145,7 @@ export class Exchange {
   private read(target: InferTarget, body: Buffer): HttpInferRequest {
     const jsonBytes = this.headLength();
     if (jsonBytes !== 0) return readInferRequest(target, body, jsonBytes);
-    return readRawRequest(target, body, findModel(this.o.infer.view, target.name, target.version));
+    return readRawRequest(target, body, findNamed(this.o.infer.view, target.name, target.version));
   }
 
   private headLength(): number | null {

@@ -32,11 +32,22 @@ export function invalid(sentence: string): ServiceError {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(/"U?INT64"/.test(text) ? quoteWideIntegers(text) : text);
+    const worded = /NaN|Infinity/.test(text) ? quoteNotFinite(text) : text;
+    return JSON.parse(/"U?INT64"/.test(worded) ? quoteWideIntegers(worded) : worded);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ServiceError(Code.INVALID_ARGUMENT, `request body is not JSON: ${reason}`, { cause });
   }
+}
+
+/**
+ * JSON has no words for what is no finite number; Python's `json` and Triton write and read NaN, Infinity and -Infinity bare.
+ * They are made the texts that float tensors take. Texts are passed over whole, as below.
+ */
+function quoteNotFinite(text: string): string {
+  return text.replace(/"(?:[^"\\]|\\.)*"?|-?\b(?:NaN|Infinity)\b/g, (token) =>
+    token.startsWith('"') ? token : `"${token}"`,
+  );
 }
 
 /** Digits that a double always holds exactly. */
