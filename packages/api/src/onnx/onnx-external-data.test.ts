@@ -48,6 +48,60 @@ class Bytes implements ByteSource {
 }
 
 describe("externalNames", () => {
+  it("tells names of bodies and functions, for which engines want files of their own", () => {
+    const body = message([5, external("body.bin")]);
+    const ifNode = message([5, message([1, "then_branch"], [6, body])]);
+    const graph = message([1, ifNode], [5, external("top.bin")]);
+    const constant = message([5, message([1, "value"], [5, external("function.bin")])]);
+    const found = externalNames(new Bytes(message([7, graph], [25, message([7, constant])])));
+    expect(found).toEqual({
+      ok: true,
+      names: ["body.bin", "top.bin", "function.bin"],
+      inner: ["body.bin", "function.bin"],
+    });
+  });
+
+  it.each([
+    ["./w.bin", "w.bin"],
+    ["a/./w.bin", "a/w.bin"],
+    [".", "."],
+    ["../w.bin", "../w.bin"],
+    ["\ufeffw.bin", "\ufeffw.bin"],
+  ])("reads the location %j as %j", (location, name) => {
+    const found = externalNames(new Bytes(message([7, message([5, external(location)])])));
+    expect(found).toMatchObject({ ok: true, names: [name] });
+  });
+
+  it("refuses tags beyond 32 bits, which other readers take for a field", () => {
+    const tensor = external("../of/another");
+    for (const level of [0, 1]) {
+      const wide = Buffer.concat([varint(2 ** 32 + 5 * 8 + 2), varint(tensor.length), tensor]);
+      const graph =
+        level === 0
+          ? message([7, wide])
+          : Buffer.concat([varint(2 ** 34 + 7 * 8 + 2), varint(2), Buffer.alloc(2)]);
+      expect(externalNames(new Bytes(graph))).toMatchObject({
+        ok: false,
+        fault: expect.stringContaining("a broken tag at byte"),
+      });
+    }
+    const entry = Buffer.concat([
+      varint(2 ** 32 + 10),
+      varint(8),
+      Buffer.from("location"),
+      message([2, "../x"]),
+    ]);
+    expect(externalNames(new Bytes(message([7, message([5, message([13, entry])])])))).toMatchObject({
+      ok: false,
+    });
+  });
+
+  it("refuses a location that is no UTF-8", () => {
+    const entry = message([1, "location"], [2, Buffer.from([0x77, 0xff])]);
+    const found = externalNames(new Bytes(message([7, message([5, message([13, entry])])])));
+    expect(found).toMatchObject({ ok: false, fault: expect.stringContaining("no UTF-8") });
+  });
+
   it("finds names in constants, attributes, bodies and functions, each once", () => {
     const body = message([5, external("body.bin")]);
     const node = message(
@@ -67,13 +121,14 @@ describe("externalNames", () => {
     expect(externalNames(new Bytes(model))).toEqual({
       ok: true,
       names: ["body.bin", "value.bin", "sparse.bin", "weights/a.bin", "function.bin"],
+      inner: ["body.bin", "function.bin"],
     });
   });
 
   it("reads past weights without reading them", () => {
     const weights = message([5, message([8, "big"], [9, Buffer.alloc(8_000_000)])]);
     const source = new Bytes(message([7, Buffer.concat([weights, message([5, external("late.bin")])])]));
-    expect(externalNames(source)).toEqual({ ok: true, names: ["late.bin"] });
+    expect(externalNames(source)).toEqual({ ok: true, names: ["late.bin"], inner: [] });
     expect(source.reads).toBeLessThan(8);
   });
 

@@ -10,9 +10,15 @@ export interface ByteSource {
   read(offset: number, length: number): Uint8Array;
 }
 
-/** Names as the file writes them, each once; or one sentence on why it is no ONNX file. */
+/** Names, each once; or one sentence on why it is no ONNX file. */
 export type ExternalNames =
-  | { readonly ok: true; readonly names: readonly string[] }
+  | {
+      readonly ok: true;
+      /** As the file writes them, but for steps `.` that lead nowhere: `./w.bin` is `w.bin`. */
+      readonly names: readonly string[];
+      /** Those of them that tensors of bodies and functions are taken from. */
+      readonly inner: readonly string[];
+    }
   | { readonly ok: false; readonly fault: string };
 
 /** Largest ONNX file: protobuf counts a message's bytes in 31 bits. Weights beyond it lie in other files. */
@@ -42,17 +48,19 @@ const inner: Readonly<Record<Kind, Readonly<Record<number, Kind>>>> = {
 const LOCATION_KEY = "location";
 const ENTRY_KEY = 1;
 const ENTRY_VALUE = 2;
+/** Beyond it a tag is no tag of protobuf, whose own readers cut it to 32 bits or refuse it. */
+const tagMax = 0xffff_ffff;
 
 /** Finds the names of the files that an ONNX file takes weights from, in the order of their first use. O(fields). */
 export function externalNames(source: ByteSource): ExternalNames {
-  const names = new Set<string>();
+  const walker = new Walker(source);
   try {
-    new Walker(source, names).walk("model", source.size, 0);
+    walker.walk("model", source.size, 0);
   } catch (fault) {
     if (!(fault instanceof BrokenFile)) throw fault;
     return { ok: false, fault: `file of ${source.size} bytes is no onnx model: ${fault.message}` };
   }
-  return { ok: true, names: [...names] };
+  return { ok: true, names: [...walker.names], inner: [...walker.inner] };
 }
 
 /**
@@ -88,15 +96,25 @@ export function externalDataFault(files: readonly { readonly name: string }[]): 
 
 class BrokenFile extends Error {}
 
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Steps `.` lead nowhere; one that is all there is stays, and is refused as a name. */
+function plainName(location: string): string {
+  const steps = location.split("/");
+  const name = steps.filter((step) => step !== ".").join("/");
+  return name === "" ? location : name;
+}
+
 class Walker {
+  readonly names = new Set<string>();
+  readonly inner = new Set<string>();
+  /** Graphs and functions that are being walked: 1 in the model's own. */
+  #bodies = 0;
   #at = 0;
   #window: Uint8Array = new Uint8Array(0);
   #windowAt = 0;
 
-  constructor(
-    private readonly source: ByteSource,
-    private readonly names: Set<string>,
-  ) {}
+  constructor(private readonly source: ByteSource) {}
 
   walk(kind: Kind, end: number, depth: number): void {
     if (depth > depthMax) throw new BrokenFile(`messages are nested deeper than ${depthMax}`);
@@ -104,12 +122,23 @@ class Walker {
       this.#entry(end);
       return;
     }
+    const bodies = kind === "graph" ? 1 : kind === "function" ? 2 : 0;
+    this.#bodies += bodies;
     while (this.#at < end) {
-      const tag = this.#varint(end);
-      const next = (tag & 7) === 2 ? inner[kind][Math.floor(tag / 8)] : undefined;
+      const tag = this.#tag(end);
+      const next = (tag & 7) === 2 ? inner[kind][tag >>> 3] : undefined;
       if (next === undefined) this.#skip(tag & 7, end);
       else this.walk(next, this.#length(end), depth + 1);
     }
+    this.#bodies -= bodies;
+  }
+
+  /** What another reader takes for a field must not be passed over here: a tag of more than 32 bits is refused. */
+  #tag(end: number): number {
+    const at = this.#at;
+    const tag = this.#varint(end);
+    if (tag > tagMax || tag < 8) throw new BrokenFile(`a broken tag at byte ${at}`);
+    return tag;
   }
 
   /** A key and its value; the value of `location` is a name. */
@@ -117,12 +146,16 @@ class Walker {
     let key = "";
     let value = "";
     while (this.#at < end) {
-      const tag = this.#varint(end);
+      const tag = this.#tag(end);
       if (tag === ((ENTRY_KEY << 3) | 2)) key = this.#text(end);
       else if (tag === ((ENTRY_VALUE << 3) | 2)) value = this.#text(end);
       else this.#skip(tag & 7, end);
     }
-    if (key === LOCATION_KEY) this.names.add(value);
+    if (key === LOCATION_KEY) {
+      const name = plainName(value);
+      this.names.add(name);
+      if (this.#bodies > 1) this.inner.add(name);
+    }
     if (this.names.size > externalFilesMax)
       throw new BrokenFile(`its weights lie in more than ${externalFilesMax} files`);
   }
@@ -133,7 +166,11 @@ class Walker {
     if (length > windowBytes) throw new BrokenFile(`a name of ${length} bytes`);
     const bytes = this.source.read(this.#at, length);
     this.#at = textEnd;
-    return new TextDecoder().decode(bytes);
+    try {
+      return utf8.decode(bytes);
+    } catch {
+      throw new BrokenFile(`a text that is no UTF-8 before byte ${textEnd}`);
+    }
   }
 
   #skip(wireType: number, end: number): void {

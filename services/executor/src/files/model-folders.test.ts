@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { create } from "@bufbuild/protobuf";
-import { TensorProtoSchema } from "@infaas/api";
+import { AttributeProtoSchema, GraphProtoSchema, TensorProtoSchema, ValueInfoProtoSchema } from "@infaas/api";
 import type { ArtifactSource } from "@infaas/cluster";
 import { Code, VirtualClock } from "@infaas/runtime";
 import { nativeEngines } from "../engines/native-engine";
@@ -26,21 +26,39 @@ class Files implements ArtifactSource {
   }
 }
 
-/** y = x + w, where w lies in `location`. */
-function modelWith(location: string): Uint8Array {
-  const w = create(TensorProtoSchema, {
+const tensors = {
+  inputs: [{ name: "x", datatype: "FP32", dims: ["N", 2] }],
+  outputs: [{ name: "y", datatype: "FP32", dims: ["N", 2] }],
+} as const;
+
+function weightsIn(location: string) {
+  return create(TensorProtoSchema, {
     name: "w",
     dims: [2n],
     dataType: 1,
     dataLocation: 1,
     externalData: [{ key: "location", value: location }],
   });
-  return graphFile({
-    nodes: [createNode("Add", { inputs: ["x", "w"], outputs: ["y"] })],
-    inputs: [{ name: "x", datatype: "FP32", dims: ["N", 2] }],
-    outputs: [{ name: "y", datatype: "FP32", dims: ["N", 2] }],
-    constants: [w],
-  });
+}
+
+/** y = x + w, where w lies in `location`. */
+function modelWith(location: string): Uint8Array {
+  const nodes = [createNode("Add", { inputs: ["x", "w"], outputs: ["y"] })];
+  return graphFile({ ...tensors, nodes, constants: [weightsIn(location)] });
+}
+
+/** The same in both branches of an If. */
+function ifModelWith(location: string): Uint8Array {
+  const branch = (name: string) => {
+    const node = [createNode("Add", { inputs: ["x", "w"], outputs: [name] })];
+    const output = [create(ValueInfoProtoSchema, { name, type: { tensorType: { elemType: 1 } } })];
+    const g = create(GraphProtoSchema, { name, node, output, initializer: [weightsIn(location)] });
+    return create(AttributeProtoSchema, { name: `${name}_branch`, type: 5, g });
+  };
+  const node = createNode("If", { inputs: ["c"], outputs: ["y"] });
+  node.attribute = [branch("then"), branch("else")];
+  const c = create(TensorProtoSchema, { name: "c", dataType: 9, rawData: Uint8Array.of(1) });
+  return graphFile({ ...tensors, nodes: [node], constants: [c] });
 }
 
 describe("ModelStore.model", () => {
@@ -68,6 +86,21 @@ describe("ModelStore.model", () => {
     expect([...new Float32Array(Uint8Array.from(answer.outputs[0]!).buffer)]).toEqual([11, 22]);
     await engine.close();
   });
+
+  it.each(["w.bin", "./w.bin"])(
+    "copies the weights of a body, which the engine takes from no link: %s",
+    async (location) => {
+      const digest = files.put(Buffer.from(Float32Array.of(10, 20).buffer));
+      const modelDigest = files.put(ifModelWith(location));
+      const path = await storeOf().model({ modelDigest, externalData: [{ name: "w.bin", digest }] });
+      const limits = { queueRowsMax: 8, queueBytesMax: 1024, latency: [] };
+      const engine = await nativeEngines.open({ path, concurrency: 1, threads: 1, maxBatch: 1, ...limits });
+      const query = { rows: 1, dims: [[1, 2]], lane: 0, timeoutMs: null, signal: null };
+      const answer = await engine.submit([Buffer.from(Float32Array.of(1, 2).buffer)], query);
+      expect([...new Float32Array(Uint8Array.from(answer.outputs[0]!).buffer)]).toEqual([11, 22]);
+      await engine.close();
+    },
+  );
 
   it("gives one path for one model, another for other weights, and the plain file for a model of one file", async () => {
     const store = storeOf();

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { link, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { constants, copyFile, link, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { externalDataFault } from "@infaas/api";
+import { externalDataFault, externalNames, withFileBytes } from "@infaas/api";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 
 /** The files of a model by digest: the ONNX file, and the external data it takes weights from. */
@@ -22,7 +22,8 @@ const PARTIAL = ".part";
 
 /**
  * Folders that hold the files of one model under the names its ONNX file expects: hard links to files kept by
- * digest, which take no space of their own and can be removed at any time.
+ * digest, which take no space of their own and can be removed at any time. Where ONNX Runtime refuses links (weights of
+ * bodies and functions) they are copies, which take none on file systems that clone.
  */
 export class ModelFolders {
   private readonly arriving = new Map<string, Promise<string>>();
@@ -70,7 +71,7 @@ export class ModelFolders {
   }
 
   /**
-   * Makes the folder under another name and renames it when it is complete. Each file is linked as it
+   * Makes the folder under another name and renames it when it is complete. Each file is linked or copied as it
    * arrives: the store may remove it under its own name before the last one is there.
    */
   private async layOut(
@@ -80,13 +81,24 @@ export class ModelFolders {
   ): Promise<void> {
     const partial = `${folder}${PARTIAL}`;
     await rm(partial, { recursive: true, force: true });
-    for (const { name, digest } of [...externalData, { name: file, digest: modelDigest }]) {
+    await mkdir(partial, { recursive: true });
+    const model = join(partial, file);
+    await link(await this.fileOf(modelDigest), model);
+    const copied = new Set(innerNames(model));
+    for (const { name, digest } of externalData) {
       const path = join(partial, name);
       await mkdir(dirname(path), { recursive: true });
-      await link(await this.fileOf(digest), path);
+      const from = await this.fileOf(digest);
+      await (copied.has(name) ? copyFile(from, path, constants.COPYFILE_FICLONE) : link(from, path));
     }
     await rename(partial, folder);
   }
+}
+
+/** None of a file that is no ONNX model: whoever opens it says so. */
+function innerNames(path: string): readonly string[] {
+  const found = withFileBytes(path, externalNames);
+  return found.ok ? found.inner : [];
 }
 
 function keyOf({ modelDigest, externalData }: ModelFiles): string {
