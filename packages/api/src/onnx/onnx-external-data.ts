@@ -49,7 +49,7 @@ const LOCATION_KEY = "location";
 const ENTRY_KEY = 1;
 const ENTRY_VALUE = 2;
 /** Beyond it a tag is no tag of protobuf, whose own readers cut it to 32 bits or refuse it. */
-const tagMax = 0xffff_ffff;
+const widestTag = 0xffff_ffff;
 
 /** Finds the names of the files that an ONNX file takes weights from, in the order of their first use. O(fields). */
 export function externalNames(source: ByteSource): ExternalNames {
@@ -137,7 +137,7 @@ class Walker {
   #tag(end: number): number {
     const at = this.#at;
     const tag = this.#varint(end);
-    if (tag > tagMax || tag < 8) throw new BrokenFile(`a broken tag at byte ${at}`);
+    if (tag > widestTag || tag < 8) throw new BrokenFile(`a broken tag at byte ${at}`);
     return tag;
   }
 
