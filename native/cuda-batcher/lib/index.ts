@@ -3,7 +3,13 @@ export type { BatcherStats } from "./batcher-stats";
 export { confineProcess } from "./confinement";
 export type { Feeding, FeedLoad } from "./feed";
 export { FrameServer, type FrameServerEvents, type FrameServerOptions } from "./frame-server";
-export { type LinkBatch, type LinkDatatypes, type LinkFigures, LinkService } from "./link-service";
+export {
+  type LinkBatch,
+  type LinkDatatypes,
+  type LinkFigures,
+  LinkService,
+  type LinkTrace,
+} from "./link-service";
 export { type MeasureLoad, type Measurement, measure } from "./measure";
 export { NativeError, type NativeErrorCode } from "./native-error";
 export type { OpenOptions } from "./open-options";

@@ -15,6 +15,25 @@ export interface LinkBatch {
   readonly rows: number;
 }
 
+/** One sampled query that was answered, with its times as its answer has them. */
+export interface LinkTrace {
+  /** The caller's span, in hexadecimal digits. */
+  readonly traceId: string;
+  readonly spanId: string;
+  /** How long ago it was answered. */
+  readonly agoMs: number;
+  readonly rows: number;
+  /** Equal for sampled queries of one batch. */
+  readonly batchId: number;
+  readonly batchSize: number;
+  readonly queueMs: number;
+  readonly gatherMs: number;
+  readonly runMs: number;
+  readonly scatterMs: number;
+  /** From its arrival to its answer. */
+  readonly executorMs: number;
+}
+
 /** What links did with a batcher since it was last asked. */
 export interface LinkFigures {
   /** Rows answered. */
@@ -23,6 +42,10 @@ export interface LinkFigures {
   readonly refused: number;
   /** In order of time; of very many, the latest 4096. */
   readonly batches: readonly LinkBatch[];
+  /** Of very many the first 256; those of one batch stand together. */
+  readonly traces: readonly LinkTrace[];
+  /** How many came after them. */
+  readonly tracesLost: number;
 }
 
 const numbersOfBatch = 3;
@@ -79,11 +102,11 @@ export class LinkService {
     const last = this.#last;
     this.#last = undefined;
     if (last !== undefined) return last;
-    const { servedRows, refused, batches } = native().linkFigures(this.#handle);
+    const { batches, ...figures } = native().linkFigures(this.#handle);
     const told: LinkBatch[] = [];
     for (let at = 0; at < batches.length; at += numbersOfBatch) {
       told.push({ agoMs: batches[at]!, runMs: batches[at + 1]!, rows: batches[at + 2]! });
     }
-    return { servedRows, refused, batches: told };
+    return { ...figures, batches: told };
   }
 }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { BatcherStats } from "./batcher-stats";
+import type { LinkTrace } from "./link-service";
 
 /** What the add-on's `submit` answers; the same numbers stand in src/addon/batcher_handle.h. */
 export const submitCode = { accepted: 0, full: 1, deadline: 2, closed: 3 } as const;
@@ -201,7 +202,13 @@ export interface Native {
   linkWatch(batcher: BatcherHandle): number;
   linkIdleMs(batcher: BatcherHandle): number;
   /** Of a batch three numbers: ms ago, run ms, rows. */
-  linkFigures(batcher: BatcherHandle): { servedRows: number; refused: number; batches: Float64Array };
+  linkFigures(batcher: BatcherHandle): {
+    servedRows: number;
+    refused: number;
+    batches: Float64Array;
+    traces: LinkTrace[];
+    tracesLost: number;
+  };
 }
 
 // lib/ and dist/ both lie beside build/.

@@ -63,9 +63,11 @@ class Peer {
     }
   }
 
-  void infer(uint32_t id, const std::string& body, const char* variant = "fake", double timeoutMs = 0) {
+  void infer(uint32_t id, const std::string& body, const char* variant = "fake", double timeoutMs = 0,
+             const wire::TraceContext& trace = {}) {
     wire::InferHeader header;
     header.variant = variant;
+    header.trace = trace;
     header.timeoutMs = timeoutMs;
     std::string head;
     wire::appendInferHead(id, header, body.size(), head);
@@ -301,6 +303,43 @@ TEST("one batch serves a link and others, each its own rows") {
   size_t row = 0;
   while (delivery.members[row] != mine) row++;
   CHECK(static_cast<float*>(delivery.outputs[0].data)[row * kFakeWidth] == 71);
+}
+
+TEST("a sampled query runs as every other does, and its times are kept for its spans") {
+  House house(batches(4));
+  Peer peer(house.server->port());
+  wire::TraceContext trace;
+  trace.sampled = true;
+  hold(*house.fake, true);
+  peer.infer(1, request(rowsOf(1)));
+  awaitRunning(*house.fake, 1);
+  for (uint32_t id = 2; id < 5; id++) {
+    trace.traceId[0] = trace.spanId[7] = static_cast<uint8_t>(id);
+    peer.infer(id, request(rowsOf(2)), "fake", 0, id == 3 ? wire::TraceContext{} : trace);
+  }
+  while (house.batcher->queuedRows() < 3) std::this_thread::yield();
+  hold(*house.fake, false);
+  const auto answers = peer.settle(4);
+  const link::Figures figures = house.served->takeFigures();
+  CHECK(house.foreign.empty() && house.events.empty());
+  CHECK(figures.traces.size() == 2 && figures.tracesLost == 0);
+  const link::TraceSample& sample = figures.traces[1];
+  CHECK(sample.trace.traceId[0] == 4 && sample.trace.spanId[7] == 4);
+  CHECK(sample.rows == 1 && sample.batch == figures.traces[0].batch);
+  CHECK(sample.header.batchSize == 3 && sample.header.queueMs == answers.at(4).answer.queueMs);
+  CHECK(sample.header.executorMs == answers.at(4).answer.executorMs);
+  CHECK(house.served->takeFigures().traces.empty());
+}
+
+TEST("of more sampled queries than are kept the first are, and the rest is counted") {
+  House house(batches(8));
+  Peer peer(house.server->port());
+  wire::TraceContext trace;
+  trace.sampled = true;
+  for (uint32_t id = 0; id < 300; id++) peer.infer(id, request(rowsOf(1)), "fake", 0, trace);
+  peer.settle(300);
+  const link::Figures figures = house.served->takeFigures();
+  CHECK(figures.traces.size() == 256 && figures.tracesLost == 44);
 }
 
 TEST("a query that fails its batch is refused alone") {

@@ -71,8 +71,8 @@ std::string told(const Frame& f) {
   switch (f.type) {
     case FrameType::kInfer:
       out << "infer" << id << ' ' << f.infer.timeoutMs << ' ' << int{f.infer.lane} << ' '
-          << (f.infer.sampled
-                  ? hex(f.infer.traceId, kTraceIdBytes) + ":" + hex(f.infer.spanId, kSpanIdBytes)
+          << (f.infer.trace.sampled
+                  ? hex(f.infer.trace.traceId, kTraceIdBytes) + ":" + hex(f.infer.trace.spanId, kSpanIdBytes)
                   : "-")
           << " [" << f.infer.variant << "] " << body;
       break;

@@ -84,10 +84,10 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
     onServing: (variant, instance) => nativeLinks?.serve(variant, instance),
   });
   const utilisation = new Utilisation(clock, config.cores, () => process.cpuUsage());
-  const figures = new LiveFigures(clock);
+  const spans = new QuerySpans(clock, telemetry.tracer);
+  const figures = new LiveFigures(clock, (variant, taken) => spans.recordDirect(variant, taken));
   registerMetrics(telemetry.meter, { executor, figures, utilisation, clock });
   const reporter = new Reporter(executor, utilisation, clock);
-  const spans = new QuerySpans(clock, telemetry.tracer);
   const memory = new SharedMemory();
   const inFlightMax = config.linkInFlightMax;
   const linkPorts = { clock, executor, reporter, figures, spans, memory, inFlightMax };

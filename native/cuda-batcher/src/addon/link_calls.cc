@@ -155,7 +155,35 @@ Napi::Value linkIdleMs(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), never ? kNoDeadline : served->nowMs() - served->usedMs());
 }
 
-// linkFigures(batcher) -> {servedRows, refused, batches} since the last call; of a batch: ms ago, run ms, rows
+std::string hex(const uint8_t* bytes, size_t count) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (size_t i = 0; i < count; i++) {
+    text.push_back(kDigits[bytes[i] >> 4]);
+    text.push_back(kDigits[bytes[i] & 15]);
+  }
+  return text;
+}
+
+Napi::Object traceOf(Napi::Env env, const link::TraceSample& sample, double nowMs) {
+  const wire::AnswerHeader& times = sample.header;
+  Napi::Object trace = Napi::Object::New(env);
+  trace.Set("traceId", hex(sample.trace.traceId, wire::kTraceIdBytes));
+  trace.Set("spanId", hex(sample.trace.spanId, wire::kSpanIdBytes));
+  trace.Set("agoMs", nowMs - sample.atMs);
+  trace.Set("rows", sample.rows);
+  trace.Set("batchId", sample.batch);
+  trace.Set("batchSize", times.batchSize);
+  trace.Set("queueMs", times.queueMs);
+  trace.Set("gatherMs", times.gatherMs);
+  trace.Set("runMs", times.runMs);
+  trace.Set("scatterMs", times.scatterMs);
+  trace.Set("executorMs", times.executorMs);
+  return trace;
+}
+
+// linkFigures(batcher) -> {servedRows, refused, batches, traces, tracesLost} since the last call; of a batch: ms ago,
+// run ms, rows
 Napi::Value linkFigures(const Napi::CallbackInfo& info) {
   const std::shared_ptr<link::Served>& served = batcherOf(info[0]).served();
   const link::Figures figures = served == nullptr ? link::Figures{} : served->takeFigures();
@@ -171,6 +199,10 @@ Napi::Value linkFigures(const Napi::CallbackInfo& info) {
   object.Set("servedRows", static_cast<double>(figures.servedRows));
   object.Set("refused", static_cast<double>(figures.refused));
   object.Set("batches", batches);
+  Napi::Array traces = Napi::Array::New(info.Env(), figures.traces.size());
+  for (uint32_t i = 0; i < figures.traces.size(); i++) traces.Set(i, traceOf(info.Env(), figures.traces[i], nowMs));
+  object.Set("traces", traces);
+  object.Set("tracesLost", static_cast<double>(figures.tracesLost));
   return object;
 }
 

@@ -315,8 +315,7 @@ bool Server::infer(const std::shared_ptr<Connection>& connection, wire::Frame& f
                                  std::to_string(wire::kDimsMax) + " dimensions");
     return true;
   }
-  // Traces are recorded by JavaScript.
-  const bool ours = served != nullptr && scan == wire::Scan::kOk && !frame.infer.sampled;
+  const bool ours = served != nullptr && scan == wire::Scan::kOk;
   if (ours && served->run(connection, frame, head_, nowMs)) {
     if (std::find(touched_.begin(), touched_.end(), served) == touched_.end()) touched_.push_back(served);
     return true;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "frames/bytes.h"
+#include "frames/frame.h"
 #include "frames/infer_scan.h"
 #include "scheduling/request.h"
 
@@ -24,6 +25,7 @@ struct Query {
   uint32_t ticket = 0;
   wire::Bytes body;  // the inputs lie in it
   double receivedMs = 0;
+  wire::TraceContext trace;
   std::vector<uint32_t> outputs;  // indices of those wanted, in the caller's order
 };
 

@@ -22,6 +22,8 @@ constexpr size_t kCopyBytesMax = 16 * 1024;
 constexpr double kRepeatWithinMs = 1;
 // Batches remembered until the figures are taken; beyond it the oldest make room.
 constexpr size_t kSamplesMax = 4096;
+// Sampled queries remembered until the figures are taken; of those beyond it only the number is kept.
+constexpr size_t kTracesMax = 256;
 // JavaScript's tickets are the even ones.
 constexpr uint32_t kTicketStep = 2;
 
@@ -59,6 +61,7 @@ struct Served::Batch {
   double nowMs;
   bool whole;  // one request ran by itself and gets all of every output
   std::vector<std::shared_ptr<Connection>> touched;
+  std::vector<TraceSample> traces;
 };
 
 Served::Served(std::shared_ptr<Batcher> batcher, std::shared_ptr<ShapeKeys> shapes, std::function<void()> onIdle)
@@ -93,6 +96,7 @@ bool Served::run(const std::shared_ptr<Connection>& connection, wire::Frame& fra
   filled->ticket = request->ticket;
   filled->body = std::move(frame.body);
   filled->receivedMs = receivedMs;
+  filled->trace = frame.infer.trace;
   usedMs_ = request->arrivalMs;
   Query* query = filled.release();
   request->owner = query;
@@ -159,7 +163,7 @@ std::unique_ptr<Delivery> Served::deliver(std::unique_ptr<Delivery> delivery) {
   const double nowMs = batcher_->nowMs();
   Delivery& seen = *delivery;
   const bool whole = !batcher_->model().batchable() || seen.whole();
-  Batch batch{seen, nullptr, nowMs, whole, {}};
+  Batch batch{seen, nullptr, nowMs, whole, {}, {}};
   if (!shared) batch.hold = std::make_shared<Hold>(batcher_, std::move(delivery), nowMs);
   if (seen.error.empty()) count(seen, ownRows, nowMs);
   size_t firstRow = 0;
@@ -167,6 +171,7 @@ std::unique_ptr<Delivery> Served::deliver(std::unique_ptr<Delivery> delivery) {
     if (member->owner != nullptr) settle(batch, member, firstRow);
     firstRow += static_cast<size_t>(member->rows);
   }
+  if (!batch.traces.empty()) keepTraces(batch.traces);
   // Before they are sent, so that whoever has an answer finds its query gone.
   for (size_t i = 0; i < own; i++) leave();
   for (const auto& connection : batch.touched) connection->flush();
@@ -215,7 +220,7 @@ void Served::settle(Batch& batch, Request* member, size_t firstRow) {
   }
 }
 
-void Served::answer(const Batch& batch, Query& query, const Request& request, size_t firstRow) {
+void Served::answer(Batch& batch, Query& query, const Request& request, size_t firstRow) {
   const Delivery& delivery = batch.delivery;
   const BatchTimes& times = delivery.times;
   struct Part {
@@ -250,6 +255,7 @@ void Served::answer(const Batch& batch, Query& query, const Request& request, si
   header.executorMs = batch.nowMs - query.receivedMs;
   header.batchSize = static_cast<uint32_t>(delivery.rows);
   header.load = load(query.connection->host());
+  if (query.trace.sampled) batch.traces.push_back({query.trace, batch.nowMs, request.rows, 0, header});
   const bool lend = batch.hold != nullptr && dataBytes > kCopyBytesMax;
   query.connection->write([&](Connection& to) {
     wire::appendAnswerHead(query.id, header, described.size() + prefixBytes + dataBytes, to.bytes());
@@ -320,6 +326,20 @@ void Served::count(const Delivery& delivery, int64_t ownRows, double nowMs) {
   }
   figures_.batches[oldestSample_] = sample;
   oldestSample_ = (oldestSample_ + 1) % kSamplesMax;
+}
+
+// Together, so that the sampled queries of a batch are taken together.
+void Served::keepTraces(std::vector<TraceSample>& traces) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const uint32_t batch = ++tracedBatches_;
+  for (TraceSample& trace : traces) {
+    if (figures_.traces.size() == kTracesMax) {
+      figures_.tracesLost++;
+      continue;
+    }
+    trace.batch = batch;
+    figures_.traces.push_back(trace);
+  }
 }
 
 Figures Served::takeFigures() {

@@ -24,11 +24,22 @@ struct BatchSample {
   int32_t rows = 0;
 };
 
+// One sampled query that was answered: what its spans are made of.
+struct TraceSample {
+  wire::TraceContext trace;
+  double atMs = 0;  // when it was answered
+  int32_t rows = 0;
+  uint32_t batch = 0;  // equal for sampled queries of one batch
+  wire::AnswerHeader header;
+};
+
 // What links did with a batcher since the figures were last taken.
 struct Figures {
   uint64_t servedRows = 0;
   uint64_t refused = 0;
   std::vector<BatchSample> batches;  // the latest kSamplesMax
+  std::vector<TraceSample> traces;   // the first kTracesMax
+  uint64_t tracesLost = 0;           // those that came after them
 };
 
 class Served : public std::enable_shared_from_this<Served> {
@@ -66,12 +77,13 @@ class Served : public std::enable_shared_from_this<Served> {
   wire::Load load(const HostLoad& host);
   void dropOwn(Delivery& delivery);
   void settle(Batch& batch, Request* member, size_t firstRow);
-  void answer(const Batch& batch, Query& query, const Request& request, size_t firstRow);
+  void answer(Batch& batch, Query& query, const Request& request, size_t firstRow);
   void refuseDropped(Request* request, bool stopped);
   bool claim(const Request& request);
   std::unique_ptr<Query> release(Request* request);
   uint32_t takeTicket();
   void count(const Delivery& delivery, int64_t ownRows, double nowMs);
+  void keepTraces(std::vector<TraceSample>& traces);
 
   const std::shared_ptr<Batcher> batcher_;
   const std::shared_ptr<ShapeKeys> shapes_;
@@ -86,6 +98,7 @@ class Served : public std::enable_shared_from_this<Served> {
   uint32_t nextTicket_ = 1;
   Figures figures_;
   size_t oldestSample_ = 0;
+  uint32_t tracedBatches_ = 0;
   double loadAtMs_ = 0;
   wire::Load load_;
 };

@@ -84,9 +84,9 @@ std::string prefixFault(const Prefix& prefix, size_t frameBytesMax) {
 bool readInfer(const uint8_t* from, size_t headerBytes, InferHeader& header) {
   header.timeoutMs = get<double>(from);
   header.lane = from[8];
-  header.sampled = from[9] != 0;
-  std::memcpy(header.traceId, from + 10, kTraceIdBytes);
-  std::memcpy(header.spanId, from + 10 + kTraceIdBytes, kSpanIdBytes);
+  header.trace.sampled = from[9] != 0;
+  std::memcpy(header.trace.traceId, from + 10, kTraceIdBytes);
+  std::memcpy(header.trace.spanId, from + 10 + kTraceIdBytes, kSpanIdBytes);
   const size_t variantBytes = get<uint16_t>(from + kInferHeaderBytes - 2);
   if (variantBytes > headerBytes - kInferHeaderBytes) return false;
   header.variant = {reinterpret_cast<const char*>(from + kInferHeaderBytes), variantBytes};
@@ -111,9 +111,9 @@ void appendInferHead(uint32_t id, const InferHeader& header, size_t bodyBytes, s
   start(FrameType::kInfer, id, kInferHeaderBytes + header.variant.size(), bodyBytes, to);
   put(header.timeoutMs, to);
   put(header.lane, to);
-  put(static_cast<uint8_t>(header.sampled ? 1 : 0), to);
-  to.append(reinterpret_cast<const char*>(header.traceId), kTraceIdBytes);
-  to.append(reinterpret_cast<const char*>(header.spanId), kSpanIdBytes);
+  put(static_cast<uint8_t>(header.trace.sampled ? 1 : 0), to);
+  to.append(reinterpret_cast<const char*>(header.trace.traceId), kTraceIdBytes);
+  to.append(reinterpret_cast<const char*>(header.trace.spanId), kSpanIdBytes);
   put(static_cast<uint16_t>(header.variant.size()), to);
   to.append(header.variant);
 }

@@ -36,12 +36,17 @@ struct Load {
   uint32_t instanceQueuedRows = 0;
 };
 
-struct InferHeader {
-  double timeoutMs = 0;  // 0: no limit
-  uint8_t lane = 0;
+// The caller's span of a sampled query.
+struct TraceContext {
   bool sampled = false;  // whether the two ids mean anything
   uint8_t traceId[kTraceIdBytes] = {};
   uint8_t spanId[kSpanIdBytes] = {};
+};
+
+struct InferHeader {
+  double timeoutMs = 0;  // 0: no limit
+  uint8_t lane = 0;
+  TraceContext trace;
   std::string_view variant;
 };
 

@@ -49,9 +49,9 @@ napi_value linkSend(napi_env env, napi_callback_info info) {
   header.lane = static_cast<uint8_t>(lane & 0xff);
   header.variant = wire.variants()[static_cast<size_t>(in.integer(5))];
   if (lane & kTraced) {
-    header.sampled = true;
-    std::memcpy(header.traceId, wire.scratch(), kTraceIdBytes);
-    std::memcpy(header.spanId, wire.scratch() + kTraceIdBytes, kSpanIdBytes);
+    header.trace.sampled = true;
+    std::memcpy(header.trace.traceId, wire.scratch(), kTraceIdBytes);
+    std::memcpy(header.trace.spanId, wire.scratch() + kTraceIdBytes, kSpanIdBytes);
   }
   link->send(static_cast<uint32_t>(in.integer(2)), header, std::move(body));
   wire.written();

@@ -74,12 +74,8 @@ export interface EngineQuery {
   readonly signal: CancelSignal | null;
 }
 
-/** The answer to one query, with the times of its stages. */
-export interface EngineAnswer {
-  /** Raw little-endian rows, in the order of `Engine.outputs`; valid until `release`. */
-  readonly outputs: readonly Uint8Array[];
-  /** Shapes as computed, which may differ from those declared. */
-  readonly outputDims: readonly (readonly number[])[];
+/** Times of the stages of an answered query. */
+export interface StageTimes {
   /** Rows of the whole batch it was computed in. */
   readonly batchSize: number;
   /** Number of the batch within its engine; absent where the engine has none. */
@@ -88,6 +84,14 @@ export interface EngineAnswer {
   readonly gatherMs: number;
   readonly runMs: number;
   readonly scatterMs: number;
+}
+
+/** The answer to one query. */
+export interface EngineAnswer extends StageTimes {
+  /** Raw little-endian rows, in the order of `Engine.outputs`; valid until `release`. */
+  readonly outputs: readonly Uint8Array[];
+  /** Shapes as computed, which may differ from those declared. */
+  readonly outputDims: readonly (readonly number[])[];
   /** Returns the memory of `outputs` to the engine. Idempotent. */
   release(): void;
 }
@@ -99,6 +103,18 @@ export interface DirectBatch {
   readonly rows: number;
 }
 
+/** One such query that was sampled and answered. */
+export interface DirectTrace extends StageTimes {
+  /** The caller's span. */
+  readonly traceId: string;
+  readonly spanId: string;
+  /** How long ago it was answered. */
+  readonly agoMs: number;
+  readonly rows: number;
+  /** From its arrival to its answer. */
+  readonly executorMs: number;
+}
+
 /** Figures of queries that did not pass through JavaScript, since they were last taken. */
 export interface DirectFigures {
   /** Rows answered. */
@@ -106,6 +122,10 @@ export interface DirectFigures {
   /** Queries refused, whatever the reason. */
   readonly refused: number;
   readonly batches: readonly DirectBatch[];
+  /** Those of one batch stand together. */
+  readonly traces: readonly DirectTrace[];
+  /** Sampled queries that were too many to be kept. */
+  readonly tracesLost: number;
 }
 
 /**

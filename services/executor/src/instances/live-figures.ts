@@ -1,5 +1,5 @@
 import type { Clock } from "@infaas/runtime";
-import type { DirectService, EngineAnswer } from "../engines/engine-port";
+import type { DirectFigures, DirectService, EngineAnswer } from "../engines/engine-port";
 import { RecentWindow } from "./recent-window";
 
 /** Length of a window of recent answers: one export period of the metrics. */
@@ -21,7 +21,11 @@ export class LiveFigures {
   private readonly figures = new Map<string, VariantFigures>();
   private readonly direct = new Map<DirectService, string>();
 
-  constructor(private readonly clock: Clock) {}
+  /** `taken` is called with what was counted outside of JavaScript; spans of sampled queries are made of it. */
+  constructor(
+    private readonly clock: Clock,
+    private readonly taken: (variant: string, figures: DirectFigures) => void = () => undefined,
+  ) {}
 
   /** Counts an answer, and its batch once. Latency is the engine's run alone, as in profiles. */
   answered(variant: string, rows: number, answer: EngineAnswer): void {
@@ -44,8 +48,13 @@ export class LiveFigures {
 
   /** Returns the figures of all variants. */
   entries(): Iterable<readonly [string, VariantFigures]> {
-    for (const [direct, variant] of this.direct) this.take(direct, variant);
+    this.collect();
     return this.figures;
+  }
+
+  /** Adds what was counted outside of JavaScript, where memory for it is bounded. */
+  collect(): void {
+    for (const [direct, variant] of this.direct) this.take(direct, variant);
   }
 
   /** Drops variants that are not `present`, so that the table is bounded by what is loaded. */
@@ -56,9 +65,11 @@ export class LiveFigures {
 
   private take(direct: DirectService, variant: string): void {
     const { retired } = direct;
-    const { servedRows, refused, batches } = direct.takeFigures();
+    const taken = direct.takeFigures();
+    const { servedRows, refused, batches } = taken;
     if (retired) this.direct.delete(direct);
     if (servedRows + refused === 0) return;
+    this.taken(variant, taken);
     const figures = this.of(variant);
     figures.servedRows += servedRows;
     figures.refused += refused;

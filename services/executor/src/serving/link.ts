@@ -163,7 +163,8 @@ export class Link {
     const body = encodeAnswerBody(tensors);
     const executorMs = clock.nowMs() - receivedMs;
     if (frame.trace !== null) {
-      spans.record({ trace: frame.trace, variant: frame.variant, rows: query.rows, executorMs }, answer);
+      const { trace, variant } = frame;
+      spans.record({ trace, variant, rows: query.rows, executorMs, agoMs: 0 }, answer);
     }
     const load = reporter.load(running.instance);
     const times = { queueMs, gatherMs, runMs, scatterMs, executorMs };

@@ -6,9 +6,18 @@ import {
   ModelInferResponseSchema,
   type OutgoingFrame,
 } from "@infaas/api";
-import { Code, createLogger, deferred, Lifecycle, openSecurity, systemClock } from "@infaas/runtime";
+import {
+  Code,
+  createLogger,
+  deferred,
+  type FinishedSpan,
+  Lifecycle,
+  openSecurity,
+  systemClock,
+} from "@infaas/runtime";
 import { nativeEngines } from "../engines/native-engine";
 import { Executor } from "../instances/executor";
+import type { Instance } from "../instances/instance";
 import { LiveFigures } from "../instances/live-figures";
 import { Utilisation } from "../instances/utilisation";
 import type { VariantSpec } from "../instances/variant-spec";
@@ -83,15 +92,15 @@ describe("NativeLinks", () => {
       onServing: (name, instance) => plain?.serve(name, instance),
     });
     const utilisation = new Utilisation(clock, 1, () => process.cpuUsage());
-    const recorded: string[] = [];
+    const recorded: FinishedSpan[] = [];
     const spans = new QuerySpans(clock, {
       records: true,
       sampleRatio: 0,
       start: () => null,
       child: (context) => context,
-      record: (span) => recorded.push(span.name),
+      record: (span) => recorded.push(span),
     });
-    const figures = new LiveFigures(clock);
+    const figures = new LiveFigures(clock, (name, taken) => spans.recordDirect(name, taken));
     const reporter = new Reporter(executor, utilisation, clock);
     const linkPorts = {
       memory: new SharedMemory(),
@@ -126,7 +135,7 @@ describe("NativeLinks", () => {
       return caller;
     };
     const counted = () => new Map(figures.entries()).get(variant);
-    return { open, executor, links, counted, recorded };
+    return { open, executor, links, counted, recorded, figures };
   }
 
   it("answers as the labels say, each query by its id, with the times and the load", async () => {
@@ -207,17 +216,40 @@ describe("NativeLinks", () => {
     expect(await caller.answerTo(1)).toMatchObject({ type: "refusal", code: Code.INVALID_ARGUMENT });
   });
 
-  it("leaves typed contents and sampled traces to JavaScript", async () => {
-    const { open, recorded } = await setUp();
+  it("leaves typed contents to JavaScript", async () => {
+    const { open, executor } = await setUp();
+    const submit = jest.spyOn(executor.instance(variant) as Instance, "submit");
     const caller = open("plain");
     const pixels = new Float32Array(Uint8Array.from(examples.subarray(0, digits.rowBytes)).buffer);
     const typed = [{ ...input(1), contents: { fp32Contents: [...pixels] } }];
-    const trace = { traceId: "1".repeat(32), spanId: "2".repeat(16), sampled: true };
     caller.send(infer(1, request(0, 1, { inputs: typed, rawInputContents: [] })));
-    caller.send(infer(2, request(0, 1), { trace }));
-    const answers = await Promise.all([caller.answerTo(1), caller.answerTo(2)]);
-    expect(answers.flatMap((answer) => classesOf(logits(answer), 10))).toEqual([labelOf(0), labelOf(0)]);
-    expect(recorded).toContain("execute");
+    expect(classesOf(logits(await caller.answerTo(1)), 10)).toEqual([labelOf(0)]);
+    expect(submit).toHaveBeenCalledTimes(1);
+  });
+
+  it("runs a sampled query without JavaScript, and makes its spans of the times that its answer tells", async () => {
+    const { open, executor, figures, recorded } = await setUp();
+    const submit = jest.spyOn(executor.instance(variant) as Instance, "submit");
+    const caller = open("plain");
+    const trace = { traceId: "1f".repeat(16), spanId: "a2".repeat(8), sampled: true };
+    caller.send(infer(1, request(0, 1)), infer(2, request(0, 2), { trace }));
+    const [, answer] = await Promise.all([caller.answerTo(1), caller.answerTo(2)]);
+    figures.collect();
+    expect(submit).not.toHaveBeenCalled();
+    const [execute, ...stages] = recorded;
+    expect(execute).toMatchObject({ name: "execute", parentSpanId: trace.spanId });
+    expect(execute?.context.traceId).toBe(trace.traceId);
+    expect(execute?.attributes).toMatchObject({ "infaas.variant": variant, "infaas.rows": 2 });
+    expect(stages.map(({ name }) => name)).toEqual(["batch", "queue", "gather", "run", "scatter"]);
+    const lengthOf = (name: string) => {
+      const span = recorded.find((one) => one.name === name);
+      return (span?.endEpochMs ?? Number.NaN) - (span?.startEpochMs ?? Number.NaN);
+    };
+    expect(answer?.type).toBe("answer");
+    if (answer?.type !== "answer") return;
+    expect(lengthOf("execute")).toBeCloseTo(answer.executorMs, 2);
+    expect(lengthOf("queue")).toBeCloseTo(answer.queueMs, 2);
+    expect(lengthOf("run")).toBeCloseTo(answer.runMs, 2);
   });
 
   it("bounds what is in flight and says by how much it is exceeded", async () => {

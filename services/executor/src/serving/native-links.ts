@@ -5,9 +5,9 @@ import type { Instance } from "../instances/instance";
 import { Link, type LinkPorts } from "./link";
 import { PlainStream } from "./link-stream";
 
-/** Period in which the host's figures in every answer are refreshed: that of `Utilisation`. */
-const HOST_EVERY_MS = 250;
-/** Period in which unauthenticated connections are logged. */
+/** Period in which the host's figures in every answer are refreshed, that of `Utilisation`, and the add-on's are read. */
+const REFRESH_EVERY_MS = 250;
+/** Period in which unauthenticated connections, and sampled queries without spans, are logged. */
 const REPORT_EVERY_MS = 10_000;
 /** Time for written answers to be sent when the links are closed. */
 const CLOSE_GRACE_MS = 500;
@@ -47,14 +47,17 @@ export class NativeLinks {
     this.report = every(
       ports.clock,
       REPORT_EVERY_MS,
-      () => this.reportUnauthenticated(logger),
+      () => this.reportLosses(logger),
       () => undefined,
     );
     this.tellHost();
     this.refresh = every(
       ports.clock,
-      HOST_EVERY_MS,
-      () => this.tellHost(),
+      REFRESH_EVERY_MS,
+      () => {
+        this.tellHost();
+        ports.figures.collect();
+      },
       () => undefined,
     );
   }
@@ -92,13 +95,16 @@ export class NativeLinks {
   }
 
   /** Ends every connection after written answers were sent, or after `CLOSE_GRACE_MS`. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     for (const timer of [this.refresh, this.report]) timer.cancel();
     this.unfollow();
-    return this.server.close(CLOSE_GRACE_MS);
+    await this.server.close(CLOSE_GRACE_MS);
+    this.ports.figures.collect();
   }
 
-  private reportUnauthenticated(logger: Logger): void {
+  private reportLosses(logger: Logger): void {
+    const untraced = this.ports.spans.takeLost();
+    if (untraced > 0) logger.warn("more queries were sampled than are traced at once", { untraced });
     const count = this.server.strangers - this.unauthenticated;
     if (count === 0) return;
     this.unauthenticated += count;

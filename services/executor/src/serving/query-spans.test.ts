@@ -28,7 +28,7 @@ function answer(batchId: number): EngineAnswer {
 }
 
 function query(traceId: string, variant = "v") {
-  return { trace: { traceId, spanId: "caller", sampled: true }, variant, rows: 1, executorMs: 20 };
+  return { trace: { traceId, spanId: "caller", sampled: true }, variant, rows: 1, executorMs: 20, agoMs: 0 };
 }
 
 describe("QuerySpans", () => {
@@ -65,6 +65,19 @@ describe("QuerySpans", () => {
     spans.record(query("t1"), answer(1));
     spans.record(query("t2"), answer(2));
     expect(named("batch")).toHaveLength(2);
+  });
+
+  it("dates what never passed through JavaScript back to when it was answered, one batch for those that shared it", () => {
+    const { spans, named } = setUp();
+    spans.record(query("t0"), answer(7));
+    const times = { ...answer(7), rows: 1, executorMs: 20 };
+    const traces = ["t1", "t2"].map((traceId) => ({ ...times, traceId, spanId: "caller", agoMs: 100 }));
+    spans.recordDirect("v", { servedRows: 2, refused: 0, batches: [], traces, tracesLost: 3 });
+    const executed = named("execute").slice(1);
+    expect(executed.map((span) => span.context.traceId)).toEqual(["t1", "t2"]);
+    for (const span of executed) expect(span).toMatchObject({ startEpochMs: 880, endEpochMs: 900 });
+    expect(named("batch")).toHaveLength(2);
+    expect([spans.takeLost(), spans.takeLost()]).toEqual([3, 0]);
   });
 
   it("tells batches of two variants apart that have the same number", () => {

@@ -1,14 +1,16 @@
 import type { SpanIds } from "@infaas/api";
 import type { Clock, SpanContext, SpanRecorder } from "@infaas/runtime";
-import type { EngineAnswer } from "../engines/engine-port";
+import type { DirectFigures, StageTimes } from "../engines/engine-port";
 
 /** A sampled query. */
 export interface TracedQuery {
-  readonly trace: SpanIds;
+  readonly trace: Pick<SpanIds, "traceId" | "spanId">;
   readonly variant: string;
   readonly rows: number;
-  /** From its arrival at the executor until now. */
+  /** From its arrival at the executor to its answer. */
   readonly executorMs: number;
+  /** How long ago it was answered. */
+  readonly agoMs: number;
 }
 
 /** A span without its context. */
@@ -34,16 +36,36 @@ interface TracedBatch {
  */
 export class QuerySpans {
   private lastBatch: TracedBatch | null = null;
+  private lost = 0;
 
   constructor(
     private readonly clock: Clock,
     private readonly tracer: SpanRecorder,
   ) {}
 
-  /** Records the spans of an answer that has just come. */
-  record(query: TracedQuery, answer: EngineAnswer): void {
+  /** Records queries that never passed through JavaScript. Their batches are numbered apart from those of `record`. */
+  recordDirect(variant: string, { traces, tracesLost }: DirectFigures): void {
+    if (!this.tracer.records) return;
+    this.lost += tracesLost;
+    this.lastBatch = null;
+    for (const trace of traces) {
+      const { rows, executorMs, agoMs } = trace;
+      this.record({ trace, variant, rows, executorMs, agoMs }, trace);
+    }
+    this.lastBatch = null;
+  }
+
+  /** How many sampled queries have no spans, because too many came at once, since the last call. */
+  takeLost(): number {
+    const { lost } = this;
+    this.lost = 0;
+    return lost;
+  }
+
+  /** Records an answered query. */
+  record(query: TracedQuery, answer: StageTimes): void {
     const { traceId, spanId } = query.trace;
-    const endEpochMs = this.clock.epochMs();
+    const endEpochMs = this.clock.epochMs() - query.agoMs;
     const attributes = { "infaas.variant": query.variant, "infaas.rows": query.rows };
     const startEpochMs = endEpochMs - query.executorMs;
     const execute = { name: "execute", startEpochMs, endEpochMs, attributes };
@@ -67,13 +89,8 @@ export class QuerySpans {
     for (const stage of stages) this.stage(context, stage);
   }
 
-  /** The span of the answer's batch; recorded with its first sampled query. */
-  private batch(
-    variant: string,
-    { batchId: id }: EngineAnswer,
-    parent: SpanContext,
-    span: Stage,
-  ): SpanContext {
+  /** The span of the batch this answer came from; recorded with the first sampled query of the batch. */
+  private batch(variant: string, { batchId: id }: StageTimes, parent: SpanContext, span: Stage): SpanContext {
     const { lastBatch } = this;
     if (lastBatch !== null && lastBatch.variant === variant && lastBatch.id === id) return lastBatch.context;
     const context = this.stage(parent, span);
