@@ -35,7 +35,7 @@ export const carriers = {
     const server = answering(createRpcServer({ logger, security, transport: wire }));
     wire.infer(modelInfer, {
       readHead: () => null,
-      start: (id, _head, _deadlineMs, byteLength) => {
+      start: (id, _head, { byteLength }) => {
         const call = new EchoCall(wire, id, byteLength);
         call.echo();
         return call;

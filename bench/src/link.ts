@@ -11,9 +11,18 @@ import {
   InstancePhase,
   linkMessage,
   ModelInferRequestSchema,
+  TraceService,
 } from "@infaas/api";
 import { createInfaasClient } from "@infaas/client";
-import { addressOf, createRpcClient, openRawBidi } from "@infaas/runtime";
+import {
+  addressOf,
+  createLogger,
+  createRpcClient,
+  createRpcServer,
+  implementService,
+  openRawBidi,
+  type RpcServer,
+} from "@infaas/runtime";
 import { cpuMicroseconds } from "./cpu-time";
 import { type BenchModel, writeSliceModels } from "./models";
 import { cache, type System, startSystem } from "./system";
@@ -34,41 +43,76 @@ interface Wire {
 
 type Open = (onFrames: (read: FramesRead) => void) => Wire;
 
+/** How queries reach the executor; every one of the traced kind is sampled. */
+interface Way {
+  readonly name: "grpc" | "native" | "traced";
+  readonly open: Open;
+  readonly trace: { readonly traceId: string; readonly spanId: string; readonly sampled: true } | null;
+}
+
+const trace = {
+  traceId: "0af7651916cd43dd8448eb211c80319c",
+  spanId: "b7ad6b7169203331",
+  sampled: true,
+} as const;
+
 /**
  * Prints the CPU time of an executor for each query without its model (the models only slice ten values out
- * of their input): frames inside gRPC beside frames over TCP, in turns, from one client without a frontend
- * between.
+ * of their input): frames inside gRPC beside frames over TCP, unsampled and sampled, in turns, from one client
+ * without a frontend between. Spans go to a collector in this process.
  */
 export async function benchLink(): Promise<void> {
-  const system = await startSystem();
+  const collector = await startCollector();
+  const system = await startSystem("--otlp-endpoint", `127.0.0.1:${collector.port}`);
   try {
-    const executor = await addresses(system);
-    process.stdout.write("input      link        req/s   executor µs\n");
+    const { address, linkAddress } = await addresses(system);
+    const ways: readonly Way[] = [
+      { name: "grpc", open: overGrpc(address), trace: null },
+      { name: "native", open: overTcp(linkAddress), trace: null },
+      { name: "traced", open: overTcp(linkAddress), trace },
+    ];
+    process.stdout.write("input      link        req/s   executor µs    spans/s\n");
     for (const model of writeSliceModels(join(cache, "models"))) {
       const variant = await serve(system, model);
-      const transports = { grpc: overGrpc(executor.address), native: overTcp(executor.linkAddress) };
-      const cost = { grpc: [] as number[], native: [] as number[] };
+      const pid = system.pidOf(executorName);
+      const cost = { grpc: [] as number[], native: [] as number[], traced: [] as number[] };
       for (let i = 0; i < windows; i++) {
-        for (const name of ["grpc", "native"] as const) {
-          const { perSecond, cpuUs } = await drive(
-            transports[name],
-            variant,
-            model,
-            system.pidOf("executor-1"),
-          );
-          cost[name].push(cpuUs);
+        for (const way of ways) {
+          collector.spans = 0;
+          const { perSecond, cpuUs } = await drive(way, variant, model, pid);
+          cost[way.name].push(cpuUs);
+          const spans = (collector.spans * 1_000) / (warmUpMs + windowMs);
           process.stdout.write(
-            `${bytesOf(model).padEnd(10)} ${name.padEnd(8)} ${perSecond.toFixed(0).padStart(8)} ${cpuUs.toFixed(1).padStart(12)}\n`,
+            `${bytesOf(model).padEnd(10)} ${way.name.padEnd(8)} ${perSecond.toFixed(0).padStart(8)} ${cpuUs.toFixed(1).padStart(12)} ${spans.toFixed(0).padStart(10)}\n`,
           );
         }
       }
+      const native = median(cost.native);
       process.stdout.write(
-        `${bytesOf(model)}: ${(median(cost.grpc) / median(cost.native)).toFixed(1)} times less\n`,
+        `${bytesOf(model)}: ${(median(cost.grpc) / native).toFixed(1)} times less than inside gRPC; traced ${(median(cost.traced) / native).toFixed(2)} times as much\n`,
       );
     }
   } finally {
     await system.stop();
+    await collector.server.stop(1_000);
   }
+}
+
+/** A collector that counts the spans it is sent. */
+async function startCollector(): Promise<{ server: RpcServer; port: number; spans: number }> {
+  const server = createRpcServer({ logger: createLogger({ service: "collector", level: "error" }) });
+  const collector = { server, port: 0, spans: 0 };
+  server.add(
+    implementService(TraceService, {
+      export: async ({ resourceSpans }) => {
+        for (const { scopeSpans } of resourceSpans)
+          for (const { spans } of scopeSpans) collector.spans += spans.length;
+        return {};
+      },
+    }),
+  );
+  collector.port = await server.listen("127.0.0.1:0");
+  return collector;
 }
 
 function overGrpc(address: string): Open {
@@ -94,7 +138,7 @@ function overTcp(address: string): Open {
  * Keeps a number of queries in flight for a window; resolves to answers a second and the executor's CPU time
  * for each.
  */
-async function drive(open: Open, variant: string, model: BenchModel, pid: number) {
+async function drive({ open, trace }: Way, variant: string, model: BenchModel, pid: number) {
   const length = floatsOf(model);
   const body = toBinary(
     ModelInferRequestSchema,
@@ -110,7 +154,7 @@ async function drive(open: Open, variant: string, model: BenchModel, pid: number
   const queries = (count: number) =>
     Array.from({ length: count }, () => {
       id += 1;
-      return encodeFrame({ type: "infer", id, timeoutMs: 0, lane: 0, trace: null, variant, body });
+      return encodeFrame({ type: "infer", id, timeoutMs: 0, lane: 0, trace, variant, body });
     }).flat();
   const wire = open((read) => {
     if (!read.ok) throw new Error(read.fault);

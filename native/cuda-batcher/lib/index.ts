@@ -8,8 +8,8 @@ export {
   type LinkDatatypes,
   type LinkFigures,
   LinkService,
-  type LinkTrace,
 } from "./link-service";
+export type { LinkTrace } from "./link-trace";
 export { type MeasureLoad, type Measurement, measure } from "./measure";
 export { NativeError, type NativeErrorCode } from "./native-error";
 export type { OpenOptions } from "./open-options";

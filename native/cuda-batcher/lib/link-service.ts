@@ -1,4 +1,5 @@
 import type { FrameServer } from "./frame-server";
+import type { LinkTrace } from "./link-trace";
 import { type BatcherHandle, native } from "./native";
 
 /** What the wire calls the element types of a model's inputs and outputs, in the model's order, for example `FP32`. */
@@ -15,25 +16,6 @@ export interface LinkBatch {
   readonly rows: number;
 }
 
-/** One sampled query that was answered, with its times as its answer has them. */
-export interface LinkTrace {
-  /** The caller's span, in hexadecimal digits. */
-  readonly traceId: string;
-  readonly spanId: string;
-  /** How long ago it was answered. */
-  readonly agoMs: number;
-  readonly rows: number;
-  /** Equal for sampled queries of one batch. */
-  readonly batchId: number;
-  readonly batchSize: number;
-  readonly queueMs: number;
-  readonly gatherMs: number;
-  readonly runMs: number;
-  readonly scatterMs: number;
-  /** From its arrival to its answer. */
-  readonly executorMs: number;
-}
-
 /** What links did with a batcher since it was last asked. */
 export interface LinkFigures {
   /** Rows answered. */
@@ -42,7 +24,7 @@ export interface LinkFigures {
   readonly refused: number;
   /** In order of time; of very many, the latest 4096. */
   readonly batches: readonly LinkBatch[];
-  /** Of very many the first 256; those of one batch stand together. */
+  /** Of very many the first 128; those of one batch stand together. */
   readonly traces: readonly LinkTrace[];
   /** How many came after them. */
   readonly tracesLost: number;

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { BatcherStats } from "./batcher-stats";
-import type { LinkTrace } from "./link-service";
+import type { LinkTrace } from "./link-trace";
 
 /** What the add-on's `submit` answers; the same numbers stand in src/addon/batcher_handle.h. */
 export const submitCode = { accepted: 0, full: 1, deadline: 2, closed: 3 } as const;

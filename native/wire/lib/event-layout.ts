@@ -13,6 +13,8 @@ export const mail = {
   /** Of an infer event, where others have method and encoding. */
   head: 3,
   fresh: 4,
+  /** 1: a traceparent is among the call's metadata. */
+  traced: 7,
   /** Of failed handshakes; how the first did is the event's bytes. */
   count: 2,
   /** Of an answer and a refusal. */

@@ -1,5 +1,5 @@
 export type { Admission, AdmissionRefusal, AskedCall, WireGuard } from "./admission";
-export { InferCall, type InferHandler, LinkBytes } from "./infer-call";
+export { type InferArrival, InferCall, type InferHandler, LinkBytes } from "./infer-call";
 export { probeWire, type WireLimits } from "./native";
 export { type StreamHandler, type UnaryHandler, Wire, type WireTls } from "./wire";
 export type { CallListener, MessageParts, WireCall } from "./wire-call";

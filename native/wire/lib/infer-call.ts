@@ -15,12 +15,23 @@ export class LinkBytes {
   }
 }
 
+/** What a call came with besides its message. One object is used for all, so keep what you need of it. */
+export interface InferArrival<Caller> {
+  /** Milliseconds left of its deadline; -1 without one. */
+  deadlineMs: number;
+  /** Of the message. */
+  byteLength: number;
+  caller: Caller;
+  /** W3C Trace Context of the caller's span; undefined: none came. */
+  traceparent: string | undefined;
+}
+
 /** Serves ModelInfer without its messages entering JavaScript. */
 export interface InferHandler<Head, Caller = unknown> {
   /** Reads the head of requests: a ModelInferRequest without its id and tensors. Equal heads are read once. */
   readHead(bytes: Buffer): Head;
-  /** Starts a call; null = let the method's unary handler serve it. `deadlineMs` is -1 without a deadline. */
-  start(id: number, head: Head, deadlineMs: number, byteLength: number, caller: Caller): InferCall | null;
+  /** Starts a call; null = let the method's unary handler serve it. */
+  start(id: number, head: Head, arrival: InferArrival<Caller>): InferCall | null;
 }
 
 /** One ModelInfer call. It ends with `answer` or `refuse`, or is cancelled; after that everything does nothing. */

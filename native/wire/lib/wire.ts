@@ -2,7 +2,7 @@ import { DEFAULT_CIPHERS, DEFAULT_MIN_VERSION } from "node:tls";
 import { Admissions, type WireGuard } from "./admission";
 import type { CallHost } from "./call-host";
 import { encoding, eventKind, eventsMax, mail, methodKind, placeMask } from "./event-layout";
-import type { InferCall, InferHandler } from "./infer-call";
+import type { InferArrival, InferCall, InferHandler } from "./infer-call";
 import { Inflater } from "./inflate";
 import { LinkEvents } from "./link-events";
 import { type Native, native, type WireHandle, type WireLimits } from "./native";
@@ -18,6 +18,7 @@ export interface WireTls {
   readonly clientCa: Buffer | null;
 }
 
+const TRACEPARENT = "traceparent";
 /** A trace in binary. */
 const SCRATCH_BYTES = 64;
 
@@ -42,6 +43,12 @@ export class Wire<Caller = unknown> implements CallHost {
   private readonly paths: string[] = [];
   private inferUnary: UnaryHandler<Caller> = refuseAll;
   private inferHandler: InferHandler<unknown, Caller> | null = null;
+  private readonly arrival: InferArrival<Caller> = {
+    deadlineMs: -1,
+    byteLength: 0,
+    caller: undefined as Caller,
+    traceparent: undefined,
+  };
   /** What was read of the heads that the add-on remembers. */
   private readonly heads: unknown[] = [];
   /** Open calls by their place. */
@@ -92,7 +99,7 @@ export class Wire<Caller = unknown> implements CallHost {
 
   /**
    * Serves ModelInfer under `path` with messages outside of JavaScript; its unary handler, which must be there already,
-   * serves what is out of the ordinary: calls with metadata of their own, packed messages, large or broken heads.
+   * serves what is out of the ordinary: calls with metadata besides a trace, packed messages, large or broken heads.
    */
   infer<Head>(path: string, handler: InferHandler<Head, Caller>): void {
     const method = this.method(path, methodKind.infer);
@@ -228,17 +235,15 @@ export class Wire<Caller = unknown> implements CallHost {
   }
 
   private startInfer(id: number, at: number): void {
-    const { numbers } = this;
+    const { numbers, arrival } = this;
     const handler = this.inferHandler as InferHandler<unknown, Caller>;
     const head = this.headOf(at);
     this.open++;
-    const call = handler.start(
-      id,
-      head,
-      numbers[at + mail.deadlineMs]!,
-      numbers[at + mail.bytes]!,
-      this.callerOf(at),
-    );
+    arrival.deadlineMs = numbers[at + mail.deadlineMs]!;
+    arrival.byteLength = numbers[at + mail.bytes]!;
+    arrival.caller = this.callerOf(at);
+    arrival.traceparent = numbers[at + mail.traced] === 1 ? this.traceparentOf(id) : undefined;
+    const call = handler.start(id, head, arrival);
     if (call === null) {
       this.open--;
       this.startUnary(this.inferUnary, id, at, encoding.identity);
@@ -256,6 +261,12 @@ export class Wire<Caller = unknown> implements CallHost {
       heads[number] = handler.readHead(this.addon.head(this.handle, number) as Buffer);
     }
     return heads[number];
+  }
+
+  private traceparentOf(id: number): string | undefined {
+    const pairs = this.addon.metadata(this.handle, id);
+    for (let i = 0; i < pairs.length; i += 2) if (pairs[i] === TRACEPARENT) return pairs[i + 1];
+    return undefined;
   }
 
   /** Without a guard nobody is known, and `Caller` says nothing. */

@@ -46,6 +46,7 @@ struct CallState {
   bool isGrpc = false;
   bool badTimeout = false;
   bool hasMetadata = false;  // beyond what every client sends
+  bool hasTrace = false;     // a traceparent is among it
   bool opened = false;       // headers were complete
   int32_t method = -1;
   MethodKind kind = MethodKind::kUnary;

@@ -13,12 +13,15 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::string_view kAuthorization = "authorization";
+// W3C Trace Context: the caller's span. What may come with it is nobody's to read.
+constexpr std::string_view kTraceparent = "traceparent";
 
 // What clients send besides metadata that handlers ask for.
 bool isUsual(std::string_view name) {
   return name == "te"sv || name == "content-type"sv || name == "user-agent"sv || name == "grpc-timeout"sv ||
          name == "grpc-accept-encoding"sv || name == "accept-encoding"sv || name == "grpc-encoding"sv ||
-         name == "content-length"sv || name == kAuthorization;
+         name == "content-length"sv || name == kAuthorization || name == kTraceparent || name == "tracestate"sv ||
+         name == "baggage"sv;
 }
 
 Encoding encodingOf(std::string_view value) {
@@ -64,6 +67,7 @@ int Connection::header(std::string_view name, std::string_view value) {
   if (usual) {
     if (name == "content-type"sv) call.isGrpc = value.substr(0, 16) == "application/grpc"sv;
     if (name == "grpc-encoding"sv) call.encoding = encodingOf(value);
+    if (name == kTraceparent) call.hasTrace = true;
     if (name == "grpc-timeout"sv) {
       const std::optional<double> timeoutMs = parseTimeout(value);
       call.badTimeout = !timeoutMs.has_value();

@@ -210,6 +210,7 @@ bool Server::announceInfer(Call& call) {
   tell(EventKind::kInfer, call);
   events_.back().numbers[1] = found.number;
   events_.back().numbers[2] = found.fresh ? 1 : 0;
+  events_.back().numbers[5] = call.hasTrace ? 1 : 0;
   return true;
 }
 

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomFillSync } from "node:crypto";
 
 /** The one source of chance. */
 export interface Random {
@@ -8,10 +8,23 @@ export interface Random {
   hex(bytes: number): string;
 }
 
-/** Unpredictable numbers for identifiers and sampling. */
+/** Bytes asked of the system at a time: a call costs as much as many identifiers. */
+const POOL_BYTES = 4_096;
+const pool = Buffer.alloc(POOL_BYTES);
+let poolAt = POOL_BYTES;
+
+/** Unpredictable numbers for identifiers and sampling; no byte is given twice. */
 export const systemRandom: Random = {
   next: () => Math.random(),
-  hex: (bytes) => randomBytes(bytes).toString("hex"),
+  hex: (bytes) => {
+    if (bytes > POOL_BYTES) return randomBytes(bytes).toString("hex");
+    if (poolAt + bytes > POOL_BYTES) {
+      randomFillSync(pool);
+      poolAt = 0;
+    }
+    poolAt += bytes;
+    return pool.toString("hex", poolAt - bytes, poolAt);
+  },
 };
 
 /** The same numbers for the same seed (a 32-bit Weyl sequence through the murmur3 finaliser). Not for secrets. */

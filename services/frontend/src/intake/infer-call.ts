@@ -54,6 +54,8 @@ export interface InferCall {
   readonly deadlineMs: number | null;
   /** Who asks: queries are bounded and shared out by its tenant. */
   readonly caller: Caller;
+  /** W3C Trace Context of the caller's span; undefined: none came. */
+  readonly traceparent: string | undefined;
   /** Value of a request header or metadata name in lower case, or undefined. */
   metadata(name: string): string | undefined;
   /** All names that `metadata` knows. */
@@ -108,7 +110,7 @@ export function startRead(o: InferOptions, { request, arrivedMs }: ReadInfer, ca
   const { head } = request;
   const named = lookUpNamed(o.view, head.modelName, head.modelVersion);
   const known = named instanceof ServiceError ? null : named.model;
-  const trace = o.traces.start(call.metadata("traceparent"), known?.name ?? "");
+  const trace = o.traces.start(call.traceparent, known?.name ?? "");
   const caller = new InferCaller({ o, call, request, model: known, arrivedMs, trace });
   const who = call.caller;
   const over = caller.hold(o.tenants.of(who), request.body.byteLength);

@@ -7,6 +7,7 @@ export function inferIngress(o: InferOptions): (bytes: Buffer, call: RawUnaryCal
     const call: InferCall = {
       deadlineMs: raw.deadlineMs,
       caller: raw.caller,
+      traceparent: raw.metadata("traceparent"),
       metadata: (name) => raw.metadata(name),
       metadataNames: () => raw.metadataNames(),
       answer: (message, { trailers }) => raw.answer(message, trailers),

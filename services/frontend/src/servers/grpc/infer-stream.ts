@@ -85,6 +85,7 @@ class InferStream {
     return {
       deadlineMs: null,
       caller: this.caller,
+      traceparent: this.stream.metadata("traceparent"),
       metadata: (name) => this.stream.metadata(name),
       metadataNames: () => this.metadataNames,
       answer: (message, about) => settle({ kind: "answer", message, about }),

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
 import { GRPCInferenceService, ModelInferRequestSchema } from "@infaas/api";
 import { type CallOptions, Code, createRpcClient, ServiceError } from "@infaas/runtime";
@@ -62,6 +65,32 @@ describe("ModelInfer on the native server", () => {
     expect(ids).toEqual(Array.from({ length: 40 }, (_, i) => (i === 7 ? "" : `id-${i}`)));
     expect(executor?.received.length).toBeGreaterThan(0);
     client.close();
+  });
+});
+
+describe("a call with a traceparent", () => {
+  it("goes the way of every other, below its caller's span", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "native-infer-"));
+    const house = await startHouse(
+      { e1: ["mlp@1"] },
+      [{ name: "mlp@1" }],
+      ["--trace-file", join(folder, "t")],
+    );
+    const brought = jest.spyOn(
+      house.frontend.wire?.addon as NonNullable<House["frontend"]["wire"]>["addon"],
+      "take",
+    );
+    const traceId = "0af7651916cd43dd8448eb211c80319c";
+    const metadata = { traceparent: `00-${traceId}-b7ad6b7169203331-01`, tracestate: "a=1", baggage: "b=2" };
+    await house.inference.modelInfer(inferRequest("mlp@1"), { metadata });
+    expect(brought).not.toHaveBeenCalled();
+    await house.inference.modelInfer(inferRequest("mlp@1"), { metadata: { ...metadata, explain: "true" } });
+    expect(brought).toHaveBeenCalledTimes(1);
+    const traces = house.executors[0]?.received.map(({ trace }) => trace);
+    expect(traces).toEqual([1, 2].map(() => expect.objectContaining({ traceId, sampled: true })));
+    expect(new Set(traces?.map((trace) => trace?.spanId)).size).toBe(2);
+    await house.stop();
+    rmSync(folder, { recursive: true });
   });
 });
 

@@ -6,7 +6,13 @@ import {
   type TrailerValues,
   trailerPairs,
 } from "@infaas/runtime";
-import { type InferHandler, LinkBytes, type Wire, InferCall as WireInferCall } from "@infaas/wire";
+import {
+  type InferArrival,
+  type InferHandler,
+  LinkBytes,
+  type Wire,
+  InferCall as WireInferCall,
+} from "@infaas/wire";
 import {
   type InferCall,
   type InferOptions,
@@ -28,14 +34,9 @@ export function nativeInfer(o: InferOptions, wire: Wire<Caller>): InferHandler<I
       const scan = scanInferRequest(bytes);
       return scan.ok ? scan.head : null;
     },
-    start: (id, head, deadlineMs, byteLength, caller) => {
+    start: (id, head, arrival) => {
       if (head === null) return null;
-      const call = new NativeCall(wire, {
-        id,
-        byteLength,
-        deadlineMs: deadlineMs < 0 ? null : deadlineMs,
-        caller,
-      });
+      const call = new NativeCall(wire, id, arrival);
       call.started = startRead(o, { request: plainRequest(head, call), arrivedMs: o.clock.nowMs() }, call);
       return call;
     },
@@ -49,17 +50,16 @@ class NativeCall extends WireInferCall implements InferCall, Body {
 
   readonly deadlineMs: number | null;
   readonly caller: Caller;
+  readonly traceparent: string | undefined;
 
-  constructor(
-    wire: Wire<Caller>,
-    o: { id: number; byteLength: number; deadlineMs: number | null; caller: Caller },
-  ) {
-    super(wire, o.id, o.byteLength);
-    this.deadlineMs = o.deadlineMs;
-    this.caller = o.caller;
+  constructor(wire: Wire<Caller>, id: number, arrival: InferArrival<Caller>) {
+    super(wire, id, arrival.byteLength);
+    this.deadlineMs = arrival.deadlineMs < 0 ? null : arrival.deadlineMs;
+    this.caller = arrival.caller;
+    this.traceparent = arrival.traceparent;
   }
 
-  /** Calls with metadata do not come this way. */
+  /** Calls with other metadata than a trace do not come this way. */
   metadata(): undefined {
     return undefined;
   }

@@ -114,6 +114,7 @@ export class Exchange {
       const started = startInfer(this.o.infer, message, {
         deadlineMs: null,
         caller,
+        traceparent: this.header("traceparent"),
         metadata: (name) => this.header(name),
         metadataNames: () => Object.keys(this.request.headers),
         answer: (answer, { trailers }) => {
