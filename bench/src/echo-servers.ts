@@ -16,7 +16,7 @@ import {
   tokenDigest,
 } from "@infaas/runtime";
 import { TestAuthority } from "@infaas/runtime/testing/certificates";
-import { InferCall, Wire } from "@infaas/wire";
+import { Wire, WireInferCall } from "@infaas/wire";
 
 const logger = createLogger({ service: "echo" });
 const answerBytes = 40;
@@ -45,7 +45,7 @@ export const carriers = {
   },
 };
 
-class EchoCall extends InferCall {
+class EchoCall extends WireInferCall {
   echo(): void {
     this.send(answer, nothing, []);
   }

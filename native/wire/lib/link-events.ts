@@ -1,21 +1,21 @@
 import type { CallHost } from "./call-host";
 import { eventKind, mail } from "./event-layout";
-import { LinkBytes } from "./infer-call";
-import type { LinkAnswer, LinkListener, LinkRefusal, LinkReport } from "./wire-link";
+import { LinkBytes } from "./wire-infer-call";
+import type { WireAnswer, WireLinkListener, WireLoad, WireRefusal } from "./wire-link";
 
 /** Reads the events of links and tells their listeners. */
 export class LinkEvents {
   /** By the link's number; numbers are not used again. */
-  private readonly listeners = new Map<number, LinkListener>();
-  private readonly load: LinkReport = {
+  private readonly listeners = new Map<number, WireLinkListener>();
+  private readonly load: WireLoad = {
     drainMs: 0,
     executorUtilisation: 0,
     memoryFreeBytes: 0,
     instanceQueuedRows: 0,
   };
   private readonly body: LinkBytes;
-  private readonly answer: LinkAnswer;
-  private readonly refusal: LinkRefusal;
+  private readonly answer: WireAnswer;
+  private readonly refusal: WireRefusal;
 
   constructor(
     private readonly host: CallHost,
@@ -36,7 +36,7 @@ export class LinkEvents {
     this.refusal = { code: 0, retryAfterMs: 0, message: "", load };
   }
 
-  listen(link: number, listener: LinkListener): void {
+  listen(link: number, listener: WireLinkListener): void {
     this.listeners.set(link, listener);
   }
 

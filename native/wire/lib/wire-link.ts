@@ -1,8 +1,8 @@
 import type { CallHost } from "./call-host";
-import { InferCall, type LinkBytes } from "./infer-call";
+import { type LinkBytes, WireInferCall } from "./wire-infer-call";
 
 /** What an executor says of its load. */
-export interface LinkReport {
+export interface WireLoad {
   drainMs: number;
   executorUtilisation: number;
   memoryFreeBytes: number;
@@ -10,45 +10,45 @@ export interface LinkReport {
 }
 
 /** An answer: the numbers of its frame. One object is used for all, so keep what you need of it. */
-export interface LinkAnswer {
+export interface WireAnswer {
   queueMs: number;
   gatherMs: number;
   runMs: number;
   scatterMs: number;
   executorMs: number;
   batchSize: number;
-  readonly load: LinkReport;
+  readonly load: WireLoad;
   readonly body: LinkBytes;
 }
 
 /** A refusal, likewise. */
-export interface LinkRefusal {
+export interface WireRefusal {
   code: number;
   retryAfterMs: number;
   message: string;
-  readonly load: LinkReport;
+  readonly load: WireLoad;
 }
 
 /** Who hears of a link. */
-export interface LinkListener {
+export interface WireLinkListener {
   /** The executor has greeted. */
   up(): void;
   /** It could not be had or broke; nothing is told afterwards. */
   down(): void;
   draining(): void;
-  answered(id: number, answer: LinkAnswer): void;
-  refused(id: number, refusal: LinkRefusal): void;
+  answered(id: number, answer: WireAnswer): void;
+  refused(id: number, refusal: WireRefusal): void;
 }
 
 /** One query for an executor. */
-export interface LinkQuery {
+export interface WireQuery {
   /** Time left; 0 = no limit. */
   readonly timeoutMs: number;
   readonly lane: number;
   readonly trace: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean } | null;
   /** The number that the wire gave the variant's name. */
   readonly variant: number;
-  readonly body: InferCall | Uint8Array;
+  readonly body: WireInferCall | Uint8Array;
 }
 
 /** Set in a lane: the trace lies in the scratch. */
@@ -66,14 +66,14 @@ export class WireLink {
   ) {}
 
   /** Sends a query under an id of the caller's; false when link or call are gone. */
-  send(id: number, { timeoutMs, lane, trace, variant, body }: LinkQuery): boolean {
+  send(id: number, { timeoutMs, lane, trace, variant, body }: WireQuery): boolean {
     let marked = lane;
     if (trace?.sampled) {
       marked |= TRACED;
       this.scratch.write(trace.traceId, 0, TRACE_ID_BYTES, "hex");
       this.scratch.write(trace.spanId, TRACE_ID_BYTES, SPAN_ID_BYTES, "hex");
     }
-    const bytes = body instanceof InferCall ? body.id : body;
+    const bytes = body instanceof WireInferCall ? body.id : body;
     return this.host.addon.linkSend(this.host.handle, this.number, id, timeoutMs, marked, variant, bytes);
   }
 

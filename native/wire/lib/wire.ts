@@ -2,12 +2,12 @@ import { DEFAULT_CIPHERS, DEFAULT_MIN_VERSION } from "node:tls";
 import { Admissions, type WireGuard } from "./admission";
 import type { CallHost } from "./call-host";
 import { encoding, eventKind, eventsMax, mail, methodKind, placeMask } from "./event-layout";
-import type { InferArrival, InferCall, InferHandler } from "./infer-call";
 import { Inflater } from "./inflate";
 import { LinkEvents } from "./link-events";
 import { type Native, native, type WireHandle, type WireLimits } from "./native";
 import { WireCall } from "./wire-call";
-import { type LinkListener, WireLink } from "./wire-link";
+import type { InferArrival, InferHandler, WireInferCall } from "./wire-infer-call";
+import { WireLink, type WireLinkListener } from "./wire-link";
 
 /** PEM of a server with TLS. */
 export interface WireTls {
@@ -52,7 +52,7 @@ export class Wire<Caller = unknown> implements CallHost {
   /** What was read of the heads that the add-on remembers. */
   private readonly heads: unknown[] = [];
   /** Open calls by their place. */
-  private readonly calls: (WireCall<Caller> | InferCall | undefined)[] = [];
+  private readonly calls: (WireCall<Caller> | WireInferCall | undefined)[] = [];
   private readonly links: LinkEvents;
   private readonly admissions: Admissions<Caller>;
   /** Hears at most every ten seconds how many TLS handshakes failed, and of which client and how the first did. */
@@ -112,7 +112,7 @@ export class Wire<Caller = unknown> implements CallHost {
    * Opens a link to an executor at an IP address; a string says why there is none. `credential` is presented first, null =
    * nothing: an executor that asks for one cuts off whoever has none.
    */
-  link(ip: string, port: number, credential: string | null, listener: LinkListener): WireLink | string {
+  link(ip: string, port: number, credential: string | null, listener: WireLinkListener): WireLink | string {
     const number = this.addon.linkOpen(this.handle, ip, port, credential ?? "");
     if (typeof number === "string") return number;
     this.links.listen(number, listener);

@@ -1,16 +1,24 @@
 import {
-  type FairEntry,
+  type FairPlace,
+  type FairQuery,
   FairQueue,
   fairWindowRows,
-  freshEntry,
   TENANT_ACTIVE_MS,
   TENANT_WAITING_MAX,
 } from "./fair-queue";
 
+const queryOf = (tenant: string, rows = 1): FairQuery => ({ tenant, rows, turn: () => undefined });
+/** Admits a query that may wait as long as it must. */
+const admitted = (queue: FairQueue, query: FairQuery, nowMs = 0): FairPlace => {
+  const place = queue.admit(query, nowMs);
+  if (place.kind === "refuse") throw new Error(`refused: ${place.reason}`);
+  return place;
+};
+const verdictOf = ({ kind }: FairPlace) => (kind === "sent" ? "send" : "wait");
 const send = (queue: FairQueue, tenant: string, count: number, nowMs = 0) =>
   Array.from({ length: count }, () => {
-    const entry = freshEntry(tenant, 1);
-    return { entry, verdict: queue.admit(entry, nowMs).kind };
+    const entry = admitted(queue, queryOf(tenant), nowMs);
+    return { entry, verdict: verdictOf(entry) };
   });
 /** Of an instance so slow that its burst is less than one row. */
 const SLOW_ROW_MS = 1_000;
@@ -44,11 +52,11 @@ describe("FairQueue", () => {
 
     it("marks what a tenant over its share sends", () => {
       const queue = new FairQueue(4, 1);
-      const [only] = send(queue, "calm", 1) as { entry: FairEntry }[];
-      const [first] = send(queue, "storm", 100) as { entry: FairEntry }[];
-      queue.settled(only!.entry);
-      queue.settled(first!.entry);
-      expect(queue.next()).toMatchObject({ tenant: "storm", spare: true });
+      const [only] = send(queue, "calm", 1) as { entry: FairPlace }[];
+      const [first] = send(queue, "storm", 100) as { entry: FairPlace }[];
+      queue.leave(only!.entry);
+      queue.leave(first!.entry);
+      expect(queue.next()).toMatchObject({ query: { tenant: "storm" }, spare: true });
       expect(send(queue, "calm", 1)[0]?.entry.spare).toBe(false);
     });
 
@@ -69,11 +77,11 @@ describe("FairQueue", () => {
       const b2 = send(queue, "b", 2);
       expect(verdicts(b2)).toEqual(["send", "wait"]);
       const order: string[] = [];
-      for (const done of [a[0], b, a[1], b2[0], a[2]] as { entry: FairEntry }[]) {
-        queue.settled(done.entry);
+      for (const done of [a[0], b, a[1], b2[0], a[2]] as { entry: FairPlace }[]) {
+        queue.leave(done.entry);
         for (let entry = queue.next(); entry !== null; entry = queue.next()) {
           const from = a.some((s) => s.entry === entry) ? a : b2;
-          order.push(`${entry.account?.tenant}${from.findIndex((s) => s.entry === entry)}`);
+          order.push(`${entry.query.tenant}${from.findIndex((s) => s.entry === entry)}`);
         }
       }
       expect(order).toEqual(["a1", "a2", "b1", "a3"]);
@@ -83,7 +91,7 @@ describe("FairQueue", () => {
       const queue = new FairQueue(2, 3);
       send(queue, "b", 1);
       send(queue, "a", 1 + TENANT_WAITING_MAX);
-      expect(queue.admit(freshEntry("a", 1), 0)).toEqual({
+      expect(queue.admit(queryOf("a"), 0)).toEqual({
         kind: "refuse",
         reason: "line-full",
         waiting: TENANT_WAITING_MAX,
@@ -96,37 +104,33 @@ describe("FairQueue", () => {
       const queue = new FairQueue(2, 3);
       send(queue, "b", 1);
       send(queue, "a", 2);
-      const patient = { ...freshEntry("a", 1), waitMaxMs: 12 };
-      expect(queue.admit({ ...freshEntry("a", 1), waitMaxMs: 11 }, 0)).toMatchObject({
-        reason: "too-late",
-        waitMs: 12,
-      });
-      expect(queue.admit(patient, 0).kind).toBe("wait");
+      expect(queue.admit(queryOf("a"), 0, 11)).toMatchObject({ reason: "too-late", waitMs: 12 });
+      expect(queue.admit(queryOf("a"), 0, 12).kind).toBe("waiting");
     });
 
     it("hands over turns one by one, also when one that is handed over ends at once", () => {
       const queue = new FairQueue(2, 1);
       send(queue, "b", 1);
-      const [first, ...others] = send(queue, "a", 4) as { entry: FairEntry }[];
-      queue.settled(first!.entry);
-      const handed: FairEntry[] = [];
-      const take = (entry: FairEntry) => {
-        handed.push(entry);
-        queue.settled(entry);
-        queue.takeTurns(take);
+      const handed: number[] = [];
+      const turn = (id: number) => {
+        handed.push(id);
+        queue.leave(places[id]!);
+        queue.takeTurns();
       };
-      queue.takeTurns(take);
-      expect(handed).toEqual(others.map((s) => s.entry));
+      const places = [0, 1, 2, 3].map((id) => admitted(queue, { ...queryOf("a"), turn: () => turn(id) }));
+      queue.leave(places[0]!);
+      queue.takeTurns();
+      expect(handed).toEqual([1, 2, 3]);
     });
 
     it("forgets who gave up, wherever he stood in the line", () => {
       const queue = new FairQueue(2, 1);
       send(queue, "b", 1);
-      const [first, second, third, fourth] = send(queue, "a", 4) as { entry: FairEntry }[];
-      queue.withdraw(third!.entry);
-      queue.withdraw(second!.entry);
-      queue.withdraw(second!.entry);
-      queue.settled(first!.entry);
+      const [first, second, third, fourth] = send(queue, "a", 4) as { entry: FairPlace }[];
+      queue.leave(third!.entry);
+      queue.leave(second!.entry);
+      queue.leave(second!.entry);
+      queue.leave(first!.entry);
       expect(queue.next()).toBe(fourth!.entry);
       expect(queue.next()).toBeNull();
     });
@@ -134,17 +138,17 @@ describe("FairQueue", () => {
     it("sends a query larger than a share when its tenant has nothing there", () => {
       const queue = new FairQueue(4, 1);
       send(queue, "b", 1);
-      const large = freshEntry("a", 64);
-      expect(queue.admit(large, 0).kind).toBe("send");
-      expect(queue.admit(freshEntry("a", 1), 0).kind).toBe("wait");
-      queue.settled(large);
-      expect(queue.next()?.rows).toBe(1);
+      const large = admitted(queue, queryOf("a", 64));
+      expect(large.kind).toBe("sent");
+      expect(admitted(queue, queryOf("a")).kind).toBe("waiting");
+      queue.leave(large);
+      expect(queue.next()?.query.rows).toBe(1);
     });
 
     it("stops counting a tenant that has been silent", () => {
       const queue = new FairQueue(4, 1);
       const [only] = send(queue, "b", 1);
-      queue.settled(only!.entry);
+      queue.leave(only!.entry);
       send(queue, "a", 4);
       expect(verdicts(send(queue, "a", 1, TENANT_ACTIVE_MS - 1))).toEqual(["wait"]);
       send(queue, "a", 1, TENANT_ACTIVE_MS);
@@ -156,7 +160,7 @@ describe("FairQueue", () => {
 });
 
 interface Simulated {
-  readonly entry: FairEntry;
+  readonly entry: FairPlace;
   readonly atMs: number;
   readonly tenant: string;
 }
@@ -166,6 +170,9 @@ function takeBatch(there: readonly Simulated[], rows: number): readonly Simulate
   const within = there.filter(({ entry }) => !entry.spare);
   return [...within, ...there.filter(({ entry }) => entry.spare)].slice(0, rows);
 }
+
+/** Where nothing is shared out. */
+const UNQUEUED: FairPlace = { kind: "sent", query: queryOf("any"), spare: false };
 
 /** One engine that batches whatever is there, in virtual time. */
 function simulate(o: {
@@ -188,7 +195,7 @@ function simulate(o: {
     1 / perMs,
   );
   const device: Simulated[] = [];
-  const held = new Map<FairEntry, Simulated>();
+  const held = new Map<FairPlace, Simulated>();
   const latencies = { good: [] as number[], storm: [] as number[] };
   let freeAtMs = 0;
   const run = (untilMs: number) => {
@@ -202,8 +209,8 @@ function simulate(o: {
       freeAtMs = startMs + batchMs(batch.length);
       for (const { entry, atMs, tenant } of batch) {
         latencies[tenant as keyof typeof latencies].push(freeAtMs - atMs);
-        queue.settled(entry);
         if (!o.fair) continue;
+        queue.leave(entry);
         for (let next = queue.next(); next !== null; next = queue.next()) {
           device.push(held.get(next)!);
           held.delete(next);
@@ -213,10 +220,11 @@ function simulate(o: {
   };
   for (const { tenant, atMs } of arrivals) {
     run(atMs);
-    const query = { entry: freshEntry(tenant, 1), atMs, tenant };
-    const verdict = o.fair ? queue.admit(query.entry, atMs).kind : "send";
-    if (verdict === "send") device.push(query);
-    if (verdict === "wait") held.set(query.entry, query);
+    const admission = o.fair ? queue.admit(queryOf(tenant), atMs) : UNQUEUED;
+    if (admission.kind === "refuse") continue;
+    const query = { entry: admission, atMs, tenant };
+    if (admission.kind === "sent") device.push(query);
+    else held.set(admission, query);
   }
   run(Number.POSITIVE_INFINITY);
   const sorted = latencies.good.sort((a, b) => a - b);
@@ -245,19 +253,19 @@ describe("a tenant that always has half a window on its way", () => {
     const rowMs = 1;
     const queue = new FairQueue(16, rowMs);
     const served = { hog: 0, patient: 0 };
-    const device: FairEntry[] = [];
+    const device: FairPlace[] = [];
     const admit = (tenant: "hog" | "patient") => {
-      const entry = freshEntry(tenant, 1);
-      if (queue.admit(entry, 0).kind === "send") device.push(entry);
+      const place = queue.admit(queryOf(tenant), 0);
+      if (place.kind === "sent") device.push(place);
     };
     for (let i = 0; i < 7; i++) admit("hog");
     for (let i = 0; i < 1_000; i++) admit("patient");
     for (let row = 0; row < 2_000 && device.length > 0; row++) {
       const first = device.find((entry) => !entry.spare) ?? device[0]!;
       device.splice(device.indexOf(first), 1);
-      served[first.tenant as keyof typeof served]++;
-      queue.settled(first);
-      admit(first.tenant as keyof typeof served);
+      served[first.query.tenant as keyof typeof served]++;
+      queue.leave(first);
+      admit(first.query.tenant as keyof typeof served);
       for (let next = queue.next(); next !== null; next = queue.next()) device.push(next);
     }
     expect(served.patient).toBeGreaterThan(800);

@@ -10,68 +10,31 @@ const HOP_MAX_MS = 50;
 /** Batches' worth of rows that an engine is given ahead: one that runs and one that is ready when it ends. */
 const BATCHES_AHEAD = 2;
 
-/** One query at an instance. The queue keeps its place in it, so that admitting allocates nothing; the first three are the owner's. */
-export interface FairEntry {
+/** A query that wants to go to an instance. */
+export interface FairQuery {
   readonly tenant: string;
   readonly rows: number;
-  /** Longest wait that leaves time to answer; Infinity without a deadline. */
-  waitMaxMs: number;
-  account: FairAccount | null;
-  /** Neighbours in the tenant's line. */
-  before: FairEntry | null;
-  behind: FairEntry | null;
-  /** Place in virtual time. */
-  startTag: number;
+  /** Called by `takeTurns` when a query that waited may go. */
+  turn(): void;
+}
+
+/** The place of a query at an instance, from its admission until it leaves. */
+export interface FairPlace {
+  readonly kind: "waiting" | "sent" | "left";
+  readonly query: FairQuery;
   /** Its tenant is over its share: at the instance it gives way to the rest. */
-  spare: boolean;
-  state: "idle" | "waiting" | "sent";
+  readonly spare: boolean;
 }
 
-/** Returns an entry as it is before it is admitted. */
-export function freshEntry(tenant: string, rows: number): FairEntry {
-  return {
-    tenant,
-    rows,
-    waitMaxMs: Number.POSITIVE_INFINITY,
-    account: null,
-    before: null,
-    behind: null,
-    startTag: 0,
-    spare: false,
-    state: "idle",
-  };
+/** Why a query may not wait. */
+export interface FairRefusal {
+  readonly kind: "refuse";
+  /** Its tenant's line is full, or so long that the query would be late. */
+  readonly reason: "line-full" | "too-late";
+  readonly waiting: number;
+  /** Expected wait, and so when to come again. */
+  readonly waitMs: number;
 }
-
-/** One tenant at one instance. */
-export interface FairAccount {
-  readonly tenant: string;
-  /** Rows at the instance. */
-  sentRows: number;
-  /** Rows and queries that wait here, in order of arrival. */
-  waitingRows: number;
-  waiting: number;
-  head: FairEntry | null;
-  tail: FairEntry | null;
-  /** Where in virtual time its last query ends. */
-  finishTag: number;
-  seenAtMs: number;
-}
-
-/** What becomes of a query now. */
-export type FairVerdict =
-  | { readonly kind: "send" }
-  | { readonly kind: "wait" }
-  | {
-      readonly kind: "refuse";
-      /** Its tenant's line is full, or so long that the query would be late. */
-      readonly reason: "line-full" | "too-late";
-      readonly waiting: number;
-      /** Expected wait, and so when to come again. */
-      readonly waitMs: number;
-    };
-
-const SEND: FairVerdict = { kind: "send" };
-const WAIT: FairVerdict = { kind: "wait" };
 
 /** What is known of an instance's speed. */
 export interface FairPace {
@@ -97,10 +60,10 @@ export function fairWindowRows({ engines, bestBatch, rowMs, hopMs }: FairPace): 
  * What a tenant over its share sends is marked as spare, so that at the instance it gives way to the others: they wait
  * for the batch that runs and not for the window. Over its share is who was given a burst more than one that waits, and
  * who has a share waiting without being a burst behind; while nobody else waits, who has a share there. Pure: time is a
- * parameter. A query that passes costs one look-up.
+ * parameter. A query that passes costs one look-up and one small object.
  */
 export class FairQueue {
-  private readonly accounts = new Map<string, FairAccount>();
+  private readonly accounts = new Map<string, Account>();
   private readonly burstRows: number;
   private sentRows = 0;
   private waitingAccounts = 0;
@@ -126,84 +89,77 @@ export class FairQueue {
     return this.accounts.size;
   }
 
-  /** Decides on one more query. Answers `send` or `wait` note it; it must be settled, or withdrawn while it waits. */
-  admit(entry: FairEntry, nowMs: number): FairVerdict {
-    const account = this.accountOf(entry.tenant, nowMs);
+  /**
+   * Decides on one more query, which can wait `waitMaxMs` and still be answered in time. It is `sent` or `waiting`, and
+   * must `leave` in the end.
+   */
+  admit(query: FairQuery, nowMs: number, waitMaxMs = Number.POSITIVE_INFINITY): FairPlace | FairRefusal {
+    const account = this.accountOf(query.tenant, nowMs);
     if (nowMs - this.sweptAtMs >= TENANT_ACTIVE_MS) this.sweep(nowMs);
-    if (account.head === null && this.mayPass(account, entry.rows)) {
-      this.send(account, entry);
-      return SEND;
-    }
+    if (account.head === null && this.mayPass(account, query.rows)) return this.send(account, query);
     const { waiting } = account;
-    const waitMs = (account.waitingRows + entry.rows) * this.rowMs * this.accounts.size;
+    const waitMs = (account.waitingRows + query.rows) * this.rowMs * this.accounts.size;
     if (waiting >= TENANT_WAITING_MAX) return { kind: "refuse", reason: "line-full", waiting, waitMs };
-    if (waitMs > entry.waitMaxMs) return { kind: "refuse", reason: "too-late", waiting, waitMs };
-    this.line(account, entry);
-    return WAIT;
+    if (waitMs > waitMaxMs) return { kind: "refuse", reason: "too-late", waiting, waitMs };
+    return this.line(account, query);
   }
 
-  /** A sent query has ended, however it did. */
-  settled(entry: FairEntry): void {
-    if (entry.state !== "sent" || entry.account === null) return;
-    entry.account.sentRows -= entry.rows;
-    this.sentRows -= entry.rows;
-    entry.state = "idle";
-  }
-
-  /** A query gives up its place in the line. */
-  withdraw(entry: FairEntry): void {
-    if (entry.state === "waiting" && entry.account !== null) this.unline(entry.account, entry);
+  /** The query has ended, or gives up its place in the line. Idempotent. */
+  leave(given: FairPlace): void {
+    const place = given as Place;
+    if (place.kind === "waiting") this.unline(place);
+    else if (place.kind === "sent") this.removeRows(place);
+    place.kind = "left";
   }
 
   /** Takes the query whose turn it is, now at the instance; null when none waits or none may go yet. */
-  next(): FairEntry | null {
+  next(): FairPlace | null {
     if (this.waitingAccounts === 0) return null;
-    let first: FairEntry | null = null;
+    let first: Place | null = null;
     let firstSpare = true;
     for (const account of this.accounts.values()) {
       const { head } = account;
       if (head === null) continue;
       const spare = !this.isWithinShare(account);
-      if (spare && !this.isWindowOpen(head.rows)) continue;
+      if (spare && !this.isWindowOpen(head.query.rows)) continue;
       const isEarlier = spare === firstSpare && (first === null || head.startTag < first.startTag);
       if (!isEarlier && !(firstSpare && !spare)) continue;
       first = head;
       firstSpare = spare;
     }
-    if (first === null || first.account === null) return null;
-    const { account } = first;
-    this.unline(account, first);
+    if (first === null) return null;
+    this.unline(first);
     this.virtualTime = Math.max(this.virtualTime, first.startTag);
-    this.put(account, first);
+    this.put(first);
     return first;
   }
 
-  /** Hands over every query whose turn it is. Called again from within, it leaves the rest to the call that runs. */
-  takeTurns(send: (entry: FairEntry) => void): void {
+  /** Calls every query whose turn it is. Called again from within, it leaves the rest to the call that runs. */
+  takeTurns(): void {
     if (this.taking || this.waitingAccounts === 0) return;
     this.taking = true;
     try {
-      for (let entry = this.next(); entry !== null; entry = this.next()) send(entry);
+      for (let place = this.next(); place !== null; place = this.next()) place.query.turn();
     } finally {
       this.taking = false;
     }
   }
 
   /** Whether its tenant has less than its share there; the query itself may go beyond, or a large one would never go. */
-  private isWithinShare(account: FairAccount): boolean {
+  private isWithinShare(account: Account): boolean {
     const tenants = this.accounts.size;
     return tenants === 1 || account.sentRows < this.windowRows / tenants;
   }
 
   /** A tenant within its share over time may send a burst, whatever the others have there. */
-  private mayPass(account: FairAccount, rows: number): boolean {
+  private mayPass(account: Account, rows: number): boolean {
     if (this.isWithinShare(account) || this.isWindowOpen(rows)) return true;
     const aheadRows = this.rowsAhead(account, Math.max(this.virtualTime, account.finishTag));
     return aheadRows !== null && aheadRows <= this.burstRows;
   }
 
   /** For a query that goes now with `startTag`. Where others wait, what counts is who was given more over time. */
-  private isOverShare(account: FairAccount, startTag: number): boolean {
+  private isOverShare(account: Account, startTag: number): boolean {
     const tenants = this.accounts.size;
     if (tenants === 1) return false;
     const shareRows = this.windowRows / tenants;
@@ -213,7 +169,7 @@ export class FairQueue {
   }
 
   /** By how much virtual time at `startTag` is ahead of the others that wait; null when none does. */
-  private rowsAhead(account: FairAccount, startTag: number): number | null {
+  private rowsAhead(account: Account, startTag: number): number | null {
     if (this.waitingAccounts === (account.head === null ? 0 : 1)) return null;
     let othersTag = Number.POSITIVE_INFINITY;
     for (const other of this.accounts.values())
@@ -225,55 +181,63 @@ export class FairQueue {
     return this.sentRows + rows <= this.windowRows;
   }
 
-  private send(account: FairAccount, entry: FairEntry): void {
+  private send(account: Account, query: FairQuery): Place {
+    const place = this.placeIn(account, query);
+    this.virtualTime = place.startTag;
+    this.put(place);
+    return place;
+  }
+
+  private placeIn(account: Account, query: FairQuery): Place {
     const startTag = Math.max(this.virtualTime, account.finishTag);
-    account.finishTag = startTag + entry.rows;
-    this.virtualTime = startTag;
-    entry.startTag = startTag;
-    this.put(account, entry);
+    account.finishTag = startTag + query.rows;
+    return { kind: "left", query, spare: false, account, before: null, behind: null, startTag };
   }
 
-  private put(account: FairAccount, entry: FairEntry): void {
-    entry.spare = this.isOverShare(account, entry.startTag);
-    entry.account = account;
-    entry.state = "sent";
-    account.sentRows += entry.rows;
-    this.sentRows += entry.rows;
+  private put(place: Place): void {
+    const { account, query } = place;
+    place.spare = this.isOverShare(account, place.startTag);
+    place.kind = "sent";
+    account.sentRows += query.rows;
+    this.sentRows += query.rows;
   }
 
-  private line(account: FairAccount, entry: FairEntry): void {
-    entry.account = account;
-    entry.state = "waiting";
-    entry.before = account.tail;
-    entry.behind = null;
-    entry.startTag = Math.max(this.virtualTime, account.finishTag);
-    account.finishTag = entry.startTag + entry.rows;
+  private removeRows({ account, query }: Place): void {
+    account.sentRows -= query.rows;
+    this.sentRows -= query.rows;
+  }
+
+  private line(account: Account, query: FairQuery): Place {
+    const place = this.placeIn(account, query);
+    place.kind = "waiting";
+    place.before = account.tail;
     if (account.tail === null) {
-      account.head = entry;
+      account.head = place;
       this.waitingAccounts++;
-    } else account.tail.behind = entry;
-    account.tail = entry;
+    } else account.tail.behind = place;
+    account.tail = place;
     account.waiting++;
-    account.waitingRows += entry.rows;
+    account.waitingRows += query.rows;
+    return place;
   }
 
-  private unline(account: FairAccount, entry: FairEntry): void {
-    if (entry.before === null) account.head = entry.behind;
-    else entry.before.behind = entry.behind;
-    if (entry.behind === null) account.tail = entry.before;
-    else entry.behind.before = entry.before;
-    entry.before = null;
-    entry.behind = null;
-    entry.state = "idle";
+  private unline(place: Place): void {
+    const { account, before, behind } = place;
+    if (before === null) account.head = behind;
+    else before.behind = behind;
+    if (behind === null) account.tail = before;
+    else behind.before = before;
+    place.before = null;
+    place.behind = null;
     account.waiting--;
-    account.waitingRows -= entry.rows;
+    account.waitingRows -= place.query.rows;
     if (account.head === null) this.waitingAccounts--;
   }
 
-  private accountOf(tenant: string, nowMs: number): FairAccount {
+  private accountOf(tenant: string, nowMs: number): Account {
     let account = this.accounts.get(tenant);
     if (account === undefined) {
-      account = newAccount(tenant);
+      account = newAccount();
       this.accounts.set(tenant, account);
     }
     account.seenAtMs = nowMs;
@@ -289,9 +253,33 @@ export class FairQueue {
   }
 }
 
-function newAccount(tenant: string): FairAccount {
+/** One tenant at one instance. */
+interface Account {
+  /** Rows at the instance. */
+  sentRows: number;
+  /** Rows and queries that wait here, in order of arrival. */
+  waitingRows: number;
+  waiting: number;
+  head: Place | null;
+  tail: Place | null;
+  /** Where in virtual time its last query ends. */
+  finishTag: number;
+  seenAtMs: number;
+}
+
+interface Place extends FairPlace {
+  kind: FairPlace["kind"];
+  spare: boolean;
+  readonly account: Account;
+  /** Neighbours in the tenant's line. */
+  before: Place | null;
+  behind: Place | null;
+  /** Place in virtual time. */
+  readonly startTag: number;
+}
+
+function newAccount(): Account {
   return {
-    tenant,
     sentRows: 0,
     waitingRows: 0,
     waiting: 0,

@@ -33,10 +33,11 @@ export type {
 export { DynamicShares } from "./dynamic-shares";
 export { type Candidate, type Explanation, explainDecision } from "./explanation";
 export {
-  type FairEntry,
   type FairPace,
+  type FairPlace,
+  type FairQuery,
   FairQueue,
-  type FairVerdict,
+  type FairRefusal,
   fairWindowRows,
   TENANT_WAITING_MAX,
 } from "./fair-queue";

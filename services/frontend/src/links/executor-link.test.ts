@@ -13,17 +13,11 @@ import { Wire } from "@infaas/wire";
 import { BytesBody } from "../query/body";
 import { until } from "../testing/house";
 import { ScriptedExecutor } from "../testing/scripted-executor";
-import {
-  type ExecutorLink,
-  Link,
-  type LinkAnswer,
-  type LinkCaller,
-  type LinkOptions,
-  type LinkRefusal,
-} from "./grpc-link";
+import type { ExecutorLink, LinkAnswer, LinkListener, LinkRefusal } from "./executor-link";
+import { GrpcLink, type GrpcLinkOptions } from "./grpc-link";
 import { NativeLink } from "./native-link";
 
-class Recorder implements LinkCaller {
+class Recorder implements LinkListener {
   readonly answers: LinkAnswer[] = [];
   readonly refusals: LinkRefusal[] = [];
   readonly losses: ServiceError[] = [];
@@ -53,9 +47,9 @@ const OVER = new ServiceError(Code.UNAVAILABLE, "test is over");
 
 const kinds = [
   [
-    "Link",
+    "GrpcLink",
     (executor: ScriptedExecutor, _: Wire<Caller>, o: LinkWorld) =>
-      new Link({ ...o, address: executor.address, frontend: "f1" }),
+      new GrpcLink({ ...o, address: executor.address, frontend: "f1" }),
   ],
   [
     "NativeLink",
@@ -64,7 +58,7 @@ const kinds = [
   ],
 ] as const;
 
-type LinkWorld = Pick<LinkOptions, "clock" | "random" | "logger" | "inFlightMax" | "events">;
+type LinkWorld = Pick<GrpcLinkOptions, "clock" | "random" | "logger" | "inFlightMax" | "events">;
 
 describe.each(kinds)("%s", (_, open) => {
   let executor: ScriptedExecutor;

@@ -8,7 +8,8 @@ import {
   ServiceError,
 } from "@infaas/runtime";
 import type { Wire } from "@infaas/wire";
-import { type ExecutorLink, Link } from "./grpc-link";
+import type { ExecutorLink } from "./executor-link";
+import { GrpcLink } from "./grpc-link";
 import { NativeLink } from "./native-link";
 
 /** Requests above this size take a large link, so that small ones never wait behind them. */
@@ -126,7 +127,7 @@ export class ExecutorPool {
       const o = { clock, random, logger, inFlightMax, events };
       return native
         ? new NativeLink({ ...o, wire, address: member.linkAddress, dial })
-        : new Link({ ...o, address: member.address, frontend, dial });
+        : new GrpcLink({ ...o, address: member.address, frontend, dial });
     };
     const large = Array.from({ length: largeLinks }, () => link(false));
     this.connections.set(member.name, { member, small: link(true), large, nextLarge: 0 });

@@ -1,5 +1,4 @@
 import {
-  type AnswerFrame,
   type CancelFrame,
   ExecutionService,
   encodeFrame,
@@ -7,11 +6,10 @@ import {
   FrameReader,
   type InferFrame,
   linkMessage,
-  type RefusalFrame,
 } from "@infaas/api";
 import { DynamicShares } from "@infaas/policy";
 import {
-  Backoff,
+  type Backoff,
   type Clock,
   Code,
   type DialSecurity,
@@ -21,59 +19,20 @@ import {
   ServiceError,
   type Timer,
 } from "@infaas/runtime";
-import { type Body, BytesBody } from "../query/body";
+import { BytesBody } from "../query/body";
+import {
+  type ExecutorLink,
+  GREETING_MAX_MS,
+  type LinkEvents,
+  type LinkListener,
+  type LinkQuery,
+  linkLost,
+  reconnectBackoff,
+} from "./executor-link";
+import { PendingQueries } from "./pending-queries";
 
-/** An answer as the router reads it; valid while the caller is being told. */
-export type LinkAnswer = Omit<AnswerFrame, "type" | "id" | "body"> & { readonly body: Body };
-/** A refusal likewise. */
-export type LinkRefusal = Omit<RefusalFrame, "type" | "id">;
-
-/** One query for an executor. */
-export interface LinkQuery {
-  /** Time left; 0 = no limit. */
-  readonly timeoutMs: number;
-  readonly lane: number;
-  readonly trace: InferFrame["trace"];
-  readonly variant: string;
-  readonly body: Body;
-}
-
-/** One connection to an executor that carries many queries at once. */
-export interface ExecutorLink {
-  /** True while queries may be sent. */
-  readonly up: boolean;
-  /** Queries sent and not yet answered. */
-  readonly inFlight: number;
-  /** What each tenant has in flight; kept by who sends. */
-  readonly shares: DynamicShares;
-  /** True when one more query of this tenant is within the bound, and leaves as much room as it has. */
-  hasRoom(tenant: string): boolean;
-  /** Sends one query; returns the id to cancel it by. Only while there is room. */
-  send(query: LinkQuery, caller: LinkCaller): number;
-  /** The caller hears no more of this query; the executor is told to forget it. */
-  cancel(id: number): void;
-  /** Ends the link for good. Pending queries are lost with `fault`. */
-  close(fault: ServiceError): void;
-}
-
-/** Who waits for one query on a link. Exactly one of the three is called, exactly once, unless it was cancelled. */
-export interface LinkCaller {
-  answered(answer: LinkAnswer): void;
-  refused(refusal: LinkRefusal): void;
-  /** The link broke; the executor may or may not have run the query. */
-  lost(fault: ServiceError): void;
-}
-
-/** What a link tells its executor's pool. */
-export interface LinkEvents {
-  /** `up` turns true when the executor has greeted, false when the stream broke. */
-  changed(up: boolean): void;
-  /** The executor asks to be taken out of rotation. */
-  draining(): void;
-}
-
-/** What a link needs. */
-export interface LinkOptions {
+/** What a link inside gRPC needs. */
+export interface GrpcLinkOptions {
   readonly address: string;
   /** Name of this frontend, for the executor's log. */
   readonly frontend: string;
@@ -86,51 +45,45 @@ export interface LinkOptions {
   readonly events: LinkEvents;
 }
 
-/** Pauses before a broken link is opened again. */
-const RECONNECT_FIRST_MS = 50;
-const RECONNECT_MAX_MS = 1_000;
-/** An executor greets a stream at once; one that has not by then (a host that swallows packets) is tried anew. */
-export const GREETING_MAX_MS = 5_000;
 /** Receive window: large answers do not wait for the round trip (decision 0004). */
 const RECEIVE_WINDOW_BYTES = 8 * 1024 * 1024;
 /** What waited for the stream leaves in messages of this size: one above gRPC's limit (64 MiB) would break the link for all. */
 const MESSAGE_MAX_BYTES = 32 * 1024 * 1024;
 /** A query is a head and a body in the outbox, a cancellation less. */
 const PARTS_PER_QUERY = 2;
-const ID_MAX = 0xffff_ffff;
 
 type Stream = ReturnType<typeof openRawBidi>;
+
+/** Where a link is; whatever timer runs in a state is cancelled when it is left. */
+type Life =
+  | { readonly kind: "opening"; readonly stream: Stream; readonly timer: Timer }
+  | { readonly kind: "up"; readonly stream: Stream }
+  | { readonly kind: "broken"; readonly timer: Timer }
+  | { readonly kind: "closed" };
 
 /**
  * One long-lived stream to one executor carrying many queries at once, told apart by id. Frames of one turn of the
  * event loop leave as one message. A broken stream gives every pending query back and is opened again with backoff.
  */
-export class Link implements ExecutorLink {
-  private stream: Stream | null = null;
-  private readonly pending = new Map<number, LinkCaller>();
+export class GrpcLink implements ExecutorLink {
+  readonly shares: DynamicShares;
+  private life: Life;
+  private readonly pending = new PendingQueries();
   private outbox: Uint8Array[] = [];
   private flushScheduled = false;
   private blocked = false;
-  private nextId = 1;
   private readonly backoff: Backoff;
-  private timer: Timer | null = null;
-  private isUp = false;
-  private closed = false;
 
-  readonly shares: DynamicShares;
-
-  constructor(private readonly o: LinkOptions) {
+  constructor(private readonly o: GrpcLinkOptions) {
     this.shares = new DynamicShares(o.inFlightMax);
     this.backoff = reconnectBackoff(o.random);
-    this.open();
+    this.life = this.open();
   }
 
-  /** True while queries may be sent. */
   get up(): boolean {
-    return this.isUp;
+    return this.life.kind === "up";
   }
 
-  /** Queries sent and not yet answered. */
   get inFlight(): number {
     return this.pending.size;
   }
@@ -142,10 +95,8 @@ export class Link implements ExecutorLink {
     return this.shares.mayTake(tenant, this.pending.size);
   }
 
-  /** Sends one query; returns the id to cancel it by. Only while there is room. */
-  send(query: LinkQuery, caller: LinkCaller): number {
-    const id = this.takeId();
-    this.pending.set(id, caller);
+  send(query: LinkQuery, listener: LinkListener): number {
+    const id = this.pending.add(listener);
     this.write({
       type: "infer",
       id,
@@ -158,29 +109,27 @@ export class Link implements ExecutorLink {
     return id;
   }
 
-  /** The caller hears no more of this query; the executor is told to forget it. */
   cancel(id: number): void {
-    if (!this.pending.delete(id)) return;
-    const frame: CancelFrame = { type: "cancel", id };
-    this.write(frame);
+    if (this.pending.take(id) !== undefined) this.write({ type: "cancel", id });
   }
 
-  /** Ends the stream for good. Pending queries are lost with `fault`. */
   close(fault: ServiceError): void {
-    this.closed = true;
-    this.timer?.cancel();
-    const stream = this.stream;
-    this.stream = null;
+    const { stream } = this;
+    this.become({ kind: "closed" });
     stream?.destroy(fault);
     this.loseAll(fault);
-    this.setUp(false);
   }
 
-  private takeId(): number {
-    do {
-      this.nextId = this.nextId === ID_MAX ? 1 : this.nextId + 1;
-    } while (this.pending.has(this.nextId));
-    return this.nextId;
+  private get stream(): Stream | null {
+    const { life } = this;
+    return life.kind === "opening" || life.kind === "up" ? life.stream : null;
+  }
+
+  private become(life: Life): void {
+    const wasUp = this.up;
+    if (this.life.kind === "opening" || this.life.kind === "broken") this.life.timer.cancel();
+    this.life = life;
+    if (this.up !== wasUp) this.o.events.changed(this.up);
   }
 
   private write(frame: InferFrame | CancelFrame): void {
@@ -192,9 +141,10 @@ export class Link implements ExecutorLink {
 
   private readonly flush = (): void => {
     this.flushScheduled = false;
-    if (this.stream === null) return;
+    const { stream } = this;
+    if (stream === null) return;
     while (!this.blocked && this.outbox.length > 0) {
-      this.blocked = !this.stream.write(linkMessage(this.takeMessage()));
+      this.blocked = !stream.write(linkMessage(this.takeMessage()));
     }
   };
 
@@ -216,7 +166,7 @@ export class Link implements ExecutorLink {
     return [large.subarray(0, MESSAGE_MAX_BYTES)];
   }
 
-  private open(): void {
+  private open(): Life {
     const { address, frontend, clock, dial } = this.o;
     this.outbox = [];
     this.blocked = false;
@@ -225,20 +175,23 @@ export class Link implements ExecutorLink {
       metadata: { "infaas-frontend": frontend },
       ...(dial === undefined ? {} : { dial }),
     });
-    this.stream = stream;
     const reader = new FrameReader();
     stream.onData((bytes) => this.receive(stream, reader, bytes));
     stream.onDrain(() => this.drained(stream));
     stream.onEnd((error) => this.ended(stream, error));
     const late = `executor at ${address} did not greet within ${GREETING_MAX_MS} ms`;
-    this.timer = clock.setTimer(GREETING_MAX_MS, () =>
+    const timer = clock.setTimer(GREETING_MAX_MS, () =>
       stream.destroy(new ServiceError(Code.UNAVAILABLE, late)),
     );
+    return { kind: "opening", stream, timer };
   }
 
   private receive(stream: Stream, reader: FrameReader, bytes: Buffer): void {
     if (this.stream !== stream) return;
-    this.greeted();
+    if (this.life.kind === "opening") {
+      this.backoff.succeeded();
+      this.become({ kind: "up", stream });
+    }
     const read = reader.push(bytes);
     if (!read.ok) {
       stream.destroy(
@@ -254,15 +207,9 @@ export class Link implements ExecutorLink {
       this.o.events.draining();
       return;
     }
-    const caller = this.pending.get(frame.id);
-    if (caller === undefined) return;
     if (frame.type === "answer") {
-      this.pending.delete(frame.id);
-      caller.answered({ ...frame, body: new BytesBody(frame.body) });
-    } else if (frame.type === "refusal") {
-      this.pending.delete(frame.id);
-      caller.refused(frame);
-    }
+      this.pending.take(frame.id)?.answered({ ...frame, body: new BytesBody(frame.body) });
+    } else if (frame.type === "refusal") this.pending.take(frame.id)?.refused(frame);
   }
 
   private drained(stream: Stream): void {
@@ -271,43 +218,17 @@ export class Link implements ExecutorLink {
     this.flush();
   }
 
-  private greeted(): void {
-    if (this.isUp) return;
-    this.timer?.cancel();
-    this.backoff.succeeded();
-    this.setUp(true);
-  }
-
   private ended(stream: Stream, error: ServiceError | null): void {
-    if (this.stream !== stream || this.closed) return;
-    this.stream = null;
-    this.timer?.cancel();
+    if (this.stream !== stream) return;
     const { address, clock, logger } = this.o;
-    if (this.isUp) logger.warn("link lost", { address, error: error?.message ?? "ended by the executor" });
-    this.setUp(false);
-    this.loseAll(
-      new ServiceError(Code.UNAVAILABLE, `connection to the executor at ${address} was lost`, {
-        cause: error ?? undefined,
-      }),
-    );
-    this.timer = clock.setTimer(this.backoff.failed(), () => this.open());
+    if (this.up) logger.warn("link lost", { address, error: error?.message ?? "ended by the executor" });
+    const timer = clock.setTimer(this.backoff.failed(), () => this.become(this.open()));
+    this.become({ kind: "broken", timer });
+    this.loseAll(linkLost(address, error));
   }
 
   private loseAll(fault: ServiceError): void {
-    const lost = [...this.pending.values()];
-    this.pending.clear();
     this.outbox = [];
-    for (const caller of lost) caller.lost(fault);
+    this.pending.loseAll(fault);
   }
-
-  private setUp(up: boolean): void {
-    if (this.isUp === up) return;
-    this.isUp = up;
-    this.o.events.changed(up);
-  }
-}
-
-/** Returns the pauses before a broken link is opened again. */
-export function reconnectBackoff(jitter: Random): Backoff {
-  return new Backoff({ firstMs: RECONNECT_FIRST_MS, maxMs: RECONNECT_MAX_MS, jitter });
 }

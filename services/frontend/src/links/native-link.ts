@@ -12,16 +12,17 @@ import {
   ServiceError,
   type Timer,
 } from "@infaas/runtime";
-import type { LinkAnswer as NativeAnswer, LinkRefusal as NativeRefusal, Wire, WireLink } from "@infaas/wire";
-import { InferCall } from "@infaas/wire";
+import { type Wire, WireInferCall, type WireLink } from "@infaas/wire";
 import {
   type ExecutorLink,
   GREETING_MAX_MS,
-  type LinkCaller,
   type LinkEvents,
+  type LinkListener,
   type LinkQuery,
+  linkLost,
   reconnectBackoff,
-} from "./grpc-link";
+} from "./executor-link";
+import { PendingQueries } from "./pending-queries";
 
 /** What a native link needs. */
 export interface NativeLinkOptions {
@@ -36,22 +37,25 @@ export interface NativeLinkOptions {
   readonly events: LinkEvents;
 }
 
-const ID_MAX = 0xffff_ffff;
+/** Where a link is; whatever timer runs in a state is cancelled when it is left. */
+type Life =
+  | { readonly kind: "resolving" }
+  | { readonly kind: "opening"; readonly wireLink: WireLink; readonly timer: Timer }
+  | { readonly kind: "up"; readonly wireLink: WireLink }
+  | { readonly kind: "broken"; readonly timer: Timer }
+  | { readonly kind: "closed" };
+
+const RESOLVING: Life = { kind: "resolving" };
 
 /**
- * A link as `Link` is, with sockets and frames in native code: a query's tensors go from the client's socket to the
+ * A link as `GrpcLink` is, with sockets and frames in native code: a query's tensors go from the client's socket to the
  * executor's and those of the answer back without entering JavaScript.
  */
 export class NativeLink implements ExecutorLink {
-  private wireLink: WireLink | null = null;
-  private readonly pending = new Map<number, LinkCaller>();
-  private nextId = 0;
-  private readonly backoff: Backoff;
-  private timer: Timer | null = null;
-  private isUp = false;
-  private closed = false;
-
   readonly shares: DynamicShares;
+  private life: Life = RESOLVING;
+  private readonly pending = new PendingQueries();
+  private readonly backoff: Backoff;
 
   constructor(private readonly o: NativeLinkOptions) {
     this.shares = new DynamicShares(o.inFlightMax);
@@ -60,7 +64,7 @@ export class NativeLink implements ExecutorLink {
   }
 
   get up(): boolean {
-    return this.isUp;
+    return this.life.kind === "up";
   }
 
   get inFlight(): number {
@@ -71,113 +75,87 @@ export class NativeLink implements ExecutorLink {
     return this.shares.mayTake(tenant, this.pending.size);
   }
 
-  send({ timeoutMs, lane, trace, variant, body }: LinkQuery, caller: LinkCaller): number {
-    const id = this.takeId();
-    this.pending.set(id, caller);
+  send({ timeoutMs, lane, trace, variant, body }: LinkQuery, listener: LinkListener): number {
+    const id = this.pending.add(listener);
     const sent = this.wireLink?.send(id, {
       timeoutMs,
       lane,
       trace,
       variant: variantNumber(this.o.wire, variant),
-      body: body instanceof InferCall ? body : body.bytes(),
+      body: body instanceof WireInferCall ? body : body.bytes(),
     });
-    // Whoever sends does not expect to hear of it before `send` has returned.
     if (sent !== true) setImmediate(() => this.lose(id));
     return id;
   }
 
   cancel(id: number): void {
-    if (this.pending.delete(id)) this.wireLink?.cancel(id);
+    if (this.pending.take(id) !== undefined) this.wireLink?.cancel(id);
   }
 
   close(fault: ServiceError): void {
-    this.closed = true;
-    this.timer?.cancel();
-    this.drop(fault);
+    this.become({ kind: "closed" });
+    this.pending.loseAll(fault);
   }
 
-  private takeId(): number {
-    do {
-      this.nextId = this.nextId === ID_MAX ? 1 : this.nextId + 1;
-    } while (this.pending.has(this.nextId));
-    return this.nextId;
+  private get wireLink(): WireLink | null {
+    const { life } = this;
+    return life.kind === "opening" || life.kind === "up" ? life.wireLink : null;
+  }
+
+  private become(life: Life): void {
+    const { up: wasUp, wireLink } = this;
+    if (this.life.kind === "opening" || this.life.kind === "broken") this.life.timer.cancel();
+    this.life = life;
+    if (this.wireLink !== wireLink) wireLink?.close();
+    if (this.up !== wasUp) this.o.events.changed(this.up);
   }
 
   private async open(): Promise<void> {
     const { address, wire, clock, dial } = this.o;
     const { host, port } = addressOf(address);
     const found = await lookup(host).catch(() => null);
-    if (this.closed) return;
-    const opened =
-      found === null
-        ? `${host} is no known name`
-        : wire.link(found.address, port, dial.authorization(), {
-            up: () => this.greeted(),
-            down: () => this.broke("it was ended"),
-            draining: () => this.o.events.draining(),
-            answered: (id, answer) => this.answered(id, answer),
-            refused: (id, refusal) => this.refused(id, refusal),
-          });
-    if (typeof opened === "string") {
-      this.broke(opened);
+    if (this.life.kind === "closed") return;
+    if (found === null) {
+      this.broke(`${host} is no known name`);
       return;
     }
-    this.wireLink = opened;
-    this.timer = clock.setTimer(GREETING_MAX_MS, () =>
-      this.broke(`no greeting within ${GREETING_MAX_MS} ms`),
-    );
-  }
-
-  private answered(id: number, answer: NativeAnswer): void {
-    const caller = this.pending.get(id);
-    if (caller === undefined) return;
-    this.pending.delete(id);
-    caller.answered(answer);
-  }
-
-  private refused(id: number, refusal: NativeRefusal): void {
-    const caller = this.pending.get(id);
-    if (caller === undefined) return;
-    this.pending.delete(id);
-    caller.refused(refusal);
+    const wireLink = wire.link(found.address, port, dial.authorization(), {
+      up: () => this.greeted(),
+      down: () => this.broke("it was ended"),
+      draining: () => this.o.events.draining(),
+      answered: (id, answer) => this.pending.take(id)?.answered(answer),
+      refused: (id, refusal) => this.pending.take(id)?.refused(refusal),
+    });
+    if (typeof wireLink === "string") {
+      this.broke(wireLink);
+      return;
+    }
+    const late = () => this.broke(`no greeting within ${GREETING_MAX_MS} ms`);
+    this.become({ kind: "opening", wireLink, timer: clock.setTimer(GREETING_MAX_MS, late) });
   }
 
   private greeted(): void {
-    this.timer?.cancel();
+    const { wireLink } = this;
+    if (wireLink === null) return;
     this.backoff.succeeded();
-    this.setUp(true);
+    this.become({ kind: "up", wireLink });
   }
 
   private broke(why: string): void {
-    if (this.closed) return;
-    this.timer?.cancel();
+    if (this.life.kind === "closed") return;
     const { address, clock, logger } = this.o;
-    if (this.isUp) logger.warn("link lost", { address, error: why });
-    const message = `connection to the executor at ${address} was lost`;
-    this.drop(new ServiceError(Code.UNAVAILABLE, message, { cause: why }));
-    this.timer = clock.setTimer(this.backoff.failed(), () => void this.open());
-  }
-
-  private drop(fault: ServiceError): void {
-    this.wireLink?.close();
-    this.wireLink = null;
-    this.setUp(false);
-    const lost = [...this.pending.values()];
-    this.pending.clear();
-    for (const caller of lost) caller.lost(fault);
+    if (this.up) logger.warn("link lost", { address, error: why });
+    const reopen = () => {
+      this.become(RESOLVING);
+      void this.open();
+    };
+    this.become({ kind: "broken", timer: clock.setTimer(this.backoff.failed(), reopen) });
+    this.pending.loseAll(linkLost(address, why));
   }
 
   private lose(id: number): void {
-    const caller = this.pending.get(id);
-    this.pending.delete(id);
     const message = `the query could not be sent to the executor at ${this.o.address}`;
-    caller?.lost(new ServiceError(Code.UNAVAILABLE, message));
-  }
-
-  private setUp(up: boolean): void {
-    if (this.isUp === up) return;
-    this.isUp = up;
-    this.o.events.changed(up);
+    this.pending.take(id)?.lost(new ServiceError(Code.UNAVAILABLE, message));
   }
 }
 

@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { type Explanation, type Refusal, type RefusalFrame, RefusalSchema } from "@infaas/api";
 import {
-  type FairVerdict,
+  type FairRefusal,
   type Infeasible,
   type Offer,
   type OverBounds,
@@ -98,7 +98,7 @@ export function unloadedRefusal(name: string): ServiceError {
 
 /** The refusal for a query whose tenant has more waiting than its share of the instance answers in time. */
 export function unfairRefusal(
-  { reason, waiting, waitMs }: Extract<FairVerdict, { kind: "refuse" }>,
+  { reason, waiting, waitMs }: FairRefusal,
   { tenant, model }: { readonly tenant: string; readonly model: Pick<CatalogModel, "name"> },
 ): ServiceError {
   const bound =

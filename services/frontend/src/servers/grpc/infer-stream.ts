@@ -1,13 +1,8 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { encodeAnswerHead, encodeStreamPrefix, ModelStreamInferResponseSchema } from "@infaas/api";
 import type { Caller, ServedStream, ServiceError } from "@infaas/runtime";
-import {
-  type InferCall,
-  type InferOptions,
-  type InferOutcome,
-  type StartedInfer,
-  startInfer,
-} from "../../intake/infer-call";
+import type { StartedQuery } from "../../intake/accept-query";
+import { type InferCall, type InferOptions, type InferOutcome, startInfer } from "../../intake/infer-call";
 import { AnswerMessage } from "../../query/answer-message";
 
 /** Requests one stream may have unanswered; at the bound it is not read until some are, so its sender has to wait. */
@@ -28,7 +23,7 @@ type Outcome =
 /** The place of one request in the order of answers. */
 interface Place {
   outcome: Outcome | null;
-  started: StartedInfer | null;
+  started: StartedQuery | null;
 }
 
 /**

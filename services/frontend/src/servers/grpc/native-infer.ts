@@ -6,20 +6,9 @@ import {
   type TrailerValues,
   trailerPairs,
 } from "@infaas/runtime";
-import {
-  type InferArrival,
-  type InferHandler,
-  LinkBytes,
-  type Wire,
-  InferCall as WireInferCall,
-} from "@infaas/wire";
-import {
-  type InferCall,
-  type InferOptions,
-  type InferOutcome,
-  type StartedInfer,
-  startRead,
-} from "../../intake/infer-call";
+import { type InferArrival, type InferHandler, LinkBytes, type Wire, WireInferCall } from "@infaas/wire";
+import type { StartedQuery } from "../../intake/accept-query";
+import { type InferCall, type InferOptions, type InferOutcome, startRead } from "../../intake/infer-call";
 import type { AnswerMessage } from "../../query/answer-message";
 import type { Body } from "../../query/body";
 import { plainRequest } from "../../query/infer-head";
@@ -46,7 +35,7 @@ export function nativeInfer(o: InferOptions, wire: Wire<Caller>): InferHandler<I
 /** One call: its own body, and what answers it. The request's id is known to native code alone. */
 class NativeCall extends WireInferCall implements InferCall, Body {
   readonly sendsAtOnce = true;
-  started: StartedInfer | null = null;
+  started: StartedQuery | null = null;
 
   readonly deadlineMs: number | null;
   readonly caller: Caller;

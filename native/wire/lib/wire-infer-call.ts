@@ -31,11 +31,11 @@ export interface InferHandler<Head, Caller = unknown> {
   /** Reads the head of requests: a ModelInferRequest without its id and tensors. Equal heads are read once. */
   readHead(bytes: Buffer): Head;
   /** Starts a call; null = let the method's unary handler serve it. */
-  start(id: number, head: Head, arrival: InferArrival<Caller>): InferCall | null;
+  start(id: number, head: Head, arrival: InferArrival<Caller>): WireInferCall | null;
 }
 
 /** One ModelInfer call. It ends with `answer` or `refuse`, or is cancelled; after that everything does nothing. */
-export abstract class InferCall {
+export abstract class WireInferCall {
   over = false;
 
   constructor(

@@ -1,0 +1,162 @@
+import type { Explanation } from "@infaas/api";
+import { type Caller, type Clock, Code, ServiceError, type SpanContext } from "@infaas/runtime";
+import type { Body } from "../query/body";
+import { failureReason } from "../query/failure-reason";
+import { lookUpNamed, type NamedModel } from "../query/named-model";
+import type { QueryReceipt } from "../query/receipts";
+import { overBoundsRefusal } from "../query/refusals";
+import type { Requirements } from "../query/requirements";
+import type { Flight, QueryListener } from "../routing/flight";
+import type { Router } from "../routing/router";
+import type { Statistics } from "../telemetry/statistics";
+import type { QueryTraces } from "../telemetry/traces";
+import type { CatalogModel } from "../view/catalog";
+import type { ClusterView } from "../view/cluster-view";
+import type { Tenant, Tenants } from "./tenants";
+
+/** What every way in needs. */
+export interface IntakeOptions {
+  readonly clock: Clock;
+  readonly view: ClusterView;
+  readonly router: Router;
+  readonly tenants: Tenants;
+  readonly statistics: Statistics;
+  readonly traces: QueryTraces;
+}
+
+/**
+ * A query in the form that it came in (ModelInfer, Query of infaas.v1): what it asks, and how it is told its end. Exactly
+ * one of `answer` and `refuse` is called, once, possibly before `acceptQuery` returns.
+ */
+export interface IncomingQuery {
+  /** Name and version asked for; an empty version is the current one. */
+  readonly target: string;
+  readonly version: string;
+  /** The request's own; empty: it had none. */
+  readonly id: string;
+  /** The ModelInferRequest for an executor; stays untouched until the query has ended. */
+  readonly body: Body;
+  /** Monotonic. */
+  readonly arrivedMs: number;
+  /** Who asks: queries are bounded and shared out by its tenant. */
+  readonly caller: Caller;
+  /** W3C Trace Context of the caller's span; undefined: none came. */
+  readonly traceparent: string | undefined;
+  /** What it needs, besides what its name states, or why it is refused. */
+  demand(named: NamedModel): QueryDemand | ServiceError;
+  /** The tensors of the answer as they are told, or why the query is refused after all. */
+  tensors(body: Body, model: CatalogModel, receipt: QueryReceipt): Body | ServiceError;
+  answer(tensors: Body, about: AnsweredQuery): void;
+  refuse(error: ServiceError, trace: SpanContext | null): void;
+}
+
+/** What a query needs. */
+export interface QueryDemand {
+  readonly requirements: Requirements;
+  readonly rows: number;
+}
+
+/** What is told beside an answer. */
+export interface AnsweredQuery {
+  readonly model: CatalogModel;
+  readonly receipt: QueryReceipt;
+  readonly explanation: Explanation | null;
+  /** Null: it was not sampled. */
+  readonly trace: SpanContext | null;
+}
+
+/** A query on its way. */
+export interface StartedQuery {
+  /** The caller is gone: the executor is told, and `refuse` is called with CANCELLED unless the query had ended. */
+  cancel(): void;
+}
+
+/** The one way in: finds the model, decides on a trace, counts the query on its tenant's account, and routes it. */
+export function acceptQuery(o: IntakeOptions, incoming: IncomingQuery): StartedQuery {
+  const found = lookUpNamed(o.view, incoming.target, incoming.version);
+  const model = found instanceof ServiceError ? null : found.model;
+  const trace = o.traces.start(incoming.traceparent, model?.name ?? "");
+  const query = new AcceptedQuery(o, incoming, model, trace);
+  query.start(found);
+  return query;
+}
+
+/** Counts a request that could not be read, so that it never became a query. */
+export function countUnreadable({ statistics }: IntakeOptions, error: ServiceError): void {
+  statistics.recordFailure("", 0, failureReason(error));
+}
+
+/** A query that is counted until it ends. */
+class AcceptedQuery implements QueryListener, StartedQuery {
+  /** Set while its tenant's account holds it. */
+  private holder: Tenant | null = null;
+  private flight: Flight | null = null;
+
+  constructor(
+    private readonly o: IntakeOptions,
+    private readonly incoming: IncomingQuery,
+    /** Null for a name nobody registered. */
+    private readonly model: CatalogModel | null,
+    private readonly trace: SpanContext | null,
+  ) {}
+
+  start(found: NamedModel | ServiceError): void {
+    const { o, incoming, trace } = this;
+    const demand = this.hold() ?? (found instanceof ServiceError ? found : incoming.demand(found));
+    if (found instanceof ServiceError || demand instanceof ServiceError) {
+      this.refused(demand as ServiceError);
+      return;
+    }
+    // Named one by one: a spread would give every query a shape of its own, and all that reads it afterwards is slow.
+    const { requirements, rows } = demand;
+    const { body, arrivedMs, caller } = incoming;
+    const { tenant } = caller;
+    const query = { model: found.model, requirements, rows, tenant, body, arrivedMs, trace, listener: this };
+    this.flight = o.router.route(query);
+  }
+
+  cancel(): void {
+    if (this.flight?.cancel()) this.refused(new ServiceError(Code.CANCELLED, "cancelled by the caller"));
+  }
+
+  answered(body: Body, receipt: QueryReceipt, explanation: Explanation | null): void {
+    const { o, incoming, trace } = this;
+    const model = this.model as CatalogModel;
+    const tensors = incoming.tensors(body, model, receipt);
+    if (tensors instanceof ServiceError) {
+      this.refused(tensors);
+      return;
+    }
+    this.release();
+    o.statistics.recordAnswer(receipt.variant.name, receipt, o.clock.epochMs());
+    if (trace !== null) {
+      const { target, id } = incoming;
+      o.traces.answered(trace, receipt, { model: target, version: model.version, requestId: id });
+    }
+    incoming.answer(tensors, { model, receipt, explanation, trace });
+  }
+
+  refused(error: ServiceError): void {
+    const { o, incoming, trace } = this;
+    this.release();
+    const totalMs = o.clock.nowMs() - incoming.arrivedMs;
+    o.statistics.recordFailure(this.model?.name ?? "", totalMs, failureReason(error));
+    o.traces.refused(trace, error, totalMs);
+    incoming.refuse(error, trace);
+  }
+
+  /** Counts the query on its tenant's account until it has ended; returns why that may not be, or null. */
+  private hold(): ServiceError | null {
+    const { caller, body, arrivedMs } = this.incoming;
+    const tenant = this.o.tenants.of(caller);
+    const over = tenant.admit(body.byteLength, arrivedMs);
+    if (over !== null) return overBoundsRefusal(caller.tenant, over);
+    this.holder = tenant;
+    return null;
+  }
+
+  private release(): void {
+    this.holder?.release(this.incoming.body.byteLength);
+    this.holder = null;
+  }
+}

@@ -1,0 +1,346 @@
+import type { Explanation } from "@infaas/api";
+import { type FairPlace, type FairQuery, LANE_COUNT } from "@infaas/policy";
+import { type Clock, Code, ServiceError, type SpanContext } from "@infaas/runtime";
+import type { ExecutorLink, LinkAnswer, LinkListener, LinkRefusal } from "../links/executor-link";
+import type { ExecutorPool } from "../links/executor-pool";
+import type { Body } from "../query/body";
+import type { QueryReceipt } from "../query/receipts";
+import { lateRefusal, refusedByExecutor, unfairRefusal } from "../query/refusals";
+import type { Requirements } from "../query/requirements";
+import type { CatalogModel } from "../view/catalog";
+import type { ClusterView } from "../view/cluster-view";
+import type { ColdStarts, ColdWait } from "./cold-starts";
+import { queueRules } from "./queue-rules";
+import type { Chosen, Decision, Selector } from "./selector";
+
+/** One query to route. */
+export interface RoutedQuery {
+  readonly model: CatalogModel;
+  readonly requirements: Requirements;
+  readonly rows: number;
+  /** On whose account it goes. */
+  readonly tenant: string;
+  /** The original ModelInferRequest. */
+  readonly body: Body;
+  /** Monotonic time of arrival at this frontend. */
+  readonly arrivedMs: number;
+  readonly trace: SpanContext | null;
+  readonly listener: QueryListener;
+}
+
+/** Who waits for a query. One of the two is called, once, unless it was cancelled. */
+export interface QueryListener {
+  answered(body: Body, receipt: QueryReceipt, explanation: Explanation | null): void;
+  refused(error: ServiceError): void;
+}
+
+/** What a query in flight needs. */
+export interface FlightPorts {
+  readonly clock: Clock;
+  readonly view: ClusterView;
+  readonly pool: ExecutorPool;
+  readonly selector: Selector;
+  readonly coldStarts: ColdStarts;
+  /** A query without deadline is given up after this long. */
+  readonly queryMaxMs: number;
+}
+
+/** A lost query is sent once more, to another executor. */
+const RETRIES_MAX = 1;
+/** A query that got a load placed for it may need another one when that was evicted meanwhile; no more than this. */
+const COLD_WAITS_MAX = 3;
+/** How long after its objective a query is still waited for: the executor sheds what is late, this is for one that hangs. */
+const LATE_GRACE_MS = 1_000;
+
+/** Where a query is. */
+type State =
+  | { readonly kind: "deciding" }
+  | { readonly kind: "loading"; readonly wait: ColdWait }
+  /** Until its tenant's turn comes at the instance chosen. */
+  | { readonly kind: "queued"; readonly chosen: Chosen; readonly place: FairPlace }
+  | Sent
+  | { readonly kind: "done" };
+
+interface Sent {
+  readonly kind: "sent";
+  readonly chosen: Chosen;
+  readonly place: FairPlace;
+  readonly link: ExecutorLink;
+  readonly linkId: number;
+  readonly sentMs: number;
+}
+
+const DECIDING: State = { kind: "deciding" };
+const DONE: State = { kind: "done" };
+
+/** One query from decision to answer: one decision, at most one retry elsewhere, no waiting but for loads and turns. */
+export class Flight implements LinkListener, FairQuery {
+  readonly tenant: string;
+  readonly rows: number;
+  private state: State = DECIDING;
+  private retries = 0;
+  /** Where it was lost, and how: a retry goes elsewhere, and fails with this when there is nowhere else. */
+  private loss: { readonly executor: string; readonly fault: ServiceError } | null = null;
+  private coldWaits = 0;
+  private decidedMs = 0;
+  private readonly overdueMs: number;
+
+  constructor(
+    private readonly ports: FlightPorts,
+    private readonly query: RoutedQuery,
+    private readonly onDone: (flight: Flight) => void,
+  ) {
+    const { arrivedMs, requirements, tenant, rows } = query;
+    this.tenant = tenant;
+    this.rows = rows;
+    const { latencyMs } = requirements.slo;
+    this.overdueMs = arrivedMs + (latencyMs === null ? ports.queryMaxMs : latencyMs + LATE_GRACE_MS);
+  }
+
+  get modelName(): string {
+    return this.query.model.name;
+  }
+
+  start(): void {
+    this.decide();
+  }
+
+  /** The caller is gone: nothing is called back, the executor is told. False when the query had ended before. */
+  cancel(): boolean {
+    if (this.state.kind === "done") return false;
+    this.withdraw();
+    this.finish();
+    return true;
+  }
+
+  /** Ends the query with `error`. */
+  giveUp(error: ServiceError): void {
+    if (this.state.kind === "done") return;
+    this.withdraw();
+    this.refuse(error);
+  }
+
+  isOverdue(nowMs: number): boolean {
+    return nowMs >= this.overdueMs;
+  }
+
+  lateError(): ServiceError {
+    return lateRefusal(
+      this.ports.clock.nowMs() - this.query.arrivedMs,
+      this.query.requirements.slo.latencyMs,
+    );
+  }
+
+  answered(frame: LinkAnswer): void {
+    const { state, query } = this;
+    if (state.kind !== "sent") return;
+    const { instance, explanation } = state.chosen;
+    const nowMs = this.ports.clock.nowMs();
+    const networkMs = Math.max(0, nowMs - state.sentMs - frame.executorMs);
+    this.ports.view.report(instance, frame.load, nowMs);
+    instance.hopMeasured(networkMs);
+    this.leave(state);
+    const receipt = this.receipt(state.chosen, frame, networkMs, nowMs);
+    this.finish();
+    query.listener.answered(frame.body, receipt, explanation);
+  }
+
+  refused(frame: LinkRefusal): void {
+    const { state } = this;
+    if (state.kind !== "sent") return;
+    const { instance } = state.chosen;
+    this.ports.view.report(instance, frame.load, this.ports.clock.nowMs());
+    this.leave(state);
+    const error = refusedByExecutor(frame);
+    if (frame.code === Code.UNAVAILABLE && this.retryElsewhere(instance.executor, error)) return;
+    this.refuse(error);
+  }
+
+  lost(fault: ServiceError): void {
+    const { state } = this;
+    if (state.kind !== "sent") return;
+    this.leave(state);
+    if (!this.retryElsewhere(state.chosen.instance.executor, fault)) this.refuse(fault);
+  }
+
+  /** Its turn has come at the instance that was chosen for it. */
+  turn(): void {
+    const { state } = this;
+    if (state.kind !== "queued") return;
+    this.decidedMs = this.ports.clock.nowMs();
+    if (this.remainingMs(this.decidedMs) > 0) this.send(state.chosen, state.place);
+    else this.giveUp(this.lateError());
+  }
+
+  private receipt(
+    { instance, costUsd, downgraded }: Chosen,
+    frame: LinkAnswer,
+    networkMs: number,
+    nowMs: number,
+  ): QueryReceipt {
+    const { arrivedMs, rows, requirements } = this.query;
+    return {
+      variant: instance.profiled,
+      executor: instance.executor,
+      rows,
+      batchSize: frame.batchSize,
+      selectMs: this.decidedMs - arrivedMs,
+      networkMs,
+      queueMs: frame.queueMs,
+      gatherMs: frame.gatherMs,
+      computeMs: frame.runMs,
+      scatterMs: frame.scatterMs,
+      executorMs: frame.executorMs,
+      totalMs: nowMs - arrivedMs,
+      costUsd,
+      downgraded,
+      cold: this.coldWaits > 0,
+      minAccuracy: requirements.slo.minAccuracy,
+    };
+  }
+
+  private retryElsewhere(executor: string, fault: ServiceError): boolean {
+    if (this.retries >= RETRIES_MAX) return false;
+    this.retries++;
+    if (this.remainingMs(this.ports.clock.nowMs()) <= 0) return false;
+    this.loss = { executor, fault };
+    this.decide();
+    return true;
+  }
+
+  private decide(): void {
+    this.state = DECIDING;
+    const { query, ports } = this;
+    const nowMs = ports.clock.nowMs();
+    const leftMs = this.remainingMs(nowMs);
+    // The first decision takes the objective as stated, so that a refusal names what was asked for; later ones what is left.
+    const remainingMs = this.decidedMs === 0 ? (query.requirements.slo.latencyMs ?? leftMs) : leftMs;
+    const decision = ports.selector.decide({
+      model: query.model,
+      rows: query.rows,
+      slo: query.requirements.slo,
+      deadlineBinds: query.requirements.deadlineBinds,
+      remainingMs,
+      explain: query.requirements.explain,
+      nowMs,
+      excludedExecutor: this.loss?.executor ?? null,
+    });
+    this.decidedMs = ports.clock.nowMs();
+    if (leftMs <= 0 && (remainingMs <= 0 || decision.kind !== "refuse")) this.refuse(this.lateError());
+    else this.follow(decision);
+  }
+
+  private follow(decision: Decision): void {
+    if (decision.kind === "refuse") this.refuse(this.loss?.fault ?? decision.error);
+    else if (decision.kind === "send") this.enter(decision);
+    else this.waitFor(decision.variant, decision.executor);
+  }
+
+  private waitFor(variant: string, executor: string): void {
+    if (this.coldWaits >= COLD_WAITS_MAX) {
+      const message = `${variant} was unloaded while waiting for it ${this.coldWaits} times, at most ${COLD_WAITS_MAX} are waited for`;
+      this.refuse(new ServiceError(Code.UNAVAILABLE, message));
+      return;
+    }
+    this.coldWaits++;
+    const waitMaxMs = this.remainingMs(this.ports.clock.nowMs());
+    const wait = this.ports.coldStarts.wait(variant, executor, waitMaxMs, (fault) => {
+      if (this.state.kind === "done") return;
+      if (fault === null) this.decide();
+      else this.refuse(fault);
+    });
+    // Where too many wait already, it was refused before `wait` returned.
+    if (this.state.kind === "deciding") this.state = { kind: "loading", wait };
+  }
+
+  /** Sends at once, or waits until the other tenants of the instance have had their share. */
+  private enter(chosen: Chosen): void {
+    const waitMaxMs = this.remainingMs(this.decidedMs) - chosen.batchLatencyMs;
+    const place = chosen.instance.fair.admit(this, this.decidedMs, waitMaxMs);
+    if (place.kind === "refuse") this.refuse(unfairRefusal(place, this.query));
+    else if (place.kind === "sent") this.send(chosen, place);
+    else this.state = { kind: "queued", chosen, place };
+  }
+
+  private send(chosen: Chosen, place: FairPlace): void {
+    const { query, ports } = this;
+    const { instance } = chosen;
+    const link = ports.pool.linkFor(instance.executor, query.body.byteLength, this.tenant);
+    if (link === null) {
+      this.leaveQueue(chosen, place);
+      this.unsendable(instance.executor);
+      return;
+    }
+    const override = ports.view.catalog.overrides.get(instance.variant);
+    const { lane, timeoutMs: queueTimeoutMs } = queueRules(override, query.requirements);
+    const sentMs = this.decidedMs;
+    // Tenants over their share take turns: the executor would let those with the earlier deadlines go first.
+    const timeoutMs = Math.min(
+      place.spare ? Number.POSITIVE_INFINITY : this.remainingMs(sentMs),
+      queueTimeoutMs === null ? Number.POSITIVE_INFINITY : queueTimeoutMs + chosen.batchLatencyMs,
+    );
+    instance.sent(query.rows, sentMs);
+    link.shares.take(this.tenant);
+    const linkId = link.send(
+      {
+        timeoutMs: Number.isFinite(timeoutMs) ? timeoutMs : 0,
+        lane: place.spare ? LANE_COUNT - 1 : lane,
+        trace: query.trace,
+        variant: instance.variant,
+        body: query.body,
+      },
+      this,
+    );
+    this.state = { kind: "sent", chosen, place, link, linkId, sentMs };
+  }
+
+  /** Its links are full, or it was lost while the query waited for its turn there. */
+  private unsendable(executor: string): void {
+    const { pool } = this.ports;
+    if (pool.reaches(executor)) {
+      const message = `links to executor ${executor} are full: ${pool.room(executor, this.tenant)}; try again later`;
+      this.refuse(new ServiceError(Code.RESOURCE_EXHAUSTED, message));
+      return;
+    }
+    const fault = new ServiceError(Code.UNAVAILABLE, `executor ${executor} is out of reach`);
+    if (!this.retryElsewhere(executor, fault)) this.refuse(fault);
+  }
+
+  private remainingMs(nowMs: number): number {
+    const { latencyMs } = this.query.requirements.slo;
+    return latencyMs === null ? Number.POSITIVE_INFINITY : this.query.arrivedMs + latencyMs - nowMs;
+  }
+
+  private withdraw(): void {
+    const { state } = this;
+    if (state.kind === "loading") state.wait.cancel();
+    else if (state.kind === "queued") this.leaveQueue(state.chosen, state.place);
+    else if (state.kind === "sent") {
+      state.link.cancel(state.linkId);
+      this.leave(state);
+    }
+  }
+
+  private leave({ chosen, place, link }: Sent): void {
+    chosen.instance.settled();
+    link.shares.give(this.tenant);
+    this.leaveQueue(chosen, place);
+  }
+
+  /** Gives up its place in front of the instance, or at it, and lets those go whose turn that makes it. */
+  private leaveQueue({ instance }: Chosen, place: FairPlace): void {
+    this.state = DECIDING;
+    instance.fair.leave(place);
+    instance.fair.takeTurns();
+  }
+
+  private refuse(error: ServiceError): void {
+    this.finish();
+    this.query.listener.refused(error);
+  }
+
+  private finish(): void {
+    this.state = DONE;
+    this.onDone(this);
+  }
+}
