@@ -2,6 +2,7 @@ import type { InstrumentTable, ServerLoad, Telemetry } from "@infaas/runtime";
 import { failureReasons } from "./query/failure-reason";
 import type { ColdStarts } from "./routing/cold-starts";
 import type { Router } from "./routing/router";
+import type { Face } from "./telemetry/face";
 import type { Statistics } from "./telemetry/statistics";
 import type { ClusterView } from "./view/cluster-view";
 
@@ -65,11 +66,6 @@ export interface MetricSources {
   readonly coldStarts: ColdStarts;
   /** By name: grpc, http. */
   readonly faces: ReadonlyMap<string, Face>;
-}
-
-/** What serves queries on one port. */
-export interface Face {
-  readonly load: ServerLoad;
 }
 
 type Instrument = (typeof instruments)[keyof typeof instruments];

@@ -1,29 +1,54 @@
-import { createTelemetry, type DialSecurity, type Lifecycle, type Telemetry } from "@infaas/runtime";
+import {
+  type Clock,
+  createSampler,
+  createTelemetry,
+  type DialSecurity,
+  type Lifecycle,
+  type Logger,
+  type Random,
+  type Telemetry,
+} from "@infaas/runtime";
 import type { FrontendConfig } from "../config";
-import { TraceFile, type TraceFileOptions } from "./trace-file";
+import { Statistics } from "./statistics";
+import { TraceFile } from "./trace-file";
+import { TraceSettings } from "./trace-settings";
+import { QueryTraces } from "./traces";
 
-/** Metrics and spans that leave by OTLP, until the process ends. */
-export function startTelemetry(config: FrontendConfig, dial: DialSecurity, lifecycle: Lifecycle): Telemetry {
-  const telemetry = createTelemetry({
-    service: "infaas-frontend",
-    instance: config.name,
-    otlpEndpoint: config.otlpEndpoint,
-    sampleRatio: config.traceSampleRatio,
-    metricPeriodMs: config.metricPeriodMs,
-    dial,
-  });
-  lifecycle.onStop("telemetry", () => telemetry.shutdown());
-  return telemetry;
+/** What a frontend tells of itself and of its queries. */
+export interface FrontendTelemetry {
+  readonly meter: Telemetry["meter"];
+  readonly statistics: Statistics;
+  readonly traces: QueryTraces;
+  readonly traceSettings: TraceSettings;
 }
 
-/** Traces in a file besides those that leave by OTLP, where the operator says so. */
-export function openTraceFile(
-  path: string | null,
-  o: Omit<TraceFileOptions, "path">,
+interface TelemetryPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly dial: DialSecurity;
+}
+
+/** Metrics and spans that leave by OTLP, and traces that go to a file, where the operator says so; until the process ends. */
+export function openTelemetry(
+  config: FrontendConfig,
+  { clock, random, logger, dial }: TelemetryPorts,
   lifecycle: Lifecycle,
-): TraceFile | null {
-  if (path === null) return null;
-  const file = new TraceFile({ ...o, path });
-  lifecycle.onStop("trace file", async () => file.close());
-  return file;
+): FrontendTelemetry {
+  const { otlpEndpoint, traceSampleRatio: sampleRatio, metricPeriodMs } = config;
+  const { meter, tracer, shutdown } = createTelemetry({
+    service: "infaas-frontend",
+    instance: config.name,
+    otlpEndpoint,
+    sampleRatio,
+    metricPeriodMs,
+    dial,
+  });
+  lifecycle.onStop("telemetry", () => shutdown());
+  const file = config.traceFile === null ? null : new TraceFile({ path: config.traceFile, clock, logger });
+  if (file !== null) lifecycle.onStop("trace file", async () => file.close());
+  const recorder = file !== null && otlpEndpoint === null ? createSampler({ sampleRatio, random }) : tracer;
+  const traceSettings = new TraceSettings(recorder, file);
+  const traces = new QueryTraces({ recorder, clock, settings: traceSettings, file });
+  return { meter, statistics: new Statistics(), traces, traceSettings };
 }

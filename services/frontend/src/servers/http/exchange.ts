@@ -10,8 +10,8 @@ import {
   unnamedCaller,
 } from "@infaas/runtime";
 import { type InferOptions, startInfer } from "../../intake/infer-call";
-import type { Face } from "../../metrics";
 import { findNamed } from "../../query/named-model";
+import type { Face } from "../../telemetry/face";
 import type { ByteBudget } from "./byte-budget";
 import { faceMetrics } from "./face-metrics";
 import { decoded, findRoute, wrongVerb } from "./find-route";

@@ -1,5 +1,6 @@
 import type { ServerLoad } from "@infaas/runtime";
-import { type Face, instruments } from "../../metrics";
+import { instruments } from "../../metrics";
+import type { Face } from "../../telemetry/face";
 import type { Family, Sample } from "./prometheus";
 
 /** What every face has open, holds and turned away, under the names that OpenTelemetry has for it, with underscores. */

@@ -17,7 +17,7 @@ import {
   systemClock,
 } from "@infaas/runtime";
 import type { InferOptions } from "../../intake/infer-call";
-import type { Face } from "../../metrics";
+import type { Face } from "../../telemetry/face";
 import { ByteBudget } from "./byte-budget";
 import { Cors } from "./cors";
 import { Exchange, type ExchangeOptions } from "./exchange";

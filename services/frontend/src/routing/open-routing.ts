@@ -1,0 +1,36 @@
+import type { ClusterService } from "@infaas/api";
+import type { ClientOf, Clock, Lifecycle, Logger } from "@infaas/runtime";
+import type { FrontendConfig } from "../config";
+import type { ExecutorPool } from "../links/executor-pool";
+import type { ClusterView } from "../view/cluster-view";
+import { ColdStarts } from "./cold-starts";
+import { Router } from "./router";
+import { Selector } from "./selector";
+
+interface RoutingPorts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly view: ClusterView;
+  readonly pool: ExecutorPool;
+  readonly cluster: ClientOf<typeof ClusterService>;
+}
+
+/** What brings queries to instances. */
+export interface Routing {
+  readonly router: Router;
+  readonly selector: Selector;
+  readonly coldStarts: ColdStarts;
+}
+
+/** Routes queries over what the view shows, until the process ends. */
+export function openRouting(config: FrontendConfig, ports: RoutingPorts, lifecycle: Lifecycle): Routing {
+  const { coldWaitersMax: waitersMax, coldWaitMaxMs: waitMaxMs, queryMaxMs } = config;
+  const coldStarts = new ColdStarts({ ...ports, waitersMax, waitMaxMs });
+  const selector = new Selector(ports.view, ({ variant, executor }) =>
+    coldStarts.start(variant.name, executor.name),
+  );
+  const router = new Router({ ...ports, selector, coldStarts, queryMaxMs });
+  router.start();
+  lifecycle.onStop("router", () => router.stop());
+  return { router, selector, coldStarts };
+}
