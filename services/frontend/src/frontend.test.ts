@@ -1,36 +1,14 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import {
-  CatalogService,
-  InferenceService,
-  type InferParameter,
-  InstancePhase,
-  type ModelInferResponse,
-  RefusalSchema,
-} from "@infaas/api";
-import { Code, createRpcClient, retryDelayMs } from "@infaas/runtime";
-import {
-  type House,
-  inferRequest,
-  putExecutor,
-  putInstances,
-  refusalOf,
-  startHouse,
-  TASK,
-  until,
-} from "./testing/house";
+import { CatalogService, InferenceService, type InferParameter, RefusalSchema } from "@infaas/api";
+import { Code, createRpcClient } from "@infaas/runtime";
+import { type House, inferRequest, parametersOf, refusalOf, startHouse, TASK, until } from "./testing/house";
 import { HttpCaller } from "./testing/http-client";
-import { ANSWER_VALUES, ScriptedExecutor } from "./testing/scripted-executor";
+import { ANSWER_VALUES } from "./testing/scripted-executor";
 
 jest.setTimeout(30_000);
 
 /** Every second metadata answers a campaign; twice that is no idle cluster. */
 const IDLE_AGE_MAX_MS = 2_000;
-
-function parameters(response: ModelInferResponse): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(response.parameters).map(([name, p]) => [name, p.parameterChoice.value]),
-  );
-}
 
 describe("frontend", () => {
   let house: House;
@@ -50,7 +28,7 @@ describe("frontend", () => {
           ["scores", "FP32", [1n, 2n]],
         ]);
         expect(response.rawOutputContents[0]).toEqual(new Uint8Array(ANSWER_VALUES.buffer));
-        expect(parameters(response)).toMatchObject({
+        expect(parametersOf(response)).toMatchObject({
           variant: "mlp@1",
           architecture: "mlp",
           executor: "e1",
@@ -115,7 +93,7 @@ describe("frontend", () => {
 
     it("returns the explanation when asked", async () => {
       const response = await house.inference.modelInfer(inferRequest(TASK, { explain: true }));
-      const explanation = JSON.parse(String(parameters(response).explanation));
+      const explanation = JSON.parse(String(parametersOf(response).explanation));
       expect(explanation.candidates[0]).toMatchObject({ variant: "mlp@1", verdict: "VERDICT_SELECTED" });
     });
 
@@ -248,7 +226,7 @@ describe("frontend", () => {
       await house.metadata.stop();
       await until(() => house.frontend.view.ageMs > IDLE_AGE_MAX_MS);
       const response = await house.inference.modelInfer(inferRequest(TASK));
-      expect(parameters(response).variant).toBe("mlp@1");
+      expect(parametersOf(response).variant).toBe("mlp@1");
       const catalog = createRpcClient(CatalogService, house.frontend.address);
       expect((await catalog.getStatus({})).snapshotAgeMs).toBeGreaterThan(IDLE_AGE_MAX_MS);
       await house.metadata.start();
@@ -266,148 +244,6 @@ describe("frontend", () => {
     });
   });
 
-  describe("when two executors hold the variant", () => {
-    beforeEach(async () => {
-      house = await startHouse({ e1: ["mlp@1"], e2: ["mlp@1"] });
-    });
-
-    it("sends a query once more, elsewhere, when an executor is unavailable", async () => {
-      for (const executor of house.executors) {
-        executor.behaviour = (_f, reply) =>
-          house.executors.reduce((n, e) => n + e.received.length, 0) === 1
-            ? reply.refuse(Code.UNAVAILABLE, "draining")
-            : reply.answer();
-      }
-      const response = await house.inference.modelInfer(inferRequest(TASK));
-      expect(house.executors.map((e) => e.received.length)).toEqual([1, 1]);
-      expect(response.outputs).toHaveLength(1);
-    });
-
-    it("fails with how the query was lost when nobody else could answer", async () => {
-      putInstances(house.metadata, "e2", []);
-      await until(() => house.frontend.view.instances.length === 1);
-      house.executors[0]!.behaviour = (_f, reply) => reply.refuse(Code.UNAVAILABLE, "e1 is draining");
-      // Loading elsewhere takes longer than this objective.
-      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK, { slo_latency_ms: 45 })));
-      expect([error.code, error.message]).toEqual([Code.UNAVAILABLE, "e1 is draining"]);
-    });
-
-    it("gives up after the second UNAVAILABLE", async () => {
-      for (const executor of house.executors) {
-        executor.behaviour = (_f, reply) => reply.refuse(Code.UNAVAILABLE, `${executor.name} is draining`);
-      }
-      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK)));
-      expect(error.code).toBe(Code.UNAVAILABLE);
-      expect(house.executors.map((e) => e.received.length)).toEqual([1, 1]);
-    });
-
-    it("lets queries fail over when an executor dies under load; none hangs", async () => {
-      const [dying, other] = house.executors;
-      dying!.behaviour = () => undefined;
-      const calls = Array.from({ length: 64 }, () => house.inference.modelInfer(inferRequest(TASK)));
-      await until(() => dying!.received.length > 0 || other!.received.length === 64);
-      await dying!.stop();
-      const responses = await Promise.all(calls);
-      expect(responses.every((r) => r.parameters.executor?.parameterChoice.value === "e2")).toBe(true);
-      expect(other!.received.length).toBe(64);
-    });
-
-    it("sends nothing more to an executor that announced draining", async () => {
-      house.executors[0]!.announceDraining();
-      await until(() => house.frontend.view.executors.get("e1")?.accepting === false);
-      for (let i = 0; i < 8; i++) await house.inference.modelInfer(inferRequest(TASK));
-      expect(house.executors.map((e) => e.received.length)).toEqual([0, 8]);
-    });
-
-    it("drains an executor for an operator", async () => {
-      const catalog = createRpcClient(CatalogService, house.frontend.address);
-      await catalog.drainExecutor({ executor: "e1" });
-      await until(() => house.frontend.view.executors.get("e1")?.accepting === false);
-      const unknown = await refusalOf(catalog.drainExecutor({ executor: "e9" }));
-      catalog.close();
-      expect([unknown.code, unknown.message]).toEqual([
-        Code.NOT_FOUND,
-        "executor 'e9' is not known; known: e1, e2",
-      ]);
-    });
-  });
-
-  describe("when the executor that held everything is gone for good", () => {
-    it("places it anew on another", async () => {
-      house = await startHouse({ e1: ["mlp@1"], e2: [] });
-      const value = { executor: "e1", variant: "mlp@1", reason: "registration" };
-      house.metadata.put("placement/mlp@1/e1", { case: "placement", value });
-      await until(() => house.frontend.view.leader !== "");
-      house.metadata.delete("member/e1");
-      house.metadata.delete("report/e1");
-      await until(() => house.metadata.placements.length > 0);
-      expect(house.metadata.placements[0]).toMatchObject({
-        executor: "e2",
-        variant: "mlp@1",
-        reason: "registration",
-      });
-    }, 20_000);
-  });
-
-  describe("when nothing is loaded", () => {
-    beforeEach(async () => {
-      house = await startHouse({ e1: [] });
-    });
-
-    it("wants the instance once for all who wait, and answers when it is ready", async () => {
-      const calls = Array.from({ length: 8 }, () => house.inference.modelInfer(inferRequest(TASK)));
-      await until(() => house.metadata.placements.length > 0);
-      putInstances(house.metadata, "e1", ["mlp@1"]);
-      const responses = await Promise.all(calls);
-      expect(house.metadata.placements).toHaveLength(1);
-      expect(house.metadata.placements[0]).toMatchObject({
-        executor: "e1",
-        variant: "mlp@1",
-        reason: "query",
-      });
-      expect(responses.map((r) => parameters(r).cold)).toEqual(responses.map(() => true));
-    });
-
-    it("refuses when the load fails, with the reason", async () => {
-      const call = refusalOf(house.inference.modelInfer(inferRequest(TASK)));
-      await until(() => house.metadata.placements.length > 0);
-      putInstances(house.metadata, "e1", ["mlp@1"], InstancePhase.FAILED, "golden answer is off by 1");
-      const error = await call;
-      expect([error.code, error.message]).toEqual([
-        Code.UNAVAILABLE,
-        "mlp@1 failed to load on e1: golden answer is off by 1",
-      ]);
-    });
-
-    it("starts the load but does not wait when the objective is shorter than it", async () => {
-      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK, { slo_latency_ms: 20 })));
-      expect(error.code).toBe(Code.RESOURCE_EXHAUSTED);
-      expect(retryDelayMs(error)).toBeGreaterThan(0);
-      await until(() => house.metadata.placements.length === 1);
-    });
-
-    it("waits no longer than the deadline of the call", async () => {
-      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK), { timeoutMs: 300 }));
-      expect(error.code).toBe(Code.DEADLINE_EXCEEDED);
-    });
-  });
-
-  describe("when there is no executor", () => {
-    it("refuses with UNAVAILABLE and answers once one has joined", async () => {
-      house = await startHouse({});
-      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK)));
-      expect(error.code).toBe(Code.UNAVAILABLE);
-      const executor = new ScriptedExecutor("late");
-      await executor.start();
-      putExecutor(house.metadata, executor);
-      putInstances(house.metadata, "late", ["mlp@1"]);
-      await until(() => house.frontend.view.instances.length === 1);
-      const response = await house.inference.modelInfer(inferRequest(TASK));
-      await executor.stop();
-      expect(parameters(response).executor).toBe("late");
-    });
-  });
-
   describe("when variants trade accuracy for speed", () => {
     const variants = [
       { name: "fast", accuracy: 0.8, latencyMs: 0.5 },
@@ -417,7 +253,7 @@ describe("frontend", () => {
     it("chooses by what is asked", async () => {
       house = await startHouse({ e1: ["fast", "good"] }, variants);
       const chosen = async (needs: Record<string, number | string>) =>
-        parameters(await house.inference.modelInfer(inferRequest(TASK, needs))).variant;
+        parametersOf(await house.inference.modelInfer(inferRequest(TASK, needs))).variant;
       expect(await chosen({})).toBe("fast");
       expect(await chosen({ slo_min_accuracy: 0.9 })).toBe("good");
       expect(await chosen({ objective: "max-accuracy" })).toBe("good");
@@ -436,7 +272,7 @@ describe("frontend", () => {
       const chosen = async (name: string) => {
         const response = await house.inference.modelInfer(inferRequest(name));
         expect(response.modelName).toBe(name);
-        return parameters(response).variant;
+        return parametersOf(response).variant;
       };
       expect(await chosen(`${TASK}:cheap`)).toBe("fast");
       expect(await chosen(`${TASK}:fast`)).toBe("fast");

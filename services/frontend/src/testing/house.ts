@@ -6,6 +6,7 @@ import {
   InstancePhase,
   type LoadOverride,
   MemberKind,
+  type ModelInferResponse,
   Precision,
   type Variant,
   VariantSchema,
@@ -250,4 +251,11 @@ export async function refusalOf(call: Promise<unknown>): Promise<ServiceError> {
     return ServiceError.from(error);
   }
   throw new Error("was answered");
+}
+
+/** The parameters of an answer, by name. */
+export function parametersOf(response: ModelInferResponse): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(response.parameters).map(([name, p]) => [name, p.parameterChoice.value]),
+  );
 }

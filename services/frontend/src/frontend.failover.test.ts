@@ -1,0 +1,93 @@
+import { CatalogService } from "@infaas/api";
+import { Code, createRpcClient } from "@infaas/runtime";
+import { type House, inferRequest, putInstances, refusalOf, startHouse, TASK, until } from "./testing/house";
+
+jest.setTimeout(30_000);
+
+describe("frontend, when executors fail", () => {
+  let house: House;
+  afterEach(() => house.stop());
+
+  describe("when two executors hold the variant", () => {
+    beforeEach(async () => {
+      house = await startHouse({ e1: ["mlp@1"], e2: ["mlp@1"] });
+    });
+
+    it("sends a query once more, elsewhere, when an executor is unavailable", async () => {
+      for (const executor of house.executors) {
+        executor.behaviour = (_f, reply) =>
+          house.executors.reduce((n, e) => n + e.received.length, 0) === 1
+            ? reply.refuse(Code.UNAVAILABLE, "draining")
+            : reply.answer();
+      }
+      const response = await house.inference.modelInfer(inferRequest(TASK));
+      expect(house.executors.map((e) => e.received.length)).toEqual([1, 1]);
+      expect(response.outputs).toHaveLength(1);
+    });
+
+    it("fails with how the query was lost when nobody else could answer", async () => {
+      putInstances(house.metadata, "e2", []);
+      await until(() => house.frontend.view.instances.length === 1);
+      house.executors[0]!.behaviour = (_f, reply) => reply.refuse(Code.UNAVAILABLE, "e1 is draining");
+      // Loading elsewhere takes longer than this objective.
+      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK, { slo_latency_ms: 45 })));
+      expect([error.code, error.message]).toEqual([Code.UNAVAILABLE, "e1 is draining"]);
+    });
+
+    it("gives up after the second UNAVAILABLE", async () => {
+      for (const executor of house.executors) {
+        executor.behaviour = (_f, reply) => reply.refuse(Code.UNAVAILABLE, `${executor.name} is draining`);
+      }
+      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK)));
+      expect(error.code).toBe(Code.UNAVAILABLE);
+      expect(house.executors.map((e) => e.received.length)).toEqual([1, 1]);
+    });
+
+    it("lets queries fail over when an executor dies under load; none hangs", async () => {
+      const [dying, other] = house.executors;
+      dying!.behaviour = () => undefined;
+      const calls = Array.from({ length: 64 }, () => house.inference.modelInfer(inferRequest(TASK)));
+      await until(() => dying!.received.length > 0 || other!.received.length === 64);
+      await dying!.stop();
+      const responses = await Promise.all(calls);
+      expect(responses.every((r) => r.parameters.executor?.parameterChoice.value === "e2")).toBe(true);
+      expect(other!.received.length).toBe(64);
+    });
+
+    it("sends nothing more to an executor that announced draining", async () => {
+      house.executors[0]!.announceDraining();
+      await until(() => house.frontend.view.executors.get("e1")?.accepting === false);
+      for (let i = 0; i < 8; i++) await house.inference.modelInfer(inferRequest(TASK));
+      expect(house.executors.map((e) => e.received.length)).toEqual([0, 8]);
+    });
+
+    it("drains an executor for an operator", async () => {
+      const catalog = createRpcClient(CatalogService, house.frontend.address);
+      await catalog.drainExecutor({ executor: "e1" });
+      await until(() => house.frontend.view.executors.get("e1")?.accepting === false);
+      const unknown = await refusalOf(catalog.drainExecutor({ executor: "e9" }));
+      catalog.close();
+      expect([unknown.code, unknown.message]).toEqual([
+        Code.NOT_FOUND,
+        "executor 'e9' is not known; known: e1, e2",
+      ]);
+    });
+  });
+
+  describe("when the executor that held everything is gone for good", () => {
+    it("places it anew on another", async () => {
+      house = await startHouse({ e1: ["mlp@1"], e2: [] });
+      const value = { executor: "e1", variant: "mlp@1", reason: "registration" };
+      house.metadata.put("placement/mlp@1/e1", { case: "placement", value });
+      await until(() => house.frontend.view.leader !== "");
+      house.metadata.delete("member/e1");
+      house.metadata.delete("report/e1");
+      await until(() => house.metadata.placements.length > 0);
+      expect(house.metadata.placements[0]).toMatchObject({
+        executor: "e2",
+        variant: "mlp@1",
+        reason: "registration",
+      });
+    }, 20_000);
+  });
+});
