@@ -31,7 +31,7 @@ import { openTelemetry } from "./telemetry/open-telemetry";
 import { ClusterView } from "./view/cluster-view";
 import { otlpReceiver } from "./view/otlp-receiver";
 
-/** What a frontend gets from its process. */
+/** What a process gives its frontend. */
 export interface FrontendPorts {
   readonly clock: Clock;
   readonly random: Random;
@@ -40,11 +40,10 @@ export interface FrontendPorts {
   readonly security: Security;
 }
 
-/** A running frontend. */
 export interface Frontend {
   /** host:port that was bound. */
   readonly address: string;
-  /** host:port of the HTTP face; null when it is off. */
+  /** host:port of the HTTP server; null when it is off. */
   readonly httpAddress: string | null;
   readonly view: ClusterView;
   /** The native server; null when grpc-js serves. */

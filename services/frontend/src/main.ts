@@ -41,7 +41,7 @@ if (process.argv.includes("--help")) {
   });
 }
 
-/** Where this process is reached. */
+/** Addresses that this process listens on. */
 function listensOf({ listen, httpListen }: FrontendConfig): readonly string[] {
   return httpListen === "none" ? [listen] : [listen, httpListen];
 }

@@ -58,7 +58,7 @@ export const instruments = {
   },
 } as const satisfies InstrumentTable;
 
-/** Where the figures come from. */
+/** Sources of the figures. */
 export interface MetricSources {
   readonly view: ClusterView;
   readonly statistics: Statistics;

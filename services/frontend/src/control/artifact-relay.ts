@@ -1,7 +1,7 @@
 import { ArtifactService, type UploadArtifactRequest } from "@infaas/api";
 import { type ClientOf, type Implementation, implementService } from "@infaas/runtime";
 
-/** Users reach one address: the frontend streams files to and from metadata's artifact store as they come. */
+/** Relay of metadata's artifact store, so that users need one address; files are streamed, not kept. */
 export function artifactRelay(artifacts: ClientOf<typeof ArtifactService>): Implementation {
   return implementService(ArtifactService, {
     statArtifact: (request, { signal }) => artifacts.statArtifact(request, { signal }),

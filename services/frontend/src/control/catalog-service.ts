@@ -13,7 +13,6 @@ import type { ClusterView } from "../view/cluster-view";
 import type { LiveExecutor } from "../view/live-instance";
 import { type RegistrationOptions, registerModel } from "./registration";
 
-/** What the catalog is served from. */
 export interface CatalogServiceOptions {
   readonly view: ClusterView;
   readonly statistics: Statistics;
@@ -22,10 +21,10 @@ export interface CatalogServiceOptions {
   readonly registration: RegistrationOptions;
 }
 
-/** Age shown before metadata was ever reached: the snapshot is as old as can be said. */
+/** Age shown before metadata was first reached. */
 const AGE_NEVER_MS = -1;
 
-/** infaas.v1.CatalogService: what may be asked for, and the state of the house. */
+/** infaas.v1.CatalogService: models, variants, executors and instances. */
 export function catalogService(o: CatalogServiceOptions): Implementation {
   const { view } = o;
   return implementService(CatalogService, {

@@ -5,7 +5,6 @@ import { type ClientOf, type Logger, ServiceError } from "@infaas/runtime";
 import type { ClusterView } from "../view/cluster-view";
 import { instancesPerExecutor } from "./placement-repair";
 
-/** What initial placement needs. */
 export interface InitialPlacementOptions {
   readonly view: ClusterView;
   readonly cluster: ClientOf<typeof ClusterService>;
@@ -13,7 +12,7 @@ export interface InitialPlacementOptions {
 }
 
 /**
- * Wants one instance of every efficient variant of a fresh architecture, as far as memory goes. A placement that is not
+ * Places one instance of every efficient variant of a new architecture, as far as memory goes. A placement that is not
  * recorded is only logged: the registration stands, and the first query that needs the variant has it loaded.
  */
 export async function placeInitially(o: InitialPlacementOptions, result: RegistrationResult): Promise<void> {
@@ -30,7 +29,7 @@ export async function placeInitially(o: InitialPlacementOptions, result: Registr
   await wantInstances(o, plan.placements);
 }
 
-/** Wants these instances as a registration does; what is not recorded is logged. */
+/** Places these instances for a registration; a placement that is not recorded is logged. */
 export async function wantInstances(
   o: Pick<InitialPlacementOptions, "cluster" | "logger">,
   instances: readonly PlannedInstance[],

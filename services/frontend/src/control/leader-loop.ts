@@ -6,7 +6,6 @@ import type { HostProvider } from "./host-provider/host-provider";
 import { wantInstances } from "./initial-placement";
 import { PlacementRepair } from "./placement-repair";
 
-/** What the loop sees and acts through. */
 export interface LeaderLoopOptions {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -18,10 +17,10 @@ export interface LeaderLoopOptions {
 }
 
 const PERIOD_MS = 2_000;
-/** What metadata has not confirmed for longer than this is no ground to move anything. */
+/** Oldest view on which placements are changed. */
 const VIEW_AGE_MAX_MS = 3_000;
 
-/** The slow loop in which the leader, and nobody else, changes what should be placed where. */
+/** The leader's loop, which alone changes desired placement. */
 export class LeaderLoop {
   private readonly repair = new PlacementRepair();
   private timer: Timer | null = null;
@@ -49,7 +48,7 @@ export class LeaderLoop {
     for (const { variant, executor } of plan.dropped) await this.drop(variant, executor);
   }
 
-  /** What found no place needs another host: says which there are, and whether there could be more. */
+  /** Logs instances that no host has room for, with the hosts there are and whether there could be more. */
   private tellUnplaced(variants: readonly { readonly variant: string; readonly reason: string }[]): void {
     if (variants.length > 0)
       this.o.logger.warn("no host has room", { variants, pools: this.o.hosts.pools() });

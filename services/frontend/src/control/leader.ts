@@ -1,7 +1,6 @@
 import type { ClusterService } from "@infaas/api";
 import { type ClientOf, type Clock, every, type Logger, ServiceError, type Timer } from "@infaas/runtime";
 
-/** What a campaign needs. */
 export interface LeaderOptions {
   readonly cluster: ClientOf<typeof ClusterService>;
   readonly clock: Clock;
@@ -13,12 +12,12 @@ export interface LeaderOptions {
   readonly heard: () => void;
 }
 
-/** How often leadership is asked for; metadata answers with whoever leads. */
+/** Period of campaigns; metadata answers each with the leader. */
 const CAMPAIGN_PERIOD_MS = 1_000;
 /** One period: a later answer would tell of a leadership that may have ended. */
 const CAMPAIGN_TIMEOUT_MS = 1_000;
 
-/** Whether this frontend leads: the one that alone writes what should be placed where. */
+/** Whether this frontend leads; the leader alone writes desired placement. */
 export class Leader {
   private leading = false;
   private timer: Timer | null = null;

@@ -16,7 +16,7 @@ export const UNSERVED_MAX_MS = 5_000;
 /** Placements of an executor that left are kept so long, for it to find them when it comes back. */
 export const PLACEMENT_KEPT_MS = 60_000;
 
-/** What is known when repairs are planned. */
+/** State that repairs are planned from. */
 export interface RepairFacts {
   readonly catalog: Catalog;
   readonly placements: Iterable<Placement>;
@@ -25,19 +25,19 @@ export interface RepairFacts {
   readonly nowMs: number;
 }
 
-/** What should change so that everything registered can be answered. */
+/** Changes of desired placement after which every registered model can be answered. */
 export interface Repairs {
   readonly wanted: readonly PlannedInstance[];
   readonly leftOut: InitialPlacement["leftOut"];
   readonly dropped: readonly Placement[];
 }
 
-/** Plans repairs of the will after executors came and went; remembers only since when things are amiss. */
+/** Plans repairs of desired placement after executors came and went; remembers only since when something is missing. */
 export class PlacementRepair {
   private readonly goneSince = new Map<string, number>();
   private readonly unservedSince = new Map<string, number>();
 
-  /** Returns what to change now. What was just planned is planned again only if it is still amiss after the bound. */
+  /** Returns what to change now. A repair is planned again only if it is still missing after the bound. */
   plan(facts: RepairFacts): Repairs {
     const placements = [...facts.placements];
     const dropped = this.dropped(placements, facts);
@@ -59,7 +59,7 @@ export class PlacementRepair {
     return { wanted, leftOut, dropped };
   }
 
-  /** Another leads, or metadata is away: nothing that was seen counts. */
+  /** Forgets what was seen: another leads, or metadata is away. */
   forget(): void {
     this.goneSince.clear();
     this.unservedSince.clear();

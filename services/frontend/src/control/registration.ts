@@ -25,7 +25,6 @@ import {
 import type { ClusterView } from "../view/cluster-view";
 import type { LiveExecutor } from "../view/live-instance";
 
-/** What registration needs. */
 export interface RegistrationOptions {
   readonly view: ClusterView;
   readonly registry: ClientOf<typeof RegistryService>;
@@ -33,7 +32,7 @@ export interface RegistrationOptions {
   readonly logger: Logger;
   /** How executors are called. */
   readonly dial: DialSecurity;
-  /** Wants the instances a fresh architecture starts with. */
+  /** Places the first instances of a new architecture. */
   readonly placeInitially: (result: RegistrationResult) => Promise<void>;
 }
 

@@ -14,7 +14,6 @@ import type { CatalogModel } from "../view/catalog";
 import type { ClusterView } from "../view/cluster-view";
 import type { Tenant, Tenants } from "./tenants";
 
-/** What every way in needs. */
 export interface IntakeOptions {
   readonly clock: Clock;
   readonly view: ClusterView;
@@ -50,7 +49,6 @@ export interface IncomingQuery {
   refuse(error: ServiceError, trace: SpanContext | null): void;
 }
 
-/** What a query needs. */
 export interface QueryDemand {
   readonly requirements: Requirements;
   readonly rows: number;
@@ -88,7 +86,7 @@ export function countUnreadable({ statistics }: IntakeOptions, error: ServiceErr
 
 /** A query that is counted until it ends. */
 class AcceptedQuery implements QueryListener, StartedQuery {
-  /** Set while its tenant's account holds it. */
+  /** The tenant that counts it now. */
   private holder: Tenant | null = null;
   private flight: Flight | null = null;
 

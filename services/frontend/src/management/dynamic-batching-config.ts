@@ -18,7 +18,7 @@ import { DEFAULT_PRIORITY, LANE_COUNT } from "@infaas/policy";
 /** What a config says otherwise than what was registered. */
 export type Override = MessageInitShape<typeof LoadOverrideSchema>;
 
-/** Longest a request may be told to be held for company. */
+/** Longest queue delay that a config may ask for. */
 export const QUEUE_DELAY_MAX_MS = 60_000;
 /** Longest queue timeout that means anything: a day. */
 const QUEUE_TIMEOUT_MAX_MS = 86_400_000;

@@ -7,7 +7,7 @@ import {
 } from "@infaas/api";
 import { dynamicBatching, fieldsBeside, type Override } from "./dynamic-batching-config";
 
-/** What a config is held against. */
+/** What a config is checked against. */
 export interface LoadFacts {
   /** ModelConfig under the name that was asked for, without any override. */
   readonly registered: ModelConfig;

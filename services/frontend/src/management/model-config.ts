@@ -13,7 +13,7 @@ import {
 import { DEFAULT_PRIORITY, LANE_COUNT } from "@infaas/policy";
 import type { CatalogModel } from "../view/catalog";
 
-/** What runs our models, in the words of the protocol. */
+/** Platform and backend of every variant, in the protocol's words. */
 const PLATFORM = "onnxruntime_onnx";
 /** Platform of a name that stands for several variants. */
 const VIRTUAL_PLATFORM = "infaas";

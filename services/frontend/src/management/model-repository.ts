@@ -20,7 +20,6 @@ import { ViewChanges } from "../view/view-changes";
 import { readLoadConfig } from "./load-config";
 import { modelConfigMessage } from "./model-config";
 
-/** What the repository works on. */
 export interface ModelRepositoryOptions {
   readonly view: ClusterView;
   readonly clock: Clock;

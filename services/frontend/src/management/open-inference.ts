@@ -12,7 +12,6 @@ import { type RepositoryServiceOptions, repositoryHandlers } from "./repository-
 import { settingsHandlers } from "./settings-service";
 import { sharedMemoryHandlers } from "./shared-memory-service";
 
-/** What the protocol's methods are answered from. */
 export interface OpenInferenceOptions extends RepositoryServiceOptions {
   readonly view: ClusterView;
   readonly statistics: Statistics;

@@ -7,7 +7,6 @@ import type { ModelRepository } from "./model-repository";
 type Methods = "repositoryIndex" | "repositoryModelLoad" | "repositoryModelUnload";
 type Parameters = Readonly<Record<string, ModelRepositoryParameter>>;
 
-/** What the methods work on. */
 export interface RepositoryServiceOptions {
   readonly repository: ModelRepository;
   /** Registers what a load brings; resolves once its name is known. */

@@ -1,7 +1,7 @@
 /** Bytes of a message that may lie outside of JavaScript. */
 export interface Body {
   readonly byteLength: number;
-  /** The bytes; of an answer only while its caller is being told. A copy where they lie outside. */
+  /** The bytes, copied where they lie outside; those of an answer only while its listener is called. */
   bytes(): Uint8Array;
 }
 

@@ -3,7 +3,7 @@ import { Code, type ServiceError } from "@infaas/runtime";
 /** Why a request was not answered, by the words of Triton's metric `nv_inference_request_failure`. */
 export const failureReasons = ["REJECTED", "CANCELED", "BACKEND", "OTHER"] as const;
 
-/** REJECTED: the queue or the objective would not have it; BACKEND: what should have computed it failed or was away. */
+/** REJECTED: by queue, share or objective. BACKEND: an executor failed or was away. */
 export type FailureReason = (typeof failureReasons)[number];
 
 const REASONS: ReadonlyMap<Code, FailureReason> = new Map([
@@ -17,7 +17,7 @@ const REASONS: ReadonlyMap<Code, FailureReason> = new Map([
   [Code.DATA_LOSS, "BACKEND"],
 ]);
 
-/** Returns why; OTHER is a request that was wrong in itself. */
+/** Returns the reason of a failure; OTHER is a wrong request. */
 export function failureReason({ code }: Pick<ServiceError, "code">): FailureReason {
   return REASONS.get(code) ?? "OTHER";
 }

@@ -27,7 +27,7 @@ export function readQuery(bytes: Uint8Array): ReadQuery | ServiceError {
   if (asked instanceof ServiceError) return asked;
   const { target, id } = asked;
   const head = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, { modelName: target, id }));
-  // What parameters of single tensors make an executor do, only the Open Inference Protocol's way in may say.
+  // Parameters of single tensors mean something in the Open Inference Protocol only, and are dropped here.
   const request = readRequest(Buffer.concat([head, split.tensors]), null);
   return request instanceof ServiceError ? request : { asked, request };
 }

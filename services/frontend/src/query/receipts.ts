@@ -2,14 +2,14 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { AccuracyOrigin, type ReceiptSchema } from "@infaas/api";
 import type { Variant } from "@infaas/policy";
 
-/** Where one answered query went and what it cost. Times in ms. */
+/** Path, stage times (ms) and cost of an answered query. */
 export interface QueryReceipt {
   readonly variant: Variant;
   readonly executor: string;
   readonly rows: number;
   readonly batchSize: number;
   readonly selectMs: number;
-  /** Both ways between frontend and executor, without what the executor itself took. */
+  /** Round trip between frontend and executor, less the executor's own time. */
   readonly networkMs: number;
   readonly queueMs: number;
   readonly gatherMs: number;

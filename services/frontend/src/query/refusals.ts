@@ -23,7 +23,7 @@ export interface RefusedQuestion {
 /** Candidates named in a refusal's explanation: status details must fit the 8 KiB of header that stock clients take. */
 const CANDIDATES_MAX = 16;
 
-/** Decisions of the policy that are no answer. */
+/** Decisions of the policy that refuse a query. */
 export type Refusing = Infeasible | Saturated | Unknown;
 
 /** The refusal for a decision of the policy: canonical code, a sentence that says what would be accepted, and offers. */
@@ -39,7 +39,7 @@ export function refusedByPolicy(
   return new ServiceError(codeOfRefusal(decision, question), sentence(decision, question), { details });
 }
 
-/** The same refusal as the typed message that rides in the status details. */
+/** The same refusal as the typed message in the status details. */
 export function refusalMessage(
   decision: Refusing,
   question: RefusedQuestion,

@@ -18,7 +18,7 @@ export interface RoutedQuery {
   readonly model: CatalogModel;
   readonly requirements: Requirements;
   readonly rows: number;
-  /** On whose account it goes. */
+  /** Tenant that it is counted for. */
   readonly tenant: string;
   /** The original ModelInferRequest. */
   readonly body: Body;
@@ -28,7 +28,7 @@ export interface RoutedQuery {
   readonly listener: QueryListener;
 }
 
-/** Who waits for a query. One of the two is called, once, unless it was cancelled. */
+/** Receives the end of a query: one of the two is called, once, unless it was cancelled. */
 export interface QueryListener {
   answered(body: Body, receipt: QueryReceipt, explanation: Explanation | null): void;
   refused(error: ServiceError): void;
@@ -47,12 +47,12 @@ export interface FlightPorts {
 
 /** A lost query is sent once more, to another executor. */
 const RETRIES_MAX = 1;
-/** A query that got a load placed for it may need another one when that was evicted meanwhile; no more than this. */
+/** Loads that one query waits for in turn: an instance may be evicted before the query gets to it. */
 const COLD_WAITS_MAX = 3;
 /** How long after its objective a query is still waited for: the executor sheds what is late, this is for one that hangs. */
 const LATE_GRACE_MS = 1_000;
 
-/** Where a query is. */
+/** State of a query in flight. */
 type State =
   | { readonly kind: "deciding" }
   | { readonly kind: "loading"; readonly wait: ColdWait }

@@ -23,7 +23,6 @@ import { createFrontendServer } from "./grpc/server";
 import { listenHttp } from "./http/listen-http";
 import { STOP_GRACE_MS } from "./stop-grace";
 
-/** What is served. */
 export interface ServedParts {
   readonly logger: Logger;
   readonly security: Security;
@@ -37,7 +36,7 @@ export interface ServedParts {
   readonly services: readonly Implementation[];
 }
 
-/** Where a frontend serves. */
+/** Servers that listen. */
 export interface Servers {
   /** Of gRPC. */
   readonly port: number;

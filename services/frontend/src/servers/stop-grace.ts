@@ -1,2 +1,2 @@
-/** How long queries on their way may still be answered when the process stops. */
+/** Time for queries in flight to be answered when the process stops. */
 export const STOP_GRACE_MS = 3_000;

@@ -3,7 +3,7 @@ import type { CallLoad, OrcaLoadReportSchema } from "@infaas/api";
 import type { QueryReceipt } from "../query/receipts";
 import type { ClusterView } from "../view/cluster-view";
 
-/** What one answer tells a load balancer: how full its executor is, what the call waited for, and what it cost. */
+/** The load report of one answer: utilisation of its executor, queue delay and cost. */
 export function callLoad(view: ClusterView, receipt: QueryReceipt): CallLoad {
   const { variant, executor, queueMs, batchSize, computeMs, costUsd } = receipt;
   const host = view.executors.get(executor);
@@ -18,14 +18,14 @@ export function callLoad(view: ClusterView, receipt: QueryReceipt): CallLoad {
   };
 }
 
-/** What happened since the report before. */
+/** Counts since the previous report. */
 export interface ReportedInterval {
   readonly answered: number;
   readonly refused: number;
   readonly seconds: number;
 }
 
-/** The load of all that this frontend sends to, for a balancer that chooses among frontends. */
+/** The load report of a frontend, over all executors it sends to. */
 export function clusterLoad(
   { executors, instances }: Pick<ClusterView, "executors" | "instances">,
   interval: ReportedInterval,
@@ -48,7 +48,7 @@ export function clusterLoad(
   };
 }
 
-/** Busy share, plus the seconds of work that wait: a full queue weighs though a host cannot be busier than busy. */
+/** Utilisation plus the seconds of queued work, so that a queue counts although utilisation ends at 1. */
 function occupancy(utilisation: number, drainMs: number): number {
   return utilisation + drainMs / 1000;
 }

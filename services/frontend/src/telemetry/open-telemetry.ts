@@ -14,7 +14,7 @@ import { TraceFile } from "./trace-file";
 import { TraceSettings } from "./trace-settings";
 import { QueryTraces } from "./traces";
 
-/** What a frontend tells of itself and of its queries. */
+/** Metrics, counters and traces of a frontend. */
 export interface FrontendTelemetry {
   readonly meter: Telemetry["meter"];
   readonly statistics: Statistics;

@@ -17,7 +17,7 @@ export interface ModelTotals {
   readonly successMs: number;
   readonly failCount: number;
   readonly failMs: number;
-  /** `failCount` by what it was. */
+  /** `failCount` by reason. */
   readonly failures: Readonly<Record<FailureReason, number>>;
   readonly queueMs: number;
   readonly gatherMs: number;
@@ -101,7 +101,7 @@ export class Statistics {
     batch[BATCH_SCATTER_MS]! += query.scatterMs * share;
   }
 
-  /** Those of `refused` that this was the reason of. */
+  /** Number of `refused` with this reason. */
   refusedBy(reason: FailureReason): number {
     return this.refusals.get(reason) ?? 0;
   }

@@ -7,10 +7,9 @@ import { type TracedQuery, tracedQuery } from "./traced-query";
 export const TRACES_HELD_MAX = 4_096;
 /** Bytes written by one process; what comes then is dropped. */
 export const TRACE_BYTES_MAX = 1024 ** 3;
-/** How often traces of a file that all go into are written. */
+/** Period in which traces are appended where all go into one file. */
 const WRITE_PERIOD_MS = 1_000;
 
-/** What the file is made of. */
 export interface TraceFileOptions {
   readonly path: string;
   readonly clock: Clock;
@@ -18,8 +17,8 @@ export interface TraceFileOptions {
 }
 
 /**
- * Traces as Triton writes them, for its tools: a JSON array of objects, those of one trace by its `id`. All go into one file
- * whose array is ended by `close`; or every so many into a file of their own, named with a number behind.
+ * A file of traces in Triton's format: a JSON array of objects, those of one trace by its `id`. All go into one file
+ * whose array `close` ends; or each `frequency` of them into a file of their own, with a number as suffix.
  */
 export class TraceFile {
   readonly path: string;

@@ -6,9 +6,9 @@ export interface TraceRule {
   readonly on: boolean;
   /** Share of queries without a caller's decision, by chance; 0..1. */
   readonly ratio: number;
-  /** Exactly one of so many instead, where that was set; null: it was not. */
+  /** One query of so many is traced instead, where a rate was set; null: none was. */
   readonly every: number | null;
-  /** Queries that this was asked of. */
+  /** Queries that the rule was applied to. */
   seen: number;
   /** Traces that may still be made; below 0 there is no bound. */
   left: number;
@@ -24,12 +24,12 @@ const SETTABLE = [LEVEL, RATE, COUNT];
 const FREQUENCY = "log_frequency";
 const FILE = "trace_file";
 
-/** A level that this frontend has no setting of its own for. */
+/** The name under which settings of all models are kept. */
 const GLOBAL = "";
 
 /**
- * Which queries are traced: for all, and for single names that queries ask for. What is not set by name follows what is
- * set for all, and that the options of this process.
+ * Which queries are traced, for all models and by the name that a query asks for. A setting that a name lacks is that of
+ * all models; one that those lack is the process's option.
  */
 export class TraceSettings {
   private readonly overrides = new Map<string, Map<string, readonly string[]>>();
@@ -61,8 +61,8 @@ export class TraceSettings {
 
   /**
    * Sets what is given and clears what is given empty, all or nothing; a count begins anew where it is set or cleared, and
-   * nowhere else. INVALID_ARGUMENT for an unknown name or a value
-   * that is none, UNIMPLEMENTED for what cannot be changed, FAILED_PRECONDITION when traces would go nowhere.
+   * nowhere else. INVALID_ARGUMENT for an unknown name or a wrong value,
+   * UNIMPLEMENTED for what cannot be changed, FAILED_PRECONDITION when traces would go nowhere.
    */
   update(model: string, settings: SettingValues): void {
     for (const [name, values] of Object.entries(settings)) this.check(model, name, values);
@@ -79,7 +79,7 @@ export class TraceSettings {
     this.renewRules(model, COUNT in settings);
   }
 
-  /** What was counted goes on, but for a count that the change of `model` was about. */
+  /** Keeps what was counted, except where the change of `model` was about the count. */
   private renewRules(model: string, isCountChanged: boolean): void {
     for (const [name, { left, seen }] of this.rules) {
       const follows = model === GLOBAL && this.overrides.get(name)?.has(COUNT) !== true;
@@ -90,7 +90,7 @@ export class TraceSettings {
     if (!this.overrides.has(model) && model !== GLOBAL) this.rules.delete(model);
   }
 
-  /** What decides about a query that asks for this model. */
+  /** Returns the rule for queries that ask for this model. */
   ruleFor(model: string): TraceRule {
     const name = this.overrides.has(model) ? model : GLOBAL;
     const known = this.rules.get(name);

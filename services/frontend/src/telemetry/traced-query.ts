@@ -48,7 +48,7 @@ export function tracedQuery(id: number, query: TracedQuery): string {
   return `${JSON.stringify(asked)},{"id":${id},"timestamps":[${times.join(",")}]}`;
 }
 
-/** As digits: a double has not enough of them. */
+/** In digits, of which a double has too few. */
 function nanoseconds(ms: number): string {
   return String(BigInt(Math.round(ms * 1000)) * 1000n);
 }

@@ -4,7 +4,6 @@ import type { TraceFile } from "./trace-file";
 import type { TraceRule, TraceSettings } from "./trace-settings";
 import type { TracedQuery } from "./traced-query";
 
-/** What query traces need. */
 export interface QueryTracesOptions {
   readonly recorder: SpanRecorder;
   readonly clock: Clock;
@@ -13,7 +12,7 @@ export interface QueryTracesOptions {
   readonly file: Pick<TraceFile, "record"> | null;
 }
 
-/** What was asked for by a query that is traced. */
+/** What a traced query asked for. */
 export type AskedQuery = Pick<TracedQuery, "model" | "version" | "requestId">;
 
 /**
@@ -69,7 +68,7 @@ export class QueryTraces {
   }
 }
 
-/** Chance that the next query is traced: none or all of it where one of so many is to be. */
+/** Probability that the next query is traced; 0 or 1 where one of so many is. */
 function ratioNow(rule: TraceRule): number {
   if (rule.every === null) return rule.ratio;
   rule.seen++;

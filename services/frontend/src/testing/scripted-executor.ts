@@ -22,7 +22,7 @@ import {
   ServiceError,
 } from "@infaas/runtime";
 
-/** How a scripted executor meets one query. */
+/** What a scripted executor does with a query. */
 export type Behaviour = (frame: InferFrame, reply: Reply) => void;
 
 /** What it can do about it. */
@@ -47,7 +47,7 @@ export class ScriptedExecutor {
   readonly received: InferFrame[] = [];
   readonly cancelled: number[] = [];
   behaviour: Behaviour = (_frame, reply) => reply.answer();
-  /** A host that is reached and says nothing does not. */
+  /** Whether it greets a link that is opened. */
   greets = true;
   /** What ProfileModel gives. */
   profiled: RegistrationResult | null = null;

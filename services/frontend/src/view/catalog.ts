@@ -10,7 +10,7 @@ import {
   type Variant,
 } from "@infaas/policy";
 
-/** A name that may be asked for: a variant, or a virtual model (architecture, task) that stands for several. */
+/** A name that queries may use: a variant, or a virtual model (architecture, task) that stands for several. */
 export interface CatalogModel {
   readonly name: string;
   readonly target: Target;
@@ -18,13 +18,13 @@ export interface CatalogModel {
   readonly version: string;
   /** Variants that may answer. Never empty for a variant. */
   readonly variants: readonly Variant[];
-  /** Whose tensors describe this model; of a task the first architecture by name. Null for a task without any. */
+  /** Architecture whose tensors describe this model; of a task the first by name. Null for a task without any. */
   readonly architecture: Architecture | null;
   /** The first axis of a request counts rows. */
   readonly batched: boolean;
   /** Most rows one request may have; 0 when not batched. */
   readonly maxBatch: number;
-  /** What all its variants are loaded with beside what was registered; null: nothing, or not the same. */
+  /** Load override that all its variants share; null: none, or several. */
   readonly loadOverride: LoadOverride | null;
 }
 
@@ -35,12 +35,12 @@ export interface CatalogRecords {
   readonly variants: Iterable<WireVariant>;
 }
 
-/** What a name and a version stand for, or why for nothing. */
+/** Result of looking a name and a version up. */
 export type Lookup =
   | { readonly kind: "found"; readonly model: CatalogModel }
   | Exclude<Resolution, { readonly kind: "resolved" }>;
 
-/** Everything that may be asked for, by name. A value: made anew when the registry changes. */
+/** All models by name. Immutable: a change of the registry makes a new one. */
 export interface Catalog {
   readonly tasks: readonly Task[];
   /** Newest version of each architecture, also one whose variants are not recorded yet. */
@@ -50,17 +50,17 @@ export interface Catalog {
   readonly variants: readonly Variant[];
   /** All models by name: variants, architectures that have some, tasks; aliases are not listed. */
   readonly models: readonly CatalogModel[];
-  /** The policy's indexes of the same variants: what says what a name means. */
+  /** The policy's indexes of all variants; names resolve through it. */
   readonly policy: PolicyCatalog;
   /** Names of variants that an operator unloaded. */
   readonly withheld: ReadonlySet<string>;
-  /** What variants are loaded with beside what was registered, by name; most have no entry. */
+  /** Load overrides by variant; most variants have none. */
   readonly overrides: ReadonlyMap<string, LoadOverride>;
-  /** The indexes without those: what decides. */
+  /** The policy's indexes without withheld variants; selection uses it. */
   readonly servable: PolicyCatalog;
   /** Looks a name up as the policy resolves it; an empty version is the newest. O(1), O(tasks) for a shortened task. */
   find(name: string, version: string): Lookup;
-  /** Records that could not be read, with the reason: shown in the log, never served. */
+  /** Unreadable records with the reason: logged, never served. */
   readonly faults: readonly string[];
 }
 
@@ -130,7 +130,7 @@ function modelsOf(
   ];
 }
 
-/** Batched means that every architecture behind the name is: whoever answers, the first axis counts rows. */
+/** True when every architecture behind the name is batched, so that the first axis counts rows whichever answers. */
 function modelOf(
   target: Target,
   variants: readonly Variant[],
@@ -174,7 +174,7 @@ function convertAll(wire: readonly WireVariant[]): { variants: Variant[]; faults
   return { variants, faults };
 }
 
-/** A record that did not change stays the same variant, so that what is known about its instances stays with it. */
+/** Keeps the object of an unchanged record, so that figures of its instances stay with it. */
 const convertedRecords = new WeakMap<WireVariant, ReturnType<typeof variantFromWire>>();
 
 function convertOnce(record: WireVariant): ReturnType<typeof variantFromWire> {

@@ -15,7 +15,6 @@ import { buildCatalog, type Catalog } from "./catalog";
 import { LiveExecutor, LiveInstance } from "./live-instance";
 import type { ExecutorFigures, FiguresSink, InstanceFigures } from "./otlp-receiver";
 
-/** What the view needs. */
 export interface ViewOptions {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -23,7 +22,7 @@ export interface ViewOptions {
 
 /**
  * What this frontend knows of the cluster: the registry, the members, their instances and how loaded they are.
- * Structure (what exists) is made anew when metadata says so; load figures are written in place, O(1) each.
+ * Structure (what exists) is rebuilt with metadata's changes; load figures are written in place, O(1) each.
  * While metadata is away the view stays as it was, and `ageMs` says for how long.
  */
 export class ClusterView implements FiguresSink, WatchListener {
@@ -32,7 +31,7 @@ export class ClusterView implements FiguresSink, WatchListener {
   readonly executors = new Map<string, LiveExecutor>();
   /** Ready instances on executors that can be reached. */
   instances: readonly LiveInstance[] = [];
-  /** Grows whenever catalog, executors or instances are others than before. */
+  /** Number of the structure: grows with each change of catalog, executors or instances. */
   structure = 0;
   private readonly table = new RecordTable();
   private readonly known = new Map<string, LiveInstance>();
@@ -63,7 +62,7 @@ export class ClusterView implements FiguresSink, WatchListener {
     return this.table.revision;
   }
 
-  /** Milliseconds since metadata last said a word while its watch stood; Infinity before it first stood. */
+  /** Milliseconds since metadata was last heard while its watch stood; Infinity before the first watch. */
   get ageMs(): number {
     return this.heardMs === null ? Number.POSITIVE_INFINITY : this.o.clock.nowMs() - this.heardMs;
   }
@@ -80,7 +79,7 @@ export class ClusterView implements FiguresSink, WatchListener {
 
   /**
    * Metadata answered a call. Calls and watch share one connection, so while the watch stands an answer says that no
-   * change is missing. Once it broke, only a new watch makes the view young again.
+   * change is missing. Once it broke, only a new watch resets the age.
    */
   heard(): void {
     if (this.connected) this.heardMs = this.o.clock.nowMs();
@@ -199,7 +198,7 @@ export class ClusterView implements FiguresSink, WatchListener {
     for (const listener of this.structureListeners) listener();
   }
 
-  /** Idle instances make room for others: the executor evicts them when memory is short. */
+  /** Memory of idle instances, which the executor evicts when it is short of memory. */
   private countEvictable(): void {
     for (const executor of this.executors.values()) executor.memoryEvictableBytes = 0;
     for (const instance of this.known.values()) {

@@ -15,14 +15,14 @@ import {
 } from "@infaas/policy";
 import type { InstanceFigures } from "./otlp-receiver";
 
-/** Weight of the newest measurement of the hop. */
+/** Weight of the newest hop in the moving average. */
 const HOP_WEIGHT = 0.1;
-/** Assumed until a hop was measured. */
+/** Hop assumed before the first measurement. */
 const HOP_FIRST_MS = 0.5;
-/** Few hops exceed the mean by so many mean deviations (as TCP's retransmission timer counts, RFC 6298). */
+/** Mean deviations above the mean that few hops exceed, as in TCP's retransmission timer (RFC 6298). */
 const HOP_DEVIATIONS = 4;
 
-/** One ready instance with its load figures, kept current in place: every report and every query sent is O(1). */
+/** A ready instance with its load figures. Reports and queries update it in place, O(1) each. */
 export class LiveInstance implements Instance {
   hopMs = HOP_FIRST_MS;
   /** Queries of this frontend sent and not yet answered. */
@@ -32,7 +32,7 @@ export class LiveInstance implements Instance {
   readonly variant: string;
   drainMs = 0;
   reportedAtMs = 0;
-  /** Who goes next, where several tenants want this instance. */
+  /** Order of queries where several tenants share the instance. */
   readonly fair: FairQueue;
   private readonly rowMs: number;
   private readonly pace: Omit<FairPace, "hopMs">;
@@ -62,25 +62,25 @@ export class LiveInstance implements Instance {
     return this.track.state;
   }
 
-  /** A query of so many rows goes there: it lengthens the queue by its share of the saturation throughput. */
+  /** Counts a query that is sent: its rows, at saturation throughput, lengthen the queue. */
   sent(rows: number, nowMs: number): void {
     this.inFlight++;
     this.drainMs = Math.max(0, this.drainMs - (nowMs - this.reportedAtMs)) + rows * this.rowMs;
     this.reportedAtMs = nowMs;
   }
 
-  /** A query came back, however it ended. */
+  /** Counts a query that has ended, however it did. */
   settled(): void {
     this.inFlight--;
   }
 
-  /** What the executor itself says now; it has seen all but what is still on the wire. */
+  /** Takes over the executor's own figure, which lacks only queries still on the wire. */
   reported(drainMs: number, nowMs: number): void {
     this.drainMs = drainMs;
     this.reportedAtMs = nowMs;
   }
 
-  /** One window of what the executor exported; in-band reports are newer while queries of this frontend are on their way. */
+  /** Takes over one export window; while queries of this frontend are in flight, reports in answers are newer. */
   exported({ servedTotal, drainMs, latencyP95Ms, batchSize }: InstanceFigures, nowMs: number): void {
     if (drainMs !== null && this.inFlight === 0) this.reported(drainMs, nowMs);
     this.forgetHop();
@@ -101,7 +101,7 @@ export class LiveInstance implements Instance {
     this.track = nextState(this.track, window, this.profiled.profile);
   }
 
-  /** One measured hop: round trip less what the executor took. */
+  /** Counts a measured hop: round trip less the executor's own time. */
   hopMeasured(hopMs: number): void {
     const off = Math.max(0, hopMs) - this.hopMs;
     this.hopMs += off * HOP_WEIGHT;
@@ -110,7 +110,7 @@ export class LiveInstance implements Instance {
     this.fair.resize(this.windowRows());
   }
 
-  /** A hop that made queries go elsewhere is measured by none of them: it halves with each window without one. */
+  /** Halves a long hop with each window without a measurement: an instance that gets no queries is never measured again. */
   private forgetHop(): void {
     if (!this.hopIsNew && this.hopMs > HOP_FIRST_MS) {
       this.hopMs += (HOP_FIRST_MS - this.hopMs) / 2;
@@ -126,7 +126,7 @@ export class LiveInstance implements Instance {
   }
 }
 
-/** Facts of an executor that do not move. */
+/** Facts of an executor that stay the same while it lives. */
 export interface ExecutorFacts {
   readonly name: string;
   readonly address: string;
@@ -140,7 +140,7 @@ export interface ExecutorFacts {
   readonly pricePerHourUsd: number;
 }
 
-/** One executor with its load figures, kept current in place. */
+/** An executor with its load figures, which are updated in place. */
 export class LiveExecutor implements Executor {
   readonly name: string;
   readonly hostType: string;
@@ -151,9 +151,9 @@ export class LiveExecutor implements Executor {
   utilisation = 0;
   memoryFreeBytes: number;
   memoryEvictableBytes = 0;
-  /** As membership says. */
+  /** Whether its member record accepts work. */
   memberAccepting = true;
-  /** The executor asked to be left alone. */
+  /** The executor announced that it drains. */
   draining = false;
   /** A link to it is up. */
   reachable = false;

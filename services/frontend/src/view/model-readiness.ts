@@ -19,7 +19,7 @@ export function isReady(
   return [...executors.values()].some((executor) => executor.accepting);
 }
 
-/** What is loaded of this name: the best state that any of its variants has. */
+/** Returns the best state that any variant of this name has. */
 export function repositoryState(view: ClusterView, { variants }: CatalogModel): RepositoryState {
   const names = new Set(variants.map((v) => v.name));
   const { withheld } = view.catalog;

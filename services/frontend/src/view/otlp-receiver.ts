@@ -26,13 +26,13 @@ export interface InstanceFigures {
   readonly drainMs: number | null;
 }
 
-/** Who uses what executors export. */
+/** Consumer of what executors export. */
 export interface FiguresSink {
   executorFigures(figures: ExecutorFigures): void;
   instanceFigures(figures: InstanceFigures): void;
 }
 
-/** OpenTelemetry's own receiver: executors export their metrics to every frontend. Unknown metrics are let pass. */
+/** The OTLP metrics service: executors export to every frontend. Unknown metrics are ignored. */
 export function otlpReceiver(sink: FiguresSink): Implementation {
   return implementService(MetricsService, {
     export: async (request) => {

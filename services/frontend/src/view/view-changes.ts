@@ -5,7 +5,7 @@ interface Waiter {
   look(): void;
 }
 
-/** Waits for the cluster to become as somebody wants it. */
+/** Waits for a state of the cluster. */
 export class ViewChanges {
   private readonly waiters = new Set<Waiter>();
 

@@ -7,11 +7,11 @@ export interface HostPool {
   readonly hosts: readonly string[];
   readonly minHosts: number;
   readonly maxHosts: number;
-  /** What stands in the way of more or fewer hosts, as a sentence for the operator; null when nothing does. */
+  /** Why the number of hosts cannot change, as a sentence for the operator; null when it can. */
   readonly fixedBecause: string | null;
 }
 
-/** Where hosts come from. The leader asks it what there is and what there could be. */
+/** Provider of hosts: which there are, and how many there could be. */
 export interface HostProvider {
   /** Returns one pool per host type, in the order of their names. */
   pools(): readonly HostPool[];

@@ -5,7 +5,7 @@ import type { HostPool, HostProvider } from "./host-provider";
 const FIXED_BECAUSE =
   "these hosts were started by hand, so none can be added or removed from here; start or stop executors yourself";
 
-/** Hosts that somebody else starts and stops: exactly those whose executors have joined. */
+/** Hosts that the operator starts and stops: those whose executors have joined. */
 export class StaticHostProvider implements HostProvider {
   /** `executors` returns those that are members now. */
   constructor(private readonly executors: () => Iterable<Executor>) {}
@@ -19,7 +19,7 @@ export class StaticHostProvider implements HostProvider {
   }
 }
 
-/** Hosts of one type may have been given different prices: the dearest is the one to reckon with. */
+/** Price of the dearest host: those of one type may have been given different ones. */
 function poolOf([hostType, executors]: [string, readonly Executor[]]): HostPool {
   return {
     hostType,

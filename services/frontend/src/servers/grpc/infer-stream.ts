@@ -116,7 +116,7 @@ class InferStream {
     this.blocked = !this.stream.write(message);
   }
 
-  /** Nobody reads answers any more. */
+  /** Cancels what runs: nobody reads its answers. */
   private abandon(): void {
     this.ended = true;
     for (const { started } of this.places.splice(0)) started?.cancel();

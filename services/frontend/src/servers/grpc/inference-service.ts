@@ -6,7 +6,6 @@ import { readSlo } from "../../query/typed-slo";
 import type { Selector } from "../../routing/selector";
 import type { ClusterView } from "../../view/cluster-view";
 
-/** What the service needs. */
 export interface InferenceServiceOptions {
   readonly clock: Clock;
   readonly view: ClusterView;

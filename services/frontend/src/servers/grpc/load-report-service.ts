@@ -5,7 +5,6 @@ import { clusterLoad } from "../../telemetry/load-report";
 import type { Statistics } from "../../telemetry/statistics";
 import type { ClusterView } from "../../view/cluster-view";
 
-/** What reports are made from. */
 export interface LoadReportOptions {
   readonly clock: Clock;
   readonly view: ClusterView;
@@ -13,7 +12,7 @@ export interface LoadReportOptions {
   readonly router: Router;
 }
 
-/** Executors export their load once a second: reports more often than that would say the same again. */
+/** Shortest interval of reports: executors export their load once a second. */
 const REPORT_INTERVAL_MIN_MS = 1_000;
 
 /** ORCA out of band: the first report at once, then one per interval, each with the rates since the one before. */

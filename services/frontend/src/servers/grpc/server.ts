@@ -30,7 +30,6 @@ const reflection = [
   file_xds_service_orca_v3_orca,
 ];
 
-/** What the frontend's face is made of. */
 export interface ServerParts {
   readonly logger: Logger;
   readonly security: Security;
@@ -42,7 +41,7 @@ export interface ServerParts {
   readonly services: readonly Implementation[];
 }
 
-/** The frontend's gRPC face: the Open Inference Protocol, infaas.v1, the OTLP receiver, health and reflection on one port. */
+/** The frontend's gRPC server: the Open Inference Protocol, infaas.v1, the OTLP receiver, health and reflection on one port. */
 export function createFrontendServer({
   logger,
   security,

@@ -1,12 +1,12 @@
-/** Memory that many may hold together, up to a bound. */
+/** Bound on the bytes that all requests hold together. */
 export class ByteBudget {
   held = 0;
-  /** How often there was no room. */
+  /** Reservations that were refused. */
   refusals = 0;
 
   constructor(readonly max: number) {}
 
-  /** Sets bytes aside; false = there is no room, nothing was set aside. */
+  /** Reserves bytes; false = they would exceed the bound, and none are reserved. */
   take(bytes: number): boolean {
     if (this.held + bytes > this.max) {
       this.refusals += 1;

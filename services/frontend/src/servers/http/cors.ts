@@ -5,7 +5,7 @@ import { Code, ServiceError } from "@infaas/runtime";
 const PREFLIGHT_KEPT_S = 600;
 const EXPOSED = "inference-header-content-length, retry-after, traceparent";
 
-/** Which web pages may use the HTTP face. */
+/** Origins of web pages that may use the HTTP server. */
 export class Cors {
   private readonly origins: ReadonlySet<string>;
 

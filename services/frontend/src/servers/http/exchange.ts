@@ -26,14 +26,13 @@ import { errorReply, metricsReply, type Reply } from "./reply";
 import { type ReceivedBody, receiveBody } from "./request-body";
 import { tritonMetrics } from "./triton-metrics";
 
-/** What requests are answered from. */
 export interface ExchangeOptions {
   readonly infer: InferOptions;
   /** The Open Inference Protocol's methods besides ModelInfer, as gRPC serves them. */
   readonly protocol: Implementation;
   readonly bodies: ByteBudget;
   readonly hostLoad: HostLoad;
-  /** Every face of the process, by name. */
+  /** Every server of the process by the name that metrics give it. */
   readonly faces: ReadonlyMap<string, Face>;
   /** Who may call what; null: anybody anything. */
   readonly guard: CallGuard | null;
@@ -77,7 +76,7 @@ export class Exchange {
     );
   }
 
-  /** Asks before anything of a body is taken in. */
+  /** Authorises the call before its body is received. */
   private admit(method: string): Caller {
     const { peer } = this;
     const { guard } = this.o;

@@ -3,7 +3,7 @@ import { instruments } from "../../metrics";
 import type { Face } from "../../telemetry/face";
 import type { Family, Sample } from "./prometheus";
 
-/** What every face has open, holds and turned away, under the names that OpenTelemetry has for it, with underscores. */
+/** Open calls and connections, bytes held and refusals of every server, named as in OpenTelemetry with underscores. */
 export function faceMetrics(faces: ReadonlyMap<string, Face>): readonly Family[] {
   const { openCalls, connections, heldBytes, turnedAway } = instruments;
   return [

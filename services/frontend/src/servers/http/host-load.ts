@@ -1,6 +1,6 @@
 import { cpus, freemem, totalmem } from "node:os";
 
-/** How busy this process's host is. */
+/** Utilisation of this process's host. */
 export interface HostFigures {
   /** Busy share of all its cores, 0 to 1. */
   readonly cpuUtilisation: number;

@@ -2,8 +2,8 @@ import { connect, type Socket } from "node:net";
 import { GRPCInferenceService } from "@infaas/api";
 import { createLogger, implementService, openSecurity } from "@infaas/runtime";
 import type { InferOptions } from "../../intake/infer-call";
-import { HttpFace } from "./http-face";
 import type { HttpLimits } from "./http-limits";
+import { HttpServer } from "./http-server";
 
 jest.setTimeout(30_000);
 
@@ -15,12 +15,12 @@ const LIVED_MAX_MS = 5_000;
 /** Serves whether it lives, and nothing else: no request below gets as far as to a model. */
 async function served(
   limits: Partial<HttpLimits>,
-  use: (face: HttpFace, port: number) => Promise<void>,
+  use: (face: HttpServer, port: number) => Promise<void>,
 ): Promise<void> {
   const logger = createLogger({ service: "test", level: "error" });
   const protocol = implementService(GRPCInferenceService, { serverLive: async () => ({ live: true }) });
   const infer = {} as InferOptions;
-  const face = new HttpFace({
+  const face = new HttpServer({
     logger,
     infer,
     protocol,

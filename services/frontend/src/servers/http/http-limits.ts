@@ -1,6 +1,6 @@
 import { SERVER_LIMITS, type ServerLimits } from "@infaas/runtime";
 
-/** What the HTTP face takes of connections, requests and bytes: as gRPC does, but for what HTTP/1.1 needs of its own. */
+/** Limits of the HTTP server on connections, requests and bytes: those of gRPC, and HTTP/1.1's own. */
 export interface HttpLimits
   extends Pick<
     ServerLimits,

@@ -1,6 +1,6 @@
 import { Code, ServiceError } from "@infaas/runtime";
 
-/** A failure that HTTP has a word of its own for, which no gRPC code says: no such path, wrong verb, body too large. */
+/** A failure with an HTTP status that no gRPC code maps to: no such path, wrong verb, body too large. */
 export class HttpError extends ServiceError {
   constructor(
     readonly status: number,

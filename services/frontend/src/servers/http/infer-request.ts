@@ -19,7 +19,7 @@ export interface OutputForm {
 /** All outputs in JSON. */
 export const JSON_OUTPUTS: OutputForm = { isBinary: () => false, sharedMemory: () => null };
 
-/** An infer request of the HTTP face as the router takes it. */
+/** An infer request of HTTP as a ModelInferRequest. */
 export interface HttpInferRequest {
   /** ModelInferRequest bytes, every input raw. */
   readonly message: Uint8Array;
@@ -67,7 +67,7 @@ export function readInferRequest(
   };
 }
 
-/** Hands out the bytes behind the JSON, input by input, and collects what each has. */
+/** The bytes behind the JSON, given to the inputs in order. */
 class InputData {
   readonly contents: Uint8Array[] = [];
   private used = 0;

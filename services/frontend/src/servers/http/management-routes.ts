@@ -16,13 +16,13 @@ import { messageJson } from "./message-json";
 import { emptyReply, jsonReply, type Reply } from "./reply";
 import { changesOf, loadParameters, logSettings, settingsJson, traceSettings } from "./settings-json";
 
-/** What a request says: the named parts of its path, decoded, and its JSON body. */
+/** The named parts of a request's path, decoded, and its JSON body. */
 export interface SentRequest {
   readonly path: Readonly<Record<string, string>>;
   readonly json: JsonFields;
 }
 
-/** One path and verb of the HTTP face that stands for one gRPC method. */
+/** A path and verb that stand for a gRPC method. */
 export interface ManagementRoute {
   readonly verb: "GET" | "POST";
   /** Matched against the path as it was sent, so that an encoded slash never divides. */

@@ -17,7 +17,7 @@ const WIDE: ReadonlySet<ScalarType> = new Set([
 ]);
 
 /**
- * Returns a message as the protocol's HTTP face writes it: protobuf's JSON with the names of the proto file, every field
+ * Returns a message as the protocol has it on HTTP: protobuf's JSON with the names of the proto file, every field
  * that has no presence written out, and 64-bit integers as numbers where protobuf's own mapping has text.
  */
 export function messageJson<D extends DescMessage>(schema: D, message: MessageShape<D>): JsonObject {

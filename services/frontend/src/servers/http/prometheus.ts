@@ -1,10 +1,10 @@
-/** One value of a family, told from the others by its labels. */
+/** One value of a family, identified by its labels. */
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
-/** One metric with everything that is known of it now. */
+/** A metric family. */
 export interface Family {
   readonly name: string;
   readonly help: string;

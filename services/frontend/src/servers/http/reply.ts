@@ -4,7 +4,7 @@ import { retryDelayMs, type ServiceError } from "@infaas/runtime";
 import { HttpError, httpStatus } from "./http-status";
 import { messageJson } from "./message-json";
 
-/** What is answered: a body in parts, which are sent one after another without being joined. */
+/** A response: its body is in parts, which are sent in order without being joined. */
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | number>>;

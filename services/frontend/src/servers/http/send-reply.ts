@@ -4,14 +4,14 @@ import { deflate, gzip } from "node:zlib";
 import { systemClock } from "@infaas/runtime";
 import type { Reply } from "./reply";
 
-/** Bodies below this many bytes are sent as they are: compressing costs more than it saves. */
+/** Smallest body that is compressed, in bytes; below it compression costs more than it saves. */
 const COMPRESS_BYTES_MIN = 256;
-/** A caller that has not taken its whole answer after this long is cut off: 64 MiB at half a MiB per second. */
+/** Longest time to send an answer, then the connection is cut: 64 MiB at half a MiB per second. */
 export const ANSWER_MAX_MS = 120_000;
 
 const compressors = { gzip: promisify(gzip), deflate: promisify(deflate) } as const;
 
-/** Sends an answer, compressed where it may be and the caller takes that. Resolves when it is handed over, not when it has arrived. */
+/** Sends an answer, compressed where it may be and the caller takes that. Resolves when the socket has it, not when it has arrived. */
 export async function sendReply(
   request: IncomingMessage,
   response: ServerResponse,
@@ -42,7 +42,7 @@ function byteLength(parts: readonly Uint8Array[]): number {
   return parts.reduce((sum, part) => sum + part.byteLength, 0);
 }
 
-/** The first encoding that the caller names and we have; one with q=0 is forbidden. */
+/** The first encoding that the caller names and this server has; one with q=0 is forbidden. */
 function acceptedEncoding(request: IncomingMessage): keyof typeof compressors | null {
   for (const item of (request.headers["accept-encoding"]?.toString() ?? "").split(",")) {
     const [name = "", weight = ""] = item.split(";").map((part) => part.trim().toLowerCase());

@@ -6,7 +6,6 @@ import type { ClusterView } from "../../view/cluster-view";
 import type { HostFigures } from "./host-load";
 import type { Family, Sample } from "./prometheus";
 
-/** What the metrics are read from. */
 export interface MetricsSources {
   readonly view: ClusterView;
   readonly statistics: Statistics;
@@ -19,13 +18,13 @@ interface MeasuredModel {
   readonly name: string;
   readonly version: string;
   readonly totals: ModelTotals;
-  /** Requests on their way now. */
+  /** Requests in flight now. */
   readonly pending: number;
 }
 
 /**
- * Names and meanings as Triton has them, for dashboards that exist. Durations are cumulative. What there is no device or
- * cache for is left out rather than shown as zero.
+ * Names and meanings as Triton has them, for dashboards that exist. Durations are cumulative. Families of devices or
+ * caches that do not exist are left out, not shown as zero.
  */
 export function tritonMetrics(sources: MetricsSources): readonly Family[] {
   const models = measuredModels(sources);

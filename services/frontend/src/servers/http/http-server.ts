@@ -1,7 +1,7 @@
 import {
   createServer as createHttpServer,
-  type Server as HttpServer,
   type IncomingMessage,
+  type Server as NodeServer,
   type ServerResponse,
 } from "node:http";
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
@@ -28,8 +28,7 @@ import { countRefusals, type HttpRefusals } from "./refused-connections";
 import { emptyReply, errorReply, type Reply } from "./reply";
 import { sendReply } from "./send-reply";
 
-/** What the face is made of. */
-export interface HttpFaceOptions {
+export interface HttpServerOptions {
   readonly logger: Logger;
   readonly infer: InferOptions;
   /** The Open Inference Protocol's methods besides ModelInfer, as gRPC serves them. */
@@ -37,14 +36,14 @@ export interface HttpFaceOptions {
   readonly security: Security;
   /** Origins of web pages that may use it. */
   readonly corsOrigins: readonly string[];
-  /** Every face of the process by name, for those who ask for metrics; this one too, if it shall be told of. */
+  /** Every server of the process by the name that metrics give it; this one too, if it is to be among them. */
   readonly faces: ReadonlyMap<string, Face>;
   readonly limits?: Partial<HttpLimits>;
 }
 
 /** The Open Inference Protocol over HTTP/1.1: the same router and the same handlers as gRPC, in JSON and raw bytes. */
-export class HttpFace {
-  private readonly server: HttpServer | HttpsServer;
+export class HttpServer {
+  private readonly server: NodeServer | HttpsServer;
   private readonly refused: HttpRefusals;
   private connections = 0;
   private openCalls = 0;
@@ -53,7 +52,7 @@ export class HttpFace {
   private readonly open = new OpenResponses();
   private readonly exchange: ExchangeOptions;
 
-  constructor(private readonly o: HttpFaceOptions) {
+  constructor(private readonly o: HttpServerOptions) {
     const limits = { ...httpLimitsDefault, ...o.limits };
     this.cors = new Cors(o.corsOrigins);
     const { guard, tls } = o.security;
