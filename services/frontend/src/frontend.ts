@@ -50,7 +50,6 @@ export interface Frontend {
   readonly wire: Wire<Caller> | null;
 }
 
-
 /** Starts a frontend: it serves as soon as it listens, and knows the cluster as soon as metadata has told. */
 export async function startFrontend(
   config: FrontendConfig,

@@ -1,6 +1,6 @@
 import { CatalogService } from "@infaas/api";
 import { Code, createRpcClient } from "@infaas/runtime";
-import { type House, inferRequest, putInstances, refusalOf, startHouse, TASK, until } from "./testing/house";
+import { type House, inferRequest, putInstances, refusalOf, startHouse, TASK, until } from "../testing/house";
 
 jest.setTimeout(30_000);
 

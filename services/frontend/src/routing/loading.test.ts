@@ -10,8 +10,8 @@ import {
   startHouse,
   TASK,
   until,
-} from "./testing/house";
-import { ScriptedExecutor } from "./testing/scripted-executor";
+} from "../testing/house";
+import { ScriptedExecutor } from "../testing/scripted-executor";
 
 jest.setTimeout(30_000);
 
