@@ -22,6 +22,7 @@ export {
   nameMaxLength,
   ownTaskPrefix,
 } from "./convert/names";
+export { executorMetrics } from "./executor-metrics";
 export { encodeFrame, type LinkMessage, linkMessage } from "./frames/encode-frame";
 export { FrameReader, type FramesRead } from "./frames/frame-reader";
 export {

@@ -1,43 +1,11 @@
+import { executorMetrics } from "@infaas/api";
 import type { Clock, Telemetry } from "@infaas/runtime";
 import type { Executor } from "./instances/executor";
 import type { LiveFigures } from "./instances/live-figures";
 import type { Utilisation } from "./instances/utilisation";
 
-/** Every instrument of an executor: name, unit, meaning. */
-export const instruments = {
-  utilisation: {
-    name: "infaas.executor.utilisation",
-    unit: "1",
-    description: "Busy share of this executor's cores.",
-  },
-  memoryFree: {
-    name: "infaas.executor.memory.free",
-    unit: "By",
-    description: "Memory not set aside for an instance.",
-  },
-  served: { name: "infaas.instance.served", unit: "{item}", description: "Rows answered." },
-  refused: {
-    name: "infaas.instance.refused",
-    unit: "{query}",
-    description: "Queries refused by an instance.",
-  },
-  latency: {
-    name: "infaas.instance.latency",
-    unit: "ms",
-    description: "95th percentile of what the engine took for a batch in the last second.",
-  },
-  drain: {
-    name: "infaas.instance.drain",
-    unit: "ms",
-    description: "Predicted time until the queue is answered.",
-  },
-  queued: { name: "infaas.instance.queued", unit: "{item}", description: "Rows waiting for a batch." },
-  batch: {
-    name: "infaas.instance.batch",
-    unit: "{item}",
-    description: "Mean rows per batch in the last second.",
-  },
-} as const;
+/** Instruments of an executor. */
+export const instruments = executorMetrics;
 
 export interface MetricSources {
   readonly executor: Executor;

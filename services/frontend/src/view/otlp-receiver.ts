@@ -1,5 +1,6 @@
 import {
   type ExportMetricsServiceRequest,
+  executorMetrics,
   type KeyValue,
   MetricsService,
   type NumberDataPoint,
@@ -44,6 +45,18 @@ export function otlpReceiver(sink: FiguresSink): Implementation {
   });
 }
 
+/** Figures by the name of the metric that carries them. */
+const executorFields = new Map<string, Exclude<keyof ExecutorFigures, "executor">>([
+  [executorMetrics.utilisation.name, "utilisation"],
+  [executorMetrics.memoryFree.name, "memoryFreeBytes"],
+]);
+const instanceFields = new Map<string, Exclude<keyof InstanceFigures, "executor" | "variant">>([
+  [executorMetrics.served.name, "servedTotal"],
+  [executorMetrics.latency.name, "latencyP95Ms"],
+  [executorMetrics.batch.name, "batchSize"],
+  [executorMetrics.drain.name, "drainMs"],
+]);
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The figures in one export. */
@@ -72,13 +85,10 @@ export function readFigures(request: ExportMetricsServiceRequest): {
         const value = numberOf(point);
         if (executor === null || value === null) continue;
         const variant = text(point.attributes, "variant");
-        if (metric.name === "infaas.executor.utilisation") executorOf(executor).utilisation = value;
-        if (metric.name === "infaas.executor.memory.free") executorOf(executor).memoryFreeBytes = value;
-        if (variant === null) continue;
-        if (metric.name === "infaas.instance.served") instanceOf(executor, variant).servedTotal = value;
-        if (metric.name === "infaas.instance.latency") instanceOf(executor, variant).latencyP95Ms = value;
-        if (metric.name === "infaas.instance.batch") instanceOf(executor, variant).batchSize = value;
-        if (metric.name === "infaas.instance.drain") instanceOf(executor, variant).drainMs = value;
+        const ofExecutor = executorFields.get(metric.name);
+        if (ofExecutor !== undefined) executorOf(executor)[ofExecutor] = value;
+        const ofInstance = instanceFields.get(metric.name);
+        if (ofInstance !== undefined && variant !== null) instanceOf(executor, variant)[ofInstance] = value;
       }
     }
   }

@@ -1,0 +1,38 @@
+/**
+ * The metrics of an executor. It exports them to every frontend, which selects by them: the name of each
+ * stands here alone. Those of instances carry the attributes `executor` and `variant`, the others `executor`.
+ */
+export const executorMetrics = {
+  utilisation: {
+    name: "infaas.executor.utilisation",
+    unit: "1",
+    description: "Busy share of this executor's cores.",
+  },
+  memoryFree: {
+    name: "infaas.executor.memory.free",
+    unit: "By",
+    description: "Memory not set aside for an instance.",
+  },
+  served: { name: "infaas.instance.served", unit: "{item}", description: "Rows answered." },
+  refused: {
+    name: "infaas.instance.refused",
+    unit: "{query}",
+    description: "Queries refused by an instance.",
+  },
+  latency: {
+    name: "infaas.instance.latency",
+    unit: "ms",
+    description: "95th percentile of what the engine took for a batch in the last second.",
+  },
+  drain: {
+    name: "infaas.instance.drain",
+    unit: "ms",
+    description: "Predicted time until the queue is answered.",
+  },
+  queued: { name: "infaas.instance.queued", unit: "{item}", description: "Rows waiting for a batch." },
+  batch: {
+    name: "infaas.instance.batch",
+    unit: "{item}",
+    description: "Mean rows per batch in the last second.",
+  },
+} as const;
