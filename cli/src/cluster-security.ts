@@ -7,7 +7,7 @@ import { connectOptions } from "./connect";
 import type { Arguments, VerbOption } from "./verb";
 
 /** Random bytes of a secret that `infaas up` makes for its members. */
-const clusterTokenBytes = 32;
+const CLUSTER_TOKEN_BYTES = 32;
 
 /** What `infaas up` takes beside the options of every verb. */
 export const clusterSecurityOptions: Readonly<Record<string, VerbOption>> = {
@@ -59,6 +59,6 @@ function ownClusterToken(dataFolder: string): string {
   const path = join(dataFolder, "cluster-token");
   mkdirSync(dataFolder, { recursive: true });
   if (!existsSync(path))
-    writeFileSync(path, `${randomBytes(clusterTokenBytes).toString("hex")}\n`, { mode: 0o600 });
+    writeFileSync(path, `${randomBytes(CLUSTER_TOKEN_BYTES).toString("hex")}\n`, { mode: 0o600 });
   return path;
 }

@@ -20,7 +20,7 @@ export interface ClusterPlan {
 }
 
 /** Price of a small general-purpose cloud host with 8 cores, US dollars per hour (m5.2xlarge list price). */
-const pricePerHourFor8CoresUsd = 0.384;
+const PRICE_PER_HOUR_FOR_8_CORES_USD = 0.384;
 
 /** Where the etcd that belongs to a system answers its clients; its peer port is the next. */
 export function ownEtcdAddress(port: number): string {
@@ -58,7 +58,7 @@ export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
         ...["--data-dir", join(plan.dataFolder, `executor-${i + 1}`), "--cores", String(cores)],
         ...["--memory-bytes", String(memoryBytes), "--host-type", "local-cpu"],
         ...profileMemory(plan.executorCount),
-        ...["--price-per-hour", String((pricePerHourFor8CoresUsd * cores) / 8), ...otlp],
+        ...["--price-per-hour", String((PRICE_PER_HOUR_FOR_8_CORES_USD * cores) / 8), ...otlp],
       ]),
     ),
     service(plan, "frontend", "frontend", [
@@ -80,13 +80,13 @@ export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
 }
 
 /** What an executor allows a registration by itself. */
-const profileMemoryDefaultBytes = 4 * 1024 ** 3;
+const PROFILE_MEMORY_DEFAULT_BYTES = 4 * 1024 ** 3;
 
 /** A quarter of the machine for registrations where that is more than they get anyway: a model of 2 GB takes 5 while it is measured. */
 function profileMemory(executorCount: number): readonly string[] {
   const bytes = Math.floor(totalmem() / 4 / executorCount);
   const isSaid = process.env.INFAAS_PROFILE_MEMORY_BYTES_MAX !== undefined;
-  return isSaid || bytes <= profileMemoryDefaultBytes ? [] : ["--profile-memory-bytes-max", String(bytes)];
+  return isSaid || bytes <= PROFILE_MEMORY_DEFAULT_BYTES ? [] : ["--profile-memory-bytes-max", String(bytes)];
 }
 
 function service(plan: ClusterPlan, room: string, name: string, args: readonly string[]): ProcessSpec {

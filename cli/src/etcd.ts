@@ -5,7 +5,7 @@ import { addressOf, Code, ServiceError, withPort } from "@infaas/runtime";
 import type { ProcessSpec } from "./process-group";
 
 /** All variants of one architecture are recorded in one request, each with its golden tensors (602 KB for an image). */
-const requestMaxBytes = 32 * 1024 ** 2;
+const REQUEST_MAX_BYTES = 32 * 1024 ** 2;
 
 /**
  * A single etcd with its state in `folder`, for clients at `address` (host:port) and for peers at the next port.
@@ -22,7 +22,7 @@ export function etcdProcess(root: string, folder: string, address: string): Proc
       ...["--listen-client-urls", client, "--advertise-client-urls", client],
       ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
       ...["--initial-cluster", `infaas=${peer}`],
-      ...["--max-request-bytes", String(requestMaxBytes)],
+      ...["--max-request-bytes", String(REQUEST_MAX_BYTES)],
       ...["--auto-compaction-mode", "revision", "--auto-compaction-retention", "10000"],
     ],
   };

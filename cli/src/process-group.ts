@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { Code, ServiceError, systemClock } from "@infaas/runtime";
 
 /** How long a process may take to stop by itself before it is killed; Ctrl-C ends everything within 5 s. */
-const stopGraceMs = 4_000;
+const STOP_GRACE_MS = 4_000;
 /** Lines of a process's log that are shown when it dies unasked. */
-const lastLines = 8;
+const LAST_LINES = 8;
 /** A process that dies more often than this is not started again. */
-const restartsMax = 5;
+const RESTARTS_MAX = 5;
 /** Pause before a process that died is started again. */
-const restartDelayMs = 500;
+const RESTART_DELAY_MS = 500;
 
 /**
  * glibc hands large buffers back to the system one by one; a data path that moves 600 KB messages then spends its time in
@@ -65,7 +65,7 @@ export class ProcessGroup {
       stream.pipe(log, { end: false });
       stream.on("data", (chunk: Buffer) => {
         tail.push(...chunk.toString().split("\n").filter(Boolean));
-        tail.splice(0, Math.max(0, tail.length - lastLines));
+        tail.splice(0, Math.max(0, tail.length - LAST_LINES));
       });
     }
     child.on("error", (error) => tail.push(error.message));
@@ -84,7 +84,7 @@ export class ProcessGroup {
     const ends = [...this.children.values()].reverse().map((child) => {
       const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
       child.kill("SIGTERM");
-      const timer = systemClock.setTimer(stopGraceMs, () => child.kill("SIGKILL"));
+      const timer = systemClock.setTimer(STOP_GRACE_MS, () => child.kill("SIGKILL"));
       return ended.then(() => timer.cancel());
     });
     await Promise.all(ends);
@@ -93,15 +93,15 @@ export class ProcessGroup {
   private afterDeath(spec: ProcessSpec, how: string, tail: readonly string[]): void {
     if (this.state === "stopping") return;
     const count = (this.restarts.get(spec.name) ?? 0) + 1;
-    if (this.state === "starting" || count > restartsMax) {
+    if (this.state === "starting" || count > RESTARTS_MAX) {
       this.options.onLoss(
         new ServiceError(Code.UNAVAILABLE, `${spec.name} ended with ${how}: ${reasonOf(tail)}`),
       );
       return;
     }
     this.restarts.set(spec.name, count);
-    this.options.note(`${spec.name} ended with ${how}; starting it again (${count} of ${restartsMax})`);
-    systemClock.setTimer(restartDelayMs, () => {
+    this.options.note(`${spec.name} ended with ${how}; starting it again (${count} of ${RESTARTS_MAX})`);
+    systemClock.setTimer(RESTART_DELAY_MS, () => {
       if (this.state === "up") this.start(spec);
     });
   }

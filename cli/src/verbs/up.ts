@@ -12,8 +12,8 @@ import type { Arguments, Verb } from "../verb";
 import { registerZoo } from "../zoo";
 
 /** Everything has to answer within this time, or the start has failed. */
-const startTimeoutMs = 30_000;
-const pollMs = 50;
+const START_TIMEOUT_MS = 30_000;
+const POLL_MS = 50;
 
 /** Starts the whole system on this machine and keeps it until Ctrl-C. */
 export const up: Verb = {
@@ -107,7 +107,7 @@ function planOf(args: Arguments): ClusterPlan {
 
 /** Waits until the frontend knows every executor; throws what killed a process, or UNAVAILABLE after the bound. */
 async function untilReady(client: InfaasClient, plan: ClusterPlan, stopped: AbortSignal): Promise<void> {
-  const giveUpAtMs = systemClock.nowMs() + startTimeoutMs;
+  const giveUpAtMs = systemClock.nowMs() + START_TIMEOUT_MS;
   let last = "no answer";
   while (systemClock.nowMs() < giveUpAtMs && !stopped.aborted) {
     try {
@@ -118,10 +118,10 @@ async function untilReady(client: InfaasClient, plan: ClusterPlan, stopped: Abor
     } catch (error) {
       last = ServiceError.from(error).message;
     }
-    await sleep(systemClock, pollMs, stopped);
+    await sleep(systemClock, POLL_MS, stopped);
   }
   stopped.throwIfAborted();
-  throw new ServiceError(Code.UNAVAILABLE, `the system was not up within ${startTimeoutMs} ms: ${last}`);
+  throw new ServiceError(Code.UNAVAILABLE, `the system was not up within ${START_TIMEOUT_MS} ms: ${last}`);
 }
 
 /** Settles with `work`, or rejects as soon as the system is being stopped. */

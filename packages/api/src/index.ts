@@ -16,10 +16,10 @@ export {
 export { loadedVariant, overrideKey, sameOverride } from "./convert/load-override";
 export { type MethodRole, memberMethodRole, userMethodRole } from "./convert/method-roles";
 export {
-  derivedNameMaxLength,
+  DERIVED_NAME_MAX_LENGTH,
   modelNameFault,
+  NAME_MAX_LENGTH,
   nameFault,
-  nameMaxLength,
   ownTaskPrefix,
 } from "./convert/names";
 export { executorMetrics } from "./executor-metrics";
@@ -53,7 +53,7 @@ export type {
   SpanIds,
 } from "./frames/link-frame";
 export { type CallLoad, encodeCallLoad, orcaTrailer } from "./frames/orca-report";
-export { queryFieldsMax, type SplitQuery, splitQuery } from "./frames/split-query";
+export { QUERY_FIELDS_MAX, type SplitQuery, splitQuery } from "./frames/split-query";
 export { file_grpc_health_v1_health } from "./gen/grpc/health/v1/health_pb";
 export {
   ArtifactService,
@@ -571,12 +571,12 @@ export { file_xds_service_orca_v3_orca, OpenRcaService } from "./gen/xds/service
 export { withFileBytes } from "./onnx/file-bytes";
 export {
   type ByteSource,
+  EXTERNAL_FILES_MAX,
   type ExternalNames,
   externalDataFault,
-  externalFilesMax,
   externalNameFault,
   externalNames,
-  modelFileBytesMax,
+  MODEL_FILE_BYTES_MAX,
 } from "./onnx/onnx-external-data";
 export { bfloatBits, bfloatValue, halfBits, halfValue } from "./tensors/half-float";
 export { numberBytes } from "./tensors/number-bytes";

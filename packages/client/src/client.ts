@@ -86,16 +86,16 @@ export interface InfaasClient {
 }
 
 /** Profiling a large model takes minutes; a registration that is silent for longer than this is lost. */
-const registrationTimeoutMs = 30 * 60_000;
-const queryTimeoutMs = 60_000;
+const REGISTRATION_TIMEOUT_MS = 30 * 60_000;
+const QUERY_TIMEOUT_MS = 60_000;
 /** Everything else is answered from memory or by one call to metadata. */
-const catalogTimeoutMs = 30_000;
+const CATALOG_TIMEOUT_MS = 30_000;
 
 /** Opens a client to the frontend at `address` (`host:port`); in the clear and without a token unless `connect` says so. */
 export function createInfaasClient(address: string, connect: ConnectOptions = {}): InfaasClient {
   const dial = dialWith(connect);
-  const inference = createRpcClient(InferenceService, address, { defaultTimeoutMs: queryTimeoutMs, dial });
-  const catalog = createRpcClient(CatalogService, address, { defaultTimeoutMs: catalogTimeoutMs, dial });
+  const inference = createRpcClient(InferenceService, address, { defaultTimeoutMs: QUERY_TIMEOUT_MS, dial });
+  const catalog = createRpcClient(CatalogService, address, { defaultTimeoutMs: CATALOG_TIMEOUT_MS, dial });
   const artifacts = createRpcClient(ArtifactService, address, { dial });
   const files = new ArtifactClient(artifacts);
 
@@ -114,7 +114,7 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
         id: o.id ?? "",
         explain: o.explain ?? false,
       },
-      { timeoutMs: o.timeoutMs ?? queryTimeoutMs, ...(o.signal === undefined ? {} : { signal: o.signal }) },
+      { timeoutMs: o.timeoutMs ?? QUERY_TIMEOUT_MS, ...(o.signal === undefined ? {} : { signal: o.signal }) },
     );
     if (response.receipt === undefined)
       throw new ServiceError(Code.INTERNAL, "the answer came without a receipt: this is a bug");
@@ -152,7 +152,7 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
         ...(r.accuracyTolerance === undefined ? {} : { accuracyTolerance: r.accuracyTolerance }),
         ...(r.declaredAccuracy === undefined ? {} : { declaredAccuracy: r.declaredAccuracy }),
       },
-      { timeoutMs: registrationTimeoutMs },
+      { timeoutMs: REGISTRATION_TIMEOUT_MS },
     );
     for await (const { event } of events) {
       if (event.case === "progress") onProgress(event.value);

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { externalNameFault, externalNames, modelFileBytesMax, withFileBytes } from "@infaas/api";
+import { externalNameFault, externalNames, MODEL_FILE_BYTES_MAX, withFileBytes } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 
 /** A file beside a model that holds some of its weights. */
@@ -17,8 +17,8 @@ export interface ExternalFile {
  */
 export async function externalFilesOf(path: string): Promise<readonly ExternalFile[]> {
   const { size } = await stat(path);
-  if (size > modelFileBytesMax) {
-    const limit = `protobuf allows ${modelFileBytesMax}; save its weights as external data`;
+  if (size > MODEL_FILE_BYTES_MAX) {
+    const limit = `protobuf allows ${MODEL_FILE_BYTES_MAX}; save its weights as external data`;
     throw new ServiceError(Code.INVALID_ARGUMENT, `model file ${path} has ${size} bytes, ${limit}`);
   }
   const found = withFileBytes(path, externalNames);

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { nameMaxLength } from "@infaas/api";
+import { NAME_MAX_LENGTH } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 
 /**
@@ -11,7 +11,7 @@ export function modelNameOf(path: string): string {
   const name = stem
     .replace(/[^A-Za-z0-9._-]+/g, "-")
     .replace(/^[._-]+|[._-]+$/g, "")
-    .slice(0, nameMaxLength);
+    .slice(0, NAME_MAX_LENGTH);
   if (name !== "") return name;
   throw new ServiceError(
     Code.INVALID_ARGUMENT,

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Clock, Logger } from "@infaas/runtime";
 import { Artifacts } from "./catalog/artifacts";
 import { Registry } from "./catalog/registry";
-import { Membership } from "./members/membership";
+import { Members } from "./members/members";
 import { GuardedWriter } from "./records/guarded-writer";
 import { WatchHub } from "./records/watch-hub";
 import type { MetadataStore } from "./store/store";
@@ -12,7 +12,7 @@ export interface Metadata {
   readonly store: MetadataStore;
   readonly hub: WatchHub;
   readonly writer: GuardedWriter;
-  readonly membership: Membership;
+  readonly members: Members;
   readonly registry: Registry;
   readonly artifacts: Artifacts;
   /** Ends every watch, then closes the store. */
@@ -37,6 +37,6 @@ export async function openMetadata({ store, dataDir, clock, logger }: MetadataOp
     hub.close();
     await store.close();
   };
-  const membership = new Membership(store, hub);
-  return { store, hub, writer, membership, registry: new Registry(writer, artifacts), artifacts, close };
+  const members = new Members(store, hub);
+  return { store, hub, writer, members, registry: new Registry(writer, artifacts), artifacts, close };
 }

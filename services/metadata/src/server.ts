@@ -32,25 +32,25 @@ export function createMetadataServer(
   return server;
 }
 
-function cluster({ store, hub, writer, membership }: Metadata): Implementation {
+function cluster({ store, hub, writer, members }: Metadata): Implementation {
   return implementService(ClusterService, {
     async join({ member, ttlMs }) {
-      const lease = await membership.join(given("member", member), ttlMs);
+      const lease = await members.join(given("member", member), ttlMs);
       return { leaseId: lease.id, ttlMs: lease.ttlMs };
     },
     async keepAlive({ leaseId }) {
-      return { ttlMs: (await membership.keepAlive(leaseId)).ttlMs };
+      return { ttlMs: (await members.keepAlive(leaseId)).ttlMs };
     },
     async leave({ leaseId }) {
-      await membership.leave(leaseId);
+      await members.leave(leaseId);
       return {};
     },
     async reportInstances({ leaseId, report }) {
-      await membership.report(leaseId, given("report", report));
+      await members.report(leaseId, given("report", report));
       return {};
     },
     async setAccepting({ executor, accepting }) {
-      await membership.setAccepting(executor, accepting);
+      await members.setAccepting(executor, accepting);
       return {};
     },
     watch: ({ fromRevision }, { signal }) => hub.subscribe(fromRevision, signal),

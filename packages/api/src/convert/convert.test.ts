@@ -103,7 +103,7 @@ describe("sloToWire and sloFromWire", () => {
   it.each([
     [{ latencyMs: -1 }, "latency_ms is -1, allowed is more than 0"],
     [{ minAccuracy: Number.NaN }, "min_accuracy is NaN, allowed is 0 or more"],
-    [{ objective: 9 as Objective }, "objective is 9, allowed are 0 to 2"],
+    [{ objective: 9 as Objective }, "objective is 9, allowed are 0 to 3"],
   ])("refuse %p", (init, fault) => {
     expect(sloFromWire(create(SloSchema, init))).toEqual({ ok: false, fault });
   });

@@ -1,7 +1,7 @@
 /** Longest name that anyone gives to anything: a task, an architecture, an alias, a member. */
-export const nameMaxLength = 128;
+export const NAME_MAX_LENGTH = 128;
 /** Longest name that is made of a given one: a variant's, and the task of a model that was registered without one. */
-export const derivedNameMaxLength = 192;
+export const DERIVED_NAME_MAX_LENGTH = 192;
 /** What the task of a model that was registered without one begins with; the model's name follows. */
 export const ownTaskPrefix = "model/";
 
@@ -9,7 +9,7 @@ const namePattern = /^[A-Za-z0-9][A-Za-z0-9._:@+/-]*$/;
 const modelNamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 /** Why `name` cannot name a `what`, or null when it can. */
-export function nameFault(what: string, name: string, maxLength = nameMaxLength): string | null {
+export function nameFault(what: string, name: string, maxLength = NAME_MAX_LENGTH): string | null {
   if (name === "") return `${what} has no name`;
   if (name.length > maxLength) return `${what} name of ${name.length} characters exceeds ${maxLength}`;
   if (namePattern.test(name)) return null;

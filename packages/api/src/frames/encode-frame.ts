@@ -1,21 +1,21 @@
 import {
-  answerHeaderBytes,
+  ANSWER_HEADER_BYTES,
   FrameType,
+  INFER_HEADER_BYTES,
   type InferFrame,
-  inferHeaderBytes,
+  LENGTH_BYTES,
   type LinkLoad,
-  lengthBytes,
   type OutgoingFrame,
-  prefixBytes,
+  PREFIX_BYTES,
+  REFUSAL_HEADER_BYTES,
   type RefusalFrame,
-  refusalHeaderBytes,
 } from "./link-frame";
 import { varintBytes, writeVarint } from "./varint";
 
 type OutgoingAnswer = Extract<OutgoingFrame, { type: "answer" }>;
 
 /** Tag of field 1, length-delimited: `frames` of LinkRequest and LinkResponse. */
-const framesTag = 0x0a;
+const FRAMES_TAG = 0x0a;
 
 /** Returns the parts of one frame, to be sent one after another; bodies are parts by reference. */
 export function encodeFrame(f: OutgoingFrame): Uint8Array[] {
@@ -53,7 +53,7 @@ export function linkMessage(parts: readonly Uint8Array[]): LinkMessage {
     length: total,
     byteLength: total,
     copy: (target, offset) => {
-      target[offset] = framesTag;
+      target[offset] = FRAMES_TAG;
       let at = writeVarint(target, offset + 1, bytes);
       for (const part of parts) {
         target.set(part, at);
@@ -65,8 +65,8 @@ export function linkMessage(parts: readonly Uint8Array[]): LinkMessage {
 }
 
 function start(type: number, id: number, headerBytes: number, bodyBytes: number): Buffer {
-  const head = Buffer.allocUnsafe(prefixBytes + headerBytes);
-  head.writeUInt32LE(prefixBytes - lengthBytes + headerBytes + bodyBytes, 0);
+  const head = Buffer.allocUnsafe(PREFIX_BYTES + headerBytes);
+  head.writeUInt32LE(PREFIX_BYTES - LENGTH_BYTES + headerBytes + bodyBytes, 0);
   head[4] = type;
   head[5] = 0;
   head.writeUInt16LE(headerBytes, 6);
@@ -85,8 +85,8 @@ function credentialParts(credential: string): Uint8Array[] {
 
 function inferHead(f: InferFrame): Buffer {
   const variantBytes = Buffer.byteLength(f.variant);
-  const head = start(FrameType.INFER, f.id, inferHeaderBytes + variantBytes, f.body.byteLength);
-  let at = head.writeDoubleLE(f.timeoutMs, prefixBytes);
+  const head = start(FrameType.INFER, f.id, INFER_HEADER_BYTES + variantBytes, f.body.byteLength);
+  let at = head.writeDoubleLE(f.timeoutMs, PREFIX_BYTES);
   head[at] = f.lane;
   head[at + 1] = f.trace?.sampled ? 1 : 0;
   at += 2;
@@ -105,8 +105,8 @@ function answerParts(f: OutgoingAnswer): Uint8Array[] {
   const body = f.body instanceof Uint8Array ? [f.body] : f.body;
   let bodyBytes = 0;
   for (const part of body) bodyBytes += part.byteLength;
-  const head = start(FrameType.ANSWER, f.id, answerHeaderBytes, bodyBytes);
-  let at = head.writeDoubleLE(f.queueMs, prefixBytes);
+  const head = start(FrameType.ANSWER, f.id, ANSWER_HEADER_BYTES, bodyBytes);
+  let at = head.writeDoubleLE(f.queueMs, PREFIX_BYTES);
   at = head.writeDoubleLE(f.gatherMs, at);
   at = head.writeDoubleLE(f.runMs, at);
   at = head.writeDoubleLE(f.scatterMs, at);
@@ -118,9 +118,9 @@ function answerParts(f: OutgoingAnswer): Uint8Array[] {
 
 function refusalParts(f: RefusalFrame): Uint8Array[] {
   const message = Buffer.from(f.message, "utf8");
-  const head = start(FrameType.REFUSAL, f.id, refusalHeaderBytes, message.byteLength);
-  head[prefixBytes] = f.code;
-  const at = head.writeDoubleLE(f.retryAfterMs, prefixBytes + 1);
+  const head = start(FrameType.REFUSAL, f.id, REFUSAL_HEADER_BYTES, message.byteLength);
+  head[PREFIX_BYTES] = f.code;
+  const at = head.writeDoubleLE(f.retryAfterMs, PREFIX_BYTES + 1);
   writeLoad(head, at, f.load);
   return [head, message];
 }

@@ -36,9 +36,9 @@ const BYTES = 2;
 const FIXED32 = 5;
 
 /** Protobuf's own limit; a longer one is broken. */
-const varintBytesMax = 10;
+const VARINT_BYTES_MAX = 10;
 /** Inputs, dimensions, outputs, parameters, raw contents and unknown fields of one head, more than any request may have; beyond it a message is odd. */
-const headValuesMax = 16_384;
+const HEAD_VALUES_MAX = 16_384;
 
 /** Thrown to leave a scan from any depth; one object, because a stack for it would cost more than the scan. */
 const oddity = new Error("odd message");
@@ -47,7 +47,7 @@ const oddity = new Error("odd message");
  * Reads the head of ModelInferRequest bytes without touching the tensors: fields in any order, the last of a repeated
  * single field wins, unknown fields are skipped, as protobuf has it. Odd are: anything broken, text that is not ASCII,
  * parameters of single tensors (shared memory, classification), negative integers, a uint64 that is not `priority` (the
- * only one that may be), a `priority` or `timeout` that is no integer, more values than `headValuesMax`. O(fields); copies nothing.
+ * only one that may be), a `priority` or `timeout` that is no integer, more values than `HEAD_VALUES_MAX`. O(fields); copies nothing.
  */
 export function scanInferRequest(bytes: Uint8Array): InferScan {
   try {
@@ -59,12 +59,12 @@ export function scanInferRequest(bytes: Uint8Array): InferScan {
 }
 
 class Scanner {
-  #at = 0;
-  #values = 0;
+  private at = 0;
+  private values = 0;
   /** The value read last came as uint64_param. */
-  #unsigned = false;
+  private unsigned = false;
   /** The value read last came as int64_param or uint64_param. */
-  #whole = false;
+  private whole = false;
 
   constructor(private readonly bytes: Uint8Array) {}
 
@@ -77,40 +77,40 @@ class Scanner {
     const inputs: InferHeadInput[] = [];
     const requestedOutputs: string[] = [];
     const rawInputs: { offset: number; length: number }[] = [];
-    while (this.#at < end) {
-      const tag = this.#varint(end);
+    while (this.at < end) {
+      const tag = this.varint(end);
       switch (tag) {
         case (1 << 3) | BYTES:
-          modelName = this.#text(end);
+          modelName = this.text(end);
           break;
         case (2 << 3) | BYTES:
-          modelVersion = this.#text(end);
+          modelVersion = this.text(end);
           break;
         case (3 << 3) | BYTES:
-          id = this.#text(end);
+          id = this.text(end);
           break;
         case (4 << 3) | BYTES:
           parameters ??= new Map();
-          this.#countValue();
-          this.#parameter(this.#length(end), parameters);
+          this.countValue();
+          this.parameter(this.length(end), parameters);
           break;
         case (5 << 3) | BYTES:
-          this.#countValue();
-          inputs.push(this.#input(this.#length(end)));
+          this.countValue();
+          inputs.push(this.input(this.length(end)));
           break;
         case (6 << 3) | BYTES:
-          this.#countValue();
-          requestedOutputs.push(this.#requestedOutput(this.#length(end)));
+          this.countValue();
+          requestedOutputs.push(this.requestedOutput(this.length(end)));
           break;
         case (7 << 3) | BYTES: {
-          const dataEnd = this.#length(end);
-          this.#countValue();
-          rawInputs.push({ offset: this.#at, length: dataEnd - this.#at });
-          this.#at = dataEnd;
+          const dataEnd = this.length(end);
+          this.countValue();
+          rawInputs.push({ offset: this.at, length: dataEnd - this.at });
+          this.at = dataEnd;
           break;
         }
         default:
-          this.#skip(tag, 7, end);
+          this.skip(tag, 7, end);
       }
     }
     return {
@@ -124,131 +124,131 @@ class Scanner {
     };
   }
 
-  #input(end: number): InferHeadInput {
+  private input(end: number): InferHeadInput {
     let name = "";
     let datatype = "";
     let contents = false;
     const shape: number[] = [];
-    while (this.#at < end) {
-      const tag = this.#varint(end);
+    while (this.at < end) {
+      const tag = this.varint(end);
       switch (tag) {
         case (1 << 3) | BYTES:
-          name = this.#text(end);
+          name = this.text(end);
           break;
         case (2 << 3) | BYTES:
-          datatype = this.#text(end);
+          datatype = this.text(end);
           break;
         case (3 << 3) | BYTES: {
-          const packedEnd = this.#length(end);
-          while (this.#at < packedEnd) shape.push(this.#dim(packedEnd));
+          const packedEnd = this.length(end);
+          while (this.at < packedEnd) shape.push(this.dim(packedEnd));
           break;
         }
         case (3 << 3) | VARINT:
-          shape.push(this.#dim(end));
+          shape.push(this.dim(end));
           break;
         case (5 << 3) | BYTES:
           contents = true;
-          this.#at = this.#length(end);
+          this.at = this.length(end);
           break;
         default:
-          this.#skip(tag, 5, end);
+          this.skip(tag, 5, end);
       }
     }
     return { name, datatype, shape, contents };
   }
 
-  #dim(end: number): number {
-    this.#countValue();
-    return this.#varint(end);
+  private dim(end: number): number {
+    this.countValue();
+    return this.varint(end);
   }
 
-  #countValue(): void {
-    this.#values += 1;
-    if (this.#values > headValuesMax) throw oddity;
+  private countValue(): void {
+    this.values += 1;
+    if (this.values > HEAD_VALUES_MAX) throw oddity;
   }
 
-  #requestedOutput(end: number): string {
+  private requestedOutput(end: number): string {
     let name = "";
-    while (this.#at < end) {
-      const tag = this.#varint(end);
-      if (tag === ((1 << 3) | BYTES)) name = this.#text(end);
-      else this.#skip(tag, 2, end);
+    while (this.at < end) {
+      const tag = this.varint(end);
+      if (tag === ((1 << 3) | BYTES)) name = this.text(end);
+      else this.skip(tag, 2, end);
     }
     return name;
   }
 
   /** One map entry: key 1, value 2. A missing key is the empty text, a missing value is odd. */
-  #parameter(end: number, into: Map<string, ParameterValue>): void {
+  private parameter(end: number, into: Map<string, ParameterValue>): void {
     let key = "";
     let value: ParameterValue | null = null;
-    while (this.#at < end) {
-      const tag = this.#varint(end);
-      if (tag === ((1 << 3) | BYTES)) key = this.#text(end);
-      else if (tag === ((2 << 3) | BYTES) && value === null) value = this.#value(this.#length(end));
-      else this.#skip(tag, 2, end);
+    while (this.at < end) {
+      const tag = this.varint(end);
+      if (tag === ((1 << 3) | BYTES)) key = this.text(end);
+      else if (tag === ((2 << 3) | BYTES) && value === null) value = this.value(this.length(end));
+      else this.skip(tag, 2, end);
     }
-    if (value === null || (this.#unsigned && key !== "priority")) throw oddity;
-    if (!this.#whole && (key === "priority" || key === "timeout")) throw oddity;
+    if (value === null || (this.unsigned && key !== "priority")) throw oddity;
+    if (!this.whole && (key === "priority" || key === "timeout")) throw oddity;
     into.set(key, value);
   }
 
-  #value(end: number): ParameterValue | null {
+  private value(end: number): ParameterValue | null {
     let value: ParameterValue | null = null;
-    this.#unsigned = false;
-    this.#whole = false;
-    while (this.#at < end) {
-      const tag = this.#varint(end);
+    this.unsigned = false;
+    this.whole = false;
+    while (this.at < end) {
+      const tag = this.varint(end);
       switch (tag) {
         case (1 << 3) | VARINT:
-          value = this.#varint(end) !== 0;
-          this.#whole = false;
+          value = this.varint(end) !== 0;
+          this.whole = false;
           break;
         case (2 << 3) | VARINT:
-          value = this.#varint(end);
-          this.#whole = true;
+          value = this.varint(end);
+          this.whole = true;
           break;
         case (5 << 3) | VARINT:
-          value = this.#varint(end);
-          this.#unsigned = true;
-          this.#whole = true;
+          value = this.varint(end);
+          this.unsigned = true;
+          this.whole = true;
           break;
         case (3 << 3) | BYTES:
-          value = this.#text(end);
-          this.#whole = false;
+          value = this.text(end);
+          this.whole = false;
           break;
         case (4 << 3) | FIXED64:
-          value = this.#double(end);
-          this.#whole = false;
+          value = this.double(end);
+          this.whole = false;
           break;
         default:
-          this.#skip(tag, 5, end);
+          this.skip(tag, 5, end);
       }
     }
     return value;
   }
 
   /** Where the length-delimited field that begins here ends. */
-  #length(end: number): number {
-    const length = this.#varint(end);
-    if (length > end - this.#at) throw oddity;
-    return this.#at + length;
+  private length(end: number): number {
+    const length = this.varint(end);
+    if (length > end - this.at) throw oddity;
+    return this.at + length;
   }
 
-  #text(end: number): string {
-    const textEnd = this.#length(end);
-    const text = asciiText(this.bytes, this.#at, textEnd);
+  private text(end: number): string {
+    const textEnd = this.length(end);
+    const text = asciiText(this.bytes, this.at, textEnd);
     if (text === null) throw oddity;
-    this.#at = textEnd;
+    this.at = textEnd;
     return text;
   }
 
   /** An unsigned integer below 2^53; anything larger, and thereby every negative one, is odd. */
-  #varint(end: number): number {
+  private varint(end: number): number {
     let value = 0;
     let factor = 1;
-    for (let i = 0; i < varintBytesMax && this.#at < end; i += 1) {
-      const byte = this.bytes[this.#at]!;
-      this.#at += 1;
+    for (let i = 0; i < VARINT_BYTES_MAX && this.at < end; i += 1) {
+      const byte = this.bytes[this.at]!;
+      this.at += 1;
       value += (byte & 0x7f) * factor;
       if (value > Number.MAX_SAFE_INTEGER) throw oddity;
       if (byte < 0x80) return value;
@@ -257,46 +257,46 @@ class Scanner {
     throw oddity;
   }
 
-  #double(end: number): number {
-    if (end - this.#at < 8) throw oddity;
-    const view = new DataView(this.bytes.buffer, this.bytes.byteOffset + this.#at, 8);
-    this.#at += 8;
+  private double(end: number): number {
+    if (end - this.at < 8) throw oddity;
+    const view = new DataView(this.bytes.buffer, this.bytes.byteOffset + this.at, 8);
+    this.at += 8;
     return view.getFloat64(0, true);
   }
 
   /** Passes over a field that is not known; a known one here has an unexpected form, or is one this scan leaves to others. */
-  #skip(tag: number, knownMax: number, end: number): void {
+  private skip(tag: number, knownMax: number, end: number): void {
     if (tag > 0xffff_ffff || tag >>> 3 <= knownMax) throw oddity;
-    this.#countValue();
+    this.countValue();
     switch (tag & 7) {
       case VARINT:
-        this.#skipVarint(end);
+        this.skipVarint(end);
         return;
       case FIXED64:
-        this.#advance(8, end);
+        this.advance(8, end);
         return;
       case BYTES:
-        this.#at = this.#length(end);
+        this.at = this.length(end);
         return;
       case FIXED32:
-        this.#advance(4, end);
+        this.advance(4, end);
         return;
       default:
         throw oddity;
     }
   }
 
-  #skipVarint(end: number): void {
-    for (let i = 0; i < varintBytesMax && this.#at < end; i += 1) {
-      const byte = this.bytes[this.#at]!;
-      this.#at += 1;
+  private skipVarint(end: number): void {
+    for (let i = 0; i < VARINT_BYTES_MAX && this.at < end; i += 1) {
+      const byte = this.bytes[this.at]!;
+      this.at += 1;
       if (byte < 0x80) return;
     }
     throw oddity;
   }
 
-  #advance(count: number, end: number): void {
-    if (end - this.#at < count) throw oddity;
-    this.#at += count;
+  private advance(count: number, end: number): void {
+    if (end - this.at < count) throw oddity;
+    this.at += count;
   }
 }

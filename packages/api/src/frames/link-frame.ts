@@ -114,9 +114,9 @@ export const FrameType = {
 } as const;
 
 /** Bytes before the header, and those of them that the length does not count. */
-export const prefixBytes = 12;
-export const lengthBytes = 4;
-export const inferHeaderBytes = 8 + 1 + 1 + 16 + 8 + 2;
-export const loadBytes = 8 + 8 + 8 + 4;
-export const answerHeaderBytes = 5 * 8 + 4 + loadBytes;
-export const refusalHeaderBytes = 1 + 8 + loadBytes;
+export const PREFIX_BYTES = 12;
+export const LENGTH_BYTES = 4;
+export const INFER_HEADER_BYTES = 8 + 1 + 1 + 16 + 8 + 2;
+export const LOAD_BYTES = 8 + 8 + 8 + 4;
+export const ANSWER_HEADER_BYTES = 5 * 8 + 4 + LOAD_BYTES;
+export const REFUSAL_HEADER_BYTES = 1 + 8 + LOAD_BYTES;

@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { QueryRequestSchema } from "../gen/infaas/v1/inference_pb";
 import { ModelInferRequestSchema } from "../gen/inference/grpc_service_pb";
-import { queryFieldsMax, type SplitQuery, splitQuery } from "./split-query";
+import { QUERY_FIELDS_MAX, type SplitQuery, splitQuery } from "./split-query";
 
 const asked = { target: "digits", id: "q-1", explain: true, slo: { latencyMs: 5 } };
 const tensors = {
@@ -48,7 +48,7 @@ describe("splitQuery", () => {
 
   it("takes no more fields than a query may have", () => {
     const fields = (count: number) => Buffer.alloc(2 * count, Buffer.from([0x22, 0x00]));
-    expect(partsOf(fields(queryFieldsMax)).tensors).toHaveLength(2 * queryFieldsMax);
-    expect(splitQuery(fields(queryFieldsMax + 1))).toBe("too many fields");
+    expect(partsOf(fields(QUERY_FIELDS_MAX)).tensors).toHaveLength(2 * QUERY_FIELDS_MAX);
+    expect(splitQuery(fields(QUERY_FIELDS_MAX + 1))).toBe("too many fields");
   });
 });

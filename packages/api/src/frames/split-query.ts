@@ -10,7 +10,7 @@ const VARINT = 0;
 const FIXED64 = 1;
 const BYTES = 2;
 const FIXED32 = 5;
-const varintBytesMax = 10;
+const VARINT_BYTES_MAX = 10;
 
 /** Fields of infaas.v1.QueryRequest that inference.ModelInferRequest has too, by its number there: inputs and raw contents. */
 const numberThere: ReadonlyMap<number, number> = new Map([
@@ -19,7 +19,7 @@ const numberThere: ReadonlyMap<number, number> = new Map([
 ]);
 
 /** Fields of one query, more than any may have: each tensor is one or two. */
-export const queryFieldsMax = 16_384;
+export const QUERY_FIELDS_MAX = 16_384;
 
 /** Separates what is asked from the tensors it is asked of, or says why not. O(fields) and one copy. */
 export function splitQuery(bytes: Uint8Array): SplitQuery | "broken" | "too many fields" {
@@ -30,7 +30,7 @@ export function splitQuery(bytes: Uint8Array): SplitQuery | "broken" | "too many
   let headAt = 0;
   let tensorsAt = 0;
   for (let count = 1; fields.more; count += 1) {
-    if (count > queryFieldsMax) return "too many fields";
+    if (count > QUERY_FIELDS_MAX) return "too many fields";
     if (!fields.next()) return "broken";
     const { number, wire, start, bodyAt, end } = fields;
     const there = wire === BYTES ? numberThere.get(number) : undefined;
@@ -64,21 +64,21 @@ class FieldCursor {
   /** False = broken, or in a form that no field has any more (groups). */
   next(): boolean {
     this.start = this.end;
-    const tag = this.#varint();
+    const tag = this.varint();
     if (tag < 8 || tag > 0xffff_ffff) return false;
     this.number = tag >>> 3;
     this.wire = tag & 7;
     this.bodyAt = this.end;
     switch (this.wire) {
       case VARINT:
-        return this.#varint() >= 0;
+        return this.varint() >= 0;
       case FIXED64:
-        return this.#advance(8);
+        return this.advance(8);
       case FIXED32:
-        return this.#advance(4);
+        return this.advance(4);
       case BYTES: {
-        const length = this.#varint();
-        return length >= 0 && this.#advance(length);
+        const length = this.varint();
+        return length >= 0 && this.advance(length);
       }
       default:
         return false;
@@ -86,10 +86,10 @@ class FieldCursor {
   }
 
   /** Below zero = broken. */
-  #varint(): number {
+  private varint(): number {
     let value = 0;
     let factor = 1;
-    for (let i = 0; i < varintBytesMax && this.end < this.bytes.byteLength; i += 1) {
+    for (let i = 0; i < VARINT_BYTES_MAX && this.end < this.bytes.byteLength; i += 1) {
       const byte = this.bytes[this.end]!;
       this.end += 1;
       value += (byte & 0x7f) * factor;
@@ -99,7 +99,7 @@ class FieldCursor {
     return -1;
   }
 
-  #advance(count: number): boolean {
+  private advance(count: number): boolean {
     if (count > this.bytes.byteLength - this.end) return false;
     this.end += count;
     return true;

@@ -1,9 +1,9 @@
 /** How many short texts are remembered. Names of models and tensors are few, and making a string costs more than finding one. */
-const rememberedMax = 512;
+const REMEMBERED_MAX = 512;
 /** Longer texts are made anew each time. */
-const rememberedLengthMax = 48;
+const REMEMBERED_LENGTH_MAX = 48;
 
-const remembered: string[] = new Array<string>(rememberedMax).fill("");
+const remembered: string[] = new Array<string>(REMEMBERED_MAX).fill("");
 
 /**
  * Returns the ASCII text at `start` (inclusive) to `end` (exclusive) of `bytes`; null when a byte is not ASCII, and the
@@ -17,8 +17,8 @@ export function asciiText(bytes: Uint8Array, start: number, end: number): string
     if (byte > 0x7f) return null;
     hash = (Math.imul(hash, 31) + byte) | 0;
   }
-  if (length > rememberedLengthMax) return latin(bytes, start, end);
-  const slot = (hash >>> 0) % rememberedMax;
+  if (length > REMEMBERED_LENGTH_MAX) return latin(bytes, start, end);
+  const slot = (hash >>> 0) % REMEMBERED_MAX;
   const candidate = remembered[slot]!;
   if (matches(candidate, bytes, start, length)) return candidate;
   const text = latin(bytes, start, end);

@@ -1,7 +1,7 @@
 import {
   type ByteSource,
+  EXTERNAL_FILES_MAX,
   externalDataFault,
-  externalFilesMax,
   externalNameFault,
   externalNames,
 } from "./onnx-external-data";
@@ -146,7 +146,7 @@ describe("externalNames", () => {
     expect(externalNames(new Bytes(message([7, graph])))).toMatchObject({
       fault: expect.stringContaining("nested deeper than 256"),
     });
-    const many = Array.from({ length: externalFilesMax + 1 }, (_, i): Field => [5, external(`${i}.bin`)]);
+    const many = Array.from({ length: EXTERNAL_FILES_MAX + 1 }, (_, i): Field => [5, external(`${i}.bin`)]);
     expect(externalNames(new Bytes(message([7, message(...many)])))).toMatchObject({
       fault: expect.stringContaining("more than 4096 files"),
     });

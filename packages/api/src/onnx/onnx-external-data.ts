@@ -22,15 +22,15 @@ export type ExternalNames =
   | { readonly ok: false; readonly fault: string };
 
 /** Largest ONNX file: protobuf counts a message's bytes in 31 bits. Weights beyond it lie in other files. */
-export const modelFileBytesMax = 2 ** 31 - 1;
+export const MODEL_FILE_BYTES_MAX = 2 ** 31 - 1;
 /** Other files one model may have: large networks are exported with one for each tensor. */
-export const externalFilesMax = 4_096;
+export const EXTERNAL_FILES_MAX = 4_096;
 /** Longest name of such a file, folders included. */
-export const externalNameMaxLength = 255;
+export const EXTERNAL_NAME_MAX_LENGTH = 255;
 
 /** Deepest nesting that is walked: subgraphs of subgraphs, each some messages deep. */
-const depthMax = 256;
-const windowBytes = 1 << 16;
+const DEPTH_MAX = 256;
+const WINDOW_BYTES = 1 << 16;
 
 type Kind = "model" | "graph" | "node" | "attribute" | "tensor" | "sparse" | "function" | "entry";
 
@@ -49,7 +49,7 @@ const LOCATION_KEY = "location";
 const ENTRY_KEY = 1;
 const ENTRY_VALUE = 2;
 /** Beyond it a tag is no tag of protobuf, whose own readers cut it to 32 bits or refuse it. */
-const widestTag = 0xffff_ffff;
+const WIDEST_TAG = 0xffff_ffff;
 
 /** Finds the names of the files that an ONNX file takes weights from, in the order of their first use. O(fields). */
 export function externalNames(source: ByteSource): ExternalNames {
@@ -68,9 +68,9 @@ export function externalNames(source: ByteSource): ExternalNames {
  * upwards, because it becomes one on the disk of an executor.
  */
 export function externalNameFault(name: string): string | null {
-  const called = `external data file ${JSON.stringify(name.slice(0, externalNameMaxLength))}`;
-  if (name.length > externalNameMaxLength)
-    return `${called} has a name of ${name.length} characters, allowed are ${externalNameMaxLength}`;
+  const called = `external data file ${JSON.stringify(name.slice(0, EXTERNAL_NAME_MAX_LENGTH))}`;
+  if (name.length > EXTERNAL_NAME_MAX_LENGTH)
+    return `${called} has a name of ${name.length} characters, allowed are ${EXTERNAL_NAME_MAX_LENGTH}`;
   const steps = name.split("/");
   if (steps.includes("") || steps.includes(".") || steps.includes(".."))
     return `${called} is no path below the model's folder`;
@@ -80,8 +80,8 @@ export function externalNameFault(name: string): string | null {
 
 /** What is wrong with the list of files beside a model, or null. */
 export function externalDataFault(files: readonly { readonly name: string }[]): string | null {
-  if (files.length > externalFilesMax)
-    return `${files.length} external data files were given, allowed are ${externalFilesMax}`;
+  if (files.length > EXTERNAL_FILES_MAX)
+    return `${files.length} external data files were given, allowed are ${EXTERNAL_FILES_MAX}`;
   const names = files.map(({ name }) => name).sort();
   for (const [index, name] of names.entries()) {
     const fault = externalNameFault(name);
@@ -109,63 +109,63 @@ class Walker {
   readonly names = new Set<string>();
   readonly inner = new Set<string>();
   /** Graphs and functions that are being walked: 1 in the model's own. */
-  #bodies = 0;
-  #at = 0;
-  #window: Uint8Array = new Uint8Array(0);
-  #windowAt = 0;
+  private bodies = 0;
+  private at = 0;
+  private window: Uint8Array = new Uint8Array(0);
+  private windowAt = 0;
 
   constructor(private readonly source: ByteSource) {}
 
   walk(kind: Kind, end: number, depth: number): void {
-    if (depth > depthMax) throw new BrokenFile(`messages are nested deeper than ${depthMax}`);
+    if (depth > DEPTH_MAX) throw new BrokenFile(`messages are nested deeper than ${DEPTH_MAX}`);
     if (kind === "entry") {
-      this.#entry(end);
+      this.entry(end);
       return;
     }
     const bodies = kind === "graph" ? 1 : kind === "function" ? 2 : 0;
-    this.#bodies += bodies;
-    while (this.#at < end) {
-      const tag = this.#tag(end);
+    this.bodies += bodies;
+    while (this.at < end) {
+      const tag = this.tag(end);
       const next = (tag & 7) === 2 ? inner[kind][tag >>> 3] : undefined;
-      if (next === undefined) this.#skip(tag & 7, end);
-      else this.walk(next, this.#length(end), depth + 1);
+      if (next === undefined) this.skip(tag & 7, end);
+      else this.walk(next, this.length(end), depth + 1);
     }
-    this.#bodies -= bodies;
+    this.bodies -= bodies;
   }
 
   /** What another reader takes for a field must not be passed over here: a tag of more than 32 bits is refused. */
-  #tag(end: number): number {
-    const at = this.#at;
-    const tag = this.#varint(end);
-    if (tag > widestTag || tag < 8) throw new BrokenFile(`a broken tag at byte ${at}`);
+  private tag(end: number): number {
+    const at = this.at;
+    const tag = this.varint(end);
+    if (tag > WIDEST_TAG || tag < 8) throw new BrokenFile(`a broken tag at byte ${at}`);
     return tag;
   }
 
   /** A key and its value; the value of `location` is a name. */
-  #entry(end: number): void {
+  private entry(end: number): void {
     let key = "";
     let value = "";
-    while (this.#at < end) {
-      const tag = this.#tag(end);
-      if (tag === ((ENTRY_KEY << 3) | 2)) key = this.#text(end);
-      else if (tag === ((ENTRY_VALUE << 3) | 2)) value = this.#text(end);
-      else this.#skip(tag & 7, end);
+    while (this.at < end) {
+      const tag = this.tag(end);
+      if (tag === ((ENTRY_KEY << 3) | 2)) key = this.text(end);
+      else if (tag === ((ENTRY_VALUE << 3) | 2)) value = this.text(end);
+      else this.skip(tag & 7, end);
     }
     if (key === LOCATION_KEY) {
       const name = plainName(value);
       this.names.add(name);
-      if (this.#bodies > 1) this.inner.add(name);
+      if (this.bodies > 1) this.inner.add(name);
     }
-    if (this.names.size > externalFilesMax)
-      throw new BrokenFile(`its weights lie in more than ${externalFilesMax} files`);
+    if (this.names.size > EXTERNAL_FILES_MAX)
+      throw new BrokenFile(`its weights lie in more than ${EXTERNAL_FILES_MAX} files`);
   }
 
-  #text(end: number): string {
-    const textEnd = this.#length(end);
-    const length = textEnd - this.#at;
-    if (length > windowBytes) throw new BrokenFile(`a name of ${length} bytes`);
-    const bytes = this.source.read(this.#at, length);
-    this.#at = textEnd;
+  private text(end: number): string {
+    const textEnd = this.length(end);
+    const length = textEnd - this.at;
+    if (length > WINDOW_BYTES) throw new BrokenFile(`a name of ${length} bytes`);
+    const bytes = this.source.read(this.at, length);
+    this.at = textEnd;
     try {
       return utf8.decode(bytes);
     } catch {
@@ -173,49 +173,49 @@ class Walker {
     }
   }
 
-  #skip(wireType: number, end: number): void {
-    if (wireType === 0) this.#varint(end);
-    else if (wireType === 1) this.#advance(8, end);
-    else if (wireType === 2) this.#at = this.#length(end);
-    else if (wireType === 5) this.#advance(4, end);
-    else throw new BrokenFile(`a field of type ${wireType} at byte ${this.#at}`);
+  private skip(wireType: number, end: number): void {
+    if (wireType === 0) this.varint(end);
+    else if (wireType === 1) this.advance(8, end);
+    else if (wireType === 2) this.at = this.length(end);
+    else if (wireType === 5) this.advance(4, end);
+    else throw new BrokenFile(`a field of type ${wireType} at byte ${this.at}`);
   }
 
   /** Where the length-delimited field that begins here ends. */
-  #length(end: number): number {
-    const length = this.#varint(end);
-    return this.#at + this.#within(length, end);
+  private length(end: number): number {
+    const length = this.varint(end);
+    return this.at + this.within(length, end);
   }
 
-  #advance(count: number, end: number): void {
-    this.#at += this.#within(count, end);
+  private advance(count: number, end: number): void {
+    this.at += this.within(count, end);
   }
 
-  #within(count: number, end: number): number {
-    if (count <= end - this.#at) return count;
-    throw new BrokenFile(`a field at byte ${this.#at} goes beyond the end of its message`);
+  private within(count: number, end: number): number {
+    if (count <= end - this.at) return count;
+    throw new BrokenFile(`a field at byte ${this.at} goes beyond the end of its message`);
   }
 
-  #varint(end: number): number {
+  private varint(end: number): number {
     let value = 0;
-    for (let factor = 1; this.#at < end && factor <= 2 ** 63; factor *= 128) {
-      const byte = this.#byte();
+    for (let factor = 1; this.at < end && factor <= 2 ** 63; factor *= 128) {
+      const byte = this.byte();
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) return value;
     }
-    throw new BrokenFile(`a broken number at byte ${this.#at}`);
+    throw new BrokenFile(`a broken number at byte ${this.at}`);
   }
 
-  #byte(): number {
-    let index = this.#at - this.#windowAt;
-    if (index < 0 || index >= this.#window.length) {
-      this.#window = this.source.read(this.#at, windowBytes);
-      this.#windowAt = this.#at;
+  private byte(): number {
+    let index = this.at - this.windowAt;
+    if (index < 0 || index >= this.window.length) {
+      this.window = this.source.read(this.at, WINDOW_BYTES);
+      this.windowAt = this.at;
       index = 0;
     }
-    const byte = this.#window[index];
+    const byte = this.window[index];
     if (byte === undefined) throw new BrokenFile("it ends early");
-    this.#at += 1;
+    this.at += 1;
     return byte;
   }
 }

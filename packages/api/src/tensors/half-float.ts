@@ -1,23 +1,23 @@
 /** Bits of the 16-bit floats that JavaScript has no array for: IEEE 754 binary16 (FP16) and bfloat16 (BF16). */
 
-const halfInfinity = 0x7c00;
-const halfNaN = 0x7e00;
+const HALF_INFINITY = 0x7c00;
+const HALF_NAN = 0x7e00;
 /** From here on a number is nearer to infinity than to 65504, the largest finite half. */
-const halfOverflow = 65_520;
-const smallestNormalExponent = -14;
+const HALF_OVERFLOW = 65_520;
+const SMALLEST_NORMAL_EXPONENT = -14;
 
 const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
 
 /** Returns the bits of the half nearest to `value`, ties to even; beyond 65504 it is an infinity. */
 export function halfBits(value: number): number {
-  if (Number.isNaN(value)) return halfNaN;
+  if (Number.isNaN(value)) return HALF_NAN;
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
   const size = Math.abs(value);
-  if (size >= halfOverflow) return sign | halfInfinity;
+  if (size >= HALF_OVERFLOW) return sign | HALF_INFINITY;
   const exponent = exponentOf(size);
   // Eleven bits of significand; a carry out of them lands in the exponent, where it belongs.
-  if (exponent < smallestNormalExponent) return sign | roundToEven(size * 2 ** 24);
+  if (exponent < SMALLEST_NORMAL_EXPONENT) return sign | roundToEven(size * 2 ** 24);
   return sign | (((exponent + 14) << 10) + roundToEven(size * 2 ** (10 - exponent)));
 }
 

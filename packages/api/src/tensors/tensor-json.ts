@@ -2,7 +2,7 @@ import { bfloatBits, bfloatValue, halfBits, halfValue } from "./half-float";
 import { type DataType, decodeBytes, type Encoded, elementCount, encodeBytes, isDataType } from "./tensor";
 
 /** Most dimensions that nested data may have; what is nested deeper is no number. */
-const rankMax = 32;
+const RANK_MAX = 32;
 
 /** Numbers JSON cannot write, as protobuf's JSON mapping spells them. */
 const notFinite = new Map<unknown, number>([
@@ -61,7 +61,7 @@ export function encodeJsonData(
   data: readonly unknown[],
 ): Encoded<Uint8Array> {
   if (!isDataType(datatype)) return { ok: false, fault: `datatype '${datatype}' is unknown` };
-  const flat = data.some(Array.isArray) ? data.flat(rankMax) : data;
+  const flat = data.some(Array.isArray) ? data.flat(RANK_MAX) : data;
   const wanted = elementCount(shape);
   if (flat.length !== wanted) {
     return {

@@ -1,9 +1,9 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
   ModelInferRequestSchema,
+  QUERY_FIELDS_MAX,
   type QueryRequest,
   QueryRequestSchema,
-  queryFieldsMax,
   splitQuery,
 } from "@infaas/api";
 import { Code, decodeMessage, ServiceError } from "@infaas/runtime";
@@ -22,7 +22,7 @@ export function readQuery(bytes: Uint8Array): ReadQuery | ServiceError {
   const split = splitQuery(bytes);
   if (split === "broken") return invalid(`request is not a readable ${QueryRequestSchema.typeName}`);
   if (split === "too many fields")
-    return invalid(`request has more than ${queryFieldsMax} fields, all that are taken`);
+    return invalid(`request has more than ${QUERY_FIELDS_MAX} fields, all that are taken`);
   const asked = decodeMessage(QueryRequestSchema, split.head);
   if (asked instanceof ServiceError) return asked;
   const { target, id } = asked;

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Code } from "@infaas/runtime";
-import { type ArtifactPiece, Artifacts, artifactMaxBytes } from "./artifacts";
+import { ARTIFACT_MAX_BYTES, type ArtifactPiece, Artifacts } from "./artifacts";
 
 const content = Buffer.from("ten bytes!");
 const digest = `sha256:${createHash("sha256").update(content).digest("hex")}`;
@@ -128,7 +128,7 @@ describe("Artifacts", () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it.each([0n, -1n, BigInt(artifactMaxBytes) + 1n])("refuses a file of %d bytes", async (totalBytes) => {
+  it.each([0n, -1n, BigInt(ARTIFACT_MAX_BYTES) + 1n])("refuses a file of %d bytes", async (totalBytes) => {
     const upload = (async function* () {
       yield { ...piece(0, 10), totalBytes };
     })();

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Code, ServiceError } from "@infaas/runtime";
 
 /** Largest file taken: well beyond any model of this system's engines, far below a full disk by mistake. */
-export const artifactMaxBytes = 4 * 1024 ** 3;
+export const ARTIFACT_MAX_BYTES = 4 * 1024 ** 3;
 /** A download comes in pieces of this size, so that a slow reader holds little memory. */
 const downloadChunkBytes = 1 << 20;
 
@@ -31,8 +31,8 @@ export interface ArtifactPiece {
  * digits of a checked digest and nothing else.
  */
 export class Artifacts {
-  readonly #uploading = new Set<string>();
-  #receivedBytes = 0;
+  private readonly uploading = new Set<string>();
+  private received = 0;
 
   private constructor(private readonly folder: string) {}
 
@@ -43,12 +43,12 @@ export class Artifacts {
 
   /** Bytes received by uploads since the start. */
   get receivedBytes(): number {
-    return this.#receivedBytes;
+    return this.received;
   }
 
   /** INVALID_ARGUMENT for a malformed digest; an unknown one has received 0 bytes. */
   async stat(digest: string): Promise<ArtifactState> {
-    const path = this.#path(digest);
+    const path = this.path(digest);
     const complete = await sizeOf(path);
     if (complete !== null) return { complete: true, receivedBytes: complete };
     return { complete: false, receivedBytes: (await sizeOf(partOf(path))) ?? 0 };
@@ -65,25 +65,25 @@ export class Artifacts {
     if (first.done === true)
       throw new ServiceError(Code.INVALID_ARGUMENT, "upload has no message: digest is not known");
     const { digest } = first.value;
-    const path = this.#path(digest);
+    const path = this.path(digest);
     const totalBytes = checkedTotal(first.value.totalBytes);
     const there = await sizeOf(path);
     if (there !== null) return there;
-    if (this.#uploading.has(digest))
+    if (this.uploading.has(digest))
       throw new ServiceError(Code.ABORTED, `${digest} is being uploaded by another call`);
-    this.#uploading.add(digest);
+    this.uploading.add(digest);
     try {
-      await this.#receive(partOf(path), totalBytes, first.value, iterator);
-      await this.#finish(path, digest);
+      await this.receive(partOf(path), totalBytes, first.value, iterator);
+      await this.finish(path, digest);
       return totalBytes;
     } finally {
-      this.#uploading.delete(digest);
+      this.uploading.delete(digest);
     }
   }
 
   /** The file from `offset` on; NOT_FOUND unless it is complete, OUT_OF_RANGE for an offset beyond its end. */
   async *download(digest: string, offset: bigint): AsyncGenerator<{ data: Uint8Array; totalBytes: number }> {
-    const path = this.#path(digest);
+    const path = this.path(digest);
     const totalBytes = await sizeOf(path);
     if (totalBytes === null) {
       const { receivedBytes } = await this.stat(digest);
@@ -102,7 +102,7 @@ export class Artifacts {
     for await (const data of stream) yield { data: data as Buffer, totalBytes };
   }
 
-  async #receive(
+  private async receive(
     part: string,
     totalBytes: number,
     first: ArtifactPiece,
@@ -116,7 +116,7 @@ export class Artifacts {
         received = 0;
       }
       for (let piece: ArtifactPiece | null = first; piece !== null; piece = await nextPiece(rest)) {
-        received = await this.#append(file, piece, { received, totalBytes });
+        received = await this.append(file, piece, { received, totalBytes });
       }
       if (received < totalBytes) {
         const both = `upload ended after ${received} of ${totalBytes} bytes; go on from offset ${received}`;
@@ -128,7 +128,7 @@ export class Artifacts {
     }
   }
 
-  async #append(
+  private async append(
     file: FileHandle,
     piece: ArtifactPiece,
     at: { received: number; totalBytes: number },
@@ -146,11 +146,11 @@ export class Artifacts {
       );
     }
     await file.writeFile(piece.data);
-    this.#receivedBytes += piece.data.length;
+    this.received += piece.data.length;
     return after;
   }
 
-  async #finish(path: string, digest: string): Promise<void> {
+  private async finish(path: string, digest: string): Promise<void> {
     const found = `sha256:${await hashOf(partOf(path))}`;
     if (found !== digest) {
       await rm(partOf(path), { force: true });
@@ -161,7 +161,7 @@ export class Artifacts {
     await folder.sync().finally(() => folder.close());
   }
 
-  #path(digest: string): string {
+  private path(digest: string): string {
     const hex = digestPattern.exec(digest)?.[1];
     if (hex !== undefined) return join(this.folder, hex);
     const shown = JSON.stringify(digest.slice(0, 80));
@@ -177,10 +177,10 @@ function partOf(path: string): string {
 }
 
 function checkedTotal(totalBytes: bigint): number {
-  if (totalBytes > 0n && totalBytes <= BigInt(artifactMaxBytes)) return Number(totalBytes);
+  if (totalBytes > 0n && totalBytes <= BigInt(ARTIFACT_MAX_BYTES)) return Number(totalBytes);
   throw new ServiceError(
     Code.INVALID_ARGUMENT,
-    `file of ${totalBytes} bytes is outside 1 to ${artifactMaxBytes}`,
+    `file of ${totalBytes} bytes is outside 1 to ${ARTIFACT_MAX_BYTES}`,
   );
 }
 

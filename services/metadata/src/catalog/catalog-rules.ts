@@ -1,10 +1,10 @@
 import {
   type Architecture,
-  derivedNameMaxLength,
+  DERIVED_NAME_MAX_LENGTH,
   externalDataFault,
   type ImageHint,
+  NAME_MAX_LENGTH,
   nameFault,
-  nameMaxLength,
   ownTaskPrefix,
   type Task,
   type TensorSpec,
@@ -18,12 +18,16 @@ const datatypes = new Set(
 );
 const layouts = ["NCHW", "NHWC"];
 /** Longest name of an input or output; it may hold any character, and never reaches a key, a path or a metric. */
-export const tensorNameMaxLength = 1_024;
+export const TENSOR_NAME_MAX_LENGTH = 1_024;
 
 /** Everything that is wrong with a task by itself. */
 export function taskFaults(task: Task): string[] {
   const faults = [
-    nameFault("task", task.name, task.name.startsWith(ownTaskPrefix) ? derivedNameMaxLength : nameMaxLength),
+    nameFault(
+      "task",
+      task.name,
+      task.name.startsWith(ownTaskPrefix) ? DERIVED_NAME_MAX_LENGTH : NAME_MAX_LENGTH,
+    ),
     task.metric === "" ? "metric is not given" : null,
     ...twice("label", task.labels),
     task.labels.includes("") ? "a label is empty" : null,
@@ -85,8 +89,8 @@ function tensorFaults(what: string, tensors: readonly TensorSpec[], batchable: b
   for (const { name, datatype, shape } of tensors) {
     const called = `${what} "${name}"`;
     if (name === "") faults.push(`an ${what} has no name`);
-    if (name.length > tensorNameMaxLength)
-      faults.push(`an ${what} name of ${name.length} characters exceeds ${tensorNameMaxLength}`);
+    if (name.length > TENSOR_NAME_MAX_LENGTH)
+      faults.push(`an ${what} name of ${name.length} characters exceeds ${TENSOR_NAME_MAX_LENGTH}`);
     if (!datatypes.has(datatype)) faults.push(`${called} has unknown datatype "${datatype}"`);
     if (shape.some((side) => side < -1n)) faults.push(`${called} has shape [${shape.join(", ")}]`);
     if (batchable && shape[0] !== -1n) {

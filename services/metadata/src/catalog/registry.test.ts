@@ -9,7 +9,7 @@ import {
   someDigest,
 } from "../testing/examples";
 import { artifactsExcept, inMemory, overStore, placement } from "../testing/in-memory";
-import { variantsMax } from "./registry";
+import { VARIANTS_MAX } from "./registry";
 
 const otherDigest = `sha256:${"b".repeat(64)}`;
 const missingDigest = `sha256:${"c".repeat(64)}`;
@@ -288,7 +288,7 @@ describe("Registry", () => {
       const twice = registry.putVariants("mlp", 1, [exampleVariant(), exampleVariant()]);
       await expect(twice).rejects.toThrow('variant "mlp-fp32" is given twice');
       await expect(registry.putVariants("mlp", 1, [])).rejects.toThrow("0 variants");
-      const many = Array.from({ length: variantsMax + 1 }, (_, index) =>
+      const many = Array.from({ length: VARIANTS_MAX + 1 }, (_, index) =>
         exampleVariant({ name: `v${index}` }),
       );
       await expect(registry.putVariants("mlp", 1, many)).rejects.toThrow("41 variants");
@@ -297,10 +297,10 @@ describe("Registry", () => {
     it("can replace as many as there may be by as many others", async () => {
       const { registry, hub } = await withModel();
       const family = (prefix: string) =>
-        Array.from({ length: variantsMax }, (_, index) => exampleVariant({ name: `${prefix}${index}` }));
+        Array.from({ length: VARIANTS_MAX }, (_, index) => exampleVariant({ name: `${prefix}${index}` }));
       await registry.putVariants("mlp", 1, family("a"));
       await registry.putVariants("mlp", 1, family("b"));
-      expect(hub.view.of("variant").map(({ name }) => name[0])).toEqual(Array(variantsMax).fill("b"));
+      expect(hub.view.of("variant").map(({ name }) => name[0])).toEqual(Array(VARIANTS_MAX).fill("b"));
     });
 
     it("refuses variants of an unknown architecture, an earlier version, and a taken name", async () => {
@@ -317,8 +317,8 @@ describe("Registry", () => {
     });
 
     it("drops the variants of the version before, and their placements", async () => {
-      const { registry, hub, writer, membership } = await withVariant();
-      await membership.join(executorMember("one"), 0);
+      const { registry, hub, writer, members } = await withVariant();
+      await members.join(executorMember("one"), 0);
       await setPlacement(writer, placement("mlp-fp32", "one"), true);
       await registry.putArchitecture(exampleArchitecture({ modelDigest: otherDigest }));
       await registry.putVariants("mlp", 2, [exampleVariant({ name: "mlp-v2", version: 2 })]);
@@ -329,8 +329,8 @@ describe("Registry", () => {
 
   describe("deleteArchitecture", () => {
     it("takes versions, variants, placements and aliases along in one change, and nothing else", async () => {
-      const { registry, hub, writer, membership } = await withVariant();
-      await membership.join(executorMember("one"), 0);
+      const { registry, hub, writer, members } = await withVariant();
+      await members.join(executorMember("one"), 0);
       await setPlacement(writer, placement("mlp-fp32", "one"), true);
       await registry.putArchitecture(exampleArchitecture({ name: "mlp-large" }));
       const stream = hub.subscribe(hub.view.revision + 1n, new AbortController().signal);
@@ -346,11 +346,11 @@ describe("Registry", () => {
 
 describe("setPlacement", () => {
   it("keeps one wish however often it is asked, tells each time, and wants it no more", async () => {
-    const { registry, hub, writer, membership } = await inMemory();
+    const { registry, hub, writer, members } = await inMemory();
     await registry.putTask(exampleTask());
     await registry.putArchitecture(exampleArchitecture());
     await registry.putVariants("mlp", 1, [exampleVariant()]);
-    await membership.join(executorMember("one"), 0);
+    await members.join(executorMember("one"), 0);
     const first = await setPlacement(writer, placement("mlp-fp32", "one", "query"), true);
     expect(await setPlacement(writer, placement("mlp-fp32", "one"), true)).toBeGreaterThan(first);
     expect(hub.view.of("placement")).toMatchObject([{ reason: "operator" }]);
@@ -360,7 +360,7 @@ describe("setPlacement", () => {
   });
 
   it("refuses what is unknown or cannot run there", async () => {
-    const { registry, writer, membership } = await inMemory();
+    const { registry, writer, members } = await inMemory();
     const want = (variant: string, executor: string, reason?: string) =>
       setPlacement(writer, placement(variant, executor, reason), true);
     await expect(want("mlp-fp32", "one", "whim")).rejects.toThrow(
@@ -371,7 +371,7 @@ describe("setPlacement", () => {
     await registry.putArchitecture(exampleArchitecture());
     await registry.putVariants("mlp", 1, [exampleVariant({ deviceKind: DeviceKind.CUDA })]);
     await expect(want("mlp-fp32", "one")).rejects.toThrow('no executor "one" has joined');
-    await membership.join(executorMember("one"), 0);
+    await members.join(executorMember("one"), 0);
     await expect(want("mlp-fp32", "one")).rejects.toThrow('runs on CUDA, executor "one" has CPU');
   });
 });

@@ -20,9 +20,9 @@ import { architectureFaults, taskFaults } from "./catalog-rules";
 import { familyFaults, variantFaults } from "./variant-rules";
 
 /** Variants of one architecture. Replacing all by as many others takes three writes each, plus the guard: below 128. */
-export const variantsMax = 40;
+export const VARIANTS_MAX = 40;
 /** Bytes of one int32 label of a validation set. */
-const labelBytes = 4;
+const LABEL_BYTES = 4;
 
 /** What the registry asks of the artifact store. */
 export interface ArtifactLookup {
@@ -42,7 +42,7 @@ export class Registry {
    */
   async putTask(task: Task): Promise<bigint> {
     refuse(Code.INVALID_ARGUMENT, taskFaults(task));
-    await this.#checkValidation(task);
+    await this.checkValidation(task);
     const { revision } = await this.writer.write((view) => {
       checkFree(view, task.name, { kind: "task", owner: task.name });
       const measured = view.of("variant").filter((variant) => variant.task === task.name);
@@ -61,7 +61,7 @@ export class Registry {
    */
   async putArchitecture(asked: Architecture): Promise<{ architecture: Architecture; unchanged: boolean }> {
     refuse(Code.INVALID_ARGUMENT, architectureFaults(asked));
-    for (const digest of filesOf(asked)) await this.#checkComplete(digest);
+    for (const digest of filesOf(asked)) await this.checkComplete(digest);
     const { result } = await this.writer.write((view) => planArchitecture(view, asked));
     return result;
   }
@@ -71,11 +71,11 @@ export class Registry {
    * are served no more. Placements of variants that are gone go too.
    */
   async putVariants(name: string, version: number, variants: readonly Variant[]): Promise<bigint> {
-    if (variants.length === 0 || variants.length > variantsMax) {
-      const both = `${variants.length} variants of "${name}" are outside the 1 to ${variantsMax} allowed`;
+    if (variants.length === 0 || variants.length > VARIANTS_MAX) {
+      const both = `${variants.length} variants of "${name}" are outside the 1 to ${VARIANTS_MAX} allowed`;
       throw new ServiceError(Code.INVALID_ARGUMENT, both);
     }
-    for (const digest of new Set(variants.flatMap(filesOf))) await this.#checkComplete(digest);
+    for (const digest of new Set(variants.flatMap(filesOf))) await this.checkComplete(digest);
     const { revision } = await this.writer.write((view) => planVariants(view, { name, version, variants }));
     return revision;
   }
@@ -90,23 +90,23 @@ export class Registry {
     });
   }
 
-  async #checkComplete(digest: string): Promise<number> {
+  private async checkComplete(digest: string): Promise<number> {
     const { complete, receivedBytes } = await this.artifacts.stat(digest);
     if (complete) return receivedBytes;
     const missing = `file ${digest} must be uploaded first; ${receivedBytes} bytes of it are here`;
     throw new ServiceError(Code.FAILED_PRECONDITION, missing);
   }
 
-  async #checkValidation({ name, validation }: Task): Promise<void> {
+  private async checkValidation({ name, validation }: Task): Promise<void> {
     if (validation === undefined) return;
-    const inputs = await this.#checkComplete(validation.inputsDigest);
-    const labels = await this.#checkComplete(validation.labelsDigest);
+    const inputs = await this.checkComplete(validation.inputsDigest);
+    const labels = await this.checkComplete(validation.labelsDigest);
     const { count } = validation;
     const of = `of task "${name}" for ${count} examples`;
     refuse(Code.INVALID_ARGUMENT, [
-      ...(labels === count * labelBytes
+      ...(labels === count * LABEL_BYTES
         ? []
-        : [`labels ${of} are ${labels} bytes, must be ${count * labelBytes}`]),
+        : [`labels ${of} are ${labels} bytes, must be ${count * LABEL_BYTES}`]),
       ...(inputs % count === 0 ? [] : [`inputs ${of} are ${inputs} bytes, not a whole number per example`]),
     ]);
   }

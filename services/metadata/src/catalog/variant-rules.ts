@@ -1,8 +1,8 @@
 import {
   AccuracyOrigin,
   type Architecture,
+  DERIVED_NAME_MAX_LENGTH,
   DeviceKind,
-  derivedNameMaxLength,
   nameFault,
   Precision,
   type Profile,
@@ -11,12 +11,12 @@ import {
 } from "@infaas/api";
 
 /** Room for rounding when accuracies are compared. */
-const accuracyEpsilon = 1e-9;
+const ACCURACY_EPSILON = 1e-9;
 
 /** Everything that is wrong with a variant of an architecture, each with both values; empty when it may be recorded. */
 export function variantFaults(variant: Variant, owner: { architecture: Architecture; task: Task }): string[] {
   const faults = [
-    nameFault("variant", variant.name, derivedNameMaxLength),
+    nameFault("variant", variant.name, DERIVED_NAME_MAX_LENGTH),
     ...ownershipFaults(variant, owner.architecture),
     ...shapeFaults(variant, owner.architecture),
     ...accuracyFaults(variant, owner.task),
@@ -40,7 +40,7 @@ export function familyFaults(variants: readonly Variant[], { accuracyTolerance }
   for (const { name, accuracy, precision } of variants) {
     if (precision === Precision.FP32 || accuracy === undefined) continue;
     const loss = reference - accuracy.value;
-    if (loss > accuracyTolerance + accuracyEpsilon) {
+    if (loss > accuracyTolerance + ACCURACY_EPSILON) {
       faults.push(`variant "${name}" loses ${loss.toFixed(4)} accuracy, ${accuracyTolerance} is allowed`);
     }
   }

@@ -8,7 +8,7 @@ import type { MetadataStore } from "../store/store";
 import { requireSession } from "./session";
 
 /** Candidates race for the same key; the losers read the winner, so few attempts are ever needed. */
-const attemptsMax = 8;
+const ATTEMPTS_MAX = 8;
 
 /**
  * Makes the member of a lease the leader if there is none, and returns who leads. Leadership ends with the lease. Each
@@ -23,7 +23,7 @@ export async function campaign(
     const both = `lease "${candidate.leaseId}" is of member "${session.member}", not "${candidate.member}"`;
     throw new ServiceError(Code.PERMISSION_DENIED, both);
   }
-  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const leader = await store.get(leadershipKey);
     if (leader !== null) return decodeAs("leadership", leader.key, leader.value);
     const last = await store.get(termKey);
@@ -49,6 +49,6 @@ export async function campaign(
   }
   throw new ServiceError(
     Code.ABORTED,
-    `leadership changed during each of ${attemptsMax} attempts; try again`,
+    `leadership changed during each of ${ATTEMPTS_MAX} attempts; try again`,
   );
 }

@@ -1,6 +1,6 @@
 import { Code } from "@infaas/runtime";
 import { inMemory, placement } from "../testing/in-memory";
-import { writesWaitingMax } from "./guarded-writer";
+import { WRITES_WAITING_MAX } from "./guarded-writer";
 import { placementKey } from "./keys";
 import { encodeRecord } from "./records";
 
@@ -29,12 +29,12 @@ describe("GuardedWriter", () => {
       resume = resolve;
     });
     const nothing = { writes: [], result: null };
-    const waiting = Array.from({ length: writesWaitingMax }, () =>
+    const waiting = Array.from({ length: WRITES_WAITING_MAX }, () =>
       writer.write(() => gate.then(() => nothing)),
     );
     await expect(writer.write(() => nothing)).rejects.toMatchObject({
       code: Code.RESOURCE_EXHAUSTED,
-      message: expect.stringContaining(`${writesWaitingMax} allowed`),
+      message: expect.stringContaining(`${WRITES_WAITING_MAX} allowed`),
     });
     resume();
     await Promise.all(waiting);

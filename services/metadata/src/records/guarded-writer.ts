@@ -11,17 +11,17 @@ export interface GuardedPlan<T> {
 }
 
 /** Other metadata processes may write between plan and commit; each time we plan anew, this often. */
-const attemptsMax = 16;
+const ATTEMPTS_MAX = 16;
 /** Changes that may wait for the one that runs; a store that is away must not gather them without end. */
-export const writesWaitingMax = 256;
+export const WRITES_WAITING_MAX = 256;
 
 /**
  * Changes registry and will as a whole: plans against the view, commits only if no other guarded change came between
  * (the guard key is compared and rewritten), else plans anew. In this process one change runs at a time.
  */
 export class GuardedWriter {
-  #last: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
+  private last: Promise<unknown> = Promise.resolve();
+  private waiting = 0;
 
   constructor(
     private readonly store: MetadataStore,
@@ -32,21 +32,21 @@ export class GuardedWriter {
   write<T>(
     plan: (view: RecordView) => GuardedPlan<T> | Promise<GuardedPlan<T>>,
   ): Promise<{ result: T; revision: bigint }> {
-    if (this.#waiting >= writesWaitingMax) {
-      const both = `${this.#waiting} changes wait to be written, ${writesWaitingMax} allowed; try again`;
+    if (this.waiting >= WRITES_WAITING_MAX) {
+      const both = `${this.waiting} changes wait to be written, ${WRITES_WAITING_MAX} allowed; try again`;
       return Promise.reject(new ServiceError(Code.RESOURCE_EXHAUSTED, both));
     }
-    this.#waiting++;
-    const outcome = this.#last.then(() => this.#attempt(plan));
+    this.waiting++;
+    const outcome = this.last.then(() => this.attempt(plan));
     const settled = () => {
-      this.#waiting--;
+      this.waiting--;
     };
-    this.#last = outcome.then(settled, settled);
+    this.last = outcome.then(settled, settled);
     return outcome;
   }
 
-  async #attempt<T>(plan: (view: RecordView) => GuardedPlan<T> | Promise<GuardedPlan<T>>) {
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+  private async attempt<T>(plan: (view: RecordView) => GuardedPlan<T> | Promise<GuardedPlan<T>>) {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const { guardRevision } = this.hub.view;
       const { writes, result } = await plan(this.hub.view);
       if (writes.length === 0) return { result, revision: this.hub.view.revision };
@@ -64,7 +64,7 @@ export class GuardedWriter {
     }
     throw new ServiceError(
       Code.ABORTED,
-      `others changed the registry between each of ${attemptsMax} attempts; try again`,
+      `others changed the registry between each of ${ATTEMPTS_MAX} attempts; try again`,
     );
   }
 }

@@ -26,31 +26,31 @@ const isInternal = (key: string): boolean =>
 
 /** Every record as of one revision, decoded once; follows the store by `apply`. */
 export class RecordView {
-  readonly #held = new Map<string, HeldRecord>();
-  readonly #onFault: (error: ServiceError) => void;
-  #revision = 0n;
-  #guardRevision = 0n;
+  private readonly held = new Map<string, HeldRecord>();
+  private readonly onFault: (error: ServiceError) => void;
+  private lastRevision = 0n;
+  private lastGuardRevision = 0n;
 
   /** `onFault` is told of each stored value that is no readable record; such a key counts as absent. */
   constructor(onFault: (error: ServiceError) => void) {
-    this.#onFault = onFault;
+    this.onFault = onFault;
   }
 
   get revision(): bigint {
-    return this.#revision;
+    return this.lastRevision;
   }
 
   /** Revision of the guard key; 0 before the first guarded write. */
   get guardRevision(): bigint {
-    return this.#guardRevision;
+    return this.lastGuardRevision;
   }
 
   /** Starts over from a listing. */
   replace(listing: StoreListing): void {
-    this.#held.clear();
-    this.#guardRevision = 0n;
-    for (const entry of listing.entries) this.#put(entry);
-    this.#revision = listing.revision;
+    this.held.clear();
+    this.lastGuardRevision = 0n;
+    for (const entry of listing.entries) this.put(entry);
+    this.lastRevision = listing.revision;
   }
 
   /** Takes over what one transaction did and returns what watchers should be told. */
@@ -59,54 +59,54 @@ export class RecordView {
     const deletedKeys: string[] = [];
     for (const change of changes) {
       if (change.kind === "put") {
-        const held = this.#put(change.entry);
+        const held = this.put(change.entry);
         if (held !== null) puts.push(held.record);
-        else if (this.#held.delete(change.entry.key)) deletedKeys.push(change.entry.key);
-      } else if (this.#held.delete(change.key)) deletedKeys.push(change.key);
+        else if (this.held.delete(change.entry.key)) deletedKeys.push(change.entry.key);
+      } else if (this.held.delete(change.key)) deletedKeys.push(change.key);
     }
-    this.#revision = revision;
+    this.lastRevision = revision;
     return { puts, deletedKeys };
   }
 
   /** All records, in no particular order. */
   all(): IterableIterator<HeldRecord> {
-    return this.#held.values();
+    return this.held.values();
   }
 
   get size(): number {
-    return this.#held.size;
+    return this.held.size;
   }
 
   /** The record under a key, or null. */
   at(key: string): HeldRecord | null {
-    return this.#held.get(key) ?? null;
+    return this.held.get(key) ?? null;
   }
 
   /** All messages of one kind. */
   of<K extends RecordKind>(kind: K): RecordOf<K>[] {
     const found: RecordOf<K>[] = [];
-    for (const { record } of this.#held.values()) {
+    for (const { record } of this.held.values()) {
       if (record.value.case === kind) found.push(record.value.value as RecordOf<K>);
     }
     return found;
   }
 
-  #decode({ key, value }: StoreEntry): Record | null {
+  private decode({ key, value }: StoreEntry): Record | null {
     try {
       return decodeRecord(key, value);
     } catch (error) {
-      this.#onFault(ServiceError.from(error));
+      this.onFault(ServiceError.from(error));
       return null;
     }
   }
 
-  #put(entry: StoreEntry): HeldRecord | null {
-    if (entry.key === guardKey) this.#guardRevision = entry.revision;
+  private put(entry: StoreEntry): HeldRecord | null {
+    if (entry.key === guardKey) this.lastGuardRevision = entry.revision;
     if (isInternal(entry.key)) return null;
-    const record = this.#decode(entry);
+    const record = this.decode(entry);
     if (record === null) return null;
     const held = { record, revision: entry.revision, leaseId: entry.leaseId, bytes: entry.value.length };
-    this.#held.set(entry.key, held);
+    this.held.set(entry.key, held);
     return held;
   }
 }

@@ -1,6 +1,6 @@
 import type { Record } from "@infaas/api";
 import { Code, createLogger, ServiceError, seededRandom, VirtualClock } from "@infaas/runtime";
-import { firstRevision, LocalStore } from "../store/local-store";
+import { FIRST_REVISION, LocalStore } from "../store/local-store";
 import { openMemoryStore } from "../store/memory-store";
 import type { MetadataStore } from "../store/store";
 import { exampleTask, Watching } from "../testing/examples";
@@ -8,7 +8,7 @@ import { inMemory } from "../testing/in-memory";
 import { taskKey } from "./keys";
 import { encodeRecord } from "./records";
 import { WatchHub } from "./watch-hub";
-import { watchQueueMaxMessages } from "./watch-queue";
+import { WATCH_QUEUE_MAX_MESSAGES } from "./watch-queue";
 
 const logger = createLogger({ service: "test", write: () => undefined });
 const unavailable = new ServiceError(Code.UNAVAILABLE, "the line went dead");
@@ -132,11 +132,11 @@ describe("WatchHub", () => {
       const slow = hub.subscribe(0n, never);
       await slow.next();
       const quick = new Watching(hub.subscribe(0n, never));
-      for (let change = 0; change <= watchQueueMaxMessages; change++) await write(store, "a");
-      await hub.reached(BigInt(watchQueueMaxMessages + 2));
+      for (let change = 0; change <= WATCH_QUEUE_MAX_MESSAGES; change++) await write(store, "a");
+      await hub.reached(BigInt(WATCH_QUEUE_MAX_MESSAGES + 2));
       await expect(slow.next()).rejects.toMatchObject({ code: Code.RESOURCE_EXHAUSTED });
       expect(hub.droppedCount).toBe(1);
-      await quick.until(({ revision }) => revision === BigInt(watchQueueMaxMessages + 2));
+      await quick.until(({ revision }) => revision === BigInt(WATCH_QUEUE_MAX_MESSAGES + 2));
       expect(quick.ended).toBeNull();
       hub.close();
     });
@@ -215,11 +215,11 @@ describe("WatchHub", () => {
 class Interruptible extends LocalStore {
   isAway = false;
   refusals = 0;
-  #break: (() => void)[] = [];
+  private break: (() => void)[] = [];
 
   constructor(clock: VirtualClock) {
     const forgetful = {
-      load: () => ({ revision: firstRevision, entries: [], leases: [] }),
+      load: () => ({ revision: FIRST_REVISION, entries: [], leases: [] }),
       commit: async () => undefined,
       close: async () => undefined,
     };
@@ -228,7 +228,7 @@ class Interruptible extends LocalStore {
 
   override watch(...[range, tell]: Parameters<LocalStore["watch"]>) {
     const watch = super.watch(range, tell);
-    this.#break.push(() => {
+    this.break.push(() => {
       watch.close();
       tell({ kind: "failed", error: unavailable });
     });
@@ -242,6 +242,6 @@ class Interruptible extends LocalStore {
   }
 
   interrupt(): void {
-    for (const breakOff of this.#break.splice(0)) breakOff();
+    for (const breakOff of this.break.splice(0)) breakOff();
   }
 }

@@ -12,22 +12,22 @@ interface Watcher {
 
 /** The latest revisions of a local store, and who watches for more. */
 export class ChangeLog {
-  readonly #watchers = new Set<Watcher>();
-  #kept: LoggedRevision[] = [];
+  private readonly watchers = new Set<Watcher>();
+  private kept: LoggedRevision[] = [];
   /** Everything up to and including this revision is forgotten. */
-  #compacted: bigint;
+  private compacted: bigint;
 
   constructor(
     revision: bigint,
     private readonly maxRevisions: number,
   ) {
-    this.#compacted = revision;
+    this.compacted = revision;
   }
 
   append(revision: bigint, changes: readonly Change[]): void {
-    this.#kept.push({ revision, changes });
-    if (this.#kept.length > this.maxRevisions) this.#compacted = this.#kept.shift()?.revision ?? revision;
-    for (const watcher of [...this.#watchers]) tellChanges(watcher, revision, changes);
+    this.kept.push({ revision, changes });
+    if (this.kept.length > this.maxRevisions) this.compacted = this.kept.shift()?.revision ?? revision;
+    for (const watcher of [...this.watchers]) tellChanges(watcher, revision, changes);
   }
 
   /** What is kept is told in later turns, before anything newer: no event comes before `watch` returns. */
@@ -39,27 +39,27 @@ export class ChangeLog {
     const watcher: Watcher = { prefix: range.prefix, tell: whileOpen };
     const close = () => {
       closed = true;
-      this.#watchers.delete(watcher);
+      this.watchers.delete(watcher);
     };
-    if (range.fromRevision <= this.#compacted) {
+    if (range.fromRevision <= this.compacted) {
       whileOpen({ kind: "compacted" });
       return { close };
     }
-    for (const { revision, changes } of this.#kept) {
+    for (const { revision, changes } of this.kept) {
       if (revision >= range.fromRevision) tellChanges(watcher, revision, changes);
     }
-    this.#watchers.add(watcher);
+    this.watchers.add(watcher);
     return { close };
   }
 
   compact(): void {
-    this.#compacted = this.#kept.at(-1)?.revision ?? this.#compacted;
-    this.#kept = [];
+    this.compacted = this.kept.at(-1)?.revision ?? this.compacted;
+    this.kept = [];
   }
 
   close(): void {
-    this.#watchers.clear();
-    this.#kept = [];
+    this.watchers.clear();
+    this.kept = [];
   }
 }
 

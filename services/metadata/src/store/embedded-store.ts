@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Code, ServiceError } from "@infaas/runtime";
 import { type Database, open, type RootDatabase } from "lmdb";
 import {
-  firstRevision,
+  FIRST_REVISION,
   LocalStore,
   type LocalStoreOptions,
   type StoreBacking,
@@ -17,7 +17,7 @@ const layout = 1;
 /** File of the store inside its folder. */
 const fileName = "metadata.lmdb";
 /** Read transactions at once; this process has one. */
-const readersMax = 8;
+const READERS_MAX = 8;
 
 interface StoredEntry {
   readonly value: Uint8Array;
@@ -38,19 +38,19 @@ export function openEmbeddedStore(folder: string, options: LocalStoreOptions): L
 }
 
 class LmdbBacking implements StoreBacking {
-  readonly #root: RootDatabase;
-  readonly #entries: Database<StoredEntry, string>;
-  readonly #leases: Database<Lease, string>;
-  readonly #facts: Database<bigint | number, string>;
+  private readonly root: RootDatabase;
+  private readonly entries: Database<StoredEntry, string>;
+  private readonly leases: Database<Lease, string>;
+  private readonly facts: Database<bigint | number, string>;
 
   constructor(path: string) {
-    this.#root = open({ path, overlappingSync: false, noSync: false, maxReaders: readersMax, maxDbs: 3 });
-    this.#entries = this.#root.openDB({ name: "entries", encoding: "msgpack" });
-    this.#leases = this.#root.openDB({ name: "leases", encoding: "msgpack" });
-    this.#facts = this.#root.openDB({ name: "facts", encoding: "msgpack" });
-    const found = this.#facts.get("layout");
-    this.#refuseSecondProcess();
-    if (found === undefined) this.#facts.putSync("layout", layout);
+    this.root = open({ path, overlappingSync: false, noSync: false, maxReaders: READERS_MAX, maxDbs: 3 });
+    this.entries = this.root.openDB({ name: "entries", encoding: "msgpack" });
+    this.leases = this.root.openDB({ name: "leases", encoding: "msgpack" });
+    this.facts = this.root.openDB({ name: "facts", encoding: "msgpack" });
+    const found = this.facts.get("layout");
+    this.refuseSecondProcess();
+    if (found === undefined) this.facts.putSync("layout", layout);
     else if (found !== layout) {
       throw new ServiceError(
         Code.FAILED_PRECONDITION,
@@ -60,12 +60,12 @@ class LmdbBacking implements StoreBacking {
   }
 
   /** Every process that reads the file is in its reader table; LMDB clears those that the system says are dead. */
-  #refuseSecondProcess(): void {
-    this.#root.readerCheck();
-    const readers = [...this.#root.readerList().matchAll(/^\s*(\d+)\s/gm)].map(([, id]) => Number(id));
+  private refuseSecondProcess(): void {
+    this.root.readerCheck();
+    const readers = [...this.root.readerList().matchAll(/^\s*(\d+)\s/gm)].map(([, id]) => Number(id));
     const other = readers.find((id) => id !== process.pid);
     if (other === undefined) return;
-    void this.#root.close();
+    void this.root.close();
     throw new ServiceError(
       Code.FAILED_PRECONDITION,
       `metadata file is in use by process ${other}; the embedded store is for one metadata process at a time`,
@@ -73,25 +73,25 @@ class LmdbBacking implements StoreBacking {
   }
 
   load(): StoreState {
-    const entries = [...this.#entries.getRange({})].map(({ key, value }): StoreEntry => ({ key, ...value }));
-    const leases = [...this.#leases.getRange({})].map(({ value }) => value);
-    return { revision: BigInt(this.#facts.get("revision") ?? firstRevision), entries, leases };
+    const entries = [...this.entries.getRange({})].map(({ key, value }): StoreEntry => ({ key, ...value }));
+    const leases = [...this.leases.getRange({})].map(({ value }) => value);
+    return { revision: BigInt(this.facts.get("revision") ?? FIRST_REVISION), entries, leases };
   }
 
   async commit(step: StoreStep): Promise<void> {
-    await this.#root.transaction(() => {
+    await this.root.transaction(() => {
       for (const change of step.changes) {
-        if (change.kind === "delete") this.#entries.remove(change.key);
-        else this.#entries.put(change.entry.key, stored(change.entry));
+        if (change.kind === "delete") this.entries.remove(change.key);
+        else this.entries.put(change.entry.key, stored(change.entry));
       }
-      if (step.grantedLease !== null) this.#leases.put(step.grantedLease.id, step.grantedLease);
-      if (step.endedLeaseId !== null) this.#leases.remove(step.endedLeaseId);
-      this.#facts.put("revision", step.revision);
+      if (step.grantedLease !== null) this.leases.put(step.grantedLease.id, step.grantedLease);
+      if (step.endedLeaseId !== null) this.leases.remove(step.endedLeaseId);
+      this.facts.put("revision", step.revision);
     });
   }
 
   async close(): Promise<void> {
-    await this.#root.close();
+    await this.root.close();
   }
 }
 

@@ -28,12 +28,12 @@ export interface EtcdStoreOptions {
 }
 
 /** A linearizable call takes milliseconds; one that takes longer met a cluster without a leader. */
-const callTimeoutMs = 5_000;
+const CALL_TIMEOUT_MS = 5_000;
 /** A listing comes in one answer: thousands of variants with their golden tensors. */
-const answerMaxBytes = 512 * 1024 ** 2;
+const ANSWER_MAX_BYTES = 512 * 1024 ** 2;
 /** A host that vanished without a word is noticed within time + timeout; etcd allows pings every 5 s. */
 const channelOptions = {
-  "grpc.max_receive_message_length": answerMaxBytes,
+  "grpc.max_receive_message_length": ANSWER_MAX_BYTES,
   "grpc.keepalive_time_ms": 10_000,
   "grpc.keepalive_timeout_ms": 5_000,
   "grpc.initial_reconnect_backoff_ms": 100,
@@ -53,25 +53,25 @@ export function openEtcdStore(options: EtcdStoreOptions): MetadataStore {
 
 class EtcdStore implements MetadataStore {
   /** One per host; the current one serves until it cannot be reached, then the next does. */
-  readonly #clients: readonly RenewedClient<etcd.Etcd3>[];
-  readonly #watches = new Set<EtcdWatch>();
-  #current = 0;
-  #closed = false;
+  private readonly clients: readonly RenewedClient<etcd.Etcd3>[];
+  private readonly watches = new Set<EtcdWatch>();
+  private current = 0;
+  private closed = false;
 
   constructor(options: EtcdStoreOptions) {
     const { hosts } = options;
     if (hosts.length === 0) throw new ServiceError(Code.INVALID_ARGUMENT, "no etcd address is given");
-    this.#clients = hosts.map((host) => clientOf(host, options));
+    this.clients = hosts.map((host) => clientOf(host, options));
   }
 
   async get(key: string): Promise<StoreEntry | null> {
     checkKey(key);
-    const { kvs } = await this.#repeatable(({ kv }) => kv.range({ key: Buffer.from(key) }));
+    const { kvs } = await this.repeatable(({ kv }) => kv.range({ key: Buffer.from(key) }));
     return kvs[0] === undefined ? null : entryOf(kvs[0]);
   }
 
   async list(prefix: string): Promise<StoreListing> {
-    const { kvs, header } = await this.#repeatable(({ kv }) => kv.range(rangeOf(prefix)));
+    const { kvs, header } = await this.repeatable(({ kv }) => kv.range(rangeOf(prefix)));
     return { revision: BigInt(header.revision), entries: kvs.map(entryOf) };
   }
 
@@ -87,7 +87,7 @@ class EtcdStore implements MetadataStore {
       success: transaction.writes.map(operationOf),
     };
     try {
-      const { succeeded, header } = await this.#attempts(({ kv }) => kv.txn(request), wasNeverSent);
+      const { succeeded, header } = await this.attempts(({ kv }) => kv.txn(request), wasNeverSent);
       return succeeded ? { kind: "committed", revision: BigInt(header.revision) } : { kind: "conflict" };
     } catch (error) {
       const leaseId = firstLease(transaction.writes);
@@ -101,7 +101,7 @@ class EtcdStore implements MetadataStore {
     checkKey(key);
     try {
       const request = { key: Buffer.from(key) };
-      const { deleted } = await this.#attempts(({ kv }) => kv.deleteRange(request), wasNeverSent);
+      const { deleted } = await this.attempts(({ kv }) => kv.deleteRange(request), wasNeverSent);
       return deleted !== "0";
     } catch (error) {
       throw failureOf(error);
@@ -109,15 +109,15 @@ class EtcdStore implements MetadataStore {
   }
 
   watch(range: { prefix: string; fromRevision: bigint }, tell: (event: StoreEvent) => void): StoreWatch {
-    this.#assertOpen();
-    const current = this.#current;
+    this.assertOpen();
+    const current = this.current;
     const watch = new EtcdWatch(range, (event) => {
-      if (event.kind !== "changes") this.#watches.delete(watch);
-      if (event.kind === "failed") this.#leave(current);
+      if (event.kind !== "changes") this.watches.delete(watch);
+      if (event.kind === "failed") this.leave(current);
       tell(event);
     });
-    this.#watches.add(watch);
-    this.#client(current)
+    this.watches.add(watch);
+    this.client(current)
       .watchClient.watch()
       .then(
         (stream) => watch.follow(stream),
@@ -131,19 +131,19 @@ class EtcdStore implements MetadataStore {
       throw new ServiceError(Code.INVALID_ARGUMENT, `lease life of ${ttlMs} ms must be above 0`);
     }
     const request = { TTL: Math.ceil(ttlMs / 1000) };
-    const { ID, TTL } = await this.#repeatable(({ leaseClient }) => leaseClient.leaseGrant(request));
+    const { ID, TTL } = await this.repeatable(({ leaseClient }) => leaseClient.leaseGrant(request));
     return { id: ID, ttlMs: Number(TTL) * 1000 };
   }
 
   async keepAlive(leaseId: string): Promise<Lease | null> {
     if (!isLeaseId(leaseId)) return null;
-    const ttlMs = await this.#repeatable((client) => keepAliveOnce(client, leaseId));
+    const ttlMs = await this.repeatable((client) => keepAliveOnce(client, leaseId));
     return ttlMs > 0 ? { id: leaseId, ttlMs } : null;
   }
 
   async revokeLease(leaseId: string): Promise<void> {
     if (!isLeaseId(leaseId)) return;
-    await this.#repeatable(async ({ leaseClient }) => {
+    await this.repeatable(async ({ leaseClient }) => {
       try {
         await leaseClient.leaseRevoke({ ID: leaseId });
       } catch (error) {
@@ -153,48 +153,48 @@ class EtcdStore implements MetadataStore {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    for (const watch of this.#watches) watch.close();
-    for (const client of this.#clients) client.close();
+    if (this.closed) return;
+    this.closed = true;
+    for (const watch of this.watches) watch.close();
+    for (const client of this.clients) client.close();
   }
 
   /** A call whose repetition changes nothing more. */
-  async #repeatable<T>(call: (client: etcd.Etcd3) => Promise<T>): Promise<T> {
+  private async repeatable<T>(call: (client: etcd.Etcd3) => Promise<T>): Promise<T> {
     try {
-      return await this.#attempts(call, isAway);
+      return await this.attempts(call, isAway);
     } catch (error) {
       throw failureOf(error);
     }
   }
 
-  async #attempts<T>(
+  private async attempts<T>(
     call: (client: etcd.Etcd3) => Promise<T>,
     mayRepeat: (error: unknown) => boolean,
   ): Promise<T> {
     for (let attempt = 0; ; attempt++) {
-      this.#assertOpen();
-      const current = this.#current;
+      this.assertOpen();
+      const current = this.current;
       try {
-        return await call(this.#client(current));
+        return await call(this.client(current));
       } catch (error) {
-        if (isAway(error)) this.#leave(current);
-        if (attempt >= this.#clients.length || !mayRepeat(error)) throw error;
+        if (isAway(error)) this.leave(current);
+        if (attempt >= this.clients.length || !mayRepeat(error)) throw error;
       }
     }
   }
 
-  #client(index: number): etcd.Etcd3 {
-    return this.#clients[index % this.#clients.length]!.current();
+  private client(index: number): etcd.Etcd3 {
+    return this.clients[index % this.clients.length]!.current();
   }
 
   /** Goes on to the next host, unless another call did already. */
-  #leave(index: number): void {
-    if (this.#current === index) this.#current++;
+  private leave(index: number): void {
+    if (this.current === index) this.current++;
   }
 
-  #assertOpen(): void {
-    if (this.#closed) throw new ServiceError(Code.FAILED_PRECONDITION, "metadata store is closed");
+  private assertOpen(): void {
+    if (this.closed) throw new ServiceError(Code.FAILED_PRECONDITION, "metadata store is closed");
   }
 }
 
@@ -206,10 +206,10 @@ function clientOf(host: string, { clock, tls: given }: EtcdStoreOptions): Renewe
       ...(tls === null ? {} : { credentials: credentialsOf(tls) }),
       grpcOptions: channelOptions,
       faultHandling: { global: noop, host: () => noop },
-      defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: clock.epochMs() + callTimeoutMs }),
+      defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: clock.epochMs() + CALL_TIMEOUT_MS }),
     });
   const tls = () => (host.startsWith("https:") ? (given?.() ?? null) : null);
-  return new RenewedClient({ clock, tls, open, graceMs: callTimeoutMs });
+  return new RenewedClient({ clock, tls, open, graceMs: CALL_TIMEOUT_MS });
 }
 
 function credentialsOf({ ca, cert, key }: ClientTls) {
@@ -235,8 +235,8 @@ type WatchStream = Awaited<ReturnType<etcd.WatchClient["watch"]>>;
 
 /** One watch on a stream of its own; ends with `compacted` or `failed`, then tells nothing more. */
 class EtcdWatch implements StoreWatch {
-  #stream: WatchStream | null = null;
-  #over = false;
+  private stream: WatchStream | null = null;
+  private over = false;
 
   constructor(
     private readonly range: { prefix: string; fromRevision: bigint },
@@ -244,36 +244,36 @@ class EtcdWatch implements StoreWatch {
   ) {}
 
   follow(stream: WatchStream): void {
-    stream.on("data", (response) => this.#take(response));
+    stream.on("data", (response) => this.take(response));
     stream.on("error", (error) => this.fail(error));
     stream.on("end", () => this.fail(new etcd.EtcdWatchStreamEnded()));
-    if (this.#over) {
+    if (this.over) {
       stream.cancel();
       return;
     }
-    this.#stream = stream;
+    this.stream = stream;
     const start_revision = String(this.range.fromRevision);
     stream.write({ create_request: { ...rangeOf(this.range.prefix), start_revision } });
   }
 
   fail(error: unknown): void {
-    this.#end({ kind: "failed", error: failureOf(error) });
+    this.end({ kind: "failed", error: failureOf(error) });
   }
 
   close(): void {
-    this.#over = true;
-    this.#stream?.cancel();
+    this.over = true;
+    this.stream?.cancel();
   }
 
-  #take(response: etcd.IWatchResponse): void {
-    if (this.#over) return;
-    if (response.compact_revision !== "0") this.#end({ kind: "compacted" });
+  private take(response: etcd.IWatchResponse): void {
+    if (this.over) return;
+    if (response.compact_revision !== "0") this.end({ kind: "compacted" });
     else if (response.canceled) this.fail(new Error(`etcd cancelled the watch: ${response.cancel_reason}`));
     else for (const event of changesByRevision(response.events)) this.tell(event);
   }
 
-  #end(event: StoreEvent): void {
-    if (this.#over) return;
+  private end(event: StoreEvent): void {
+    if (this.over) return;
     this.close();
     this.tell(event);
   }

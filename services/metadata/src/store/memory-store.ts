@@ -1,4 +1,4 @@
-import { firstRevision, LocalStore, type LocalStoreOptions, type StoreBacking } from "./local-store";
+import { FIRST_REVISION, LocalStore, type LocalStoreOptions, type StoreBacking } from "./local-store";
 
 /** A store that forgets everything when its process ends: for tests and simulations. */
 export function openMemoryStore(options: LocalStoreOptions): LocalStore {
@@ -6,7 +6,7 @@ export function openMemoryStore(options: LocalStoreOptions): LocalStore {
 }
 
 const forgetful: StoreBacking = {
-  load: () => ({ revision: firstRevision, entries: [], leases: [] }),
+  load: () => ({ revision: FIRST_REVISION, entries: [], leases: [] }),
   commit: async () => undefined,
   close: async () => undefined,
 };

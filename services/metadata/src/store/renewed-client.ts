@@ -22,39 +22,39 @@ export interface RenewedClientOptions<C> {
  * a new one, and the one before is closed when its calls must have ended.
  */
 export class RenewedClient<C extends { close(): void }> {
-  #tls: ClientTls | null;
-  #client: C;
-  readonly #retired = new Map<C, Timer>();
+  private tls: ClientTls | null;
+  private client: C;
+  private readonly retired = new Map<C, Timer>();
 
   constructor(private readonly o: RenewedClientOptions<C>) {
-    this.#tls = o.tls();
-    this.#client = o.open(this.#tls);
+    this.tls = o.tls();
+    this.client = o.open(this.tls);
   }
 
   current(): C {
     const tls = this.o.tls();
-    if (isSame(tls, this.#tls)) return this.#client;
-    this.#retire(this.#client);
-    this.#tls = tls;
-    this.#client = this.o.open(tls);
-    return this.#client;
+    if (isSame(tls, this.tls)) return this.client;
+    this.retire(this.client);
+    this.tls = tls;
+    this.client = this.o.open(tls);
+    return this.client;
   }
 
   close(): void {
-    for (const [client, timer] of this.#retired) {
+    for (const [client, timer] of this.retired) {
       timer.cancel();
       client.close();
     }
-    this.#retired.clear();
-    this.#client.close();
+    this.retired.clear();
+    this.client.close();
   }
 
-  #retire(client: C): void {
+  private retire(client: C): void {
     const timer = this.o.clock.setTimer(this.o.graceMs, () => {
-      this.#retired.delete(client);
+      this.retired.delete(client);
       client.close();
     });
-    this.#retired.set(client, timer);
+    this.retired.set(client, timer);
   }
 }
 

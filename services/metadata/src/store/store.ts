@@ -1,9 +1,9 @@
 import { Code, ServiceError } from "@infaas/runtime";
 
 /** Longest key in UTF-8 bytes; the tightest limit among the stores is LMDB's 1,978. */
-export const keyMaxBytes = 1024;
+export const KEY_MAX_BYTES = 1024;
 /** Most writes in one transaction: etcd's own default (`--max-txn-ops`), kept by every store so that they agree. */
-export const transactionMaxWrites = 128;
+export const TRANSACTION_MAX_WRITES = 128;
 
 /** One key as it is. `revision` is that of the last write to it. */
 export interface StoreEntry {
@@ -105,8 +105,8 @@ export function isRecoverable(error: ServiceError): boolean {
 
 /** Throws INVALID_ARGUMENT for a transaction no store would take. */
 export function checkTransaction({ compares, writes }: Transaction): void {
-  if (writes.length > transactionMaxWrites) {
-    throw invalid(`transaction of ${writes.length} writes exceeds the ${transactionMaxWrites} allowed`);
+  if (writes.length > TRANSACTION_MAX_WRITES) {
+    throw invalid(`transaction of ${writes.length} writes exceeds the ${TRANSACTION_MAX_WRITES} allowed`);
   }
   for (const compare of compares) checkKey(compare.key);
   const keys = new Set<string>();
@@ -130,8 +130,8 @@ export function checkTransaction({ compares, writes }: Transaction): void {
 /** Throws INVALID_ARGUMENT for an empty or overlong key. */
 export function checkKey(key: string): void {
   const bytes = Buffer.byteLength(key);
-  if (bytes === 0 || bytes > keyMaxBytes) {
-    throw invalid(`key of ${bytes} bytes is outside the 1 to ${keyMaxBytes} allowed`);
+  if (bytes === 0 || bytes > KEY_MAX_BYTES) {
+    throw invalid(`key of ${bytes} bytes is outside the 1 to ${KEY_MAX_BYTES} allowed`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { Code } from "@infaas/runtime";
-import { type MetadataStore, type StoreEvent, type StoreWatch, transactionMaxWrites } from "../store/store";
+import { type MetadataStore, type StoreEvent, type StoreWatch, TRANSACTION_MAX_WRITES } from "../store/store";
 
 /** One store under test and what only its kind can do. */
 export interface StoreUnderTest {
@@ -125,12 +125,14 @@ export function describeStoreContract(name: string, open: () => Promise<StoreUnd
       });
 
       it("takes as many writes as the bound says, and refuses one more", async () => {
-        const writes = Array.from({ length: transactionMaxWrites + 1 }, (_, index) => put(`n${index}`, "x"));
+        const writes = Array.from({ length: TRANSACTION_MAX_WRITES + 1 }, (_, index) =>
+          put(`n${index}`, "x"),
+        );
         await expect(store.transaction({ compares: [], writes })).rejects.toThrow(
           "129 writes exceeds the 128",
         );
         await write(...writes.slice(1));
-        expect((await store.list(key("n"))).entries).toHaveLength(transactionMaxWrites);
+        expect((await store.list(key("n"))).entries).toHaveLength(TRANSACTION_MAX_WRITES);
       });
     });
 

@@ -1,4 +1,4 @@
-import { externalNameFault, externalNames, modelFileBytesMax, withFileBytes } from "@infaas/api";
+import { externalNameFault, externalNames, MODEL_FILE_BYTES_MAX, withFileBytes } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 
 /**
@@ -8,8 +8,8 @@ import { Code, ServiceError } from "@infaas/runtime";
  */
 export function expectFiles(path: string, given: readonly { readonly name: string }[]): void {
   const fault = withFileBytes(path, (bytes) => {
-    if (bytes.size > modelFileBytesMax)
-      return `model file has ${bytes.size} bytes, protobuf allows ${modelFileBytesMax}`;
+    if (bytes.size > MODEL_FILE_BYTES_MAX)
+      return `model file has ${bytes.size} bytes, protobuf allows ${MODEL_FILE_BYTES_MAX}`;
     const found = externalNames(bytes);
     return found.ok ? namesFault(found.names, new Set(given.map(({ name }) => name))) : found.fault;
   });

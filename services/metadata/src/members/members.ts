@@ -9,17 +9,17 @@ import type { Lease, MetadataStore, StoreEntry, StoreWrite, TransactionOutcome }
 import { beginSession, lostLease, requireSession } from "./session";
 
 /** Life of a lease when the member asks for none: a lost executor is noticed within it. */
-export const leaseTtlDefaultMs = 5_000;
+export const LEASE_TTL_DEFAULT_MS = 5_000;
 /** A shorter life would make a pause of the garbage collector a death. */
-const leaseTtlMinMs = 500;
-const leaseTtlMaxMs = 5 * 60_000;
+const LEASE_TTL_MIN_MS = 500;
+const LEASE_TTL_MAX_MS = 5 * 60_000;
 /** Two lives of one name may join at once; each tries this often. */
-const attemptsMax = 8;
+const ATTEMPTS_MAX = 8;
 /** Instances one executor may report. */
-const instancesMax = 10_000;
+const INSTANCES_MAX = 10_000;
 
 /** Who is there, under leases, and what executors say of their instances. */
-export class Membership {
+export class Members {
   constructor(
     private readonly store: MetadataStore,
     private readonly hub: WatchHub,
@@ -34,7 +34,7 @@ export class Membership {
     if (faults.length > 0) throw new ServiceError(Code.INVALID_ARGUMENT, faults.join("; "));
     const lease = await this.store.grantLease(checkedTtlMs(ttlMs));
     try {
-      const replaced = await this.#announce(member, lease);
+      const replaced = await this.announce(member, lease);
       if (replaced !== null) await this.store.revokeLease(replaced);
       return lease;
     } catch (error) {
@@ -76,7 +76,7 @@ export class Membership {
   /** Takes an executor out of service or back; NOT_FOUND when it has not joined. */
   async setAccepting(executor: string, accepting: boolean): Promise<void> {
     checkName("executor", executor);
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const entry = await this.store.get(memberKey(executor));
       const member = entry && decodeAs("member", entry.key, entry.value);
       if (member?.kind !== MemberKind.EXECUTOR) {
@@ -85,23 +85,23 @@ export class Membership {
       if (member.accepting === accepting) return;
       const changed = clone(MemberSchema, member);
       changed.accepting = accepting;
-      const outcome = await this.#rewrite(entry, encodeRecord("member", changed));
+      const outcome = await this.rewrite(entry, encodeRecord("member", changed));
       if (outcome.kind === "committed") return this.hub.reached(outcome.revision);
     }
     throw new ServiceError(
       Code.ABORTED,
-      `member "${executor}" changed during each of ${attemptsMax} attempts; try again`,
+      `member "${executor}" changed during each of ${ATTEMPTS_MAX} attempts; try again`,
     );
   }
 
-  #rewrite(entry: StoreEntry | null, value: Uint8Array): Promise<TransactionOutcome> {
+  private rewrite(entry: StoreEntry | null, value: Uint8Array): Promise<TransactionOutcome> {
     const { key = "", revision = 0n, leaseId = null } = entry ?? {};
     return this.store.transaction({ compares: [{ key, revision }], writes: [put(key, value, leaseId)] });
   }
 
   /** Writes member and session; returns the lease that this life replaces. */
-  async #announce(member: Member, lease: Lease): Promise<string | null> {
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+  private async announce(member: Member, lease: Lease): Promise<string | null> {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const key = memberKey(member.name);
       const old = await this.store.get(key);
       const report = await this.store.get(reportKey(member.name));
@@ -129,7 +129,7 @@ export class Membership {
     }
     throw new ServiceError(
       Code.ABORTED,
-      `others joined as "${member.name}" during each of ${attemptsMax} attempts`,
+      `others joined as "${member.name}" during each of ${ATTEMPTS_MAX} attempts`,
     );
   }
 }
@@ -153,8 +153,8 @@ function memberFaults(member: Member): string[] {
 function reportFaults(report: InstanceReport): string[] {
   const faults: string[] = [];
   const { length } = report.instances;
-  if (length > instancesMax)
-    faults.push(`${length} instances exceed the ${instancesMax} one executor may report`);
+  if (length > INSTANCES_MAX)
+    faults.push(`${length} instances exceed the ${INSTANCES_MAX} one executor may report`);
   const seen = new Set<string>();
   for (const { variant, executor } of report.instances) {
     if (executor !== report.executor)
@@ -166,9 +166,9 @@ function reportFaults(report: InstanceReport): string[] {
 }
 
 function checkedTtlMs(ttlMs: number): number {
-  if (ttlMs === 0) return leaseTtlDefaultMs;
-  if (ttlMs >= leaseTtlMinMs && ttlMs <= leaseTtlMaxMs) return ttlMs;
-  const allowed = `${leaseTtlMinMs} to ${leaseTtlMaxMs} ms, or 0 for ${leaseTtlDefaultMs}`;
+  if (ttlMs === 0) return LEASE_TTL_DEFAULT_MS;
+  if (ttlMs >= LEASE_TTL_MIN_MS && ttlMs <= LEASE_TTL_MAX_MS) return ttlMs;
+  const allowed = `${LEASE_TTL_MIN_MS} to ${LEASE_TTL_MAX_MS} ms, or 0 for ${LEASE_TTL_DEFAULT_MS}`;
   throw new ServiceError(Code.INVALID_ARGUMENT, `lease life of ${ttlMs} ms is outside ${allowed}`);
 }
 

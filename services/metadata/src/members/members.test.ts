@@ -12,52 +12,49 @@ const report = (executor: string, ...variants: string[]) =>
   });
 const lost = { code: Code.NOT_FOUND };
 
-describe("Membership", () => {
+describe("Members", () => {
   describe("when a member stays silent for its whole lease", () => {
     it("takes its record, report and leadership away, and answers its next keep-alive with NOT_FOUND", async () => {
-      const { clock, hub, store, membership } = await inMemory();
-      const lease = await membership.join(executorMember("one"), 1000);
-      await membership.report(lease.id, report("one", "a"));
+      const { clock, hub, store, members } = await inMemory();
+      const lease = await members.join(executorMember("one"), 1000);
+      await members.report(lease.id, report("one", "a"));
       await campaign({ store, hub }, { leaseId: lease.id, member: "one" });
       await clock.advance(900);
-      await membership.keepAlive(lease.id);
+      await members.keepAlive(lease.id);
       await clock.advance(900);
       expect(hub.view.of("member")).toHaveLength(1);
       await clock.advance(100);
       expect(hub.view.size).toBe(0);
-      await expect(membership.keepAlive(lease.id)).rejects.toMatchObject(lost);
-      await expect(membership.report(lease.id, report("one", "a"))).rejects.toMatchObject(lost);
+      await expect(members.keepAlive(lease.id)).rejects.toMatchObject(lost);
+      await expect(members.report(lease.id, report("one", "a"))).rejects.toMatchObject(lost);
     });
   });
 
   describe("when a second life of the same name joins", () => {
     it("forgets what the first reported, and the first may write no longer", async () => {
-      const { hub, membership, store } = await inMemory();
-      const first = await membership.join(executorMember("one"), 60_000);
-      await membership.report(first.id, report("one", "a"));
-      const second = await membership.join(
-        executorMember("one", { incarnation: "life-2", cores: 4 }),
-        60_000,
-      );
+      const { hub, members, store } = await inMemory();
+      const first = await members.join(executorMember("one"), 60_000);
+      await members.report(first.id, report("one", "a"));
+      const second = await members.join(executorMember("one", { incarnation: "life-2", cores: 4 }), 60_000);
       expect(hub.view.of("report")).toEqual([]);
-      await expect(membership.report(first.id, report("one", "a"))).rejects.toMatchObject(lost);
-      await expect(membership.keepAlive(first.id)).rejects.toMatchObject(lost);
+      await expect(members.report(first.id, report("one", "a"))).rejects.toMatchObject(lost);
+      await expect(members.keepAlive(first.id)).rejects.toMatchObject(lost);
       await expect(campaign({ store, hub }, { leaseId: first.id, member: "one" })).rejects.toMatchObject(
         lost,
       );
-      await membership.leave(first.id);
+      await members.leave(first.id);
       expect(hub.view.of("member")).toMatchObject([{ incarnation: "life-2", cores: 4 }]);
-      await membership.report(second.id, report("one", "b"));
+      await members.report(second.id, report("one", "b"));
       expect(hub.view.of("report")).toMatchObject([{ instances: [{ variant: "b" }] }]);
     });
 
     it("lets exactly one of many at once remain", async () => {
-      const { hub, membership } = await inMemory();
+      const { hub, members } = await inMemory();
       const lives = ["a", "b", "c", "d"].map((incarnation) =>
-        membership.join(executorMember("one", { incarnation }), 60_000),
+        members.join(executorMember("one", { incarnation }), 60_000),
       );
       const leases = await Promise.all(lives);
-      const alive = await Promise.allSettled(leases.map(({ id }) => membership.keepAlive(id)));
+      const alive = await Promise.allSettled(leases.map(({ id }) => members.keepAlive(id)));
       expect(alive.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
       expect(hub.view.of("member")).toHaveLength(1);
     });
@@ -65,14 +62,14 @@ describe("Membership", () => {
 
   describe("when the same life joins again", () => {
     it("keeps what it reported, and that an operator took it out of service", async () => {
-      const { clock, hub, membership } = await inMemory();
-      const first = await membership.join(executorMember("one"), 60_000);
-      await membership.report(first.id, report("one", "a"));
-      await membership.setAccepting("one", false);
-      const second = await membership.join(executorMember("one"), 60_000);
+      const { clock, hub, members } = await inMemory();
+      const first = await members.join(executorMember("one"), 60_000);
+      await members.report(first.id, report("one", "a"));
+      await members.setAccepting("one", false);
+      const second = await members.join(executorMember("one"), 60_000);
       expect(hub.view.of("report")).toHaveLength(1);
       expect(hub.view.of("member")).toMatchObject([{ accepting: false }]);
-      await membership.leave(second.id);
+      await members.leave(second.id);
       await clock.advance(0);
       expect(hub.view.of("report")).toEqual([]);
     });
@@ -92,50 +89,50 @@ describe("Membership", () => {
     ],
     ["a life that is no number", executorMember("one"), Number.NaN, "lease life of NaN ms is outside"],
   ])("refuses a member with %s, and leaves nothing behind", async (_, member, ttlMs, message) => {
-    const { membership, hub } = await inMemory();
-    const refused = membership.join(member, ttlMs);
+    const { members, hub } = await inMemory();
+    const refused = members.join(member, ttlMs);
     await expect(refused).rejects.toMatchObject({ code: Code.INVALID_ARGUMENT });
     await expect(refused).rejects.toThrow(message);
     expect(hub.view.size).toBe(0);
   });
 
   it("refuses a report in another's name, of another's instances, or of one variant twice", async () => {
-    const { membership } = await inMemory();
-    const { id } = await membership.join(executorMember("one"), 0);
-    await expect(membership.report(id, report("two"))).rejects.toMatchObject({
+    const { members } = await inMemory();
+    const { id } = await members.join(executorMember("one"), 0);
+    await expect(members.report(id, report("two"))).rejects.toMatchObject({
       code: Code.PERMISSION_DENIED,
     });
-    await expect(membership.report(id, report("one", "a", "a"))).rejects.toThrow(
+    await expect(members.report(id, report("one", "a", "a"))).rejects.toThrow(
       'variant "a" is reported twice',
     );
     const foreign = report("one", "a");
     for (const instance of foreign.instances) instance.executor = "two";
-    await expect(membership.report(id, foreign)).rejects.toThrow('is on "two", not "one"');
-    await expect(membership.report("", report("one"))).rejects.toMatchObject(lost);
+    await expect(members.report(id, foreign)).rejects.toThrow('is on "two", not "one"');
+    await expect(members.report("", report("one"))).rejects.toMatchObject(lost);
   });
 
   it("lets nobody end a lease that is not a member's", async () => {
-    const { membership, store } = await inMemory();
+    const { members, store } = await inMemory();
     const foreign = await store.grantLease(60_000);
-    await membership.leave(foreign.id);
-    await membership.leave("");
+    await members.leave(foreign.id);
+    await members.leave("");
     expect(await store.keepAlive(foreign.id)).toEqual(foreign);
   });
 
   it("takes only executors that are there out of service", async () => {
-    const { membership } = await inMemory();
-    await membership.join(frontendMember("f"), 0);
+    const { members } = await inMemory();
+    await members.join(frontendMember("f"), 0);
     for (const name of ["f", "nobody"]) {
-      await expect(membership.setAccepting(name, false)).rejects.toThrow(`no executor "${name}" has joined`);
+      await expect(members.setAccepting(name, false)).rejects.toThrow(`no executor "${name}" has joined`);
     }
   });
 });
 
 describe("campaign", () => {
   it("makes one of many candidates the leader and tells all of them who it is", async () => {
-    const { hub, store, membership } = await inMemory();
+    const { hub, store, members } = await inMemory();
     const names = ["f1", "f2", "f3", "f4"];
-    const leases = await Promise.all(names.map((name) => membership.join(frontendMember(name), 60_000)));
+    const leases = await Promise.all(names.map((name) => members.join(frontendMember(name), 60_000)));
     const answers = await Promise.all(
       leases.map(({ id }, index) => campaign({ store, hub }, { leaseId: id, member: names[index] ?? "" })),
     );
@@ -144,10 +141,10 @@ describe("campaign", () => {
   });
 
   it("passes on to another when the leader's lease ends, with a higher term every time", async () => {
-    const { clock, hub, store, membership } = await inMemory();
+    const { clock, hub, store, members } = await inMemory();
     const terms: bigint[] = [];
     for (const name of ["f1", "f2", "f1"]) {
-      const { id } = await membership.join(frontendMember(name), 1000);
+      const { id } = await members.join(frontendMember(name), 1000);
       const { member, term } = await campaign({ store, hub }, { leaseId: id, member: name });
       expect(member).toBe(name);
       terms.push(term);
@@ -158,8 +155,8 @@ describe("campaign", () => {
   });
 
   it("refuses a candidate under another's lease", async () => {
-    const { hub, store, membership } = await inMemory();
-    const { id } = await membership.join(frontendMember("f1"), 0);
+    const { hub, store, members } = await inMemory();
+    const { id } = await members.join(frontendMember("f1"), 0);
     const forged = campaign({ store, hub }, { leaseId: id, member: "f2" });
     await expect(forged).rejects.toMatchObject({ code: Code.PERMISSION_DENIED });
   });
