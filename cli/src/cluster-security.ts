@@ -13,19 +13,19 @@ const CLUSTER_TOKEN_BYTES = 32;
 export const clusterSecurityOptions: Readonly<Record<string, VerbOption>> = {
   host: {
     type: "string",
-    doc: "address the frontend listens on; beyond the loopback interface it needs TLS and tokens or --tls-client-ca",
+    doc: "Address the frontend listens on; beyond the loopback interface it needs TLS and tokens or --tls-client-ca.",
     default: "127.0.0.1",
   },
   "tls-client-ca": {
     type: "string",
-    doc: "PEM file of the authorities that vouch for callers; a caller without a certificate of theirs is cut off",
+    doc: "PEM file of the authorities that vouch for callers; a caller without a certificate of theirs is cut off.",
   },
-  tokens: { type: "string", doc: "JSON file of the tokens that users present" },
+  tokens: { type: "string", doc: "JSON file of the tokens that users present." },
   "cluster-token-file": {
     type: "string",
-    doc: "file with the secret of the members; with --tokens one is made in the data folder",
+    doc: "File with the secret of the members; with --tokens one is made in the data folder.",
   },
-  insecure: { type: "boolean", doc: "listen beyond the loopback interface unprotected" },
+  insecure: { type: "boolean", doc: "Listen beyond the loopback interface unprotected." },
 };
 
 /** The protection of a system on this machine. INVALID_ARGUMENT with every fault. */

@@ -11,7 +11,10 @@ export interface ClusterPlan {
   readonly executorCount: number;
   readonly store: "embedded" | "memory" | "etcd";
   readonly etcdAddress: string;
-  /** The frontend's gRPC port; its HTTP face is at -1, metadata, executors and etcd follow at +100, +200 and +300. */
+  /**
+   * The frontend's gRPC port; its HTTP face is at -1, metadata, executors and etcd follow at +100, +200 and
+   * +300.
+   */
   readonly port: number;
   readonly otlpEndpoint: string | undefined;
   /** What the frontend listens on; the others stay on the loopback interface. */
@@ -37,7 +40,10 @@ export function addressesOf(plan: ClusterPlan) {
   };
 }
 
-/** The processes of a plan in start order. Executors share this machine's cores in price and memory, not in use. */
+/**
+ * The processes of a plan in start order. Executors share this machine's cores in price and memory, not in
+ * use.
+ */
 export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
   const { frontend, http, metadata, executors } = addressesOf(plan);
   const cores = availableParallelism();
@@ -82,7 +88,10 @@ export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
 /** What an executor allows a registration by itself. */
 const PROFILE_MEMORY_DEFAULT_BYTES = 4 * 1024 ** 3;
 
-/** A quarter of the machine for registrations where that is more than they get anyway: a model of 2 GB takes 5 while it is measured. */
+/**
+ * A quarter of the machine for registrations where that is more than they get anyway: a model of 2 GB takes 5
+ * while it is measured.
+ */
 function profileMemory(executorCount: number): readonly string[] {
   const bytes = Math.floor(totalmem() / 4 / executorCount);
   const isSaid = process.env.INFAAS_PROFILE_MEMORY_BYTES_MAX !== undefined;

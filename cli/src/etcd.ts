@@ -4,12 +4,15 @@ import { join } from "node:path";
 import { addressOf, Code, ServiceError, withPort } from "@infaas/runtime";
 import type { ProcessSpec } from "./process-group";
 
-/** All variants of one architecture are recorded in one request, each with its golden tensors (602 KB for an image). */
+/**
+ * All variants of one architecture are recorded in one request, each with its golden tensors (602 KB for an
+ * image).
+ */
 const REQUEST_MAX_BYTES = 32 * 1024 ** 2;
 
 /**
- * A single etcd with its state in `folder`, for clients at `address` (host:port) and for peers at the next port.
- * FAILED_PRECONDITION when no etcd is on this machine.
+ * A single etcd with its state in `folder`, for clients at `address` (host:port) and for peers at the next
+ * port. FAILED_PRECONDITION when no etcd is on this machine.
  */
 export function etcdProcess(root: string, folder: string, address: string): ProcessSpec {
   const client = `http://${address}`;

@@ -4,13 +4,13 @@ import type { Arguments, VerbOption } from "./verb";
 
 /** Options that state what a query needs; the same for `query` and `explain`. */
 export const needOptions: Readonly<Record<string, VerbOption>> = {
-  latency: { type: "number", doc: "latency objective, milliseconds at the frontend" },
-  accuracy: { type: "number", doc: "accuracy floor, 0..1 in the task's metric" },
-  "max-cost": { type: "number", doc: "most to pay, US dollars per 1,000 queries" },
-  objective: { type: "string", doc: "min-cost, max-accuracy or min-latency", default: "min-cost" },
+  latency: { type: "number", doc: "Latency objective, milliseconds at the frontend." },
+  accuracy: { type: "number", doc: "Accuracy floor, 0..1 in the task's metric." },
+  "max-cost": { type: "number", doc: "Most to pay, US dollars per 1,000 queries." },
+  objective: { type: "string", doc: "min-cost, max-accuracy or min-latency.", default: "min-cost" },
   "no-downgrade": {
     type: "boolean",
-    doc: "refuse rather than be served below the best adequate variant because of load",
+    doc: "Refuse rather than be served below the best adequate variant because of load.",
   },
 };
 

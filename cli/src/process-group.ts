@@ -13,8 +13,9 @@ const RESTARTS_MAX = 5;
 const RESTART_DELAY_MS = 500;
 
 /**
- * glibc hands large buffers back to the system one by one; a data path that moves 600 KB messages then spends its time in
- * page faults (decision 0004). Whoever starts the processes without this supervisor sets the same.
+ * glibc hands large buffers back to the system one by one; a data path that moves 600 KB messages then spends
+ * its time in page faults (decision 0004). Whoever starts the processes without this supervisor sets the
+ * same.
  */
 const allocatorSettings = {
   MALLOC_TRIM_THRESHOLD_: String(1 << 30),
@@ -56,7 +57,8 @@ export class ProcessGroup {
   start(spec: ProcessSpec): void {
     const log = createWriteStream(join(this.options.folder, "logs", `${spec.name}.log`), { flags: "a" });
     const env = { ...allocatorSettings, ...process.env };
-    // A process group of its own, so that Ctrl-C reaches this supervisor alone and it stops the others in order.
+    // A process group of its own, so that Ctrl-C reaches this supervisor alone and it stops the others in
+    // order.
     const child = spawn(spec.command, spec.args, { detached: true, stdio: ["ignore", "pipe", "pipe"], env });
     const pidFile = join(this.options.folder, "pids", spec.name);
     if (child.pid !== undefined) writeFileSync(pidFile, `${child.pid}\n`);

@@ -12,7 +12,10 @@ export interface TargetInputs {
   readonly inputs: readonly TensorSpec[];
 }
 
-/** Finds what a task, architecture or variant takes among everything registered. NOT_FOUND names the known tasks. */
+/**
+ * Finds what a task, architecture or variant takes among everything registered. NOT_FOUND names the known
+ * tasks.
+ */
 export function inputsOfTarget(listed: ListModelsResponse, target: string): TargetInputs {
   const variant = listed.variants.find((v) => v.name === target);
   const architecture = listed.architectures.find(

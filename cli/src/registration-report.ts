@@ -2,7 +2,10 @@ import type { RegistrationResult, TensorSpec } from "@infaas/api";
 import { ms, percent } from "./format";
 import type { Terminal } from "./terminal";
 
-/** Tells people what was registered: what goes in and out, whether it is batched, what it was measured with, its variants. */
+/**
+ * Tells people what was registered: what goes in and out, whether it is batched, what it was measured with,
+ * its variants.
+ */
 export function printRegistration(result: RegistrationResult, terminal: Terminal): void {
   const { architecture, variants, rejected } = result;
   if (result.unchanged) terminal.print("nothing to do: this very file is registered already");

@@ -33,21 +33,21 @@ export interface Verb {
 export const commonOptions: Readonly<Record<string, VerbOption>> = {
   address: {
     type: "string",
-    doc: "frontend to talk to, host:port; else env INFAAS_ADDRESS, else 127.0.0.1:8001",
+    doc: "Frontend to talk to, host:port; else env INFAAS_ADDRESS, else 127.0.0.1:8001.",
   },
   "tls-ca": {
     type: "string",
-    doc: "PEM file of the authorities that vouch for the frontend; with it TLS is spoken",
+    doc: "PEM file of the authorities that vouch for the frontend; with it TLS is spoken.",
   },
-  "tls-cert": { type: "string", doc: "PEM file of the own certificate, where the frontend asks for one" },
-  "tls-key": { type: "string", doc: "PEM file of its key" },
+  "tls-cert": { type: "string", doc: "PEM file of the own certificate, where the frontend asks for one." },
+  "tls-key": { type: "string", doc: "PEM file of its key." },
   "tls-server-name": {
     type: "string",
-    doc: "name in the frontend's certificate, where it is not the host called",
+    doc: "Name in the frontend's certificate, where it is not the host called.",
   },
-  "token-file": { type: "string", doc: "file with the token to present; else env INFAAS_TOKEN" },
-  json: { type: "boolean", doc: "print JSON instead of tables" },
-  help: { type: "boolean", doc: "print this verb's help" },
+  "token-file": { type: "string", doc: "File with the token to present; else env INFAAS_TOKEN." },
+  json: { type: "boolean", doc: "Print JSON instead of tables." },
+  help: { type: "boolean", doc: "Print this verb's help." },
 };
 
 /** Reads a verb's words; throws INVALID_ARGUMENT naming the option and what was given. */
@@ -102,7 +102,7 @@ function toNumber(name: string, value: unknown): number | undefined {
 export function verbHelp(verb: Verb): string {
   const rows = Object.entries({ ...verb.options, ...commonOptions }).map(([name, o]) => {
     const left = `  --${name}${o.type === "boolean" ? "" : ` ${o.type.toUpperCase()}`}`;
-    return `${left.padEnd(26)}${o.doc}${o.default === undefined ? "" : ` [${o.default}]`}`;
+    return `${left.padEnd(31)}${o.doc}${o.default === undefined ? "" : ` [${o.default}]`}`;
   });
   return `infaas ${verb.name} ${verb.usage}\n${verb.summary}\n\n${rows.join("\n")}\n`;
 }

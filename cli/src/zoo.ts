@@ -39,7 +39,10 @@ export interface ZooChoice {
   readonly terminal: Terminal;
 }
 
-/** Registers the chosen models that are not registered yet; returns how many it had to. NOT_FOUND for an unknown name. */
+/**
+ * Registers the chosen models that are not registered yet; returns how many it had to. NOT_FOUND for an
+ * unknown name.
+ */
 export async function registerZoo(client: InfaasClient, choice: ZooChoice): Promise<number> {
   if (choice.chosen === "none") return 0;
   const manifest = await readManifest(choice.folder);

@@ -13,12 +13,12 @@ export const query: Verb = {
   usage: "TARGET",
   summary: "ask one query; prints the answer and where time and money went",
   options: {
-    image: { type: "string", doc: "picture file; resized as the task says" },
-    text: { type: "string", doc: "text, for tasks that take text" },
-    tensor: { type: "string", doc: "JSON file: {inputs: [{name, datatype, shape, data}]}" },
+    image: { type: "string", doc: "Picture file; resized as the task says." },
+    text: { type: "string", doc: "Text, for tasks that take text." },
+    tensor: { type: "string", doc: "JSON file: {inputs: [{name, datatype, shape, data}]}." },
     ...needOptions,
-    explain: { type: "boolean", doc: "also print why this variant" },
-    timeout: { type: "number", doc: "gRPC deadline, milliseconds", default: 60_000 },
+    explain: { type: "boolean", doc: "Also print why this variant." },
+    timeout: { type: "number", doc: "GRPC deadline, milliseconds.", default: 60_000 },
   },
   async run(args, terminal) {
     const target = onlyPositional(args, "task, architecture or variant");

@@ -14,35 +14,35 @@ export const register: Verb = {
   usage: "FILE.onnx",
   summary: "upload a model, generate and profile its variants on this cluster; the file is enough",
   options: {
-    name: { type: "string", doc: "architecture name; the file's name unless given" },
-    task: { type: "string", doc: "task it serves, made if it does not exist; model/NAME unless given" },
-    description: { type: "string", doc: "one sentence for people" },
+    name: { type: "string", doc: "Architecture name; the file's name unless given." },
+    task: { type: "string", doc: "Task it serves, made if it does not exist; model/NAME unless given." },
+    description: { type: "string", doc: "One sentence for people." },
     examples: {
       type: "string",
-      doc: "file of raw examples to measure accuracy with: row-major, little-endian, no header",
+      doc: "File of raw examples to measure accuracy with: row-major, little-endian, no header.",
     },
-    labels: { type: "string", doc: "file of raw int32 class numbers, one for each example" },
-    tolerance: { type: "number", doc: "largest accuracy loss a derived precision may have", default: 0.01 },
+    labels: { type: "string", doc: "File of raw int32 class numbers, one for each example." },
+    tolerance: { type: "number", doc: "Largest accuracy loss a derived precision may have.", default: 0.01 },
     "declared-accuracy": {
       type: "number",
-      doc: "accuracy as stated by you, used only where the task has no examples",
+      doc: "Accuracy as stated by you, used only where the task has no examples.",
     },
     batchable: {
       type: "string",
-      doc: "yes or no, if you know whether rows may share a batch; found out unless given",
+      doc: "Yes or no, if you know whether rows may share a batch; found out unless given.",
     },
     size: {
       type: "string",
-      doc: "sizes of free axes to measure with, NAME=N separated by commas; NAME is the axis's own or INPUT.AXIS",
+      doc: "Sizes of free axes to measure with, NAME=N separated by commas; NAME is the axis's own or INPUT.AXIS.",
     },
     padding: {
       type: "string",
-      doc: "JSON file {sizes, inputs: [{name, axis, value}], outputs: [{name, axis}]}, if requests may be padded to share batches",
+      doc: "JSON file {sizes, inputs: [{name, axis, value}], outputs: [{name, axis}]}, if requests may be padded to share batches.",
     },
-    alias: { type: "string", doc: "another name for it" },
+    alias: { type: "string", doc: "Another name for it." },
     retry: {
       type: "boolean",
-      doc: "try again what crashed, hung or ate memory lately, or is registered already",
+      doc: "Try again what crashed, hung or ate memory lately, or is registered already.",
     },
   },
   async run(args, terminal) {
@@ -94,7 +94,10 @@ async function paddingOf(path: string | undefined): Promise<Pick<Registration, "
   return path === undefined ? {} : { padding: paddingFromJson(await readFile(path, "utf8")) };
 }
 
-/** Makes the task that is named, or takes the examples that are given into it; without either the frontend makes one. */
+/**
+ * Makes the task that is named, or takes the examples that are given into it; without either the frontend
+ * makes one.
+ */
 async function putTask(
   client: InfaasClient,
   args: Arguments,

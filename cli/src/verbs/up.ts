@@ -21,23 +21,23 @@ export const up: Verb = {
   usage: "",
   summary: "start the whole system on this machine; Ctrl-C stops it",
   options: {
-    executors: { type: "number", doc: "executor processes", default: 1 },
-    store: { type: "string", doc: "embedded, memory or etcd", default: "embedded" },
-    etcd: { type: "string", doc: "host:port of a running etcd; without it, --store etcd starts one here" },
-    "data-dir": { type: "string", doc: "state of the whole system", default: ".infaas" },
+    executors: { type: "number", doc: "Executor processes.", default: 1 },
+    store: { type: "string", doc: "Where records are kept: embedded, memory or etcd.", default: "embedded" },
+    etcd: { type: "string", doc: "host:port of a running etcd; without it, --store etcd starts one here." },
+    "data-dir": { type: "string", doc: "State of the whole system.", default: ".infaas" },
     port: {
       type: "number",
-      doc: "the frontend's gRPC port; its HTTP face at -1, metadata at +100, executors from +200, etcd at +300 and +301",
+      doc: "The frontend's gRPC port; its HTTP face at -1, metadata at +100, executors from +200, etcd at +300 and +301.",
       default: 8001,
     },
     "otlp-endpoint": {
       type: "string",
-      doc: "OpenTelemetry collector for traces, for example http://127.0.0.1:4317",
+      doc: "OpenTelemetry collector for traces, for example http://127.0.0.1:4317.",
     },
     ...clusterSecurityOptions,
     zoo: {
       type: "string",
-      doc: "models of zoo/ to register: all, none, or names separated by commas",
+      doc: "Models of zoo/ to register: all, none, or names separated by commas.",
       default: "all",
     },
   },
@@ -105,7 +105,10 @@ function planOf(args: Arguments): ClusterPlan {
   };
 }
 
-/** Waits until the frontend knows every executor; throws what killed a process, or UNAVAILABLE after the bound. */
+/**
+ * Waits until the frontend knows every executor; throws what killed a process, or UNAVAILABLE after the
+ * bound.
+ */
 async function untilReady(client: InfaasClient, plan: ClusterPlan, stopped: AbortSignal): Promise<void> {
   const giveUpAtMs = systemClock.nowMs() + START_TIMEOUT_MS;
   let last = "no answer";

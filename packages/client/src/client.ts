@@ -38,7 +38,9 @@ export interface Registration {
   readonly path: string;
   /** Default: the file's name in the letters that a name may have. */
   readonly name?: string;
-  /** A task that exists. Default: the one it was registered under before, else `model/<name>`, which is made. */
+  /**
+   * A task that exists. Default: the one it was registered under before, else `model/<name>`, which is made.
+   */
   readonly task?: string;
   readonly description?: string;
   /** Largest accuracy loss a derived precision may have. Default 0.01. */
@@ -46,17 +48,29 @@ export interface Registration {
   /** Used only where the task has no validation set. */
   readonly declaredAccuracy?: number;
   readonly aliases?: readonly string[];
-  /** Try a file again that crashed, hung or ate memory a short while ago, or that is registered already. Default false. */
+  /**
+   * Try a file again that crashed, hung or ate memory a short while ago, or that is registered already.
+   * Default false.
+   */
   readonly retry?: boolean;
   /** What you know of rows sharing a batch; default: it is found out by running them alone and together. */
   readonly batchable?: boolean;
-  /** Sizes of free axes to measure with, by the axis's name in the file or `input.axis`; the others are found out. */
+  /**
+   * Sizes of free axes to measure with, by the axis's name in the file or `input.axis`; the others are found
+   * out.
+   */
   readonly axisSizes?: Readonly<Record<string, number>>;
-  /** How requests of different length may be made one shape, so that they share batches; default: they are not. */
+  /**
+   * How requests of different length may be made one shape, so that they share batches; default: they are
+   * not.
+   */
   readonly padding?: MessageInitShape<typeof PaddingSchema>;
 }
 
-/** TLS and token of a connection: PEM of the authorities that vouch for the frontend, own certificate, bearer token. */
+/**
+ * TLS and token of a connection: PEM of the authorities that vouch for the frontend, own certificate, bearer
+ * token.
+ */
 export type ConnectOptions = DialOptions;
 
 /** How one query is sent. */
@@ -68,7 +82,9 @@ export interface QueryOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A connection to one INFaaS frontend. Every method rejects with `ServiceError`, which carries the gRPC code. */
+/**
+ * A connection to one INFaaS frontend. Every method rejects with `ServiceError`, which carries the gRPC code.
+ */
 export interface InfaasClient {
   /** Answers by requirement; `target` is a task, an architecture or a variant. */
   query(target: string, inputs: readonly Tensor[], needs?: Requirements, o?: QueryOptions): Promise<Answer>;
@@ -91,7 +107,10 @@ const QUERY_TIMEOUT_MS = 60_000;
 /** Everything else is answered from memory or by one call to metadata. */
 const CATALOG_TIMEOUT_MS = 30_000;
 
-/** Opens a client to the frontend at `address` (`host:port`); in the clear and without a token unless `connect` says so. */
+/**
+ * Opens a client to the frontend at `address` (`host:port`); in the clear and without a token unless
+ * `connect` says so.
+ */
 export function createInfaasClient(address: string, connect: ConnectOptions = {}): InfaasClient {
   const dial = dialWith(connect);
   const inference = createRpcClient(InferenceService, address, { defaultTimeoutMs: QUERY_TIMEOUT_MS, dial });
@@ -185,7 +204,10 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
   };
 }
 
-/** The refusal with its offers, when a query was refused for its requirements; undefined for any other failure. */
+/**
+ * The refusal with its offers, when a query was refused for its requirements; undefined for any other
+ * failure.
+ */
 export function refusalOf(error: unknown): Refusal | undefined {
   const detail = ServiceError.from(error).details.find((d) => d.typeName === RefusalSchema.typeName);
   return detail === undefined ? undefined : fromBinary(RefusalSchema, detail.value);

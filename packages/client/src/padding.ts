@@ -2,7 +2,10 @@ import { fromJsonString } from "@bufbuild/protobuf";
 import { type Padding, PaddingSchema } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 
-/** A padding from JSON: `{sizes, inputs: [{name, axis, value}], outputs: [{name, axis}]}`. INVALID_ARGUMENT for anything else. */
+/**
+ * A padding from JSON: `{sizes, inputs: [{name, axis, value}], outputs: [{name, axis}]}`. INVALID_ARGUMENT
+ * for anything else.
+ */
 export function paddingFromJson(text: string): Padding {
   try {
     return fromJsonString(PaddingSchema, text);

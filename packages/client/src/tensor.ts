@@ -1,6 +1,9 @@
 import { bfloatBits, bfloatValue, decodeBytes, encodeBytes, halfBits, halfValue } from "@infaas/api";
 
-/** A tensor as it travels: raw little-endian row-major bytes with a name, an Open Inference datatype and a shape. */
+/**
+ * A tensor as it travels: raw little-endian row-major bytes with a name, an Open Inference datatype and a
+ * shape.
+ */
 export interface Tensor {
   readonly name: string;
   readonly datatype: string;
@@ -66,7 +69,8 @@ function expectCount(name: string, shape: readonly number[], found: number): voi
 
 /** The tensor's elements as numbers; 64-bit integers beyond 2^53 lose precision. */
 export function numbersOf(tensor: Tensor): number[] {
-  // Copied so that the view is aligned whatever message the bytes came in; a Buffer's own slice would share its pool.
+  // Copied so that the view is aligned whatever message the bytes came in; a Buffer's own slice would share
+  // its pool.
   const buffer = new Uint8Array(tensor.bytes).buffer;
   if (tensor.datatype === "INT64") return Array.from(new BigInt64Array(buffer), Number);
   if (tensor.datatype === "UINT64") return Array.from(new BigUint64Array(buffer), Number);

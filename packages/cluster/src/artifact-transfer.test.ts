@@ -29,7 +29,10 @@ describe("ArtifactClient", () => {
     rmSync(folder, { recursive: true });
   });
 
-  /** A store of one artifact behind a real gRPC server; an upload breaks once it holds more than `breakAtBytes`. */
+  /**
+   * A store of one artifact behind a real gRPC server; an upload breaks once it holds more than
+   * `breakAtBytes`.
+   */
   async function setUp({ breakAtBytes = Number.POSITIVE_INFINITY } = {}) {
     const held: { bytes: Buffer; messages: number[]; breakAtBytes: number } = {
       bytes: Buffer.alloc(0),

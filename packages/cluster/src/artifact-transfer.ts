@@ -11,7 +11,9 @@ export interface ArtifactSource {
   download(digest: string, offset: number): AsyncIterable<Uint8Array>;
 }
 
-/** Bytes in one message of an upload: large enough to amortise a message, small against the receive window. */
+/**
+ * Bytes in one message of an upload: large enough to amortise a message, small against the receive window.
+ */
 const CHUNK_BYTES = 1 << 20;
 
 type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
@@ -25,8 +27,9 @@ interface Content {
 }
 
 /**
- * Files by digest in the metadata service, reached directly or through a frontend. An upload goes on where an earlier one of
- * the same content stopped; content that is there is not sent again. Methods reject with ServiceError.
+ * Files by digest in the metadata service, reached directly or through a frontend. An upload goes on where an
+ * earlier one of the same content stopped; content that is there is not sent again. Methods reject with
+ * ServiceError.
  */
 export class ArtifactClient implements ArtifactSource {
   constructor(private readonly artifacts: ClientOf<typeof ArtifactService>) {}

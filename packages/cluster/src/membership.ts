@@ -48,8 +48,9 @@ const SIGNS_PER_LEASE = 3;
 const INCARNATION_BYTES = 8;
 
 /**
- * The membership of one process: joined under a lease that is kept alive. A lease that metadata no longer knows, or that was
- * not answered for within its time to live, is given up and the process joins anew, in the same incarnation.
+ * The membership of one process: joined under a lease that is kept alive. A lease that metadata no longer
+ * knows, or that was not answered for within its time to live, is given up and the process joins anew, in the
+ * same incarnation.
  */
 export class Membership {
   private lease: Lease | null = null;

@@ -36,10 +36,9 @@ interface Held {
 }
 
 /**
- * The records of the metadata service by key: a fold over its watch. A snapshot replaces the table only once it is complete,
- * so that a watch which breaks in the middle of one never leaves half a world. A key changes at most once in one message;
- * should it stand among deletions and puts, the put counts
- * (decision 0023).
+ * The records of the metadata service by key: a fold over its watch. A snapshot replaces the table only once
+ * it is complete, so that a watch which breaks in the middle of one never leaves half a world. A key changes
+ * at most once in one message; should it stand among deletions and puts, the put counts (decision 0023).
  */
 export class RecordTable {
   private records = new Map<string, Held>();

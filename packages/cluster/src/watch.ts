@@ -32,8 +32,8 @@ const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 2_000;
 
 /**
- * Follows metadata's watch until `signal` aborts: a broken watch is opened again with backoff, which starts over after a
- * watch that stood for longer than the longest pause. Never rejects.
+ * Follows metadata's watch until `signal` aborts: a broken watch is opened again with backoff, which starts
+ * over after a watch that stood for longer than the longest pause. Never rejects.
  */
 export async function followMetadata(o: WatchOptions): Promise<void> {
   const { cluster, clock, random: jitter, logger, signal, listener } = o;

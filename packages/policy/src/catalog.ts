@@ -90,7 +90,10 @@ export function findTarget(catalog: Catalog, target: Target): TargetIndex | unde
   return catalog.architectures.get(target.name);
 }
 
-/** Returns the last level that still meets the floor; -1 when none does. No floor is met by all. Binary search. */
+/**
+ * Returns the last level that still meets the floor; -1 when none does. No floor is met by all. Binary
+ * search.
+ */
 export function levelFor(index: TargetIndex, floor: number | null): number {
   let low = 0;
   let high = index.levels.length;

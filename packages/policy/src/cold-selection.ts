@@ -26,9 +26,10 @@ interface Found {
 }
 
 /**
- * Returns the inactive variant that answers soonest, load and inference, on the least utilised executor of its hardware
- * with room (docs/design/policy.md, section 3). A variant counts as inactive when no loaded instance of it would do
- * even idle. With `busy` (others would do, but are full) only a load that finishes in time is looked for.
+ * Returns the inactive variant that answers soonest, load and inference, on the least utilised executor of
+ * its hardware with room (docs/design/policy.md, section 3). A variant counts as inactive when no loaded
+ * instance of it would do even idle. With `busy` (others would do, but are full) only a load that finishes in
+ * time is looked for.
  */
 export function planCold(
   snapshot: Snapshot,

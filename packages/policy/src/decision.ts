@@ -3,7 +3,9 @@ import type { Executor, Instance, Variant } from "./types";
 /** A requirement that can give. */
 export type Requirement = "latency" | "accuracy" | "cost";
 
-/** The nearest thing that can be had, with its price: a query asking for exactly these numbers is feasible. */
+/**
+ * The nearest thing that can be had, with its price: a query asking for exactly these numbers is feasible.
+ */
 export interface Offer {
   /** The requirements that would have to give; one, unless no single one is enough. */
   readonly relax: readonly Requirement[];
@@ -49,7 +51,9 @@ export interface Selected {
   readonly predictedMs: number;
   /** US dollars for this query, all rows. */
   readonly costUsd: number;
-  /** Load forced a variant less accurate than the one this query would have got from the same instances idle. */
+  /**
+   * Load forced a variant less accurate than the one this query would have got from the same instances idle.
+   */
   readonly downgraded: boolean;
 }
 

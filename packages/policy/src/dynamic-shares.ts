@@ -1,7 +1,8 @@
 /**
- * Shares out something bounded by dynamic thresholds (Choudhury, Hahne: IEEE/ACM Transactions on Networking 1998): nobody
- * takes one more once it has as much as is free. One alone gets half, two a third each, n of them n/(n+1) together, so that
- * whoever comes later finds room at once, and nothing has to be known of who might come (decision 0018). Pure; O(1).
+ * Shares out something bounded by dynamic thresholds (Choudhury, Hahne: IEEE/ACM Transactions on Networking
+ * 1998): nobody takes one more once it has as much as is free. One alone gets half, two a third each, n of
+ * them n/(n+1) together, so that whoever comes later finds room at once, and nothing has to be known of who
+ * might come (decision 0018). Pure; O(1).
  */
 export class DynamicShares {
   private readonly held = new Map<string, number>();

@@ -34,8 +34,8 @@ export interface Explanation {
 type Finding = Pick<Candidate, "verdict" | "value" | "limit">;
 
 /**
- * Returns the decision with every candidate considered. Costs far more than the decision alone, which is why it is
- * a function of its own and the way of a query pays for it only on request.
+ * Returns the decision with every candidate considered. Costs far more than the decision alone, which is why
+ * it is a function of its own and the way of a query pays for it only on request.
  */
 export function explainDecision(snapshot: Snapshot, query: Query, nowMs: number): Explanation {
   const decision = selectVariant(snapshot, query, nowMs);
@@ -104,7 +104,10 @@ function judgeLoaded(
   return judgeAgainst(decision, group, predictedMs, query);
 }
 
-/** Why an adequate active candidate lost: by the objective, or, being equal, to the other's completion or packing. */
+/**
+ * Why an adequate active candidate lost: by the objective, or, being equal, to the other's completion or
+ * packing.
+ */
 function judgeAgainst(decision: Decision, group: InstanceGroup, predictedMs: number, query: Query): Finding {
   if (decision.kind !== "selected") return { verdict: "not-loaded", value: predictedMs, limit: predictedMs };
   const winnerUsd = decision.costUsd / query.rows;

@@ -231,7 +231,9 @@ function simulate(o: {
   return { p99Ms: sorted[Math.floor(sorted.length * 0.99)]!, served: latencies };
 }
 
-/** Uniform in (0, 1), the same for the same seed (Lehmer's generator with the multiplier of Park and Miller). */
+/**
+ * Uniform in (0, 1), the same for the same seed (Lehmer's generator with the multiplier of Park and Miller).
+ */
 function draws(seed: number): () => number {
   const modulus = 2 ** 31 - 1;
   let state = seed;

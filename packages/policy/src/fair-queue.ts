@@ -1,8 +1,14 @@
-/** A tenant stays counted this long after its last query, so that one that pauses between two does not lose its place. */
+/**
+ * A tenant stays counted this long after its last query, so that one that pauses between two does not lose
+ * its place.
+ */
 export const TENANT_ACTIVE_MS = 5_000;
 /** Queries of one tenant that may wait at one instance. */
 export const TENANT_WAITING_MAX = 1_024;
-/** Time of the instance that a tenant may be given at once before what others wait for: bursts happen within a share too. */
+/**
+ * Time of the instance that a tenant may be given at once before what others wait for: bursts happen within a
+ * share too.
+ */
 const BURST_MS = 100;
 /** Bounds of the hop below: a frontend that falls behind must not give the whole line ahead. */
 const HOP_MIN_MS = 2;
@@ -46,7 +52,10 @@ export interface FairPace {
   readonly hopMs: number;
 }
 
-/** Rows that keep an instance busy: what its engines run now and next at their best batch size, and during a hop. */
+/**
+ * Rows that keep an instance busy: what its engines run now and next at their best batch size, and during a
+ * hop.
+ */
 export function fairWindowRows({ engines, bestBatch, rowMs, hopMs }: FairPace): number {
   const hop = Math.min(HOP_MAX_MS, Math.max(HOP_MIN_MS, hopMs));
   return engines * bestBatch * BATCHES_AHEAD + (rowMs > 0 ? Math.ceil(hop / rowMs) : 0);
@@ -90,8 +99,8 @@ export class FairQueue {
   }
 
   /**
-   * Decides on one more query, which can wait `waitMaxMs` and still be answered in time. It is `sent` or `waiting`, and
-   * must `leave` in the end.
+   * Decides on one more query, which can wait `waitMaxMs` and still be answered in time. It is `sent` or
+   * `waiting`, and must `leave` in the end.
    */
   admit(query: FairQuery, nowMs: number, waitMaxMs = Number.POSITIVE_INFINITY): FairPlace | FairRefusal {
     const account = this.accountOf(query.tenant, nowMs);
@@ -134,7 +143,9 @@ export class FairQueue {
     return first;
   }
 
-  /** Calls every query whose turn it is. Called again from within, it leaves the rest to the call that runs. */
+  /**
+   * Calls every query whose turn it is. Called again from within, it leaves the rest to the call that runs.
+   */
   takeTurns(): void {
     if (this.taking || this.waitingAccounts === 0) return;
     this.taking = true;
@@ -145,7 +156,10 @@ export class FairQueue {
     }
   }
 
-  /** Whether its tenant has less than its share there; the query itself may go beyond, or a large one would never go. */
+  /**
+   * Whether its tenant has less than its share there; the query itself may go beyond, or a large one would
+   * never go.
+   */
   private isWithinShare(account: Account): boolean {
     const tenants = this.accounts.size;
     return tenants === 1 || account.sentRows < this.windowRows / tenants;
@@ -158,7 +172,10 @@ export class FairQueue {
     return aheadRows !== null && aheadRows <= this.burstRows;
   }
 
-  /** For a query that goes now with `startTag`. Where others wait, what counts is who was given more over time. */
+  /**
+   * For a query that goes now with `startTag`. Where others wait, what counts is who was given more over
+   * time.
+   */
   private isOverShare(account: Account, startTag: number): boolean {
     const tenants = this.accounts.size;
     if (tenants === 1) return false;

@@ -10,13 +10,13 @@ export interface StateOptions {
   /** Windows in a row before either change. Default 2. */
   readonly windows: number;
   /**
-   * Batches a window needs before its p95 may speak of interference. Default 20: with fewer, the slowest one decides, and
-   * one slow run in a handful is no contention. Fewer quick ones are still enough to clear it.
+   * Batches a window needs before its p95 may speak of interference. Default 20: with fewer, the slowest one
+   * decides, and one slow run in a handful is no contention. Fewer quick ones are still enough to clear it.
    */
   readonly batchesMin: number;
   /**
-   * Windows in a row without a batch after which interference is forgotten. Default 5: nothing is sent to an interfered
-   * instance while there are others, so nothing else would ever clear it.
+   * Windows in a row without a batch after which interference is forgotten. Default 5: nothing is sent to an
+   * interfered instance while there are others, so nothing else would ever clear it.
    */
   readonly forgottenAfter: number;
 }
@@ -57,9 +57,9 @@ export interface StateTrack {
 export const FRESH_STATE: StateTrack = { state: "active", interfered: false, against: 0, idle: 0 };
 
 /**
- * Returns the track after one more window. Overloaded: the served rate reached the saturation throughput of the
- * instances; it goes before interfered, because a queue behind a full engine is no contention. A window in which
- * nothing ran changes nothing about interference, but several in a row end it.
+ * Returns the track after one more window. Overloaded: the served rate reached the saturation throughput of
+ * the instances; it goes before interfered, because a queue behind a full engine is no contention. A window
+ * in which nothing ran changes nothing about interference, but several in a row end it.
  */
 export function nextState(
   track: StateTrack,

@@ -4,7 +4,10 @@ const DEFAULT_LANE = 1;
 /** Priority of a request without one, where nobody says otherwise. */
 export const DEFAULT_PRIORITY = 2;
 
-/** Returns the lane of a protocol priority: 0 is the default (the middle lane), 1 the highest, larger is lower. */
+/**
+ * Returns the lane of a protocol priority: 0 is the default (the middle lane), 1 the highest, larger is
+ * lower.
+ */
 export function laneOf(priority: number): number {
   if (priority === 0) return DEFAULT_LANE;
   return Math.min(LANE_COUNT - 1, Math.max(0, priority - 1));

@@ -15,7 +15,10 @@ export interface LatencyProfile {
   readonly fit: AffineFit;
 }
 
-/** A larger batch must give this much more items/s to be worth it; below that the gain is noise of the measurement. */
+/**
+ * A larger batch must give this much more items/s to be worth it; below that the gain is noise of the
+ * measurement.
+ */
 const WORTHWHILE_GAIN = 1.02;
 
 /**
@@ -31,8 +34,8 @@ export function fitProfile(measured: readonly BatchSamples[]): LatencyProfile {
 }
 
 /**
- * Returns the predicted latency of one batch of `batch` items: linear between the measured sizes, the slope of the fit
- * beyond the largest, and the fit itself when nothing was measured. Never negative.
+ * Returns the predicted latency of one batch of `batch` items: linear between the measured sizes, the slope
+ * of the fit beyond the largest, and the fit itself when nothing was measured. Never negative.
  */
 export function predictBatchMs(
   profile: Pick<Profile, "points" | "fit">,
@@ -79,7 +82,9 @@ function nearestRank(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
 }
 
-/** Least squares. One point gives a line through it and the origin of the batch axis: all of it is fixed cost. */
+/**
+ * Least squares. One point gives a line through it and the origin of the batch axis: all of it is fixed cost.
+ */
 function fitLine(points: readonly BatchLatency[]): AffineFit {
   const count = points.length;
   if (count === 0) return { alphaMs: 0, betaMs: 0, worstResidualMs: 0 };

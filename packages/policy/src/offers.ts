@@ -28,7 +28,10 @@ const RELAXATIONS: readonly (readonly (readonly Requirement[])[])[] = [
   [["latency", "accuracy", "cost"]],
 ];
 
-/** Returns the refusal of a query that nothing can ever satisfy: which requirement fails, by how much, and offers. */
+/**
+ * Returns the refusal of a query that nothing can ever satisfy: which requirement fails, by how much, and
+ * offers.
+ */
 export function explainInfeasible(snapshot: Snapshot, index: TargetIndex, query: Query): Infeasible {
   const ways = reachable(snapshot, index, query);
   return { kind: "infeasible", ...failing(index, query, ways), offers: makeOffers(query.slo, ways) };
@@ -76,7 +79,10 @@ const ORDERS: Record<Requirement, (a: Reachable, b: Reachable) => number> = {
   cost: (a, b) => byCost(a, b) || byAccuracy(a, b) || byLatency(a, b),
 };
 
-/** The first requirement, in the order batch, accuracy, latency, cost, that leaves nothing of what was left before. */
+/**
+ * The first requirement, in the order batch, accuracy, latency, cost, that leaves nothing of what was left
+ * before.
+ */
 function failing(
   index: TargetIndex,
   query: Query,

@@ -26,8 +26,9 @@ interface Figures {
 }
 
 /**
- * Returns the variants that no other beats: at least as accurate, as cheap and as fast (one row, p95), and better in
- * one. Of equals the first by name stays. Cost is taken on `host`; those that do not fit it are not returned.
+ * Returns the variants that no other beats: at least as accurate, as cheap and as fast (one row, p95), and
+ * better in one. Of equals the first by name stays. Cost is taken on `host`; those that do not fit it are not
+ * returned.
  */
 export function paretoEfficient(variants: readonly Variant[], host: Host): readonly Variant[] {
   const figures = variants.filter((v) => fitsHost(v, host)).map((variant) => figuresOf(variant, host));
@@ -37,9 +38,10 @@ export function paretoEfficient(variants: readonly Variant[], host: Host): reado
 }
 
 /**
- * Plans one instance of each efficient variant, the cheapest first, on the least loaded executor that has room.
- * Efficient is what is efficient on some executor's host. Memory already planned counts as taken. `placed` says how many
- * instances each executor is to have already, so that many small registrations spread as one large one does.
+ * Plans one instance of each efficient variant, the cheapest first, on the least loaded executor that has
+ * room. Efficient is what is efficient on some executor's host. Memory already planned counts as taken.
+ * `placed` says how many instances each executor is to have already, so that many small registrations spread
+ * as one large one does.
  */
 export function planInitialPlacement(
   variants: readonly Variant[],

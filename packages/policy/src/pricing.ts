@@ -56,8 +56,8 @@ export function classKey(host: Host): string {
 }
 
 /**
- * Returns the efficient ways to serve so many rows idle: every other way is at once no more accurate, no cheaper and no
- * faster than one of these. Whatever can be satisfied at all can be satisfied by one of them.
+ * Returns the efficient ways to serve so many rows idle: every other way is at once no more accurate, no
+ * cheaper and no faster than one of these. Whatever can be satisfied at all can be satisfied by one of them.
  */
 export function efficientPoints(pricing: Pricing, index: TargetIndex, rows: number): readonly IdlePoint[] {
   let byRows = pricing.fronts.get(index);
@@ -68,7 +68,8 @@ export function efficientPoints(pricing: Pricing, index: TargetIndex, rows: numb
   const known = byRows.get(rows);
   if (known) return known;
   const points = keepEfficient(idlePoints(pricing, index, rows));
-  // Rows above every maxBatch give nothing and are not worth remembering: the memory stays bounded by maxBatch.
+  // Rows above every maxBatch give nothing and are not worth remembering: the memory stays bounded by
+  // maxBatch.
   if (points.length > 0) byRows.set(rows, points);
   return points;
 }

@@ -15,8 +15,9 @@ export type Resolution =
 const TASK_VERSION = 1;
 
 /**
- * Returns what a name stands for: a variant, else an architecture, else a task (`task/dataset`, or `task` alone when
- * that is unambiguous), else what an alias of that name points to. An empty version means the newest.
+ * Returns what a name stands for: a variant, else an architecture, else a task (`task/dataset`, or `task`
+ * alone when that is unambiguous), else what an alias of that name points to. An empty version means the
+ * newest.
  */
 export function resolveTarget(catalog: Catalog, name: string, version = ""): Resolution {
   const wanted = version === "" ? null : parseVersion(version);

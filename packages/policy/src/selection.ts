@@ -20,7 +20,10 @@ interface Scan {
   fallback: Placed | null;
   /** Objective key of the first group that would do if idle: cost, or accuracy. */
   idleKey: number | null;
-  /** Least accuracy among the groups of that key: what the query would be sure to get without load. 0 when the soonest is asked for. */
+  /**
+   * Least accuracy among the groups of that key: what the query would be sure to get without load. 0 when the
+   * soonest is asked for.
+   */
   idleAccuracy: number;
   /** Time until some instance that would do if idle is in time again. */
   retryMs: number;
@@ -34,8 +37,9 @@ interface Placed {
 
 /**
  * Returns where one query goes (docs/design/policy.md, section 3). Pure: equal arguments give equal answers.
- * Microseconds at thousands of variants: only loaded instances of the target that meet the accuracy floor are looked
- * at, best first. An overloaded or interfered instance that is still in time goes before a load, which it outruns.
+ * Microseconds at thousands of variants: only loaded instances of the target that meet the accuracy floor are
+ * looked at, best first. An overloaded or interfered instance that is still in time goes before a load, which
+ * it outruns.
  */
 export function selectVariant(snapshot: Snapshot, query: Query, nowMs: number): Decision {
   const index = findTarget(snapshot.catalog, query.target);
@@ -187,7 +191,10 @@ function noteIdle(scan: Scan, group: InstanceGroup, { byCost, bySoonest }: Group
   }
 }
 
-/** Among equals by objective: fill the busiest executor up to a completion after `packMs`, else the earliest completion. */
+/**
+ * Among equals by objective: fill the busiest executor up to a completion after `packMs`, else the earliest
+ * completion.
+ */
 function goesBefore(
   group: InstanceGroup,
   member: Member,

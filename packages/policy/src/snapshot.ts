@@ -18,9 +18,9 @@ export interface InstanceGroup {
 }
 
 /**
- * What is known at one moment. Its structure never changes; the load figures of the instances and executors it refers
- * to (`state`, `drainMs`, `hopMs`, `utilisation`, `memoryFreeBytes`, `accepting`) may be kept current in place by their
- * owner, so that taking in a load report is O(1) and builds nothing.
+ * What is known at one moment. Its structure never changes; the load figures of the instances and executors
+ * it refers to (`state`, `drainMs`, `hopMs`, `utilisation`, `memoryFreeBytes`, `accepting`) may be kept
+ * current in place by their owner, so that taking in a load report is O(1) and builds nothing.
  */
 export interface Snapshot {
   readonly revision: number;
@@ -81,7 +81,10 @@ export function withInstances(
   return buildSnapshot({ ...change, catalog, executors, previous: snapshot });
 }
 
-/** Returns the loaded groups to try, best first by the objective; with `max-accuracy` also those below the level. */
+/**
+ * Returns the loaded groups to try, best first by the objective; with `max-accuracy` also those below the
+ * level.
+ */
 export function loadedOrder(
   snapshot: Snapshot,
   index: TargetIndex,

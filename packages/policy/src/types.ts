@@ -1,6 +1,7 @@
 /**
- * The nouns every decision is made of. Units: milliseconds as doubles, bytes, US dollars per hour,
- * queries per second, accuracy in the task's own metric (0..1). Source: INFaaS (ATC '21) section 3; `docs/glossary.md`.
+ * The nouns every decision is made of. Units: milliseconds as doubles, bytes, US dollars per hour, queries
+ * per second, accuracy in the task's own metric (0..1). Source: INFaaS (ATC '21) section 3;
+ * `docs/glossary.md`.
  */
 
 /** Kind of device a variant runs on. */
@@ -9,7 +10,10 @@ export type DeviceKind = "cpu" | "cuda";
 /** Number format the variant computes in. */
 export type Precision = "fp32" | "fp16" | "int8";
 
-/** What to optimise among the variants that meet every stated requirement: price, accuracy, or predicted completion. */
+/**
+ * What to optimise among the variants that meet every stated requirement: price, accuracy, or predicted
+ * completion.
+ */
 export type Objective = "min-cost" | "max-accuracy" | "min-latency";
 
 /** Measured latency of one batch of `batch` items, engine only (no queue, no network). */
@@ -20,7 +24,9 @@ export interface BatchLatency {
   readonly p99Ms: number;
 }
 
-/** `latency(b) = alphaMs + betaMs * b` over the measured p50s, and the worst absolute residual of that line. */
+/**
+ * `latency(b) = alphaMs + betaMs * b` over the measured p50s, and the worst absolute residual of that line.
+ */
 export interface AffineFit {
   readonly alphaMs: number;
   readonly betaMs: number;

@@ -19,7 +19,9 @@ import { campaign } from "./members/leader";
 import { setPlacement } from "./members/placements";
 import type { Metadata } from "./metadata";
 
-/** A gRPC server of all that the metadata service offers, with health and reflection; it does not listen yet. */
+/**
+ * A gRPC server of all that the metadata service offers, with health and reflection; it does not listen yet.
+ */
 export function createMetadataServer(
   metadata: Metadata,
   ports: { readonly logger: Logger; readonly security?: Security },

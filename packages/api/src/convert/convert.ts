@@ -85,7 +85,10 @@ export function precisionToWire(precision: policy.Precision): Precision {
   return { fp32: Precision.FP32, fp16: Precision.FP16, int8: Precision.INT8 }[precision];
 }
 
-/** Returns the variant that a record describes, as it is loaded; a fault names the field that no working variant could have. */
+/**
+ * Returns the variant that a record describes, as it is loaded; a fault names the field that no working
+ * variant could have.
+ */
 export function variantFromWire(record: Variant): Converted<policy.Variant> {
   const v = loadedVariant(record);
   return checked(() => {
@@ -135,7 +138,10 @@ function profileFromWire(p: Profile, what: string): policy.Profile {
   };
 }
 
-/** Returns the variant as a record; files, golden data and where the profile was made are not part of the domain's. */
+/**
+ * Returns the variant as a record; files, golden data and where the profile was made are not part of the
+ * domain's.
+ */
 export function variantToWire(v: policy.Variant): MessageInitShape<typeof VariantSchema> {
   const { accuracy, profile } = v;
   const { fit } = profile;
@@ -169,7 +175,10 @@ export function originToWire(origin: policy.Accuracy["origin"]): AccuracyOrigin 
   return origin === "measured" ? AccuracyOrigin.MEASURED : AccuracyOrigin.DECLARED;
 }
 
-/** Returns the requirements of a query; an absent message is no requirement. A fault names the field out of range. */
+/**
+ * Returns the requirements of a query; an absent message is no requirement. A fault names the field out of
+ * range.
+ */
 export function sloFromWire(s: Slo | undefined): Converted<policy.Slo> {
   return checked(() => ({
     latencyMs: s?.latencyMs === undefined ? null : positive(s.latencyMs, "latency_ms"),

@@ -2,9 +2,9 @@ import { toJsonString } from "@bufbuild/protobuf";
 import { type LoadOverride, LoadOverrideSchema, type Variant } from "../gen/infaas/v1/types_pb";
 
 /**
- * Returns a variant as it is while it is loaded: its record, with what an operator overrode. More batches at once are
- * taken to answer so many times the rows and to need so many times the memory, which errs on the side of room: weights
- * are shared. Nothing is measured anew.
+ * Returns a variant as it is while it is loaded: its record, with what an operator overrode. More batches at
+ * once are taken to answer so many times the rows and to need so many times the memory, which errs on the
+ * side of room: weights are shared. Nothing is measured anew.
  */
 export function loadedVariant(record: Variant): Variant {
   const { loadOverride, profile } = record;

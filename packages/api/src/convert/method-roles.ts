@@ -9,8 +9,8 @@ import { MetricsService } from "../gen/opentelemetry/proto/collector/metrics/v1/
 import { OpenRcaService } from "../gen/xds/service/orca/v3/orca_pb";
 
 /**
- * What a method asks of its caller: to query, to register models, to operate the system, to be one of its processes
- * (`member`), or nothing (`anyone`: probes, which have no token).
+ * What a method asks of its caller: to query, to register models, to operate the system, to be one of its
+ * processes (`member`), or nothing (`anyone`: probes, which have no token).
  */
 export type MethodRole = "query" | "register" | "operate" | "member" | "anyone";
 
@@ -85,7 +85,10 @@ state(ExecutionService, { link: "member", profileModel: "member" });
 const healthPath = "/grpc.health.v1.Health/";
 const reflectionPath = /^\/grpc\.reflection\.v1(alpha)?\.ServerReflection\//;
 
-/** Returns what `/package.Service/Method` asks of its caller on a face for users; undefined for an unknown method. */
+/**
+ * Returns what `/package.Service/Method` asks of its caller on a face for users; undefined for an unknown
+ * method.
+ */
 export function userMethodRole(path: string): MethodRole | undefined {
   const stated = roleByPath.get(path);
   if (stated !== undefined) return stated;

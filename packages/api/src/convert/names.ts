@@ -1,6 +1,9 @@
 /** Longest name that anyone gives to anything: a task, an architecture, an alias, a member. */
 export const NAME_MAX_LENGTH = 128;
-/** Longest name that is made of a given one: a variant's, and the task of a model that was registered without one. */
+/**
+ * Longest name that is made of a given one: a variant's, and the task of a model that was registered without
+ * one.
+ */
 export const DERIVED_NAME_MAX_LENGTH = 192;
 /** What the task of a model that was registered without one begins with; the model's name follows. */
 export const ownTaskPrefix = "model/";
@@ -16,7 +19,10 @@ export function nameFault(what: string, name: string, maxLength = NAME_MAX_LENGT
   return `${what} name "${name}" may hold letters, digits and . _ : @ + / - only, and begins with a letter or digit`;
 }
 
-/** Why a model cannot be registered under `name`, or null when it can: no `/` of tasks, no `:` and `@` of requirements. */
+/**
+ * Why a model cannot be registered under `name`, or null when it can: no `/` of tasks, no `:` and `@` of
+ * requirements.
+ */
 export function modelNameFault(name: string): string | null {
   const fault = nameFault("model", name);
   if (fault !== null || modelNamePattern.test(name)) return fault;

@@ -4,8 +4,9 @@ import { DataType, DataTypeSchema, file_inference_model_config } from "../gen/in
 import { file_xds_data_orca_v3_orca_load_report } from "../gen/xds/data/orca/v3/orca_load_report_pb";
 
 /**
- * The protocol's numbers as dumped from the descriptors of Triton's client (docs/design/wire.md, section 2.1), so that a slip
- * in a .proto file is seen here and not by a stock client. `*` = repeated, `|` = one of a choice.
+ * The protocol's numbers as dumped from the descriptors of Triton's client (docs/design/wire.md, section
+ * 2.1), so that a slip in a .proto file is seen here and not by a stock client. `*` = repeated, `|` = one of
+ * a choice.
  */
 const messages: Readonly<Record<string, string>> = {
   ServerLiveRequest: "",

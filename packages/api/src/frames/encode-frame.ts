@@ -44,7 +44,10 @@ export interface LinkMessage {
   copy(target: Uint8Array, offset: number): number;
 }
 
-/** Returns one LinkRequest or LinkResponse around whole frames. The parts must stay untouched until it was sent. */
+/**
+ * Returns one LinkRequest or LinkResponse around whole frames. The parts must stay untouched until it was
+ * sent.
+ */
 export function linkMessage(parts: readonly Uint8Array[]): LinkMessage {
   let bytes = 0;
   for (const part of parts) bytes += part.byteLength;

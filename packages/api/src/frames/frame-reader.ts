@@ -21,8 +21,9 @@ const MAX_FRAME_BYTES_DEFAULT = 64 * 1024 * 1024 + 64 * 1024;
 const FRAMES_TAG = 0x0a;
 
 /**
- * Cuts the messages of a link (LinkRequest, LinkResponse as bytes) into frames. A frame may begin in one message and end
- * in another. Bodies are views of the message; only those of cut frames are copied. After a fault it stays faulty.
+ * Cuts the messages of a link (LinkRequest, LinkResponse as bytes) into frames. A frame may begin in one
+ * message and end in another. Bodies are views of the message; only those of cut frames are copied. After a
+ * fault it stays faulty.
  */
 export class FrameReader {
   private readonly maxFrameBytes: number;
@@ -39,7 +40,10 @@ export class FrameReader {
     return this.take(message, (bytes, frames) => this.message(bytes, frames));
   }
 
-  /** Takes the next bytes of a plain connection, on which frames follow one another without messages around them. */
+  /**
+   * Takes the next bytes of a plain connection, on which frames follow one another without messages around
+   * them.
+   */
   pushPlain(chunk: Uint8Array): FramesRead {
     return this.take(chunk, (bytes, frames) => this.chunk(bytes, frames));
   }
@@ -98,7 +102,10 @@ export class FrameReader {
     return null;
   }
 
-  /** The kept beginning and this chunk, once together they hold a frame; null = not yet. Each byte is joined once. */
+  /**
+   * The kept beginning and this chunk, once together they hold a frame; null = not yet. Each byte is joined
+   * once.
+   */
   private joined(chunk: Buffer): Buffer | null {
     if (this.keptBytes === 0) return chunk;
     this.keep(chunk);

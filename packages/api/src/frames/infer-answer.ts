@@ -24,9 +24,10 @@ const rawTag = (6 << 3) | 2;
 const buffer = new WireBuffer();
 
 /**
- * Returns fields 5 (outputs) and 6 (raw_output_contents) of ModelInferResponse as parts to be sent one after another;
- * every output's bytes are a part by themselves, uncopied. Set beside the head of `encodeAnswerHead` they are a whole
- * message: protobuf messages concatenate. There is one raw entry per output, even an empty one, as stock clients need.
+ * Returns fields 5 (outputs) and 6 (raw_output_contents) of ModelInferResponse as parts to be sent one after
+ * another; every output's bytes are a part by themselves, uncopied. Set beside the head of `encodeAnswerHead`
+ * they are a whole message: protobuf messages concatenate. There is one raw entry per output, even an empty
+ * one, as stock clients need.
  */
 export function encodeAnswerBody(outputs: readonly AnswerOutput[]): Uint8Array[] {
   const parts: Uint8Array[] = [describe(outputs)];

@@ -37,17 +37,23 @@ const FIXED32 = 5;
 
 /** Protobuf's own limit; a longer one is broken. */
 const VARINT_BYTES_MAX = 10;
-/** Inputs, dimensions, outputs, parameters, raw contents and unknown fields of one head, more than any request may have; beyond it a message is odd. */
+/**
+ * Inputs, dimensions, outputs, parameters, raw contents and unknown fields of one head, more than any request
+ * may have; beyond it a message is odd.
+ */
 const HEAD_VALUES_MAX = 16_384;
 
-/** Thrown to leave a scan from any depth; one object, because a stack for it would cost more than the scan. */
+/**
+ * Thrown to leave a scan from any depth; one object, because a stack for it would cost more than the scan.
+ */
 const oddity = new Error("odd message");
 
 /**
- * Reads the head of ModelInferRequest bytes without touching the tensors: fields in any order, the last of a repeated
- * single field wins, unknown fields are skipped, as protobuf has it. Odd are: anything broken, text that is not ASCII,
- * parameters of single tensors (shared memory, classification), negative integers, a uint64 that is not `priority` (the
- * only one that may be), a `priority` or `timeout` that is no integer, more values than `HEAD_VALUES_MAX`. O(fields); copies nothing.
+ * Reads the head of ModelInferRequest bytes without touching the tensors: fields in any order, the last of a
+ * repeated single field wins, unknown fields are skipped, as protobuf has it. Odd are: anything broken, text
+ * that is not ASCII, parameters of single tensors (shared memory, classification), negative integers, a
+ * uint64 that is not `priority` (the only one that may be), a `priority` or `timeout` that is no integer,
+ * more values than `HEAD_VALUES_MAX`. O(fields); copies nothing.
  */
 export function scanInferRequest(bytes: Uint8Array): InferScan {
   try {
@@ -264,7 +270,10 @@ class Scanner {
     return view.getFloat64(0, true);
   }
 
-  /** Passes over a field that is not known; a known one here has an unexpected form, or is one this scan leaves to others. */
+  /**
+   * Passes over a field that is not known; a known one here has an unexpected form, or is one this scan
+   * leaves to others.
+   */
   private skip(tag: number, knownMax: number, end: number): void {
     if (tag > 0xffff_ffff || tag >>> 3 <= knownMax) throw oddity;
     this.countValue();

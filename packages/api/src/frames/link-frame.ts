@@ -67,15 +67,18 @@ export interface DrainingFrame {
 }
 
 /**
- * Executor to frontend, first on a plain connection: served from now on. A link inside gRPC is greeted by a message
- * without frames instead.
+ * Executor to frontend, first on a plain connection: served from now on. A link inside gRPC is greeted by a
+ * message without frames instead.
  */
 export interface GreetingFrame {
   readonly type: "greeting";
   readonly id: 0;
 }
 
-/** Frontend to executor, first on a plain connection where members have to say who they are; the greeting follows. */
+/**
+ * Frontend to executor, first on a plain connection where members have to say who they are; the greeting
+ * follows.
+ */
 export interface CredentialFrame {
   readonly type: "credential";
   readonly id: 0;
@@ -99,9 +102,10 @@ export type OutgoingFrame =
   | (Omit<AnswerFrame, "body"> & { readonly body: Uint8Array | readonly Uint8Array[] });
 
 /**
- * Layout, little-endian: u32 length of all that follows, u8 type, u8 flags (0), u16 header bytes, u32 id, header, body.
- * A reader takes a longer header than it knows and leaves the rest of it unread, so fields can be added at the end.
- * native/wire/src/frames/frame.h reads and writes the same bytes; link-golden.test.ts holds the two together.
+ * Layout, little-endian: u32 length of all that follows, u8 type, u8 flags (0), u16 header bytes, u32 id,
+ * header, body. A reader takes a longer header than it knows and leaves the rest of it unread, so fields can
+ * be added at the end. native/wire/src/frames/frame.h reads and writes the same bytes; link-golden.test.ts
+ * holds the two together.
  */
 export const FrameType = {
   INFER: 1,

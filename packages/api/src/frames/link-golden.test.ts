@@ -8,8 +8,9 @@ import { type ParameterValue, scanInferRequest } from "./infer-scan";
 import type { Frame } from "./link-frame";
 
 /**
- * What this codec writes and reads, line by line, for the one in C++: native/wire/test/golden_test.cc must read and write
- * the same. `WRITE_GOLDEN=1 npx jest link-golden` writes the file anew after a change of the wire.
+ * What this codec writes and reads, line by line, for the one in C++: native/wire/test/golden_test.cc must
+ * read and write the same. `WRITE_GOLDEN=1 npx jest link-golden` writes the file anew after a change of the
+ * wire.
  */
 const path = join(__dirname, "../../../../native/wire/test/golden.txt");
 

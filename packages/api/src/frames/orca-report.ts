@@ -28,7 +28,10 @@ const memoryAt = entry(NAMED_METRICS, "memory_free_bytes");
 const utilizationAt = double(9);
 const blank = template.take();
 
-/** Returns the report as protobuf bytes. Every answer carries one: six numbers are written into a copy of a template. */
+/**
+ * Returns the report as protobuf bytes. Every answer carries one: six numbers are written into a copy of a
+ * template.
+ */
 export function encodeCallLoad(load: CallLoad): Buffer {
   const report = Buffer.allocUnsafe(blank.length);
   report.set(blank);

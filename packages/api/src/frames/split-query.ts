@@ -12,7 +12,10 @@ const BYTES = 2;
 const FIXED32 = 5;
 const VARINT_BYTES_MAX = 10;
 
-/** Fields of infaas.v1.QueryRequest that inference.ModelInferRequest has too, by its number there: inputs and raw contents. */
+/**
+ * Fields of infaas.v1.QueryRequest that inference.ModelInferRequest has too, by its number there: inputs and
+ * raw contents.
+ */
 const numberThere: ReadonlyMap<number, number> = new Map([
   [3, 5],
   [4, 7],
@@ -23,7 +26,8 @@ export const QUERY_FIELDS_MAX = 16_384;
 
 /** Separates what is asked from the tensors it is asked of, or says why not. O(fields) and one copy. */
 export function splitQuery(bytes: Uint8Array): SplitQuery | "broken" | "too many fields" {
-  // Neither part is longer than the whole: a field keeps its length, and its tag takes one byte in either message.
+  // Neither part is longer than the whole: a field keeps its length, and its tag takes one byte in either
+  // message.
   const head = Buffer.allocUnsafe(bytes.byteLength);
   const tensors = Buffer.allocUnsafe(bytes.byteLength);
   const fields = new FieldCursor(bytes);

@@ -1,4 +1,7 @@
-/** How many short texts are remembered. Names of models and tensors are few, and making a string costs more than finding one. */
+/**
+ * How many short texts are remembered. Names of models and tensors are few, and making a string costs more
+ * than finding one.
+ */
 const REMEMBERED_MAX = 512;
 /** Longer texts are made anew each time. */
 const REMEMBERED_LENGTH_MAX = 48;
@@ -6,8 +9,9 @@ const REMEMBERED_LENGTH_MAX = 48;
 const remembered: string[] = new Array<string>(REMEMBERED_MAX).fill("");
 
 /**
- * Returns the ASCII text at `start` (inclusive) to `end` (exclusive) of `bytes`; null when a byte is not ASCII, and the
- * caller decodes it with care. O(length); allocates nothing for a short text that was read lately.
+ * Returns the ASCII text at `start` (inclusive) to `end` (exclusive) of `bytes`; null when a byte is not
+ * ASCII, and the caller decodes it with care. O(length); allocates nothing for a short text that was read
+ * lately.
  */
 export function asciiText(bytes: Uint8Array, start: number, end: number): string | null {
   const length = end - start;

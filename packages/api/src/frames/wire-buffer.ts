@@ -3,8 +3,9 @@ import { varintBytes, writeVarint } from "./varint";
 const INITIAL_BYTES = 4 * 1024;
 
 /**
- * Writes protobuf fields into one buffer that is kept between messages. The library's writer makes an array and a fork
- * per nested field, several microseconds for an answer's head; this makes one copy of the result. Not re-entrant.
+ * Writes protobuf fields into one buffer that is kept between messages. The library's writer makes an array
+ * and a fork per nested field, several microseconds for an answer's head; this makes one copy of the result.
+ * Not re-entrant.
  */
 export class WireBuffer {
   private bytes = Buffer.alloc(INITIAL_BYTES);
@@ -81,7 +82,10 @@ export class WireBuffer {
     return this.at;
   }
 
-  /** Ends the nested field: its length goes before it, and it moves up if that takes more than the one byte kept free. */
+  /**
+   * Ends the nested field: its length goes before it, and it moves up if that takes more than the one byte
+   * kept free.
+   */
   end(start: number): void {
     const length = this.at - start;
     const extra = varintBytes(length) - 1;

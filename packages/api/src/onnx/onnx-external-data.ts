@@ -1,6 +1,6 @@
 /**
- * Which other files an ONNX file takes its weights from, found by walking its protobuf fields without reading the weights
- * themselves: a file of two gigabytes costs some reads.
+ * Which other files an ONNX file takes its weights from, found by walking its protobuf fields without reading
+ * the weights themselves: a file of two gigabytes costs some reads.
  */
 
 /** Bytes of a file, wherever they are. */
@@ -51,7 +51,10 @@ const ENTRY_VALUE = 2;
 /** Beyond it a tag is no tag of protobuf, whose own readers cut it to 32 bits or refuse it. */
 const WIDEST_TAG = 0xffff_ffff;
 
-/** Finds the names of the files that an ONNX file takes weights from, in the order of their first use. O(fields). */
+/**
+ * Finds the names of the files that an ONNX file takes weights from, in the order of their first use.
+ * O(fields).
+ */
 export function externalNames(source: ByteSource): ExternalNames {
   const walker = new Walker(source);
   try {
@@ -64,8 +67,8 @@ export function externalNames(source: ByteSource): ExternalNames {
 }
 
 /**
- * Why a file beside a model may not be called so, or null: its name is a path below the model's folder, without a step
- * upwards, because it becomes one on the disk of an executor.
+ * Why a file beside a model may not be called so, or null: its name is a path below the model's folder,
+ * without a step upwards, because it becomes one on the disk of an executor.
  */
 export function externalNameFault(name: string): string | null {
   const called = `external data file ${JSON.stringify(name.slice(0, EXTERNAL_NAME_MAX_LENGTH))}`;
@@ -133,7 +136,10 @@ class Walker {
     this.bodies -= bodies;
   }
 
-  /** What another reader takes for a field must not be passed over here: a tag of more than 32 bits is refused. */
+  /**
+   * What another reader takes for a field must not be passed over here: a tag of more than 32 bits is
+   * refused.
+   */
   private tag(end: number): number {
     const at = this.at;
     const tag = this.varint(end);

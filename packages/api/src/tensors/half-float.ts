@@ -1,4 +1,6 @@
-/** Bits of the 16-bit floats that JavaScript has no array for: IEEE 754 binary16 (FP16) and bfloat16 (BF16). */
+/**
+ * Bits of the 16-bit floats that JavaScript has no array for: IEEE 754 binary16 (FP16) and bfloat16 (BF16).
+ */
 
 const HALF_INFINITY = 0x7c00;
 const HALF_NAN = 0x7e00;

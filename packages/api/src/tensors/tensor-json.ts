@@ -79,7 +79,10 @@ export function encodeJsonData(
   return { ok: true, value: packed };
 }
 
-/** Returns raw bytes as the text of one flat JSON array. A fault when they are no whole elements, or BYTES that are no UTF-8. */
+/**
+ * Returns raw bytes as the text of one flat JSON array. A fault when they are no whole elements, or BYTES
+ * that are no UTF-8.
+ */
 export function decodeJsonData(datatype: string, raw: Uint8Array): Encoded<string> {
   if (!isDataType(datatype)) return { ok: false, fault: `datatype '${datatype}' is unknown` };
   if (datatype === "BYTES") return decodeTexts(raw);

@@ -1,7 +1,10 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { InferParameter, InferParameterSchema } from "../gen/inference/grpc_service_pb";
 
-/** Where in shared memory a tensor lies: what a frontend makes of a region's name before it passes a request on. */
+/**
+ * Where in shared memory a tensor lies: what a frontend makes of a region's name before it passes a request
+ * on.
+ */
 export interface TensorPlacement {
   /** Key of the memory object, as shm_open has it. */
   readonly key: string;

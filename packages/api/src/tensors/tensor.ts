@@ -78,8 +78,8 @@ const listOf = {
 const lists = [...new Set(Object.values(listOf))];
 
 /**
- * Returns the raw form (little-endian, row-major) of typed contents. A fault for FP16 and BF16, which have no typed form, and
- * for elements in another list than the datatype's.
+ * Returns the raw form (little-endian, row-major) of typed contents. A fault for FP16 and BF16, which have no
+ * typed form, and for elements in another list than the datatype's.
  */
 export function encodeTyped(datatype: string, contents: TypedContents): Encoded<Uint8Array> {
   const stray = lists.find((list) => list !== listNameOf(datatype) && (contents[list]?.length ?? 0) > 0);
@@ -194,7 +194,10 @@ export function decodeBytes(raw: Uint8Array): Encoded<Uint8Array<ArrayBuffer>[]>
   return walked.ok ? { ok: true, value: elements } : walked;
 }
 
-/** Returns how many elements raw BYTES have. A fault when a length goes beyond the end. O(elements), copies nothing. */
+/**
+ * Returns how many elements raw BYTES have. A fault when a length goes beyond the end. O(elements), copies
+ * nothing.
+ */
 export function countBytes(raw: Uint8Array): Encoded<number> {
   return walkBytes(raw, () => undefined);
 }

@@ -11,7 +11,10 @@ import {
 
 const logger = createLogger({ service: "test", write: () => undefined });
 
-/** A cluster service with one lease at a time behind a real gRPC server: the test ends leases and watches and sees every call. */
+/**
+ * A cluster service with one lease at a time behind a real gRPC server: the test ends leases and watches and
+ * sees every call.
+ */
 export class ScriptedCluster {
   readonly joins: Member[] = [];
   readonly reports: string[][] = [];

@@ -20,9 +20,10 @@ export class StateOnlyInstance implements Instance {
 }
 
 /**
- * Returns the snapshot through the paper's eyes, for comparison: `selectVariant` on it decides by state and profiled
- * latency alone (INFaaS, ATC '21, section 4.2; docs/design/policy.md, section 3, without the predicted drain). Its
- * decisions carry `StateOnlyInstance`s, whose `measured` is the real one. O(instances); build it once per snapshot.
+ * Returns the snapshot through the paper's eyes, for comparison: `selectVariant` on it decides by state and
+ * profiled latency alone (INFaaS, ATC '21, section 4.2; docs/design/policy.md, section 3, without the
+ * predicted drain). Its decisions carry `StateOnlyInstance`s, whose `measured` is the real one. O(instances);
+ * build it once per snapshot.
  */
 export function paperView(snapshot: Snapshot): Snapshot {
   const instances = snapshot.groups

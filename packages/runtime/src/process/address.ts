@@ -9,7 +9,10 @@ export interface Address {
   readonly port: number;
 }
 
-/** Parses `host:port`; null where it is not of that form. An IPv6 host stands in brackets, which are taken off. */
+/**
+ * Parses `host:port`; null where it is not of that form. An IPv6 host stands in brackets, which are taken
+ * off.
+ */
 export function parseAddress(text: string): Address | null {
   const [, bracketed, plain, digits = ""] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
   const host = bracketed ?? plain;
@@ -17,7 +20,10 @@ export function parseAddress(text: string): Address | null {
   return host === undefined || port > 65_535 ? null : { host, port };
 }
 
-/** Returns the host and the port of `host:port`. @throws ServiceError INVALID_ARGUMENT where it is not of that form. */
+/**
+ * Returns the host and the port of `host:port`. @throws ServiceError INVALID_ARGUMENT where it is not of that
+ * form.
+ */
 export function addressOf(text: string): Address {
   const address = parseAddress(text);
   if (address !== null) return address;
@@ -25,7 +31,10 @@ export function addressOf(text: string): Address {
   throw new ServiceError(Code.INVALID_ARGUMENT, `address is '${text}', allowed is ${allowed}`);
 }
 
-/** Returns the host of a peer as sockets name it: `host:port`, an IPv6 host with or without brackets; else the whole. */
+/**
+ * Returns the host of a peer as sockets name it: `host:port`, an IPv6 host with or without brackets; else the
+ * whole.
+ */
 export function hostOfPeer(peer: string): string {
   const colon = peer.lastIndexOf(":");
   return colon > 0 ? peer.slice(0, colon).replace(/^\[(.*)\]$/, "$1") : peer;

@@ -1,4 +1,6 @@
-/** One option of a process, as data: its type, its default, its bounds, and a sentence for whoever sets it. */
+/**
+ * One option of a process, as data: its type, its default, its bounds, and a sentence for whoever sets it.
+ */
 export type Option = { doc: string } & (
   | { type: "string"; default: string | null; choices?: readonly string[] }
   | { type: "number"; default: number; min: number; max: number; unit?: string }
@@ -21,7 +23,10 @@ type ValueOf<O extends Option> = O extends { type: "number" }
           ? string | (null extends D ? null : never)
           : never;
 
-/** The values that a table describes. Declare the table `as const satisfies OptionTable` to keep choices as unions. */
+/**
+ * The values that a table describes. Declare the table `as const satisfies OptionTable` to keep choices as
+ * unions.
+ */
 export type ConfigOf<T extends OptionTable> = { readonly [K in keyof T]: ValueOf<T[K]> };
 
 /** What reading gives: every value, or every fault at once. */
@@ -32,8 +37,9 @@ export type ConfigResult<T extends OptionTable> =
 type Parsed = { value: string | number | boolean | readonly string[] } | { fault: string };
 
 /**
- * Returns the configuration from flags (`--max-batch 8`, `--max-batch=8`, `--drain`, `--no-drain`), then environment
- * (`INFAAS_MAX_BATCH`), then defaults; a flag wins over the environment. A list is separated by commas.
+ * Returns the configuration from flags (`--max-batch 8`, `--max-batch=8`, `--drain`, `--no-drain`), then
+ * environment (`INFAAS_MAX_BATCH`), then defaults; a flag wins over the environment. A list is separated by
+ * commas.
  */
 export function readConfig<const T extends OptionTable>(
   table: T,

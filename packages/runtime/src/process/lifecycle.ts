@@ -75,7 +75,10 @@ export class Lifecycle {
   }
 }
 
-/** Runs a process: signals stop it in order; what `main` throws is logged, what was opened is closed, exit status 1. */
+/**
+ * Runs a process: signals stop it in order; what `main` throws is logged, what was opened is closed, exit
+ * status 1.
+ */
 export function runMain(main: (lifecycle: Lifecycle) => Promise<void>): void {
   const lifecycle = new Lifecycle();
   lifecycle.stopOnSignals();

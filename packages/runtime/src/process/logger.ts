@@ -3,7 +3,10 @@ import { systemClock } from "../time/clock";
 /** How urgent a line is, least first. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** Writes one line per event. Fields are plain values; an Error among them is written with its cause and stack. */
+/**
+ * Writes one line per event. Fields are plain values; an Error among them is written with its cause and
+ * stack.
+ */
 export interface Logger {
   debug(message: string, fields?: object): void;
   info(message: string, fields?: object): void;

@@ -27,7 +27,9 @@ export const systemRandom: Random = {
   },
 };
 
-/** The same numbers for the same seed (a 32-bit Weyl sequence through the murmur3 finaliser). Not for secrets. */
+/**
+ * The same numbers for the same seed (a 32-bit Weyl sequence through the murmur3 finaliser). Not for secrets.
+ */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   const nextWord = (): number => {

@@ -17,8 +17,9 @@ const FOLDER = "/dev/shm";
 const KEY_BYTES_MAX = 255;
 
 /**
- * A POSIX shared-memory object opened by its key (what its maker gave shm_open). It is read and written through its
- * descriptor, never mapped: one that shrinks meanwhile gives a short read, where a mapping would end the process.
+ * A POSIX shared-memory object opened by its key (what its maker gave shm_open). It is read and written
+ * through its descriptor, never mapped: one that shrinks meanwhile gives a short read, where a mapping would
+ * end the process.
  */
 export class SharedMemoryFile {
   private constructor(
@@ -52,7 +53,10 @@ export class SharedMemoryFile {
     return nlink === 0 ? null : size;
   }
 
-  /** Returns a copy of `bytes` bytes from `offset`: one copy, made by the kernel. INVALID_ARGUMENT beyond its end. */
+  /**
+   * Returns a copy of `bytes` bytes from `offset`: one copy, made by the kernel. INVALID_ARGUMENT beyond its
+   * end.
+   */
   read(offset: number, bytes: number): Uint8Array {
     this.check(offset, bytes);
     const copy = Buffer.allocUnsafe(bytes);

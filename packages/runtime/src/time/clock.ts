@@ -23,7 +23,9 @@ export const systemClock: Clock = {
   },
 };
 
-/** Resolves after `delayMs`, or at once when `signal` aborts. Never rejects: the caller looks at the signal. */
+/**
+ * Resolves after `delayMs`, or at once when `signal` aborts. Never rejects: the caller looks at the signal.
+ */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.resolve();
   return new Promise((resolve) => {
@@ -38,8 +40,8 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 }
 
 /**
- * Runs `task` every `periodMs`, first after one period. A run that is still going when the next is due delays it, so
- * runs never overlap; what a run throws goes to `onError` and the next run still comes.
+ * Runs `task` every `periodMs`, first after one period. A run that is still going when the next is due delays
+ * it, so runs never overlap; what a run throws goes to `onError` and the next run still comes.
  */
 export function every(
   clock: Clock,

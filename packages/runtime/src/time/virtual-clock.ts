@@ -9,7 +9,10 @@ interface Pending {
 /** Where a virtual clock begins, in milliseconds since 1970: any fixed day will do. */
 const epochStartMs = Date.UTC(2026, 0, 1);
 
-/** A clock that stands still until it is told to advance; timers fire in order of their due time. For tests and simulation. */
+/**
+ * A clock that stands still until it is told to advance; timers fire in order of their due time. For tests
+ * and simulation.
+ */
 export class VirtualClock implements Clock {
   #nowMs = 0;
   #order = 0;
@@ -30,7 +33,10 @@ export class VirtualClock implements Clock {
     return { cancel: () => void this.#pending.delete(entry) };
   }
 
-  /** Moves time forward by `ms`, firing what comes due; promises that a timer settles run before the next timer. */
+  /**
+   * Moves time forward by `ms`, firing what comes due; promises that a timer settles run before the next
+   * timer.
+   */
   async advance(ms: number): Promise<void> {
     const endMs = this.#nowMs + ms;
     await settle();

@@ -26,9 +26,9 @@ export interface ArtifactPiece {
 }
 
 /**
- * Files by the sha256 of their content, in one folder. A file appears under its name only whole and verified; until
- * then it is `<hex>.part`, which an interrupted upload goes on with, also after a restart. Names are made of the 64
- * digits of a checked digest and nothing else.
+ * Files by the sha256 of their content, in one folder. A file appears under its name only whole and verified;
+ * until then it is `<hex>.part`, which an interrupted upload goes on with, also after a restart. Names are
+ * made of the 64 digits of a checked digest and nothing else.
  */
 export class Artifacts {
   private readonly uploading = new Set<string>();
@@ -55,9 +55,10 @@ export class Artifacts {
   }
 
   /**
-   * Takes a file in pieces; returns its size once it is whole and verified. A stream that ends early leaves what it
-   * brought. ABORTED while another upload of the same file runs, OUT_OF_RANGE for a piece in the wrong place,
-   * INVALID_ARGUMENT for a bad size, DATA_LOSS when the content is not what the digest says (all of it is dropped).
+   * Takes a file in pieces; returns its size once it is whole and verified. A stream that ends early leaves
+   * what it brought. ABORTED while another upload of the same file runs, OUT_OF_RANGE for a piece in the
+   * wrong place, INVALID_ARGUMENT for a bad size, DATA_LOSS when the content is not what the digest says (all
+   * of it is dropped).
    */
   async upload(pieces: AsyncIterable<ArtifactPiece>): Promise<number> {
     const iterator = pieces[Symbol.asyncIterator]();
@@ -81,7 +82,9 @@ export class Artifacts {
     }
   }
 
-  /** The file from `offset` on; NOT_FOUND unless it is complete, OUT_OF_RANGE for an offset beyond its end. */
+  /**
+   * The file from `offset` on; NOT_FOUND unless it is complete, OUT_OF_RANGE for an offset beyond its end.
+   */
   async *download(digest: string, offset: bigint): AsyncGenerator<{ data: Uint8Array; totalBytes: number }> {
     const path = this.path(digest);
     const totalBytes = await sizeOf(path);

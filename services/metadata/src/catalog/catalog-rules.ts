@@ -17,7 +17,9 @@ const datatypes = new Set(
   "BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 BF16 FP32 FP64 BYTES".split(" "),
 );
 const layouts = ["NCHW", "NHWC"];
-/** Longest name of an input or output; it may hold any character, and never reaches a key, a path or a metric. */
+/**
+ * Longest name of an input or output; it may hold any character, and never reaches a key, a path or a metric.
+ */
 export const TENSOR_NAME_MAX_LENGTH = 1_024;
 
 /** Everything that is wrong with a task by itself. */

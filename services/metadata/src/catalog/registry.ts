@@ -19,7 +19,10 @@ import type { ArtifactState } from "./artifacts";
 import { architectureFaults, taskFaults } from "./catalog-rules";
 import { familyFaults, variantFaults } from "./variant-rules";
 
-/** Variants of one architecture. Replacing all by as many others takes three writes each, plus the guard: below 128. */
+/**
+ * Variants of one architecture. Replacing all by as many others takes three writes each, plus the guard:
+ * below 128.
+ */
 export const VARIANTS_MAX = 40;
 /** Bytes of one int32 label of a validation set. */
 const LABEL_BYTES = 4;
@@ -37,8 +40,8 @@ export class Registry {
   ) {}
 
   /**
-   * Creates or replaces a task. Metric and validation set may not change under variants whose accuracy was measured by
-   * them (FAILED_PRECONDITION); ALREADY_EXISTS when something else has the name.
+   * Creates or replaces a task. Metric and validation set may not change under variants whose accuracy was
+   * measured by them (FAILED_PRECONDITION); ALREADY_EXISTS when something else has the name.
    */
   async putTask(task: Task): Promise<bigint> {
     refuse(Code.INVALID_ARGUMENT, taskFaults(task));
@@ -56,8 +59,9 @@ export class Registry {
   }
 
   /**
-   * Records an architecture. The newest version's own file again updates the description in place (`unchanged`);
-   * another file is the next version, or the one asked for where that is later, and takes over the aliases.
+   * Records an architecture. The newest version's own file again updates the description in place
+   * (`unchanged`); another file is the next version, or the one asked for where that is later, and takes over
+   * the aliases.
    */
   async putArchitecture(asked: Architecture): Promise<{ architecture: Architecture; unchanged: boolean }> {
     refuse(Code.INVALID_ARGUMENT, architectureFaults(asked));
@@ -67,8 +71,8 @@ export class Registry {
   }
 
   /**
-   * Replaces the variants of an architecture by those of its newest version; earlier versions keep their record, but
-   * are served no more. Placements of variants that are gone go too.
+   * Replaces the variants of an architecture by those of its newest version; earlier versions keep their
+   * record, but are served no more. Placements of variants that are gone go too.
    */
   async putVariants(name: string, version: number, variants: readonly Variant[]): Promise<bigint> {
     if (variants.length === 0 || variants.length > VARIANTS_MAX) {
@@ -80,7 +84,10 @@ export class Registry {
     return revision;
   }
 
-  /** Deletes all versions, variants, placements and aliases of an architecture at once; NOT_FOUND if there is none. */
+  /**
+   * Deletes all versions, variants, placements and aliases of an architecture at once; NOT_FOUND if there is
+   * none.
+   */
   async deleteArchitecture(name: string): Promise<void> {
     checkName("architecture", name);
     await this.writer.write((view) => {

@@ -13,7 +13,10 @@ import {
 /** Room for rounding when accuracies are compared. */
 const ACCURACY_EPSILON = 1e-9;
 
-/** Everything that is wrong with a variant of an architecture, each with both values; empty when it may be recorded. */
+/**
+ * Everything that is wrong with a variant of an architecture, each with both values; empty when it may be
+ * recorded.
+ */
 export function variantFaults(variant: Variant, owner: { architecture: Architecture; task: Task }): string[] {
   const faults = [
     nameFault("variant", variant.name, DERIVED_NAME_MAX_LENGTH),
@@ -27,7 +30,9 @@ export function variantFaults(variant: Variant, owner: { architecture: Architect
   return faults.filter((fault) => fault !== null).map((fault) => `variant "${variant.name}": ${fault}`);
 }
 
-/** What is wrong with the variants taken together: names twice, or a derived precision that loses too much. */
+/**
+ * What is wrong with the variants taken together: names twice, or a derived precision that loses too much.
+ */
 export function familyFaults(variants: readonly Variant[], { accuracyTolerance }: Architecture): string[] {
   const faults: string[] = [];
   const names = new Set<string>();

@@ -11,8 +11,9 @@ import { requireSession } from "./session";
 const ATTEMPTS_MAX = 8;
 
 /**
- * Makes the member of a lease the leader if there is none, and returns who leads. Leadership ends with the lease. Each
- * new leader has a higher term, a fencing token: whoever holds a lower one leads no more. NOT_FOUND for a lost lease.
+ * Makes the member of a lease the leader if there is none, and returns who leads. Leadership ends with the
+ * lease. Each new leader has a higher term, a fencing token: whoever holds a lower one leads no more.
+ * NOT_FOUND for a lost lease.
  */
 export async function campaign(
   { store, hub }: { readonly store: MetadataStore; readonly hub: WatchHub },

@@ -26,8 +26,9 @@ export class Members {
   ) {}
 
   /**
-   * Announces a member. A member of the same name is replaced: its lease ends and may no longer write. Joining again
-   * in the same incarnation keeps what the executor reported and whether an operator took it out of service.
+   * Announces a member. A member of the same name is replaced: its lease ends and may no longer write.
+   * Joining again in the same incarnation keeps what the executor reported and whether an operator took it
+   * out of service.
    */
   async join(member: Member, ttlMs: number): Promise<Lease> {
     const faults = memberFaults(member);

@@ -9,9 +9,10 @@ import { encodeRecord } from "../records/records";
 const reasons = ["registration", "query", "autoscaler", "operator"];
 
 /**
- * Wants one instance of a variant on an executor, or wants it no longer. The same wish again is told to watchers again,
- * so that an executor that gave the instance up for want of memory knows it is wanted anew. NOT_FOUND for an unknown
- * variant or an executor that has not joined, FAILED_PRECONDITION when it lacks the variant's device.
+ * Wants one instance of a variant on an executor, or wants it no longer. The same wish again is told to
+ * watchers again, so that an executor that gave the instance up for want of memory knows it is wanted anew.
+ * NOT_FOUND for an unknown variant or an executor that has not joined, FAILED_PRECONDITION when it lacks the
+ * variant's device.
  */
 export async function setPlacement(
   writer: GuardedWriter,

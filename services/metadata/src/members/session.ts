@@ -15,7 +15,9 @@ export function beginSession(leaseId: string, member: string): StoreWrite {
   return { kind: "put", key: sessionKey(leaseId), value: Buffer.from(member), leaseId };
 }
 
-/** The session of a lease; NOT_FOUND when it ran out, was left, or belongs to an earlier life of its member. */
+/**
+ * The session of a lease; NOT_FOUND when it ran out, was left, or belongs to an earlier life of its member.
+ */
 export async function requireSession(store: MetadataStore, leaseId: string): Promise<Session> {
   const entry = leaseId === "" ? null : await store.get(sessionKey(leaseId));
   if (entry === null) throw lostLease(leaseId);

@@ -16,8 +16,9 @@ const ATTEMPTS_MAX = 16;
 export const WRITES_WAITING_MAX = 256;
 
 /**
- * Changes registry and will as a whole: plans against the view, commits only if no other guarded change came between
- * (the guard key is compared and rewritten), else plans anew. In this process one change runs at a time.
+ * Changes registry and will as a whole: plans against the view, commits only if no other guarded change came
+ * between (the guard key is compared and rewritten), else plans anew. In this process one change runs at a
+ * time.
  */
 export class GuardedWriter {
   private last: Promise<unknown> = Promise.resolve();
@@ -28,7 +29,10 @@ export class GuardedWriter {
     private readonly hub: WatchHub,
   ) {}
 
-  /** Resolves when the view shows the change. What `plan` throws is thrown; ABORTED when others keep getting between, RESOURCE_EXHAUSTED when too many wait. */
+  /**
+   * Resolves when the view shows the change. What `plan` throws is thrown; ABORTED when others keep getting
+   * between, RESOURCE_EXHAUSTED when too many wait.
+   */
   write<T>(
     plan: (view: RecordView) => GuardedPlan<T> | Promise<GuardedPlan<T>>,
   ): Promise<{ result: T; revision: bigint }> {

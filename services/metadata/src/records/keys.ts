@@ -16,7 +16,9 @@ export const prefixes = {
 export const leadershipKey = `${rootPrefix}leadership`;
 /** The last term ever given; outlives every leader, so that terms only grow. */
 export const termKey = `${rootPrefix}term`;
-/** Rewritten by every change of registry or will: comparing its revision makes "validated as a whole" atomic. */
+/**
+ * Rewritten by every change of registry or will: comparing its revision makes "validated as a whole" atomic.
+ */
 export const guardKey = `${rootPrefix}guard`;
 
 /** Key of a task record. */

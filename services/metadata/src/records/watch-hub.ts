@@ -20,8 +20,9 @@ const retries = { firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS };
 const OPEN_TIMEOUT_MS = 30_000;
 
 /**
- * One watch on the store, fanned out: keeps the decoded view of every record and tells each watcher a snapshot, then
- * every change in order. Goes on by itself when the store was away or has compacted the revision it stood at.
+ * One watch on the store, fanned out: keeps the decoded view of every record and tells each watcher a
+ * snapshot, then every change in order. Goes on by itself when the store was away or has compacted the
+ * revision it stood at.
  */
 export class WatchHub {
   readonly view: RecordView;

@@ -4,7 +4,9 @@ import { Code, ServiceError } from "@infaas/runtime";
 /** Changes one watcher may be behind before it is dropped: seconds of the busiest registration. */
 export const WATCH_QUEUE_MAX_MESSAGES = 1024;
 
-/** What one watcher has still to be told. Bounded: a watcher that does not read is dropped, and watches again. */
+/**
+ * What one watcher has still to be told. Bounded: a watcher that does not read is dropped, and watches again.
+ */
 export class WatchQueue implements AsyncIterable<WatchResponse> {
   private waiting: WatchResponse[] = [];
   private wake: (() => void) | null = null;

@@ -113,7 +113,10 @@ describe("openEmbeddedStore", () => {
   });
 });
 
-/** Runs a process that writes as fast as it can, kills it after some answers; returns the last revision answered. */
+/**
+ * Runs a process that writes as fast as it can, kills it after some answers; returns the last revision
+ * answered.
+ */
 async function killWriter(folder: string, answers: number): Promise<bigint> {
   const child = fork(inTesting("embedded-writer.ts"), [folder], {
     execArgv: ["--require", inTesting("typescript.cjs")],

@@ -26,11 +26,11 @@ interface StoredEntry {
 }
 
 /**
- * A store in one LMDB file under `folder`, for a single metadata process. A step is answered only after LMDB has
- * committed and fsynced it (`noSync` off, `overlappingSync` off), so that what was answered survives kill -9 and
- * power loss; LMDB's copy-on-write pages mean a torn write is never seen. Costs one fsync per step; steps of
- * metadata are rare. FAILED_PRECONDITION when the file
- * has another layout, or another process has it open.
+ * A store in one LMDB file under `folder`, for a single metadata process. A step is answered only after LMDB
+ * has committed and fsynced it (`noSync` off, `overlappingSync` off), so that what was answered survives kill
+ * -9 and power loss; LMDB's copy-on-write pages mean a torn write is never seen. Costs one fsync per step;
+ * steps of metadata are rare. FAILED_PRECONDITION when the file has another layout, or another process has it
+ * open.
  */
 export function openEmbeddedStore(folder: string, options: LocalStoreOptions): LocalStore {
   mkdirSync(folder, { recursive: true });
@@ -59,7 +59,10 @@ class LmdbBacking implements StoreBacking {
     }
   }
 
-  /** Every process that reads the file is in its reader table; LMDB clears those that the system says are dead. */
+  /**
+   * Every process that reads the file is in its reader table; LMDB clears those that the system says are
+   * dead.
+   */
   private refuseSecondProcess(): void {
     this.root.readerCheck();
     const readers = [...this.root.readerList().matchAll(/^\s*(\d+)\s/gm)].map(([, id]) => Number(id));

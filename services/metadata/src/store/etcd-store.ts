@@ -23,7 +23,9 @@ export interface EtcdStoreOptions {
   /** Client addresses, for example `http://127.0.0.1:2379`. */
   readonly hosts: readonly string[];
   readonly clock: Clock;
-  /** For addresses that begin with https: what to show and to trust, as it is now; asked before every call. */
+  /**
+   * For addresses that begin with https: what to show and to trust, as it is now; asked before every call.
+   */
   readonly tls?: () => ClientTls | null;
 }
 
@@ -43,9 +45,10 @@ const channelOptions = {
 const neverSent = "No connection established";
 
 /**
- * A store in an etcd cluster (tested with 3.4.23 and 3.7.3). Revisions are etcd's own. Lease lives are rounded up to
- * whole seconds. The client's own repetition of failed calls is off: repeating a transaction whose answer was lost
- * could commit it twice, so a transaction is repeated only when it was certainly never sent.
+ * A store in an etcd cluster (tested with 3.4.23 and 3.7.3). Revisions are etcd's own. Lease lives are
+ * rounded up to whole seconds. The client's own repetition of failed calls is off: repeating a transaction
+ * whose answer was lost could commit it twice, so a transaction is repeated only when it was certainly never
+ * sent.
  */
 export function openEtcdStore(options: EtcdStoreOptions): MetadataStore {
   return new EtcdStore(options);

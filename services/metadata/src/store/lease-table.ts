@@ -50,7 +50,9 @@ export class LeaseTable {
     this.running.clear();
   }
 
-  /** A timer of a busy process may fire early: it counts from when the event loop last looked at the clock. */
+  /**
+   * A timer of a busy process may fire early: it counts from when the event loop last looked at the clock.
+   */
   private arm(leaseId: string, delayMs: number): Timer {
     return this.clock.setTimer(delayMs, () => {
       const running = this.running.get(leaseId);

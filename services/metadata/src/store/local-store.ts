@@ -47,7 +47,10 @@ export interface LocalStoreOptions {
   readonly historyMaxRevisions?: number;
 }
 
-/** Revision of a store before its first write, as in etcd: a watcher that has seen a revision has seen one above 0. */
+/**
+ * Revision of a store before its first write, as in etcd: a watcher that has seen a revision has seen one
+ * above 0.
+ */
 export const FIRST_REVISION = 1n;
 /** Default of `historyMaxRevisions`: a watcher away for minutes still finds its place, at a few MB. */
 const HISTORY_MAX_REVISIONS_DEFAULT = 4096;
@@ -55,9 +58,9 @@ const HISTORY_MAX_REVISIONS_DEFAULT = 4096;
 const LEASE_ID_BYTES = 8;
 
 /**
- * A store in this process: all state in memory, each step first made durable by the backing, then shown to readers
- * and watchers. Steps run one at a time, in order. One process at a time may use a backing. After a restart every
- * lease gets its full life once more, so that its holder can prolong it.
+ * A store in this process: all state in memory, each step first made durable by the backing, then shown to
+ * readers and watchers. Steps run one at a time, in order. One process at a time may use a backing. After a
+ * restart every lease gets its full life once more, so that its holder can prolong it.
  */
 export class LocalStore implements MetadataStore {
   private readonly backing: StoreBacking;

@@ -1,6 +1,9 @@
 import type { Clock, Timer } from "@infaas/runtime";
 
-/** PEM of the authorities, and own certificate and key where one is asked for; other buffers once the files have changed. */
+/**
+ * PEM of the authorities, and own certificate and key where one is asked for; other buffers once the files
+ * have changed.
+ */
 export interface ClientTls {
   readonly ca: Buffer;
   readonly cert?: Buffer;
@@ -18,8 +21,8 @@ export interface RenewedClientOptions<C> {
 }
 
 /**
- * A client whose certificates are read once, when it is opened, made to follow their files: when they have changed there is
- * a new one, and the one before is closed when its calls must have ended.
+ * A client whose certificates are read once, when it is opened, made to follow their files: when they have
+ * changed there is a new one, and the one before is closed when its calls must have ended.
  */
 export class RenewedClient<C extends { close(): void }> {
   private tls: ClientTls | null;

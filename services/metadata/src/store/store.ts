@@ -2,7 +2,10 @@ import { Code, ServiceError } from "@infaas/runtime";
 
 /** Longest key in UTF-8 bytes; the tightest limit among the stores is LMDB's 1,978. */
 export const KEY_MAX_BYTES = 1024;
-/** Most writes in one transaction: etcd's own default (`--max-txn-ops`), kept by every store so that they agree. */
+/**
+ * Most writes in one transaction: etcd's own default (`--max-txn-ops`), kept by every store so that they
+ * agree.
+ */
 export const TRANSACTION_MAX_WRITES = 128;
 
 /** One key as it is. `revision` is that of the last write to it. */
@@ -75,8 +78,8 @@ export interface Lease {
 }
 
 /**
- * Where metadata is kept. Revisions are int64, grow with every transaction that writes, and are never reused, not
- * even after a restart. Every method throws ServiceError; see `isRecoverable`.
+ * Where metadata is kept. Revisions are int64, grow with every transaction that writes, and are never reused,
+ * not even after a restart. Every method throws ServiceError; see `isRecoverable`.
  */
 export interface MetadataStore {
   get(key: string): Promise<StoreEntry | null>;
@@ -85,7 +88,9 @@ export interface MetadataStore {
   transaction(transaction: Transaction): Promise<TransactionOutcome>;
   /** True if the key was there. */
   delete(key: string): Promise<boolean>;
-  /** Tells every change from `fromRevision` on (inclusive, at least 1); `tell` is called one event at a time. */
+  /**
+   * Tells every change from `fromRevision` on (inclusive, at least 1); `tell` is called one event at a time.
+   */
   watch(
     range: { readonly prefix: string; readonly fromRevision: bigint },
     tell: (event: StoreEvent) => void,
