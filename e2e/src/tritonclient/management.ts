@@ -94,7 +94,7 @@ export function describeManagement(face: Face, seen: () => ManagementSeen): void
 
     it("loads as a config says, until it is loaded without one", () => {
       const { before, loaded, wide, rows, after, wrong } = seen().otherwise[kind];
-      expect(loaded).toEqual([4, [2, 4], 1000, { owner: "me" }]);
+      expect(loaded).toEqual([4, [2, 4], 1000, { batching: "proven", owner: "me" }]);
       expect(wide).toEqual(refusedWith(face, "INVALID_ARGUMENT", "8 rows came in one request, at most 4"));
       expect(rows).toBe(4);
       expect(before[0]).toBeGreaterThan(4);

@@ -203,6 +203,7 @@ export {
   AccuracySchema,
   type Architecture,
   ArchitectureSchema,
+  BatchingCertificate,
   type BatchLatency,
   BatchLatencySchema,
   type Candidate,

@@ -76,7 +76,7 @@ class Registration {
     yield this.step("load", "", "opens the model and runs one row");
     const path = await this.ports.fetchModel(request.architecture?.modelDigest ?? "");
     const loaded = await loadModel(request, path, this.ports);
-    yield this.step("inspect", "", "probes whether rows may share a batch");
+    yield this.step("inspect", "", "proves from the graph whether rows may share a batch, and checks it");
     const profiled = await inspectModel(loaded, request, this.ports);
     const { unbatchableReason } = profiled.architecture;
     const original = {

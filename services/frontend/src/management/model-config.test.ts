@@ -1,9 +1,14 @@
 import { create } from "@bufbuild/protobuf";
-import { ArchitectureSchema } from "@infaas/api";
+import { ArchitectureSchema, BatchingCertificate } from "@infaas/api";
 import type { CatalogModel } from "../view/catalog";
 import { modelConfig } from "./model-config";
 
-const configOf = (fields: { batchable: boolean; unbatchableReason?: string; batchingNote?: string }) => {
+const configOf = (fields: {
+  batchable: boolean;
+  unbatchableReason?: string;
+  batchingNote?: string;
+  batchingCertificate?: BatchingCertificate;
+}) => {
   const architecture = create(ArchitectureSchema, { name: "net", ...fields });
   const model: CatalogModel = {
     name: "net",
@@ -23,15 +28,26 @@ describe("modelConfig", () => {
     const config = configOf({ batchable: false, unbatchableReason: "input h has a first axis fixed at 1" });
     expect(config.maxBatchSize).toBe(0);
     expect(config.parameters).toEqual({
+      batching: { stringValue: "alone" },
       unbatchable_reason: { stringValue: "input h has a first axis fixed at 1" },
     });
   });
 
-  it("says what was overridden to batch it, and nothing of one that simply is batchable", () => {
+  it("says what was overridden to batch it", () => {
     const batchingNote = "batched because its owner says so, although output y differs";
-    expect(configOf({ batchable: true, batchingNote }).parameters).toEqual({
+    const batchingCertificate = BatchingCertificate.OWNER;
+    expect(configOf({ batchable: true, batchingNote, batchingCertificate }).parameters).toEqual({
+      batching: { stringValue: "owner" },
       batching_note: { stringValue: batchingNote },
     });
-    expect(configOf({ batchable: true }).parameters).toEqual({});
+  });
+
+  it.each([
+    ["proven", BatchingCertificate.PROVEN],
+    ["probed", BatchingCertificate.UNSPECIFIED],
+  ])("says that batches are %s", (stringValue, batchingCertificate) => {
+    expect(configOf({ batchable: true, batchingCertificate }).parameters).toEqual({
+      batching: { stringValue },
+    });
   });
 });

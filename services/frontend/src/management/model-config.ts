@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type Architecture,
+  BatchingCertificate,
   ConfigDataType,
   type LoadOverride,
   type ModelConfig,
@@ -114,15 +115,25 @@ function keptParameters(override: LoadOverride | null) {
   return Object.fromEntries(entries.map(([name, stringValue]) => [name, { stringValue }]));
 }
 
-/** Why requests of a model are not batched, or what its owner overrode to have them batched. */
+/** On what ground requests of a model are batched, why they are not, and what its owner overrode to have them batched. */
 function batchingParameters(architecture: Architecture | null) {
   const { unbatchableReason = "", batchingNote = "" } = architecture ?? {};
-  const told = { unbatchable_reason: unbatchableReason, batching_note: batchingNote };
+  const told = {
+    batching: architecture === null ? "" : batchingGround(architecture),
+    unbatchable_reason: unbatchableReason,
+    batching_note: batchingNote,
+  };
   return Object.fromEntries(
     Object.entries(told).flatMap(([name, stringValue]) =>
       stringValue === "" ? [] : [[name, { stringValue }]],
     ),
   );
+}
+
+function batchingGround({ batchable, batchingCertificate }: Architecture): string {
+  const recorded = batchable ? BatchingCertificate.PROBED : BatchingCertificate.ALONE;
+  const certificate = batchingCertificate || recorded;
+  return (BatchingCertificate[certificate] ?? "").toLowerCase();
 }
 
 /** The same as a message of its own. */

@@ -46,7 +46,7 @@ export async function loadModel(
 }
 
 /**
- * Finds out by running it whether a model's rows may share a batch, unless its owner has said so, and whether a padding
+ * Finds out whether a model's rows may share a batch, unless its owner has said so, and whether a padding
  * that is stated leaves its answers alone.
  * @throws ServiceError INVALID_ARGUMENT when the owner says yes to what cannot be run as a batch, or to a padding that changes an
  * answer.
@@ -60,6 +60,7 @@ export async function inspectModel(
   const verdict = await judgeBatching(loaded, request.statedBatchable ?? null, ports);
   const architecture = clone(ArchitectureSchema, loaded.architecture);
   architecture.batchable = verdict.batchable;
+  architecture.batchingCertificate = verdict.certificate;
   architecture.unbatchableReason = verdict.batchable ? "" : verdict.reason;
   architecture.batchingNote = verdict.batchable ? verdict.note : "";
   return { ...loaded, architecture };

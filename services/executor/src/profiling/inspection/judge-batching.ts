@@ -1,22 +1,34 @@
+import { BatchingCertificate } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { ProfilePorts } from "../measurement/profile-ports";
 import type { LoadedModel } from "../measurement/profiled-model";
 import { PROFILE_BATCH_MAX } from "../measurement/profiler";
-import { type Invariance, probeBatchInvariance } from "../onnx/batch-invariance";
-import { dynamicQuantisation } from "../onnx/dynamic-quantisation";
+import { type Invariance, probeBatchInvariance, probeExtremeRows } from "../onnx/batch-invariance";
+import { extremeRows } from "../onnx/extreme-rows";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
 import { findBatchAxis } from "../onnx/signature";
+import { analyseRows } from "../rows/analyse-rows";
 
-/** Whether rows of a model may share a batch; `note` is what its owner overrode, empty otherwise. */
+/** Whether rows of a model may share a batch, and on what ground; `note` is what its owner overrode, empty otherwise. */
 export type BatchingVerdict =
-  | { readonly batchable: true; readonly note: string }
-  | { readonly batchable: false; readonly reason: string };
+  | {
+      readonly batchable: true;
+      readonly certificate: BatchingCertificate.PROVEN | BatchingCertificate.OWNER;
+      readonly note: string;
+    }
+  | {
+      readonly batchable: false;
+      readonly certificate: BatchingCertificate.ALONE;
+      readonly reason: string;
+    };
 
-const IMPOSSIBLE = { invariant: false, impossible: true } as const;
+/** What a probe that contradicts a proof asks for: one of the two is wrong. */
+const PLEASE_REPORT = "although the graph says that rows keep apart: please report this model as a bug";
 
 /**
- * A free first axis is no proof of a batch: it may be time, and a model quantised as it runs answers a row differently
- * among other rows. So rows are run alone and together. The owner has the last word, where there is an axis at all.
+ * Batches what the graph proves: a free first axis may be time, and rows that were tried may be too tame to show that they
+ * meet (decision 0026). Rows are run alone and together nevertheless, as a check on the proof. The owner has the last word,
+ * where there is a batch axis at all.
  * @param stated What the owner says; null when nothing.
  * @throws ServiceError INVALID_ARGUMENT when the owner says yes to what cannot be run as a batch.
  */
@@ -25,18 +37,35 @@ export async function judgeBatching(
   stated: boolean | null,
   ports: ProfilePorts,
 ): Promise<BatchingVerdict> {
-  if (stated === false)
-    return { batchable: false, reason: "its owner says that rows must not share a batch" };
+  if (stated === false) return alone("its owner says that rows must not share a batch");
   const noAxis = whyNoAxis(loaded);
-  const probe = noAxis === null ? await probeRows(loaded, ports) : { ...IMPOSSIBLE, reason: noAxis };
-  if (!probe.invariant && probe.impossible) {
-    if (stated === null) return { batchable: false, reason: probe.reason };
-    throw new ServiceError(Code.INVALID_ARGUMENT, `the model is stated to be batchable, but ${probe.reason}`);
+  const analysis = analyseRows(loaded.model);
+  if (stated === null) {
+    if (noAxis !== null) return alone(noAxis);
+    if (!analysis.proven) return alone(analysis.reason);
   }
-  const reason = dynamicQuantisation(loaded.model.graph) ?? (probe.invariant ? null : probe.reason);
-  if (reason === null) return { batchable: true, note: "" };
-  if (stated === null) return { batchable: false, reason };
-  return { batchable: true, note: `batched because its owner says so, although ${reason}` };
+  const probe =
+    noAxis === null ? await probeRows(loaded, analysis.proven, ports) : { ...IMPOSSIBLE, reason: noAxis };
+  if (!probe.invariant && probe.impossible && stated === true)
+    throw new ServiceError(Code.INVALID_ARGUMENT, `the model is stated to be batchable, but ${probe.reason}`);
+  const reason = probe.invariant
+    ? null
+    : analysis.proven
+      ? `${probe.reason}, ${PLEASE_REPORT}`
+      : probe.reason;
+  if (stated === null) return reason === null ? PROVEN : alone(reason);
+  const overridden = analysis.proven ? reason : analysis.reason;
+  return overridden === null
+    ? PROVEN
+    : { ...OWNER, note: `batched because its owner says so, although ${overridden}` };
+}
+
+const IMPOSSIBLE = { invariant: false, impossible: true } as const;
+const PROVEN = { batchable: true, certificate: BatchingCertificate.PROVEN, note: "" } as const;
+const OWNER = { batchable: true, certificate: BatchingCertificate.OWNER } as const;
+
+function alone(reason: string): BatchingVerdict {
+  return { batchable: false, certificate: BatchingCertificate.ALONE, reason };
 }
 
 function whyNoAxis({ signature, rows }: LoadedModel): string | null {
@@ -48,14 +77,23 @@ function whyNoAxis({ signature, rows }: LoadedModel): string | null {
   return `input ${name} needs more than one element on its first axis, which is no batch axis then`;
 }
 
-async function probeRows({ path, rows, signature }: LoadedModel, ports: ProfilePorts): Promise<Invariance> {
+/** Extreme values are tried on proven models only: in others a value may say how much is computed. */
+async function probeRows(
+  { path, rows, signature }: LoadedModel,
+  proven: boolean,
+  ports: ProfilePorts,
+): Promise<Invariance> {
   const maxBatch = PROFILE_BATCH_MAX;
   const open = ModelRunner.open(ports.engines, rows, { path, threads: 1, concurrency: 1, maxBatch });
   const refused = await open.then(() => null, refusalOf);
   if (refused !== null) return { ...IMPOSSIBLE, reason: refused };
-  return await withRunner(open, (runner) =>
-    probeBatchInvariance({ runner, rows, outputs: signature.outputs, maxBatch, clock: ports.clock }),
-  );
+  const { inputs, outputs } = signature;
+  return await withRunner(open, async (runner) => {
+    const probe = { runner, rows, outputs, maxBatch, clock: ports.clock };
+    const ordinary = await probeBatchInvariance(probe);
+    if (!ordinary.invariant || !proven) return ordinary;
+    return await probeExtremeRows({ ...probe, inputs, extremes: extremeRows(inputs, rows) });
+  });
 }
 
 /** A model that ran one row and is not opened for batches cannot be batched: the engine says why. */

@@ -39,6 +39,21 @@ export function rowSetOf(
   return new RawRows({ ...o, batched: o.inputs.map(({ shape }) => shape[0] === -1) });
 }
 
+/** Rows of two sets of the same shapes, those of the second behind those of the first. */
+export function joinedRows(first: RowSet, second: RowSet): RowSet {
+  const rowOf = (row: number) =>
+    row < first.count ? first.inputsOf([row]) : second.inputsOf([row - first.count]);
+  return {
+    count: first.count + second.count,
+    rowBytes: Math.max(first.rowBytes, second.rowBytes),
+    inputsOf: (rows) => {
+      const each = rows.map(rowOf);
+      return (each[0] ?? []).map((_, input) => Buffer.concat(each.map((inputs) => inputs[input]!)));
+    },
+    dimsOf: (rows) => first.dimsOf(rows),
+  };
+}
+
 class RawRows implements RowSet {
   readonly count: number;
   readonly rowBytes: number;

@@ -1,12 +1,13 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Precision } from "@infaas/api";
+import { BatchingCertificate, Precision } from "@infaas/api";
 import type { ProfilePorts } from "../measurement/profile-ports";
 import type { ModelVersionFile, ProfiledArchitecture } from "../measurement/profiled-model";
 import { PROFILE_BATCH_MAX } from "../measurement/profiler";
 import { probeBatchInvariance } from "../onnx/batch-invariance";
-import { encodeModel, opsetOf } from "../onnx/model-file";
+import { encodeModel, type OnnxModel, opsetOf } from "../onnx/model-file";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
+import { analyseRows } from "../rows/analyse-rows";
 import { calibrate } from "./calibration";
 import { weightLimitHere } from "./processor";
 import { findQuantizable, type QuantizableNode } from "./quantizable";
@@ -77,15 +78,26 @@ export async function deriveInt8(
     clock: ports.clock,
     path: join(folder, "calibration.onnx"),
   });
-  const bytes = encodeModel(quantizeModel({ model, nodes, ranges, weightLimit: await weightLimitHere() }));
+  const quantized = quantizeModel({ model, nodes, ranges, weightLimit: await weightLimitHere() });
+  const bytes = encodeModel(quantized);
   const path = join(folder, "int8.onnx");
   await writeFile(path, bytes);
   return {
     path,
     precision: Precision.INT8,
     fileBytes: bytes.byteLength,
-    unbatchableReason: unbatchableReason || (await whyNotInvariant(profiled, path, ports)),
+    unbatchableReason:
+      unbatchableReason ||
+      whyNotProven(profiled, quantized) ||
+      (await whyNotInvariant(profiled, path, ports)),
   };
+}
+
+/** What is batched by proof in full precision is so in int8, or not at all; what its owner says holds for both. */
+function whyNotProven({ architecture }: ProfiledArchitecture, quantized: OnnxModel): string {
+  if (architecture.batchingCertificate !== BatchingCertificate.PROVEN) return "";
+  const analysis = analyseRows(quantized);
+  return analysis.proven ? "" : analysis.reason;
 }
 
 async function whyNotInvariant(
