@@ -24,7 +24,7 @@ export interface LinkFigures {
   readonly refused: number;
   /** In order of time; of very many, the latest 4096. */
   readonly batches: readonly LinkBatch[];
-  /** Of very many the first 128; those of one batch stand together. */
+  /** Of very many the first 64; those of one batch stand together. */
   readonly traces: readonly LinkTrace[];
   /** How many came after them. */
   readonly tracesLost: number;

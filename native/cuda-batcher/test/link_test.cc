@@ -339,7 +339,7 @@ TEST("of more sampled queries than are kept the first are, and the rest is count
   for (uint32_t id = 0; id < 300; id++) peer.infer(id, request(rowsOf(1)), "fake", 0, trace);
   peer.settle(300);
   const link::Figures figures = house.served->takeFigures();
-  CHECK(figures.traces.size() == 128 && figures.tracesLost == 172);
+  CHECK(figures.traces.size() == 64 && figures.tracesLost == 236);
 }
 
 TEST("a query that fails its batch is refused alone") {

@@ -23,7 +23,7 @@ constexpr double kRepeatWithinMs = 1;
 // Batches remembered until the figures are taken; beyond it the oldest make room.
 constexpr size_t kSamplesMax = 4096;
 // Sampled queries remembered until the figures are taken (decision 0024); of those beyond it only the number is kept.
-constexpr size_t kTracesMax = 128;
+constexpr size_t kTracesMax = 64;
 // JavaScript's tickets are the even ones.
 constexpr uint32_t kTicketStep = 2;
 
