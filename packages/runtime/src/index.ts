@@ -40,6 +40,7 @@ export {
 } from "./rpc/service";
 export { retryDelayMs, retryInfo } from "./rpc/status";
 export type { Transport, TransportCall, TransportListener } from "./rpc/transport";
+export { runService, type Service, type ServiceFacts, type ServiceWorld } from "./run-service";
 export type { CallGuard, GuardedCall } from "./security/call-guard";
 export { type Caller, type CallerQuota, type Requirement, type Role, unnamedCaller } from "./security/caller";
 export { type DialOptions, type DialSecurity, dialPlain, dialWith } from "./security/dial-security";

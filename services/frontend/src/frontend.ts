@@ -9,6 +9,7 @@ import {
   type Logger,
   type Random,
   type Security,
+  type Telemetry,
   withPort,
 } from "@infaas/runtime";
 import type { Wire } from "@infaas/wire";
@@ -38,6 +39,7 @@ export interface FrontendPorts {
   readonly logger: Logger;
   readonly version: string;
   readonly security: Security;
+  readonly telemetry: Telemetry;
 }
 
 export interface Frontend {
@@ -56,12 +58,16 @@ export async function startFrontend(
   ports: FrontendPorts,
   lifecycle: Lifecycle,
 ): Promise<Frontend> {
-  const { clock, random, logger, security } = ports;
+  const { clock, random, logger, security, telemetry } = ports;
   const { dial } = security;
   const world = { clock, random, logger, dial };
   const metadata = connectMetadata(config, dial, lifecycle);
   const { cluster } = metadata;
-  const { meter, statistics, traces, traceSettings } = openTelemetry(config, world, lifecycle);
+  const { meter, statistics, traces, traceSettings } = openTelemetry(
+    config,
+    { ...world, telemetry },
+    lifecycle,
+  );
   const view = new ClusterView({ clock, logger });
   const wire = openIngress(config.ingress, security, logger);
   const pool = openLinks(config, { ...world, view, wire }, lifecycle);

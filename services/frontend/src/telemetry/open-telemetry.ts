@@ -1,8 +1,6 @@
 import {
   type Clock,
   createSampler,
-  createTelemetry,
-  type DialSecurity,
   type Lifecycle,
   type Logger,
   type Random,
@@ -26,25 +24,17 @@ interface TelemetryPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly dial: DialSecurity;
+  readonly telemetry: Telemetry;
 }
 
-/** Metrics and spans that leave by OTLP, and traces that go to a file, where the operator says so; until the process ends. */
+/** Counters and traces; traces go to a file as well, or alone, where the operator says so, until the process ends. */
 export function openTelemetry(
   config: FrontendConfig,
-  { clock, random, logger, dial }: TelemetryPorts,
+  { clock, random, logger, telemetry }: TelemetryPorts,
   lifecycle: Lifecycle,
 ): FrontendTelemetry {
-  const { otlpEndpoint, traceSampleRatio: sampleRatio, metricPeriodMs } = config;
-  const { meter, tracer, shutdown } = createTelemetry({
-    service: "infaas-frontend",
-    instance: config.name,
-    otlpEndpoint,
-    sampleRatio,
-    metricPeriodMs,
-    dial,
-  });
-  lifecycle.onStop("telemetry", () => shutdown());
+  const { otlpEndpoint, traceSampleRatio: sampleRatio } = config;
+  const { meter, tracer } = telemetry;
   const file = config.traceFile === null ? null : new TraceFile({ path: config.traceFile, clock, logger });
   if (file !== null) lifecycle.onStop("trace file", async () => file.close());
   const recorder = file !== null && otlpEndpoint === null ? createSampler({ sampleRatio, random }) : tracer;

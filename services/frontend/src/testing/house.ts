@@ -14,6 +14,7 @@ import {
 import {
   createLogger,
   createRpcClient,
+  createTelemetry,
   Lifecycle,
   openSecurity,
   readConfig,
@@ -136,8 +137,12 @@ async function startFrontendOf(metadata: string, args: readonly string[], securi
   );
   if (!read.ok) throw new Error(read.faults.join("; "));
   const logger = createLogger({ service: "frontend-test", level: "error" });
-  const ports = { clock: systemClock, random: systemRandom, logger, version: "0.1.0", security };
-  return { frontend: await startFrontend(read.config, ports, lifecycle), lifecycle };
+  const { name: instance, otlpEndpoint, traceSampleRatio: sampleRatio, metricPeriodMs } = read.config;
+  const exported = { otlpEndpoint, sampleRatio, metricPeriodMs, dial: security.dial };
+  const telemetry = createTelemetry({ service: "infaas-frontend", instance, ...exported });
+  lifecycle.onStop("telemetry", () => telemetry.shutdown());
+  const world = { clock: systemClock, random: systemRandom, logger, security, telemetry };
+  return { frontend: await startFrontend(read.config, { ...world, version: "0.1.0" }, lifecycle), lifecycle };
 }
 
 /** Puts the member record of an executor. */
