@@ -1,4 +1,4 @@
-import { Code, codeName, codeOf, messageCharsMax, ServiceError } from "./errors";
+import { Code, codeName, codeOf, MESSAGE_CHARS_MAX, ServiceError } from "./errors";
 
 describe("ServiceError", () => {
   it("has a stack when it is a bug, and none when it is a refusal", () => {
@@ -14,7 +14,7 @@ describe("a ServiceError with a long message", () => {
       Code.NOT_FOUND,
       `model '${"a".repeat(70_000)}' is not known; known: b`,
     );
-    expect(message.length).toBeLessThanOrEqual(messageCharsMax);
+    expect(message.length).toBeLessThanOrEqual(MESSAGE_CHARS_MAX);
     expect(message).toMatch(/^model 'a+…a+' is not known; known: b$/);
   });
 });

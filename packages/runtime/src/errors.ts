@@ -43,13 +43,13 @@ export interface ErrorDetail {
 }
 
 /** Frames of a failure's stack: none but for a bug. Capturing one costs a refusal 24 µs instead of 1.5, and overload refuses most. */
-const stackFramesMax = 20;
+const STACK_FRAMES_MAX = 20;
 
 /**
  * Longest message of a failure; of a longer one the middle is left out. Messages repeat what came, which a stranger may
  * have made 64 MiB long, and travel in headers, of which clients take 8 KiB.
  */
-export const messageCharsMax = 1_000;
+export const MESSAGE_CHARS_MAX = 1_000;
 
 /** The one failure of this system: a canonical code and a lower-case sentence holding what came and what was allowed. */
 export class ServiceError extends Error {
@@ -63,7 +63,7 @@ export class ServiceError extends Error {
     options: { cause?: unknown; details?: readonly ErrorDetail[] } = {},
   ) {
     const frames = Error.stackTraceLimit;
-    Error.stackTraceLimit = code === Code.INTERNAL ? stackFramesMax : 0;
+    Error.stackTraceLimit = code === Code.INTERNAL ? STACK_FRAMES_MAX : 0;
     super(shortened(message), options.cause === undefined ? undefined : { cause: options.cause });
     Error.stackTraceLimit = frames;
     this.code = code;
@@ -83,7 +83,7 @@ export class ServiceError extends Error {
 
 /** The beginning says what came, the end what was allowed. */
 function shortened(message: string): string {
-  if (message.length <= messageCharsMax) return message;
-  const kept = messageCharsMax / 2 - 1;
+  if (message.length <= MESSAGE_CHARS_MAX) return message;
+  const kept = MESSAGE_CHARS_MAX / 2 - 1;
   return `${message.slice(0, kept)}…${message.slice(-kept)}`;
 }

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { VirtualClock } from "../time/virtual-clock";
-import { Lifecycle, stopStepMaxMs } from "./lifecycle";
+import { Lifecycle, STOP_STEP_MAX_MS } from "./lifecycle";
 import { createLogger } from "./logger";
 
 function silent(lines: string[] = []) {
@@ -36,7 +36,7 @@ describe("Lifecycle.stop", () => {
       throw new Error("broken pipe");
     });
     const stopped = lifecycle.stop();
-    await clock.advance(stopStepMaxMs);
+    await clock.advance(STOP_STEP_MAX_MS);
     await stopped;
     expect(closed).toBe(true);
     expect(lines.map((line) => JSON.parse(line).part)).toEqual(["broken", "stuck"]);

@@ -10,7 +10,7 @@ import {
   ValueSchema,
 } from "@bufbuild/protobuf/wkt";
 import { Code, ServiceError } from "../errors";
-import { decodedBytesMax, decodeMessage } from "./decode-message";
+import { DECODED_BYTES_MAX, decodeMessage } from "./decode-message";
 import { decodedBytes } from "./decoded-bytes";
 
 const NO_BOUND = Number.POSITIVE_INFINITY;
@@ -102,7 +102,7 @@ describe("decodeMessage", () => {
     expect(refusal).toMatchObject({
       code: Code.INVALID_ARGUMENT,
       message: expect.stringMatching(
-        `google.protobuf.ListValue of 67108864 bytes holds too many values: .* more than the ${decodedBytesMax}`,
+        `google.protobuf.ListValue of 67108864 bytes holds too many values: .* more than the ${DECODED_BYTES_MAX}`,
       ),
     });
   });

@@ -42,7 +42,7 @@ export function decodedBytes(schema: DescMessage, bytes: Uint8Array, max: number
 
 class Walk {
   spent = MESSAGE_COST;
-  #at = 0;
+  private at = 0;
 
   constructor(
     private readonly bytes: Uint8Array,
@@ -52,33 +52,33 @@ class Walk {
   /** False = broken, or beyond the bound. */
   message(rules: FieldRules, end: number, depth: number): boolean {
     if (depth > DEPTH_MAX) return false;
-    while (this.#at < end) {
-      const tag = this.#varint(end);
-      if (tag < 8 || tag > 0xffff_ffff || !this.#field(tag & 7, rules.get(tag >>> 3), end, depth))
+    while (this.at < end) {
+      const tag = this.varint(end);
+      if (tag < 8 || tag > 0xffff_ffff || !this.field(tag & 7, rules.get(tag >>> 3), end, depth))
         return false;
       if (this.spent > this.max) return false;
     }
     return true;
   }
 
-  #field(wire: number, rule: FieldRule | undefined, end: number, depth: number): boolean {
+  private field(wire: number, rule: FieldRule | undefined, end: number, depth: number): boolean {
     const { nested, packable, cost } = rule ?? unknownField;
     const isRun = packable && wire === BYTES;
     if (rule !== undefined && wire !== rule.wire && !isRun) return false;
     if (!isRun) this.spent += cost;
     switch (wire) {
       case VARINT:
-        return this.#varint(end) >= 0;
+        return this.varint(end) >= 0;
       case FIXED64:
-        return this.#advance(8, end);
+        return this.advance(8, end);
       case FIXED32:
-        return this.#advance(4, end);
+        return this.advance(4, end);
       case BYTES: {
-        const length = this.#varint(end);
-        if (length < 0 || length > end - this.#at) return false;
-        if (nested !== null) return this.message(nested, this.#at + length, depth + 1);
-        if (rule !== undefined && isRun) this.#packed(rule, length);
-        return this.#advance(length, end);
+        const length = this.varint(end);
+        if (length < 0 || length > end - this.at) return false;
+        if (nested !== null) return this.message(nested, this.at + length, depth + 1);
+        if (rule !== undefined && isRun) this.packed(rule, length);
+        return this.advance(length, end);
       }
       default:
         return false;
@@ -86,26 +86,26 @@ class Walk {
   }
 
   /** Numbers written as one run: those of variable length are counted only where as many as bytes would be too many. */
-  #packed({ wire, cost }: FieldRule, length: number): void {
+  private packed({ wire, cost }: FieldRule, length: number): void {
     const each = wire === FIXED64 ? 8 : wire === FIXED32 ? 4 : 1;
     let count = Math.ceil(length / each);
-    if (wire === VARINT && this.spent + count * cost > this.max) count = this.#varintsIn(length);
+    if (wire === VARINT && this.spent + count * cost > this.max) count = this.varintsIn(length);
     this.spent += count * cost;
   }
 
-  #varintsIn(length: number): number {
+  private varintsIn(length: number): number {
     let count = 0;
-    for (let at = this.#at; at < this.#at + length; at += 1) if (this.bytes[at]! < 0x80) count += 1;
+    for (let at = this.at; at < this.at + length; at += 1) if (this.bytes[at]! < 0x80) count += 1;
     return count;
   }
 
   /** Below zero = broken. Bits beyond 2^53 are of no interest here. */
-  #varint(end: number): number {
+  private varint(end: number): number {
     let value = 0;
     let factor = 1;
-    for (let i = 0; i < VARINT_BYTES_MAX && this.#at < end; i += 1) {
-      const byte = this.bytes[this.#at]!;
-      this.#at += 1;
+    for (let i = 0; i < VARINT_BYTES_MAX && this.at < end; i += 1) {
+      const byte = this.bytes[this.at]!;
+      this.at += 1;
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) return value;
       factor *= 128;
@@ -113,9 +113,9 @@ class Walk {
     return -1;
   }
 
-  #advance(count: number, end: number): boolean {
-    if (count > end - this.#at) return false;
-    this.#at += count;
+  private advance(count: number, end: number): boolean {
+    if (count > end - this.at) return false;
+    this.at += count;
     return true;
   }
 }

@@ -1,6 +1,6 @@
 import { Code, ServiceError } from "../errors";
 import { type Caller, memberCaller, type Requirement, type Role, unnamedCaller } from "./caller";
-import { sameToken, type TokenTable, tokenCharsMax } from "./tokens";
+import { sameToken, TOKEN_CHARS_MAX, type TokenTable } from "./tokens";
 
 /** One call as any face hears of it. */
 export interface GuardedCall {
@@ -67,7 +67,7 @@ function admit(rules: GuardRules, { path, authorization, peer }: GuardedCall): C
 
 /** Null when the call says nothing, or nothing true, of who makes it. */
 function identify(rules: GuardRules, authorization: string | undefined): Caller | null {
-  if (authorization === undefined || authorization.length > tokenCharsMax) return null;
+  if (authorization === undefined || authorization.length > TOKEN_CHARS_MAX) return null;
   const token = scheme.exec(authorization)?.[1];
   if (token === undefined) return null;
   if (rules.clusterTokens()?.some((known) => sameToken(token, known))) return memberCaller;

@@ -49,7 +49,7 @@ export interface SecurityWorld {
 }
 
 /** Shortest cluster token: 16 random bytes in hexadecimal. */
-const clusterTokenCharsMin = 32;
+const CLUSTER_TOKEN_CHARS_MIN = 32;
 
 /** Reads the files that the options name and follows them. FAILED_PRECONDITION when one cannot be used. */
 export async function loadSecurity(config: SecurityConfig, world: SecurityWorld): Promise<Security> {
@@ -117,11 +117,11 @@ function clusterTokensOf(text: string): readonly [string, ...string[]] {
     .filter((line) => line !== "");
   if (first === undefined) throw new Error("it is empty");
   const short = [first, ...others].find(
-    (token) => token.length < clusterTokenCharsMin || !/^[!-~]+$/.test(token),
+    (token) => token.length < CLUSTER_TOKEN_CHARS_MIN || !/^[!-~]+$/.test(token),
   );
   if (short !== undefined)
     throw new Error(
-      `a token in it has ${short.length} characters; at least ${clusterTokenCharsMin} visible ones without spaces are needed`,
+      `a token in it has ${short.length} characters; at least ${CLUSTER_TOKEN_CHARS_MIN} visible ones without spaces are needed`,
     );
   return [first, ...others];
 }

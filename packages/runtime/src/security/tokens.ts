@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { type Caller, type CallerQuota, noQuota, type Role, roles } from "./caller";
 
 /** Longest `authorization` that is looked at; longer ones cost hashing and are nobody's. */
-export const tokenCharsMax = 4_096;
+export const TOKEN_CHARS_MAX = 4_096;
 const tenantPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const digestPattern = /^[0-9a-f]{64}$/;
 const quotaNames = ["queriesPerSecond", "burst", "inFlightMax", "queuedBytesMax"] as const;
@@ -23,10 +23,10 @@ export function tokenDigest(token: string): string {
  * comparison, which takes the same time whatever differs, tells anything about a token.
  */
 export class TokenTable {
-  readonly #callers: ReadonlyMap<string, KnownToken>;
+  private readonly callers: ReadonlyMap<string, KnownToken>;
 
   private constructor(callers: ReadonlyMap<string, KnownToken>) {
-    this.#callers = callers;
+    this.callers = callers;
   }
 
   /**
@@ -49,7 +49,7 @@ export class TokenTable {
   /** Returns whose token that is, or null. */
   find(token: string): Caller | null {
     const digest = sha256(token);
-    const found = this.#callers.get(digest.toString("hex"));
+    const found = this.callers.get(digest.toString("hex"));
     return found !== undefined && timingSafeEqual(found.digest, digest) ? found.caller : null;
   }
 }

@@ -4,7 +4,7 @@ import type { Logger } from "../process/logger";
 import { type Clock, every, type Timer } from "../time/clock";
 
 /** How often watched files are read again. They are small; reading also sees renames and replaced links, which inotify does not. */
-export const reloadPeriodMs = 1_000;
+export const RELOAD_PERIOD_MS = 1_000;
 
 /** What is read from which files. */
 export interface WatchedFilesOptions<T> {
@@ -22,12 +22,9 @@ export interface WatchedFilesOptions<T> {
  * and the last good value stays: a certificate that is being replaced must not take a face down.
  */
 export class WatchedFiles<T> {
-  readonly #o: WatchedFilesOptions<T>;
-  readonly #listeners = new Set<(value: T) => void>();
-  readonly #timer: Timer;
-  #contents: readonly Buffer[];
-  #value: T;
-  #faulty = false;
+  private readonly listeners = new Set<(value: T) => void>();
+  private readonly timer: Timer;
+  private faulty = false;
 
   /** FAILED_PRECONDITION naming the files when they cannot be read now. */
   static async open<T>(o: WatchedFilesOptions<T>): Promise<WatchedFiles<T>> {
@@ -40,49 +37,50 @@ export class WatchedFiles<T> {
     }
   }
 
-  private constructor(o: WatchedFilesOptions<T>, contents: readonly Buffer[], value: T) {
-    this.#o = o;
-    this.#contents = contents;
-    this.#value = value;
-    this.#timer = every(
+  private constructor(
+    private readonly o: WatchedFilesOptions<T>,
+    private contents: readonly Buffer[],
+    private current: T,
+  ) {
+    this.timer = every(
       o.clock,
-      reloadPeriodMs,
-      () => this.#reload(),
-      (fault) => this.#blame(fault),
+      RELOAD_PERIOD_MS,
+      () => this.reload(),
+      (fault) => this.blame(fault),
     );
   }
 
   get value(): T {
-    return this.#value;
+    return this.current;
   }
 
   /** Calls `f` with every later value; what is returned ends it. */
   onChange(f: (value: T) => void): () => void {
-    this.#listeners.add(f);
-    return () => this.#listeners.delete(f);
+    this.listeners.add(f);
+    return () => this.listeners.delete(f);
   }
 
   close(): void {
-    this.#timer.cancel();
+    this.timer.cancel();
   }
 
-  async #reload(): Promise<void> {
-    const contents = await readAll(this.#o.paths);
-    if (contents.every((bytes, i) => bytes.equals(this.#contents[i] ?? Buffer.alloc(0)))) return;
-    this.#value = this.#o.read(contents);
-    this.#contents = contents;
-    this.#faulty = false;
-    this.#o.logger.info(`${this.#o.what} reloaded`, { files: this.#o.paths });
-    for (const listener of this.#listeners) listener(this.#value);
+  private async reload(): Promise<void> {
+    const contents = await readAll(this.o.paths);
+    if (contents.every((bytes, i) => bytes.equals(this.contents[i] ?? Buffer.alloc(0)))) return;
+    this.current = this.o.read(contents);
+    this.contents = contents;
+    this.faulty = false;
+    this.o.logger.info(`${this.o.what} reloaded`, { files: this.o.paths });
+    for (const listener of this.listeners) listener(this.current);
   }
 
   /** Said once, not every period. */
-  #blame(fault: unknown): void {
-    if (!this.#faulty) {
+  private blame(fault: unknown): void {
+    if (!this.faulty) {
       const { message } = fault as Error;
-      this.#o.logger.warn(`${this.#o.what} stays as it was: its files are faulty`, { reason: message });
+      this.o.logger.warn(`${this.o.what} stays as it was: its files are faulty`, { reason: message });
     }
-    this.#faulty = true;
+    this.faulty = true;
   }
 }
 

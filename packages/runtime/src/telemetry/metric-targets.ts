@@ -10,57 +10,57 @@ import { metadataFrom } from "../rpc/client/client";
 import { type DialSecurity, dialPlain, dialWith } from "../security/dial-security";
 
 /** How long one export to one target may take. */
-const exportTimeoutMs = 2_000;
+const EXPORT_TIMEOUT_MS = 2_000;
 /** Exports to one target that may be under way; the next one is dropped, as newer figures will follow. */
-const exportsAtOnceMax = 2;
+const EXPORTS_AT_ONCE_MAX = 2;
 
 /**
  * Sends every collection to a changing set of receivers. OpenTelemetry's readers are fixed when the process starts;
  * one reader exports here, and frontends come and go below it. A receiver that is away costs the others nothing.
  */
 export class MetricTargets implements PushMetricExporter {
-  readonly #exporters = new Map<string, OTLPMetricExporter>();
-  readonly #members = new Set<string>();
-  readonly #dial: DialSecurity;
-  #token: string | null;
+  private readonly exporters = new Map<string, OTLPMetricExporter>();
+  private readonly members = new Set<string>();
+  private readonly dial: DialSecurity;
+  private token: string | null;
 
   /** `dial`: how members of the system are called. */
   constructor(dial: DialSecurity) {
-    this.#dial = dial;
-    this.#token = dial.authorization();
+    this.dial = dial;
+    this.token = dial.authorization();
   }
 
   /** Adds a frontend. */
   add(address: string): void {
-    if (this.#exporters.has(address)) return;
-    this.#members.add(address);
-    this.#exporters.set(address, createExporter(address, this.#dial));
+    if (this.exporters.has(address)) return;
+    this.members.add(address);
+    this.exporters.set(address, createExporter(address, this.dial));
   }
 
   /** Adds a collector of somebody else: it is shown none of our secrets. */
   addCollector(address: string): void {
-    this.#exporters.set(address, createExporter(address, dialCollector(address)));
+    this.exporters.set(address, createExporter(address, dialCollector(address)));
   }
 
   remove(address: string): void {
-    const exporter = this.#exporters.get(address);
-    this.#exporters.delete(address);
-    this.#members.delete(address);
+    const exporter = this.exporters.get(address);
+    this.exporters.delete(address);
+    this.members.delete(address);
     exporter?.shutdown().catch(ignore);
   }
 
   export(metrics: ResourceMetrics, done: (result: ExportResult) => void): void {
-    this.#renew();
-    for (const exporter of this.#exporters.values()) exporter.export(metrics, ignore);
+    this.renew();
+    for (const exporter of this.exporters.values()) exporter.export(metrics, ignore);
     done({ code: ExportResultCode.SUCCESS });
   }
 
   /** An exporter keeps the token it began with: one that has changed since takes new exporters. */
-  #renew(): void {
-    const token = this.#dial.authorization();
-    if (token === this.#token) return;
-    this.#token = token;
-    for (const address of this.#members) {
+  private renew(): void {
+    const token = this.dial.authorization();
+    if (token === this.token) return;
+    this.token = token;
+    for (const address of this.members) {
       this.remove(address);
       this.add(address);
     }
@@ -72,12 +72,12 @@ export class MetricTargets implements PushMetricExporter {
   }
 
   async forceFlush(): Promise<void> {
-    await Promise.all([...this.#exporters.values()].map((exporter) => exporter.forceFlush().catch(ignore)));
+    await Promise.all([...this.exporters.values()].map((exporter) => exporter.forceFlush().catch(ignore)));
   }
 
   async shutdown(): Promise<void> {
-    const exporters = [...this.#exporters.values()];
-    this.#exporters.clear();
+    const exporters = [...this.exporters.values()];
+    this.exporters.clear();
     await Promise.all(exporters.map((exporter) => exporter.shutdown().catch(ignore)));
   }
 }
@@ -87,8 +87,8 @@ function createExporter(address: string, dial: DialSecurity): OTLPMetricExporter
     url: otlpUrl(address),
     credentials: dial.credentials,
     metadata: metadataFrom({}, dial),
-    timeoutMillis: exportTimeoutMs,
-    concurrencyLimit: exportsAtOnceMax,
+    timeoutMillis: EXPORT_TIMEOUT_MS,
+    concurrencyLimit: EXPORTS_AT_ONCE_MAX,
     temporalityPreference: AggregationTemporality.CUMULATIVE,
   });
 }

@@ -10,11 +10,11 @@ import { dialCollector, MetricTargets, otlpUrl } from "./metric-targets";
 import { createSpanRecorder, noSpans, type SpanRecorder } from "./span-recorder";
 
 /** Spans that may wait for the collector, and how many go at once: seconds of full sampling at full load. */
-const spanQueueMax = 65_536;
-const spanBatchMax = 2_048;
-const spanDelayMs = 1_000;
+const SPAN_QUEUE_MAX = 65_536;
+const SPAN_BATCH_MAX = 2_048;
+const SPAN_DELAY_MS = 1_000;
 /** How long the last export may hold up the end of the process. */
-const shutdownMaxMs = 1_500;
+const SHUTDOWN_MAX_MS = 1_500;
 
 /** What a process tells of itself. Instruments are observable and read plain numbers at export, so that a query costs none. */
 export interface Telemetry {
@@ -57,7 +57,7 @@ export function createTelemetry(o: {
     shutdown: async () => {
       const done = new AbortController();
       const closing = Promise.allSettled([metrics.shutdown(), spans?.processor.shutdown()]);
-      await Promise.race([closing, sleep(systemClock, shutdownMaxMs, done.signal)]);
+      await Promise.race([closing, sleep(systemClock, SHUTDOWN_MAX_MS, done.signal)]);
       done.abort();
     },
   };
@@ -69,9 +69,9 @@ function spansTo(endpoint: string, resource: Resource, o: { service: string; sam
     credentials: dialCollector(endpoint).credentials,
   });
   const processor = new BatchSpanProcessor(exporter, {
-    maxQueueSize: spanQueueMax,
-    maxExportBatchSize: spanBatchMax,
-    scheduledDelayMillis: spanDelayMs,
+    maxQueueSize: SPAN_QUEUE_MAX,
+    maxExportBatchSize: SPAN_BATCH_MAX,
+    scheduledDelayMillis: SPAN_DELAY_MS,
   });
   const { service, sampleRatio } = o;
   const recorder = createSpanRecorder({ processor, resource, service, sampleRatio, random: systemRandom });

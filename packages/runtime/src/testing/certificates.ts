@@ -13,7 +13,7 @@ import {
 
 cryptoProvider.set(webcrypto);
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-const dayMs = 86_400_000;
+const DAY_MS = 86_400_000;
 
 /** PEM files of one subject. */
 export interface CertificateFiles {
@@ -85,5 +85,5 @@ function newKeys(): Promise<webcrypto.CryptoKeyPair> {
 }
 
 function validity(): { notBefore: Date; notAfter: Date } {
-  return { notBefore: new Date(Date.now() - dayMs), notAfter: new Date(Date.now() + dayMs) };
+  return { notBefore: new Date(Date.now() - DAY_MS), notAfter: new Date(Date.now() + DAY_MS) };
 }

@@ -18,22 +18,22 @@ export function backoffMs({ firstMs, maxMs, jitter }: BackoffOptions, failuresBe
 
 /** A backoff that counts the failures itself. */
 export class Backoff {
-  #failures = 0;
+  private count = 0;
 
   constructor(private readonly o: BackoffOptions) {}
 
   /** Failures since the last success. */
   get failures(): number {
-    return this.#failures;
+    return this.count;
   }
 
   /** Counts a failure and returns the pause in ms before the next attempt. */
   failed(): number {
-    return backoffMs(this.o, this.#failures++);
+    return backoffMs(this.o, this.count++);
   }
 
   /** Forgets the failures. */
   succeeded(): void {
-    this.#failures = 0;
+    this.count = 0;
   }
 }

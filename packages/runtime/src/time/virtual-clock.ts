@@ -14,23 +14,23 @@ const epochStartMs = Date.UTC(2026, 0, 1);
  * and simulation.
  */
 export class VirtualClock implements Clock {
-  #nowMs = 0;
-  #order = 0;
-  readonly #pending = new Set<Pending>();
+  private elapsedMs = 0;
+  private order = 0;
+  private readonly pending = new Set<Pending>();
 
   nowMs(): number {
-    return this.#nowMs;
+    return this.elapsedMs;
   }
 
   epochMs(): number {
-    return epochStartMs + this.#nowMs;
+    return epochStartMs + this.elapsedMs;
   }
 
   setTimer(delayMs: number, fire: () => void): Timer {
-    this.#order += 1;
-    const entry = { dueMs: this.#nowMs + Math.max(0, delayMs), order: this.#order, fire };
-    this.#pending.add(entry);
-    return { cancel: () => void this.#pending.delete(entry) };
+    this.order += 1;
+    const entry = { dueMs: this.elapsedMs + Math.max(0, delayMs), order: this.order, fire };
+    this.pending.add(entry);
+    return { cancel: () => void this.pending.delete(entry) };
   }
 
   /**
@@ -38,20 +38,20 @@ export class VirtualClock implements Clock {
    * timer.
    */
   async advance(ms: number): Promise<void> {
-    const endMs = this.#nowMs + ms;
+    const endMs = this.elapsedMs + ms;
     await settle();
-    for (let next = this.#next(endMs); next !== null; next = this.#next(endMs)) {
-      this.#pending.delete(next);
-      this.#nowMs = Math.max(this.#nowMs, next.dueMs);
+    for (let next = this.next(endMs); next !== null; next = this.next(endMs)) {
+      this.pending.delete(next);
+      this.elapsedMs = Math.max(this.elapsedMs, next.dueMs);
       next.fire();
       await settle();
     }
-    this.#nowMs = endMs;
+    this.elapsedMs = endMs;
   }
 
-  #next(endMs: number): Pending | null {
+  private next(endMs: number): Pending | null {
     let first: Pending | null = null;
-    for (const entry of this.#pending) {
+    for (const entry of this.pending) {
       if (entry.dueMs > endMs) continue;
       if (first === null || entry.dueMs < first.dueMs) first = entry;
       else if (entry.dueMs === first.dueMs && entry.order < first.order) first = entry;

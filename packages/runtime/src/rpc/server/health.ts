@@ -7,7 +7,7 @@ const Serving = { SERVING: 1, NOT_SERVING: 2, SERVICE_UNKNOWN: 3 } as const;
 type Serving = (typeof Serving)[keyof typeof Serving];
 
 /** List answers at most this many names; a caller with more asks for each. */
-const listMax = 1_000;
+const LIST_MAX = 1_000;
 
 /** The name under which grpc.health.v1.Health is served. */
 export const healthServiceName = "grpc.health.v1.Health";
@@ -21,22 +21,22 @@ export interface Health {
 
 /** The state behind Check, Watch and List of grpc.health.v1.Health. */
 export class HealthState implements Health {
-  readonly #statuses = new Map<string, Serving>();
-  readonly #watchers = new Set<{ name: string; wake: () => void }>();
+  private readonly statuses = new Map<string, Serving>();
+  private readonly watchers = new Set<{ name: string; wake: () => void }>();
 
   set(serviceName: string, serving: boolean): void {
-    this.#statuses.set(serviceName, serving ? Serving.SERVING : Serving.NOT_SERVING);
-    this.#wake(serviceName);
+    this.statuses.set(serviceName, serving ? Serving.SERVING : Serving.NOT_SERVING);
+    this.wake(serviceName);
   }
 
   remove(serviceName: string): void {
-    this.#statuses.delete(serviceName);
-    this.#wake(serviceName);
+    this.statuses.delete(serviceName);
+    this.wake(serviceName);
   }
 
   /** Says of every name that it no longer serves. */
   setAllNotServing(): void {
-    for (const name of [...this.#statuses.keys()]) this.set(name, false);
+    for (const name of [...this.statuses.keys()]) this.set(name, false);
   }
 
   /** Returns the three methods, with their messages read and written by hand (docs/design/wire.md, section 3.2). */
@@ -58,32 +58,32 @@ export class HealthState implements Health {
         endpoint("Check", {
           responseStream: false,
           encode: encodeOne,
-          handle: async (name) => this.#check(name),
+          handle: async (name) => this.check(name),
         }),
         endpoint("Watch", {
           responseStream: true,
           encode: encodeOne,
-          handle: (name, c) => this.#watch(name, c),
+          handle: (name, c) => this.watch(name, c),
         }),
         endpoint("List", {
           responseStream: false,
-          encode: () => writeStatuses(this.#statuses),
+          encode: () => writeStatuses(this.statuses),
           handle: async () => null,
         }),
       ],
     };
   }
 
-  #check(name: string): Serving {
-    const status = this.#statuses.get(name);
+  private check(name: string): Serving {
+    const status = this.statuses.get(name);
     if (status === undefined) throw new ServiceError(Code.NOT_FOUND, `no service '${name}' is known here`);
     return status;
   }
 
-  async *#watch(name: string, context: CallContext): AsyncGenerator<Serving> {
+  private async *watch(name: string, context: CallContext): AsyncGenerator<Serving> {
     let wake = (): void => {};
     const watcher = { name, wake: () => wake() };
-    this.#watchers.add(watcher);
+    this.watchers.add(watcher);
     context.signal.addEventListener("abort", watcher.wake, { once: true });
     try {
       let last: Serving | null = null;
@@ -91,19 +91,19 @@ export class HealthState implements Health {
         const changed = new Promise<void>((resolve) => {
           wake = resolve;
         });
-        const now = this.#statuses.get(name) ?? Serving.SERVICE_UNKNOWN;
+        const now = this.statuses.get(name) ?? Serving.SERVICE_UNKNOWN;
         if (now !== last) yield now;
         last = now;
-        if (!context.signal.aborted && (this.#statuses.get(name) ?? Serving.SERVICE_UNKNOWN) === last)
+        if (!context.signal.aborted && (this.statuses.get(name) ?? Serving.SERVICE_UNKNOWN) === last)
           await changed;
       }
     } finally {
-      this.#watchers.delete(watcher);
+      this.watchers.delete(watcher);
     }
   }
 
-  #wake(name: string): void {
-    for (const watcher of this.#watchers) if (watcher.name === name) watcher.wake();
+  private wake(name: string): void {
+    for (const watcher of this.watchers) if (watcher.name === name) watcher.wake();
   }
 }
 
@@ -128,7 +128,7 @@ function writeStatus(status: Serving): Uint8Array {
 
 function writeStatuses(statuses: ReadonlyMap<string, Serving>): Uint8Array {
   const writer = new BinaryWriter();
-  for (const [name, status] of [...statuses].slice(0, listMax)) {
+  for (const [name, status] of [...statuses].slice(0, LIST_MAX)) {
     writer.tag(1, WireType.LengthDelimited).fork();
     writer.tag(1, WireType.LengthDelimited).string(name);
     writer.tag(2, WireType.LengthDelimited).bytes(writeStatus(status)).join();

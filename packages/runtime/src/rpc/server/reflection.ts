@@ -56,39 +56,39 @@ async function* answerAll(
 
 /** Finds descriptor files by path and by any symbol they declare. */
 class FileIndex {
-  readonly #byPath = new Map<string, DescFile>();
-  readonly #bySymbol = new Map<string, DescFile>();
+  private readonly paths = new Map<string, DescFile>();
+  private readonly symbols = new Map<string, DescFile>();
 
   constructor(files: readonly DescFile[]) {
-    for (const file of files) this.#add(file);
+    for (const file of files) this.add(file);
   }
 
   byPath(path: string): DescFile | undefined {
-    return this.#byPath.get(path);
+    return this.paths.get(path);
   }
 
   /** Also finds the file of a member (a field, a method) through the type that holds it. */
   bySymbol(symbol: string): DescFile | undefined {
     return (
-      this.#bySymbol.get(symbol) ?? this.#bySymbol.get(symbol.slice(0, Math.max(0, symbol.lastIndexOf("."))))
+      this.symbols.get(symbol) ?? this.symbols.get(symbol.slice(0, Math.max(0, symbol.lastIndexOf("."))))
     );
   }
 
-  #add(file: DescFile): void {
+  private add(file: DescFile): void {
     const path = pathOf(file);
-    if (this.#byPath.has(path)) return;
-    this.#byPath.set(path, file);
-    for (const type of [...file.messages, ...file.enums, ...file.services]) this.#index(type, file);
-    for (const dependency of file.dependencies) this.#add(dependency);
+    if (this.paths.has(path)) return;
+    this.paths.set(path, file);
+    for (const type of [...file.messages, ...file.enums, ...file.services]) this.index(type, file);
+    for (const dependency of file.dependencies) this.add(dependency);
   }
 
-  #index(
+  private index(
     type: DescFile["messages"][number] | DescFile["enums"][number] | DescFile["services"][number],
     file: DescFile,
   ) {
-    this.#bySymbol.set(type.typeName, file);
+    this.symbols.set(type.typeName, file);
     if (type.kind !== "message") return;
-    for (const nested of [...type.nestedMessages, ...type.nestedEnums]) this.#index(nested, file);
+    for (const nested of [...type.nestedMessages, ...type.nestedEnums]) this.index(nested, file);
   }
 }
 
