@@ -47,6 +47,7 @@ const steps = [
       ...files("native/cuda-batcher/CMakeLists.txt"),
       ...files("native/cuda-batcher/package.json"),
       ...files("native/cuda-batcher/src", ".cc", ".h", ".cu", ".txt"),
+      ...layouts("cuda-batcher"),
       ...["frames", "sockets", "loading"].flatMap((shared) => files(`native/wire/src/${shared}`)),
     ],
     output: "native/cuda-batcher/build",
@@ -61,6 +62,7 @@ const steps = [
       ...files("native/wire/CMakeLists.txt"),
       ...files("native/wire/package.json"),
       ...files("native/wire/src", ".cc", ".h", ".txt"),
+      ...layouts("wire"),
     ],
     output: "native/wire/build/Release",
     command: ["npm", "run", "--silent", "build:native", "-w", "@infaas/wire"],
@@ -104,6 +106,15 @@ const steps = [
     after: "generate",
   },
 ];
+
+/** What the C++ headers of an add-on's layouts are made from. */
+function layouts(addon) {
+  return [
+    ...files("native/layout_header.mjs"),
+    ...files("native/layout_header.cmake"),
+    ...files(`native/${addon}/lib`, "-layout.ts"),
+  ];
+}
 
 function files(path, ...endings) {
   const full = join(root, path);

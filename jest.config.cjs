@@ -22,6 +22,7 @@ module.exports = {
     "^@infaas/(runtime|cluster)/testing/(.*)$": "<rootDir>/packages/$1/src/testing/$2.ts",
     "^@infaas/(policy|api|runtime|cluster|client)$": "<rootDir>/packages/$1/src/index.ts",
     "^@infaas/(frontend|metadata|executor)$": "<rootDir>/services/$1/src/index.ts",
+    "^@infaas/cuda-batcher/testing$": "<rootDir>/native/cuda-batcher/lib/testing/index.ts",
     "^@infaas/(cuda-batcher|wire)$": "<rootDir>/native/$1/lib/index.ts",
   },
   testTimeout: 30000,

@@ -1,4 +1,5 @@
 import { type Batcher, openBatcher } from "@infaas/cuda-batcher";
+import { LoadedModel } from "@infaas/cuda-batcher/testing";
 import { type BenchScope, inScope } from "./bench-scope";
 import { type ClosedLoopWindow, closedLoop } from "./closed-loop";
 import { type AloneWindow, type FedWindow, feedBatcher, findBestBatch, runEngine } from "./engine-alone";
@@ -85,10 +86,12 @@ export async function measureBatching(subject: Subject, run: BatchingRun): Promi
   const { bestBatch, latencyMs } = await findBestBatch(subject, { instances, durationMs: run.windowMs / 2 });
   const options = { path: subject.path, instances, intraOpThreads: 1, maxBatch: bestBatch, latencyMs };
   const batcher = await openBatcher(options);
+  const model = await LoadedModel.open(options);
   const rounds: Round[] = [];
   try {
-    for (let i = 0; i < run.windows; i++) rounds.push(await measureRound(batcher, subject, run));
+    for (let i = 0; i < run.windows; i++) rounds.push(await measureRound({ batcher, model }, subject, run));
   } finally {
+    model.close();
     await batcher.close();
   }
   const quiet = quietestHalf(rounds);
@@ -119,16 +122,20 @@ export async function measureBatching(subject: Subject, run: BatchingRun): Promi
   };
 }
 
-async function measureRound(batcher: Batcher, subject: Subject, run: BatchingRun): Promise<Round> {
+async function measureRound(
+  { batcher, model }: { readonly batcher: Batcher; readonly model: LoadedModel },
+  subject: Subject,
+  run: BatchingRun,
+): Promise<Round> {
   const { instances, windowMs: durationMs } = run;
   const batch = batcher.maxBatch;
   const load = { inFlight: batchesInFlight * batch * instances, durationMs };
   const foreignCores = watchForeignLoad();
   return {
-    alone: await runEngine(batcher, subject, { batch, instances, durationMs }),
-    fed: await feedBatcher(batcher, subject, load),
+    alone: await runEngine(model, subject, { batch, instances, durationMs }),
+    fed: await feedBatcher(model, subject, load),
     batched: await closedLoop(batcher, subject, load),
-    single: await runEngine(batcher, subject, { batch: 1, instances, durationMs: durationMs / 2 }),
+    single: await runEngine(model, subject, { batch: 1, instances, durationMs: durationMs / 2 }),
     foreignCores: foreignCores(),
   };
 }

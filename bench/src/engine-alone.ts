@@ -1,4 +1,4 @@
-import { type Batcher, measure } from "@infaas/cuda-batcher";
+import { type LoadedModel, measure } from "@infaas/cuda-batcher/testing";
 import { median } from "./statistics";
 import type { Subject } from "./subjects";
 
@@ -54,28 +54,28 @@ export interface FedWindow extends AloneWindow {
   readonly batchMean: number;
 }
 
-/** Keeps single-row requests in the batcher, submitted by a native thread. */
+/** Keeps single-row requests in a batcher of the model's own, submitted by a native thread. */
 export async function feedBatcher(
-  batcher: Batcher,
+  model: LoadedModel,
   subject: Subject,
   load: { readonly inFlight: number; readonly durationMs: number },
 ): Promise<FedWindow> {
   const before = process.cpuUsage();
-  const fed = await batcher.feedNatively({ ...load, warmUpMs, inputs: subject.rows[0]! });
+  const fed = await model.feed({ ...load, warmUpMs, inputs: subject.rows[0]! });
   const spent = process.cpuUsage(before);
   // CPU time is of the whole window, items of its part after the warm-up.
   const items = (fed.itemsPerSecond * (load.durationMs + warmUpMs)) / 1000;
   return { ...fed, cpuUsPerItem: (spent.user + spent.system) / items };
 }
 
-/** Runs the batcher's engine at one size, past its queue. */
+/** Runs the engine at one size. */
 export async function runEngine(
-  batcher: Batcher,
+  model: LoadedModel,
   subject: Subject,
   load: { readonly batch: number; readonly instances: number; readonly durationMs: number },
 ): Promise<AloneWindow> {
   const before = process.cpuUsage();
-  const alone = await batcher.runAlone({ ...load, inputs: subject.rows[0]! });
+  const alone = await model.measure({ ...load, inputs: subject.rows[0]! });
   const spent = process.cpuUsage(before);
   // The first run of each thread is made but not counted.
   const items = (alone.latencyMs.length + load.instances) * load.batch;

@@ -1,16 +1,9 @@
 import type { BatcherStats } from "./batcher-stats";
 import { type RequestRules, requestFault } from "./check-request";
 import { answer, Deliveries } from "./deliveries";
-import { type Feeding, type FeedLoad, feedHandle } from "./feed";
+import { submitCode } from "./delivery-layout";
 import { LinkService } from "./link-service";
-import { type MeasureLoad, type Measurement, measureHandle } from "./measure";
-import {
-  type BatcherHandle,
-  type ModelHandle,
-  type NativeBatcherOptions,
-  native,
-  submitCode,
-} from "./native";
+import { type BatcherHandle, type ModelHandle, type NativeBatcherOptions, native } from "./native";
 import { NativeError } from "./native-error";
 import { batcherOptions, modelOptions, type OpenOptions } from "./open-options";
 import type { Done, Pending } from "./pending";
@@ -70,10 +63,6 @@ export interface Batcher {
   /** Predicted time until all that is queued and running is done, in ms. */
   drainTimeMs(): number;
   stats(): BatcherStats;
-  /** Measures the engine by itself, beside the queue; see `measure`. */
-  runAlone(load: MeasureLoad): Promise<Measurement>;
-  /** Feeds another batcher of the same model and options from a native thread; see `FeedLoad`. */
-  feedNatively(load: FeedLoad): Promise<Feeding>;
   /** Resolves when nothing is queued or running, of links neither; new requests are still taken. */
   drain(): Promise<void>;
   /**
@@ -92,9 +81,9 @@ export async function openBatcher(options: OpenOptions): Promise<Batcher> {
   const outputs = tensors(described.outputs);
   const resolved = batcherOptions(options, described.batchable);
   await warmUp(model, inputs);
-  const mailbox = new Float64Array(addon.mailLength(resolved, outputs.length));
-  const deliveries = new Deliveries(mailbox, described.batchable);
-  const handle = addon.open(model, resolved, mailbox, deliveries.onBatch);
+  const numbers = new Float64Array(addon.deliveryNumbersMax(resolved, outputs.length));
+  const deliveries = new Deliveries(numbers, described.batchable);
+  const handle = addon.open(model, resolved, numbers, deliveries.onBatch);
   deliveries.attach(handle);
   return new OpenBatcher(handle, deliveries, { inputs, outputs, batchable: described.batchable, resolved });
 }
@@ -115,10 +104,7 @@ async function load(options: OpenOptions): Promise<ModelHandle> {
  */
 async function warmUp(model: ModelHandle, inputs: readonly TensorInfo[]): Promise<void> {
   if (inputs.some(({ dtype, itemBytes }) => dtype === "string" || itemBytes < 0)) return;
-  const once = { batch: 1, instances: 1, durationMs: Number.EPSILON, iterations: 0, warmUpMs: 0 };
-  await native()
-    .measure(model, { ...once, inputs: null, dims: null })
-    .catch(() => undefined);
+  await native().warmUp(model);
 }
 
 function tensors(described: Parameters<typeof toTensorInfo>[0][]): TensorInfo[] {
@@ -145,26 +131,26 @@ class OpenBatcher implements Batcher {
   readonly batchable: boolean;
   readonly maxBatch: number;
   readonly links: LinkService;
-  readonly #handle: BatcherHandle;
-  readonly #deliveries: Deliveries;
-  readonly #rules: RequestRules;
-  readonly #limits: NativeBatcherOptions;
-  readonly #needsDims: boolean;
-  #wakes = false;
-  #closed: Promise<void> | undefined;
-  #lastStats: BatcherStats | undefined;
+  private readonly handle: BatcherHandle;
+  private readonly deliveries: Deliveries;
+  private readonly rules: RequestRules;
+  private readonly limits: NativeBatcherOptions;
+  private readonly needsDims: boolean;
+  private wakes = false;
+  private ended: Promise<void> | undefined;
+  private lastStats: BatcherStats | undefined;
 
   constructor(handle: BatcherHandle, deliveries: Deliveries, description: Description) {
     this.inputs = description.inputs;
     this.outputs = description.outputs;
     this.batchable = description.batchable;
     this.maxBatch = description.resolved.maxBatch;
-    this.#limits = description.resolved;
-    this.#needsDims = description.inputs.some((input) => input.itemBytes < 0);
-    this.#rules = { inputs: this.inputs, batchable: this.batchable, maxBatch: this.maxBatch };
-    this.#handle = handle;
+    this.limits = description.resolved;
+    this.needsDims = description.inputs.some((input) => input.itemBytes < 0);
+    this.rules = { inputs: this.inputs, batchable: this.batchable, maxBatch: this.maxBatch };
+    this.handle = handle;
     this.links = new LinkService(handle);
-    this.#deliveries = deliveries;
+    this.deliveries = deliveries;
     forgotten.register(this, { handle, deliveries }, this);
   }
 
@@ -180,34 +166,38 @@ class OpenBatcher implements Batcher {
 
   submitWith(inputs: readonly Uint8Array[], options: SubmitOptions, done: Done): NativeError | undefined {
     const { rows, signal } = options;
-    if (this.#closed !== undefined) return new NativeError("CLOSED", "the batcher is closed");
-    const fault = requestFault(this.#rules, inputs, rows, options.dims);
+    if (this.ended !== undefined) return new NativeError("CLOSED", "the batcher is closed");
+    const fault = requestFault(this.rules, inputs, rows, options.dims);
     if (fault !== undefined) return new NativeError("INVALID", fault);
     if (signal?.aborted)
       return new NativeError("CANCELLED", "the request was cancelled before it was submitted");
-    const { pending } = this.#deliveries;
+    const { pending } = this.deliveries;
     const ticket = pending.nextTicket();
     const code = native().submit(
-      this.#handle,
+      this.handle,
       ticket,
       rows,
       options.lane ?? 0,
       options.timeoutMs === undefined ? -1 : Math.max(options.timeoutMs, 0),
       Math.max(options.maxBatch ?? this.maxBatch, rows),
-      this.#needsDims ? Float64Array.from(options.dims!.flat()) : null,
+      this.needsDims ? Float64Array.from(options.dims!.flat()) : null,
       inputs,
     );
-    if (code !== submitCode.accepted) return this.#refusal(code, inputs, options);
+    if (code !== submitCode.accepted) return this.refusal(code, inputs, options);
     const request: Pending = { inputs, done, unlisten: undefined, answered: false };
     pending.add(request);
-    if (signal !== undefined) this.#listen(signal, ticket, request);
-    this.#wakeSoon();
+    if (signal !== undefined) this.listen(signal, ticket, request);
+    this.wakeSoon();
     return undefined;
   }
 
-  #refusal(code: number, inputs: readonly Uint8Array[], { rows, timeoutMs }: SubmitOptions): NativeError {
+  private refusal(
+    code: number,
+    inputs: readonly Uint8Array[],
+    { rows, timeoutMs }: SubmitOptions,
+  ): NativeError {
     if (code === submitCode.full) {
-      const { queueRowsMax, queueBytesMax } = this.#limits;
+      const { queueRowsMax, queueBytesMax } = this.limits;
       const bytes = inputs.reduce((sum, input) => sum + input.byteLength, 0);
       return new NativeError(
         "FULL",
@@ -215,7 +205,7 @@ class OpenBatcher implements Batcher {
       );
     }
     if (code === submitCode.deadline) {
-      const soonestMs = native().soonestMs(this.#handle, rows).toFixed(1);
+      const soonestMs = native().soonestMs(this.handle, rows).toFixed(1);
       return new NativeError(
         "DEADLINE",
         `the request can't be answered within ${timeoutMs} ms, it would take ${soonestMs} ms`,
@@ -224,11 +214,11 @@ class OpenBatcher implements Batcher {
     return new NativeError("CLOSED", "the batcher is closed");
   }
 
-  #listen(signal: CancelSignal, ticket: number, request: Pending): void {
+  private listen(signal: CancelSignal, ticket: number, request: Pending): void {
     const onAbort = () => {
       if (request.answered) return;
-      const { pending } = this.#deliveries;
-      if (native().cancel(this.#handle, ticket)) pending.take(ticket);
+      const { pending } = this.deliveries;
+      if (native().cancel(this.handle, ticket)) pending.take(ticket);
       answer(request, new NativeError("CANCELLED", "the request was cancelled"), null);
       pending.settle();
     };
@@ -237,62 +227,52 @@ class OpenBatcher implements Batcher {
   }
 
   /** One wake-up for all requests of this turn, so that they become one batch. */
-  #wakeSoon(): void {
-    if (this.#wakes) return;
-    this.#wakes = true;
+  private wakeSoon(): void {
+    if (this.wakes) return;
+    this.wakes = true;
     queueMicrotask(() => {
-      this.#wakes = false;
-      if (this.#lastStats === undefined) native().wake(this.#handle);
+      this.wakes = false;
+      if (this.lastStats === undefined) native().wake(this.handle);
     });
   }
 
   get unbatchedReason(): string | undefined {
-    const reason = this.#lastStats === undefined ? native().unbatchedReason(this.#handle) : "";
+    const reason = this.lastStats === undefined ? native().unbatchedReason(this.handle) : "";
     return reason === "" ? undefined : reason;
   }
 
   get queuedRows(): number {
-    return this.#lastStats === undefined ? native().queuedRows(this.#handle) : 0;
+    return this.lastStats === undefined ? native().queuedRows(this.handle) : 0;
   }
 
   get runningRows(): number {
-    return this.#lastStats === undefined ? native().runningRows(this.#handle) : 0;
+    return this.lastStats === undefined ? native().runningRows(this.handle) : 0;
   }
 
   drainTimeMs(): number {
-    return this.#lastStats === undefined ? native().drainTimeMs(this.#handle) : 0;
+    return this.lastStats === undefined ? native().drainTimeMs(this.handle) : 0;
   }
 
   stats(): BatcherStats {
-    return this.#lastStats ?? native().stats(this.#handle);
-  }
-
-  async runAlone(load: MeasureLoad): Promise<Measurement> {
-    if (this.#closed !== undefined) throw new NativeError("CLOSED", "the batcher is closed");
-    return measureHandle(this.#handle, this.#rules, load);
-  }
-
-  async feedNatively(load: FeedLoad): Promise<Feeding> {
-    if (this.#closed !== undefined) throw new NativeError("CLOSED", "the batcher is closed");
-    return feedHandle(this.#handle, this.#rules, load);
+    return this.lastStats ?? native().stats(this.handle);
   }
 
   drain(): Promise<void> {
-    return this.#deliveries.pending.idle();
+    return this.deliveries.pending.idle();
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
+    this.ended ??= this.finish();
+    return this.ended;
   }
 
-  async #close(): Promise<void> {
+  private async finish(): Promise<void> {
     forgotten.unregister(this);
-    await native().stop(this.#handle);
-    await this.#deliveries.pending.idle();
-    this.#lastStats = native().stats(this.#handle);
+    await native().stop(this.handle);
+    await this.deliveries.pending.idle();
+    this.lastStats = native().stats(this.handle);
     this.links.retire();
-    this.#deliveries.whenLeasesBack(() => native().dispose(this.#handle));
+    this.deliveries.whenLeasesBack(() => native().dispose(this.handle));
   }
 }
 

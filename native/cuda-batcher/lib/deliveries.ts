@@ -1,4 +1,4 @@
-import { mail } from "./delivery-layout";
+import { deliveryLayout, memberLayout, ofLinkTicket, outputLayout } from "./delivery-layout";
 import { type BatcherHandle, native } from "./native";
 import { NativeError } from "./native-error";
 import { type Pending, PendingTable } from "./pending";
@@ -24,47 +24,44 @@ interface Output {
  */
 export class Deliveries {
   readonly pending = new PendingTable(() =>
-    this.#handle === undefined ? 0 : native().linkWatch(this.#handle),
+    this.handle === undefined ? 0 : native().linkWatch(this.handle),
   );
-  readonly #mail: Float64Array;
-  readonly #batchable: boolean;
-  #handle: BatcherHandle | undefined;
-  #arena: Uint8Array | undefined;
+  private handle: BatcherHandle | undefined;
+  private arena: Uint8Array | undefined;
   /** Leases whose slab the add-on left with us; before that a release only counts down. */
-  readonly #lent = new Set<Lease>();
-  #leases = 0;
-  #batches = 0;
-  #onLeasesBack: (() => void) | undefined;
+  private readonly lent = new Set<Lease>();
+  private leases = 0;
+  private batches = 0;
+  private onLeasesBack: (() => void) | undefined;
 
-  constructor(mailbox: Float64Array, batchable: boolean) {
-    this.#mail = mailbox;
-    this.#batchable = batchable;
-  }
+  constructor(
+    private readonly numbers: Float64Array,
+    private readonly batchable: boolean,
+  ) {}
 
   /** Connects to the open batcher, whose arena the outputs lie in. */
   attach(handle: BatcherHandle): void {
-    this.#handle = handle;
+    this.handle = handle;
     const arena = native().arena(handle);
-    this.#arena = arena === undefined ? undefined : new Uint8Array(arena);
+    this.arena = arena === undefined ? undefined : new Uint8Array(arena);
   }
 
   /** Calls back once no output is lent: at once, or at the last release. */
   whenLeasesBack(resume: () => void): void {
-    if (this.#leases === 0) resume();
-    else this.#onLeasesBack = resume;
+    if (this.leases === 0) resume();
+    else this.onLeasesBack = resume;
   }
 
   /** The add-on's callback: one call per batch. Answers whether the batch's slab stays lent. */
   readonly onBatch = (buffers: readonly (ArrayBuffer | undefined)[], error: string | undefined): boolean => {
-    const box = this.#mail;
-    const members = box[mail.members]!;
-    const dropped = box[mail.dropped]!;
-    const droppedAt = mail.head + members * mail.memberNumbers;
+    const { numbers } = this;
+    const members = numbers[deliveryLayout.members]!;
+    const dropped = numbers[deliveryLayout.dropped]!;
+    const droppedAt = deliveryLayout.head + members * memberLayout.stride;
     const refused: Pending[] = [];
-    for (let i = 0; i < dropped; i++) refused.push(this.pending.take(box[droppedAt + i]!));
-    const stopped = box[mail.stopped] === 1;
-    const kept =
-      error === undefined ? this.#answer(buffers, droppedAt + dropped) : this.#fail(members, error);
+    for (let i = 0; i < dropped; i++) refused.push(this.pending.take(numbers[droppedAt + i]!));
+    const stopped = numbers[deliveryLayout.stopped] === 1;
+    const kept = error === undefined ? this.answer(buffers, droppedAt + dropped) : this.fail(members, error);
     for (const request of refused) {
       answer(
         request,
@@ -78,49 +75,55 @@ export class Deliveries {
     return kept;
   };
 
-  #fail(members: number, error: string): boolean {
+  private fail(members: number, error: string): boolean {
     const failed: Pending[] = [];
     for (let i = 0; i < members; i++) {
-      const ticket = this.#mail[mail.head + i * mail.memberNumbers]!;
-      if (ticket !== mail.ofLink) failed.push(this.pending.take(ticket));
+      const ticket = this.numbers[deliveryLayout.head + i * memberLayout.stride + memberLayout.ticket]!;
+      if (ticket !== ofLinkTicket) failed.push(this.pending.take(ticket));
     }
-    const code = this.#mail[mail.failed] === mail.overdue ? "DEADLINE" : "ENGINE";
+    const code = this.numbers[deliveryLayout.overdue] === 1 ? "DEADLINE" : "ENGINE";
     for (const request of failed) answer(request, new NativeError(code, error), null);
     return false;
   }
 
-  #answer(buffers: readonly (ArrayBuffer | undefined)[], outputsAt: number): boolean {
-    const box = this.#mail;
-    const members = box[mail.members]!;
+  private answer(buffers: readonly (ArrayBuffer | undefined)[], outputsAt: number): boolean {
+    const { numbers } = this;
+    const members = numbers[deliveryLayout.members]!;
     if (members === 0) return false;
     // A request that ran by itself gets all of every output, whatever its shape is.
-    const whole = !this.#batchable || (members === 1 && box[mail.rows] === box[mail.paddedRows]);
-    const outputs = this.#outputs(buffers, outputsAt);
+    const whole =
+      !this.batchable ||
+      (members === 1 && numbers[deliveryLayout.rows] === numbers[deliveryLayout.paddedRows]);
+    const outputs = this.outputs(buffers, outputsAt);
     const copies = outputs.reduce((sum, output) => sum + output.rowBytes, 0) <= copyBytesMax;
-    const lends = !copies && box[mail.slab]! >= 0;
+    const lends = !copies && numbers[deliveryLayout.slab]! >= 0;
     if (copies) for (const output of outputs) output.bytes = output.bytes.slice();
-    const lease: Lease | undefined = lends ? { slab: box[mail.slab]!, left: 0 } : undefined;
-    if (lease !== undefined) this.#leases++;
+    const lease: Lease | undefined = lends ? { slab: numbers[deliveryLayout.slab]!, left: 0 } : undefined;
+    if (lease !== undefined) this.leases++;
     const times: BatchTimes = {
-      batchSize: box[mail.rows]!,
-      batchId: ++this.#batches,
-      gatherMs: box[mail.gatherMs]!,
-      runMs: box[mail.runMs]!,
-      scatterMs: box[mail.scatterMs]!,
+      batchSize: numbers[deliveryLayout.rows]!,
+      batchId: ++this.batches,
+      gatherMs: numbers[deliveryLayout.gatherMs]!,
+      runMs: numbers[deliveryLayout.runMs]!,
+      scatterMs: numbers[deliveryLayout.scatterMs]!,
     };
-    // Everything is read from the mail before the first caller is answered: callers may submit, and close.
+    // Everything is read from the array before the first caller is answered: callers may submit, and close.
     const answers: [Pending, BatchResult][] = [];
     for (let i = 0, row = 0; i < members; i++) {
-      const at = mail.head + i * mail.memberNumbers;
-      const rows = box[at + 1]!;
-      if (box[at] === mail.ofLink) {
+      const at = deliveryLayout.head + i * memberLayout.stride;
+      const rows = numbers[at + memberLayout.rows]!;
+      const ticket = numbers[at + memberLayout.ticket]!;
+      if (ticket === ofLinkTicket) {
         row += rows;
         continue;
       }
-      const request = this.pending.take(box[at]!);
+      const request = this.pending.take(ticket);
       const views = outputs.map((output) => (whole ? output.bytes : cut(output, row, rows)));
       const dims = outputs.map((output) => (whole ? output.dims : [rows, ...output.rowDims]));
-      answers.push([request, new BatchResult(views, dims, box[at + 2]!, times, lease, this.#release)]);
+      answers.push([
+        request,
+        new BatchResult(views, dims, numbers[at + memberLayout.queueMs]!, times, lease, this.release),
+      ]);
       row += rows;
     }
     if (lease !== undefined) lease.left = answers.length;
@@ -131,39 +134,39 @@ export class Deliveries {
     }
     if (lease !== undefined) {
       held = lease.left > 0;
-      if (!held) this.#leaseBack();
-      else this.#lent.add(lease);
+      if (!held) this.leaseBack();
+      else this.lent.add(lease);
     }
     return held;
   }
 
-  readonly #release = (lease: Lease): void => {
+  private readonly release = (lease: Lease): void => {
     lease.left--;
-    if (lease.left > 0 || !this.#lent.delete(lease)) return;
-    native().release(this.#handle!, lease.slab);
-    this.#leaseBack();
+    if (lease.left > 0 || !this.lent.delete(lease)) return;
+    native().release(this.handle!, lease.slab);
+    this.leaseBack();
   };
 
-  #leaseBack(): void {
-    this.#leases--;
-    if (this.#leases > 0) return;
-    this.#onLeasesBack?.();
-    this.#onLeasesBack = undefined;
+  private leaseBack(): void {
+    this.leases--;
+    if (this.leases > 0) return;
+    this.onLeasesBack?.();
+    this.onLeasesBack = undefined;
   }
 
-  #outputs(buffers: readonly (ArrayBuffer | undefined)[], outputsAt: number): Output[] {
-    const box = this.#mail;
-    const padded = this.#batchable ? box[mail.paddedRows]! : 1;
+  private outputs(buffers: readonly (ArrayBuffer | undefined)[], outputsAt: number): Output[] {
+    const { numbers } = this;
+    const padded = this.batchable ? numbers[deliveryLayout.paddedRows]! : 1;
     const outputs: Output[] = [];
-    for (let i = 0, at = outputsAt; i < box[mail.outputs]!; i++, at += mail.outputNumbers) {
+    for (let i = 0, at = outputsAt; i < numbers[deliveryLayout.outputs]!; i++, at += outputLayout.stride) {
       const buffer = buffers[i];
-      const bytes = box[at + mail.outputBytes]!;
-      const offset = box[at]!;
+      const bytes = numbers[at + outputLayout.bytes]!;
+      const offset = numbers[at + outputLayout.offset]!;
       const dims = Array.from(
-        box.subarray(at + mail.outputDims, at + mail.outputDims + box[at + mail.outputRank]!),
+        numbers.subarray(at + outputLayout.dims, at + outputLayout.dims + numbers[at + outputLayout.rank]!),
       );
       outputs.push({
-        bytes: buffer === undefined ? this.#arena!.subarray(offset, offset + bytes) : new Uint8Array(buffer),
+        bytes: buffer === undefined ? this.arena!.subarray(offset, offset + bytes) : new Uint8Array(buffer),
         rowBytes: bytes / padded,
         dims,
         rowDims: dims.slice(1),

@@ -26,13 +26,9 @@ export interface FrameServerEvents {
  * was not given, typed contents, anything faulty) goes to `onFrame`. Keeps the process alive until closed.
  */
 export class FrameServer {
-  /** The add-on's side. */
-  readonly handle: ServerHandle;
-  #closed: Promise<void> | undefined;
+  private closed: Promise<void> | undefined;
 
-  private constructor(handle: ServerHandle) {
-    this.handle = handle;
-  }
+  private constructor(readonly handle: ServerHandle) {}
 
   /** Listens; throws an Error that says why it cannot. */
   static open(
@@ -74,8 +70,8 @@ export class FrameServer {
   }
 
   /** Connections so far that were cut because they presented none of those, or nothing in time. */
-  get strangers(): number {
-    return native().linkStrangers(this.handle);
+  get unauthenticated(): number {
+    return native().linkUnauthenticated(this.handle);
   }
 
   /** Sends whole frames; an answer that nobody waits for any more is left out. */
@@ -95,7 +91,7 @@ export class FrameServer {
 
   /** Takes no more, lets what is written leave within `graceMs`, and ends every connection. Idempotent. */
   close(graceMs: number): Promise<void> {
-    this.#closed ??= native().linkClose(this.handle, graceMs);
-    return this.#closed;
+    this.closed ??= native().linkClose(this.handle, graceMs);
+    return this.closed;
   }
 }

@@ -1,7 +1,6 @@
 export { type Batcher, type CancelSignal, openBatcher, type SubmitOptions } from "./batcher";
 export type { BatcherStats } from "./batcher-stats";
 export { confineProcess } from "./confinement";
-export type { Feeding, FeedLoad } from "./feed";
 export { FrameServer, type FrameServerEvents, type FrameServerOptions } from "./frame-server";
 export {
   type LinkBatch,
@@ -10,11 +9,9 @@ export {
   LinkService,
 } from "./link-service";
 export type { LinkTrace } from "./link-trace";
-export { type MeasureLoad, type Measurement, measure } from "./measure";
 export { NativeError, type NativeErrorCode } from "./native-error";
 export type { OpenOptions } from "./open-options";
 export type { Done } from "./pending";
-export { type Plan, type PlanRules, planBatch, type Queue } from "./plan-batch";
 export { type CudaDevice, type Probe, probe } from "./probe";
 export type { Result } from "./result";
 export { type DType, elementBytes, type TensorInfo } from "./tensor-info";

@@ -1,3 +1,4 @@
+import { linkBatchLayout } from "./delivery-layout";
 import type { FrameServer } from "./frame-server";
 import type { LinkTrace } from "./link-trace";
 import { type BatcherHandle, native } from "./native";
@@ -30,64 +31,52 @@ export interface LinkFigures {
   readonly tracesLost: number;
 }
 
-const numbersOfBatch = 3;
-
 /** A batcher's queries that come from links, past JavaScript. They wait and run together with those of `submit`. */
 export class LinkService {
-  readonly #handle: BatcherHandle;
-  #last: LinkFigures | undefined;
-  #retired = false;
+  private last: LinkFigures | undefined;
+  private isRetired = false;
 
-  constructor(handle: BatcherHandle) {
-    this.#handle = handle;
-  }
+  constructor(private readonly handle: BatcherHandle) {}
 
   /** Lets a server's links run `variant` on this batcher, instead of whatever ran it before. */
   serveOn(server: FrameServer, variant: string, datatypes: LinkDatatypes): void {
-    native().linkServe(server.handle, variant, this.#handle, datatypes.inputs, datatypes.outputs);
-  }
-
-  /**
-   * What links would run of ModelInferRequest bytes: how many rows, and which outputs as indexes into the model's; null
-   * when they would leave it to JavaScript.
-   */
-  judge(
-    request: Uint8Array,
-    { inputs, outputs }: LinkDatatypes,
-  ): { readonly rows: number; readonly outputs: readonly number[] } | null {
-    return native().linkJudge(this.#handle, request, inputs, outputs);
+    native().linkServe(server.handle, variant, this.handle, datatypes.inputs, datatypes.outputs);
   }
 
   /** Queries accepted and not answered. */
   get inFlight(): number {
-    return native().linkQueries(this.#handle);
+    return native().linkQueries(this.handle);
   }
 
   /** Time since the last query; Infinity: there was none. */
   get idleMs(): number {
-    return native().linkIdleMs(this.#handle);
+    return native().linkIdleMs(this.handle);
   }
 
   /** Keeps the last figures, because the add-on's side of the batcher is about to go. */
   retire(): void {
-    this.#last = this.takeFigures();
-    this.#retired = true;
+    this.last = this.takeFigures();
+    this.isRetired = true;
   }
 
   /** Whether the batcher was closed, so that what `takeFigures` gives next is the last. */
   get retired(): boolean {
-    return this.#retired;
+    return this.isRetired;
   }
 
   /** Figures since the last call; the caller adds them up. */
   takeFigures(): LinkFigures {
-    const last = this.#last;
-    this.#last = undefined;
+    const last = this.last;
+    this.last = undefined;
     if (last !== undefined) return last;
-    const { batches, ...figures } = native().linkFigures(this.#handle);
+    const { batches, ...figures } = native().linkFigures(this.handle);
     const told: LinkBatch[] = [];
-    for (let at = 0; at < batches.length; at += numbersOfBatch) {
-      told.push({ agoMs: batches[at]!, runMs: batches[at + 1]!, rows: batches[at + 2]! });
+    for (let at = 0; at < batches.length; at += linkBatchLayout.stride) {
+      told.push({
+        agoMs: batches[at + linkBatchLayout.agoMs]!,
+        runMs: batches[at + linkBatchLayout.runMs]!,
+        rows: batches[at + linkBatchLayout.rows]!,
+      });
     }
     return { ...figures, batches: told };
   }

@@ -3,9 +3,6 @@ import { dirname, join } from "node:path";
 import type { BatcherStats } from "./batcher-stats";
 import type { LinkTrace } from "./link-trace";
 
-/** What the add-on's `submit` answers; the same numbers stand in src/addon/batcher_handle.h. */
-export const submitCode = { accepted: 0, full: 1, deadline: 2, closed: 3 } as const;
-
 /** A loaded model, owned by the add-on; freed when it is collected and nothing runs on it. */
 export type ModelHandle = { readonly __model: unique symbol };
 /** An open batcher, owned by the add-on. */
@@ -24,17 +21,13 @@ export interface NativeTensor {
   itemBytes: number;
 }
 
-/** When requests may share a run; the same numbers stand in src/running/model.h. */
-export const batching = { declared: 0, never: 1, inputs: 2 } as const;
-
 /** Options of `load`, all present. */
 export interface NativeModelOptions {
   path: string;
   library: string;
   intraOpThreads: number;
   instances: number;
-  /** One of `batching`. */
-  batching: number;
+  batching: "declared" | "never" | "inputs";
 }
 
 /** What `describe` answers. */
@@ -60,40 +53,6 @@ export interface NativeBatcherOptions {
   closeAtRows: Int32Array | null;
 }
 
-/** Options of `measure`, all present; absent lists are null. */
-export interface NativeMeasureOptions {
-  instances: number;
-  batch: number;
-  durationMs: number;
-  iterations: number;
-  warmUpMs: number;
-  inputs: readonly Uint8Array[] | null;
-  dims: Float64Array | null;
-}
-
-/** What the add-on's `measure` answers. */
-export interface NativeMeasured {
-  latencyMs: Float64Array;
-  elapsedMs: number;
-}
-
-/** Options of `feed`, all present; absent lists are null. */
-export interface NativeFeedOptions {
-  inFlight: number;
-  durationMs: number;
-  warmUpMs: number;
-  inputs: readonly Uint8Array[] | null;
-  dims: Float64Array | null;
-}
-
-/** What the add-on's `feed` answers. */
-export interface NativeFed {
-  items: number;
-  batches: number;
-  elapsedMs: number;
-  engineMs: number;
-}
-
 /** What the add-on's `probe` answers. */
 export interface NativeProbe {
   cuda: {
@@ -107,29 +66,31 @@ export interface NativeProbe {
   externalBuffers: boolean;
 }
 
-/** What the add-on's `planBatch` answers. */
-export interface NativePlan {
-  take: Int32Array;
-  drop: Int32Array;
-  rows: number;
-  paddedRows: number;
-  startAtMs: number;
+/** Exports about a loaded model, in the order of src/addon/model_calls.cc. */
+export interface NativeModels {
+  load(options: NativeModelOptions): Promise<ModelHandle>;
+  describe(model: ModelHandle): NativeModel;
+  /** Its handle is empty afterwards. */
+  unload(model: ModelHandle): void;
 }
 
 /** The add-on's exports, in the order of src/addon/addon.cc. Calls made per request never throw for valid arguments. */
-export interface Native {
+export interface Native extends NativeModels {
   probe(library: string): NativeProbe;
-  load(options: NativeModelOptions): Promise<ModelHandle>;
-  describe(model: ModelHandle): NativeModel;
-  unload(model: ModelHandle): void;
-  mailLength(options: NativeBatcherOptions, outputs: number): number;
+  /** One run over zeros, which is no measure of the next; what it fails with is not told. */
+  warmUp(model: ModelHandle): Promise<void>;
+  /** Length that `numbers` of `open` must have. */
+  deliveryNumbersMax(options: NativeBatcherOptions, outputs: number): number;
   /** Takes the model over: its handle is empty afterwards. */
   open(
     model: ModelHandle,
     options: NativeBatcherOptions,
-    mail: Float64Array,
+    numbers: Float64Array,
     onBatch: (buffers: readonly (ArrayBuffer | undefined)[], error: string | undefined) => boolean,
   ): BatcherHandle;
+  /**
+   * One of `submitCode`. Eight arguments, because this is called for every request: see rule 3 of docs/native-boundary.md.
+   */
   submit(
     batcher: BatcherHandle,
     ticket: number,
@@ -152,21 +113,6 @@ export interface Native {
   stats(batcher: BatcherHandle): BatcherStats;
   stop(batcher: BatcherHandle): Promise<void>;
   dispose(batcher: BatcherHandle): void;
-  measure(model: ModelHandle, options: NativeMeasureOptions): Promise<NativeMeasured>;
-  measureOpen(batcher: BatcherHandle, options: NativeMeasureOptions): Promise<NativeMeasured>;
-  feed(batcher: BatcherHandle, options: NativeFeedOptions): Promise<NativeFed>;
-  planBatch(
-    nowMs: number,
-    arrivalMs: Float64Array,
-    deadlineMs: Float64Array,
-    rows: Int32Array,
-    lane: Int32Array,
-    maxBatch: Int32Array,
-    shapeKey: Int32Array,
-    latencyMs: Float64Array,
-    sizes: Int32Array | null,
-    rules: Float64Array,
-  ): NativePlan;
   confine(parentPid: number, dataBytesMax: number): void;
   linkOpen(
     host: string,
@@ -185,23 +131,17 @@ export interface Native {
   ): void;
   linkHost(server: ServerHandle, executorUtilisation: number, memoryFreeBytes: number): void;
   linkSecrets(server: ServerHandle, accepted: readonly string[] | null): void;
-  linkStrangers(server: ServerHandle): number;
+  linkUnauthenticated(server: ServerHandle): number;
   linkSend(server: ServerHandle, connection: number, frames: Uint8Array): void;
   linkCut(server: ServerHandle, connection: number): void;
   linkInFlight(server: ServerHandle): number;
   linkDrain(server: ServerHandle): void;
   linkClose(server: ServerHandle, graceMs: number): Promise<void>;
-  linkJudge(
-    batcher: BatcherHandle,
-    request: Uint8Array,
-    inputs: readonly string[],
-    outputs: readonly string[],
-  ): { rows: number; outputs: number[] } | null;
   linkQueries(batcher: BatcherHandle): number;
   /** As `linkQueries`; from then on a delivery of nothing comes whenever none is in flight any more. */
   linkWatch(batcher: BatcherHandle): number;
   linkIdleMs(batcher: BatcherHandle): number;
-  /** Of a batch three numbers: ms ago, run ms, rows. */
+  /** `batches` as `linkBatchLayout` says. */
   linkFigures(batcher: BatcherHandle): {
     servedRows: number;
     refused: number;
@@ -212,20 +152,22 @@ export interface Native {
 }
 
 // lib/ and dist/ both lie beside build/.
-const addonPath = join(__dirname, "..", "build", "Release", "cuda_batcher.node");
+const addons = join(__dirname, "..", "build", "Release");
 let loaded: Native | undefined;
 
-/** The add-on, loaded on first use; throws an Error that says how to build it. */
+/** The add-on that serves, loaded on first use; throws an Error that says how to build it. */
 export function native(): Native {
-  if (loaded === undefined) {
-    if (!existsSync(addonPath)) {
-      throw new Error(
-        `the native batcher is not built: run 'npm run build:native -w @infaas/cuda-batcher' (${addonPath} is missing)`,
-      );
-    }
-    loaded = require(addonPath) as Native;
-  }
+  loaded ??= loadAddon<Native>("cuda_batcher.node");
   return loaded;
+}
+
+/** Loads an add-on by its file; throws an Error that says how to build it. */
+export function loadAddon<Exports>(file: string): Exports {
+  const path = join(addons, file);
+  if (existsSync(path)) return require(path) as Exports;
+  throw new Error(
+    `the native batcher is not built: run 'npm run build:native -w @infaas/cuda-batcher' (${path} is missing)`,
+  );
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { NativeBatcherOptions, NativeModelOptions } from "./native";
-import { batching, onnxruntimeLibrary } from "./native";
+import { onnxruntimeLibrary } from "./native";
 import { NativeError } from "./native-error";
 
 /** How a model is opened; what is absent takes the default stated. */
@@ -18,7 +18,7 @@ export interface OpenOptions {
    * same dynamic axis. `inputs`: when that of every input is, whatever is declared of the outputs; opening fails when it is
    * not. `never`: tensors run as they come, one request at a time.
    */
-  readonly batching?: keyof typeof batching;
+  readonly batching?: NativeModelOptions["batching"];
   /** Longest a request is held for company, in ms; default 0: on a CPU waiting rarely pays. */
   readonly maxQueueDelayMs?: number;
   /** Most rows waiting before FULL; default 64 full batches per engine thread, at least 1024. */
@@ -57,7 +57,7 @@ export function modelOptions(
     library: onnxruntimeLibrary(),
     intraOpThreads: whole("intraOpThreads", options.intraOpThreads, 1, threadsLimit),
     instances: whole("instances", options.instances, 1, threadsLimit),
-    batching: batching[options.batching ?? "declared"],
+    batching: options.batching ?? "declared",
   };
 }
 

@@ -16,53 +16,50 @@ export interface Pending {
 
 /** Pending requests by ticket: small dense numbers, used again once free. */
 export class PendingTable {
-  readonly #entries: (Pending | undefined)[] = [];
-  readonly #free: number[] = [];
-  #count = 0;
-  #idle: (() => void)[] = [];
-  readonly #elsewhere: () => number;
+  private readonly entries: (Pending | undefined)[] = [];
+  private readonly free: number[] = [];
+  private size = 0;
+  private waiting: (() => void)[] = [];
 
   /** `elsewhere`: how many more are in flight that have no entry here; `settle` is called when that becomes none. */
-  constructor(elsewhere: () => number) {
-    this.#elsewhere = elsewhere;
-  }
+  constructor(private readonly elsewhere: () => number) {}
 
   /** How many wait for their delivery. */
   get count(): number {
-    return this.#count;
+    return this.size;
   }
 
   /** The ticket the next `add` will give. */
   nextTicket(): number {
-    return this.#free.at(-1) ?? this.#entries.length;
+    return this.free.at(-1) ?? this.entries.length;
   }
 
   add(pending: Pending): number {
-    const ticket = this.#free.pop() ?? this.#entries.length;
-    this.#entries[ticket] = pending;
-    this.#count++;
+    const ticket = this.free.pop() ?? this.entries.length;
+    this.entries[ticket] = pending;
+    this.size++;
     return ticket;
   }
 
   take(ticket: number): Pending {
-    const pending = this.#entries[ticket]!;
-    this.#entries[ticket] = undefined;
-    this.#free.push(ticket);
-    this.#count--;
+    const pending = this.entries[ticket]!;
+    this.entries[ticket] = undefined;
+    this.free.push(ticket);
+    this.size--;
     return pending;
   }
 
   /** Calls those waiting until nothing is in flight, when nothing is. */
   settle(): void {
-    if (this.#count > 0 || this.#idle.length === 0 || this.#elsewhere() > 0) return;
-    const waiting = this.#idle;
-    this.#idle = [];
-    for (const resume of waiting) resume();
+    if (this.size > 0 || this.waiting.length === 0 || this.elsewhere() > 0) return;
+    const resumed = this.waiting;
+    this.waiting = [];
+    for (const resume of resumed) resume();
   }
 
   /** Resolves when nothing is pending, here or elsewhere. */
   idle(): Promise<void> {
-    if (this.#count === 0 && this.#elsewhere() === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
+    if (this.size === 0 && this.elsewhere() === 0) return Promise.resolve();
+    return new Promise((resolve) => this.waiting.push(resolve));
   }
 }

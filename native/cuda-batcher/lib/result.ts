@@ -42,8 +42,8 @@ export class BatchResult implements Result {
   readonly gatherMs: number;
   readonly runMs: number;
   readonly scatterMs: number;
-  #lease: Lease | undefined;
-  readonly #onReleased: (lease: Lease) => void;
+  private lease: Lease | undefined;
+  private readonly onReleased: (lease: Lease) => void;
 
   constructor(
     readonly outputs: readonly Uint8Array[],
@@ -58,14 +58,14 @@ export class BatchResult implements Result {
     this.gatherMs = times.gatherMs;
     this.runMs = times.runMs;
     this.scatterMs = times.scatterMs;
-    this.#lease = lease;
-    this.#onReleased = onReleased;
+    this.lease = lease;
+    this.onReleased = onReleased;
   }
 
   release(): void {
-    const lease = this.#lease;
+    const lease = this.lease;
     if (lease === undefined) return;
-    this.#lease = undefined;
-    this.#onReleased(lease);
+    this.lease = undefined;
+    this.onReleased(lease);
   }
 }

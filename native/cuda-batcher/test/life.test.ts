@@ -23,6 +23,7 @@ function runProcess(body: string, ...nodeOptions: string[]): Promise<Ended> {
   writeFileSync(
     program,
     `const cb = require(${JSON.stringify(join(root, "native/cuda-batcher/lib"))});
+const testing = () => require(${JSON.stringify(join(root, "native/cuda-batcher/lib/testing"))});
 const small = ${JSON.stringify(doubling([4]))};
 const large = ${JSON.stringify(large)};
 const open = (path, more) => cb.openBatcher({ path, instances: 2, intraOpThreads: 1, maxBatch: 64, ...more });
@@ -76,7 +77,7 @@ describe("a process with a batcher", () => {
     ],
     [
       "may exit while it measures",
-      "cb.measure(large, { intraOpThreads: 1, batch: 64, durationMs: 10000 }).catch(() => {}); setTimeout(() => { console.log('done'); process.exit(3); }, 500);",
+      "testing().measure(large, { intraOpThreads: 1, batch: 64, durationMs: 10000 }).catch(() => {}); setTimeout(() => { console.log('done'); process.exit(3); }, 500);",
       3,
     ],
     [

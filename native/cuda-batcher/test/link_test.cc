@@ -233,7 +233,7 @@ TEST("where members have to say who they are, those who do not are cut off, and 
   Peer late(port);
   late.present("Bearer now");
   CHECK(!late.next(frame));
-  CHECK(house.server->strangers() == 7);
+  CHECK(house.server->unauthenticated() == 7);
 }
 
 TEST("who says nothing is cut off after a while, and hears nothing of a drain before") {
@@ -248,7 +248,7 @@ TEST("who says nothing is cut off after a while, and hears nothing of a drain be
   const double startMs = steadyMs();
   CHECK(!silent.next(frame));
   CHECK(steadyMs() - startMs < 10'000);
-  CHECK(house.server->strangers() == 1);
+  CHECK(house.server->unauthenticated() == 1);
 }
 
 TEST("who presents something where nothing is asked is served") {

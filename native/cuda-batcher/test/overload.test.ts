@@ -1,4 +1,4 @@
-import { planBatch } from "../lib";
+import { planBatch } from "../lib/testing";
 import { seeded } from "./models";
 
 const maxBatch = 32;

@@ -1,4 +1,5 @@
-import { measure, openBatcher, planBatch, probe } from "../lib";
+import { openBatcher, probe } from "../lib";
+import { LoadedModel, measure, planBatch } from "../lib/testing";
 import { dense, doubling } from "./models";
 
 describe("stats", () => {
@@ -67,29 +68,30 @@ describe("measure", () => {
     });
   });
 
-  it("runs beside the queue of an open batcher", async () => {
-    const batcher = await openBatcher({ path: dense(64, 2), instances: 1, intraOpThreads: 1, maxBatch: 4 });
-    const [measured] = await Promise.all([
-      batcher.runAlone({ batch: 4, iterations: 10, inputs: [new Uint8Array(256)] }),
-      batcher.submit([new Uint8Array(256)], { rows: 1 }),
-    ]);
+  it("runs rows that it is given", async () => {
+    const model = await LoadedModel.open({
+      path: dense(64, 2),
+      instances: 1,
+      intraOpThreads: 1,
+      maxBatch: 4,
+    });
+    const measured = await model.measure({ batch: 4, iterations: 10, inputs: [new Uint8Array(256)] });
     expect(measured.latencyMs.length).toBe(10);
-    await batcher.close();
+    model.close();
   });
 });
 
-describe("feedNatively", () => {
-  const open = () => openBatcher({ path: dense(64, 2), instances: 2, intraOpThreads: 1, maxBatch: 4 });
+describe("LoadedModel.feed", () => {
+  const open = () => LoadedModel.open({ path: dense(64, 2), instances: 2, intraOpThreads: 1, maxBatch: 4 });
 
-  it("answers what a batcher of its own gave, and leaves this one alone", async () => {
-    const batcher = await open();
-    const fed = await batcher.feedNatively({ inFlight: 16, durationMs: 30, inputs: [new Uint8Array(256)] });
+  it("answers what a batcher of its own gave", async () => {
+    const model = await open();
+    const fed = await model.feed({ inFlight: 16, durationMs: 30, inputs: [new Uint8Array(256)] });
     expect(fed.itemsPerSecond).toBeGreaterThan(0);
     expect(fed.batchMean).toBeGreaterThanOrEqual(1);
     expect(fed.batchMean).toBeLessThanOrEqual(4);
     expect(fed.engineUsPerItem).toBeGreaterThan(0);
-    expect(batcher.stats().requests).toBe(0);
-    await batcher.close();
+    model.close();
   });
 
   it.each([
@@ -97,9 +99,9 @@ describe("feedNatively", () => {
     [{ inFlight: 1, durationMs: 0 }, "durationMs is 0, allowed are numbers above 0"],
     [{ inFlight: 1, durationMs: 1, inputs: [new Uint8Array(8)] }, "input 'x' has 8 bytes, one row needs 256"],
   ])("refuses %j", async (load, message) => {
-    const batcher = await open();
-    await expect(batcher.feedNatively(load)).rejects.toMatchObject({ code: "INVALID", message });
-    await batcher.close();
+    const model = await open();
+    await expect(model.feed(load)).rejects.toMatchObject({ code: "INVALID", message });
+    model.close();
   });
 });
 

@@ -56,9 +56,9 @@ export class Admissions<Caller> {
 
   asked(call: number, credential: number, path: string): void {
     const { addon, handle } = this.host;
-    const [peer, authorization] = addon.asked(handle, call) ?? [];
+    const asked = addon.asked(handle, call);
     const admission =
-      peer === undefined || this.guard === null ? gone : this.guard.admit({ path, authorization, peer });
+      asked === undefined || this.guard === null ? gone : this.guard.admit({ path, ...asked });
     if ("caller" in admission) {
       this.callers[credential] = admission.caller;
       addon.admit(handle, call);

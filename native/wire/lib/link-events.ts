@@ -1,5 +1,5 @@
 import type { CallHost } from "./call-host";
-import { eventKind, mail } from "./event-layout";
+import { eventKind, eventLayout } from "./event-layout";
 import { LinkBytes } from "./wire-infer-call";
 import type { WireAnswer, WireLinkListener, WireLoad, WireRefusal } from "./wire-link";
 
@@ -48,26 +48,26 @@ export class LinkEvents {
     const listener = this.listeners.get(link);
     if (listener === undefined) return;
     const { numbers, answer } = this;
-    answer.queueMs = numbers[at + mail.queueMs]!;
-    answer.gatherMs = numbers[at + mail.gatherMs]!;
-    answer.runMs = numbers[at + mail.runMs]!;
-    answer.scatterMs = numbers[at + mail.scatterMs]!;
-    answer.executorMs = numbers[at + mail.executorMs]!;
-    answer.batchSize = numbers[at + mail.batchSize]!;
+    answer.queueMs = numbers[at + eventLayout.queueMs]!;
+    answer.gatherMs = numbers[at + eventLayout.gatherMs]!;
+    answer.runMs = numbers[at + eventLayout.runMs]!;
+    answer.scatterMs = numbers[at + eventLayout.scatterMs]!;
+    answer.executorMs = numbers[at + eventLayout.executorMs]!;
+    answer.batchSize = numbers[at + eventLayout.batchSize]!;
     this.readBody(place, at);
-    listener.answered(numbers[at + mail.queryId]!, answer);
+    listener.answered(numbers[at + eventLayout.queryId]!, answer);
   }
 
   /** Everything else that is told of a link. */
   told(link: number, place: number, at: number): void {
     const listener = this.listeners.get(link);
-    switch (this.numbers[at + mail.kind]) {
+    switch (this.numbers[at + eventLayout.kind]) {
       case eventKind.refusal:
         this.readBody(place, at);
-        this.refusal.code = this.numbers[at + mail.code]!;
-        this.refusal.retryAfterMs = this.numbers[at + mail.retryAfterMs]!;
+        this.refusal.code = this.numbers[at + eventLayout.code]!;
+        this.refusal.retryAfterMs = this.numbers[at + eventLayout.retryAfterMs]!;
         this.refusal.message = Buffer.from(this.body.bytes()).toString("utf8");
-        listener?.refused(this.numbers[at + mail.queryId]!, this.refusal);
+        listener?.refused(this.numbers[at + eventLayout.queryId]!, this.refusal);
         return;
       case eventKind.linkUp:
         listener?.up();
@@ -85,11 +85,11 @@ export class LinkEvents {
 
   private readBody(place: number, at: number): void {
     const { numbers, load, body } = this;
-    load.drainMs = numbers[at + mail.drainMs]!;
-    load.executorUtilisation = numbers[at + mail.utilisation]!;
-    load.memoryFreeBytes = numbers[at + mail.memoryFree]!;
-    load.instanceQueuedRows = numbers[at + mail.queuedRows]!;
+    load.drainMs = numbers[at + eventLayout.drainMs]!;
+    load.executorUtilisation = numbers[at + eventLayout.utilisation]!;
+    load.memoryFreeBytes = numbers[at + eventLayout.memoryFree]!;
+    load.instanceQueuedRows = numbers[at + eventLayout.queuedRows]!;
     body.place = place;
-    body.byteLength = numbers[at + mail.bodyBytes]!;
+    body.byteLength = numbers[at + eventLayout.bodyBytes]!;
   }
 }

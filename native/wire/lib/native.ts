@@ -26,26 +26,28 @@ export type WireLimits = Readonly<
   >
 >;
 
+/** What `secure` takes: PEM, ciphers and the oldest version as Node's options have them. */
+export interface TlsIdentity {
+  readonly certificate: Buffer;
+  readonly key: Buffer;
+  readonly clientCa: Buffer | null;
+  readonly ciphers: string;
+  readonly tls13Only: boolean;
+}
+
 /** The add-on's exports, in the order of src/node_api/addon.cc. Calls made per request never throw; a stale `call` does nothing. */
 export interface Native {
   /** `tls`: whether it can speak TLS as well. */
   probe(tls: boolean): { readonly ok: boolean; readonly detail: string };
   open(
     limits: WireLimits,
-    mail: Float64Array,
+    events: Float64Array,
     scratch: Uint8Array,
     onEvents: (count: number) => void,
   ): WireHandle;
   method(wire: WireHandle, path: string, kind: number): number;
-  /** PEM; `ciphers` and the oldest version as Node's options have them. Undefined, or the reason why they cannot be used. */
-  secure(
-    wire: WireHandle,
-    certificate: Buffer,
-    key: Buffer,
-    clientCa: Buffer | null,
-    ciphers: string,
-    tls13Only: boolean,
-  ): string | undefined;
+  /** Undefined, or the reason why they cannot be used. */
+  secure(wire: WireHandle, identity: TlsIdentity): string | undefined;
   /** `tokens`: credentials are told apart by `authorization`, else by connection alone. */
   guard(wire: WireHandle, tokens: boolean): void;
   askAnew(wire: WireHandle): void;
@@ -55,10 +57,10 @@ export interface Native {
   connections(wire: WireHandle): number;
   heldBytes(wire: WireHandle): number;
   /** What limits turned away since the start. */
-  refused(wire: WireHandle): [connections: number, bytes: number, time: number];
+  refused(wire: WireHandle): { readonly connections: number; readonly bytes: number; readonly time: number };
   close(wire: WireHandle): void;
-  /** Of a call that is asked about: its peer, and its `authorization` if one came; undefined when the call is gone. */
-  asked(wire: WireHandle, call: number): [peer: string, authorization?: string] | undefined;
+  /** Who makes a call that is asked about; undefined when the call is gone. */
+  asked(wire: WireHandle, call: number): { peer: string; authorization: string | undefined } | undefined;
   admit(wire: WireHandle, call: number): void;
   refuse(wire: WireHandle, call: number, code: number, message: string, trailers: string): void;
   /** Names and values by turns. */
@@ -81,7 +83,10 @@ export interface Native {
   /** The link's number, or the reason why there is none. */
   linkOpen(wire: WireHandle, ip: string, port: number, credential: string): number | string;
   linkClose(wire: WireHandle, link: number): void;
-  /** `body`: the handle of a ModelInfer call, or bytes. */
+  /**
+   * `body`: the handle of a ModelInfer call, or bytes. Seven arguments, because this is called for every query: see rule 3 of
+   * docs/native-boundary.md.
+   */
   linkSend(
     wire: WireHandle,
     link: number,

@@ -1,4 +1,5 @@
 import type { CallHost } from "./call-host";
+import { laneTraced, traceLayout } from "./event-layout";
 import { type LinkBytes, WireInferCall } from "./wire-infer-call";
 
 /** What an executor says of its load. */
@@ -51,11 +52,6 @@ export interface WireQuery {
   readonly body: WireInferCall | Uint8Array;
 }
 
-/** Set in a lane: the trace lies in the scratch. */
-const TRACED = 256;
-const TRACE_ID_BYTES = 16;
-const SPAN_ID_BYTES = 8;
-
 /** A link to one executor over plain TCP, frames as docs/decisions/0003 has them. */
 export class WireLink {
   constructor(
@@ -69,9 +65,9 @@ export class WireLink {
   send(id: number, { timeoutMs, lane, trace, variant, body }: WireQuery): boolean {
     let marked = lane;
     if (trace?.sampled) {
-      marked |= TRACED;
-      this.scratch.write(trace.traceId, 0, TRACE_ID_BYTES, "hex");
-      this.scratch.write(trace.spanId, TRACE_ID_BYTES, SPAN_ID_BYTES, "hex");
+      marked |= laneTraced;
+      this.scratch.write(trace.traceId, traceLayout.traceId, "hex");
+      this.scratch.write(trace.spanId, traceLayout.spanId, "hex");
     }
     const bytes = body instanceof WireInferCall ? body.id : body;
     return this.host.addon.linkSend(this.host.handle, this.number, id, timeoutMs, marked, variant, bytes);

@@ -1,7 +1,15 @@
 import { DEFAULT_CIPHERS, DEFAULT_MIN_VERSION } from "node:tls";
 import { Admissions, type WireGuard } from "./admission";
 import type { CallHost } from "./call-host";
-import { encoding, eventKind, eventsMax, mail, methodKind, placeMask } from "./event-layout";
+import {
+  encoding,
+  eventKind,
+  eventLayout,
+  eventsMax,
+  handlePlaceBits,
+  methodKind,
+  traceLayout,
+} from "./event-layout";
 import { Inflater } from "./inflate";
 import { LinkEvents } from "./link-events";
 import { type Native, native, type WireHandle, type WireLimits } from "./native";
@@ -19,8 +27,8 @@ export interface WireTls {
 }
 
 const TRACEPARENT = "traceparent";
-/** A trace in binary. */
-const SCRATCH_BYTES = 64;
+/** The bits of a call's handle that are its place. */
+const PLACE_MASK = 2 ** handlePlaceBits - 1;
 
 /** Serves a method with one request message. */
 export type UnaryHandler<Caller = unknown> = (message: Buffer, call: WireCall<Caller>) => void;
@@ -35,8 +43,8 @@ export class Wire<Caller = unknown> implements CallHost {
   readonly addon: Native = native();
   readonly handle: WireHandle;
   readonly inflater: Inflater;
-  private readonly numbers = new Float64Array(eventsMax * mail.stride);
-  private readonly scratch = Buffer.alloc(SCRATCH_BYTES);
+  private readonly numbers = new Float64Array(eventsMax * eventLayout.stride);
+  private readonly scratch = Buffer.alloc(traceLayout.bytes);
   private readonly unaryHandlers: (UnaryHandler<Caller> | undefined)[] = [];
   private readonly streamHandlers: (StreamHandler<Caller> | undefined)[] = [];
   private readonly unaryByPath = new Map<string, UnaryHandler<Caller>>();
@@ -74,7 +82,7 @@ export class Wire<Caller = unknown> implements CallHost {
   secure({ certificate, key, clientCa }: WireTls): string | null {
     const tls13Only = DEFAULT_MIN_VERSION === "TLSv1.3";
     const { addon, handle } = this;
-    return addon.secure(handle, certificate, key, clientCa, DEFAULT_CIPHERS, tls13Only) ?? null;
+    return addon.secure(handle, { certificate, key, clientCa, ciphers: DEFAULT_CIPHERS, tls13Only }) ?? null;
   }
 
   /** Lets `guard` say who makes each call, and whether it may be made. Set it before listening. */
@@ -145,8 +153,8 @@ export class Wire<Caller = unknown> implements CallHost {
 
   /** What limits turned away since the start: connections, calls for their bytes, calls for their time. */
   get refused(): { readonly connections: number; readonly bytes: number; readonly time: number } {
-    const [connections, bytes, time] = this.addon.refused(this.handle);
-    return { connections, bytes: bytes + this.inflater.refused, time };
+    const { bytes, ...counts } = this.addon.refused(this.handle);
+    return { ...counts, bytes: bytes + this.inflater.refused };
   }
 
   /** Takes no new connections and asks clients to leave; `last` refuses calls that are still on their way here. */
@@ -162,7 +170,7 @@ export class Wire<Caller = unknown> implements CallHost {
 
   /** Called by a call that has ended. */
   forget(id: number): void {
-    this.calls[id & placeMask] = undefined;
+    this.calls[id & PLACE_MASK] = undefined;
     this.open--;
   }
 
@@ -173,14 +181,14 @@ export class Wire<Caller = unknown> implements CallHost {
   }
 
   private receive(count: number): void {
-    for (let i = 0; i < count; i++) this.dispatch(i, i * mail.stride);
+    for (let i = 0; i < count; i++) this.dispatch(i, i * eventLayout.stride);
     this.admissions.turn(count);
   }
 
   private dispatch(place: number, at: number): void {
     const { numbers } = this;
-    const id = numbers[at + mail.subject]!;
-    const kind = numbers[at + mail.kind]!;
+    const id = numbers[at + eventLayout.subject]!;
+    const kind = numbers[at + eventLayout.kind]!;
     if (kind <= eventKind.drained && this.admissions.isRefused(id)) {
       // Its head is remembered all the same, and the next call that has the same is not told of it.
       if (kind === eventKind.infer) this.headOf(at);
@@ -195,17 +203,17 @@ export class Wire<Caller = unknown> implements CallHost {
         return;
       case eventKind.unary:
         this.startUnary(
-          this.unaryHandlers[numbers[at + mail.method]!] ?? refuseAll,
+          this.unaryHandlers[numbers[at + eventLayout.method]!] ?? refuseAll,
           id,
           at,
-          numbers[at + mail.encoding]!,
+          numbers[at + eventLayout.encoding]!,
         );
         return;
       case eventKind.opened:
-        this.streamHandlers[numbers[at + mail.method]!]?.(this.start(id, at));
+        this.streamHandlers[numbers[at + eventLayout.method]!]?.(this.start(id, at));
         return;
       case eventKind.message:
-        this.streamed(id)?.arrived(numbers[at + mail.encoding]!);
+        this.streamed(id)?.arrived(numbers[at + eventLayout.encoding]!);
         return;
       case eventKind.halfClosed:
         this.streamed(id)?.halfClosed();
@@ -214,16 +222,23 @@ export class Wire<Caller = unknown> implements CallHost {
         this.streamed(id)?.drained();
         return;
       case eventKind.cancelled:
-        this.calls[id & placeMask]?.cancelled();
+        this.calls[id & PLACE_MASK]?.cancelled();
         return;
       case eventKind.asked:
-        this.admissions.asked(id, numbers[at + mail.credential]!, this.paths[numbers[at + mail.method]!]!);
+        this.admissions.asked(
+          id,
+          numbers[at + eventLayout.credential]!,
+          this.paths[numbers[at + eventLayout.method]!]!,
+        );
         return;
       case eventKind.forgotten:
         this.admissions.forgotten(id);
         return;
       case eventKind.handshakesFailed:
-        this.handshakesFailed(numbers[at + mail.count]!, String(this.addon.eventBytes(this.handle, place)));
+        this.handshakesFailed(
+          numbers[at + eventLayout.count]!,
+          String(this.addon.eventBytes(this.handle, place)),
+        );
         return;
       default:
         this.links.told(id, place, at);
@@ -231,7 +246,7 @@ export class Wire<Caller = unknown> implements CallHost {
   }
 
   private streamed(id: number): WireCall<Caller> | undefined {
-    return this.calls[id & placeMask] as WireCall<Caller> | undefined;
+    return this.calls[id & PLACE_MASK] as WireCall<Caller> | undefined;
   }
 
   private startInfer(id: number, at: number): void {
@@ -239,16 +254,16 @@ export class Wire<Caller = unknown> implements CallHost {
     const handler = this.inferHandler as InferHandler<unknown, Caller>;
     const head = this.headOf(at);
     this.open++;
-    arrival.deadlineMs = numbers[at + mail.deadlineMs]!;
-    arrival.byteLength = numbers[at + mail.bytes]!;
+    arrival.deadlineMs = numbers[at + eventLayout.deadlineMs]!;
+    arrival.byteLength = numbers[at + eventLayout.bytes]!;
     arrival.caller = this.callerOf(at);
-    arrival.traceparent = numbers[at + mail.traced] === 1 ? this.traceparentOf(id) : undefined;
+    arrival.traceparent = numbers[at + eventLayout.traced] === 1 ? this.traceparentOf(id) : undefined;
     const call = handler.start(id, head, arrival);
     if (call === null) {
       this.open--;
       this.startUnary(this.inferUnary, id, at, encoding.identity);
     } else if (!call.over) {
-      this.calls[id & placeMask] = call;
+      this.calls[id & PLACE_MASK] = call;
     }
   }
 
@@ -256,8 +271,8 @@ export class Wire<Caller = unknown> implements CallHost {
   private headOf(at: number): unknown {
     const { numbers, heads } = this;
     const handler = this.inferHandler as InferHandler<unknown, Caller>;
-    const number = numbers[at + mail.head]!;
-    if (numbers[at + mail.fresh] === 1) {
+    const number = numbers[at + eventLayout.head]!;
+    if (numbers[at + eventLayout.fresh] === 1) {
       heads[number] = handler.readHead(this.addon.head(this.handle, number) as Buffer);
     }
     return heads[number];
@@ -271,13 +286,13 @@ export class Wire<Caller = unknown> implements CallHost {
 
   /** Without a guard nobody is known, and `Caller` says nothing. */
   private callerOf(at: number): Caller {
-    return this.admissions.callerOf(this.numbers[at + mail.credential]!) as Caller;
+    return this.admissions.callerOf(this.numbers[at + eventLayout.credential]!) as Caller;
   }
 
   private start(id: number, at: number): WireCall<Caller> {
-    const deadlineMs = this.numbers[at + mail.deadlineMs]!;
+    const deadlineMs = this.numbers[at + eventLayout.deadlineMs]!;
     const call = new WireCall(this, id, deadlineMs < 0 ? null : deadlineMs, this.callerOf(at));
-    this.calls[id & placeMask] = call;
+    this.calls[id & PLACE_MASK] = call;
     this.open++;
     return call;
   }

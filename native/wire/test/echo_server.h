@@ -52,7 +52,7 @@ class Echo {
 
   void handle(const Event& event) {
     if (event.kind == EventKind::kHandshakesFailed) {
-      handshakesFailed += static_cast<int>(event.numbers[0]);
+      handshakesFailed += static_cast<int>(event.numbers[event_layout::kCount]);
       handshakeFault.assign(reinterpret_cast<const char*>(event.bytes.data), event.bytes.size);
     }
     const bool asks = event.kind == EventKind::kAsked;
@@ -67,7 +67,7 @@ class Echo {
       }
       case EventKind::kUnary:
       case EventKind::kMessage: {
-        if (static_cast<int32_t>(event.numbers[1]) == hold_) return;
+        if (static_cast<int32_t>(event.numbers[event_layout::kMethod]) == hold_) return;
         const Message message = server_.take(*call);
         server_.write(*call, &message.bytes, 1);
         if (event.kind == EventKind::kUnary) server_.finish(*call, 0, {}, {});

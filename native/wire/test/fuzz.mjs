@@ -33,9 +33,15 @@ if (spawnSync("clang++", probe, { input: empty, stdio: ["pipe", "ignore", "ignor
   process.stdout.write("no libFuzzer (Debian: clang libclang-rt-dev): not fuzzed beyond what ctest does\n");
   process.exit(0);
 }
+run(process.execPath, [
+  join(here, "..", "..", "layout_header.mjs"),
+  join(here, "..", "lib", "event-layout.ts"),
+  join(build, "layouts", "event_layout.h"),
+  "wire",
+]);
 run("clang++", [
   ...["-std=c++17", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined"],
-  ...["-I", source, "-I", here, join(here, "fuzz_main.cc"), join(here, "fuzz_server.cc")],
+  ...["-I", source, "-I", here, "-I", build, join(here, "fuzz_main.cc"), join(here, "fuzz_server.cc")],
   ...["frames", "sockets", "http2", "net", "link"].flatMap(sources),
   ...["-pthread", "-ldl", "-o", program],
 ]);

@@ -96,7 +96,8 @@ TEST("a link greets, sends queries whole and tells of their answers") {
   executor.say(frame + "abc");
   const Event told = next(poller, links, events);
   CHECK(told.kind == EventKind::kAnswer);
-  CHECK(told.numbers[0] == 7 && told.numbers[1] == 1.5 && told.numbers[6] == 4 && told.numbers[7] == 2.5);
+  CHECK(told.numbers[event_layout::kQueryId] == 7 && told.numbers[event_layout::kQueueMs] == 1.5);
+  CHECK(told.numbers[event_layout::kBatchSize] == 4 && told.numbers[event_layout::kDrainMs] == 2.5);
   CHECK(std::string(reinterpret_cast<const char*>(told.bytes.data), told.bytes.size) == "abc");
 }
 

@@ -28,14 +28,14 @@ class Client {
     constexpr int kSetMaxVersion = 124;
     if (o.maxVersion != 0) api.SSL_CTX_ctrl(context_, kSetMaxVersion, o.maxVersion, nullptr);
     if (!o.alpn.empty())
-      call<int (*)(ssl::Context*, const unsigned char*, unsigned)>("SSL_CTX_set_alpn_protos")(
+      call<int (*)(SSL_CTX*, const unsigned char*, unsigned)>("SSL_CTX_set_alpn_protos")(
           context_, reinterpret_cast<const unsigned char*>(o.alpn.data()), static_cast<unsigned>(o.alpn.size()));
     if (o.certificate) present();
     session_ = api.SSL_new(context_);
-    in_ = api.BIO_new(call<const ssl::BioMethod* (*)()>("BIO_s_mem")());
-    out_ = api.BIO_new(call<const ssl::BioMethod* (*)()>("BIO_s_mem")());
+    in_ = api.BIO_new(call<const BIO_METHOD* (*)()>("BIO_s_mem")());
+    out_ = api.BIO_new(call<const BIO_METHOD* (*)()>("BIO_s_mem")());
     api.SSL_set_bio(session_, in_, out_);
-    call<void (*)(ssl::Session*)>("SSL_set_connect_state")(session_);
+    call<void (*)(SSL*)>("SSL_set_connect_state")(session_);
   }
   ~Client() {
     api_.SSL_free(session_);
@@ -58,7 +58,7 @@ class Client {
   bool ready() const { return ready_; }
   void say(const std::string& bytes) { api_.SSL_write(session_, bytes.data(), static_cast<int>(bytes.size())); }
   // Has the other side say that it takes a new key, and answer with its own.
-  void renewKeys() { call<int (*)(ssl::Session*, int)>("SSL_key_update")(session_, 1); }
+  void renewKeys() { call<int (*)(SSL*, int)>("SSL_key_update")(session_, 1); }
   // Bytes for the server.
   std::string sealed() {
     std::string bytes;
@@ -75,10 +75,10 @@ class Client {
     return reinterpret_cast<Function>(dlsym(dlopen(kLibrary, RTLD_NOW), name));
   }
   void present() {
-    ssl::Bio* certificate = api_.BIO_new_mem_buf(kTestCertificate, sizeof kTestCertificate - 1);
-    ssl::Bio* key = api_.BIO_new_mem_buf(kTestKey, sizeof kTestKey - 1);
-    ssl::Certificate* own = api_.PEM_read_bio_X509(certificate, nullptr, nullptr, nullptr);
-    ssl::Key* ownKey = api_.PEM_read_bio_PrivateKey(key, nullptr, nullptr, nullptr);
+    BIO* certificate = api_.BIO_new_mem_buf(kTestCertificate, sizeof kTestCertificate - 1);
+    BIO* key = api_.BIO_new_mem_buf(kTestKey, sizeof kTestKey - 1);
+    X509* own = api_.PEM_read_bio_X509(certificate, nullptr, nullptr, nullptr);
+    EVP_PKEY* ownKey = api_.PEM_read_bio_PrivateKey(key, nullptr, nullptr, nullptr);
     api_.SSL_CTX_use_certificate(context_, own);
     api_.SSL_CTX_use_PrivateKey(context_, ownKey);
     api_.X509_free(own);
@@ -88,13 +88,13 @@ class Client {
   }
 
   const ssl::Api& api_;
-  ssl::Context* context_;
-  ssl::Session* session_ = nullptr;
-  ssl::Bio* in_ = nullptr;
-  ssl::Bio* out_ = nullptr;
+  SSL_CTX* context_;
+  SSL* session_ = nullptr;
+  BIO* in_ = nullptr;
+  BIO* out_ = nullptr;
   bool ready_ = false;
-  int (*read_)(ssl::Bio*, void*, int) = call<int (*)(ssl::Bio*, void*, int)>("BIO_read");
-  int (*write_)(ssl::Bio*, const void*, int) = call<int (*)(ssl::Bio*, const void*, int)>("BIO_write");
+  int (*read_)(BIO*, void*, int) = call<int (*)(BIO*, void*, int)>("BIO_read");
+  int (*write_)(BIO*, const void*, int) = call<int (*)(BIO*, const void*, int)>("BIO_write");
 };
 
 }  // namespace tls

@@ -145,7 +145,7 @@ TEST("a large message inside TLS in odd pieces is received whole") { echoes("/t.
 
 TEST("TLS 1.2 is spoken, and nothing older") {
   tls::ClientOptions client;
-  client.maxVersion = ssl::kTls12;
+  client.maxVersion = TLS1_2_VERSION;
   echoes("/t.T/Say", 70'000, {client, 1 << 20, 20'000, nullptr});
   client.maxVersion = kTls11;
   if (const auto echo = securedEcho()) CHECK(!served(*echo, client));
@@ -153,7 +153,7 @@ TEST("TLS 1.2 is spoken, and nothing older") {
 
 TEST("a caller of whom a certificate is asked is let in with one alone") {
   tls::ClientOptions client;
-  for (const long version : {ssl::kTls12, ssl::kTls13}) {
+  for (const long version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     client.maxVersion = version;
     const auto echo = securedEcho(true);
     if (echo == nullptr) return;
@@ -267,7 +267,7 @@ TEST("bytes changed at random inside of TLS and around it harm nobody") {
     std::string said = good;
     Talk how;
     how.client.certificate = true;
-    how.client.maxVersion = round % 2 == 0 ? ssl::kTls13 : ssl::kTls12;
+    how.client.maxVersion = round % 2 == 0 ? TLS1_3_VERSION : TLS1_2_VERSION;
     how.step = 1 + random() % 20'000;
     how.turnsMax = 12;
     if (round % 4 < 3) {

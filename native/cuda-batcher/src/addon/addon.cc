@@ -1,7 +1,7 @@
 // The add-on's exports; lib/native.ts is their other side, in the same order.
 #include <napi.h>
 
-#include <chrono>
+#include <limits>
 
 #include "addon/allocator.h"
 #include "addon/batcher_handle.h"
@@ -10,8 +10,8 @@
 #include "addon/exit_guard.h"
 #include "addon/link_calls.h"
 #include "addon/delivery_layout.h"
+#include "addon/model_calls.h"
 #include "addon/task.h"
-#include "scheduling/batch_policy.h"
 #include "measuring/measure.h"
 #include "devices/cuda/driver.h"
 #include "engines/onnxruntime/engine.h"
@@ -22,10 +22,6 @@ namespace cb {
 namespace {
 
 using Shared = std::shared_ptr<BatcherHandle>;
-
-double steadyMs() {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 Shared& handleOf(const Napi::Value& value) { return *value.As<Napi::External<Shared>>().Data(); }
 
@@ -107,40 +103,29 @@ Napi::Value probe(const Napi::CallbackInfo& info) {
   return object;
 }
 
-// load(options) -> Promise<External model>
-Napi::Value load(const Napi::CallbackInfo& info) {
-  const ModelOptions options = convert::modelOptions(info[0].As<Napi::Object>());
-  auto model = std::make_shared<std::shared_ptr<Model>>();
+// warmUp(model) -> Promise: one run over zeros has been made, or has failed
+Napi::Value warmUp(const Napi::CallbackInfo& info) {
+  const std::shared_ptr<Model> model = modelOf(info[0]);
+  const uint64_t guard = addExitGuard([model] { model->terminate(); });
   return Task::start(
       info.Env(),
-      [options, model](std::string& error) { *model = Model::load(onnxruntimeEngine(), options, error); },
-      [model](Napi::Env env) {
-        using Loaded = std::shared_ptr<Model>;
-        return Napi::External<Loaded>::New(env, new Loaded(*model), [](Napi::Env, Loaded* loaded) { delete loaded; });
-      });
+      [model, guard](std::string&) {
+        MeasureOptions once;
+        once.durationMs = std::numeric_limits<double>::min();
+        measure(*model, once, steadyMs);
+        removeExitGuard(guard);
+      },
+      [](Napi::Env env) { return env.Undefined(); });
 }
 
-std::shared_ptr<Model>& modelOf(const Napi::Value& value) {
-  return *value.As<Napi::External<std::shared_ptr<Model>>>().Data();
-}
-
-// describe(model) -> {inputs, outputs, batchable, unbatchedReason}
-Napi::Value describe(const Napi::CallbackInfo& info) { return convert::toModel(info.Env(), *modelOf(info[0])); }
-
-// unload(model)
-Napi::Value unload(const Napi::CallbackInfo& info) {
-  modelOf(info[0]).reset();
-  return info.Env().Undefined();
-}
-
-// mailLength(options, outputs) -> numbers the mail must hold
-Napi::Value mailLength(const Napi::CallbackInfo& info) {
+// deliveryNumbersMax(options, outputs) -> numbers that the array of `open` must hold
+Napi::Value numbersMax(const Napi::CallbackInfo& info) {
   const BatcherOptions options = convert::batcherOptions(info[0].As<Napi::Object>());
   const size_t outputs = info[1].As<Napi::Number>().Uint32Value();
-  return Napi::Number::New(info.Env(), static_cast<double>(mail::capacity(options, outputs)));
+  return Napi::Number::New(info.Env(), static_cast<double>(deliveryNumbersMax(options, outputs)));
 }
 
-// open(model, options, mail, onBatch) -> External handle; the model's External is empty afterwards
+// open(model, options, numbers, onBatch) -> External handle; the model's External is empty afterwards
 Napi::Value open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Shared handle =
@@ -266,87 +251,6 @@ Napi::Value dispose(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value startMeasure(const Napi::CallbackInfo& info, std::shared_ptr<Model> model) {
-  const MeasureOptions options = convert::measureOptions(info[1].As<Napi::Object>());
-  auto measured = std::make_shared<Measured>();
-  const uint64_t guard = addExitGuard([model] { model->terminate(); });
-  return Task::start(
-      info.Env(),
-      [model, options, measured, guard](std::string& error) {
-        *measured = measure(*model, options, steadyMs);
-        removeExitGuard(guard);
-        error = measured->error;
-      },
-      [measured](Napi::Env env) { return convert::toMeasured(env, *measured); });
-}
-
-// measure(model, options) -> Promise<{latencyMs, elapsedMs}>
-Napi::Value measureModel(const Napi::CallbackInfo& info) { return startMeasure(info, modelOf(info[0])); }
-
-// measureOpen(handle, options) -> the same, on an open batcher's model
-Napi::Value measureOpen(const Napi::CallbackInfo& info) {
-  return startMeasure(info, handleOf(info[0])->batcher().sharedModel());
-}
-
-// feed(handle, options) -> Promise<{items, batches, elapsedMs, engineMs}>, on another batcher of the same model and options
-Napi::Value startFeed(const Napi::CallbackInfo& info) {
-  const Batcher& open = handleOf(info[0])->batcher();
-  const std::shared_ptr<Model> model = open.sharedModel();
-  const BatcherOptions options = open.options();
-  const FeedOptions load = convert::feedOptions(info[1].As<Napi::Object>());
-  auto fed = std::make_shared<Fed>();
-  const uint64_t guard = addExitGuard([model] { model->terminate(); });
-  return Task::start(
-      info.Env(),
-      [=](std::string& error) {
-        *fed = feed(model, options, load, steadyMs);
-        removeExitGuard(guard);
-        error = fed->error;
-      },
-      [fed](Napi::Env env) { return convert::toFed(env, *fed); });
-}
-
-// planBatch(nowMs, arrivalMs, deadlineMs, rows, lane, maxBatch, shapeKey, latencyMs, sizes, rules) -> plan
-Napi::Value plan(const Napi::CallbackInfo& info) {
-  const std::vector<double> arrivalMs = convert::doubles(info[1]);
-  const std::vector<double> deadlineMs = convert::doubles(info[2]);
-  const std::vector<int32_t> rows = convert::integers(info[3]);
-  const std::vector<int32_t> lane = convert::integers(info[4]);
-  const std::vector<int32_t> maxBatch = convert::integers(info[5]);
-  const std::vector<int32_t> shape = convert::integers(info[6]);
-  const std::vector<double> latencyMs = convert::doubles(info[7]);
-  const std::vector<int32_t> sizes = convert::integers(info[8]);
-  const std::vector<double> numbers = convert::doubles(info[9]);
-  std::vector<Candidate> candidates;
-  for (size_t i = 0; i < rows.size(); i++) {
-    candidates.push_back(
-        {arrivalMs[i], deadlineMs[i], rows[i], lane[i], maxBatch[i], static_cast<uint64_t>(shape[i])});
-  }
-  PlanRules rules{};
-  rules.maxBatch = static_cast<int32_t>(latencyMs.size()) - 1;
-  rules.engines = static_cast<int32_t>(numbers[0]);
-  rules.maxQueueDelayMs = numbers[1];
-  rules.arrivalGapMs = numbers[2];
-  rules.offeredPerMs = numbers[3];
-  rules.slowdown = numbers[4];
-  rules.safety = numbers[5];
-  rules.deliveryMs = numbers[6];
-  rules.hiddenRows = static_cast<int32_t>(numbers[7]);
-  rules.hiddenDeadlineMs = numbers[8];
-  rules.latencyMs = latencyMs.data();
-  rules.sizes = sizes.data();
-  rules.sizeCount = sizes.size();
-  Plan planned;
-  planBatch(info[0].As<Napi::Number>().DoubleValue(), candidates.data(), candidates.size(), rules, planned);
-  Napi::Object object = Napi::Object::New(info.Env());
-  object.Set("take", convert::toIntegers(info.Env(), planned.take));
-  object.Set("drop", convert::toIntegers(info.Env(), planned.drop));
-  object.Set("rows", planned.rows);
-  object.Set("paddedRows", planned.paddedRows);
-  object.Set("startAtMs", planned.startAtMs);
-  return object;
-}
-
 // confine(parentPid, dataBytesMax)
 Napi::Value confine(const Napi::CallbackInfo& info) {
   const std::string error =
@@ -369,10 +273,9 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   using namespace cb;
   tuneAllocator();
   exports.Set("probe", Napi::Function::New<probe>(env, "probe"));
-  exports.Set("load", Napi::Function::New<load>(env, "load"));
-  exports.Set("describe", Napi::Function::New<describe>(env, "describe"));
-  exports.Set("unload", Napi::Function::New<unload>(env, "unload"));
-  exports.Set("mailLength", Napi::Function::New<mailLength>(env, "mailLength"));
+  addModelCalls(env, exports);
+  exports.Set("warmUp", Napi::Function::New<warmUp>(env, "warmUp"));
+  exports.Set("deliveryNumbersMax", Napi::Function::New<numbersMax>(env, "deliveryNumbersMax"));
   exports.Set("open", Napi::Function::New<cb::open>(env, "open"));
   setRaw(env, exports, "submit", submit);
   setRaw(env, exports, "wake", wake);
@@ -387,10 +290,6 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("stats", Napi::Function::New<stats>(env, "stats"));
   exports.Set("stop", Napi::Function::New<stop>(env, "stop"));
   exports.Set("dispose", Napi::Function::New<dispose>(env, "dispose"));
-  exports.Set("measure", Napi::Function::New<measureModel>(env, "measure"));
-  exports.Set("measureOpen", Napi::Function::New<measureOpen>(env, "measureOpen"));
-  exports.Set("feed", Napi::Function::New<startFeed>(env, "feed"));
-  exports.Set("planBatch", Napi::Function::New<plan>(env, "planBatch"));
   exports.Set("confine", Napi::Function::New<confine>(env, "confine"));
   addLinkCalls(env, exports);
   return exports;

@@ -1,10 +1,10 @@
 #include "addon/batcher_handle.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
 #include "addon/exit_guard.h"
+#include "addon/model_calls.h"
 #include "addon/delivery_layout.h"
 
 namespace cb {
@@ -14,12 +14,8 @@ namespace {
 // JavaScript's tickets are even inside; links have the odd ones.
 constexpr uint32_t inside(uint32_t ticket) { return 2 * ticket; }
 
-// A request's ticket as JavaScript knows it; -1: it came from a link.
-double outside(const Request& request) { return request.ticket % 2 == 0 ? request.ticket / 2.0 : -1.0; }
-
-double steadyMs() {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+// A request's ticket as JavaScript knows it.
+double outside(const Request& request) { return request.ticket % 2 == 0 ? request.ticket / 2.0 : kOfLinkTicket; }
 
 // What the environment's cleanup hook and the thread-safe function keep alive.
 using Shared = std::shared_ptr<BatcherHandle>;
@@ -62,10 +58,10 @@ bool Gate::pass(std::unique_ptr<Delivery>& delivery) {
 }
 
 Shared BatcherHandle::open(Napi::Env env, std::shared_ptr<Model> model, BatcherOptions options,
-                           Napi::Float64Array mail, Napi::Function onBatch) {
+                           Napi::Float64Array numbers, Napi::Function onBatch) {
   Shared handle(new BatcherHandle);
-  handle->mail_ = Napi::Persistent(mail);
-  handle->mailData_ = mail.Data();
+  handle->numbers_ = Napi::Persistent(numbers);
+  handle->numbersData_ = numbers.Data();
   const auto callJs = [](napi_env jsEnv, napi_value callback, void* held, void* data) {
     std::unique_ptr<Delivery> delivery(static_cast<Delivery*>(data));
     BatcherHandle& self = **static_cast<Shared*>(held);
@@ -180,37 +176,38 @@ void BatcherHandle::receive(napi_env rawEnv, napi_value onBatch, std::unique_ptr
   Napi::HandleScope scope(env);
   const double nowMs = steadyMs();
   const bool lent = delivery->error.empty() && delivery->slab != kNoSlab && !arena(env).IsUndefined();
-  double* to = mailData_;
-  to[mail::kFailed] = delivery->error.empty() ? 0 : delivery->overdue ? 2 : 1;
-  to[mail::kRows] = delivery->rows;
-  to[mail::kGatherMs] = delivery->times.gatheredMs - delivery->times.takenMs;
-  to[mail::kRunMs] = delivery->times.copiedOutMs - delivery->times.gatheredMs;
-  to[mail::kScatterMs] = nowMs - delivery->times.copiedOutMs;
-  to[mail::kSlab] = lent ? delivery->slab : kNoSlab;
-  to[mail::kMembers] = static_cast<double>(delivery->members.size());
-  to[mail::kDropped] = static_cast<double>(delivery->dropped.size());
-  to[mail::kStopped] = delivery->stopped ? 1 : 0;
-  to[mail::kOutputs] = static_cast<double>(delivery->outputs.size());
-  to[mail::kPaddedRows] = delivery->paddedRows;
-  to += mail::kHead;
+  double* to = numbersData_;
+  to[delivery_layout::kRows] = delivery->rows;
+  to[delivery_layout::kGatherMs] = delivery->times.gatheredMs - delivery->times.takenMs;
+  to[delivery_layout::kRunMs] = delivery->times.copiedOutMs - delivery->times.gatheredMs;
+  to[delivery_layout::kScatterMs] = nowMs - delivery->times.copiedOutMs;
+  to[delivery_layout::kSlab] = lent ? delivery->slab : kNoSlab;
+  to[delivery_layout::kMembers] = static_cast<double>(delivery->members.size());
+  to[delivery_layout::kDropped] = static_cast<double>(delivery->dropped.size());
+  to[delivery_layout::kStopped] = delivery->stopped ? 1 : 0;
+  to[delivery_layout::kOutputs] = static_cast<double>(delivery->outputs.size());
+  to[delivery_layout::kOverdue] = delivery->overdue ? 1 : 0;
+  to[delivery_layout::kPaddedRows] = delivery->paddedRows;
+  to += delivery_layout::kHead;
   size_t own = delivery->dropped.size();
   for (const Request* member : delivery->members) {
     const double ticket = outside(*member);
     if (ticket >= 0) own++;
-    *to++ = ticket;
-    *to++ = member->rows;
-    *to++ = delivery->times.takenMs - member->arrivalMs;
+    to[member_layout::kTicket] = ticket;
+    to[member_layout::kRows] = member->rows;
+    to[member_layout::kQueueMs] = delivery->times.takenMs - member->arrivalMs;
+    to += member_layout::kStride;
   }
   for (const Request* dropped : delivery->dropped) *to++ = outside(*dropped);
   Napi::Array copies = Napi::Array::New(env);
-  for (size_t i = 0; i < delivery->outputs.size(); i++, to += mail::kOutputNumbers) {
+  for (size_t i = 0; i < delivery->outputs.size(); i++, to += output_layout::kStride) {
     const EngineBuffer& output = delivery->outputs[i];
     const bool inArena = lent && output.owner == nullptr;
-    to[mail::kOutputOffset] =
+    to[output_layout::kOffset] =
         inArena ? static_cast<double>(static_cast<uint8_t*>(output.data) - batcher_->arena().data()) : 0;
-    to[mail::kOutputBytes] = static_cast<double>(output.bytes);
-    to[mail::kOutputRank] = output.rank;
-    for (int32_t d = 0; d < output.rank; d++) to[mail::kOutputDims + static_cast<size_t>(d)] = output.dims[d];
+    to[output_layout::kBytes] = static_cast<double>(output.bytes);
+    to[output_layout::kRank] = output.rank;
+    for (int32_t d = 0; d < output.rank; d++) to[output_layout::kDims + static_cast<size_t>(d)] = output.dims[d];
     if (!inArena && delivery->error.empty()) {
       Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, output.bytes);
       if (output.bytes > 0) std::memcpy(copy.Data(), output.data, output.bytes);
@@ -256,7 +253,7 @@ void BatcherHandle::dispose(Napi::Env env) {
   disposed_ = true;
   removeExitGuard(exitGuard_);
   gate_->shut();
-  mail_.Reset();
+  numbers_.Reset();
   bool detached = true;
   if (!arena_.IsEmpty()) {
     // Views die at once instead of keeping the memory until they are collected.

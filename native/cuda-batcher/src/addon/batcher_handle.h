@@ -8,14 +8,12 @@
 #include <mutex>
 #include <vector>
 
+#include "layouts/delivery_layout.h"
 #include "running/batcher.h"
 #include "running/shape_keys.h"
 #include "serving/served_batcher.h"
 
 namespace cb {
-
-// What submit answers besides 0; the same numbers stand in lib/native.ts.
-enum class SubmitCode : int32_t { kAccepted = 0, kFull = 1, kDeadline = 2, kClosed = 3 };
 
 // The way into JavaScript from other threads; shut before what it calls is taken down.
 class Gate {
@@ -32,9 +30,9 @@ class Gate {
 
 class BatcherHandle : public std::enable_shared_from_this<BatcherHandle> {
  public:
-  // JS thread. `mail` is where deliveries are written before `onBatch` is called (layout in mail.h).
+  // JS thread. Deliveries are written into `numbers` before `onBatch` is called (lib/delivery-layout.ts).
   static std::shared_ptr<BatcherHandle> open(Napi::Env env, std::shared_ptr<Model> model, BatcherOptions options,
-                                             Napi::Float64Array mail, Napi::Function onBatch);
+                                             Napi::Float64Array numbers, Napi::Function onBatch);
   ~BatcherHandle();
 
   SubmitCode submit(napi_env env, uint32_t ticket, int32_t rows, int32_t lane, double timeoutMs, int32_t maxBatch,
@@ -63,8 +61,8 @@ class BatcherHandle : public std::enable_shared_from_this<BatcherHandle> {
   std::shared_ptr<link::Served> served_;
   napi_threadsafe_function function_ = nullptr;
   const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
-  Napi::Reference<Napi::Float64Array> mail_;
-  double* mailData_ = nullptr;
+  Napi::Reference<Napi::Float64Array> numbers_;
+  double* numbersData_ = nullptr;
   Napi::Reference<Napi::ArrayBuffer> arena_;
   int64_t pending_ = 0;    // accepted and not yet seen by JS; the loop stays alive meanwhile
   uint64_t exitGuard_ = 0;

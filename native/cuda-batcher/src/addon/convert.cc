@@ -13,6 +13,11 @@ int32_t integer(const Napi::Object& from, const char* key) { return from.Get(key
 
 std::string text(const Napi::Object& from, const char* key) { return from.Get(key).As<Napi::String>().Utf8Value(); }
 
+Batching batching(const std::string& name) {
+  if (name == "never") return Batching::kNever;
+  return name == "inputs" ? Batching::kInputs : Batching::kDeclared;
+}
+
 std::vector<int64_t> dims(const Napi::Object& from) {
   std::vector<int64_t> numbers;
   for (const double dim : doubles(from.Get("dims"))) numbers.push_back(static_cast<int64_t>(dim));
@@ -60,7 +65,7 @@ ModelOptions modelOptions(const Napi::Object& from) {
   options.library = text(from, "library");
   options.intraOpThreads = integer(from, "intraOpThreads");
   options.concurrentRuns = integer(from, "instances");
-  options.batching = static_cast<Batching>(integer(from, "batching"));
+  options.batching = batching(text(from, "batching"));
   return options;
 }
 
@@ -99,6 +104,13 @@ FeedOptions feedOptions(const Napi::Object& from) {
   options.dims = dims(from);
   options.row = row(from);
   return options;
+}
+
+std::vector<std::string> texts(const Napi::Value& from) {
+  const Napi::Array given = from.As<Napi::Array>();
+  std::vector<std::string> all;
+  for (uint32_t i = 0; i < given.Length(); i++) all.push_back(given.Get(i).As<Napi::String>());
+  return all;
 }
 
 std::vector<double> doubles(const Napi::Value& from) {

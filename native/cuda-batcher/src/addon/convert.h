@@ -18,6 +18,7 @@ BatcherOptions batcherOptions(const Napi::Object& from);
 MeasureOptions measureOptions(const Napi::Object& from);
 FeedOptions feedOptions(const Napi::Object& from);
 
+std::vector<std::string> texts(const Napi::Value& from);      // array of strings
 std::vector<double> doubles(const Napi::Value& from);        // Float64Array; null: empty
 std::vector<int32_t> integers(const Napi::Value& from);      // Int32Array; null: empty
 Napi::Float64Array toDoubles(Napi::Env env, const std::vector<double>& from);

@@ -1,6 +1,7 @@
 #include "addon/link_calls.h"
 
 #include "addon/batcher_handle.h"
+#include "addon/convert.h"
 #include "addon/link_handle.h"
 #include "addon/task.h"
 
@@ -15,19 +16,12 @@ BatcherHandle& batcherOf(const Napi::Value& value) { return **value.As<Napi::Ext
 
 link::Server& serverOf(const Napi::Value& value) { return (*value.As<Napi::External<Linked>>().Data())->server(); }
 
-std::vector<std::string> texts(const Napi::Value& value) {
-  const Napi::Array array = value.As<Napi::Array>();
-  std::vector<std::string> all;
-  for (uint32_t i = 0; i < array.Length(); i++) all.push_back(array.Get(i).As<Napi::String>());
-  return all;
-}
-
 uint32_t number(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
 
 // What may be presented; null: nothing is asked.
 std::optional<std::vector<std::string>> secretsOf(const Napi::Value& value) {
   if (value.IsNull()) return std::nullopt;
-  return texts(value);
+  return convert::texts(value);
 }
 
 // linkOpen(host, port, inFlightMax, accepted | null, onEvent) -> External server
@@ -55,7 +49,7 @@ Napi::Value linkServe(const Napi::CallbackInfo& info) {
   }
   const std::shared_ptr<link::Served> served = batcherOf(info[2]).served();
   if (served == nullptr) throw Napi::Error::New(info.Env(), "the batcher is closed");
-  served->describe({texts(info[3]), texts(info[4])});
+  served->describe({convert::texts(info[3]), convert::texts(info[4])});
   serverOf(info[0]).serve(variant, served);
   return info.Env().Undefined();
 }
@@ -74,9 +68,9 @@ Napi::Value linkSecrets(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// linkStrangers(server) -> connections so far that were cut because they did not say who they are
-Napi::Value linkStrangers(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(serverOf(info[0]).strangers()));
+// linkUnauthenticated(server) -> connections so far that were cut because they did not say who they are
+Napi::Value linkUnauthenticated(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(serverOf(info[0]).unauthenticated()));
 }
 
 // linkSend(server, connection, frames)
@@ -113,26 +107,6 @@ Napi::Value linkClose(const Napi::CallbackInfo& info) {
         handle->dispose();
         return env.Undefined();
       });
-}
-
-// linkJudge(batcher, request, inputDatatypes, outputDatatypes) -> {rows, outputs} when links would run it, else null
-Napi::Value linkJudge(const Napi::CallbackInfo& info) {
-  const Batcher& batcher = batcherOf(info[0]).batcher();
-  const Napi::Uint8Array body = info[1].As<Napi::Uint8Array>();
-  wire::InferHead head;
-  Request request;
-  link::Query query;
-  const link::Signature signature{texts(info[2]), texts(info[3])};
-  if (wire::scanInferRequest(body.Data(), body.ByteLength(), head) != wire::Scan::kOk ||
-      !link::fits(batcher.model(), signature, head, body.Data(), batcher.options().maxBatch, request, query)) {
-    return info.Env().Null();
-  }
-  Napi::Array outputs = Napi::Array::New(info.Env());
-  for (const uint32_t index : query.outputs) outputs.Set(outputs.Length(), index);
-  Napi::Object object = Napi::Object::New(info.Env());
-  object.Set("rows", request.rows);
-  object.Set("outputs", outputs);
-  return object;
 }
 
 // linkQueries(batcher) -> queries of links in flight
@@ -182,18 +156,19 @@ Napi::Object traceOf(Napi::Env env, const link::TraceSample& sample, double nowM
   return trace;
 }
 
-// linkFigures(batcher) -> {servedRows, refused, batches, traces, tracesLost} since the last call; of a batch: ms ago,
-// run ms, rows
+// linkFigures(batcher) -> {servedRows, refused, batches, traces, tracesLost} since the last call; batches as
+// lib/delivery-layout.ts says
 Napi::Value linkFigures(const Napi::CallbackInfo& info) {
   const std::shared_ptr<link::Served>& served = batcherOf(info[0]).served();
   const link::Figures figures = served == nullptr ? link::Figures{} : served->takeFigures();
   const double nowMs = served == nullptr ? 0 : served->nowMs();
-  Napi::Float64Array batches = Napi::Float64Array::New(info.Env(), 3 * figures.batches.size());
+  Napi::Float64Array batches = Napi::Float64Array::New(info.Env(), link_batch_layout::kStride * figures.batches.size());
   double* to = batches.Data();
   for (const link::BatchSample& batch : figures.batches) {
-    *to++ = nowMs - batch.atMs;
-    *to++ = batch.runMs;
-    *to++ = batch.rows;
+    to[link_batch_layout::kAgoMs] = nowMs - batch.atMs;
+    to[link_batch_layout::kRunMs] = batch.runMs;
+    to[link_batch_layout::kRows] = batch.rows;
+    to += link_batch_layout::kStride;
   }
   Napi::Object object = Napi::Object::New(info.Env());
   object.Set("servedRows", static_cast<double>(figures.servedRows));
@@ -214,13 +189,12 @@ void addLinkCalls(Napi::Env env, Napi::Object exports) {
   exports.Set("linkServe", Napi::Function::New<linkServe>(env, "linkServe"));
   exports.Set("linkHost", Napi::Function::New<linkHost>(env, "linkHost"));
   exports.Set("linkSecrets", Napi::Function::New<linkSecrets>(env, "linkSecrets"));
-  exports.Set("linkStrangers", Napi::Function::New<linkStrangers>(env, "linkStrangers"));
+  exports.Set("linkUnauthenticated", Napi::Function::New<linkUnauthenticated>(env, "linkUnauthenticated"));
   exports.Set("linkSend", Napi::Function::New<linkSend>(env, "linkSend"));
   exports.Set("linkCut", Napi::Function::New<linkCut>(env, "linkCut"));
   exports.Set("linkInFlight", Napi::Function::New<linkInFlight>(env, "linkInFlight"));
   exports.Set("linkDrain", Napi::Function::New<linkDrain>(env, "linkDrain"));
   exports.Set("linkClose", Napi::Function::New<linkClose>(env, "linkClose"));
-  exports.Set("linkJudge", Napi::Function::New<linkJudge>(env, "linkJudge"));
   exports.Set("linkQueries", Napi::Function::New<linkQueries>(env, "linkQueries"));
   exports.Set("linkWatch", Napi::Function::New<linkWatch>(env, "linkWatch"));
   exports.Set("linkIdleMs", Napi::Function::New<linkIdleMs>(env, "linkIdleMs"));

@@ -1,18 +1,14 @@
 #include "addon/link_handle.h"
 
-#include <chrono>
 
 #include "addon/exit_guard.h"
+#include "addon/model_calls.h"
 
 namespace cb {
 
 namespace {
 
 using Shared = std::shared_ptr<LinkHandle>;
-
-double steadyMs() {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 void cleanUp(void* data) { (*static_cast<Shared*>(data))->stop(0); }
 

@@ -23,10 +23,10 @@ struct Tensor {
 };
 
 // Whether requests may share a run.
-enum class Batching : int32_t {
-  kDeclared = 0,  // when the model declares one dynamic first axis for all inputs and outputs
-  kNever = 1,     // whatever it declares: tensors run as they come
-  kInputs = 2,    // when all inputs have it, whatever is declared of the outputs
+enum class Batching {
+  kDeclared,  // when the model declares one dynamic first axis for all inputs and outputs
+  kNever,      // whatever it declares: tensors run as they come
+  kInputs,    // when all inputs have it, whatever is declared of the outputs
 };
 
 class ModelRun;

@@ -154,7 +154,7 @@ void Server::work() {
   while (!stopping_) {
     const bool paused = !accepting_;
     wait(paused ? kPauseMs : unadmitted_ > 0 ? kAdmissionCheckMs : -1);
-    if (unadmitted_ > 0) cutStrangers();
+    if (unadmitted_ > 0) cutUnauthenticated();
     if (!paused) continue;
     accepting_ = true;
     poller_.change(listener_, this, EPOLLIN);
@@ -224,7 +224,7 @@ void Server::admit(Connection& connection) {
   connection.flush();
 }
 
-void Server::cutStrangers() {
+void Server::cutUnauthenticated() {
   for (const auto& connection : all()) {
     if (!connection->admitted() && clock_() - connection->openedMs() > kAdmissionMaxMs) end(connection);
   }
@@ -345,7 +345,7 @@ void Server::handOver(Connection& connection, const wire::Frame& frame) {
 void Server::end(const std::shared_ptr<Connection>& connection) {
   if (!connection->admitted()) {
     unadmitted_--;
-    strangers_++;
+    unauthenticated_++;
   }
   {
     std::lock_guard<std::mutex> lock(mutex_);

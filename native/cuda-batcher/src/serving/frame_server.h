@@ -64,7 +64,7 @@ class Server : public ConnectionReader, private wire::Pollable {
   HostLoad& host() { return *host_; }
   Secrets& secrets() { return secrets_; }
   // Connections so far that were cut because they did not say who they are.
-  size_t strangers() const { return strangers_; }
+  size_t unauthenticated() const { return unauthenticated_; }
 
   // Which batcher runs a variant's queries; null: none, JavaScript says why. Nothing enters the old one any more.
   void serve(const std::string& variant, std::shared_ptr<Served> served);
@@ -88,7 +88,7 @@ class Server : public ConnectionReader, private wire::Pollable {
   std::shared_ptr<Connection> adopt(int fd);
   void greet(Connection& connection);
   void admit(Connection& connection);
-  void cutStrangers();
+  void cutUnauthenticated();
   void receive(const std::shared_ptr<Connection>& connection) override;
   bool dispatch(const std::shared_ptr<Connection>& connection, wire::Frame& frame, double nowMs);
   bool infer(const std::shared_ptr<Connection>& connection, wire::Frame& frame, double nowMs);
@@ -112,7 +112,7 @@ class Server : public ConnectionReader, private wire::Pollable {
   std::unordered_map<uint32_t, std::shared_ptr<Connection>> connections_;
   bool draining_ = false;
   Secrets secrets_;
-  std::atomic<size_t> strangers_{0};
+  std::atomic<size_t> unauthenticated_{0};
 
   // I/O thread only.
   uint32_t nextConnection_ = 1;

@@ -5,9 +5,8 @@ namespace wire {
 namespace {
 
 // A handle is index and generation in 31 bits, so that JavaScript holds it as a small integer.
-constexpr int kIndexBits = 17;
-constexpr size_t kCallsMax = size_t{1} << kIndexBits;
-constexpr uint32_t kGenerations = 1u << (31 - kIndexBits);
+constexpr size_t kCallsMax = size_t{1} << kHandlePlaceBits;
+constexpr uint32_t kGenerations = 1u << (31 - kHandlePlaceBits);
 
 }  // namespace
 
@@ -55,7 +54,7 @@ Call* Calls::findAsked(int32_t handle) const {
 }
 
 int32_t Calls::handleOf(const Call& call) {
-  return static_cast<int32_t>((call.generation << kIndexBits) | call.index);
+  return static_cast<int32_t>((call.generation << kHandlePlaceBits) | call.index);
 }
 
 void Calls::forget(Call& call) {

@@ -9,16 +9,12 @@
 #include <vector>
 
 #include "http2/credentials.h"
+#include "layouts/event_layout.h"
 #include "net/buffer.h"
 
 namespace wire {
 
 class Connection;
-
-enum class MethodKind : int32_t { kUnary = 0, kStream = 1, kInfer = 2 };
-
-// How a peer packs its messages; the same numbers stand in lib/event-layout.ts.
-enum class Encoding : uint8_t { kIdentity = 0, kGzip = 1, kDeflate = 2, kUnknown = 3 };
 
 constexpr size_t kMessagePrefixBytes = 5;
 

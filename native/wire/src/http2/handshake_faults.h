@@ -25,7 +25,7 @@ class HandshakeFaults {
     std::memcpy(text.data(), first_.data(), first_.size());
     Event& event = events.emplace_back();
     event.kind = EventKind::kHandshakesFailed;
-    event.numbers[0] = static_cast<double>(std::exchange(count_, 0));
+    event.numbers[event_layout::kCount] = static_cast<double>(std::exchange(count_, 0));
     event.bytes = Piece::whole(std::move(text));
   }
 

@@ -208,9 +208,9 @@ bool Server::announceInfer(Call& call) {
   call.idBytes = parts.idBytes;
   call.announced = true;
   tell(EventKind::kInfer, call);
-  events_.back().numbers[1] = found.number;
-  events_.back().numbers[2] = found.fresh ? 1 : 0;
-  events_.back().numbers[5] = call.hasTrace ? 1 : 0;
+  events_.back().numbers[event_layout::kHead] = found.number;
+  events_.back().numbers[event_layout::kFresh] = found.fresh ? 1 : 0;
+  events_.back().numbers[event_layout::kTraced] = call.hasTrace ? 1 : 0;
   return true;
 }
 
@@ -218,12 +218,12 @@ void Server::tell(EventKind kind, const Call& call) {
   Event& event = events_.emplace_back();
   event.kind = kind;
   event.subject = Calls::handleOf(call);
-  event.numbers[0] = call.deadlineMs < 0 ? -1 : std::max(0.0, call.deadlineMs - nowMs_);
-  event.numbers[1] = call.method;
+  event.numbers[event_layout::kDeadlineMs] = call.deadlineMs < 0 ? -1 : std::max(0.0, call.deadlineMs - nowMs_);
+  event.numbers[event_layout::kMethod] = call.method;
   const bool packed = !call.inbox.empty() && call.inbox.back().compressed;
-  event.numbers[2] = packed ? static_cast<double>(call.encoding) : 0;
-  event.numbers[3] = call.inbox.empty() ? 0 : static_cast<double>(call.inbox.back().bytes.size);
-  event.numbers[4] = call.credential;
+  event.numbers[event_layout::kEncoding] = packed ? static_cast<double>(call.encoding) : 0;
+  event.numbers[event_layout::kBytes] = call.inbox.empty() ? 0 : static_cast<double>(call.inbox.back().bytes.size);
+  event.numbers[event_layout::kCredential] = call.credential;
 }
 
 void Server::receive(Call& call, const uint8_t* data, size_t size) {
@@ -307,7 +307,7 @@ void Server::fail(Call& call, Code code, std::string_view message) {
 
 void Server::tellCancelled(const Call& call, Code code) {
   tell(EventKind::kCancelled, call);
-  events_.back().numbers[0] = static_cast<double>(code);
+  events_.back().numbers[event_layout::kCancelCode] = static_cast<double>(code);
 }
 
 void Server::end(Call& call, int32_t code, std::string_view message, std::string_view trailers) {

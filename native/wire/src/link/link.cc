@@ -17,11 +17,16 @@ namespace {
 // Bytes read from one link before the others have their turn.
 constexpr size_t kReadBudgetBytes = 4 * 1024 * 1024;
 
-void fillLoad(double* numbers, const Load& load) {
-  numbers[7] = load.drainMs;
-  numbers[8] = load.executorUtilisation;
-  numbers[9] = load.memoryFreeBytes;
-  numbers[10] = load.instanceQueuedRows;
+// What an answer and a refusal have in common.
+void fill(Event& event, Frame& frame, const Load& load) {
+  using namespace event_layout;
+  event.numbers[kQueryId] = frame.id;
+  event.numbers[kDrainMs] = load.drainMs;
+  event.numbers[kUtilisation] = load.executorUtilisation;
+  event.numbers[kMemoryFree] = load.memoryFreeBytes;
+  event.numbers[kQueuedRows] = load.instanceQueuedRows;
+  event.numbers[kBodyBytes] = static_cast<double>(frame.body.size());
+  event.bytes = Piece::whole(BufferRef::adopt(std::move(frame.body)));
 }
 
 }  // namespace
@@ -70,23 +75,20 @@ void Link::take(Frame& frame) {
     case FrameType::kAnswer: {
       Event& event = links_.tell(EventKind::kAnswer, *this);
       const AnswerHeader& answer = frame.answer;
-      const double numbers[] = {static_cast<double>(frame.id), answer.queueMs,     answer.gatherMs,
-                                answer.runMs,                  answer.scatterMs,   answer.executorMs,
-                                static_cast<double>(answer.batchSize)};
-      std::copy(std::begin(numbers), std::end(numbers), event.numbers);
-      fillLoad(event.numbers, answer.load);
-      event.numbers[11] = static_cast<double>(frame.body.size());
-      event.bytes = Piece::whole(BufferRef::adopt(std::move(frame.body)));
+      event.numbers[event_layout::kQueueMs] = answer.queueMs;
+      event.numbers[event_layout::kGatherMs] = answer.gatherMs;
+      event.numbers[event_layout::kRunMs] = answer.runMs;
+      event.numbers[event_layout::kScatterMs] = answer.scatterMs;
+      event.numbers[event_layout::kExecutorMs] = answer.executorMs;
+      event.numbers[event_layout::kBatchSize] = answer.batchSize;
+      fill(event, frame, answer.load);
       return;
     }
     case FrameType::kRefusal: {
       Event& event = links_.tell(EventKind::kRefusal, *this);
-      event.numbers[0] = frame.id;
-      event.numbers[1] = frame.refusal.code;
-      event.numbers[2] = frame.refusal.retryAfterMs;
-      fillLoad(event.numbers, frame.refusal.load);
-      event.numbers[11] = static_cast<double>(frame.body.size());
-      event.bytes = Piece::whole(BufferRef::adopt(std::move(frame.body)));
+      event.numbers[event_layout::kCode] = frame.refusal.code;
+      event.numbers[event_layout::kRetryAfterMs] = frame.refusal.retryAfterMs;
+      fill(event, frame, frame.refusal.load);
       return;
     }
     case FrameType::kInfer:

@@ -27,13 +27,13 @@ class TlsContext {
   TlsContext& operator=(const TlsContext&) = delete;
 
   const ssl::Api& api() const { return api_; }
-  ssl::Context* context() const { return context_; }
+  SSL_CTX* context() const { return context_; }
 
  private:
-  TlsContext(const ssl::Api& api, ssl::Context* context) : api_(api), context_(context) {}
+  TlsContext(const ssl::Api& api, SSL_CTX* context) : api_(api), context_(context) {}
 
   const ssl::Api& api_;
-  ssl::Context* context_;
+  SSL_CTX* context_;
 };
 
 // The oldest reason in the library's queue, which is emptied: Node uses the same one.

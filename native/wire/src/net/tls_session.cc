@@ -29,9 +29,9 @@ const ssl::Api* bioApi = nullptr;
 
 }  // namespace
 
-const ssl::BioMethod* TlsSession::bioMethod(const ssl::Api& api) {
-  static const ssl::BioMethod* const method = [&api] {
-    ssl::BioMethod* made = api.BIO_meth_new(ssl::kBioSourceSink, "wire");
+const BIO_METHOD* TlsSession::bioMethod(const ssl::Api& api) {
+  static const BIO_METHOD* const method = [&api] {
+    BIO_METHOD* made = api.BIO_meth_new(BIO_TYPE_SOURCE_SINK, "wire");
     if (made == nullptr) throw std::bad_alloc();
     bioApi = &api;
     api.BIO_meth_set_read(made, bioRead);
@@ -44,7 +44,7 @@ const ssl::BioMethod* TlsSession::bioMethod(const ssl::Api& api) {
 
 TlsSession::TlsSession(std::shared_ptr<const TlsContext> context, int socket)
     : context_(std::move(context)), api_(context_->api()), socket_(socket) {
-  ssl::Bio* bio = api_.BIO_new(bioMethod(api_));
+  BIO* bio = api_.BIO_new(bioMethod(api_));
   session_ = bio == nullptr ? nullptr : api_.SSL_new(context_->context());
   if (session_ == nullptr) {
     if (bio != nullptr) api_.BIO_free(bio);
@@ -59,15 +59,15 @@ TlsSession::TlsSession(std::shared_ptr<const TlsContext> context, int socket)
 TlsSession::~TlsSession() { api_.SSL_free(session_); }
 
 // 0 = the peer has ended; -1 without the mark that it may be tried again = it must not go on.
-int TlsSession::bioRead(ssl::Bio* bio, char* to, int size) {
+int TlsSession::bioRead(BIO* bio, char* to, int size) {
   auto& self = *static_cast<TlsSession*>(bioApi->BIO_get_data(bio));
-  bioApi->BIO_clear_flags(bio, ssl::kBioRetryRead);
+  bioApi->BIO_clear_flags(bio, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY);
   ssize_t got = 0;
   do {
     errno = EAGAIN;
     got = self.budget_ == 0 ? -1 : recv(self.socket_, to, static_cast<size_t>(size), MSG_DONTWAIT);
   } while (got < 0 && errno == EINTR);
-  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) bioApi->BIO_set_flags(bio, ssl::kBioRetryRead);
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) bioApi->BIO_set_flags(bio, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY);
   if (got <= 0) return static_cast<int>(got);
   self.heard_ = true;
   self.budget_ -= std::min(self.budget_, static_cast<size_t>(got));
@@ -78,14 +78,14 @@ int TlsSession::bioRead(ssl::Bio* bio, char* to, int size) {
   return static_cast<int>(got);
 }
 
-int TlsSession::bioWrite(ssl::Bio* bio, const char* from, int size) {
+int TlsSession::bioWrite(BIO* bio, const char* from, int size) {
   Outbox& sealed = static_cast<TlsSession*>(bioApi->BIO_get_data(bio))->sealed_;
   if (sealed.bytes() > kSealedMaxBytes) return -1;
   sealed.append(from, static_cast<size_t>(size));
   return size;
 }
 
-long TlsSession::bioControl(ssl::Bio*, int command, long, void*) { return command == ssl::kBioFlush ? 1 : 0; }
+long TlsSession::bioControl(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
 
 ssize_t TlsSession::read(uint8_t* to, size_t room) {
   if (over_) return -1;
@@ -113,7 +113,7 @@ bool TlsSession::agreedOnH2() const {
 
 ssize_t TlsSession::judge(int result) {
   const int error = api_.SSL_get_error(session_, result);
-  if (error == ssl::kErrorWantRead) return 0;
+  if (error == SSL_ERROR_WANT_READ) return 0;
   over_ = true;
   const std::string reason = takeReason(api_);
   if (fault_.empty()) fault_ = reason;

@@ -34,10 +34,10 @@ class TlsSession {
   const std::string& fault() const { return fault_; }
 
  private:
-  static int bioRead(ssl::Bio*, char* to, int size);
-  static int bioWrite(ssl::Bio*, const char* from, int size);
-  static long bioControl(ssl::Bio*, int command, long, void*);
-  static const ssl::BioMethod* bioMethod(const ssl::Api&);
+  static int bioRead(BIO*, char* to, int size);
+  static int bioWrite(BIO*, const char* from, int size);
+  static long bioControl(BIO*, int command, long, void*);
+  static const BIO_METHOD* bioMethod(const ssl::Api&);
 
   bool agreedOnH2() const;
   // After a call that gave no bytes: 0 or -1, as `read`.
@@ -47,7 +47,7 @@ class TlsSession {
   std::shared_ptr<const TlsContext> context_;
   const ssl::Api& api_;
   int socket_;
-  ssl::Session* session_;
+  SSL* session_;
   Outbox sealed_;
   size_t budget_ = 0;
   size_t handshakeBytes_ = 0;

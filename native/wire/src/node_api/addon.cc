@@ -78,11 +78,13 @@ std::string_view viewOf(const Napi::Value& bytes) {
 // Nothing, or the reason why it cannot be.
 Napi::Value secure(const Napi::CallbackInfo& info) {
   TlsIdentity identity;
-  identity.certificate = viewOf(info[1]);
-  identity.key = viewOf(info[2]);
-  if (!info[3].IsNull()) identity.clientCa = viewOf(info[3]);
-  identity.ciphers = info[4].As<Napi::String>();
-  identity.tls13Only = info[5].As<Napi::Boolean>();
+  const Napi::Object given = info[1].As<Napi::Object>();
+  const Napi::Value clientCa = given.Get("clientCa");
+  identity.certificate = viewOf(given.Get("certificate"));
+  identity.key = viewOf(given.Get("key"));
+  if (!clientCa.IsNull()) identity.clientCa = viewOf(clientCa);
+  identity.ciphers = given.Get("ciphers").As<Napi::String>();
+  identity.tls13Only = given.Get("tls13Only").As<Napi::Boolean>();
   std::string why;
   const ssl::Api* api = ssl::api(why);
   const std::shared_ptr<const TlsContext> tls = api == nullptr ? nullptr : TlsContext::server(*api, identity, why);
@@ -120,12 +122,13 @@ Napi::Value heldBytes(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(wireOf(info).server().heldBytes()));
 }
 
-// Counts: connections, bytes, time.
+// {connections, bytes, time}
 Napi::Value refused(const Napi::CallbackInfo& info) {
   const Refusals& refusals = wireOf(info).server().refusals();
-  Napi::Array counts = Napi::Array::New(info.Env());
-  for (const uint64_t count : {refusals.connections, refusals.bytes, refusals.time})
-    counts.Set(counts.Length(), static_cast<double>(count));
+  Napi::Object counts = Napi::Object::New(info.Env());
+  counts.Set("connections", static_cast<double>(refusals.connections));
+  counts.Set("bytes", static_cast<double>(refusals.bytes));
+  counts.Set("time", static_cast<double>(refusals.time));
   return counts;
 }
 

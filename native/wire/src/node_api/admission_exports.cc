@@ -16,16 +16,14 @@ Napi::Value askAnew(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// Of a call that is asked about: the peer, and what it presented if it did. Nothing when the call is gone.
-napi_value asked(napi_env env, napi_callback_info info) {
-  const Arguments in(env, info);
-  const Call* call = in.wire().server().findAsked(in.integer(1));
-  if (call == nullptr || call->connection == nullptr) return nullptr;
-  napi_value list = nullptr;
-  napi_create_array(env, &list);
-  napi_set_element(env, list, 0, textOf(env, call->connection->peer()));
-  if (call->presented.came) napi_set_element(env, list, 1, textOf(env, call->presented.value));
-  return list;
+// {peer, authorization} of a call that is asked about; undefined when it is gone.
+Napi::Value asked(const Napi::CallbackInfo& info) {
+  const Call* call = wireOf(info).server().findAsked(info[1].As<Napi::Number>());
+  if (call == nullptr || call->connection == nullptr) return info.Env().Undefined();
+  Napi::Object who = Napi::Object::New(info.Env());
+  who.Set("peer", textOf(info.Env(), call->connection->peer()));
+  who.Set("authorization", call->presented.came ? textOf(info.Env(), call->presented.value) : napi_value{info.Env().Undefined()});
+  return who;
 }
 
 napi_value admit(napi_env env, napi_callback_info info) {
@@ -50,7 +48,7 @@ napi_value refuse(napi_env env, napi_callback_info info) {
 void exportAdmission(Napi::Env env, Napi::Object exports) {
   exports.Set("guard", Napi::Function::New<guard>(env, "guard"));
   exports.Set("askAnew", Napi::Function::New<askAnew>(env, "askAnew"));
-  setRaw(env, exports, "asked", asked);
+  exports.Set("asked", Napi::Function::New<asked>(env, "asked"));
   setRaw(env, exports, "admit", admit);
   setRaw(env, exports, "refuse", refuse);
 }

@@ -5,8 +5,8 @@ namespace wire {
 
 namespace {
 
-// Set in a lane: the trace lies in the scratch, as an infer frame has it.
-constexpr int32_t kTraced = 256;
+static_assert(trace_layout::kSpanId - trace_layout::kTraceId == kTraceIdBytes);
+static_assert(trace_layout::kBytes - trace_layout::kSpanId == kSpanIdBytes);
 
 Napi::Value linkOpen(const Napi::CallbackInfo& info) {
   std::string why;
@@ -48,10 +48,10 @@ napi_value linkSend(napi_env env, napi_callback_info info) {
   header.timeoutMs = in.number(3);
   header.lane = static_cast<uint8_t>(lane & 0xff);
   header.variant = wire.variants()[static_cast<size_t>(in.integer(5))];
-  if (lane & kTraced) {
+  if (lane & kLaneTraced) {
     header.trace.sampled = true;
-    std::memcpy(header.trace.traceId, wire.scratch(), kTraceIdBytes);
-    std::memcpy(header.trace.spanId, wire.scratch() + kTraceIdBytes, kSpanIdBytes);
+    std::memcpy(header.trace.traceId, wire.scratch() + trace_layout::kTraceId, kTraceIdBytes);
+    std::memcpy(header.trace.spanId, wire.scratch() + trace_layout::kSpanId, kSpanIdBytes);
   }
   link->send(static_cast<uint32_t>(in.integer(2)), header, std::move(body));
   wire.written();

@@ -1,53 +1,48 @@
 #include "node_api/loop.h"
 
-#include <cstdlib>
-#include <new>
-
 namespace wire {
 
 namespace {
 
-Loop::Hooks* hooksOf(uv_handle_s* handle) { return static_cast<Loop::Hooks*>(uv_handle_get_data(handle)); }
+// Null once the loop it belonged to is gone.
+template <typename Handle>
+Loop::Hooks* hooksOf(const Handle* handle) {
+  return static_cast<Loop::Hooks*>(handle->data);
+}
 
-void discard(uv_handle_s* handle) {
-  if (handle == nullptr) return;
-  uv_handle_set_data(handle, nullptr);
-  uv_close(handle, [](uv_handle_s* closed) { std::free(closed); });
+// libuv lets go of a handle later, on its own turn.
+template <typename Handle>
+void discard(Handle* handle) {
+  handle->data = nullptr;
+  uv_close(reinterpret_cast<uv_handle_t*>(handle), [](uv_handle_t* closed) { delete reinterpret_cast<Handle*>(closed); });
 }
 
 }  // namespace
 
-Loop::Loop(uv_loop_s* loop, int descriptor, Hooks hooks) : hooks_(std::move(hooks)) {
-  poll_ = make(kUvPoll);
-  prepare_ = make(kUvPrepare);
-  timer_ = make(kUvTimer);
+Loop::Loop(uv_loop_t* loop, int descriptor, Hooks hooks) : hooks_(std::move(hooks)) {
   uv_poll_init(loop, poll_, descriptor);
   uv_prepare_init(loop, prepare_);
   uv_timer_init(loop, timer_);
-  for (uv_handle_s* handle : {poll_, prepare_, timer_}) uv_handle_set_data(handle, &hooks_);
-  uv_unref(poll_);
-  uv_unref(timer_);
-  uv_poll_start(poll_, kUvReadable, [](uv_handle_s* handle, int, int) {
+  poll_->data = timer_->data = &hooks_;
+  prepare_->data = this;
+  keepAlive(false);
+  uv_unref(reinterpret_cast<uv_handle_t*>(timer_));
+  uv_poll_start(poll_, UV_READABLE, [](uv_poll_t* handle, int, int) {
     if (Hooks* told = hooksOf(handle)) told->readable();
   });
 }
 
 Loop::~Loop() {
-  for (uv_handle_s* handle : {poll_, prepare_, timer_}) discard(handle);
-}
-
-uv_handle_s* Loop::make(int type) {
-  auto* handle = static_cast<uv_handle_s*>(std::calloc(1, uv_handle_size(type)));
-  if (handle == nullptr) throw std::bad_alloc();
-  return handle;
+  discard(poll_);
+  discard(prepare_);
+  discard(timer_);
 }
 
 void Loop::askBeforeWait() {
   if (asked_) return;
   asked_ = true;
-  uv_handle_set_data(prepare_, this);
-  uv_prepare_start(prepare_, [](uv_handle_s* handle) {
-    auto* self = static_cast<Loop*>(uv_handle_get_data(handle));
+  uv_prepare_start(prepare_, [](uv_prepare_t* handle) {
+    auto* self = static_cast<Loop*>(handle->data);
     if (self == nullptr) return;
     uv_prepare_stop(handle);
     self->asked_ = false;
@@ -58,11 +53,14 @@ void Loop::askBeforeWait() {
 void Loop::tickEvery(uint64_t periodMs) {
   if (periodMs == periodMs_) return;
   periodMs_ = periodMs;
-  uv_timer_start(timer_, [](uv_handle_s* handle) {
+  uv_timer_start(timer_, [](uv_timer_t* handle) {
     if (Hooks* told = hooksOf(handle)) told->tick();
   }, periodMs, periodMs);
 }
 
-void Loop::keepAlive(bool keep) { keep ? uv_ref(poll_) : uv_unref(poll_); }
+void Loop::keepAlive(bool keep) {
+  auto* handle = reinterpret_cast<uv_handle_t*>(poll_);
+  keep ? uv_ref(handle) : uv_unref(handle);
+}
 
 }  // namespace wire

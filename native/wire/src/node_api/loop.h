@@ -1,9 +1,9 @@
 // Node's event loop as the wire needs it: told when the poller has something, before the loop waits, and in periods.
 #pragma once
 
-#include <functional>
+#include <uv.h>
 
-#include "node_api/uv.h"
+#include <functional>
 
 namespace wire {
 
@@ -16,7 +16,7 @@ class Loop {
   };
 
   // Watches `descriptor`. `hooks` are called on the loop's thread until `close`.
-  Loop(uv_loop_s* loop, int descriptor, Hooks hooks);
+  Loop(uv_loop_t* loop, int descriptor, Hooks hooks);
   // Handles outlive this object until the loop has let them go.
   ~Loop();
   Loop(const Loop&) = delete;
@@ -28,12 +28,10 @@ class Loop {
   void keepAlive(bool keep);
 
  private:
-  uv_handle_s* make(int type);
-
   Hooks hooks_;
-  uv_handle_s* poll_;
-  uv_handle_s* prepare_;
-  uv_handle_s* timer_;
+  uv_poll_t* poll_ = new uv_poll_t;
+  uv_prepare_t* prepare_ = new uv_prepare_t;
+  uv_timer_t* timer_ = new uv_timer_t;
   uint64_t periodMs_ = 0;
   bool asked_ = false;
 };

@@ -11,25 +11,25 @@ namespace {
 constexpr uint64_t kDeadlinePeriodMs = 10;
 constexpr uint64_t kIdlePeriodMs = 1'000;
 
-uv_loop_s* loopOf(Napi::Env env) {
-  struct uv_loop_s* loop = nullptr;
+uv_loop_t* loopOf(Napi::Env env) {
+  uv_loop_t* loop = nullptr;
   if (napi_get_uv_event_loop(env, &loop) != napi_ok) throw Napi::Error::New(env, "no event loop");
   return loop;
 }
 
 }  // namespace
 
-WireHandle::WireHandle(Napi::Env env, const ng::Api& api, ServerLimits limits, Napi::Float64Array mail,
+WireHandle::WireHandle(Napi::Env env, const ng::Api& api, ServerLimits limits, Napi::Float64Array shared,
                        Napi::Uint8Array scratch, Napi::Function onEvents)
     : env_(env),
       server_(api, poller_, events_, limits),
       links_(poller_, events_),
-      mail_(Napi::Persistent(mail)),
+      shared_(Napi::Persistent(shared)),
       scratch_(Napi::Persistent(scratch)),
       onEvents_(Napi::Persistent(onEvents)),
       context_(env, "wire"),
-      mailData_(mail.Data()),
-      mailEvents_(mail.ElementLength() / kMailStride),
+      sharedNumbers_(shared.Data()),
+      sharedEvents_(shared.ElementLength() / event_layout::kStride),
       scratchData_(scratch.Data()),
       scratchBytes_(scratch.ByteLength()) {
   Loop::Hooks hooks;
@@ -75,8 +75,8 @@ void WireHandle::deliver() {
   flush();
   while (!events_.empty() && loop_ != nullptr) {
     batch_.swap(events_);
-    for (size_t first = 0; first < batch_.size() && loop_ != nullptr; first += mailEvents_)
-      call(first, std::min(mailEvents_, batch_.size() - first));
+    for (size_t first = 0; first < batch_.size() && loop_ != nullptr; first += sharedEvents_)
+      call(first, std::min(sharedEvents_, batch_.size() - first));
     batch_.clear();
     server_.heads().turn();
     flush();
@@ -87,12 +87,12 @@ void WireHandle::deliver() {
 
 void WireHandle::call(size_t first, size_t count) {
   batchFirst_ = first;
-  double* to = mailData_;
-  for (size_t i = first; i < first + count; i++, to += kMailStride) {
+  double* to = sharedNumbers_;
+  for (size_t i = first; i < first + count; i++, to += event_layout::kStride) {
     const Event& event = batch_[i];
-    to[0] = static_cast<double>(event.kind);
-    to[1] = event.subject;
-    std::memcpy(to + 2, event.numbers, sizeof event.numbers);
+    std::memcpy(to, event.numbers, sizeof event.numbers);
+    to[event_layout::kKind] = static_cast<double>(event.kind);
+    to[event_layout::kSubject] = event.subject;
   }
   Napi::HandleScope scope(env_);
   const napi_value argument = Napi::Number::New(env_, static_cast<double>(count));

@@ -1,4 +1,4 @@
-// What JavaScript holds: one poller with a server and links, its events in one mailbox.
+// What JavaScript holds: one poller with a server and links, its events in one shared array.
 #pragma once
 
 #include <napi.h>
@@ -15,12 +15,9 @@
 
 namespace wire {
 
-// Numbers of one event in the mailbox: kind, subject, and those of Event.
-constexpr size_t kMailStride = 2 + kEventNumbers;
-
 class WireHandle {
  public:
-  WireHandle(Napi::Env env, const ng::Api& api, ServerLimits limits, Napi::Float64Array mail,
+  WireHandle(Napi::Env env, const ng::Api& api, ServerLimits limits, Napi::Float64Array shared,
              Napi::Uint8Array scratch, Napi::Function onEvents);
   ~WireHandle();
   WireHandle(const WireHandle&) = delete;
@@ -57,12 +54,12 @@ class WireHandle {
   std::vector<std::string> variants_;
   Events batch_;
   size_t batchFirst_ = 0;
-  Napi::Reference<Napi::Float64Array> mail_;
+  Napi::Reference<Napi::Float64Array> shared_;
   Napi::Reference<Napi::Uint8Array> scratch_;
   Napi::FunctionReference onEvents_;
   Napi::AsyncContext context_;
-  double* mailData_;
-  size_t mailEvents_;
+  double* sharedNumbers_;
+  size_t sharedEvents_;
   uint8_t* scratchData_;
   size_t scratchBytes_;
   std::unique_ptr<Loop> loop_;

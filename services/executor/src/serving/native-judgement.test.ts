@@ -1,6 +1,6 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { ModelInferRequestSchema } from "@infaas/api";
-import { type Batcher, openBatcher } from "@infaas/cuda-batcher";
+import { LoadedModel } from "@infaas/cuda-batcher/testing";
 import fc from "fast-check";
 import { digits } from "../testing/zoo";
 import { decodeInfer } from "./infer-decode";
@@ -43,19 +43,19 @@ const request: fc.Arbitrary<Init> = fc
 const encoded = (init: Init) => toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, init));
 
 describe("the native links' judgement of a request", () => {
-  let batcher: Batcher;
+  let loaded: LoadedModel;
   beforeAll(async () => {
     const size = { instances: 1, intraOpThreads: 1, maxBatch: model.maxBatch };
-    batcher = await openBatcher({ path: digits.model("digits-mlp-s"), ...size });
+    loaded = await LoadedModel.open({ path: digits.model("digits-mlp-s"), ...size });
   });
-  afterAll(() => batcher.close());
+  afterAll(() => loaded.close());
 
   it("is that of JavaScript, where requests are whole", () => {
     let taken = 0;
     fc.assert(
       fc.property(request, (init) => {
         const body = encoded(init);
-        const judged = batcher.links.judge(body, datatypes);
+        const judged = loaded.judge(body, datatypes);
         const checked = decodeInfer(body, model, memory);
         expect(judged !== null).toBe(checked.ok);
         if (judged === null || !checked.ok) return;
@@ -73,7 +73,7 @@ describe("the native links' judgement of a request", () => {
         const body = encoded(init);
         // The head and its lengths, not the tensor's values.
         if (body.length > 0) body[at % Math.min(body.length, 96)] = byte;
-        const judged = batcher.links.judge(body, datatypes);
+        const judged = loaded.judge(body, datatypes);
         if (judged === null) return;
         const checked = decodeInfer(body, model, memory);
         expect(checked.ok && { rows: checked.value.rows, outputs: checked.value.outputs }).toEqual(judged);

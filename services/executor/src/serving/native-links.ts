@@ -105,7 +105,7 @@ export class NativeLinks {
   private reportLosses(logger: Logger): void {
     const untraced = this.ports.spans.takeLost();
     if (untraced > 0) logger.warn("more queries were sampled than are traced at once", { untraced });
-    const count = this.server.strangers - this.unauthenticated;
+    const count = this.server.unauthenticated - this.unauthenticated;
     if (count === 0) return;
     this.unauthenticated += count;
     logger.warn("links without the cluster token were cut off", { count });

@@ -1,8 +1,7 @@
-import type { RequestRules } from "./check-request";
+import type { ModelHandle, NativeModel } from "../native";
+import { NativeError } from "../native-error";
 import { type GivenRow, rowFault } from "./check-row";
-import { type BatcherHandle, type NativeMeasured, type NativeMeasureOptions, native } from "./native";
-import { NativeError } from "./native-error";
-import { modelOptions } from "./open-options";
+import { type NativeMeasureOptions, testing } from "./native";
 
 /** What to run, over and over, without a queue. */
 export interface MeasureLoad extends GivenRow {
@@ -29,46 +28,20 @@ export interface Measurement {
 }
 
 /**
- * Measures how fast the engine runs a model by itself: batches of a fixed size, back to back on `instances` threads that
- * share one copy of the weights. Loads the model for this call only. Rejects with NativeError.
+ * Measures how fast the engine runs a loaded model by itself: batches of a fixed size, back to back on `instances` threads
+ * that share one copy of the weights. Rejects with NativeError.
  */
-export async function measure(
-  path: string,
-  options: MeasureLoad & { readonly intraOpThreads: number },
-): Promise<Measurement> {
-  const instances = options.instances ?? 1;
-  const checked = modelOptions({ path, intraOpThreads: options.intraOpThreads, instances });
-  const addon = native();
-  const model = await addon.load(checked).catch((error: Error) => {
-    throw new NativeError("ENGINE", error.message);
-  });
-  try {
-    const { inputs, batchable } = addon.describe(model);
-    return await run((load) => addon.measure(model, load), inputs, batchable, options);
-  } finally {
-    addon.unload(model);
-  }
-}
-
-/** As `measure`, on the model of an open batcher, beside its queue. */
-export function measureHandle(
-  handle: BatcherHandle,
-  rules: RequestRules,
+export async function measureModel(
+  model: ModelHandle,
+  described: NativeModel,
   load: MeasureLoad,
 ): Promise<Measurement> {
-  return run((options) => native().measureOpen(handle, options), rules.inputs, rules.batchable, load);
-}
-
-async function run(
-  engine: (options: NativeMeasureOptions) => Promise<NativeMeasured>,
-  inputs: readonly { readonly name: string; readonly itemBytes: number }[],
-  batchable: boolean,
-  load: MeasureLoad,
-): Promise<Measurement> {
-  const options = measureOptions(inputs, batchable, load);
-  const measured = await engine(options).catch((error: Error) => {
-    throw new NativeError("ENGINE", error.message);
-  });
+  const options = measureOptions(described.inputs, described.batchable, load);
+  const measured = await testing()
+    .measure(model, options)
+    .catch((error: Error) => {
+      throw new NativeError("ENGINE", error.message);
+    });
   const rows = measured.latencyMs.length * options.batch;
   return {
     ...measured,

@@ -1,4 +1,4 @@
-import { native } from "./native";
+import { testing } from "./native";
 
 /** The waiting requests in serving order: lane, then deadline, then arrival; one index, one request. */
 export interface Queue {
@@ -56,26 +56,26 @@ export interface Plan {
 export function planBatch(nowMs: number, queue: Queue, rules: PlanRules): Plan {
   const count = queue.rows.length;
   const maxBatch = rules.latencyMs.length - 1;
-  return native().planBatch(
+  return testing().planBatch(
     nowMs,
-    queue.arrivalMs,
-    queue.deadlineMs,
-    queue.rows,
-    queue.lane ?? new Int32Array(count),
-    queue.maxBatch ?? new Int32Array(count).fill(maxBatch),
-    queue.shapeKey ?? new Int32Array(count),
-    rules.latencyMs,
-    rules.preferredBatchSizes ?? null,
-    Float64Array.of(
-      rules.engines ?? 1,
-      rules.maxQueueDelayMs ?? 0,
-      rules.arrivalGapMs ?? 0,
-      rules.offeredPerMs ?? 0,
-      rules.slowdown ?? 1,
-      rules.safety ?? 1,
-      rules.deliveryMs ?? 0,
-      rules.hiddenRows ?? 0,
-      rules.hiddenDeadlineMs ?? Number.POSITIVE_INFINITY,
-    ),
+    {
+      lane: new Int32Array(count),
+      maxBatch: new Int32Array(count).fill(maxBatch),
+      shapeKey: new Int32Array(count),
+      ...queue,
+    },
+    {
+      engines: 1,
+      maxQueueDelayMs: 0,
+      arrivalGapMs: 0,
+      offeredPerMs: 0,
+      slowdown: 1,
+      safety: 1,
+      deliveryMs: 0,
+      preferredBatchSizes: null,
+      hiddenRows: 0,
+      hiddenDeadlineMs: Number.POSITIVE_INFINITY,
+      ...rules,
+    },
   );
 }

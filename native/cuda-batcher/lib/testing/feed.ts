@@ -1,7 +1,7 @@
-import type { RequestRules } from "./check-request";
+import type { ModelHandle, NativeBatcherOptions, NativeModel } from "../native";
+import { NativeError } from "../native-error";
 import { type GivenRow, rowFault } from "./check-row";
-import { type BatcherHandle, native } from "./native";
-import { NativeError } from "./native-error";
+import { testing } from "./native";
 
 /** Single-row requests that a native thread keeps in a batcher. */
 export interface FeedLoad extends GivenRow {
@@ -21,13 +21,14 @@ export interface Feeding {
   readonly engineUsPerItem: number;
 }
 
-/** Feeds another batcher of the same model and options from a native thread. Rejects with NativeError. */
-export async function feedHandle(
-  handle: BatcherHandle,
-  rules: RequestRules,
+/** Feeds a batcher of its own over a loaded model from a native thread. Rejects with NativeError. */
+export async function feed(
+  model: ModelHandle,
+  { inputs }: NativeModel,
+  batcher: NativeBatcherOptions,
   load: FeedLoad,
 ): Promise<Feeding> {
-  check(rules, load);
+  check(inputs, load);
   const options = {
     inFlight: load.inFlight,
     durationMs: load.durationMs,
@@ -35,8 +36,8 @@ export async function feedHandle(
     inputs: load.inputs ?? null,
     dims: load.dims === undefined ? null : Float64Array.from(load.dims.flat()),
   };
-  const { items, batches, elapsedMs, engineMs } = await native()
-    .feed(handle, options)
+  const { items, batches, elapsedMs, engineMs } = await testing()
+    .feed(model, batcher, options)
     .catch((error: Error) => {
       throw new NativeError("ENGINE", error.message);
     });
@@ -47,7 +48,7 @@ export async function feedHandle(
   };
 }
 
-function check({ inputs }: RequestRules, { inFlight, durationMs, ...row }: FeedLoad): void {
+function check(inputs: NativeModel["inputs"], { inFlight, durationMs, ...row }: FeedLoad): void {
   const invalid = (message: string) => new NativeError("INVALID", message);
   if (!Number.isInteger(inFlight) || inFlight < 1)
     throw invalid(`inFlight is ${inFlight}, allowed are whole numbers from 1`);

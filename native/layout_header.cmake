@@ -1,0 +1,15 @@
+# layout_header(target name namespace): makes layouts/<name>.h from lib/<name>.ts, anew whenever that changes, for target and
+# whoever links it.
+find_program(NODE_PROGRAM NAMES node nodejs REQUIRED)
+set(LAYOUT_HEADER_SCRIPT ${CMAKE_CURRENT_LIST_DIR}/layout_header.mjs)
+function(layout_header target name namespace)
+  string(REPLACE "_" "-" file ${name})
+  set(source ${CMAKE_CURRENT_SOURCE_DIR}/lib/${file}.ts)
+  set(header ${CMAKE_CURRENT_BINARY_DIR}/generated/layouts/${name}.h)
+  execute_process(COMMAND ${NODE_PROGRAM} ${LAYOUT_HEADER_SCRIPT} ${source} ${header} ${namespace} RESULT_VARIABLE failed)
+  if(failed)
+    message(FATAL_ERROR "no header could be made of ${source}")
+  endif()
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source} ${LAYOUT_HEADER_SCRIPT})
+  target_include_directories(${target} PUBLIC ${CMAKE_CURRENT_BINARY_DIR}/generated)
+endfunction()
