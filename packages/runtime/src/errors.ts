@@ -35,23 +35,28 @@ export function codeName(code: Code): keyof typeof Code {
   return names.get(code) ?? "UNKNOWN";
 }
 
-/** A typed message that travels beside an error: protobuf bytes and the full name of their type. */
+/** A typed detail of an error: protobuf bytes and the full name of their type. */
 export interface ErrorDetail {
   /** For example `infaas.v1.Refusal`. */
   readonly typeName: string;
   readonly value: Uint8Array;
 }
 
-/** Frames of a failure's stack: none but for a bug. Capturing one costs a refusal 24 µs instead of 1.5, and overload refuses most. */
+/**
+ * Frames of a failure's stack: none but for a bug. Capturing one costs a refusal 24 µs instead of 1.5, and
+ * overload refuses most.
+ */
 const STACK_FRAMES_MAX = 20;
 
 /**
- * Longest message of a failure; of a longer one the middle is left out. Messages repeat what came, which a stranger may
- * have made 64 MiB long, and travel in headers, of which clients take 8 KiB.
+ * Longest message of a failure; of a longer one the middle is left out. Messages quote what came, which may
+ * be 64 MiB long, and are sent in headers, of which clients take 8 KiB.
  */
 export const MESSAGE_CHARS_MAX = 1_000;
 
-/** The one failure of this system: a canonical code and a lower-case sentence holding what came and what was allowed. */
+/**
+ * The failure of this system: a canonical code and a lower-case sentence with what came and what was allowed.
+ */
 export class ServiceError extends Error {
   override readonly name = "ServiceError";
   readonly code: Code;
@@ -70,7 +75,7 @@ export class ServiceError extends Error {
     this.details = options.details ?? [];
   }
 
-  /** Returns `e` itself when it is one, CANCELLED for an abort, and INTERNAL for anything nobody expected. */
+  /** Returns `e` itself when it is one, CANCELLED for an abort, and INTERNAL for anything unexpected. */
   static from(e: unknown): ServiceError {
     if (e instanceof ServiceError) return e;
     const { name, message } = (e ?? {}) as { name?: unknown; message?: unknown };

@@ -1,4 +1,6 @@
-/** How a process of this system lives: its clock, its errors, its options, its end, and how it talks. */
+/**
+ * What every process of this system shares: time, errors, options, lifecycle, security, telemetry and RPC.
+ */
 
 export { Code, codeName, type ErrorDetail, ServiceError } from "./errors";
 export { type Address, addressOf, formatAddress, parseAddress, withPort } from "./process/address";

@@ -9,7 +9,9 @@ import { describeInstruments, type InstrumentTable } from "./telemetry/instrumen
 import { createTelemetry, type Telemetry } from "./telemetry/telemetry";
 import { type Clock, systemClock } from "./time/clock";
 
-/** What every service is given of its process. What it opens is closed through `lifecycle`, the last first. */
+/**
+ * What every service is given of its process. What it opens is closed through `lifecycle`, the last first.
+ */
 export interface ServiceWorld {
   readonly clock: Clock;
   readonly random: Random;
@@ -54,8 +56,8 @@ export interface ServiceFacts {
 }
 
 /**
- * Runs the process of a service. `--help` prints its options and metrics. Wrong options are printed, all of them, and end it
- * with status 2. Signals stop it in order.
+ * Runs the process of a service. `--help` prints its options and metrics. Wrong options are printed, all of
+ * them, and end it with status 2. Signals stop it in order.
  */
 export function runService<
   const T extends OptionTable & Record<Exclude<keyof CommonConfig, "tokens">, Option>,

@@ -1,7 +1,7 @@
 import { type Clock, sleep, systemClock } from "../time/clock";
 import { createLogger, type Logger } from "./logger";
 
-/** How long one thing may take to close before the next is closed all the same. */
+/** Longest that one part may take to close; then the next is closed all the same. */
 export const STOP_STEP_MAX_MS = 5_000;
 
 interface Step {

@@ -1,6 +1,6 @@
 import { systemClock } from "../time/clock";
 
-/** How urgent a line is, least first. */
+/** Severity of a line, least severe first. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /**
@@ -20,11 +20,11 @@ export interface Logger {
 
 const ordered: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
-/** Switches of the levels, each by itself. */
+/** The levels that are written, each switched by itself. */
 export class LogLevels {
   private readonly on: Set<LogLevel>;
 
-  /** On are `least` and all that are more severe. */
+  /** Levels from `least` up are on. */
   constructor(least: LogLevel) {
     this.on = new Set(ordered.slice(ordered.indexOf(least)));
   }
@@ -73,9 +73,9 @@ export function createLogger(o: {
   return make({ service: o.service });
 }
 
-/** Names of fields whose values are nobody's business. */
+/** Names of fields whose values are secret. */
 const SECRET_FIELD = /token|authorization|password|secret|private.?key/i;
-/** A token as it stands in a header, wherever a text quotes one. */
+/** A bearer token quoted in a text. */
 const BEARER = /\bbearer\s+\S+/gi;
 /** A name and password in an address, and what a query string says under a name of a secret. */
 const ADDRESS_SECRET = /(:\/\/)[^/\s@]+@/g;
@@ -89,7 +89,7 @@ function withoutSecrets(text: string): string {
     .replace(QUERY_SECRET, `$1${REDACTED}`);
 }
 
-/** Secrets hidden, and what JSON cannot say by itself: errors, big integers, maps. */
+/** Hides secrets, and converts what JSON has no form for: errors, big integers, maps. */
 function readable(key: string, value: unknown): unknown {
   if (SECRET_FIELD.test(key)) return REDACTED;
   if (typeof value === "string") return withoutSecrets(value);

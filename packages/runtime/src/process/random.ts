@@ -1,6 +1,6 @@
 import { randomBytes, randomFillSync } from "node:crypto";
 
-/** The one source of chance. */
+/** A source of random numbers. */
 export interface Random {
   /** Uniform in [0, 1). */
   next(): number;

@@ -3,12 +3,15 @@ import { Code, ServiceError } from "../errors";
 import { decodedBytes } from "./decoded-bytes";
 
 /**
- * What the objects of one decoded message may take, texts and byte strings themselves aside: 262,144 nested messages or
- * 4,194,304 numbers of floating point. Decoding as much takes about a second of the one thread.
+ * What the objects of one decoded message may take, texts and byte strings themselves aside: 262,144 nested
+ * messages or 4,194,304 numbers of floating point. Decoding as much takes about a second of the one thread.
  */
 export const DECODED_BYTES_MAX = 128 * 1024 * 1024;
 
-/** Returns the message in `bytes`; INVALID_ARGUMENT when it is none, or when its objects would take more than the bound. */
+/**
+ * Returns the message in `bytes`; INVALID_ARGUMENT when it is none, or when its objects would take more than
+ * the bound.
+ */
 export function decodeMessage<S extends DescMessage>(
   schema: S,
   bytes: Uint8Array,

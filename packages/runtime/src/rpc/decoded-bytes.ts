@@ -6,7 +6,9 @@ const MESSAGE_COST = 512;
 const ENTRY_COST = 256;
 /** A text or byte string in a list. */
 const TEXT_COST = 128;
-/** A number that the engine keeps as an object: of 64 bits, of floating point, or an unsigned one of 32 bits. */
+/**
+ * A number that the engine keeps as an object: of 64 bits, of floating point, or an unsigned one of 32 bits.
+ */
 const BOXED_COST = 32;
 const SMALL_COST = 8;
 
@@ -31,9 +33,10 @@ interface FieldRule {
 type FieldRules = ReadonlyMap<number, FieldRule>;
 
 /**
- * Returns about how many bytes the objects take that `bytes` would be decoded to, beside texts and byte strings themselves:
- * two bytes on the wire may become an object of hundreds. Stops beyond `max`. Null = no such message: broken, a field in a
- * form that its type does not have, groups, or nested deeper than protobuf allows. O(values), allocates nothing.
+ * Returns about how many bytes the objects take that `bytes` would be decoded to, beside texts and byte
+ * strings themselves: two bytes on the wire may become an object of hundreds. Stops beyond `max`. Null = no
+ * such message: broken, a field in a form that its type does not have, groups, or nested deeper than protobuf
+ * allows. O(values), allocates nothing.
  */
 export function decodedBytes(schema: DescMessage, bytes: Uint8Array, max: number): number | null {
   const walk = new Walk(bytes, max);
@@ -85,7 +88,10 @@ class Walk {
     }
   }
 
-  /** Numbers written as one run: those of variable length are counted only where as many as bytes would be too many. */
+  /**
+   * Numbers written as one run: those of variable length are counted only where as many as bytes would be too
+   * many.
+   */
   private packed({ wire, cost }: FieldRule, length: number): void {
     const each = wire === FIXED64 ? 8 : wire === FIXED32 ? 4 : 1;
     let count = Math.ceil(length / each);
@@ -99,7 +105,7 @@ class Walk {
     return count;
   }
 
-  /** Below zero = broken. Bits beyond 2^53 are of no interest here. */
+  /** Below zero = broken. Bits beyond 2^53 are lost. */
   private varint(end: number): number {
     let value = 0;
     let factor = 1;

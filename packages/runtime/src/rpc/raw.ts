@@ -17,17 +17,25 @@ export interface CallFacts {
   /** `host:port` of the client. */
   readonly peer: string;
   readonly caller: Caller;
-  /** Returns the first value of `name` (lower case) that the client sent; base64 where the name ends in `-bin`. */
+  /**
+   * Returns the first value of `name` (lower case) that the client sent; base64 where the name ends in
+   * `-bin`.
+   */
   metadata(name: string): string | undefined;
   /** Returns the names of all that `metadata` may return, in lower case. */
   metadataNames(): readonly string[];
 }
 
-/** One unary call whose message nobody decoded. Exactly one of `answer` and `refuse` ends it; after that both do nothing. */
+/**
+ * One unary call whose message nobody decoded. Exactly one of `answer` and `refuse` ends it; after that both
+ * do nothing.
+ */
 export interface RawUnaryCall extends CallFacts {
   /** Milliseconds that were left at arrival; null = no deadline. */
   readonly deadlineMs: number | null;
-  /** Calls `f` when the caller gives up or its deadline passes; a later `f` takes the place of an earlier one. */
+  /**
+   * Calls `f` when the caller gives up or its deadline passes; a later `f` takes the place of an earlier one.
+   */
   onCancel(f: () => void): void;
   answer(message: Uint8Array | GatherMessage, trailers?: TrailerValues): void;
   refuse(e: ServiceError, trailers?: TrailerValues): void;
@@ -43,7 +51,10 @@ export interface RawStream {
   /** Takes no more messages until `resume`; the other side soon has to wait. */
   pause(): void;
   resume(): void;
-  /** Called once: the other side is done (null), the stream broke, or this side ended it (null, or the reason of `destroy`). */
+  /**
+   * Called once: the other side is done (null), the stream broke, or this side ended it (null, or the reason
+   * of `destroy`).
+   */
   onEnd(f: (error: ServiceError | null) => void): void;
   /** The stream broke or was cancelled, also one whose other side was done before. Called once. */
   onBreak(f: (error: ServiceError) => void): void;

@@ -1,8 +1,10 @@
-/** What one gRPC face takes of connections, calls and bytes. Names and defaults are those of the native server. */
+/** Limits of a gRPC server. The HTTP server has those of them that apply to it, and two of its own. */
 export interface ServerLimits {
   /** Largest message either way; RESOURCE_EXHAUSTED above it. */
   readonly messageMaxBytes: number;
-  /** What a client may have on its way before we read, per call and per connection. */
+  /**
+   * Flow-control window of HTTP/2: bytes a client may send before they are read, per call and per connection.
+   */
   readonly receiveWindowBytes: number;
   readonly maxFrameBytes: number;
   /** Calls one connection may have open; queueing belongs to the scheduler, not to the socket. */
@@ -13,21 +15,25 @@ export interface ServerLimits {
   readonly connectionsMax: number;
   /** Requests received or being received, of all calls together; RESOURCE_EXHAUSTED above it. */
   readonly heldMaxBytes: number;
-  /** A client that has not said what it is by then, or not finished its TLS handshake, is cut off. */
+  /**
+   * Longest until the client's SETTINGS, or the end of its TLS handshake, have come; then the connection is
+   * closed.
+   */
   readonly handshakeMaxMs: number;
-  /** A call's only request has come whole by then, or the call ends with DEADLINE_EXCEEDED. */
+  /** Longest until the only request of a call has come whole; then the call ends with DEADLINE_EXCEEDED. */
   readonly requestMaxMs: number;
-  /** A connection without a call for this long is asked to leave. */
+  /** A connection without a call for this long gets a GOAWAY. */
   readonly idleMaxMs: number;
-  /** A connection open for this long is pinged, again and again, and cut off without an answer in time. */
+  /** Period of PINGs on a connection; it is closed when the answer takes longer than `keepaliveTimeoutMs`. */
   readonly keepaliveMs: number;
   readonly keepaliveTimeoutMs: number;
 }
 
 /**
- * Messages: a batch of eight 602 KB images is beyond grpc-js's own default of 4 MiB. Window: eight MiB carry 1,800 large
- * requests per second over 2.5 ms of round trip; one MiB carries 330. Idle: as long as gRPC clients themselves keep an
- * unused connection. There is no largest age: links and watches live as long as their processes.
+ * Messages: a batch of eight 602 KB images is beyond grpc-js's own default of 4 MiB. Window: eight MiB carry
+ * 1,800 large requests per second over 2.5 ms of round trip; one MiB carries 330. Idle: as long as gRPC
+ * clients themselves keep an unused connection. There is no largest age: links and watches live as long as
+ * their processes.
  */
 export const SERVER_LIMITS: ServerLimits = {
   messageMaxBytes: 64 * 1024 * 1024,

@@ -60,7 +60,10 @@ export interface Implementation {
   readonly endpoints: readonly Endpoint[];
 }
 
-/** Binds handlers to a service. A method without one answers UNIMPLEMENTED "<method> is not served here: <reason>". */
+/**
+ * Binds handlers to a service. A method without one answers UNIMPLEMENTED "<method> is not served here:
+ * <reason>".
+ */
 export function implementService<S extends DescService>(
   service: S,
   handlers: Partial<HandlersOf<S>>,

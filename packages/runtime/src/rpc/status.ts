@@ -6,7 +6,10 @@ export const DETAILS_KEY = "grpc-status-details-bin";
 const TYPE_URL_PREFIX = "type.googleapis.com/";
 const RETRY_INFO_TYPE = "google.rpc.RetryInfo";
 
-/** Details beyond this many bytes are left out: stock C clients refuse header blocks above 8 KiB, and base64 adds a third. */
+/**
+ * Details beyond this many bytes are left out: stock C clients refuse header blocks above 8 KiB, and base64
+ * adds a third.
+ */
 const DETAILS_MAX_BYTES = 5 * 1024;
 
 /** Returns the detail google.rpc.RetryInfo: try again after `delayMs`. */
@@ -51,7 +54,10 @@ export function encodeStatus(error: ServiceError): Buffer {
   return Buffer.from(writer.finish());
 }
 
-/** Returns the details in google.rpc.Status; none where it cannot be read, so that the error itself is not hidden. */
+/**
+ * Returns the details in google.rpc.Status; none where it cannot be read, so that the error itself is not
+ * hidden.
+ */
 export function decodeDetails(raw: Uint8Array): readonly ErrorDetail[] {
   const details: ErrorDetail[] = [];
   try {

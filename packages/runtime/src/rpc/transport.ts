@@ -3,22 +3,30 @@ import type { ServerMaterial } from "../security/tls-identity";
 import type { GatherMessage } from "./raw";
 
 /**
- * What carries the calls of a gRPC server: sockets, HTTP/2, message framing, compression, deadlines and limits. The server
- * on top of it (`createRpcServer`) knows methods, codecs and status. Implementations: `GrpcJsTransport` and `Wire` of
- * `native/wire`; `testing/transports.ts` names those that the contract suite runs on.
+ * What carries the calls of a gRPC server: sockets, HTTP/2, message framing, compression, deadlines and
+ * limits. The server on top of it (`createRpcServer`) knows methods, codecs and status. Implementations:
+ * `GrpcJsTransport` and `Wire` of `native/wire`; `testing/transports.ts` names those that the contract suite
+ * runs on.
  */
 export interface Transport {
   /** Serves a path whose client sends one message; takes the place of an earlier handler of it. */
   unary(path: string, handler: (message: Buffer, call: TransportCall) => void): void;
-  /** Serves a path whose client may send many messages; the handler sets the call's listener before it returns. */
+  /**
+   * Serves a path whose client may send many messages; the handler sets the call's listener before it
+   * returns.
+   */
   stream(path: string, handler: (call: TransportCall) => void): void;
   /** Speaks TLS with those who connect from now on. Returns why it cannot, and stays as it was then. */
   secure(tls: ServerMaterial): string | null;
-  /** Is told at most every ten seconds how many TLS handshakes failed since, and of which client and how the first did. */
+  /**
+   * Is told at most every ten seconds how many TLS handshakes failed since, and of which client and how the
+   * first did.
+   */
   handshakesFailed: (count: number, first: string) => void;
   /**
-   * Lets `guard` say who makes each call, as soon as its headers are there and before its message is taken in. The answer
-   * may be kept for calls of that method with the same `authorization` on that connection until `askAnew`.
+   * Lets `guard` say who makes each call, as soon as its headers are there and before its message is taken
+   * in. The answer may be kept for calls of that method with the same `authorization` on that connection
+   * until `askAnew`.
    */
   guard(guard: TransportGuard): void;
   askAnew(): void;
@@ -31,7 +39,10 @@ export interface Transport {
   readonly heldBytes: number;
   /** What the limits turned away since the start. */
   readonly refused: TransportRefusals;
-  /** Takes no new connections and asks clients to leave; `last` refuses calls that are still on their way here. */
+  /**
+   * Takes no new connections and asks clients to leave; `last` refuses calls that are still on their way
+   * here.
+   */
   shutDown(last: boolean): void;
   /** Cuts everything off. */
   close(): void;
@@ -49,7 +60,10 @@ export interface TransportRefusals {
 
 /** Decides who makes a call and whether it may be made. */
 export interface TransportGuard {
-  /** Whether `authorization` tells callers apart; it is then kept from handlers. Else only their connections do. */
+  /**
+   * Whether `authorization` tells callers apart; it is then kept from handlers. Else only their connections
+   * do.
+   */
   readonly tokens: boolean;
   admit(call: {
     readonly path: string;
@@ -68,7 +82,10 @@ export interface StatusPairs {
 
 /** One call. Nothing has an effect after `finish`, `answer` or the listener's `cancelled`. */
 export interface TransportCall {
-  /** Milliseconds that were left when it was handed over; null = no deadline. The transport ends the call when it has passed. */
+  /**
+   * Milliseconds that were left when it was handed over; null = no deadline. The transport ends the call when
+   * it has passed.
+   */
   readonly deadlineMs: number | null;
   /** `host:port` of the client. */
   readonly peer: string;

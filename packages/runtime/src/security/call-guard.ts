@@ -2,9 +2,9 @@ import { Code, ServiceError } from "../errors";
 import { type Caller, memberCaller, type Requirement, type Role, unnamedCaller } from "./caller";
 import { sameToken, TOKEN_CHARS_MAX, type TokenTable } from "./tokens";
 
-/** One call as any face hears of it. */
+/** A call as the guard is asked about it. */
 export interface GuardedCall {
-  /** `/package.Service/Method`; a face that is not gRPC names the method that does the same. */
+  /** `/package.Service/Method`; a server of another protocol names the gRPC method that does the same. */
   readonly path: string;
   /** The header or metadata `authorization`. */
   readonly authorization: string | undefined;
@@ -16,9 +16,12 @@ export interface GuardedCall {
 export interface CallGuard {
   /** Returns who calls, or UNAUTHENTICATED or PERMISSION_DENIED. */
   admit(call: GuardedCall): Caller | ServiceError;
-  /** Throws INTERNAL for a method that nobody has said a requirement of: it would be refused to everybody. */
+  /** Throws INTERNAL for a method without a stated requirement: it would be refused to everybody. */
   assertCovers(path: string): void;
-  /** Calls `f` whenever who was admitted may have to be refused from now on, or the other way round; what is returned ends it. */
+  /**
+   * Calls `f` after each change of tokens, from which on other callers may be admitted; the function returned
+   * ends it.
+   */
   onChange(f: () => void): () => void;
 }
 
@@ -30,13 +33,16 @@ export interface GuardRules {
   readonly tokens: () => TokenTable | null;
   /** The secrets that members share; null: members need none. */
   readonly clusterTokens: () => readonly string[] | null;
-  /** Calls `f` after each change of either; what is returned ends it. */
+  /** Calls `f` after each change of either; the function returned ends it. */
   readonly onChange: (f: () => void) => () => void;
 }
 
 const scheme = /^Bearer +([!-~]+)$/i;
 
-/** Returns the guard for one face. Where no token is needed the connection decides: loopback, or a client certificate. */
+/**
+ * Returns the guard of one server. Where no token is needed the connection decides: loopback, or a client
+ * certificate.
+ */
 export function createCallGuard(rules: GuardRules): CallGuard {
   return {
     admit: (call) => admit(rules, call),
@@ -65,7 +71,7 @@ function admit(rules: GuardRules, { path, authorization, peer }: GuardedCall): C
   );
 }
 
-/** Null when the call says nothing, or nothing true, of who makes it. */
+/** Null when the call has no token, or an unknown one. */
 function identify(rules: GuardRules, authorization: string | undefined): Caller | null {
   if (authorization === undefined || authorization.length > TOKEN_CHARS_MAX) return null;
   const token = scheme.exec(authorization)?.[1];

@@ -1,6 +1,9 @@
 import { hostOfPeer } from "../process/address";
 
-/** What a caller may do: ask, register models, operate the system; `member` is for the processes of the system itself. */
+/**
+ * What a caller may do: ask, register models, operate the system; `member` is for the processes of the system
+ * itself.
+ */
 export const roles = ["query", "register", "operate", "member"] as const;
 export type Role = (typeof roles)[number];
 
@@ -16,7 +19,7 @@ export interface CallerQuota {
   readonly queuedBytesMax: number | null;
 }
 
-/** Who calls. */
+/** The identity behind a call. */
 export interface Caller {
   /** Whom queries are counted for: the tenant of the token, else the address of the peer. */
   readonly tenant: string;
@@ -24,7 +27,6 @@ export interface Caller {
   readonly quota: CallerQuota;
 }
 
-/** A caller without bounds of its own. */
 export const noQuota: CallerQuota = {
   queriesPerSecond: null,
   burst: null,
@@ -34,7 +36,10 @@ export const noQuota: CallerQuota = {
 
 const everything: ReadonlySet<Role> = new Set(roles);
 
-/** Returns the caller behind `peer` (`host:port`) where nobody has to say who he is. */
+/**
+ * Returns the caller at `peer` (`host:port`) where no token is needed: its address is the tenant, it has
+ * every role.
+ */
 export function unnamedCaller(peer: string): Caller {
   return { tenant: hostOfPeer(peer), roles: everything, quota: noQuota };
 }

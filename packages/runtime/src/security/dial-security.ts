@@ -10,34 +10,38 @@ export interface DialSecurity {
   material(): DialMaterial | null;
 }
 
-/** Authorities that vouch for whom we call; own certificate and key, for those that ask. */
+/** Authorities that sign the servers' certificates; own certificate and key, for servers that ask for one. */
 export interface DialMaterial {
   readonly ca: Buffer;
   readonly cert?: Buffer;
   readonly key?: Buffer;
 }
 
-/** Calls in the clear, without saying who calls: the loopback interface. */
+/** Calls in the clear and without a token: for the loopback interface. */
 export const dialPlain: DialSecurity = {
   credentials: credentials.createInsecure(),
   authorization: () => null,
   material: () => null,
 };
 
-/** What a client outside the system may be given. */
 export interface DialOptions {
-  /** PEM of the authorities that vouch for the server; with it, or a certificate, TLS is spoken. */
+  /**
+   * PEM of the authorities that sign the server's certificate; with it, or with `certificate`, TLS is used.
+   */
   readonly ca?: Buffer;
   readonly certificate?: Buffer;
   readonly key?: Buffer;
-  /** Speaks TLS with the roots that Node carries, when nothing else says so. */
+  /** Uses TLS with Node's own root certificates where neither `ca` nor `certificate` is given. */
   readonly tls?: boolean;
   /** Name in the server's certificate, where it is not the host that is called. */
   readonly serverName?: string;
   readonly token?: string;
 }
 
-/** Returns how to call with these, as they are now: a program that runs for long opens its client again when they change. */
+/**
+ * Returns how to call with these, as they are now: a program that runs for long opens its client again when
+ * they change.
+ */
 export function dialWith(o: DialOptions): DialSecurity {
   const encrypted = o.tls === true || o.ca !== undefined || o.certificate !== undefined;
   const { token } = o;
@@ -55,7 +59,9 @@ function materialOf({ ca, certificate, key }: DialOptions): DialMaterial {
   return { ca: ca ?? Buffer.from(rootCertificates.join("\n")), ...own };
 }
 
-/** Returns what makes a client expect `name` in the server's certificate instead of the host that it calls. */
+/**
+ * Returns what makes a client expect `name` in the server's certificate instead of the host that it calls.
+ */
 export function verifyOptions(name: string | undefined): VerifyOptions {
   return name === undefined
     ? {}

@@ -6,7 +6,7 @@ export const securityOptions = {
   tlsCert: {
     type: "string",
     default: null,
-    doc: "PEM file of this process's certificate chain; with it every face speaks TLS, and it is shown to members that ask. Read again when it changes.",
+    doc: "PEM file of this process's certificate chain; with it every server of the process uses TLS, and members that ask are shown it. Read again when it changes.",
   },
   tlsKey: { type: "string", default: null, doc: "PEM file of the private key of --tls-cert." },
   tlsClientCa: {
@@ -48,7 +48,10 @@ export const tokenOptions = {
 /** The values of `securityOptions`, and of `tokenOptions` where a process has them. */
 export type SecurityConfig = ConfigOf<typeof securityOptions> & Partial<ConfigOf<typeof tokenOptions>>;
 
-/** Returns what in these options contradicts itself, or opens `listens` (`host:port` each) to the network unprotected. */
+/**
+ * Returns what in these options contradicts itself, or opens `listens` (`host:port` each) to the network
+ * unprotected.
+ */
 export function securityFaults(config: SecurityConfig, listens: readonly string[]): readonly string[] {
   const faults: string[] = [];
   const { tlsCert, tlsKey, tlsClientCa, clusterTokenFile } = config;
@@ -76,7 +79,9 @@ function callersNeed(config: SecurityConfig): string {
     : "--cluster-token-file or --tls-client-ca";
 }
 
-/** Returns whether only processes of this machine reach an address (`host:port`, `[::1]:port`, `unix:path`). */
+/**
+ * Returns whether only processes of this machine reach an address (`host:port`, `[::1]:port`, `unix:path`).
+ */
 export function isLoopback(listen: string): boolean {
   if (listen.startsWith("unix:")) return true;
   const { host = "" } = parseAddress(listen) ?? {};

@@ -9,9 +9,9 @@ import { TlsIdentity } from "./tls-identity";
 import { TokenTable } from "./tokens";
 import { WatchedFiles } from "./watched-files";
 
-/** How one process protects its faces and its calls to others. */
+/** How one process protects its servers and its calls to others. */
 export interface Security {
-  /** Certificates of its faces; null: they speak in the clear. */
+  /** Certificates of its servers; null: they serve in the clear. */
   readonly tls: TlsIdentity | null;
   /** Who may call what; null: anybody anything. */
   readonly guard: CallGuard | null;
@@ -23,11 +23,14 @@ export interface Security {
   close(): void;
 }
 
-/** What members present to each other, in the form of `authorization`; the first is what this process presents itself. */
+/**
+ * What members present to each other, in the form of `authorization`; the first is what this process presents
+ * itself.
+ */
 export interface MemberCredentials {
   /** All that are accepted now; null: nothing has to be presented. */
   accepted(): readonly string[] | null;
-  /** Calls `f` after each change; what is returned ends it. */
+  /** Calls `f` after each change; the function returned ends it. */
   onChange(f: () => void): () => void;
 }
 
@@ -40,7 +43,6 @@ export const openSecurity: Security = {
   close: () => {},
 };
 
-/** What `loadSecurity` needs beside the options. */
 export interface SecurityWorld {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -109,7 +111,10 @@ async function follow<T>(
   });
 }
 
-/** One token a line: the first is sent, all are accepted, so that a new one can be brought to all members in turn. */
+/**
+ * One token a line: the first is sent, all are accepted, so that a new one can be brought to all members in
+ * turn.
+ */
 function clusterTokensOf(text: string): readonly [string, ...string[]] {
   const [first, ...others] = text
     .split("\n")

@@ -12,13 +12,12 @@ export interface TlsPaths {
   /** Own certificate chain and its key, shown to callers and, on demand, to those this process calls. */
   readonly certificate: string | null;
   readonly key: string | null;
-  /** Who vouches for callers; given, a caller without a certificate of theirs is cut off. */
+  /** Authorities of callers' certificates; given, a caller without one of theirs is cut off. */
   readonly clientCa: string | null;
-  /** Who vouches for the members this process calls; null: the roots that Node carries. */
+  /** Authorities of the certificates of members that this process calls; null: Node's own roots. */
   readonly ca: string | null;
 }
 
-/** The contents of those files. */
 interface TlsMaterial {
   readonly own: { readonly certificate: Buffer; readonly privateKey: Buffer } | null;
   readonly clientCa: Buffer | null;
@@ -29,15 +28,15 @@ interface TlsMaterial {
 export interface ServerMaterial {
   readonly certificate: Buffer;
   readonly key: Buffer;
-  /** Who vouches for callers; null: they need no certificate. */
+  /** Authorities of callers' certificates; null: callers need none. */
   readonly clientCa: Buffer | null;
 }
 
 type Provider = experimental.CertificateProvider;
 
 /**
- * The certificates of one process, for every server and client in it, kept current with their files: connections made
- * after a change see the new ones, those that stand live on.
+ * The certificates of one process, for every server and client in it, kept current with their files:
+ * connections made after a change see the new ones, open ones stay.
  */
 export class TlsIdentity {
   private readonly files: WatchedFiles<TlsMaterial>;
@@ -86,19 +85,22 @@ export class TlsIdentity {
     return { ...contextOf(this.files.value), requestCert: this.checksClients, rejectUnauthorized: true };
   }
 
-  /** Gives `server` every later certificate; what is returned ends it. */
+  /** Gives `server` every later certificate; the function returned ends it. */
   follow(server: Server): () => void {
     return this.files.onChange((material) => server.setSecureContext(contextOf(material)));
   }
 
-  /** For a server with a TLS of its own, as they are now; INTERNAL where there is no own certificate. `onChange` tells of later ones. */
+  /**
+   * For a server with a TLS of its own, as they are now; INTERNAL where there is no own certificate.
+   * `onChange` tells of later ones.
+   */
   serverMaterial(): ServerMaterial {
     const { own, clientCa } = this.files.value;
     if (own === null) throw new ServiceError(Code.INTERNAL, "a server without a certificate: this is a bug");
     return { certificate: own.certificate, key: own.privateKey, clientCa };
   }
 
-  /** Calls `f` after each change; what is returned ends it. */
+  /** Calls `f` after each change; the function returned ends it. */
   onChange(f: () => void): () => void {
     return this.files.onChange(f);
   }

@@ -1,7 +1,9 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { type Caller, type CallerQuota, noQuota, type Role, roles } from "./caller";
 
-/** Longest `authorization` that is looked at; longer ones cost hashing and are nobody's. */
+/**
+ * Characters of the longest `authorization` that is looked at; longer ones are unknown without being hashed.
+ */
 export const TOKEN_CHARS_MAX = 4_096;
 const tenantPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const digestPattern = /^[0-9a-f]{64}$/;
@@ -19,8 +21,8 @@ export function tokenDigest(token: string): string {
 }
 
 /**
- * The tokens of one file. Only digests are kept. A presented token is hashed first, so that neither the look-up nor the
- * comparison, which takes the same time whatever differs, tells anything about a token.
+ * The tokens of one file. Only digests are kept. A presented token is hashed first, so that neither the
+ * look-up nor the comparison, which takes the same time whatever differs, tells anything about a token.
  */
 export class TokenTable {
   private readonly callers: ReadonlyMap<string, KnownToken>;
@@ -30,8 +32,8 @@ export class TokenTable {
   }
 
   /**
-   * Reads `{"tokens": [{"sha256": ..., "tenant": ..., "roles": [...]}]}` with the quotas of `CallerQuota` by name.
-   * Throws what is wrong, with the place.
+   * Reads `{"tokens": [{"sha256": ..., "tenant": ..., "roles": [...]}]}` with the quotas of `CallerQuota` by
+   * name. Throws what is wrong, with the place.
    */
   static parse(text: string): TokenTable {
     const { tokens } = parsed(text);
@@ -59,7 +61,7 @@ export function sameToken(a: string, b: string): boolean {
   return timingSafeEqual(sha256(a), sha256(b));
 }
 
-/** What the parser says of a fault quotes the text around it, and this file may be the wrong one: full of secrets. */
+/** The parser's message is left out: it quotes the file, which may hold secrets. */
 function parsed(text: string): { tokens?: unknown } {
   try {
     return JSON.parse(text) ?? {};

@@ -3,10 +3,12 @@ import { Code, ServiceError } from "../errors";
 import type { Logger } from "../process/logger";
 import { type Clock, every, type Timer } from "../time/clock";
 
-/** How often watched files are read again. They are small; reading also sees renames and replaced links, which inotify does not. */
+/**
+ * How often watched files are read again. They are small; reading also sees renames and replaced links, which
+ * inotify does not.
+ */
 export const RELOAD_PERIOD_MS = 1_000;
 
-/** What is read from which files. */
 export interface WatchedFilesOptions<T> {
   /** For messages: `certificate`, `tokens`. */
   readonly what: string;
@@ -18,8 +20,8 @@ export interface WatchedFilesOptions<T> {
 }
 
 /**
- * A value that follows its files while the process runs. Files that cannot be read or do not fit together are logged,
- * and the last good value stays: a certificate that is being replaced must not take a face down.
+ * A value that follows its files while the process runs. Files that cannot be read or do not fit together are
+ * logged, and the last good value stays: a certificate that is being replaced must not stop a server.
  */
 export class WatchedFiles<T> {
   private readonly listeners = new Set<(value: T) => void>();
@@ -54,7 +56,7 @@ export class WatchedFiles<T> {
     return this.current;
   }
 
-  /** Calls `f` with every later value; what is returned ends it. */
+  /** Calls `f` with every later value; the function returned ends it. */
   onChange(f: (value: T) => void): () => void {
     this.listeners.add(f);
     return () => this.listeners.delete(f);
@@ -74,7 +76,7 @@ export class WatchedFiles<T> {
     for (const listener of this.listeners) listener(this.current);
   }
 
-  /** Said once, not every period. */
+  /** Logs the first of a row of faults. */
   private blame(fault: unknown): void {
     if (!this.faulty) {
       const { message } = fault as Error;

@@ -15,8 +15,9 @@ const EXPORT_TIMEOUT_MS = 2_000;
 const EXPORTS_AT_ONCE_MAX = 2;
 
 /**
- * Sends every collection to a changing set of receivers. OpenTelemetry's readers are fixed when the process starts;
- * one reader exports here, and frontends come and go below it. A receiver that is away costs the others nothing.
+ * Sends every collection to a changing set of receivers. OpenTelemetry's readers are fixed when the process
+ * starts; one reader exports here, and receivers are added and removed behind it. One that is away does not
+ * delay the others.
  */
 export class MetricTargets implements PushMetricExporter {
   private readonly exporters = new Map<string, OTLPMetricExporter>();
@@ -37,7 +38,7 @@ export class MetricTargets implements PushMetricExporter {
     this.exporters.set(address, createExporter(address, this.dial));
   }
 
-  /** Adds a collector of somebody else: it is shown none of our secrets. */
+  /** Adds a collector outside the system: it is sent no credentials. */
   addCollector(address: string): void {
     this.exporters.set(address, createExporter(address, dialCollector(address)));
   }
@@ -55,7 +56,7 @@ export class MetricTargets implements PushMetricExporter {
     done({ code: ExportResultCode.SUCCESS });
   }
 
-  /** An exporter keeps the token it began with: one that has changed since takes new exporters. */
+  /** Exporters keep the token they began with: after a change they are made anew. */
   private renew(): void {
     const token = this.dial.authorization();
     if (token === this.token) return;
@@ -93,7 +94,7 @@ function createExporter(address: string, dial: DialSecurity): OTLPMetricExporter
   });
 }
 
-/** Returns how to call a collector of somebody else: TLS when its address says https. */
+/** Returns how to call a collector outside the system: with TLS when its address begins with https. */
 export function dialCollector(address: string): DialSecurity {
   return address.startsWith("https:") ? dialWith({ tls: true }) : dialPlain;
 }

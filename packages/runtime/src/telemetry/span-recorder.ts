@@ -4,7 +4,6 @@ import type { ReadableSpan, SpanProcessor } from "@opentelemetry/sdk-trace-base"
 import type { Random } from "../process/random";
 import { parseTraceparent, type SpanContext } from "./trace-context";
 
-/** A span that is over. */
 export interface FinishedSpan {
   readonly name: string;
   readonly context: SpanContext;
@@ -13,19 +12,22 @@ export interface FinishedSpan {
   readonly endEpochMs: number;
   readonly attributes?: Record<string, string | number | boolean>;
   readonly links?: readonly SpanContext[];
-  /** What failed; a span without it is neither good nor bad. */
+  /** Message of the failure; undefined: status UNSET. */
   readonly error?: string;
 }
 
-/** Traces in two steps: sampling is decided first, spans of the sampled are made afterwards from the times they took. */
+/**
+ * Traces in two steps: sampling is decided first, spans of the sampled are made afterwards from the times
+ * they took.
+ */
 export interface SpanRecorder {
-  /** False: spans go nowhere, and none is ever sampled. */
+  /** False: no span is ever sampled. */
   readonly records: boolean;
-  /** What decides where neither the caller nor `start` does; 0..1. */
+  /** Sampling ratio where neither the caller nor `start` decides; 0 to 1. */
   readonly sampleRatio: number;
   /**
-   * The context of a new span: a caller's decision wins, else `ratio`, else the recorder's own. Null = not sampled:
-   * record nothing.
+   * The context of a new span: a caller's decision wins, else `ratio`, else the recorder's own. Null = not
+   * sampled: record nothing.
    */
   start(parentTraceparent: string | undefined, ratio?: number): SpanContext | null;
   record(span: FinishedSpan): void;
@@ -33,7 +35,7 @@ export interface SpanRecorder {
   child(context: SpanContext): SpanContext;
 }
 
-/** Records nothing: there is nowhere to send spans to. */
+/** Samples and records nothing: there is no collector. */
 export const noSpans: SpanRecorder = {
   records: false,
   sampleRatio: 0,

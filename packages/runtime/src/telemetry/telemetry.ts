@@ -16,7 +16,10 @@ const SPAN_DELAY_MS = 1_000;
 /** How long the last export may hold up the end of the process. */
 const SHUTDOWN_MAX_MS = 1_500;
 
-/** What a process tells of itself. Instruments are observable and read plain numbers at export, so that a query costs none. */
+/**
+ * Metrics and spans of a process. Instruments are observable: they read plain numbers at export, so that a
+ * query costs none.
+ */
 export interface Telemetry {
   readonly meter: Meter;
   /** Sends metrics to `host:port` as well, from the next period on; adding twice is adding once. */
@@ -27,7 +30,10 @@ export interface Telemetry {
   shutdown(): Promise<void>;
 }
 
-/** Returns this process's telemetry. Without an endpoint no span is ever sampled, and metrics go to added targets only. */
+/**
+ * Returns this process's telemetry. Without an endpoint no span is ever sampled, and metrics go to added
+ * targets only.
+ */
 export function createTelemetry(o: {
   service: string;
   instance: string;

@@ -10,7 +10,9 @@ export interface SpanContext {
 const form = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 const SAMPLED_FLAG = 1;
 
-/** Returns the context in a `traceparent` header; null when it is not one, and a trace of our own begins then. */
+/**
+ * Returns the context in a `traceparent` header; null when it is not one, and a trace of our own begins then.
+ */
 export function parseTraceparent(header: string): SpanContext | null {
   const [, version, traceId = "", spanId = "", flags = "", rest] = form.exec(header) ?? [];
   if (version === undefined || version === "ff" || (version === "00" && rest !== undefined)) return null;

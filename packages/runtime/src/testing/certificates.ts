@@ -49,7 +49,9 @@ export class TestAuthority {
     return join(this.folder, "ca.pem");
   }
 
-  /** Writes (again) a certificate for localhost whose common name is `name`; the files are named after `file`. */
+  /**
+   * Writes (again) a certificate for localhost whose common name is `name`; the files are named after `file`.
+   */
   async issue(name: string, file = name): Promise<CertificateFiles> {
     const keys = await newKeys();
     const certificate = await X509CertificateGenerator.create({

@@ -9,7 +9,9 @@ import {
 
 const text = ".google.protobuf.StringValue";
 
-/** A file with one service that has a method of every kind; all its messages are google.protobuf.StringValue. */
+/**
+ * A file with one service that has a method of every kind; all its messages are google.protobuf.StringValue.
+ */
 export const echoFile: DescFile = fileDesc(
   base64Encode(
     toBinary(

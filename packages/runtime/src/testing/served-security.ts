@@ -11,7 +11,6 @@ import { EchoService } from "./echo-service";
 import type { TestedTransport } from "./transports";
 
 export const logger = createLogger({ service: "test", level: "error" });
-/** No file at all. */
 export const nothing: SecurityConfig = {
   tlsCert: null,
   tlsKey: null,
@@ -30,7 +29,10 @@ export const requirementOf = (path: string) => {
 export const load = (config: Partial<SecurityConfig>) =>
   loadSecurity({ ...nothing, ...config }, { clock: systemClock, logger, requirementOf });
 
-/** Returns what runs a protected server while it is used: `say` answers the tenant and how many tokens it was shown. */
+/**
+ * Returns what runs a protected server while it is used: `say` answers the tenant and how many tokens it was
+ * shown.
+ */
 export const servingOn =
   (open: TestedTransport["open"]) =>
   async (security: Security, use: (port: number) => Promise<void>): Promise<void> => {
@@ -66,7 +68,7 @@ export async function say(port: number, dial: DialSecurity = dialPlain, host = "
   }
 }
 
-/** What a call that has to fail fails with. */
+/** Returns the failure of a call; fails the test when there is none. */
 export async function refusalOf(call: Promise<unknown>): Promise<ServiceError> {
   const error = await call.then(
     () => null,
@@ -76,7 +78,7 @@ export async function refusalOf(call: Promise<unknown>): Promise<ServiceError> {
   return error as ServiceError;
 }
 
-/** Looks again and again until it is so. */
+/** Resolves once `holds` does. */
 export async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((next) => setTimeout(next, 50));
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "./clock";
 
-/** A promise with its `resolve` at hand. */
+/** A promise and the function that resolves it. */
 export function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve: () => void = () => undefined;
   const promise = new Promise<void>((settle) => {

@@ -3,7 +3,9 @@ export interface Timer {
   cancel(): void;
 }
 
-/** The one source of time. Everything that waits or measures is given one, so that tests can own it. */
+/**
+ * A source of time and timers. Everything that waits or measures is given one, so that tests can replace it.
+ */
 export interface Clock {
   /** Monotonic milliseconds with fractions; the zero point has no meaning. */
   nowMs(): number;
@@ -13,7 +15,7 @@ export interface Clock {
   setTimer(delayMs: number, fire: () => void): Timer;
 }
 
-/** The machine's clock. */
+/** The system's clock. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   epochMs: () => Date.now(),

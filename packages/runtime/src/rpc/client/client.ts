@@ -21,7 +21,6 @@ import { asBuffer, fromGrpcError, identity } from "../grpc-js/messages";
 import { SERVER_LIMITS } from "../server-limits";
 import { methodPath, streamsRequest, streamsResponse } from "../service";
 
-/** What one call may be told. */
 export interface CallOptions {
   /** Becomes the gRPC deadline. */
   timeoutMs?: number;
@@ -47,7 +46,6 @@ export type CallOf<M> = M extends { methodKind: infer K; input: infer I; output:
 /** One function per method of a service, by its camelCase name. */
 export type ClientOf<S extends DescService> = { [K in keyof S["method"]]: CallOf<S["method"][K]> };
 
-/** What a client may be told. */
 export interface RpcClientOptions {
   readonly maxMessageBytes?: number;
   /** For calls that name no timeout; streams that answer many messages have none unless they say so. */
@@ -56,7 +54,9 @@ export interface RpcClientOptions {
   readonly dial?: DialSecurity;
 }
 
-/** Returns a client of `service` at `host:port`. It connects at its first call and again whenever it has to. */
+/**
+ * Returns a client of `service` at `host:port`. It connects at its first call and again whenever it has to.
+ */
 export function createRpcClient<S extends DescService>(
   service: S,
   address: string,
@@ -166,7 +166,7 @@ async function* callMany(c: Call): AsyncGenerator<unknown> {
     const bytes = encode(c.method, c.requests);
     call = c.client.makeServerStreamRequest(path, identity, identity, bytes, c.metadata, c.wired);
   }
-  // A status that comes after the reader has left has nobody to go to.
+  // The reader has left: a later status is dropped.
   call.on("error", ignore);
   const unlink = linkSignal(c.signal, () => call.cancel());
   try {
@@ -179,7 +179,9 @@ async function* callMany(c: Call): AsyncGenerator<unknown> {
   }
 }
 
-/** Sends every request and half-closes; waits whenever the transport asks to. Stops when the call has ended. */
+/**
+ * Sends every request and half-closes; waits whenever the transport asks to. Stops when the call has ended.
+ */
 async function sendAll(c: Call, call: ClientWritableStream<Buffer>): Promise<void> {
   let ended = false;
   let wake = (): void => {};

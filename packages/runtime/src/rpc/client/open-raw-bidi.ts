@@ -8,7 +8,6 @@ import { SERVER_LIMITS } from "../server-limits";
 import { findMethod, methodPath } from "../service";
 import { metadataFrom } from "./client";
 
-/** What a raw stream may be told. */
 export interface RawBidiOptions {
   readonly receiveWindowBytes?: number;
   readonly metadata?: Record<string, string>;
@@ -19,7 +18,7 @@ export interface RawBidiOptions {
 /** The client's end of a raw stream; `closed` resolves once its connection is given up. */
 export type OpenRawStream = RawStream & { readonly closed: Promise<void> };
 
-/** Opens one stream of undecoded messages on a connection of its own, so that no other stream can hold it up. */
+/** Opens a stream of undecoded messages on a connection of its own, so that no other stream delays it. */
 export function openRawBidi(
   address: string,
   service: DescService,

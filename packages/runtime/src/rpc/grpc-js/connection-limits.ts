@@ -6,7 +6,10 @@ import type { ServerLimits } from "../server-limits";
 /** How often failed TLS handshakes are told of at most. */
 const HANDSHAKES_TOLD_PERIOD_MS = 10_000;
 
-/** The connections of a grpc-js server: how many there may be, and how long one may stay silent at its beginning. */
+/**
+ * The connections of a grpc-js server: how many there may be, and how long one may stay silent at its
+ * beginning.
+ */
 export class ConnectionLimits {
   /** Connections turned away because there were `connectionsMax`. */
   refused = 0;

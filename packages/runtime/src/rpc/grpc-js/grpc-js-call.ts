@@ -7,7 +7,7 @@ import { asBuffer, metadataOf, pairsOf } from "./messages";
 /** Messages handed to grpc-js and not written yet, at which `write` asks to wait. */
 const UNWRITTEN_MAX = 16;
 
-/** What interceptors of grpc-js get and return: one call below its streams. */
+/** A call as interceptors of grpc-js get it. */
 type InterceptingCall = ConstructorParameters<typeof ServerInterceptingCall>[0];
 
 /** What serves a path; `streams`: its client may send many messages. */
@@ -16,8 +16,8 @@ export type PathHandler =
   | { readonly streams: true; readonly serve: (call: TransportCall) => void };
 
 /**
- * A call taken over from grpc-js where its interceptors stand, below the streams that it makes for its own handlers; the
- * handler that it starts behind is never called (decision 0022).
+ * A call taken over from grpc-js as an interceptor, below the streams that grpc-js makes for handlers; the
+ * handler that it is registered with is never called (decision 0022).
  */
 export class TakenCall extends ServerInterceptingCall {
   private readonly call: GrpcJsCall;

@@ -15,7 +15,7 @@ import { faultOf, ReplaceableCredentials } from "./server-credentials";
 /** How often slow requests and silent connections are looked for. */
 const SWEEP_PERIOD_MS = 1_000;
 
-/** The transport that Node carries everywhere: grpc-js on HTTP/2 of Node. */
+/** A transport on grpc-js and Node's HTTP/2, which runs wherever Node does. */
 export class GrpcJsTransport implements Transport {
   handshakesFailed: Transport["handshakesFailed"] = ignore;
   private readonly server: Server;
@@ -95,7 +95,8 @@ export class GrpcJsTransport implements Transport {
   close(): void {
     this.sweeper?.cancel();
     this.server.forceShutdown();
-    // Without channelz grpc-js 1.14.7 does not know its own connections: forceShutdown leaves them and their calls open.
+    // Without channelz grpc-js 1.14.7 does not know its own connections: forceShutdown leaves them and their
+    // calls open.
     this.limited.cutAll();
   }
 

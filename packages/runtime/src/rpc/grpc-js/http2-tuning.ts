@@ -17,16 +17,19 @@ export interface Http2Watcher {
   called?(stream: ServerHttp2Stream, path: string): void;
 }
 
-/** The two members of grpc-js 1.14.7's Server that decide its HTTP/2 settings; it has no public option for them. */
+/**
+ * The two members of grpc-js 1.14.7's Server that decide its HTTP/2 settings; it has no public option for
+ * them.
+ */
 interface ServerInternals {
   commonServerOptions?: { settings?: Record<string, number>; handshakeTimeout?: number };
   _setupHandlers?(http2Server: Http2Server, interceptors: unknown): void;
 }
 
 /**
- * Makes a server advertise a large receive window and frame size. With HTTP/2's 64 KiB window a 602 KB request costs
- * four times the CPU and, over 2.5 ms of round trip, 30 requests per second is all a connection carries
- * (decision 0004). INTERNAL when grpc-js is another version than the one this was written for.
+ * Makes a server advertise a large receive window and frame size. With HTTP/2's 64 KiB window a 602 KB
+ * request costs four times the CPU and, over 2.5 ms of round trip, 30 requests per second is all a connection
+ * carries (decision 0004). INTERNAL when grpc-js is another version than the one this was written for.
  */
 export function tuneHttp2(server: Server, limits: Http2Limits, watcher: Http2Watcher = {}): void {
   const internals = server as unknown as ServerInternals;

@@ -10,8 +10,9 @@ const PREFIX_BYTES = 5;
 export type RequestLimits = Pick<ServerLimits, "heldMaxBytes" | "requestMaxMs">;
 
 /**
- * The requests of a grpc-js server. Bytes are counted from the first that comes until the call is over, or of a stream until
- * the message they belong to is whole; calls whose only request does not come whole in time are ended.
+ * The requests of a grpc-js server. Bytes are counted from the first that comes until the call is over, or of
+ * a stream until the message they belong to is whole; calls whose only request does not come whole in time
+ * are ended.
  */
 export class IncomingRequests {
   heldBytes = 0;

@@ -4,8 +4,9 @@ import type { GatherMessage } from "../raw";
 import { DETAILS_KEY, decodeDetails } from "../status";
 
 /**
- * Returns what grpc-js may treat as a Buffer: bytes as a view without a copy, a gather message as it is. grpc-js 1.14.7 uses
- * exactly the three members of GatherMessage of what it believes to be a Buffer; a test sends one both ways.
+ * Returns what grpc-js may treat as a Buffer: bytes as a view without a copy, a gather message as it is.
+ * grpc-js 1.14.7 uses exactly the three members of GatherMessage of what it believes to be a Buffer; a test
+ * sends one both ways.
  */
 export function asBuffer(message: Uint8Array | GatherMessage): Buffer {
   if (Buffer.isBuffer(message)) return message;
@@ -37,7 +38,10 @@ export function metadataOf(pairs: readonly string[]): Metadata {
   return metadata;
 }
 
-/** Returns the failure that a status tells of, with its details; of anything else that was thrown, what `ServiceError.from` says. */
+/**
+ * Returns the failure that a status tells of, with its details; of anything else that was thrown, what
+ * `ServiceError.from` says.
+ */
 export function fromGrpcError(e: unknown): ServiceError {
   const status = e as Partial<StatusObject> | null;
   if (typeof status?.code !== "number" || typeof status.details !== "string") return ServiceError.from(e);

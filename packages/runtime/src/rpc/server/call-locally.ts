@@ -9,17 +9,17 @@ import { Code, ServiceError } from "../../errors";
 import type { Caller } from "../../security/caller";
 import { type Implementation, methodPath } from "../service";
 
-/** Who calls, as the handler is told. */
+/** The caller that the handler is told of. */
 export interface LocalCaller {
   readonly peer: string;
-  /** As the guard of the face knows them. */
+  /** As the guard of the server knows them. */
   readonly caller: Caller;
   readonly signal: AbortSignal;
 }
 
 /**
- * Calls a unary method of a service of this process: the very handler that gRPC calls, without bytes in between. For faces
- * that speak another encoding. Fails as the handler fails; UNIMPLEMENTED where there is none.
+ * Calls a unary method of a service of this process by its gRPC handler, without encoding in between: for
+ * servers of another protocol. Fails as the handler fails; UNIMPLEMENTED where there is none.
  */
 export async function callLocally<I extends DescMessage, O extends DescMessage>(
   { serviceName, endpoints }: Implementation,

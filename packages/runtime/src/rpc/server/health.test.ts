@@ -15,7 +15,10 @@ import { onEveryTransport } from "../../testing/transports";
 import { createRpcClient } from "../client/client";
 import type { RpcServer } from "./server";
 
-/** HealthCheckRequest has the shape of a StringValue, HealthCheckResponse that of an Int32Value: field 1 of each. */
+/**
+ * HealthCheckRequest has the shape of a StringValue, HealthCheckResponse that of an Int32Value: field 1 of
+ * each.
+ */
 const text = ".google.protobuf.StringValue";
 const number = ".google.protobuf.Int32Value";
 const file = fileDesc(

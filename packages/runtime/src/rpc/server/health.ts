@@ -9,10 +9,9 @@ type Serving = (typeof Serving)[keyof typeof Serving];
 /** List answers at most this many names; a caller with more asks for each. */
 const LIST_MAX = 1_000;
 
-/** The name under which grpc.health.v1.Health is served. */
 export const healthServiceName = "grpc.health.v1.Health";
 
-/** What this process says about itself, by service name; the empty name is the whole server. */
+/** Health of this process by service name; the empty name is the whole server. */
 export interface Health {
   set(serviceName: string, serving: boolean): void;
   /** Forgets a name: it is unknown again. */
@@ -34,12 +33,15 @@ export class HealthState implements Health {
     this.wake(serviceName);
   }
 
-  /** Says of every name that it no longer serves. */
+  /** Turns every name to NOT_SERVING. */
   setAllNotServing(): void {
     for (const name of [...this.statuses.keys()]) this.set(name, false);
   }
 
-  /** Returns the three methods, with their messages read and written by hand (docs/design/wire.md, section 3.2). */
+  /**
+   * Returns the three methods, with their messages read and written by hand (docs/design/wire.md, section
+   * 3.2).
+   */
   implementation(): Implementation {
     const endpoint = (
       name: string,

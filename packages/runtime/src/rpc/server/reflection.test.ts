@@ -10,7 +10,9 @@ import { implementService } from "../service";
 const identity = (bytes: Buffer): Buffer => bytes;
 
 onEveryTransport((tested) => {
-  /** Asks several questions on one stream, each the number of a field and its text; gives the answers' bytes. */
+  /**
+   * Asks several questions on one stream, each the number of a field and its text; gives the answers' bytes.
+   */
   async function ask(
     version: string,
     questions: readonly (readonly [number, string])[],

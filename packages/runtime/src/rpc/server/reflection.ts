@@ -23,7 +23,9 @@ interface Question {
   readonly text: string;
 }
 
-/** Returns server reflection over `files` and all they import; `serviceNames` is what the server really serves. */
+/**
+ * Returns server reflection over `files` and all they import; `serviceNames` returns what the server serves.
+ */
 export function reflectionOf(
   files: readonly DescFile[],
   serviceNames: () => readonly string[],

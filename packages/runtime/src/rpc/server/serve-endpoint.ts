@@ -4,7 +4,7 @@ import type { CallContext, Endpoint, Handle } from "../service";
 import type { TransportCall } from "../transport";
 import { ServedCall } from "./serve-raw";
 
-/** Returns what the peer is told of a fault, and logs those that nobody expected. `path` is the method's. */
+/** Returns the failure that the peer is told of a fault; logs unexpected ones under `path`, the method's. */
 export type FaultTeller = (fault: unknown, path: string) => ServiceError;
 
 /** Serves one call of a method; `message` is the only one of its client, null where there may be many. */
@@ -17,7 +17,7 @@ export function serveEndpoint(
   const context = new Context(call);
   const serve = endpoint.responseStream ? answerMany : answerOne;
   serve(endpoint, message, context).catch((e: unknown) => {
-    // A stream whose reader is gone may fail as it likes.
+    // The reader of the stream is gone: nobody is told.
     if (!endpoint.responseStream || !context.signal.aborted) context.fail(tell(e, endpoint.path));
   });
 }

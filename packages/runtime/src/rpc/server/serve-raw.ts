@@ -127,7 +127,10 @@ export class ServedRawStream extends ServedCall implements ServedStream {
     this.hearData(bytes);
   }
 
-  /** A peer that resets the stream looks at first like one that half-closes; which it was is known a turn later. */
+  /**
+   * A peer that resets the stream looks at first like one that half-closes; which it was is known a turn
+   * later.
+   */
   override halfClosed(): void {
     setImmediate(() => this.tellEnd(null));
   }

@@ -19,7 +19,10 @@ const CHAT = methodPath(EchoService.method.chat);
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
 
-/** Opens a socket that sends these bytes and then one more of them every 50 ms; resolves with how long it lived. */
+/**
+ * Opens a socket that sends these bytes and then one more of them every 50 ms; resolves with how long it
+ * lived.
+ */
 function drip(port: number, atOnce: string | Buffer, slowly?: Buffer): Promise<number> {
   const startMs = performance.now();
   const socket: Socket = createConnection(port, "127.0.0.1", () => socket.write(atOnce));
@@ -90,8 +93,8 @@ async function until(condition: () => boolean): Promise<void> {
 
 describe.each(transports)("the limits of a server on the transport $name", ({ open, name }) => {
   /**
-   * Node counts bytes as they come, of a stream none of whole messages, and resets the call of large headers. Native code
-   * counts a message from its prefix until JavaScript takes it.
+   * Node counts bytes as they come, of a stream none of whole messages, and resets the call of large headers.
+   * Native code counts a message from its prefix until JavaScript takes it.
    */
   const { held, tooLarge } = {
     "grpc-js": {

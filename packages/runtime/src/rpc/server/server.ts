@@ -20,7 +20,10 @@ import { ServedRawStream, ServedUnary } from "./serve-raw";
 
 /** A gRPC server with health and reflection. */
 export interface RpcServer {
-  /** Serves every method of `implementation`; a method without a handler gives way to one with. INTERNAL if two have one. */
+  /**
+   * Serves every method of `implementation`; a method without a handler gives way to one with. INTERNAL if
+   * two have one.
+   */
   add(implementation: Implementation): void;
   /** Serves one unary method without decoding; takes the place of a method that has no handler. */
   addRawUnary(
@@ -29,7 +32,10 @@ export interface RpcServer {
     handle: (bytes: Buffer, call: RawUnaryCall) => void,
   ): void;
   addRawBidi(service: DescService, method: string, handle: (stream: ServedStream) => void): void;
-  /** Listens on `host:port`, port 0 = any; returns the port. UNAVAILABLE when it cannot be had, INVALID_ARGUMENT for another form. */
+  /**
+   * Listens on `host:port`, port 0 = any; returns the port. UNAVAILABLE when it cannot be had,
+   * INVALID_ARGUMENT for another form.
+   */
   listen(address: string): Promise<number>;
   readonly health: Health;
   readonly load: ServerLoad;
@@ -56,11 +62,16 @@ export interface RpcServerOptions {
   readonly reflection?: readonly DescFile[];
 }
 
-/** Clients hear that they should leave this long before calls on their way are refused: at least a round trip. */
+/**
+ * Clients hear that they should leave this long before calls on their way are refused: at least a round trip.
+ */
 const LEAVE_NOTICE_MS = 50;
 const STOP_CHECK_MS = 10;
 
-/** Returns a server that does not listen yet. FAILED_PRECONDITION when its transport cannot use the certificates. */
+/**
+ * Returns a server that does not listen yet. FAILED_PRECONDITION when its transport cannot use the
+ * certificates.
+ */
 export function createRpcServer(o: RpcServerOptions): RpcServer {
   return new TransportServer(o.transport ?? new GrpcJsTransport(), o);
 }
