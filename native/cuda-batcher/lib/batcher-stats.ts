@@ -11,7 +11,7 @@ export interface BatcherStats {
   readonly rowsPadded: number;
   /** Refused because the queue was full. */
   readonly refusedFull: number;
-  /** Refused at the door because they could not be in time. */
+  /** Refused by `submit` because they could not be in time. */
   readonly refusedDeadline: number;
   /** Dropped from the queue because they could no longer be in time; never computed. */
   readonly shed: number;

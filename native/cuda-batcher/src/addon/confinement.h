@@ -1,4 +1,4 @@
-// Limits of a process that works on a file nobody vouches for.
+// Limits of a process that works on an untrusted file.
 #pragma once
 
 #include <cstdint>

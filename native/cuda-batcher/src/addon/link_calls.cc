@@ -68,7 +68,7 @@ Napi::Value linkSecrets(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// linkUnauthenticated(server) -> connections so far that were cut because they did not say who they are
+// linkUnauthenticated(server) -> connections so far that were closed because they did not authenticate
 Napi::Value linkUnauthenticated(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(serverOf(info[0]).unauthenticated()));
 }

@@ -13,7 +13,7 @@ struct Counters {
   uint64_t rowsRun = 0;
   uint64_t rowsPadded = 0;
   uint64_t refusedFull = 0;
-  uint64_t refusedDeadline = 0;  // at the door
+  uint64_t refusedDeadline = 0;  // by submit
   uint64_t shed = 0;             // dropped from the queue because they could no longer be in time
   uint64_t cancelled = 0;        // left the queue before they ran
   uint64_t failed = 0;           // requests whose batch failed

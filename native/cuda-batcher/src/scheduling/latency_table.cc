@@ -77,7 +77,7 @@ void LatencyTable::rebuild() {
   for (size_t rows = 1; rows < entries_.size(); rows++) {
     double ms = knownMs(entries_[rows]);
     if (std::isnan(ms)) continue;
-    // An old measurement may have been one bad moment: it no longer says that a size is worse per row than a smaller one,
+    // An old measurement may be an outlier: it no longer says that a size is worse per row than a smaller one,
     // so that the size is tried again.
     if (!fresh(entries_[rows]) && lastRows > 0) {
       ms = std::min(ms, lastMs * static_cast<double>(rows) / static_cast<double>(lastRows));

@@ -60,8 +60,8 @@ class Scheduler {
   void ran(int32_t paddedRows, int32_t running, double latencyMs, double endedMs);
   void delivered(double deliveryMs);
 
-  // Nothing runs: what was measured long ago is forgotten. It may have been one bad moment, and whoever is refused by it
-  // is measured by nobody.
+  // Nothing runs: what was measured long ago is forgotten. One outlier would refuse every
+  // request, and what is refused measures nothing.
   void idleAt(double nowMs);
 
   // Time until all that waits is done by one engine.

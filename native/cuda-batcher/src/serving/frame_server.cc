@@ -21,7 +21,7 @@ constexpr uint8_t kResourceExhausted = 8;
 
 // Connections at a time; a frontend opens a handful.
 constexpr size_t kConnectionsMax = 1024;
-// How long one may be there without having said who it is, where that is asked, and how often that is looked after.
+// Longest time until a connection authenticates, where secrets are set, and how often that is checked.
 constexpr double kAdmissionMaxMs = 5'000;
 constexpr int kAdmissionCheckMs = 500;
 // Receives of one connection before the others have their turn.

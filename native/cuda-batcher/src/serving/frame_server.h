@@ -63,7 +63,7 @@ class Server : public ConnectionReader, private wire::Pollable {
   uint16_t port() const { return port_; }
   HostLoad& host() { return *host_; }
   Secrets& secrets() { return secrets_; }
-  // Connections so far that were cut because they did not say who they are.
+  // Connections so far that were closed because they did not authenticate.
   size_t unauthenticated() const { return unauthenticated_; }
 
   // Which batcher runs a variant's queries; null: none, JavaScript says why. Nothing enters the old one any more.

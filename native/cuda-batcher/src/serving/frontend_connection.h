@@ -52,7 +52,7 @@ class Connection : public std::enable_shared_from_this<Connection>, private wire
   uint32_t number() const { return number_; }
   const HostLoad& host() const { return *host_; }
   double openedMs() const { return openedMs_; }
-  // Whether it has said who it is, where that is asked. Set on the I/O thread.
+  // Whether it has authenticated; true from the start where no secrets are set. Set on the I/O thread.
   bool admitted() const { return admitted_; }
   void admit() { admitted_ = true; }
 

@@ -88,7 +88,7 @@ RefusalHeader readRefusal(const uint8_t* from);
 void appendInferHead(uint32_t id, const InferHeader& header, size_t bodyBytes, std::string& to);
 void appendAnswerHead(uint32_t id, const AnswerHeader& header, size_t bodyBytes, std::string& to);
 void appendRefusal(uint32_t id, const RefusalHeader& header, std::string_view message, std::string& to);
-// What a frontend presents first on a native link, where members have to say who they are; the greeting follows.
+// The first frame of a native link whose executor demands the cluster token; the greeting follows.
 void appendCredential(std::string_view credential, std::string& to);
 void appendBare(FrameType type, uint32_t id, std::string& to);
 

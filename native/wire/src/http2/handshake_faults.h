@@ -1,4 +1,4 @@
-// TLS handshakes that failed, told now and then: whoever fails again and again must not fill the log.
+// TLS handshakes that failed, reported at intervals, so that a client that keeps failing does not fill the log.
 #pragma once
 
 #include <cstring>

@@ -166,7 +166,7 @@ void Server::headersDone(Call& call) {
   tell(EventKind::kOpened, call);
 }
 
-// Before anything of its messages is taken in: whoever may not call cannot make us hold his bytes beyond this turn.
+// Before anything of its messages is taken in: bytes of a caller without permission are held for this turn at most.
 void Server::ask(Call& call) {
   call.credential = credentials_.take(call.connection->credentials(), call.presented);
   if (credentials_.admits(call.credential, call.method)) return;

@@ -24,7 +24,7 @@ class Link : public Pollable {
   Link& operator=(const Link&) = delete;
 
   void ready(uint32_t flags) override;
-  // Says who we are, first of all.
+  // Sends the credential frame, before any other.
   void present(std::string_view credential);
   void send(uint32_t id, const InferHeader& header, Piece body);
   void cancel(uint32_t id);

@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-// What a peer may send before hands are shaken: a chain of certificates of 100 KB, which is the library's own limit, and
+// What a peer may send during the handshake: a chain of certificates of 100 KB, which is the library's own limit, and
 // the rest of it.
 constexpr size_t kHandshakeMaxBytes = 192 * 1024;
 // No more is sealed ahead of a socket that takes nothing.
@@ -72,7 +72,7 @@ int TlsSession::bioRead(BIO* bio, char* to, int size) {
   self.heard_ = true;
   self.budget_ -= std::min(self.budget_, static_cast<size_t>(got));
   if (!self.ready_ && (self.handshakeBytes_ += static_cast<size_t>(got)) > kHandshakeMaxBytes) {
-    self.fault_ = "more than " + std::to_string(kHandshakeMaxBytes) + " bytes came before hands were shaken";
+    self.fault_ = "more than " + std::to_string(kHandshakeMaxBytes) + " bytes came before the handshake was complete";
     return -1;
   }
   return static_cast<int>(got);

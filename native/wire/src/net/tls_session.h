@@ -19,14 +19,14 @@ class TlsSession {
 
   // Begins a turn in which up to `budget` bytes are taken from the socket.
   void beginTurn(size_t budget) { budget_ = budget; }
-  // Opens up to `room` bytes. 0: nothing more in this turn; -1: over, see `fault`. Shakes hands first.
+  // Opens up to `room` bytes. 0: nothing more in this turn; -1: over, see `fault`. Completes the handshake first.
   ssize_t read(uint8_t* to, size_t room);
-  // Seals what waits in `plain`, once hands were shaken, and writes what the socket takes.
+  // Seals what waits in `plain`, after the handshake, and writes what the socket takes.
   Flush flush(Outbox& plain);
   // Tells the peer that nothing follows, as far as the socket takes it at once.
   void close();
 
-  // Hands were shaken, and HTTP/2 was agreed on.
+  // The handshake is complete and ALPN chose HTTP/2.
   bool ready() const { return ready_; }
   // Bytes have come.
   bool heard() const { return heard_; }
