@@ -14,4 +14,5 @@ export type { OpenOptions } from "./open-options";
 export type { Done } from "./pending";
 export { type CudaDevice, type Probe, probe } from "./probe";
 export type { Result } from "./result";
+export { type JournalRun, readRunJournal } from "./run-journal";
 export { type DType, elementBytes, type TensorInfo } from "./tensor-info";

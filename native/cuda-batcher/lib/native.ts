@@ -51,6 +51,9 @@ export interface NativeBatcherOptions {
   latencyMs: Float64Array | null;
   preferredBatchSizes: Int32Array | null;
   closeAtRows: Int32Array | null;
+  /** Empty: none is kept. */
+  journalPath: string;
+  journalSlot: number;
 }
 
 /** What the add-on's `probe` answers. */

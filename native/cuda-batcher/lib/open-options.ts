@@ -34,6 +34,11 @@ export interface OpenOptions {
    * as it is); between them it is held up to maxQueueDelayMs. Default: both are judged by latency.
    */
   readonly closeAtRows?: readonly number[];
+  /**
+   * Where runs are written down while they are under way (`readRunJournal`): a file, and the place of the first engine
+   * thread in it; the others follow. Default: nowhere.
+   */
+  readonly journal?: { readonly path: string; readonly firstSlot: number };
   /** Priorities; lane 0 is served first; default 3. */
   readonly lanes?: number;
 }
@@ -47,6 +52,8 @@ const ageingMs = 250;
 
 const maxBatchLimit = 4096;
 const threadsLimit = 1024;
+/** A journal of 1 GiB. */
+const JOURNAL_SLOTS_MAX = 1_048_576;
 
 /** What the add-on needs to load the model; throws NativeError INVALID for a value out of range. */
 export function modelOptions(
@@ -85,6 +92,8 @@ export function batcherOptions(options: OpenOptions, batchable: boolean): Native
       options.preferredBatchSizes === undefined
         ? null
         : sizes("preferredBatchSizes", options.preferredBatchSizes, maxBatch),
+    journalPath: options.journal?.path ?? "",
+    journalSlot: whole("journal.firstSlot", options.journal?.firstSlot ?? 0, 0, JOURNAL_SLOTS_MAX),
     closeAtRows:
       options.closeAtRows === undefined ? null : sizes("closeAtRows", options.closeAtRows, maxBatch),
   };

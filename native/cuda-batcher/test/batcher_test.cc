@@ -1,5 +1,7 @@
 #include "running/batcher.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
 #include <map>
@@ -338,3 +340,31 @@ TEST("the predicted drain time grows with the queue and ends at zero") {
 }
 
 MAIN_OF_TESTS
+
+TEST("the run journal has what runs, for as long as it runs") {
+  char path[] = "/tmp/run-journal-XXXXXX";
+  const int file = mkstemp(path);
+  CHECK(file >= 0);
+  std::string error;
+  auto journal = RunJournal::open(path, 1, 1, error);
+  CHECK(journal != nullptr);
+  Request first, second;
+  first.queryId = 7;
+  second.queryId = 9;
+  journal->begin(0, {&first, &second});
+  RunJournal::Slot slots[2];
+  CHECK(pread(file, slots, sizeof slots, 0) == static_cast<ssize_t>(sizeof slots));
+  CHECK(slots[0].members == 0);
+  CHECK(slots[1].members == 2 && slots[1].written == 2 && slots[1].queries[0] == 7 && slots[1].queries[1] == 9);
+  journal->end(0);
+  CHECK(pread(file, slots, sizeof slots, 0) == static_cast<ssize_t>(sizeof slots));
+  CHECK(slots[1].members == 0);
+  close(file);
+  unlink(path);
+}
+
+TEST("a run journal in a folder that is not there is told") {
+  std::string error;
+  CHECK(RunJournal::open("/nowhere/journal", 0, 1, error) == nullptr);
+  CHECK(error == "the run journal /nowhere/journal can't be opened: No such file or directory");
+}

@@ -128,8 +128,10 @@ Napi::Value numbersMax(const Napi::CallbackInfo& info) {
 // open(model, options, numbers, onBatch) -> External handle; the model's External is empty afterwards
 Napi::Value open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
+  const Napi::Object options = info[1].As<Napi::Object>();
+  std::unique_ptr<RunJournal> journal = convert::runJournal(options);
   Shared handle =
-      BatcherHandle::open(env, std::move(modelOf(info[0])), convert::batcherOptions(info[1].As<Napi::Object>()),
+      BatcherHandle::open(env, std::move(modelOf(info[0])), convert::batcherOptions(options), std::move(journal),
                           info[2].As<Napi::Float64Array>(), info[3].As<Napi::Function>());
   return Napi::External<Shared>::New(env, new Shared(handle), [](Napi::Env, Shared* held) { delete held; });
 }

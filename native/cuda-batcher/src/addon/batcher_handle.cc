@@ -58,6 +58,7 @@ bool Gate::pass(std::unique_ptr<Delivery>& delivery) {
 }
 
 Shared BatcherHandle::open(Napi::Env env, std::shared_ptr<Model> model, BatcherOptions options,
+                           std::unique_ptr<RunJournal> journal,
                            Napi::Float64Array numbers, Napi::Function onBatch) {
   Shared handle(new BatcherHandle);
   handle->numbers_ = Napi::Persistent(numbers);
@@ -90,7 +91,8 @@ Shared BatcherHandle::open(Napi::Env env, std::shared_ptr<Model> model, BatcherO
   BatcherHandle* raw = handle.get();
   handle->batcher_ = std::make_shared<Batcher>(
       std::move(model), std::move(options), steadyMs,
-      [raw](std::unique_ptr<Delivery> delivery) { raw->deliver(std::move(delivery)); });
+      [raw](std::unique_ptr<Delivery> delivery) { raw->deliver(std::move(delivery)); },
+      std::move(journal));
   // A delivery of nothing tells JavaScript to look whether it waits for the last query.
   handle->served_ = std::make_shared<link::Served>(handle->batcher_, handle->shapes_, [gate = handle->gate_] {
     auto nothing = std::make_unique<Delivery>();
@@ -110,6 +112,7 @@ SubmitCode BatcherHandle::submit(napi_env env, uint32_t ticket, int32_t rows, in
   Request* request = batcher_->blank();
   const size_t count = batcher_->model().inputs().size();
   request->ticket = inside(ticket);
+  request->queryId = 0;
   request->rows = rows;
   request->lane = lane;
   request->maxBatch = maxBatch;

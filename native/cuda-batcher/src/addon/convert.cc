@@ -84,6 +84,16 @@ BatcherOptions batcherOptions(const Napi::Object& from) {
   return options;
 }
 
+std::unique_ptr<RunJournal> runJournal(const Napi::Object& from) {
+  const std::string path = text(from, "journalPath");
+  if (path.empty()) return nullptr;
+  std::string error;
+  auto journal = RunJournal::open(path, static_cast<size_t>(integer(from, "journalSlot")),
+                                  static_cast<size_t>(integer(from, "instances")), error);
+  if (journal == nullptr) throw Napi::Error::New(from.Env(), error);
+  return journal;
+}
+
 MeasureOptions measureOptions(const Napi::Object& from) {
   MeasureOptions options;
   options.instances = integer(from, "instances");

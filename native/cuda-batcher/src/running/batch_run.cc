@@ -37,14 +37,16 @@ void BatchRun::run(Delivery& delivery) {
   EngineStages stages{0, 0};
   try {
     gather(delivery);
-    times.gatheredMs = clock_();
+    times.gatheredMs = tools_.clock();
     layOutputs(delivery);
-    delivery.error = model_.run(with_, in_, delivery.outputs, stages);
+    if (tools_.journal != nullptr) tools_.journal->begin(tools_.journalSlot, delivery.members);
+    delivery.error = model_.run(tools_.run, in_, delivery.outputs, stages);
   } catch (const std::bad_alloc&) {
     delivery.error = "out of memory for a batch of " + std::to_string(delivery.paddedRows) + " rows";
-    times.gatheredMs = clock_();
+    times.gatheredMs = tools_.clock();
   }
-  times.copiedOutMs = clock_();
+  if (tools_.journal != nullptr) tools_.journal->end(tools_.journalSlot);
+  times.copiedOutMs = tools_.clock();
   times.copiedInMs = times.gatheredMs + stages.copyInNs / kNsPerMs;
   times.ranMs = times.copiedOutMs - stages.copyOutNs / kNsPerMs;
   if (!delivery.error.empty() || delivery.whole()) return;
@@ -90,9 +92,9 @@ void BatchRun::gather(Delivery& delivery) {
 void BatchRun::layOutputs(Delivery& delivery) {
   const std::vector<Tensor>& outputs = model_.outputs();
   delivery.outputs.assign(outputs.size(), EngineBuffer{});
-  delivery.slab = arena_.take();
+  delivery.slab = tools_.arena.take();
   if (delivery.slab == kNoSlab) return;  // all are lent: the engine allocates this batch's outputs
-  uint8_t* to = arena_.data() + arena_.offset(delivery.slab);
+  uint8_t* to = tools_.arena.data() + tools_.arena.offset(delivery.slab);
   for (size_t i = 0; i < outputs.size(); i++) {
     if (!model_.foreseeable(i)) continue;
     EngineBuffer& buffer = delivery.outputs[i];

@@ -3,6 +3,7 @@
 
 #include "running/delivery.h"
 #include "running/model.h"
+#include "running/run_journal.h"
 #include "running/slab_arena.h"
 
 namespace cb {
@@ -13,8 +14,16 @@ size_t outputSlabBytes(const Model& model, int32_t rows);
 class BatchRun {
  public:
   using Clock = double (*)();  // milliseconds, never going back
-  BatchRun(const Model& model, ModelRun& with, SlabArena& arena, Clock clock)
-      : model_(model), with_(with), arena_(arena), clock_(clock) {}
+  // What one engine thread runs with; `journal` may be null.
+  struct Tools {
+    const Model& model;
+    ModelRun& run;
+    SlabArena& arena;
+    RunJournal* journal;
+    size_t journalSlot;
+    Clock clock;
+  };
+  explicit BatchRun(Tools tools) : tools_(tools), model_(tools.model) {}
 
   // Runs delivery.members as one batch of delivery.paddedRows rows and fills in the rest of the delivery.
   void run(Delivery& delivery);
@@ -24,10 +33,8 @@ class BatchRun {
   void layOutputs(Delivery& delivery);
   std::string checkOutputs(const Delivery& delivery) const;
 
+  const Tools tools_;
   const Model& model_;
-  ModelRun& with_;
-  SlabArena& arena_;
-  Clock clock_;
   Scratch scratch_;
   std::vector<EngineBuffer> in_;
 };

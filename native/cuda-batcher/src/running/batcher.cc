@@ -35,12 +35,14 @@ int32_t slabCount(const Model& model, const BatcherOptions& options) {
 
 }  // namespace
 
-Batcher::Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clock, Deliver deliver)
+Batcher::Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clock, Deliver deliver,
+                 std::unique_ptr<RunJournal> journal)
     : model_(std::move(model)),
       options_(std::move(options)),
       clock_(clock),
       deliver_(std::move(deliver)),
       arena_(outputSlabBytes(*model_, options_.maxBatch), slabCount(*model_, options_)),
+      journal_(std::move(journal)),
       scheduler_(options_),
       running_(static_cast<size_t>(options_.instances)) {
   for (int32_t engine = 0; engine < options_.instances; engine++) {
@@ -140,7 +142,7 @@ void Batcher::leave(Request* request) {
 // One turn of the lock a batch: what has run is accounted for and the next batch taken at once, and only then, without
 // the lock, the answers are handed over.
 void Batcher::work(size_t engine) {
-  BatchRun run(*model_, *runs_[engine], arena_, clock_);
+  BatchRun run({*model_, *runs_[engine], arena_, journal_.get(), engine, clock_});
   std::unique_ptr<Delivery> done;
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_ || done != nullptr) {

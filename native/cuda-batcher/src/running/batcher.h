@@ -25,7 +25,9 @@ class Batcher {
   // Called on a thread of the batcher, without a lock held; the receiver gives the delivery back through `finish`.
   using Deliver = std::function<void(std::unique_ptr<Delivery>)>;
 
-  Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clock, Deliver deliver);
+  // `journal` has a slot for each engine thread; null: none is kept.
+  Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clock, Deliver deliver,
+          std::unique_ptr<RunJournal> journal = nullptr);
   ~Batcher();  // stop()
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
@@ -87,6 +89,7 @@ class Batcher {
   const Deliver deliver_;
   SlabArena arena_;
   std::vector<std::unique_ptr<ModelRun>> runs_;  // index = engine thread
+  const std::unique_ptr<RunJournal> journal_;
 
   mutable std::mutex mutex_;
   std::condition_variable work_;  // an engine has something to look at

@@ -24,6 +24,7 @@ enum class RequestState { kIdle, kQueued, kRunning };
 
 struct Request {
   uint32_t ticket = 0;   // the submitter's own number for it
+  uint32_t queryId = 0;  // its number on the link that it came from; 0: none
   void* owner = nullptr;  // what a submitter that is not JavaScript keeps with it; null again once it is answered
   int32_t rows = 1;
   int32_t lane = 0;      // 0 is served first

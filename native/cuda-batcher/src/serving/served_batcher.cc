@@ -85,6 +85,7 @@ bool Served::run(const std::shared_ptr<Connection>& connection, wire::Frame& fra
   }
   const double timeoutMs = frame.infer.timeoutMs;
   request->ticket = takeTicket();
+  request->queryId = frame.id;
   request->lane = std::min<int32_t>(frame.infer.lane, options.lanes - 1);
   request->maxBatch = std::max(options.maxBatch, request->rows);
   request->shapeKey = request->dims.empty() ? 0 : shapes_->of(batcher_->model(), request->dims);

@@ -1,0 +1,42 @@
+import { readFileSync } from "node:fs";
+
+/** Layout of a run journal in 32-bit numbers; src/running/run_journal.h asserts the size of a slot. */
+const slotNumbers = 256;
+const members = 0;
+const written = 1;
+const firstQuery = 2;
+
+/** What one engine thread had under way. */
+export interface JournalRun {
+  /** Place of the thread: its batcher's `journal.firstSlot` and the threads after it. */
+  readonly slot: number;
+  /** Ids of the queries, as their links number them; 0 is one that came from JavaScript. Of a large batch the first 254. */
+  readonly queryIds: readonly number[];
+}
+
+/**
+ * Returns the runs that were under way when the process that wrote the journal at `path` ended, in order of their slots;
+ * none when there is no such file.
+ */
+export function readRunJournal(path: string): JournalRun[] {
+  const bytes = contentOf(path);
+  const numbers = new Uint32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4));
+  const runs: JournalRun[] = [];
+  for (let at = 0; at + slotNumbers <= numbers.length; at += slotNumbers) {
+    if (numbers[at + members] === 0) continue;
+    const count = Math.min(numbers[at + written]!, slotNumbers - firstQuery);
+    runs.push({
+      slot: at / slotNumbers,
+      queryIds: [...numbers.subarray(at + firstQuery, at + firstQuery + count)],
+    });
+  }
+  return runs;
+}
+
+function contentOf(path: string): Uint8Array {
+  try {
+    return new Uint8Array(readFileSync(path));
+  } catch {
+    return new Uint8Array();
+  }
+}
