@@ -62,6 +62,8 @@ export interface Batcher {
   readonly runningRows: number;
   /** Predicted time until all that is queued and running is done, in ms. */
   drainTimeMs(): number;
+  /** How long a run that was asked to end has gone on since, in ms; 0: there is none. */
+  unresponsiveMs(): number;
   stats(): BatcherStats;
   /** Resolves when nothing is queued or running, of links neither; new requests are still taken. */
   drain(): Promise<void>;
@@ -247,6 +249,10 @@ class OpenBatcher implements Batcher {
 
   get runningRows(): number {
     return this.lastStats === undefined ? native().runningRows(this.handle) : 0;
+  }
+
+  unresponsiveMs(): number {
+    return this.#lastStats === undefined ? native().unresponsiveMs(this.#handle) : 0;
   }
 
   drainTimeMs(): number {

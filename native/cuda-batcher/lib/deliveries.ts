@@ -81,7 +81,8 @@ export class Deliveries {
       const ticket = this.numbers[deliveryLayout.head + i * memberLayout.stride + memberLayout.ticket]!;
       if (ticket !== ofLinkTicket) failed.push(this.pending.take(ticket));
     }
-    const code = this.numbers[deliveryLayout.overdue] === 1 ? "DEADLINE" : "ENGINE";
+    const { overdue, exhausted } = deliveryLayout;
+    const code = this.numbers[overdue] === 1 ? "DEADLINE" : this.numbers[exhausted] === 1 ? "FULL" : "ENGINE";
     for (const request of failed) answer(request, new NativeError(code, error), null);
     return false;
   }

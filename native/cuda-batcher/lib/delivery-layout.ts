@@ -20,7 +20,9 @@ export const deliveryLayout = {
   stopped: 9,
   /** 1: the batch failed because it was ended for taking too long. */
   overdue: 10,
-  head: 11,
+  /** 1: the batch failed because memory could not be had. */
+  exhausted: 11,
+  head: 12,
 } as const;
 
 /** Places of a member's numbers. */

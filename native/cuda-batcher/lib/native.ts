@@ -110,6 +110,7 @@ export interface Native extends NativeModels {
   queuedRows(batcher: BatcherHandle): number;
   runningRows(batcher: BatcherHandle): number;
   drainTimeMs(batcher: BatcherHandle): number;
+  unresponsiveMs(batcher: BatcherHandle): number;
   soonestMs(batcher: BatcherHandle, rows: number): number;
   arena(batcher: BatcherHandle): ArrayBuffer | undefined;
   unbatchedReason(batcher: BatcherHandle): string;

@@ -1,10 +1,7 @@
 import { readFileSync } from "node:fs";
+import { journalSlotLayout } from "./run-journal-layout";
 
-/** Layout of a run journal in 32-bit numbers; src/running/run_journal.h asserts the size of a slot. */
-const slotNumbers = 256;
-const members = 0;
-const written = 1;
-const firstQuery = 2;
+const { members, written, queries, stride } = journalSlotLayout;
 
 /** What one engine thread had under way. */
 export interface JournalRun {
@@ -22,12 +19,12 @@ export function readRunJournal(path: string): JournalRun[] {
   const bytes = contentOf(path);
   const numbers = new Uint32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4));
   const runs: JournalRun[] = [];
-  for (let at = 0; at + slotNumbers <= numbers.length; at += slotNumbers) {
+  for (let at = 0; at + stride <= numbers.length; at += stride) {
     if (numbers[at + members] === 0) continue;
-    const count = Math.min(numbers[at + written]!, slotNumbers - firstQuery);
+    const count = Math.min(numbers[at + written]!, stride - queries);
     runs.push({
-      slot: at / slotNumbers,
-      queryIds: [...numbers.subarray(at + firstQuery, at + firstQuery + count)],
+      slot: at / stride,
+      queryIds: [...numbers.subarray(at + queries, at + queries + count)],
     });
   }
   return runs;

@@ -31,6 +31,7 @@ import { GrpcCaller, PlainCaller } from "./testing/link-caller";
 const logger = createLogger({ service: "test", write: () => undefined });
 const spec: VariantSpec = {
   name: "model",
+  architecture: "net.v1",
   modelDigest: "sha256:0",
   externalData: [],
   threads: 1,

@@ -61,6 +61,12 @@ export const executorOptions = {
     unit: "US dollars",
     doc: "Price of this host for one hour.",
   },
+  isolation: {
+    type: "string",
+    default: "shared",
+    choices: ["shared", "model", "variant", "none"],
+    doc: "Which variants share an engine process: all (`shared`), those of an architecture (`model`), or each has its own (`variant`), at the price of some 60 MB each. A variant that was running when its process ended gets its own in any case. `none`: engines run in the executor's own process, where one query can end all.",
+  },
   leaseTtlMs: {
     type: "number",
     default: 5_000,

@@ -1,7 +1,7 @@
 import { memberMethodRole } from "@infaas/api";
 import { runService, tuneProcess } from "@infaas/runtime";
 import { executorOptions } from "./config";
-import { nativeEngines, nativeEngineVersion } from "./engines/native-engine";
+import { nativeEngineVersion } from "./engines/native-engine";
 import { instruments } from "./metrics";
 import { linkListenFaults } from "./serving/link-listen";
 import { startExecutor } from "./start-executor";
@@ -23,7 +23,7 @@ runService({
   start: async (config, world) => {
     // Asked for first, so that a machine without it is told at the start and not by the first load.
     const engine = nativeEngineVersion();
-    const address = await startExecutor(config, { ...world, engines: nativeEngines });
+    const address = await startExecutor(config, { ...world, engines: null });
     const { cores, memoryBytes } = config;
     world.logger.info("serving", { address, engine, cores, memoryBytes });
   },

@@ -21,6 +21,7 @@ const echo = { inputs: [tensor], outputs: [tensor], batchable: true, run: (i: re
 const golden = { goldenInputs: [], goldenInputDims: [], goldenOutputs: [], goldenTolerance: 0, latency: [] };
 const spec = {
   name: "v",
+  architecture: "net.v1",
   modelDigest: "d",
   externalData: [],
   threads: 1,

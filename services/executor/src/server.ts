@@ -20,6 +20,13 @@ export interface ServerPorts {
   readonly security?: Security;
 }
 
+/** Returns a gRPC server of links alone, for an engine process. Messages of `Link` are not decoded; it does not listen yet. */
+export function linkServer({ links, ...face }: Omit<ServerPorts, "profiles">): RpcServer {
+  const server = createRpcServer({ ...face, reflection: [file_infaas_v1_execution] });
+  server.addRawBidi(ExecutionService, "Link", (stream) => links.accept(stream));
+  return server;
+}
+
 /** Returns the executor's gRPC server. Messages of `Link` are not decoded; it does not listen yet. */
 export function executorServer({ links, profiles, ...face }: ServerPorts): RpcServer {
   const server = createRpcServer({ ...face, reflection: [file_infaas_v1_execution] });

@@ -6,6 +6,7 @@ import {
   type Clock,
   type ConfigOf,
   createRpcClient,
+  every,
   type Lifecycle,
   type Logger,
   type Random,
@@ -17,6 +18,8 @@ import {
 import { joinCluster } from "./cluster/join-cluster";
 import type { executorOptions } from "./config";
 import type { EnginePort } from "./engines/engine-port";
+import { nativeEngines } from "./engines/native-engine";
+import { paddingEngines } from "./engines/padded-engine";
 import type { ModelFiles } from "./files/model-folders";
 import { ModelStore } from "./files/model-store";
 import { Executor } from "./instances/executor";
@@ -24,6 +27,7 @@ import { LiveFigures } from "./instances/live-figures";
 import { LoadJournal } from "./instances/load-journal";
 import { Utilisation } from "./instances/utilisation";
 import { registerMetrics } from "./metrics";
+import { EngineProcesses } from "./processes/engine-processes";
 import { type ConfinedProfileOptions, confinedProfile } from "./profiling/confinement/confined-profile";
 import { ProfileQueue } from "./profiling/confinement/profile-queue";
 import { ProfileRefusals } from "./profiling/confinement/profile-refusals";
@@ -41,7 +45,8 @@ export interface ExecutorWorld {
   readonly random: Random;
   readonly logger: Logger;
   readonly telemetry: Telemetry;
-  readonly engines: EnginePort;
+  /** Engines of this process; null: engine processes, as the options say. */
+  readonly engines: EnginePort | null;
   readonly lifecycle: Lifecycle;
   readonly security: Security;
 }
@@ -52,6 +57,8 @@ type Config = ConfigOf<typeof executorOptions>;
 const DRAIN_ON_STOP_MS = 2_500;
 /** Time for open calls after the drain. */
 const STOP_GRACE_MS = 500;
+/** How often engine processes are told the figures of the host, which every answer carries. */
+const TELL_HOST_PERIOD_MS = 250;
 
 /**
  * Starts an executor, which joins the cluster in the background; returns the address (host:port) frontends
@@ -76,14 +83,27 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const modelFile = (files: ModelFiles) => store.model(files);
   const journal = await LoadJournal.open(join(config.dataDir, "loading"), clock);
   let nativeLinks: NativeLinks | null = null;
+  const processes = openProcesses(config, world);
   const executor = new Executor({
     name: config.name,
     memoryBytes: config.memoryBytes,
-    ports: { clock, engines, modelFile, journal, queueRowsMax, queueBytesMax },
+    ports: {
+      clock,
+      engines: processes ?? paddingEngines(engines ?? nativeEngines),
+      modelFile,
+      journal,
+      queueRowsMax,
+      queueBytesMax,
+    },
     logger,
-    onServing: (variant, instance) => nativeLinks?.serve(variant, instance),
+    onServing: (variant, instance) => {
+      nativeLinks?.serve(variant, instance);
+      processes?.serve(variant, instance?.readyEngine);
+      const direct = instance?.readyEngine?.direct;
+      if (processes !== null && direct !== undefined) figures.attach(variant, direct);
+    },
   });
-  const utilisation = new Utilisation(clock, config.cores, () => process.cpuUsage());
+  const utilisation = new Utilisation(clock, config.cores, () => cpuUsage(processes));
   const spans = new QuerySpans(clock, telemetry.tracer);
   const figures = new LiveFigures(clock, (variant, taken) => spans.recordDirect(variant, taken));
   registerMetrics(telemetry.meter, { executor, figures, utilisation, clock });
@@ -102,23 +122,68 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const port = await server.listen(config.listen);
   const address = config.advertise ?? withPort(config.listen, port);
   const linkListen = linkListenAddress(config);
-  if (linkListen !== null)
+  if (linkListen !== null && processes === null)
     nativeLinks = await NativeLinks.open(linkListen, linkPorts, { members: security.members, logger });
   const linkAddress = nativeLinks === null ? "" : withPort(address, nativeLinks.port);
   const cluster = createRpcClient(ClusterService, config.metadata, { dial });
   lifecycle.onStop("cluster client", () => cluster.close());
-  const leave = joinCluster(config, world, { cluster, executor, address, linkAddress });
+  const reached = processes === null ? null : reachedAt(processes, address);
+  const leave = joinCluster(config, world, { cluster, executor, processes: reached, address, linkAddress });
+  const telling = every(
+    clock,
+    TELL_HOST_PERIOD_MS,
+    () =>
+      processes?.tellHost({ utilisation: utilisation.value(), memoryFreeBytes: executor.memoryFreeBytes }),
+    () => undefined,
+  );
   executor.onChange(() => figures.keepOnly(new Set(executor.held().map((instance) => instance.spec.name))));
   lifecycle.onStop("instances", async () => {
     links.announceDraining();
     nativeLinks?.announceDraining();
+    processes?.announceDraining();
+    telling.cancel();
     await executor.stop(DRAIN_ON_STOP_MS);
     await leave();
     links.close();
-    await nativeLinks?.close();
+    await Promise.all([nativeLinks?.close(), processes?.stop()]);
     memory.close();
   });
   return address;
+}
+
+/** The processes that engines run in; null where they run in this one, or a test has brought its own. */
+function openProcesses(
+  config: Config,
+  { clock, random, logger, engines }: ExecutorWorld,
+): EngineProcesses | null {
+  const { isolation, memoryBytes } = config;
+  if (engines !== null || isolation === "none") return null;
+  return new EngineProcesses({
+    isolation,
+    clock,
+    random,
+    logger,
+    memoryBytes,
+    folder: join(config.dataDir, "runs"),
+    config: { ...config, listen: withPort(config.listen, 0) },
+  });
+}
+
+/** Engine processes with the addresses that frontends reach: on the host of the executor's own. */
+function reachedAt(processes: EngineProcesses, address: string) {
+  const lines = () =>
+    processes.lines().map(({ port, linkPort, ...line }) => ({
+      ...line,
+      address: withPort(address, port),
+      linkAddress: linkPort === null ? "" : withPort(address, linkPort),
+    }));
+  return { lines, onChange: (listener: () => void) => processes.onChange(listener) };
+}
+
+/** CPU time of this process and its engine processes. */
+function cpuUsage(processes: EngineProcesses | null) {
+  const { user, system } = process.cpuUsage();
+  return { user: user + (processes?.cpuUs ?? 0), system };
 }
 
 /** A queue of registrations, each in a process of its own; a file that ended one is refused for a while. */

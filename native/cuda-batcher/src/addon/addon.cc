@@ -217,6 +217,10 @@ napi_value drainTimeMs(napi_env env, napi_callback_info info) {
   return toJs(env, Arguments<1>(env, info).handle(env).batcher().drainTimeMs());
 }
 
+napi_value unresponsiveMs(napi_env env, napi_callback_info info) {
+  return toJs(env, Arguments<1>(env, info).handle(env).batcher().unresponsiveMs());
+}
+
 // soonestMs(handle, rows)
 napi_value soonestMs(napi_env env, napi_callback_info info) {
   const Arguments<2> a(env, info);
@@ -286,6 +290,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   setRaw(env, exports, "queuedRows", queuedRows);
   setRaw(env, exports, "runningRows", runningRows);
   setRaw(env, exports, "drainTimeMs", drainTimeMs);
+  setRaw(env, exports, "unresponsiveMs", unresponsiveMs);
   setRaw(env, exports, "soonestMs", soonestMs);
   exports.Set("arena", Napi::Function::New<arena>(env, "arena"));
   exports.Set("unbatchedReason", Napi::Function::New<unbatchedReason>(env, "unbatchedReason"));

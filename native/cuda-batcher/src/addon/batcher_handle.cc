@@ -190,6 +190,7 @@ void BatcherHandle::receive(napi_env rawEnv, napi_value onBatch, std::unique_ptr
   to[delivery_layout::kStopped] = delivery->stopped ? 1 : 0;
   to[delivery_layout::kOutputs] = static_cast<double>(delivery->outputs.size());
   to[delivery_layout::kOverdue] = delivery->overdue ? 1 : 0;
+  to[delivery_layout::kExhausted] = delivery->exhausted ? 1 : 0;
   to[delivery_layout::kPaddedRows] = delivery->paddedRows;
   to += delivery_layout::kHead;
   size_t own = delivery->dropped.size();

@@ -9,6 +9,12 @@ namespace cb {
 namespace {
 
 constexpr double kNsPerMs = 1e6;
+// Slabs beyond one per engine thread, at least: one being delivered, one lent. More while they are small, because fast
+// models finish several batches before JavaScript has looked at the first.
+constexpr size_t kSpareSlabsMin = 2;
+constexpr size_t kSpareSlabsMax = 16;
+constexpr size_t kSpareBytesMax = size_t{8} << 20;
+constexpr size_t kArenaBytesMax = size_t{1} << 30;
 
 size_t rowBytesOf(const Request& request, size_t input) {
   return request.inputs[input].bytes / static_cast<size_t>(request.rows);
@@ -19,6 +25,14 @@ void setDims(EngineBuffer& buffer, const Tensor& tensor, const int64_t* given, b
   buffer.rank = static_cast<int32_t>(tensor.dims.size());
   for (size_t i = 0; i < tensor.dims.size(); i++) buffer.dims[i] = given != nullptr ? given[i] : tensor.dims[i];
   if (batchable) buffer.dims[0] = rows;
+}
+
+// How an engine says that an allocation failed.
+bool wantsMemory(const std::string& error) {
+  for (const char* words : {"bad_alloc", "bad allocation", "Failed to allocate memory"}) {
+    if (error.find(words) != std::string::npos) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -32,6 +46,14 @@ size_t outputSlabBytes(const Model& model, int32_t rows) {
   return bytes;
 }
 
+int32_t outputSlabs(const Model& model, const BatcherOptions& options) {
+  const size_t bytes = outputSlabBytes(model, options.maxBatch);
+  if (bytes == 0) return 0;
+  const size_t spare = std::clamp(kSpareBytesMax / bytes, kSpareSlabsMin, kSpareSlabsMax);
+  const size_t wanted = static_cast<size_t>(options.instances) + spare;
+  return static_cast<int32_t>(std::min(wanted, kArenaBytesMax / bytes));
+}
+
 void BatchRun::run(Delivery& delivery) {
   BatchTimes& times = delivery.times;
   EngineStages stages{0, 0};
@@ -42,10 +64,12 @@ void BatchRun::run(Delivery& delivery) {
     if (tools_.journal != nullptr) tools_.journal->begin(tools_.journalSlot, delivery.members);
     delivery.error = model_.run(tools_.run, in_, delivery.outputs, stages);
   } catch (const std::bad_alloc&) {
+    delivery.exhausted = true;
     delivery.error = "out of memory for a batch of " + std::to_string(delivery.paddedRows) + " rows";
     times.gatheredMs = tools_.clock();
   }
   if (tools_.journal != nullptr) tools_.journal->end(tools_.journalSlot);
+  if (wantsMemory(delivery.error)) delivery.exhausted = true;
   times.copiedOutMs = tools_.clock();
   times.copiedInMs = times.gatheredMs + stages.copyInNs / kNsPerMs;
   times.ranMs = times.copiedOutMs - stages.copyOutNs / kNsPerMs;

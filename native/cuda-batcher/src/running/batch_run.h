@@ -5,11 +5,14 @@
 #include "running/model.h"
 #include "running/run_journal.h"
 #include "running/slab_arena.h"
+#include "scheduling/scheduler.h"
 
 namespace cb {
 
 // Bytes of one slab that holds all foreseeable outputs of `rows` rows.
 size_t outputSlabBytes(const Model& model, int32_t rows);
+// How many slabs a batcher of these options keeps.
+int32_t outputSlabs(const Model& model, const BatcherOptions& options);
 
 class BatchRun {
  public:

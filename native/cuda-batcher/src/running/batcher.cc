@@ -9,12 +9,6 @@ namespace cb {
 namespace {
 
 constexpr double kNsPerMs = 1e6;
-// Slabs beyond one per engine thread, at least: one being delivered, one lent. More while they are small, because fast
-// models finish several batches before JavaScript has looked at the first.
-constexpr size_t kSpareSlabsMin = 2;
-constexpr size_t kSpareSlabsMax = 16;
-constexpr size_t kSpareBytesMax = size_t{8} << 20;
-constexpr size_t kArenaBytesMax = size_t{1} << 30;
 // Deliveries kept to be used again: as many as are on their way at a time, or about.
 constexpr size_t kDeliveriesKept = 32;
 // A longest sleep, so that a missed wake-up could never become a hang.
@@ -25,14 +19,6 @@ constexpr double kLateCheckMs = 10;
 // How often runs are looked at that may have to end.
 constexpr double kRunCheckMs = 100;
 
-int32_t slabCount(const Model& model, const BatcherOptions& options) {
-  const size_t bytes = outputSlabBytes(model, options.maxBatch);
-  if (bytes == 0) return 0;
-  const size_t spare = std::clamp(kSpareBytesMax / bytes, kSpareSlabsMin, kSpareSlabsMax);
-  const size_t wanted = static_cast<size_t>(options.instances) + spare;
-  return static_cast<int32_t>(std::min(wanted, kArenaBytesMax / bytes));
-}
-
 }  // namespace
 
 Batcher::Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clock, Deliver deliver,
@@ -41,7 +27,7 @@ Batcher::Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clo
       options_(std::move(options)),
       clock_(clock),
       deliver_(std::move(deliver)),
-      arena_(outputSlabBytes(*model_, options_.maxBatch), slabCount(*model_, options_)),
+      arena_(outputSlabBytes(*model_, options_.maxBatch), outputSlabs(*model_, options_)),
       journal_(std::move(journal)),
       scheduler_(options_),
       running_(static_cast<size_t>(options_.instances)) {
@@ -380,6 +366,11 @@ int64_t Batcher::runningRows() const {
 double Batcher::drainTimeMs() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return (running_.leftMs(clock_()) + scheduler_.queuedMs()) / options_.instances;
+}
+
+double Batcher::unresponsiveMs() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return running_.unresponsiveMs(clock_());
 }
 
 std::string Batcher::unbatchedReason() const {

@@ -56,6 +56,7 @@ class Batcher {
   int64_t queuedRows() const;
   int64_t runningRows() const;
   double drainTimeMs() const;  // until all that is queued and running is done, as predicted
+  double unresponsiveMs() const;  // how long a run that was asked to end has gone on since; 0: there is none
   double soonestMs(int32_t rows) const;  // until so many rows are done if they are the next batch, as predicted
   // Why requests do not share batches, as the model was opened or as its outputs turned out; empty when they do.
   std::string unbatchedReason() const;

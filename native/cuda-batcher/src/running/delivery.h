@@ -24,6 +24,7 @@ struct Delivery {
   std::vector<Request*> dropped;  // never run: too late, or the batcher stopped
   bool stopped = false;           // why `dropped` were
   std::string error;              // empty: the batch ran
+  bool exhausted = false;         // it failed because memory could not be had
   bool overdue = false;           // it failed because it was ended for taking too long
   bool misfit = false;            // it ran, but an output's first axis is not the batch, so no row can be cut out
   int32_t rows = 0;
@@ -39,6 +40,7 @@ struct Delivery {
     dropped.clear();
     stopped = false;
     error.clear();
+    exhausted = false;
     overdue = false;
     misfit = false;
     rows = 0;

@@ -1,5 +1,6 @@
 // The run journal: which queries each engine thread has under way, in a file that outlives the process. Whoever starts an
-// engine process reads it when the process died, to know what it died of. The layout is that of lib/run-journal.ts.
+// engine process reads it when the process died, to know what it died of. The layout is that of
+// lib/run-journal-layout.ts.
 #pragma once
 
 #include <atomic>
@@ -9,12 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "layouts/run_journal_layout.h"
 #include "scheduling/request.h"
 
 namespace cb {
 
 // Queries of one run that are written down; of a larger batch the first.
-constexpr size_t kJournalQueriesMax = 254;
+constexpr size_t kJournalQueriesMax = journal_slot_layout::kStride - journal_slot_layout::kQueries;
 
 class RunJournal {
  public:
@@ -23,7 +25,7 @@ class RunJournal {
     uint32_t written;               // how many of `queries` hold a number
     uint32_t queries[kJournalQueriesMax];
   };
-  static_assert(sizeof(Slot) == 1024, "the layout that lib/run-journal.ts reads");
+  static_assert(sizeof(Slot) == journal_slot_layout::kStride * sizeof(uint32_t), "the layout that lib/run-journal.ts reads");
 
   // Maps `count` slots of the file from `first` on; the file is made as large as that needs. Null: `error` says why not.
   static std::unique_ptr<RunJournal> open(const std::string& path, size_t first, size_t count, std::string& error);

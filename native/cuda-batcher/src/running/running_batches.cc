@@ -60,6 +60,14 @@ std::vector<size_t> RunningBatches::takeOverdue(double nowMs) {
   return overdue;
 }
 
+double RunningBatches::unresponsiveMs(double nowMs) const {
+  double longestMs = 0;
+  for (const Batch& batch : batches_) {
+    if (batch.rows > 0 && batch.asked) longestMs = std::max(longestMs, nowMs - batch.endByMs);
+  }
+  return longestMs;
+}
+
 int32_t RunningBatches::count() const {
   return static_cast<int32_t>(
       std::count_if(batches_.begin(), batches_.end(), [](const Batch& batch) { return batch.rows > 0; }));

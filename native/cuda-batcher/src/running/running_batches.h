@@ -25,6 +25,9 @@ class RunningBatches {
   // How long the batch of `engine` was given.
   double allowedMs(size_t engine) const { return batches_[engine].endByMs - batches_[engine].takenMs; }
 
+  // How long the longest of those that were asked to end has gone on since; 0: there is none.
+  double unresponsiveMs(double nowMs) const;
+
   // Batches that ran when the one of `engine` began.
   int32_t othersOf(size_t engine) const { return batches_[engine].others; }
   int32_t count() const;

@@ -212,7 +212,8 @@ void Served::settle(Batch& batch, Request* member, size_t firstRow) {
   if (batch.delivery.error.empty()) {
     answer(batch, *query, *member, firstRow);
   } else {
-    const uint8_t code = batch.delivery.overdue ? kDeadlineExceeded : kInternal;
+    const Delivery& failed = batch.delivery;
+    const uint8_t code = failed.overdue ? kDeadlineExceeded : failed.exhausted ? kResourceExhausted : kInternal;
     refuse(*query->connection, query->id, code, batch.delivery.error);
   }
   const auto& touched = batch.touched;

@@ -11,6 +11,17 @@ import {
 } from "@infaas/runtime";
 import type { InstanceLine } from "../instances/executor";
 
+/** An engine process as the cluster is told of it. */
+export interface ProcessLine {
+  readonly name: string;
+  /** host:port of its links inside gRPC. */
+  readonly address: string;
+  /** host:port of its native links; empty = none. */
+  readonly linkAddress: string;
+  readonly incarnation: string;
+  readonly residentBytes: number;
+}
+
 export interface InstanceReportsOptions {
   readonly cluster: Pick<ClientOf<typeof ClusterService>, "reportInstances">;
   readonly clock: Clock;
@@ -20,6 +31,8 @@ export interface InstanceReportsOptions {
   readonly executor: string;
   /** Returns all instances as they are now. */
   readonly lines: () => readonly InstanceLine[];
+  /** Returns the engine processes that serve links; none: this process does. */
+  readonly processes: () => readonly ProcessLine[];
   /** Returns the lease to report under; null while there is none. */
   readonly leaseId: () => string | null;
   /** Ends the reports. */
@@ -90,8 +103,13 @@ export class InstanceReports {
       inFlight: line.inFlight,
       drainMs: line.drainMs,
       loadMs: line.loadMs,
+      process: line.process,
       ...(line.loadOverride === undefined ? {} : { loadOverride: line.loadOverride }),
     }));
-    return { executor, instances };
+    const processes = this.o.processes().map(({ residentBytes, ...line }) => ({
+      ...line,
+      residentBytes: BigInt(Math.round(residentBytes)),
+    }));
+    return { executor, instances, processes };
   }
 }

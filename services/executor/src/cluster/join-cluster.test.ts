@@ -13,6 +13,7 @@ const line: InstanceLine = {
   inFlight: 0,
   drainMs: 0,
   loadMs: 0,
+  process: "",
 };
 const config = {
   name: "exec-1",
@@ -53,6 +54,7 @@ describe("joinCluster", () => {
           onChange: (listener) => void listeners.push(listener),
           setDesired: (variants) => void desired.push([...variants]),
         },
+        processes: null,
         address: "127.0.0.1:8201",
         linkAddress: "127.0.0.1:8301",
       },

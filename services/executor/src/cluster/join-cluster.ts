@@ -4,7 +4,7 @@ import type { ClientOf, Clock, ConfigOf, Logger, Random, Telemetry } from "@infa
 import type { executorOptions } from "../config";
 import type { Executor } from "../instances/executor";
 import { desiredVariants, frontendAddresses, isAccepting } from "./desired-instances";
-import { InstanceReports } from "./instance-reports";
+import { InstanceReports, type ProcessLine } from "./instance-reports";
 import { MetricTargets } from "./metric-targets";
 
 type MemberConfig = Pick<
@@ -22,6 +22,11 @@ interface JoiningPorts {
 interface Joining {
   readonly cluster: ClientOf<typeof ClusterService>;
   readonly executor: Pick<Executor, "lines" | "onChange" | "setDesired">;
+  /** Engine processes that serve links in place of this one; null: there are none. */
+  readonly processes: {
+    lines(): readonly ProcessLine[];
+    onChange(listener: () => void): void;
+  } | null;
   /** host:port that frontends are told. */
   readonly address: string;
   /** host:port of the native links; empty = none. */
@@ -35,7 +40,7 @@ interface Joining {
 export function joinCluster(
   config: MemberConfig,
   ports: JoiningPorts,
-  { cluster, executor, address, linkAddress }: Joining,
+  { cluster, executor, processes, address, linkAddress }: Joining,
 ): () => Promise<void> {
   const { clock, random, logger } = ports;
   const { name } = config;
@@ -60,6 +65,7 @@ export function joinCluster(
     logger,
     executor: name,
     lines: () => executor.lines(),
+    processes: () => processes?.lines() ?? [],
     leaseId: () => membership.leaseId,
     signal,
   });
@@ -76,7 +82,7 @@ export function joinCluster(
     },
     interrupted: () => records.interrupted(),
   };
-  executor.onChange(() => reports.report());
+  for (const source of [executor, processes]) source?.onChange(() => reports.report());
   const watchDone = followMetadata({ cluster, clock, random, logger, signal, listener });
   const membershipDone = membership.run(signal);
   return async () => {

@@ -1,4 +1,5 @@
 import type { FrameServer } from "@infaas/cuda-batcher";
+import type { Padding } from "./padding";
 
 /**
  * The port to inference engines. `native-engine.ts` implements it with the add-on; tests have one in memory.
@@ -30,7 +31,20 @@ export interface LatencyPoint {
   readonly latencyMs: number;
 }
 
+/** The variant an engine is opened for. */
+export interface EngineOwner {
+  readonly variant: string;
+  /** Name and version of its architecture. */
+  readonly architecture: string;
+  /** Peak memory of one instance as measured at registration, bytes; 0: unknown. */
+  readonly memoryBytes: number;
+}
+
 export interface EngineOptions {
+  /** Decides which process runs the engine, where engines run in processes of their own. */
+  readonly owner?: EngineOwner;
+  /** How requests are padded; default: they are not. */
+  readonly padding?: Padding;
   /** Model file on local disk. */
   readonly path: string;
   /** Batches run at once. */
@@ -52,6 +66,8 @@ export interface EngineOptions {
   readonly queueRowsMax: number;
   /** Bytes that may wait; beyond it a query is refused at once. */
   readonly queueBytesMax: number;
+  /** File where runs are written down while they are under way, and the slot of the first of them; default: nowhere. */
+  readonly journal?: { readonly path: string; readonly firstSlot: number };
 }
 
 /** The part of AbortSignal that cancels a query. */
@@ -151,6 +167,13 @@ export interface DirectService {
 /**
  * One opened model. Outputs that are no tensors appear as the tensors they are answered as (docs/clients.md).
  */
+/** Why an engine is gone without having been closed. */
+export interface EngineLoss {
+  readonly reason: string;
+  /** Whether it was running a batch when its process ended, and so may be the cause. */
+  readonly suspect: boolean;
+}
+
 export interface Engine {
   readonly inputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
@@ -167,12 +190,21 @@ export interface Engine {
   readonly queuedRows: number;
   readonly runningRows: number;
   submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer>;
+  /**
+   * How long a run that was asked to end has gone on, milliseconds; 0: there is none. Absent where runs are not
+   * asked to.
+   */
+  readonly unresponsiveMs?: number;
   /** Predicted time until everything queued and running is done. */
   drainTimeMs(): number;
   /** Refuses new queries and resolves when all accepted ones are answered. */
   drain(): Promise<void>;
   /** Frees everything; what is still in flight is refused with UNAVAILABLE. Idempotent. */
   close(): Promise<void>;
+  /** Calls `listener` once if the engine is lost; absent where it lives and dies with this process. */
+  onLost?(listener: (loss: EngineLoss) => void): void;
+  /** Name of the engine process that runs it; absent: this process. */
+  readonly process?: string;
 }
 
 export interface EnginePort {

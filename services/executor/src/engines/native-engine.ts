@@ -64,6 +64,7 @@ export const nativeEngines: EnginePort = {
         queueRowsMax: options.queueRowsMax,
         queueBytesMax: options.queueBytesMax,
         maxQueueDelayMs: options.queueDelayMaxMs ?? 0,
+        ...(options.journal === undefined ? {} : { journal: options.journal }),
         ...(options.preferredBatches === undefined ? {} : { closeAtRows: options.preferredBatches }),
         ...(options.latency.length === 0 ? {} : { latencyMs: options.latency.map(point) }),
       });
@@ -165,6 +166,10 @@ class NativeEngine implements Engine {
       });
       if (refused !== undefined) reject(serviceError(refused));
     });
+  }
+
+  get unresponsiveMs(): number {
+    return this.batcher.unresponsiveMs();
   }
 
   drainTimeMs(): number {

@@ -19,6 +19,11 @@ export function paddedEngines(engines: EnginePort, padding: Padding | undefined)
   };
 }
 
+/** Returns the port with `EngineOptions.padding` applied. */
+export function paddingEngines(engines: EnginePort): EnginePort {
+  return { open: (options) => paddedEngines(engines, options.padding).open(options) };
+}
+
 /** An input or output by its place among the engine's. */
 interface Place {
   readonly index: number;
@@ -73,6 +78,10 @@ class PaddedEngine implements Engine {
 
   get runningRows(): number {
     return this.engine.runningRows;
+  }
+
+  get unresponsiveMs(): number {
+    return this.engine.unresponsiveMs ?? 0;
   }
 
   async submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer> {

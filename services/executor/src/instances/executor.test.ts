@@ -17,7 +17,16 @@ const query = { rows: 1, dims: [[1, 4]], lane: 0, timeoutMs: null, signal: null 
 function spec(name: string, more: Partial<VariantSpec> = {}): VariantSpec {
   const golden = { goldenInputs: [row], goldenInputDims: [], goldenOutputs: [row], goldenTolerance: 0 };
   const size = { threads: 1, concurrency: 1, maxBatch: 4, unbatched: false, memoryBytes: 60 };
-  return { name, modelDigest: `sha256:${name}`, externalData: [], latency: [], ...size, ...golden, ...more };
+  return {
+    name,
+    architecture: `${name}.v1`,
+    modelDigest: `sha256:${name}`,
+    externalData: [],
+    latency: [],
+    ...size,
+    ...golden,
+    ...more,
+  };
 }
 
 function setUp() {

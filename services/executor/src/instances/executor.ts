@@ -22,6 +22,8 @@ export interface InstanceLine {
   readonly drainMs: number;
   /** Duration of the load; 0 before it is ready. */
   readonly loadMs: number;
+  /** Name of the engine process that runs it; empty: the executor's own. */
+  readonly process: string;
   /** The operator's override that it is loaded with; absent: as registered (decision 0017). */
   readonly loadOverride?: LoadOverride;
 }
@@ -202,7 +204,7 @@ export class Executor {
     const wanted = this.desired.get(short.key);
     if (wanted === undefined) return [];
     const reason = `no room: needs ${short.neededBytes} bytes, ${short.availableBytes} of ${this.memoryBytes} can be had`;
-    const nothing = { memoryBytes: 0, inFlight: 0, drainMs: 0, loadMs: 0 };
+    const nothing = { memoryBytes: 0, inFlight: 0, drainMs: 0, loadMs: 0, process: "" };
     return [{ ...overrideOf(wanted.spec), variant: wanted.spec.name, phase: "failed", reason, ...nothing }];
   }
 }
@@ -222,7 +224,8 @@ function instanceLine(instance: Instance): InstanceLine[] {
   const reason = state.phase === "failed" ? state.reason : "";
   const drainMs = instance.readyEngine?.drainTimeMs() ?? 0;
   const loadMs = state.phase === "ready" ? state.loadMs : 0;
-  const figures = { memoryBytes, inFlight, drainMs, loadMs };
+  const process = instance.readyEngine?.process ?? "";
+  const figures = { memoryBytes, inFlight, drainMs, loadMs, process };
   return [{ ...overrideOf(spec), variant: spec.name, phase: state.phase, reason, ...figures }];
 }
 

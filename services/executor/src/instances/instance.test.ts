@@ -18,6 +18,7 @@ function int32(value: number): Uint8Array {
 
 const spec: VariantSpec = {
   name: "doubler",
+  architecture: "net.v1",
   modelDigest: "sha256:0",
   externalData: [],
   threads: 1,

@@ -4,11 +4,11 @@ import type {
   DirectService,
   Engine,
   EngineAnswer,
+  EngineLoss,
   EngineOptions,
   EnginePort,
   EngineQuery,
 } from "../engines/engine-port";
-import { paddedEngines } from "../engines/padded-engine";
 import type { ModelFiles } from "../files/model-folders";
 import type { LoadJournal } from "./load-journal";
 import { probeEngine } from "./probe";
@@ -155,7 +155,10 @@ export class Instance {
     let engine: Engine | null = null;
     try {
       const { concurrency, threads, maxBatch, latency } = this.spec;
-      engine = await paddedEngines(engines, this.spec.padding).open({
+      const { name, architecture, memoryBytes, padding } = this.spec;
+      engine = await engines.open({
+        owner: { variant: name, architecture, memoryBytes },
+        ...(padding === undefined ? {} : { padding }),
         path,
         concurrency,
         threads,
@@ -167,6 +170,7 @@ export class Instance {
         queueBytesMax,
       });
       if (this.leaving !== null) return await engine.close();
+      engine.onLost?.((loss) => this.lost(loss));
       this.enter({ phase: "probing", sinceMs: clock.nowMs(), engine });
       const verdict = await probeEngine(engine, this.spec);
       if (this.leaving !== null) return;
@@ -177,6 +181,14 @@ export class Instance {
       await engine?.close();
       throw fault;
     }
+  }
+
+  /** The engine's process ended. What was only near it is loaded anew at once. */
+  private lost({ reason, suspect }: EngineLoss): void {
+    const { phase } = this.current;
+    if (phase !== "ready" || this.leaving !== null) return;
+    if (suspect) this.fail(reason);
+    else this.enter({ phase: "failed", reason, retryAtMs: this.ports.clock.nowMs() });
   }
 
   private fail(reason: string): void {

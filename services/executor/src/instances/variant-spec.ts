@@ -6,6 +6,8 @@ import type { ExternalData } from "../files/model-folders";
 /** The part of a variant's record that running it takes. */
 export interface VariantSpec {
   readonly name: string;
+  /** Name and version of its architecture. */
+  readonly architecture: string;
   readonly modelDigest: string;
   /** Files that the model file takes weights from. */
   readonly externalData: readonly ExternalData[];
@@ -44,6 +46,7 @@ export function variantSpec(
     ok: true,
     value: {
       name: wire.name,
+      architecture: `${wire.architecture}.v${wire.version}`,
       modelDigest: wire.modelDigest,
       externalData: wire.externalData.map(({ name, digest }) => ({ name, digest })),
       threads: wire.threads,

@@ -40,6 +40,7 @@ const reversed = {
 };
 const spec: VariantSpec = {
   name: "reverser",
+  architecture: "net.v1",
   modelDigest: "sha256:0",
   externalData: [],
   threads: 1,

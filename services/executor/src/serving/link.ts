@@ -1,22 +1,20 @@
 import { type AnswerOutput, encodeAnswerBody, type Frame, FrameReader, type InferFrame } from "@infaas/api";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import type { Engine, EngineAnswer } from "../engines/engine-port";
-import type { Executor } from "../instances/executor";
-import type { Instance } from "../instances/instance";
-import type { LiveFigures } from "../instances/live-figures";
 import { Cancellation } from "./cancellation";
 import { type DecodedInfer, decodeInfer } from "./infer-decode";
 import { LinkOutbox } from "./link-outbox";
 import type { LinkStream } from "./link-stream";
 import type { QuerySpans } from "./query-spans";
 import type { Reporter } from "./reporter";
+import type { QueryFigures, ServedInstance, ServedInstances } from "./served-instance";
 import type { SharedMemory } from "./shared-memory";
 
 export interface LinkPorts {
   readonly clock: Clock;
-  readonly executor: Executor;
+  readonly executor: ServedInstances;
   readonly reporter: Reporter;
-  readonly figures: LiveFigures;
+  readonly figures: QueryFigures;
   readonly spans: QuerySpans;
   /** Tensors that are not in the messages. */
   readonly memory: SharedMemory;
@@ -34,7 +32,7 @@ const UNREAD_MAX_FACTOR = 2;
 interface Running {
   readonly frame: InferFrame;
   readonly receivedMs: number;
-  readonly instance: Instance;
+  readonly instance: ServedInstance;
   readonly engine: Engine;
   readonly query: DecodedInfer;
   readonly cancellation: Cancellation;
@@ -148,7 +146,7 @@ export class Link {
   private answered(running: Running, answer: EngineAnswer): void {
     const { clock, figures, reporter, spans } = this.ports;
     const { frame, receivedMs, query } = running;
-    figures.answered(running.instance.spec.name, query.rows, answer);
+    figures.answered(running.frame.variant, query.rows, answer);
     if (!this.take(running)) {
       answer.release();
       return;
@@ -202,7 +200,7 @@ export class Link {
     return this.running.delete(running.frame.id);
   }
 
-  private refuseOverfull(frame: InferFrame, instance: Instance): void {
+  private refuseOverfull(frame: InferFrame, instance: ServedInstance): void {
     const { inFlightMax } = this.ports;
     if (this.outbox.pending > inFlightMax * UNREAD_MAX_FACTOR) {
       this.stream.destroy(
@@ -214,7 +212,7 @@ export class Link {
     this.refuse(frame, instance, new ServiceError(Code.RESOURCE_EXHAUSTED, message));
   }
 
-  private refuse(frame: InferFrame, instance: Instance | undefined, fault: ServiceError): void {
+  private refuse(frame: InferFrame, instance: ServedInstance | undefined, fault: ServiceError): void {
     const load = this.ports.reporter.load(instance);
     const retryAfterMs = fault.code === Code.RESOURCE_EXHAUSTED ? load.drainMs : 0;
     if (instance !== undefined) this.ports.figures.refused(frame.variant);
@@ -232,7 +230,7 @@ export class Link {
   }
 }
 
-function notServed(executor: string, variant: string, instance: Instance | undefined): ServiceError {
+function notServed(executor: string, variant: string, instance: ServedInstance | undefined): ServiceError {
   if (instance !== undefined) return instance.unavailable();
   return new ServiceError(Code.UNAVAILABLE, `executor ${executor} has no instance of ${variant}`);
 }

@@ -35,6 +35,7 @@ const examples = readFileSync(digits.inputsFile);
 const variant = "digits-mlp-s";
 const spec: VariantSpec = {
   name: variant,
+  architecture: "net.v1",
   modelDigest: "sha256:0",
   externalData: [],
   threads: 1,

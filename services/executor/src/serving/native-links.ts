@@ -1,9 +1,9 @@
 import { lookup } from "node:dns/promises";
 import { FrameServer } from "@infaas/cuda-batcher";
 import { addressOf, every, type Logger, type MemberCredentials, type Timer } from "@infaas/runtime";
-import type { Instance } from "../instances/instance";
 import { Link, type LinkPorts } from "./link";
 import { PlainStream } from "./link-stream";
+import type { ServedInstance } from "./served-instance";
 
 /** Period in which the host's figures in every answer are refreshed, that of `Utilisation`, and the add-on's are read. */
 const REFRESH_EVERY_MS = 250;
@@ -82,7 +82,7 @@ export class NativeLinks {
    * Sets the instance that answers for a variant; one that is not ready or has no `direct` is served by
    * JavaScript.
    */
-  serve(variant: string, instance: Instance | undefined): void {
+  serve(variant: string, instance: ServedInstance | undefined): void {
     const direct = instance?.readyEngine?.direct;
     if (direct?.serveOn(this.server, variant)) this.ports.figures.attach(variant, direct);
     else this.server.withdraw(variant);

@@ -22,7 +22,7 @@ async function setUp() {
   const size = { threads: 1, concurrency: 1, maxBatch: 4, unbatched: false, memoryBytes: 60, latency: [] };
   const golden = { goldenInputs: [], goldenInputDims: [], goldenOutputs: [], goldenTolerance: 0 };
   const instance = new Instance(
-    { name: "v", modelDigest: "d", externalData: [], ...size, ...golden },
+    { name: "v", architecture: "net.v1", modelDigest: "d", externalData: [], ...size, ...golden },
     ports,
     () => undefined,
   );

@@ -1,7 +1,5 @@
 import type { Clock } from "@infaas/runtime";
-import type { Executor } from "../instances/executor";
-import type { Instance } from "../instances/instance";
-import type { Utilisation } from "../instances/utilisation";
+import type { ServedInstance } from "./served-instance";
 
 /** The load that every answer and refusal carries. */
 export interface LoadReport {
@@ -18,11 +16,14 @@ export interface LoadReport {
 const REPEAT_WITHIN_MS = 1;
 
 export class Reporter {
-  private readonly latest = new WeakMap<Instance, { readonly atMs: number; readonly report: LoadReport }>();
+  private readonly latest = new WeakMap<
+    ServedInstance,
+    { readonly atMs: number; readonly report: LoadReport }
+  >();
 
   constructor(
-    private readonly executor: Executor,
-    private readonly utilisation: Utilisation,
+    private readonly host: { readonly memoryFreeBytes: number },
+    private readonly utilisation: { value(): number },
     private readonly clock: Clock,
   ) {}
 
@@ -30,7 +31,7 @@ export class Reporter {
    * Returns the load of the host and of one instance's queue, at most 1 ms old; without an instance the queue
    * is empty.
    */
-  load(instance: Instance | undefined): LoadReport {
+  load(instance: ServedInstance | undefined): LoadReport {
     if (instance === undefined) return this.make(null);
     const nowMs = this.clock.nowMs();
     const latest = this.latest.get(instance);
@@ -40,11 +41,11 @@ export class Reporter {
     return report;
   }
 
-  private make(engine: Instance["readyEngine"]): LoadReport {
+  private make(engine: ServedInstance["readyEngine"]): LoadReport {
     return {
       drainMs: engine?.drainTimeMs() ?? 0,
       executorUtilisation: this.utilisation.value(),
-      memoryFreeBytes: this.executor.memoryFreeBytes,
+      memoryFreeBytes: this.host.memoryFreeBytes,
       instanceQueuedRows: engine?.queuedRows ?? 0,
     };
   }

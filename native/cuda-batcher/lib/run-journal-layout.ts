@@ -1,0 +1,11 @@
+// The numbers that lib/run-journal.ts and src/running/run_journal.h share. The build makes a C++ header of this file.
+
+/** Places in a slot of a run journal, in 32-bit numbers. */
+export const journalSlotLayout = {
+  /** Requests of the run that is under way; 0: nothing runs. */
+  members: 0,
+  /** How many of `queries` hold an id. */
+  written: 1,
+  queries: 2,
+  stride: 256,
+} as const;

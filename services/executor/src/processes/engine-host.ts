@@ -1,0 +1,231 @@
+import {
+  type Clock,
+  Code,
+  every,
+  type Logger,
+  type RpcServer,
+  type Security,
+  ServiceError,
+  settledWithin,
+  type Telemetry,
+  type Timer,
+} from "@infaas/runtime";
+import type { EngineOptions } from "../engines/engine-port";
+import { nativeEngines } from "../engines/native-engine";
+import { paddingEngines } from "../engines/padded-engine";
+import { linkServer } from "../server";
+import type { LinkPorts } from "../serving/link";
+import { linkListenAddress } from "../serving/link-listen";
+import { LinkServer } from "../serving/link-server";
+import { NativeLinks } from "../serving/native-links";
+import { QuerySpans } from "../serving/query-spans";
+import { Reporter } from "../serving/reporter";
+import { SharedMemory } from "../serving/shared-memory";
+import { CountedFigures } from "./counted-figures";
+import type { EngineProcessConfig } from "./engine-process-config";
+import { HostedEngine } from "./hosted-engine";
+import type { ProcessOrder, ProcessReport } from "./process-messages";
+
+/** How often load and counters are told; also the sign of life that the executor waits for. */
+export const FIGURES_PERIOD_MS = 250;
+/** Time that answers on their way get when the process stops. */
+const STOP_GRACE_MS = 500;
+
+export interface EngineHostPorts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly security: Security;
+  readonly telemetry: Telemetry;
+  readonly report: (message: ProcessReport) => void;
+}
+
+/** The engines of one engine process, the links that queries come on, and what the executor is told of them. */
+export class EngineHost {
+  private readonly engines = new Map<number, Promise<HostedEngine>>();
+  private readonly open = new Map<number, HostedEngine>();
+  private readonly serving = new Map<string, HostedEngine>();
+  /** Which engine served a variant last; its figures are told under it. */
+  private readonly served = new Map<string, HostedEngine>();
+  private readonly figures: CountedFigures;
+  private readonly memory = new SharedMemory();
+  private readonly links: LinkServer;
+  private readonly server: RpcServer;
+  private nativeLinks: NativeLinks | null = null;
+  private timer: Timer | null = null;
+  private utilisation = 0;
+  private memoryFreeBytes = 0;
+
+  private constructor(
+    private readonly config: EngineProcessConfig,
+    private readonly ports: EngineHostPorts,
+  ) {
+    const { logger, security } = ports;
+    this.figures = new CountedFigures(ports.clock);
+    this.links = new LinkServer(this.linkPorts());
+    this.server = linkServer({ logger, security, links: this.links });
+  }
+
+  /** Listens and tells the ports. */
+  static async open(config: EngineProcessConfig, ports: EngineHostPorts): Promise<EngineHost> {
+    const host = new EngineHost(config, ports);
+    await host.listen();
+    return host;
+  }
+
+  async obey(order: ProcessOrder): Promise<void> {
+    switch (order.kind) {
+      case "open":
+        return await this.openEngine(order.engine, order.slot, order.options);
+      case "submit":
+        return await this.submit(order);
+      case "drain":
+      case "close":
+        return await this.leave(order);
+      case "serve":
+        return this.serve(order.variant, order.engine);
+      case "host":
+        this.utilisation = order.utilisation;
+        this.memoryFreeBytes = order.memoryFreeBytes;
+        return;
+      case "announce-draining":
+        this.links.announceDraining();
+        this.nativeLinks?.announceDraining();
+        return;
+      case "stop":
+        return await this.stop();
+      case "start":
+        throw new ServiceError(Code.INTERNAL, "an engine process was started twice: this is a bug");
+    }
+  }
+
+  private async listen(): Promise<void> {
+    const { config, ports } = this;
+    const port = await this.server.listen(config.listen);
+    const address = linkListenAddress(config);
+    if (address !== null) {
+      const access = { members: ports.security.members, logger: ports.logger };
+      this.nativeLinks = await NativeLinks.open(address, this.linkPorts(), access);
+    }
+    ports.report({ kind: "listening", port, linkPort: this.nativeLinks?.port ?? null });
+    this.timer = every(
+      ports.clock,
+      FIGURES_PERIOD_MS,
+      () => this.tell(),
+      () => undefined,
+    );
+  }
+
+  private linkPorts(): LinkPorts {
+    const { clock, telemetry } = this.ports;
+    const executor = { name: this.config.name, instance: (variant: string) => this.serving.get(variant) };
+    const host = this;
+    const load = {
+      get memoryFreeBytes() {
+        return host.memoryFreeBytes;
+      },
+    };
+    return {
+      clock,
+      executor,
+      reporter: new Reporter(load, { value: () => this.utilisation }, clock),
+      figures: this.figures,
+      spans: new QuerySpans(clock, telemetry.tracer),
+      memory: this.memory,
+      inFlightMax: this.config.linkInFlightMax,
+    };
+  }
+
+  private async openEngine(engine: number, slot: number, options: EngineOptions): Promise<void> {
+    const { journalPath: path } = this.config;
+    const opening = paddingEngines(nativeEngines)
+      .open({ ...options, journal: { path, firstSlot: slot } })
+      .then((opened) => new HostedEngine(options.owner?.variant ?? "", opened, this.ports.clock));
+    this.engines.set(engine, opening);
+    try {
+      const hosted = await opening;
+      this.open.set(engine, hosted);
+      const { inputs, outputs, batchable, maxBatch, unbatchedReason } = hosted.readyEngine;
+      const described = { inputs, outputs, batchable, maxBatch, unbatchedReason };
+      this.ports.report({ kind: "opened", engine, ...described });
+    } catch (fault) {
+      this.engines.delete(engine);
+      const { code, message } = ServiceError.from(fault);
+      this.ports.report({ kind: "not-opened", engine, code, message });
+    }
+  }
+
+  private async submit({
+    call,
+    engine,
+    inputs,
+    query,
+  }: Extract<ProcessOrder, { kind: "submit" }>): Promise<void> {
+    try {
+      const hosted = await this.engine(engine);
+      const answer = await hosted.submit(inputs, { ...query, signal: null });
+      const { release: _, ...sent } = { ...answer, outputs: answer.outputs.map((bytes) => bytes.slice()) };
+      answer.release();
+      this.ports.report({ kind: "answered", call, answer: sent });
+    } catch (fault) {
+      const { code, message } = ServiceError.from(fault);
+      this.ports.report({ kind: "failed", call, code, message });
+    }
+  }
+
+  private async leave({
+    kind,
+    call,
+    engine,
+  }: Extract<ProcessOrder, { kind: "drain" | "close" }>): Promise<void> {
+    const hosted = await this.engines.get(engine)?.catch(() => null);
+    if (kind === "drain") await hosted?.readyEngine.drain();
+    else if (hosted !== undefined && hosted !== null) await this.close(engine, hosted);
+    this.ports.report({ kind: "done", call });
+  }
+
+  private async close(engine: number, hosted: HostedEngine): Promise<void> {
+    if (this.serving.get(hosted.variant) === hosted) this.serve(hosted.variant, null);
+    await hosted.readyEngine.close();
+    this.engines.delete(engine);
+    this.tell();
+    this.open.delete(engine);
+    if (this.served.get(hosted.variant) === hosted) this.served.delete(hosted.variant);
+  }
+
+  private serve(variant: string, engine: number | null): void {
+    const hosted = engine === null ? undefined : this.open.get(engine);
+    if (hosted === undefined) this.serving.delete(variant);
+    else {
+      this.serving.set(variant, hosted);
+      this.served.set(variant, hosted);
+    }
+    this.nativeLinks?.serve(variant, hosted);
+  }
+
+  private async engine(engine: number): Promise<HostedEngine> {
+    const hosted = await this.engines.get(engine);
+    if (hosted !== undefined) return hosted;
+    throw new ServiceError(Code.UNAVAILABLE, "the engine is closed");
+  }
+
+  private tell(): void {
+    const { user, system } = process.cpuUsage();
+    const engines = [...this.open].map(([engine, hosted]) => ({
+      engine,
+      ...hosted.figures(),
+      ...(this.served.get(hosted.variant) === hosted ? this.figures.take(hosted.variant) : NOTHING),
+    }));
+    this.ports.report({ kind: "figures", cpuUs: user + system, engines });
+  }
+
+  private async stop(): Promise<void> {
+    this.timer?.cancel();
+    this.links.close();
+    const closing = [this.nativeLinks?.close(), this.server.stop(STOP_GRACE_MS)];
+    await settledWithin(this.ports.clock, Promise.all(closing), STOP_GRACE_MS);
+    this.memory.close();
+    await settledWithin(this.ports.clock, this.ports.telemetry.shutdown(), STOP_GRACE_MS);
+  }
+}
+
+const NOTHING = { servedRows: 0, refused: 0, batches: [] };

@@ -1,0 +1,163 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { ModelInferRequestSchema } from "@infaas/api";
+import { Code, createLogger, readConfig, seededRandom, systemClock } from "@infaas/runtime";
+import { executorOptions } from "../config";
+import type { EngineLoss, EngineOptions } from "../engines/engine-port";
+import { createNode } from "../profiling/onnx/node";
+import { graphFile } from "../testing/graph-models";
+import { PlainCaller } from "../testing/link-caller";
+import { digits } from "../testing/zoo";
+import { EngineProcesses } from "./engine-processes";
+import { RemoteEngine } from "./remote-engine";
+
+jest.setTimeout(120_000);
+
+const hook = join(__dirname, "../../../metadata/src/testing/typescript.cjs");
+const read = readConfig(executorOptions, [], {});
+if (!read.ok) throw new Error(read.faults.join());
+const defaults = read.config;
+
+/** INT64_MIN / -1 is a trap of the processor, and the engine does not guard against it. */
+const division = graphFile({
+  nodes: [createNode("Div", { inputs: ["a", "b"], outputs: ["y"] })],
+  inputs: ["a", "b"].map((name) => ({ name, datatype: "INT64" as const, dims: ["n"] })),
+  outputs: [{ name: "y", datatype: "INT64", dims: ["n"] }],
+});
+/** One multiplication of `size` x `size`: the engine does not look at the clock within it. */
+const product = graphFile({
+  nodes: [
+    createNode("Expand", { inputs: ["x", "size"], outputs: ["large"] }),
+    createNode("MatMul", { inputs: ["large", "large"], outputs: ["squared"] }),
+    createNode("ReduceMax", { inputs: ["squared"], outputs: ["y"] }, { keepdims: 0 }),
+  ],
+  inputs: [
+    { name: "x", datatype: "FP64", dims: [1, 1] },
+    { name: "size", datatype: "INT64", dims: [2] },
+  ],
+  outputs: [{ name: "y", datatype: "FP64", dims: [] }],
+});
+
+describe("EngineProcesses", () => {
+  let folder = "";
+  let processes: EngineProcesses;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "engine-processes-"));
+    await writeFile(join(folder, "division.onnx"), division);
+    await writeFile(join(folder, "product.onnx"), product);
+    processes = new EngineProcesses({
+      isolation: "shared",
+      clock: systemClock,
+      random: seededRandom(1),
+      logger: createLogger({ service: "test", level: "error", write: () => undefined }),
+      folder: join(folder, "runs"),
+      memoryBytes: 1 << 30,
+      execArgv: ["--require", hook],
+      config: { ...defaults, listen: "127.0.0.1:0", linkInFlightMax: 16, logLevel: "error" },
+    });
+  });
+  afterAll(async () => {
+    await processes.stop();
+    await rm(folder, { recursive: true });
+  });
+
+  const open = async (variant: string, path: string, more: Partial<EngineOptions> = {}) => {
+    const engine = await processes.open({
+      owner: { variant, architecture: `${variant}.v1`, memoryBytes: 1 << 20 },
+      path,
+      concurrency: 1,
+      threads: 1,
+      maxBatch: 4,
+      latency: [],
+      queueRowsMax: 64,
+      queueBytesMax: 1 << 20,
+      ...more,
+    });
+    const loss = new Promise<EngineLoss>((resolve) => engine.onLost?.(resolve));
+    return { engine, loss };
+  };
+  const query = { rows: 1, dims: [[1, 1, 8, 8]], lane: 0, timeoutMs: null, signal: null };
+  const int64 = (value: bigint) => new Uint8Array(BigInt64Array.of(value).buffer);
+  const divide = (engine: RemoteEngine, a: bigint, b: bigint) =>
+    engine.submit([int64(a), int64(b)], { ...query, dims: [[1], [1]] });
+  const opened = async (variant: string, path: string) => {
+    const { engine, loss } = await open(variant, path);
+    if (!(engine instanceof RemoteEngine)) throw new Error("not in a process of its own");
+    return { engine, loss };
+  };
+
+  it("answers from a shared process, on links of its own and by message", async () => {
+    const { engine } = await opened("digits", digits.model("digits-mlp-s"));
+    const answer = await engine.submit([Buffer.alloc(digits.rowBytes)], query);
+    expect(answer.outputDims).toEqual([[1, 10]]);
+    processes.serve("digits", engine);
+    const [line] = processes.lines();
+    expect(line).toMatchObject({ name: "shared", port: expect.any(Number), linkPort: expect.any(Number) });
+    const caller = new PlainCaller(`127.0.0.1:${line?.linkPort}`);
+    const body = toBinary(
+      ModelInferRequestSchema,
+      create(ModelInferRequestSchema, {
+        inputs: [{ name: "image", datatype: "FP32", shape: [1n, 1n, 8n, 8n] }],
+        rawInputContents: [Buffer.alloc(digits.rowBytes)],
+      }),
+    );
+    caller.send({ type: "infer", id: 1, timeoutMs: 0, lane: 0, trace: null, variant: "digits", body });
+    expect(await caller.answerTo(1)).toMatchObject({ type: "answer" });
+    caller.close();
+    await engine.close();
+  });
+
+  it("loses a process to a division, and gives the culprit one of its own", async () => {
+    const bystander = await opened("bystander", digits.model("digits-mlp-s"));
+    const culprit = await opened("division", join(folder, "division.onnx"));
+    expect(culprit.engine.process).toBe(bystander.engine.process);
+    await expect(divide(culprit.engine, -(2n ** 63n), -1n)).rejects.toMatchObject({ code: Code.UNAVAILABLE });
+    expect(await bystander.loss).toEqual({ reason: "its engine process ended with SIGFPE", suspect: false });
+    expect(await culprit.loss).toEqual({
+      reason: "its engine process ended with SIGFPE while it ran a batch",
+      suspect: true,
+    });
+    const again = await opened("division", join(folder, "division.onnx"));
+    const back = await opened("bystander", digits.model("digits-mlp-s"));
+    expect([again.engine.process, back.engine.process]).toEqual(["variant division", "shared"]);
+    await expect(divide(again.engine, -(2n ** 63n), -1n)).rejects.toMatchObject({ code: Code.UNAVAILABLE });
+    expect((await back.engine.submit([Buffer.alloc(digits.rowBytes)], query)).outputDims).toEqual([[1, 10]]);
+    const third = await opened("division", join(folder, "division.onnx"));
+    await expect(divide(third.engine, -(2n ** 63n), -1n)).rejects.toMatchObject({ code: Code.UNAVAILABLE });
+    await expect(open("division", join(folder, "division.onnx"))).rejects.toMatchObject({
+      code: Code.UNAVAILABLE,
+      message: expect.stringMatching(
+        /^its engine process ended 3 times within 10 minutes \(ended with SIGFPE\)/,
+      ),
+    });
+    await back.engine.close();
+  });
+
+  it("refuses the query that needs more memory than its process may have, and answers the next", async () => {
+    const { engine } = await opened("hungry", join(folder, "product.onnx"));
+    const ask = (size: bigint) => {
+      const inputs = [Float64Array.of(1), BigInt64Array.of(size, size)].map(
+        ({ buffer }) => new Uint8Array(buffer),
+      );
+      return engine.submit(inputs, { ...query, dims: [[1, 1], [2]] });
+    };
+    await expect(ask(40_000n)).rejects.toMatchObject({ code: Code.RESOURCE_EXHAUSTED });
+    const answer = await ask(3n);
+    expect(Buffer.from(answer.outputs[0] ?? []).readDoubleLE()).toBe(3);
+    await engine.close();
+  });
+
+  it("ends a process whose run does not react", async () => {
+    const { engine, loss } = await opened("product", join(folder, "product.onnx"));
+    const one = new Uint8Array(Float64Array.of(1).buffer);
+    const size = new Uint8Array(BigInt64Array.of(9_000n, 9_000n).buffer);
+    const answer = engine.submit([one, size], { ...query, dims: [[1, 1], [2]], timeoutMs: 100 });
+    await expect(answer).rejects.toMatchObject({ code: Code.UNAVAILABLE });
+    expect(await loss).toMatchObject({
+      suspect: true,
+      reason: expect.stringMatching(/a run went on for \d+ ms after it was asked to end/),
+    });
+  });
+});

@@ -1,0 +1,202 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type Clock,
+  Code,
+  every,
+  type Logger,
+  type Random,
+  ServiceError,
+  type Timer,
+  withPort,
+} from "@infaas/runtime";
+import type { Engine, EngineOptions, EnginePort } from "../engines/engine-port";
+import { EngineChild, type ProcessEnd } from "./engine-child";
+import type { EngineProcessConfig } from "./engine-process-config";
+import { RemoteEngine } from "./remote-engine";
+import { type Isolation, processNameOf, SHARED, Suspicions } from "./suspicion";
+
+/** How often the figures of the host are told to every process, and memory is looked at. */
+const HOST_PERIOD_MS = 250;
+/** Memory a process gets beside its models: Node, code, buffers, bytes. */
+const BASE_BYTES = 2 * 1024 ** 3;
+/** Writable bytes granted for each byte that models were measured to take: engines reserve more than they touch. */
+const GRANT_FACTOR = 4;
+
+export interface EngineProcessesOptions {
+  readonly isolation: Exclude<Isolation, "none">;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Folder for run journals. */
+  readonly folder: string;
+  /** Memory that all instances may take, bytes. */
+  readonly memoryBytes: number;
+  /** What the processes have of the executor's options. */
+  readonly config: Omit<EngineProcessConfig, "name" | "journalPath" | "parentPid" | "dataBytesMax">;
+  /** Node's own options for the processes; default: those of this one. */
+  readonly execArgv?: readonly string[];
+}
+
+/** An engine process as frontends are told of it. */
+export interface EngineProcessLine {
+  readonly name: string;
+  readonly port: number;
+  /** Null: links inside gRPC only. */
+  readonly linkPort: number | null;
+  readonly incarnation: string;
+  readonly residentBytes: number;
+}
+
+interface Living {
+  readonly child: EngineChild;
+  readonly incarnation: string;
+  ports: { readonly port: number; readonly linkPort: number | null } | null;
+  residentBytes: number;
+}
+
+/** Ends of processes that are remembered for frontends that ask. */
+const ENDS_MAX = 64;
+
+/** The engine processes of an executor. A variant that was running when one ended gets a process of its own (decision 0031). */
+export class EngineProcesses implements EnginePort {
+  private readonly living = new Map<string, Living>();
+  private readonly suspicions = new Suspicions();
+  private readonly ends = new Map<string, ProcessEnd>();
+  private readonly timer: Timer;
+  private readonly listeners: (() => void)[] = [];
+  private host = { utilisation: 0, memoryFreeBytes: 0 };
+  private endedCpuUs = 0;
+  private isDraining = false;
+  private stopping = false;
+
+  constructor(private readonly o: EngineProcessesOptions) {
+    mkdirSync(o.folder, { recursive: true });
+    if (o.isolation === "shared") this.process(SHARED, o.memoryBytes);
+    this.timer = every(
+      o.clock,
+      HOST_PERIOD_MS,
+      () => this.look(),
+      () => undefined,
+    );
+  }
+
+  async open(options: EngineOptions): Promise<Engine> {
+    const owner = options.owner ?? { variant: options.path, architecture: options.path, memoryBytes: 0 };
+    const rest = this.suspicions.restOf(owner.variant, this.o.clock.nowMs());
+    if (rest !== null) throw new ServiceError(Code.UNAVAILABLE, rest);
+    const name = processNameOf(owner, this.o.isolation, this.suspicions.suspects(owner.variant));
+    const memoryBytes = name.startsWith("variant ") ? owner.memoryBytes : this.o.memoryBytes;
+    return await this.process(name, memoryBytes).child.open(options);
+  }
+
+  /** Which engine answers for a variant from now on, wherever it runs; undefined: none. */
+  serve(variant: string, engine: Engine | null | undefined): void {
+    if (engine instanceof RemoteEngine) engine.serve(variant);
+    for (const [name, { child }] of this.living)
+      if (name !== engine?.process) child.tell({ kind: "serve", variant, engine: null });
+  }
+
+  /** Calls `listener` after a process came or went. */
+  onChange(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Processes that serve links. */
+  lines(): readonly EngineProcessLine[] {
+    return [...this.living].flatMap(([name, { ports, incarnation, residentBytes }]) =>
+      ports === null ? [] : [{ name, ...ports, incarnation, residentBytes }],
+    );
+  }
+
+  /** How a process of this incarnation ended; undefined: it lives, or is long gone. */
+  endOf(incarnation: string): ProcessEnd | undefined {
+    return this.ends.get(incarnation);
+  }
+
+  /** CPU time of all processes so far, those that ended included, microseconds. */
+  get cpuUs(): number {
+    let sum = this.endedCpuUs;
+    for (const { child } of this.living.values()) sum += child.cpuUs;
+    return sum;
+  }
+
+  /** Sets the figures of the host that go with every answer. */
+  tellHost(host: { readonly utilisation: number; readonly memoryFreeBytes: number }): void {
+    this.host = host;
+  }
+
+  /** Asks every frontend to send no more. */
+  announceDraining(): void {
+    this.isDraining = true;
+    for (const { child } of this.living.values()) child.tell({ kind: "announce-draining" });
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.timer.cancel();
+    await Promise.all([...this.living.values()].map(({ child }) => child.stop()));
+  }
+
+  private process(name: string, memoryBytes: number): Living {
+    const known = this.living.get(name);
+    if (known !== undefined) return known;
+    const { config, clock, random, logger, folder, execArgv } = this.o;
+    const incarnation = random.hex(8);
+    const child = new EngineChild(
+      {
+        config: {
+          ...config,
+          name,
+          // The configured port is one process's; the others take any.
+          ...(name === SHARED ? {} : { linkListen: config.linkListen && anyPort(config.linkListen) }),
+          journalPath: join(folder, incarnation),
+          parentPid: process.pid,
+          dataBytesMax: BASE_BYTES + GRANT_FACTOR * memoryBytes,
+        },
+        clock,
+        logger,
+        ...(execArgv === undefined ? {} : { execArgv }),
+      },
+      (end) => this.ended(name, living, end),
+    );
+    const living: Living = { child, incarnation, ports: null, residentBytes: 0 };
+    this.living.set(name, living);
+    child.listening.then(
+      (ports) => {
+        living.ports = ports;
+        if (this.isDraining) child.tell({ kind: "announce-draining" });
+        for (const listener of this.listeners) listener();
+      },
+      () => undefined,
+    );
+    return living;
+  }
+
+  private ended(name: string, living: Living, end: ProcessEnd | null): void {
+    if (this.living.get(name) === living) this.living.delete(name);
+    this.endedCpuUs += living.child.cpuUs;
+    if (end !== null) {
+      const { reason, suspects } = end;
+      this.o.logger.warn("engine process ended", { process: name, reason, suspects });
+      const nowMs = this.o.clock.nowMs();
+      for (const variant of suspects) this.suspicions.add(variant, reason, nowMs);
+      this.ends.set(living.incarnation, end);
+      for (const oldest of this.ends.keys()) if (this.ends.size > ENDS_MAX) this.ends.delete(oldest);
+    }
+    for (const listener of this.listeners) listener();
+  }
+
+  private async look(): Promise<void> {
+    for (const [name, living] of this.living) {
+      living.child.tell({ kind: "host", ...this.host });
+      living.residentBytes = (await living.child.residentBytes()) ?? 0;
+      if (name !== SHARED && living.ports !== null && living.child.isEmpty && !this.stopping)
+        void living.child.stop();
+    }
+  }
+}
+
+function anyPort(listen: string): string {
+  return listen === "none" ? listen : withPort(listen, 0);
+}

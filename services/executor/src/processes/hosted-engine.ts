@@ -1,0 +1,46 @@
+import type { Clock } from "@infaas/runtime";
+import { Code, ServiceError } from "@infaas/runtime";
+import type { Engine, EngineAnswer, EngineQuery } from "../engines/engine-port";
+import type { ServedInstance } from "../serving/served-instance";
+
+/** An opened engine in the process that runs it, as links see it. */
+export class HostedEngine implements ServedInstance {
+  private accepted = 0;
+  private usedMs: number | null = null;
+
+  constructor(
+    readonly variant: string,
+    readonly readyEngine: Engine,
+    private readonly clock: Clock,
+  ) {}
+
+  submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer> {
+    this.accepted += 1;
+    this.usedMs = this.clock.nowMs();
+    const answer = this.readyEngine.submit(inputs, query);
+    const settle = () => {
+      this.accepted -= 1;
+    };
+    answer.then(settle, settle);
+    return answer;
+  }
+
+  unavailable(): ServiceError {
+    return new ServiceError(Code.UNAVAILABLE, `instance of ${this.variant} is draining, not ready`);
+  }
+
+  /** Load of its queue. */
+  figures() {
+    const { queuedRows, runningRows, unbatchedReason, unresponsiveMs = 0, direct } = this.readyEngine;
+    const idleMs = this.usedMs === null ? Number.POSITIVE_INFINITY : this.clock.nowMs() - this.usedMs;
+    return {
+      queuedRows,
+      runningRows,
+      unbatchedReason,
+      unresponsiveMs,
+      drainMs: this.readyEngine.drainTimeMs(),
+      inFlight: this.accepted + (direct?.inFlight ?? 0),
+      idleMs: Math.min(idleMs, direct?.idleMs ?? Number.POSITIVE_INFINITY),
+    };
+  }
+}
