@@ -252,7 +252,7 @@ class OpenBatcher implements Batcher {
   }
 
   unresponsiveMs(): number {
-    return this.#lastStats === undefined ? native().unresponsiveMs(this.#handle) : 0;
+    return this.lastStats === undefined ? native().unresponsiveMs(this.handle) : 0;
   }
 
   drainTimeMs(): number {

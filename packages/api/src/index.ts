@@ -117,6 +117,7 @@ export {
   DeleteArchitectureRequestSchema,
   type DeleteArchitectureResponse,
   DeleteArchitectureResponseSchema,
+  type EngineProcess,
   file_infaas_v1_cluster,
   type InstanceReport,
   InstanceReportSchema,
@@ -173,6 +174,7 @@ export {
   WatchResponseSchema,
 } from "./gen/infaas/v1/cluster_pb";
 export {
+  type DescribeEndRequest,
   ExecutionService,
   file_infaas_v1_execution,
   type LinkRequest,

@@ -31,12 +31,12 @@ import { EngineProcesses } from "./processes/engine-processes";
 import { type ConfinedProfileOptions, confinedProfile } from "./profiling/confinement/confined-profile";
 import { ProfileQueue } from "./profiling/confinement/profile-queue";
 import { ProfileRefusals } from "./profiling/confinement/profile-refusals";
-import { executorServer } from "./server";
 import { linkListenAddress } from "./serving/link-listen";
 import { LinkServer } from "./serving/link-server";
 import { NativeLinks } from "./serving/native-links";
 import { QuerySpans } from "./serving/query-spans";
 import { Reporter } from "./serving/reporter";
+import { executorServer } from "./serving/server";
 import { SharedMemory } from "./serving/shared-memory";
 
 /** Ports of an executor; tests give other engines and another clock. */
@@ -117,7 +117,13 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
     storeArtifact: (path) => artifactClient.uploadFile(path),
     scratchDir: scratch,
   });
-  const server = executorServer({ logger, links, profiles, security });
+  const server = executorServer({
+    logger,
+    links,
+    profiles,
+    security,
+    ...(processes === null ? {} : { processes }),
+  });
   lifecycle.onStop("server", () => server.stop(STOP_GRACE_MS));
   const port = await server.listen(config.listen);
   const address = config.advertise ?? withPort(config.listen, port);

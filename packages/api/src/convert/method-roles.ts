@@ -79,7 +79,7 @@ state(RegistryService, {
   putVariants: "member",
   deleteArchitecture: "member",
 });
-state(ExecutionService, { link: "member", profileModel: "member" });
+state(ExecutionService, { link: "member", profileModel: "member", describeEnd: "member" });
 
 /** Services of gRPC itself, by the beginning of their paths. */
 const healthPath = "/grpc.health.v1.Health/";

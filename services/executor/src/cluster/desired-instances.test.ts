@@ -49,6 +49,7 @@ describe("desiredVariants", () => {
       {
         desiredAtMs: 7,
         spec: {
+          architecture: ".v0",
           name: "v",
           modelDigest: "sha256:1",
           externalData: [],

@@ -1,5 +1,4 @@
 import type { FrameServer } from "@infaas/cuda-batcher";
-import type { Padding } from "./padding";
 
 /**
  * The port to inference engines. `native-engine.ts` implements it with the add-on; tests have one in memory.
@@ -29,6 +28,23 @@ export type Batching = "declared" | "inputs" | "never";
 export interface LatencyPoint {
   readonly batch: number;
   readonly latencyMs: number;
+}
+
+/** One tensor that carries the padded axis. */
+export interface PaddedTensor {
+  readonly name: string;
+  /** Which of its axes that is; 0 is the first. */
+  readonly axis: number;
+}
+
+/** How requests of different length are padded to one shape; stated by the owner of the model. */
+export interface Padding {
+  /** Sizes that the axis is padded to, rising. A request longer than the last is run as it is. */
+  readonly sizes: readonly number[];
+  /** Inputs that are padded together, each with what an element of padding is. */
+  readonly inputs: readonly (PaddedTensor & { readonly value: number })[];
+  /** Outputs that carry the axis and are cut back to the request's length. */
+  readonly outputs: readonly PaddedTensor[];
 }
 
 /** The variant an engine is opened for. */
@@ -164,9 +180,6 @@ export interface DirectService {
   readonly retired: boolean;
 }
 
-/**
- * One opened model. Outputs that are no tensors appear as the tensors they are answered as (docs/clients.md).
- */
 /** Why an engine is gone without having been closed. */
 export interface EngineLoss {
   readonly reason: string;
@@ -174,6 +187,9 @@ export interface EngineLoss {
   readonly suspect: boolean;
 }
 
+/**
+ * One opened model. Outputs that are no tensors appear as the tensors they are answered as (docs/clients.md).
+ */
 export interface Engine {
   readonly inputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];

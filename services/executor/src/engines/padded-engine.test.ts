@@ -1,8 +1,7 @@
 import { Code } from "@infaas/runtime";
 import { MemoryEngines } from "../testing/memory-engine";
-import type { EngineOptions } from "./engine-port";
+import type { EngineOptions, Padding } from "./engine-port";
 import { paddedEngines } from "./padded-engine";
-import type { Padding } from "./padding";
 
 const seen: number[][][] = [];
 /** Answers each id beside its mask, and how many it was given. */

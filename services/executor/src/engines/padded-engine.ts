@@ -1,6 +1,6 @@
 import { Code, ServiceError } from "@infaas/runtime";
-import type { Engine, EngineAnswer, EnginePort, EngineQuery, EngineTensor } from "./engine-port";
-import { cutAxis, fillOf, type Padding, padAxis, paddedSize, paddingFault } from "./padding";
+import type { Engine, EngineAnswer, EnginePort, EngineQuery, EngineTensor, Padding } from "./engine-port";
+import { cutAxis, fillOf, padAxis, paddedSize, paddingFault } from "./padding";
 
 /**
  * Returns engines that pad requests, or `engines` without a padding.

@@ -1,22 +1,5 @@
 import { type DataType, datatypeBytes, numberBytes } from "@infaas/api";
-import type { EngineTensor } from "./engine-port";
-
-/** One tensor that carries the padded axis. */
-export interface PaddedTensor {
-  readonly name: string;
-  /** Which of its axes that is; 0 is the first. */
-  readonly axis: number;
-}
-
-/** How requests of different length are padded to one shape; stated by the owner of the model. */
-export interface Padding {
-  /** Sizes that the axis is padded to, rising. A request longer than the last is run as it is. */
-  readonly sizes: readonly number[];
-  /** Inputs that are padded together, each with what an element of padding is. */
-  readonly inputs: readonly (PaddedTensor & { readonly value: number })[];
-  /** Outputs that carry the axis and are cut back to the request's length. */
-  readonly outputs: readonly PaddedTensor[];
-}
+import type { EngineTensor, PaddedTensor, Padding } from "./engine-port";
 
 /** Sizes that a padding may have; only requests of one size share batches. */
 export const PADDING_SIZES_MAX = 32;

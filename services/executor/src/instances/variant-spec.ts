@@ -1,6 +1,5 @@
 import { type LoadOverride, loadedVariant, overrideKey, type Variant } from "@infaas/api";
-import type { LatencyPoint } from "../engines/engine-port";
-import type { Padding } from "../engines/padding";
+import type { LatencyPoint, Padding } from "../engines/engine-port";
 import type { ExternalData } from "../files/model-folders";
 
 /** The part of a variant's record that running it takes. */

@@ -5,6 +5,9 @@ import type { QueryFigures } from "../serving/served-instance";
 /** Batches remembered until they are taken; beyond it the oldest make room. */
 const BATCHES_MAX = 1_024;
 
+/** What links did with one variant. */
+export type CountedOf = Pick<DirectFigures, "servedRows" | "refused" | "batches">;
+
 interface Counted {
   servedRows: number;
   refused: number;
@@ -17,7 +20,11 @@ interface Counted {
 export class CountedFigures implements QueryFigures {
   private readonly counted = new Map<string, Counted>();
 
-  constructor(private readonly clock: Clock) {}
+  /** `onTaken` is told what links that do not pass through JavaScript did with a variant. */
+  constructor(
+    private readonly clock: Clock,
+    private readonly onTaken: (variant: string, taken: DirectFigures) => void,
+  ) {}
 
   answered(variant: string, rows: number, answer: EngineAnswer): void {
     const counted = this.of(variant);
@@ -36,28 +43,34 @@ export class CountedFigures implements QueryFigures {
     this.of(variant).direct.add(direct);
   }
 
-  /** Figures of a variant since the last call. */
-  take(variant: string): DirectFigures {
+  collect(): void {
+    for (const [variant, counted] of this.counted) {
+      for (const direct of counted.direct) {
+        const { retired } = direct;
+        const taken = direct.takeFigures();
+        if (retired) counted.direct.delete(direct);
+        this.onTaken(variant, taken);
+        counted.servedRows += taken.servedRows;
+        counted.refused += taken.refused;
+        const nowMs = this.clock.nowMs();
+        for (const { agoMs, ...batch } of taken.batches)
+          counted.batches.push({ atMs: nowMs - agoMs, ...batch });
+        counted.batches.splice(0, Math.max(0, counted.batches.length - BATCHES_MAX));
+      }
+    }
+  }
+
+  /** Figures of a variant since the last call; its traces were given to `onTaken`. */
+  take(variant: string): CountedOf {
     const counted = this.counted.get(variant);
     if (counted === undefined) return { servedRows: 0, refused: 0, batches: [] };
     const nowMs = this.clock.nowMs();
-    const taken = {
-      servedRows: counted.servedRows,
-      refused: counted.refused,
-      batches: counted.batches.map(({ atMs, runMs, rows }) => ({ agoMs: nowMs - atMs, runMs, rows })),
-    };
-    for (const direct of counted.direct) {
-      const { retired } = direct;
-      const more = direct.takeFigures();
-      if (retired) counted.direct.delete(direct);
-      taken.servedRows += more.servedRows;
-      taken.refused += more.refused;
-      taken.batches.push(...more.batches);
-    }
+    const { servedRows, refused } = counted;
+    const batches = counted.batches.map(({ atMs, ...batch }) => ({ agoMs: nowMs - atMs, ...batch }));
     counted.servedRows = 0;
     counted.refused = 0;
     counted.batches = [];
-    return taken;
+    return { servedRows, refused, batches };
   }
 
   private of(variant: string): Counted {

@@ -10,21 +10,21 @@ import {
   type Telemetry,
   type Timer,
 } from "@infaas/runtime";
-import type { EngineOptions } from "../engines/engine-port";
+import type { EngineAnswer, EngineOptions } from "../engines/engine-port";
 import { nativeEngines } from "../engines/native-engine";
 import { paddingEngines } from "../engines/padded-engine";
-import { linkServer } from "../server";
 import type { LinkPorts } from "../serving/link";
 import { linkListenAddress } from "../serving/link-listen";
 import { LinkServer } from "../serving/link-server";
 import { NativeLinks } from "../serving/native-links";
 import { QuerySpans } from "../serving/query-spans";
 import { Reporter } from "../serving/reporter";
+import { linkServer } from "../serving/server";
 import { SharedMemory } from "../serving/shared-memory";
 import { CountedFigures } from "./counted-figures";
 import type { EngineProcessConfig } from "./engine-process-config";
 import { HostedEngine } from "./hosted-engine";
-import type { ProcessOrder, ProcessReport } from "./process-messages";
+import type { ProcessOrder, ProcessReport, SentAnswer } from "./process-messages";
 
 /** How often load and counters are told; also the sign of life that the executor waits for. */
 export const FIGURES_PERIOD_MS = 250;
@@ -47,6 +47,7 @@ export class EngineHost {
   /** Which engine served a variant last; its figures are told under it. */
   private readonly served = new Map<string, HostedEngine>();
   private readonly figures: CountedFigures;
+  private readonly spans: QuerySpans;
   private readonly memory = new SharedMemory();
   private readonly links: LinkServer;
   private readonly server: RpcServer;
@@ -59,8 +60,11 @@ export class EngineHost {
     private readonly config: EngineProcessConfig,
     private readonly ports: EngineHostPorts,
   ) {
-    const { logger, security } = ports;
-    this.figures = new CountedFigures(ports.clock);
+    const { clock, logger, security, telemetry } = ports;
+    this.spans = new QuerySpans(clock, telemetry.tracer);
+    this.figures = new CountedFigures(ports.clock, (variant, taken) =>
+      this.spans.recordDirect(variant, taken),
+    );
     this.links = new LinkServer(this.linkPorts());
     this.server = linkServer({ logger, security, links: this.links });
   }
@@ -116,7 +120,7 @@ export class EngineHost {
   }
 
   private linkPorts(): LinkPorts {
-    const { clock, telemetry } = this.ports;
+    const { clock } = this.ports;
     const executor = { name: this.config.name, instance: (variant: string) => this.serving.get(variant) };
     const host = this;
     const load = {
@@ -129,7 +133,7 @@ export class EngineHost {
       executor,
       reporter: new Reporter(load, { value: () => this.utilisation }, clock),
       figures: this.figures,
-      spans: new QuerySpans(clock, telemetry.tracer),
+      spans: this.spans,
       memory: this.memory,
       inFlightMax: this.config.linkInFlightMax,
     };
@@ -163,7 +167,7 @@ export class EngineHost {
     try {
       const hosted = await this.engine(engine);
       const answer = await hosted.submit(inputs, { ...query, signal: null });
-      const { release: _, ...sent } = { ...answer, outputs: answer.outputs.map((bytes) => bytes.slice()) };
+      const sent = copyOf(answer);
       answer.release();
       this.ports.report({ kind: "answered", call, answer: sent });
     } catch (fault) {
@@ -209,6 +213,7 @@ export class EngineHost {
   }
 
   private tell(): void {
+    this.figures.collect();
     const { user, system } = process.cpuUsage();
     const engines = [...this.open].map(([engine, hosted]) => ({
       engine,
@@ -226,6 +231,20 @@ export class EngineHost {
     this.memory.close();
     await settledWithin(this.ports.clock, this.ports.telemetry.shutdown(), STOP_GRACE_MS);
   }
+}
+
+/** The answer with memory of its own; nothing else of it leaves the process. */
+function copyOf({
+  outputs,
+  outputDims,
+  batchSize,
+  queueMs,
+  gatherMs,
+  runMs,
+  scatterMs,
+}: EngineAnswer): SentAnswer {
+  const copies = outputs.map((bytes) => bytes.slice());
+  return { outputs: copies, outputDims, batchSize, queueMs, gatherMs, runMs, scatterMs };
 }
 
 const NOTHING = { servedRows: 0, refused: 0, batches: [] };

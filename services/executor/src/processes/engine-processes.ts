@@ -3,10 +3,12 @@ import { join } from "node:path";
 import {
   type Clock,
   Code,
+  deferred,
   every,
   type Logger,
   type Random,
   ServiceError,
+  settledWithin,
   type Timer,
   withPort,
 } from "@infaas/runtime";
@@ -53,8 +55,11 @@ interface Living {
   readonly incarnation: string;
   ports: { readonly port: number; readonly linkPort: number | null } | null;
   residentBytes: number;
+  readonly ended: ReturnType<typeof deferred>;
 }
 
+/** How long the end of a process is waited for by who has lost its links. */
+const END_WAIT_MS = 500;
 /** Ends of processes that are remembered for frontends that ask. */
 const ENDS_MAX = 64;
 
@@ -109,9 +114,14 @@ export class EngineProcesses implements EnginePort {
     );
   }
 
-  /** How a process of this incarnation ended; undefined: it lives, or is long gone. */
-  endOf(incarnation: string): ProcessEnd | undefined {
-    return this.ends.get(incarnation);
+  /**
+   * How a process of this incarnation ended; null: it lives, or nothing is known of it. Whoever asks has lost its links, so
+   * a process that lives is given `END_WAIT_MS` to end.
+   */
+  async endOf(incarnation: string): Promise<ProcessEnd | null> {
+    const living = [...this.living.values()].find((known) => known.incarnation === incarnation);
+    if (living !== undefined) await settledWithin(this.o.clock, living.ended.promise, END_WAIT_MS);
+    return this.ends.get(incarnation) ?? null;
   }
 
   /** CPU time of all processes so far, those that ended included, microseconds. */
@@ -160,7 +170,7 @@ export class EngineProcesses implements EnginePort {
       },
       (end) => this.ended(name, living, end),
     );
-    const living: Living = { child, incarnation, ports: null, residentBytes: 0 };
+    const living: Living = { child, incarnation, ports: null, residentBytes: 0, ended: deferred() };
     this.living.set(name, living);
     child.listening.then(
       (ports) => {
@@ -184,6 +194,7 @@ export class EngineProcesses implements EnginePort {
       this.ends.set(living.incarnation, end);
       for (const oldest of this.ends.keys()) if (this.ends.size > ENDS_MAX) this.ends.delete(oldest);
     }
+    living.ended.resolve();
     for (const listener of this.listeners) listener();
   }
 

@@ -1,5 +1,6 @@
 import type { Code } from "@infaas/runtime";
 import type { EngineAnswer, EngineOptions, EngineQuery, EngineTensor } from "../engines/engine-port";
+import type { CountedOf } from "./counted-figures";
 import type { EngineProcessConfig } from "./engine-process-config";
 
 /** What an executor tells an engine process. Numbers called `call` are answered once; `engine` names an opened engine. */
@@ -23,7 +24,7 @@ export type ProcessOrder =
   | { readonly kind: "stop" };
 
 /** Load and counters of one engine since the process last told them. */
-export interface EngineFigures {
+export interface EngineFigures extends CountedOf {
   readonly engine: number;
   readonly queuedRows: number;
   readonly runningRows: number;
@@ -34,9 +35,6 @@ export interface EngineFigures {
   readonly unbatchedReason: string | null;
   /** How long a run that was asked to end has gone on; 0: there is none. */
   readonly unresponsiveMs: number;
-  readonly servedRows: number;
-  readonly refused: number;
-  readonly batches: readonly { readonly agoMs: number; readonly runMs: number; readonly rows: number }[];
 }
 
 /** An answer whose memory is the receiver's. */

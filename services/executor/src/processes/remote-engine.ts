@@ -160,7 +160,8 @@ class RemoteDirect implements DirectService {
     this.servedRows = 0;
     this.refused = 0;
     this.batches = [];
-    return { servedRows, refused, batches };
+    // Traces are recorded where the queries ran.
+    return { servedRows, refused, batches, traces: [], tracesLost: 0 };
   }
 
   received(figures: EngineFigures): void {

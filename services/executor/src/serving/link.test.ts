@@ -22,13 +22,13 @@ import { LiveFigures } from "../instances/live-figures";
 import { Utilisation } from "../instances/utilisation";
 import type { VariantSpec } from "../instances/variant-spec";
 import { ProfileQueue } from "../profiling/confinement/profile-queue";
-import { executorServer } from "../server";
 import { GrpcCaller, type LinkCaller, PlainCaller } from "../testing/link-caller";
 import { MemoryEngines } from "../testing/memory-engine";
 import { LinkServer } from "./link-server";
 import { NativeLinks } from "./native-links";
 import { QuerySpans } from "./query-spans";
 import { Reporter } from "./reporter";
+import { executorServer } from "./server";
 import { SharedMemory } from "./shared-memory";
 
 const columns = 4;

@@ -24,4 +24,6 @@ export interface QueryFigures {
   refused(variant: string): void;
   /** Includes the queries of `direct`, which do not pass through JavaScript. */
   attach(variant: string, direct: DirectService): void;
+  /** Adds what was counted outside of JavaScript, where memory for it is bounded. */
+  collect(): void;
 }

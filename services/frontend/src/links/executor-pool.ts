@@ -8,27 +8,19 @@ import {
   ServiceError,
 } from "@infaas/runtime";
 import type { Wire } from "@infaas/wire";
+import type { Endpoint } from "../view/live-instance";
 import type { ExecutorLink } from "./executor-link";
 import { GrpcLink } from "./grpc-link";
 import { NativeLink } from "./native-link";
+import { processEnd } from "./process-end";
 
 /** Requests above this size take a large link, so that small ones never wait behind them. */
 export const LARGE_REQUEST_BYTES = 64 * 1024;
 
-/** An executor as membership knows it. */
-export interface ExecutorAddress {
-  readonly name: string;
-  readonly address: string;
-  /** host:port of its native links; empty when it has none. */
-  readonly linkAddress: string;
-  /** Distinguishes two lives of the same name. */
-  readonly incarnation: string;
-}
-
 /** Who is told about the executors' connections. */
 export interface PoolEvents {
-  reachable(executor: string, reachable: boolean): void;
-  draining(executor: string): void;
+  reachable(endpoint: Endpoint, reachable: boolean): void;
+  draining(endpoint: Endpoint): void;
 }
 
 /** What the pool needs. */
@@ -46,21 +38,21 @@ export interface PoolOptions {
 }
 
 interface Connection {
-  readonly member: ExecutorAddress;
+  readonly member: Endpoint;
   readonly small: ExecutorLink;
   readonly large: readonly ExecutorLink[];
   nextLarge: number;
 }
 
-/** The links to every executor: one for small requests and a few for large ones each. */
+/** The links to every endpoint: one for small requests and a few for large ones each. */
 export class ExecutorPool {
   private readonly connections = new Map<string, Connection>();
 
   constructor(private readonly o: PoolOptions) {}
 
   /** Opens and closes links so that exactly `members` are connected. A new life of a name gets new links. */
-  reconcile(members: Iterable<ExecutorAddress>): void {
-    const wanted = new Map<string, ExecutorAddress>();
+  reconcile(members: Iterable<Endpoint>): void {
+    const wanted = new Map<string, Endpoint>();
     for (const member of members) wanted.set(member.name, member);
     for (const [name, connection] of this.connections) {
       const member = wanted.get(name);
@@ -73,9 +65,9 @@ export class ExecutorPool {
     }
   }
 
-  /** The link that a tenant's next request of this size takes; null when the executor is out of reach or all are full. */
-  linkFor(executor: string, requestBytes: number, tenant: string): ExecutorLink | null {
-    const connection = this.connections.get(executor);
+  /** The link that a tenant's next request of this size takes; null when the endpoint is out of reach or all are full. */
+  linkFor(endpoint: string, requestBytes: number, tenant: string): ExecutorLink | null {
+    const connection = this.connections.get(endpoint);
     if (connection === undefined) return null;
     const { small, large } = connection;
     if (requestBytes > LARGE_REQUEST_BYTES) {
@@ -89,14 +81,14 @@ export class ExecutorPool {
     return small.up && small.hasRoom(tenant) ? small : null;
   }
 
-  /** Whether there is a connection to this executor now. */
-  reaches(executor: string): boolean {
-    return this.connections.get(executor)?.small.up === true;
+  /** Whether there is a connection to this endpoint now. */
+  reaches(endpoint: string): boolean {
+    return this.connections.get(endpoint)?.small.up === true;
   }
 
-  /** How full the links to an executor are, for a refusal. */
-  room(executor: string, tenant: string): string {
-    const connection = this.connections.get(executor);
+  /** How full the links to an endpoint are, for a refusal. */
+  room(endpoint: string, tenant: string): string {
+    const connection = this.connections.get(endpoint);
     const used = connection === undefined ? 0 : inFlightOn(connection);
     const own = connection === undefined ? 0 : ownOn(connection, tenant);
     return `${used} queries are in flight, ${own} of them this caller's; at most ${this.o.inFlightMax} may be on a link, and nobody has more than stays free for others`;
@@ -114,7 +106,7 @@ export class ExecutorPool {
       this.disconnect(connection, "is left: frontend stops");
   }
 
-  private connect(member: ExecutorAddress): void {
+  private connect(member: Endpoint): void {
     const { frontend, clock, random, logger, dial, wire, inFlightMax, largeLinks } = this.o;
     const native = wire !== null && member.linkAddress !== "";
     const link = (isSmall: boolean): ExecutorLink => {
@@ -122,9 +114,10 @@ export class ExecutorPool {
         changed: (up: boolean) => {
           if (isSmall) this.setReachable(member, up);
         },
-        draining: () => this.o.events.draining(member.name),
+        draining: () => this.o.events.draining(member),
       };
-      const o = { clock, random, logger, inFlightMax, events };
+      const whyLost = () => processEnd(member, dial);
+      const o = { clock, random, logger, inFlightMax, events, whyLost };
       return native
         ? new NativeLink({ ...o, wire, address: member.linkAddress, dial })
         : new GrpcLink({ ...o, address: member.address, frontend, dial });
@@ -138,13 +131,13 @@ export class ExecutorPool {
     this.connections.delete(name);
     const fault = new ServiceError(Code.UNAVAILABLE, `executor ${name} ${why}`);
     for (const link of [connection.small, ...connection.large]) link.close(fault);
-    this.o.events.reachable(name, false);
+    this.o.events.reachable(connection.member, false);
   }
 
-  private setReachable(member: ExecutorAddress, reachable: boolean): void {
+  private setReachable(member: Endpoint, reachable: boolean): void {
     const connection = this.connections.get(member.name);
     if (connection === undefined || connection.member !== member) return;
-    this.o.events.reachable(member.name, reachable);
+    this.o.events.reachable(member, reachable);
   }
 }
 
@@ -156,6 +149,6 @@ function inFlightOn({ small, large }: Connection): number {
   return large.reduce((sum, link) => sum + link.inFlight, small.inFlight);
 }
 
-function isSame(a: ExecutorAddress, b: ExecutorAddress): boolean {
+function isSame(a: Endpoint, b: Endpoint): boolean {
   return a.address === b.address && a.linkAddress === b.linkAddress && a.incarnation === b.incarnation;
 }

@@ -30,6 +30,7 @@ import {
   reconnectBackoff,
 } from "./executor-link";
 import { PendingQueries } from "./pending-queries";
+import type { Verdict } from "./process-end";
 
 /** What a link inside gRPC needs. */
 export interface GrpcLinkOptions {
@@ -43,6 +44,8 @@ export interface GrpcLinkOptions {
   readonly dial?: DialSecurity;
   readonly inFlightMax: number;
   readonly events: LinkEvents;
+  /** Asks why queries were lost with the link; default: all are bystanders. */
+  readonly whyLost?: () => Promise<Verdict>;
 }
 
 /** Receive window: large answers do not wait for the round trip (decision 0004). */
@@ -96,7 +99,7 @@ export class GrpcLink implements ExecutorLink {
   }
 
   send(query: LinkQuery, listener: LinkListener): number {
-    const id = this.pending.add(listener);
+    const id = this.pending.add(query.variant, listener);
     this.write({
       type: "infer",
       id,
@@ -224,11 +227,11 @@ export class GrpcLink implements ExecutorLink {
     if (this.up) logger.warn("link lost", { address, error: error?.message ?? "ended by the executor" });
     const timer = clock.setTimer(this.backoff.failed(), () => this.become(this.open()));
     this.become({ kind: "broken", timer });
-    this.loseAll(linkLost(address, error));
+    this.loseAll(linkLost(address, error), this.o.whyLost);
   }
 
-  private loseAll(fault: ServiceError): void {
+  private loseAll(fault: ServiceError, whyLost?: () => Promise<Verdict>): void {
     this.outbox = [];
-    this.pending.loseAll(fault);
+    void this.pending.loseAll(fault, whyLost);
   }
 }

@@ -23,6 +23,7 @@ import {
   reconnectBackoff,
 } from "./executor-link";
 import { PendingQueries } from "./pending-queries";
+import type { Verdict } from "./process-end";
 
 /** What a native link needs. */
 export interface NativeLinkOptions {
@@ -35,6 +36,8 @@ export interface NativeLinkOptions {
   readonly logger: Logger;
   readonly inFlightMax: number;
   readonly events: LinkEvents;
+  /** Asks why queries were lost with the link; default: all are bystanders. */
+  readonly whyLost?: () => Promise<Verdict>;
 }
 
 /** Where a link is; whatever timer runs in a state is cancelled when it is left. */
@@ -76,7 +79,7 @@ export class NativeLink implements ExecutorLink {
   }
 
   send({ timeoutMs, lane, trace, variant, body }: LinkQuery, listener: LinkListener): number {
-    const id = this.pending.add(listener);
+    const id = this.pending.add(variant, listener);
     const sent = this.wireLink?.send(id, {
       timeoutMs,
       lane,
@@ -94,7 +97,7 @@ export class NativeLink implements ExecutorLink {
 
   close(fault: ServiceError): void {
     this.become({ kind: "closed" });
-    this.pending.loseAll(fault);
+    void this.pending.loseAll(fault);
   }
 
   private get wireLink(): WireLink | null {
@@ -150,7 +153,7 @@ export class NativeLink implements ExecutorLink {
       void this.open();
     };
     this.become({ kind: "broken", timer: clock.setTimer(this.backoff.failed(), reopen) });
-    this.pending.loseAll(linkLost(address, why));
+    void this.pending.loseAll(linkLost(address, why), this.o.whyLost);
   }
 
   private lose(id: number): void {

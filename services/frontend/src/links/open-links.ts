@@ -2,6 +2,7 @@ import type { Caller, Clock, DialSecurity, Lifecycle, Logger, Random } from "@in
 import type { Wire } from "@infaas/wire";
 import type { FrontendConfig } from "../config";
 import type { ClusterView } from "../view/cluster-view";
+import type { Endpoint } from "../view/live-instance";
 import { ExecutorPool } from "./executor-pool";
 
 interface LinkPorts {
@@ -21,11 +22,11 @@ export function openLinks(
   lifecycle: Lifecycle,
 ): ExecutorPool {
   const events = {
-    reachable: (executor: string, reachable: boolean) => view.setReachable(executor, reachable),
-    draining: (executor: string) => view.setDraining(executor),
+    reachable: (endpoint: Endpoint, reachable: boolean) => view.setReachable(endpoint, reachable),
+    draining: (endpoint: Endpoint) => view.setDraining(endpoint),
   };
   const pool = new ExecutorPool({ ...ports, frontend: name, largeLinks, inFlightMax, events });
-  view.onMembers(() => pool.reconcile([...view.executors.values()].map((e) => e.facts)));
+  view.onMembers(() => pool.reconcile(view.endpoints()));
   lifecycle.onStop("links", () => pool.close());
   return pool;
 }

@@ -15,7 +15,7 @@ describe("serverReady", () => {
     putExecutor(house.metadata, executor);
     await until(() => [...house.frontend.view.executors.values()].some((e) => e.accepting));
     expect(await ready()).toBe(true);
-    house.frontend.view.setDraining("late");
+    house.frontend.view.setDraining({ executor: "late" });
     expect(await ready()).toBe(false);
     await executor.stop();
     await house.stop();

@@ -9,6 +9,7 @@ import { lateRefusal, refusedByExecutor, unfairRefusal } from "../query/refusals
 import type { Requirements } from "../query/requirements";
 import type { CatalogModel } from "../view/catalog";
 import type { ClusterView } from "../view/cluster-view";
+import type { LiveInstance } from "../view/live-instance";
 import type { ColdStarts, ColdWait } from "./cold-starts";
 import { queueRules } from "./queue-rules";
 import type { Chosen, Decision, Selector } from "./selector";
@@ -80,7 +81,7 @@ export class Flight implements LinkListener, FairQuery {
   private state: State = DECIDING;
   private retries = 0;
   /** Where it was lost, and how: a retry goes elsewhere, and fails with this when there is nowhere else. */
-  private loss: { readonly executor: string; readonly fault: ServiceError } | null = null;
+  private loss: { readonly executor: string | null; readonly fault: ServiceError } | null = null;
   private coldWaits = 0;
   private decidedMs = 0;
   private readonly overdueMs: number;
@@ -160,7 +161,10 @@ export class Flight implements LinkListener, FairQuery {
     const { state } = this;
     if (state.kind !== "sent") return;
     this.leave(state);
-    if (!this.retryElsewhere(state.chosen.instance.executor, fault)) this.refuse(fault);
+    const { executor, endpoint } = state.chosen.instance;
+    // The executor of an engine process that ended loads its models again, and may answer.
+    const excluded = endpoint === executor ? executor : null;
+    if (fault.code !== Code.UNAVAILABLE || !this.retryElsewhere(excluded, fault)) this.refuse(fault);
   }
 
   /** Its turn has come at the instance that was chosen for it. */
@@ -199,7 +203,7 @@ export class Flight implements LinkListener, FairQuery {
     };
   }
 
-  private retryElsewhere(executor: string, fault: ServiceError): boolean {
+  private retryElsewhere(executor: string | null, fault: ServiceError): boolean {
     if (this.retries >= RETRIES_MAX) return false;
     this.retries++;
     if (this.remainingMs(this.ports.clock.nowMs()) <= 0) return false;
@@ -265,10 +269,10 @@ export class Flight implements LinkListener, FairQuery {
   private send(chosen: Chosen, place: FairPlace): void {
     const { query, ports } = this;
     const { instance } = chosen;
-    const link = ports.pool.linkFor(instance.executor, query.body.byteLength, this.tenant);
+    const link = ports.pool.linkFor(instance.endpoint, query.body.byteLength, this.tenant);
     if (link === null) {
       this.leaveQueue(chosen, place);
-      this.unsendable(instance.executor);
+      this.unsendable(instance);
       return;
     }
     const override = ports.view.catalog.overrides.get(instance.variant);
@@ -295,10 +299,10 @@ export class Flight implements LinkListener, FairQuery {
   }
 
   /** Its links are full, or it was lost while the query waited for its turn there. */
-  private unsendable(executor: string): void {
+  private unsendable({ executor, endpoint }: LiveInstance): void {
     const { pool } = this.ports;
-    if (pool.reaches(executor)) {
-      const message = `links to executor ${executor} are full: ${pool.room(executor, this.tenant)}; try again later`;
+    if (pool.reaches(endpoint)) {
+      const message = `links to executor ${executor} are full: ${pool.room(endpoint, this.tenant)}; try again later`;
       this.refuse(new ServiceError(Code.RESOURCE_EXHAUSTED, message));
       return;
     }

@@ -1,5 +1,6 @@
 import type { LinkLoad } from "@infaas/api";
 import {
+  type EngineProcess,
   InstancePhase,
   type InstanceStatus,
   type Member,
@@ -12,7 +13,7 @@ import { RecordTable, type WatchListener } from "@infaas/cluster";
 import type { DeviceKind, Variant } from "@infaas/policy";
 import type { Clock, Logger } from "@infaas/runtime";
 import { buildCatalog, type Catalog } from "./catalog";
-import { LiveExecutor, LiveInstance } from "./live-instance";
+import { type Endpoint, type ExecutorFacts, LiveExecutor, LiveInstance } from "./live-instance";
 import type { ExecutorFigures, FiguresSink, InstanceFigures } from "./otlp-receiver";
 
 export interface ViewOptions {
@@ -35,6 +36,7 @@ export class ClusterView implements FiguresSink, WatchListener {
   structure = 0;
   private readonly table = new RecordTable();
   private readonly known = new Map<string, LiveInstance>();
+  private readonly reachable = new Set<string>();
   private readonly statuses = new Map<string, readonly [executor: string, status: InstanceStatus]>();
   private readonly structureListeners: (() => void)[] = [];
   private readonly memberListeners: (() => void)[] = [];
@@ -93,7 +95,8 @@ export class ClusterView implements FiguresSink, WatchListener {
     if (changed.has("task") || changed.has("architecture") || changed.has("variant")) this.rebuildCatalog();
     if (changed.has("member")) this.rebuildExecutors();
     if (changed.size > 0) this.rebuildInstances();
-    if (changed.has("member")) for (const listener of this.memberListeners) listener();
+    if (changed.has("member") || changed.has("report"))
+      for (const listener of this.memberListeners) listener();
   }
 
   interrupted(): void {
@@ -101,16 +104,30 @@ export class ClusterView implements FiguresSink, WatchListener {
     this.connected = false;
   }
 
-  /** State of the links to an executor. */
-  setReachable(executor: string, reachable: boolean): void {
-    const live = this.executors.get(executor);
-    if (live === undefined || live.reachable === reachable) return;
-    live.reachable = reachable;
+  /** Where links to executors lead: their engine processes, or an executor itself where it has none. */
+  endpoints(): Endpoint[] {
+    const processes = new Map<string, readonly EngineProcess[]>();
+    for (const report of this.table.all("report")) processes.set(report.executor, report.processes);
+    return [...this.executors.values()].flatMap(({ facts }) =>
+      endpointsOf(facts, processes.get(facts.name) ?? []),
+    );
+  }
+
+  /** State of the links to an endpoint. */
+  setReachable(endpoint: Pick<Endpoint, "name" | "executor">, reachable: boolean): void {
+    if (this.reachable.has(endpoint.name) === reachable) return;
+    if (reachable) this.reachable.add(endpoint.name);
+    else this.reachable.delete(endpoint.name);
+    const live = this.executors.get(endpoint.executor);
+    if (live === undefined) return;
+    live.reachable = this.endpoints().some(
+      ({ executor, name }) => executor === live.name && this.reachable.has(name),
+    );
     this.rebuildInstances();
   }
 
-  /** The executor asked, over a link, to be taken out of rotation. */
-  setDraining(executor: string): void {
+  /** An endpoint of the executor asked, over a link, to be taken out of rotation. */
+  setDraining({ executor }: Pick<Endpoint, "executor">): void {
     const live = this.executors.get(executor);
     if (live === undefined || live.draining) return;
     live.draining = true;
@@ -214,13 +231,33 @@ export class ClusterView implements FiguresSink, WatchListener {
     executor: string,
     status: InstanceStatus,
   ): LiveInstance {
-    if (known !== undefined && known.profiled === variant) return known;
-    return new LiveInstance(variant, executor, Number(status.memoryBytes));
+    const endpoint = endpointName(executor, status.process);
+    if (known !== undefined && known.profiled === variant && known.endpoint === endpoint) return known;
+    return new LiveInstance(variant, executor, endpoint, Number(status.memoryBytes));
   }
 
   private isServing(instance: LiveInstance): boolean {
-    return this.executors.get(instance.executor)?.accepting ?? false;
+    const accepting = this.executors.get(instance.executor)?.accepting ?? false;
+    return accepting && this.reachable.has(instance.endpoint);
   }
+}
+
+function endpointName(executor: string, process: string): string {
+  return process === "" ? executor : `${executor} ${process}`;
+}
+
+function endpointsOf(facts: ExecutorFacts, processes: readonly EngineProcess[]): Endpoint[] {
+  const { name, address, linkAddress, incarnation } = facts;
+  if (processes.length === 0)
+    return [{ name, executor: name, address, linkAddress, incarnation, parentAddress: null }];
+  return processes.map((process) => ({
+    name: endpointName(name, process.name),
+    executor: name,
+    address: process.address,
+    linkAddress: process.linkAddress,
+    incarnation: process.incarnation,
+    parentAddress: address,
+  }));
 }
 
 function instanceKey(variant: string, executor: string): string {

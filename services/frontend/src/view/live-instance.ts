@@ -41,9 +41,11 @@ export class LiveInstance implements Instance {
   private track: StateTrack = FRESH_STATE;
   private served: { readonly total: number; readonly atMs: number } | null = null;
 
+  /** `endpoint` names where its links lead, as `ClusterView.endpoints` does. */
   constructor(
     readonly profiled: Variant,
     readonly executor: string,
+    readonly endpoint: string,
     readonly memoryBytes: number,
   ) {
     this.variant = profiled.name;
@@ -140,6 +142,21 @@ export interface ExecutorFacts {
   readonly pricePerHourUsd: number;
 }
 
+/** A process that serves links: an executor's own, or one of its engine processes. */
+export interface Endpoint {
+  /** Unique within the cluster. */
+  readonly name: string;
+  readonly executor: string;
+  /** host:port of its links inside gRPC. */
+  readonly address: string;
+  /** host:port of its native links; empty when it has none. */
+  readonly linkAddress: string;
+  /** Distinguishes two lives of the same name. */
+  readonly incarnation: string;
+  /** host:port of the executor, which tells how the process ended; null: it is the executor's own. */
+  readonly parentAddress: string | null;
+}
+
 /** An executor with its load figures, which are updated in place. */
 export class LiveExecutor implements Executor {
   readonly name: string;
@@ -155,7 +172,7 @@ export class LiveExecutor implements Executor {
   memberAccepting = true;
   /** The executor announced that it drains. */
   draining = false;
-  /** A link to it is up. */
+  /** A link to one of its processes is up. */
   reachable = false;
 
   constructor(readonly facts: ExecutorFacts) {

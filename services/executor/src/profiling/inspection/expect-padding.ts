@@ -1,6 +1,6 @@
 import { Code, ServiceError } from "@infaas/runtime";
+import type { Padding } from "../../engines/engine-port";
 import { paddedEngines } from "../../engines/padded-engine";
-import type { Padding } from "../../engines/padding";
 import { largestDifference } from "../../engines/tensor-difference";
 import type { ProfilePorts } from "../measurement/profile-ports";
 import type { LoadedModel } from "../measurement/profiled-model";
