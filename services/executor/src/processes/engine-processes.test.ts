@@ -153,7 +153,8 @@ describe("EngineProcesses", () => {
     const { engine, loss } = await opened("product", join(folder, "product.onnx"));
     const one = new Uint8Array(Float64Array.of(1).buffer);
     const size = new Uint8Array(BigInt64Array.of(9_000n, 9_000n).buffer);
-    const answer = engine.submit([one, size], { ...query, dims: [[1, 1], [2]], timeoutMs: 2_000 });
+    // Time enough to make the matrix, not to multiply it.
+    const answer = engine.submit([one, size], { ...query, dims: [[1, 1], [2]], timeoutMs: 5_000 });
     await expect(answer).rejects.toMatchObject({ code: Code.UNAVAILABLE });
     expect(await loss).toMatchObject({
       suspect: true,
