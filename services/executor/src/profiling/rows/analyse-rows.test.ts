@@ -266,6 +266,14 @@ describe("analyseRows", () => {
     expect(analyse(graph)).toMatchObject({ proven: false, reason: expect.stringMatching(reason) });
   });
 
+  it("settles a graph of 10,000 nodes", () => {
+    const layers = 1_250;
+    const nodes = Array.from({ length: layers }, (_, layer) => layerOf(layer, layer === layers - 1)).flat();
+    expect(nodes.length).toBe(10_000);
+    const constants = [weights("w", [4, 4]), list("zero", [0]), list("rest", [2, -1])];
+    expect(analyse({ nodes, constants })).toEqual({ proven: true });
+  });
+
   it("names the node and says whether it mixes rows or is unknown", () => {
     const mixing = analyse({ nodes: [node("ReduceMax", ["x"], ["m"]), node("Sub", ["x", "m"], ["y"])] });
     expect(mixing).toMatchObject({ cause: { verdict: "mixes", opType: "ReduceMax", node: "ReduceMax:m" } });
@@ -273,3 +281,19 @@ describe("analyseRows", () => {
     expect(other).toMatchObject({ cause: { verdict: "unknown", opType: "Frobnicate" } });
   });
 });
+
+/** Eight nodes over `[N, 4]`: a dense layer, heads by the shape as exporters write it, and back. */
+function layerOf(layer: number, last: boolean): NodeProto[] {
+  const [from, to] = [layer === 0 ? "x" : `h${layer - 1}`, last ? "y" : `h${layer}`];
+  const own = (name: string) => `${name}${layer}`;
+  return [
+    node("MatMul", [from, "w"], [own("a")]),
+    node("Relu", [own("a")], [own("b")]),
+    node("Shape", [own("b")], [own("s")]),
+    node("Gather", [own("s"), "zero"], [own("n")]),
+    node("Concat", [own("n"), "rest"], [own("t")], { axis: 0 }),
+    node("Reshape", [own("b"), own("t")], [own("r")]),
+    node("Softmax", [own("r")], [own("p")], { axis: -1 }),
+    node("Flatten", [own("p")], [to]),
+  ];
+}
