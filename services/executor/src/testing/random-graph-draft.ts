@@ -47,7 +47,7 @@ export class GraphDraft {
   private made = 0;
 
   constructor() {
-    this.tensors.push({ name: "x", axes: [{ rows: 1 }, 4], mixed: false, bits: 6 });
+    this.tensors.push({ name: "x", axes: [{ rows: 1 }, 4], mixed: false, bits: 8 });
   }
 
   /** Two earlier tensors, the first counted from the last one. */
@@ -75,7 +75,7 @@ export class GraphDraft {
   input(name: string, axes: readonly Axis[]): Tensor {
     this.used.add(name);
     const cast = this.node("Cast", [name], { to: ElementTypes.FP32 });
-    return { name: cast, axes, mixed: false, bits: 6 };
+    return { name: cast, axes, mixed: false, bits: 8 };
   }
 
   use(name: string): string {

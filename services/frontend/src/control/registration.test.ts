@@ -64,6 +64,9 @@ describe("registerModel", () => {
     for await (const { event } of catalog.registerModel(REQUEST)) {
       expect(event).toMatchObject({ case: "result", value: { unchanged: true } });
     }
+    for await (const { event } of catalog.registerModel({ ...REQUEST, batchable: false })) {
+      if (event.case === "result") expect(event.value).toMatchObject({ unchanged: false });
+    }
   });
 
   it("makes a task for a model that is registered with nothing but its name, and passes on what its owner states", async () => {

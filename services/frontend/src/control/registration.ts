@@ -105,6 +105,8 @@ function unchanged(view: ClusterView, request: RegisterModelRequest, task: Task)
   const architecture = view.catalog.architectures.find((a) => a.name === request.name);
   if (architecture === undefined || filesOf(architecture) !== filesOf(request)) return null;
   if (architecture.task !== task.name || !samePadding(architecture.padding, request.padding)) return null;
+  // What the owner says now of rows sharing batches may differ from what was found then.
+  if (request.batchable !== undefined && request.batchable !== architecture.batchable) return null;
   const variants = view.catalog.wireVariants.filter((v) => v.architecture === request.name);
   if (variants.length === 0) return null;
   return { $typeName: "infaas.v1.RegistrationResult", architecture, variants, rejected: [], unchanged: true };

@@ -24,6 +24,16 @@ describe("readLoadFiles", () => {
     expect(externalData.map(({ name, bytes }) => [name, text(bytes)])).toEqual([["weights/layer0.bin", "w"]]);
   });
 
+  it("reads what the owner says of batches, with files only", () => {
+    const batchable = create(ModelRepositoryParameterSchema, {
+      parameterChoice: { case: "boolParam", value: true },
+    });
+    const read = readLoadFiles({ batchable, "file:1/model.onnx": file("onnx") });
+    expect(read).toMatchObject({ ok: true, files: { batchable: true } });
+    const alone = readLoadFiles({ batchable });
+    expect(alone).toEqual({ ok: false, fault: expect.stringContaining("none came") });
+  });
+
   it("finds none where none came", () => {
     expect(readLoadFiles({ config })).toEqual({ ok: true, files: null });
   });

@@ -7,6 +7,8 @@ export interface LoadFiles {
   readonly model: Uint8Array;
   /** Files that the model takes weights from, named relative to it. */
   readonly externalData: readonly { readonly name: string; readonly bytes: Uint8Array }[];
+  /** What the owner says of rows sharing batches; null when nothing. */
+  readonly batchable: boolean | null;
 }
 
 /** The files, null when there are none, or one sentence on what is wrong with them. */
@@ -19,7 +21,7 @@ const PATH = /^(?<version>[1-9]\d{0,8})\/(?<name>.+)$/s;
 const MODEL_FILE = "model.onnx";
 const accepted = `${PREFIX}<version>/${MODEL_FILE} and ${PREFIX}<version>/<name> of what it takes weights from`;
 
-/** Reads the `file:` parameters of a load. Pure; the bytes are not copied. */
+/** Reads the `file:` parameters of a load, and `batchable` beside them. Pure; the bytes are not copied. */
 export function readLoadFiles(parameters: Readonly<Record<string, ModelRepositoryParameter>>): LoadFilesRead {
   const found = new Map<string, Uint8Array>();
   const versions = new Set<number>();
@@ -33,7 +35,12 @@ export function readLoadFiles(parameters: Readonly<Record<string, ModelRepositor
     found.set(name, parameterChoice.value);
   }
   const [version, ...others] = versions;
-  if (version === undefined) return { ok: true, files: null };
+  const stated = parameters.batchable?.parameterChoice;
+  const batchable = stated?.case === "boolParam" ? stated.value : null;
+  if (version === undefined)
+    return batchable === null
+      ? { ok: true, files: null }
+      : fault("batchable is said of files that come with it; none came");
   if (others.length > 0)
     return fault(`files of versions ${[...versions].join(", ")} came; one version is loaded at a time`);
   const model = found.get(MODEL_FILE);
@@ -42,7 +49,7 @@ export function readLoadFiles(parameters: Readonly<Record<string, ModelRepositor
   found.delete(MODEL_FILE);
   const externalData = [...found].map(([name, bytes]) => ({ name, bytes }));
   const wrong = externalDataFault(externalData);
-  return wrong === null ? { ok: true, files: { version, model, externalData } } : fault(wrong);
+  return wrong === null ? { ok: true, files: { version, model, externalData, batchable } } : fault(wrong);
 }
 
 function fault(sentence: string): LoadFilesRead {

@@ -36,7 +36,7 @@ export async function registerFiles(o: RegistrationOptions, asked: FilesToLoad):
   throw new ServiceError(Code.INTERNAL, `registration of '${name}' ended without a result: this is a bug`);
 }
 
-function requestOf(name: string, { model, externalData }: LoadFiles): RegisterModelRequest {
+function requestOf(name: string, { model, externalData, batchable }: LoadFiles): RegisterModelRequest {
   const source = {
     size: model.length,
     read: (offset: number, length: number) => model.subarray(offset, offset + length),
@@ -60,6 +60,7 @@ function requestOf(name: string, { model, externalData }: LoadFiles): RegisterMo
     name,
     modelDigest: digestOfBytes(model),
     externalData: externalData.map(({ name: file, bytes }) => ({ name: file, digest: digestOfBytes(bytes) })),
+    ...(batchable === null ? {} : { batchable }),
   });
 }
 

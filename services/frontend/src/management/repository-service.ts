@@ -25,7 +25,7 @@ export function repositoryHandlers({
     },
     repositoryModelLoad: async ({ repositoryName, modelName: name, parameters }, { caller, signal }) => {
       refuseRepository(repositoryName);
-      checkTypes(withoutFiles(parameters), { config: "stringParam" });
+      checkTypes(withoutFiles(parameters), { config: "stringParam", batchable: "boolParam" });
       const read = readLoadFiles(parameters);
       if (!read.ok) throw new ServiceError(Code.INVALID_ARGUMENT, read.fault);
       if (read.files !== null) await register({ name, files: read.files, caller, signal });

@@ -92,7 +92,7 @@ async function probeRows(
     const probe = { runner, rows, outputs, maxBatch, clock: ports.clock };
     const ordinary = await probeBatchInvariance(probe);
     if (!ordinary.invariant || !proven) return ordinary;
-    return await probeExtremeRows({ ...probe, inputs, extremes: extremeRows(inputs, rows) });
+    return await probeExtremeRows({ ...probe, extremes: extremeRows(inputs, rows) });
   });
 }
 

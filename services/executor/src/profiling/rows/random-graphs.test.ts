@@ -109,11 +109,11 @@ async function answerOf(engine: Engine, rows: RowSet, row: number): Promise<Uint
 /** A row whose own numbers are not tame is company only: it must be answered, with whatever the engine makes of them. */
 function differs(alone: Uint8Array, together: Uint8Array | string, compared: boolean): string | null {
   if (typeof together === "string") return `refused in company: ${together}`;
-  const numbers = Array.from(readNumbers("FP32", alone) ?? [], Number);
-  const magnitude = Math.max(1, ...numbers.map(Math.abs));
-  if (!compared || alone.length !== together.length)
-    return compared ? `has ${together.length} bytes, alone ${alone.length}` : null;
+  if (!compared) return null;
+  if (alone.length !== together.length) return `has ${together.length} bytes, alone ${alone.length}`;
   const difference = largestDifference("FP32", alone, together) ?? Number.POSITIVE_INFINITY;
+  const finite = Array.from(readNumbers("FP32", alone) ?? [], Number).filter(Number.isFinite);
+  const magnitude = Math.max(1, ...finite.map(Math.abs));
   return difference <= TOLERANCE * magnitude
     ? null
     : `differs by ${difference} at a magnitude of ${magnitude}`;
