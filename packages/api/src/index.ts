@@ -1,6 +1,7 @@
 /** Every word on the wire by name, and what reads and writes it without copying. */
 
 export {
+  batchingToWire,
   type Converted,
   deviceKindFromWire,
   deviceKindToWire,

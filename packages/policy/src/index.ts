@@ -66,6 +66,7 @@ export { type OverBounds, type TenantBounds, TenantLedger } from "./tenant-ledge
 export type {
   Accuracy,
   AffineFit,
+  BatchingGround,
   BatchLatency,
   DeviceKind,
   Executor,

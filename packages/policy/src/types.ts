@@ -56,6 +56,12 @@ export interface Accuracy {
   readonly origin: "measured" | "declared";
 }
 
+/**
+ * On what ground rows share batches: the graph proves that they keep apart, rows that were tried did, the owner says so; or
+ * each request is computed by itself.
+ */
+export type BatchingGround = "proven" | "probed" | "owner" | "alone";
+
 /** One way of running one architecture. Fields are explicit; nothing is ever parsed out of `name`. */
 export interface Variant {
   readonly name: string;
@@ -70,6 +76,8 @@ export interface Variant {
   /** Batches one instance runs at once. */
   readonly concurrency: number;
   readonly maxBatch: number;
+  /** Absent: not recorded. */
+  readonly batching?: BatchingGround;
   readonly accuracy: Accuracy | null;
   readonly profile: Profile;
 }

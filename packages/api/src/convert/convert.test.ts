@@ -20,6 +20,7 @@ const variant: fc.Arbitrary<policy.Variant> = fc.record({
   threads: count,
   concurrency: count,
   maxBatch: count,
+  batching: fc.constantFrom("proven" as const, "probed" as const, "owner" as const, "alone" as const),
   accuracy: fc.option(
     fc.record({
       value: fc.double({ min: 0, max: 1, noNaN: true }),

@@ -3,6 +3,7 @@ import type * as policy from "@infaas/policy";
 import {
   type Accuracy,
   AccuracyOrigin,
+  BatchingCertificate,
   DeviceKind,
   type Explanation,
   ExplanationSchema,
@@ -105,11 +106,37 @@ export function variantFromWire(record: Variant): Converted<policy.Variant> {
       threads: positive(v.threads, `${what}: threads`),
       concurrency: positive(v.concurrency, `${what}: concurrency`),
       maxBatch: positive(v.maxBatch, `${what}: max_batch`),
+      batching: batchingFromWire(v),
       accuracy: v.accuracy === undefined ? null : accuracyFromWire(v.accuracy, what),
       profile: profileFromWire(need(v.profile, `${what}: profile`), what),
     };
   });
 }
+
+/** A variant that was recorded before there were certificates was probed, or is computed request by request. */
+function batchingFromWire({ batchingCertificate, unbatched }: Variant): policy.BatchingGround {
+  if (unbatched) return "alone";
+  return GROUNDS[batchingCertificate] ?? "probed";
+}
+
+/** Returns on what ground rows share batches, as the wire has it. */
+export function batchingToWire(ground: policy.BatchingGround | undefined): BatchingCertificate {
+  return ground === undefined ? BatchingCertificate.UNSPECIFIED : CERTIFICATES[ground];
+}
+
+const CERTIFICATES: Readonly<Record<policy.BatchingGround, BatchingCertificate>> = {
+  proven: BatchingCertificate.PROVEN,
+  probed: BatchingCertificate.PROBED,
+  owner: BatchingCertificate.OWNER,
+  alone: BatchingCertificate.ALONE,
+};
+
+const GROUNDS: Readonly<Record<number, policy.BatchingGround>> = {
+  [BatchingCertificate.PROVEN]: "proven",
+  [BatchingCertificate.PROBED]: "probed",
+  [BatchingCertificate.OWNER]: "owner",
+  [BatchingCertificate.ALONE]: "alone",
+};
 
 function accuracyFromWire(a: Accuracy, what: string): policy.Accuracy {
   const { value, metric, dataset, sampleCount } = a;
@@ -156,6 +183,8 @@ export function variantToWire(v: policy.Variant): MessageInitShape<typeof Varian
     threads: v.threads,
     concurrency: v.concurrency,
     maxBatch: v.maxBatch,
+    unbatched: v.batching === "alone",
+    batchingCertificate: batchingToWire(v.batching),
     ...(accuracy === null ? {} : { accuracy: { ...accuracy, origin: originToWire(accuracy.origin) } }),
     profile: {
       points: profile.points.map((point) => ({ ...point })),

@@ -1,5 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { AccuracyOrigin, type ReceiptSchema } from "@infaas/api";
+import { AccuracyOrigin, batchingToWire, type ReceiptSchema } from "@infaas/api";
 import type { Variant } from "@infaas/policy";
 
 /** Path, stage times (ms) and cost of an answered query. */
@@ -33,6 +33,7 @@ export function receiptParameters(r: QueryReceipt): Record<string, string | numb
     executor: r.executor,
     queue_ms: r.queueMs,
     batch_size: r.batchSize,
+    ...(r.variant.batching === undefined ? {} : { batching: r.variant.batching }),
     compute_ms: r.computeMs,
     total_ms: r.totalMs,
     cost: r.costUsd,
@@ -55,6 +56,7 @@ export function receiptMessage(r: QueryReceipt): MessageInitShape<typeof Receipt
     executor: r.executor,
     ...(accuracy === null ? {} : { accuracy: { ...accuracy, origin: originOf(accuracy.origin) } }),
     batchSize: r.batchSize,
+    batching: batchingToWire(r.variant.batching),
     selectMs: r.selectMs,
     networkMs: r.networkMs,
     queueMs: r.queueMs,

@@ -1,5 +1,12 @@
 import { create } from "@bufbuild/protobuf";
-import { DeviceKind, type Profile, ProfileSchema, type Variant, VariantSchema } from "@infaas/api";
+import {
+  BatchingCertificate,
+  DeviceKind,
+  type Profile,
+  ProfileSchema,
+  type Variant,
+  VariantSchema,
+} from "@infaas/api";
 import { fitProfile, type LatencyProfile } from "@infaas/policy";
 import { accuracyOf } from "./accuracy";
 import type { FileAnswers } from "./golden-answer";
@@ -91,6 +98,8 @@ function createVariant(o: {
     ...o.cores,
     maxBatch: o.maxBatch,
     unbatched: o.file.unbatchableReason !== "",
+    batchingCertificate:
+      o.file.unbatchableReason === "" ? architecture.batchingCertificate : BatchingCertificate.ALONE,
     modelDigest: architecture.modelDigest,
     externalData: architecture.externalData,
     ...(architecture.padding === undefined ? {} : { padding: architecture.padding }),
