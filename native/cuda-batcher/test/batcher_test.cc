@@ -210,8 +210,8 @@ TEST("what is late while it waits is shed, not computed") {
   bench.batcher->wake();
   awaitRunning(*bench.fake, 1);
   bench.submit(1, 0, 0.001);
-  bench.submit(2, 0, 0.5);
-  const double untilMs = steadyMs() + 2;
+  bench.submit(2, 0, 20);
+  const double untilMs = steadyMs() + 25;
   while (steadyMs() < untilMs) {
   }
   hold(*bench.fake, false);

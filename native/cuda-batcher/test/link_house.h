@@ -182,6 +182,12 @@ struct House {
     std::unique_lock<std::mutex> lock(mutex);
     changed.wait(lock, [&] { return holds(); });
   }
+
+  // Whether anything was handed to JavaScript.
+  bool reachedJs() {
+    std::lock_guard<std::mutex> lock(mutex);
+    return !foreign.empty() || !events.empty();
+  }
 };
 
 inline BatcherOptions batches(int32_t maxBatch) {
