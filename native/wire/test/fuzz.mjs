@@ -41,7 +41,9 @@ run(process.execPath, [
 ]);
 run("clang++", [
   ...["-std=c++17", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined"],
-  ...["-I", source, "-I", here, "-I", build, join(here, "fuzz_main.cc"), join(here, "fuzz_server.cc")],
+  ...["-I", source, "-I", here, "-I", build],
+  ...["-isystem", join(dirname(process.execPath), "..", "include", "node")],
+  ...[join(here, "fuzz_main.cc"), join(here, "fuzz_server.cc")],
   ...["frames", "sockets", "http2", "net", "link"].flatMap(sources),
   ...["-pthread", "-ldl", "-o", program],
 ]);
