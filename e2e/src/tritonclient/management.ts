@@ -116,7 +116,7 @@ export function describeManagement(face: Face, seen: () => ManagementSeen): void
       maxBatch: 2,
       rows: 2,
       again: null,
-      "other version": invalid("name it file:1/model.onnx"),
+      "other version": null,
       "no model": invalid("is no onnx model"),
       outside: invalid("is no path below the model's folder"),
     });
