@@ -21,7 +21,8 @@ export type WireLimits = Readonly<
     | "requestMaxMs"
     | "idleMaxMs"
     | "keepaliveMs"
-    | "keepaliveTimeoutMs",
+    | "keepaliveTimeoutMs"
+    | "unreadMaxMs",
     number
   >
 >;

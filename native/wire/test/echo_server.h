@@ -10,16 +10,17 @@
 namespace wire {
 
 constexpr char kNghttp2[] = "libnghttp2.so.14";
-constexpr ServerLimits kLimits{1 << 20, 8 << 20, 1 << 20, 100, 8'192, 64, 4 << 20, 20'000, 60'000, 1'800'000, 7'200'000, 20'000};
+constexpr ServerLimits kLimits{1 << 20, 8 << 20, 1 << 20, 100, 8'192, 64, 4 << 20, 20'000, 60'000, 1'800'000, 7'200'000, 20'000, 60'000};
 
-// A server on loopback that echoes what Say is sent and keeps what Hold is sent; runs only while `turn` is called.
+// A server on loopback that echoes what Say is sent, keeps what Hold is sent and takes nothing of Listen; runs only while `turn` is called.
 class Echo {
  public:
-  explicit Echo(const ng::Api& api) : server_(api, poller_, events_, kLimits) {
+  explicit Echo(const ng::Api& api, const ServerLimits& limits = kLimits) : server_(api, poller_, events_, limits) {
     server_.add("/t.T/Say", MethodKind::kUnary);
     server_.add("/t.T/Infer", MethodKind::kInfer);
     hold_ = server_.add("/t.T/Hold", MethodKind::kUnary);
     server_.add("/t.T/Chat", MethodKind::kStream);
+    listen_ = server_.add("/t.T/Listen", MethodKind::kStream);
     std::string why;
     server_.listen(listenOn("127.0.0.1", port_, why));
   }
@@ -40,6 +41,7 @@ class Echo {
   uint16_t port() const { return port_; }
   int cancelled = 0;
   int asked = 0;
+  size_t heldWhenAsked = 0;  // about a caller who was asked about last
   int handshakesFailed = 0;
   std::string handshakeFault;  // of the first that were told last
 
@@ -67,7 +69,8 @@ class Echo {
       }
       case EventKind::kUnary:
       case EventKind::kMessage: {
-        if (static_cast<int32_t>(event.numbers[event_layout::kMethod]) == hold_) return;
+        const auto method = static_cast<int32_t>(event.numbers[event_layout::kMethod]);
+        if (method == hold_ || method == listen_) return;
         const Message message = server_.take(*call);
         server_.write(*call, &message.bytes, 1);
         if (event.kind == EventKind::kUnary) server_.finish(*call, 0, {}, {});
@@ -78,6 +81,7 @@ class Echo {
         return;
       case EventKind::kAsked:
         asked++;
+        heldWhenAsked = server_.heldBytes();
         decide(*call);
         return;
       case EventKind::kCancelled:
@@ -93,6 +97,7 @@ class Echo {
   Events events_;
   Server server_;
   int32_t hold_;
+  int32_t listen_;
   uint16_t port_ = 0;
 };
 

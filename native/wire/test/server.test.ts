@@ -115,9 +115,13 @@ describe.each([
         held[0]?.answer(Buffer.alloc(1), []);
         expect((await first.outcome).code).toBe(status.OK);
         expect((await say(patterned(90_000))).code).toBe(status.OK);
-        expect((await say(patterned(100_001))).code).toBe(status.RESOURCE_EXHAUSTED);
+        const refused = await say(patterned(200_001));
+        expect(refused.code).toBe(status.RESOURCE_EXHAUSTED);
+        expect(refused.details).toMatch(
+          /^this connection holds \d+ bytes, .* of 400000; no more may be held/,
+        );
       },
-      { heldMaxBytes: 100_000 },
+      { heldMaxBytes: 400_000 },
     );
   });
 
@@ -263,9 +267,12 @@ describe.each([
 
   it("closes further connections once there are as many as allowed", async () => {
     await withServed(
-      async ({ port, say }) => {
-        expect((await say(patterned(3))).code).toBe(status.OK);
+      async ({ port, client, held }) => {
+        const { outcome } = outcomeOf(client, "Hold", patterned(3));
+        await until(() => held.length === 1);
         expect(await talk(port, Buffer.alloc(0))).toEqual(Buffer.alloc(0));
+        held[0]?.answer(Buffer.alloc(1), []);
+        expect((await outcome).code).toBe(status.OK);
       },
       { connectionsMax: 1 },
     );

@@ -119,6 +119,29 @@ describe("Wire whose clients are slow", () => {
     );
   });
 
+  it("cuts off whoever takes nothing of an answer, and lets go of it", async () => {
+    await withServed(
+      async ({ port, wire, say }) => {
+        const session = connectHttp2(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: 0 } });
+        session.on("error", () => {});
+        const call = session.request({
+          ":method": "POST",
+          ":path": "/t.T/Say",
+          "content-type": "application/grpc",
+        });
+        call.on("error", () => {});
+        call.end(Buffer.concat([Buffer.from([0, 0, 0, 0x40, 0]), Buffer.alloc(0x4000)]));
+        await until(() => wire.heldBytes > 0x4000);
+        const { promise, resolve } = settled<void>();
+        session.on("close", () => resolve());
+        await promise;
+        await until(() => wire.heldBytes === 0);
+        expect((await say(Buffer.alloc(3))).code).toBe(status.OK);
+      },
+      { unreadMaxMs: 300 },
+    );
+  });
+
   it("asks a connection without calls to leave, and cuts it off when it does not", async () => {
     await withServed(
       async ({ say, port, wire }) => {

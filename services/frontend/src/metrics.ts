@@ -42,7 +42,8 @@ export const instruments = {
   heldBytes: {
     name: "infaas.frontend.held.bytes",
     unit: "By",
-    description: "Bytes of requests that came, or are coming, and are not answered, by face.",
+    description:
+      "Bytes of requests that came, or are coming, and are not answered, and on the native ingress of answers that wait to be read, with their overhead; by face.",
   },
   turnedAway: {
     name: "infaas.frontend.turned_away",

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "http2/credentials.h"
+#include "http2/ledger.h"
 #include "layouts/event_layout.h"
 #include "net/buffer.h"
 
@@ -17,6 +18,12 @@ namespace wire {
 class Connection;
 
 constexpr size_t kMessagePrefixBytes = 5;
+
+// What holding costs beside the bytes themselves, as measured: a call with its stream, here and in JavaScript; a message
+// that was received; a piece that waits to be sent.
+constexpr size_t kCallBytes = 2'048;
+constexpr size_t kMessageBytes = 160;
+constexpr size_t kPieceBytes = 96;
 
 struct Message {
   Piece bytes;
@@ -51,8 +58,13 @@ struct CallState {
   uint8_t prefix[kMessagePrefixBytes] = {};
   size_t prefixGot = 0;
   size_t filled = 0;      // of the message being received
+  size_t expected = 0;    // its whole size; room is made for it as it comes
   size_t unconsumed = 0;  // received, but not yet given back to the peer's window
-  size_t heldBytes = 0;   // received and not yet taken
+  // On the account of its connection: for being there, for what was received and not taken, for what was not sent.
+  std::shared_ptr<Ledger::Share> share;
+  size_t baseBytes = 0;
+  size_t inputBytes = 0;
+  size_t outputBytes = 0;
   bool inputEnded = false;
 
   // What goes out.

@@ -21,33 +21,14 @@ namespace {
 // bytes as one, and each of which costs more than reading it.
 constexpr size_t kReadBudgetBytes = 2 * 1024 * 1024;
 constexpr size_t kReadBudgetCalls = 16;
+// Messages of streams, which may be thousands in as many bytes, and bytes that belong to no message: decoding one of those
+// costs up to a hundred times what moving one does.
+constexpr size_t kReadBudgetMessages = 512;
+constexpr size_t kReadBudgetHeadBytes = 64 * 1024;
 // Read at a time where no body is received in its place: of small calls not many more than a turn's.
 constexpr size_t kReadChunkBytes = 8 * 1024;
 // Below this the rest of a frame is read with what follows it instead of straight into its message.
 constexpr size_t kDirectMinBytes = 16 * 1024;
-// A peer that does not read gets no more of its answers serialised than this.
-constexpr size_t kOutboxMaxBytes = 4 * 1024 * 1024;
-constexpr size_t kTrailersMax = 64;
-
-using namespace std::string_view_literals;
-
-ng::NameValue field(std::string_view name, std::string_view value, bool fixed = true) {
-  return {reinterpret_cast<const uint8_t*>(name.data()), reinterpret_cast<const uint8_t*>(value.data()),
-          name.size(), value.size(), static_cast<uint8_t>(fixed ? ng::kNoCopyName | ng::kNoCopyValue : 0)};
-}
-
-size_t appendTrailers(const std::string& flat, ng::NameValue* to) {
-  size_t count = 0;
-  std::string_view rest(flat);
-  while (!rest.empty() && count < kTrailersMax) {
-    const std::string_view name = rest.substr(0, rest.find('\0'));
-    rest.remove_prefix(name.size() + 1);
-    const std::string_view value = rest.substr(0, rest.find('\0'));
-    rest.remove_prefix(value.size() + 1);
-    to[count++] = field(name, value, false);
-  }
-  return count;
-}
 
 }  // namespace
 
@@ -58,7 +39,10 @@ Connection::Connection(Server& server, int socket, std::string peer)
       peer_(std::move(peer)),
       createdMs_(server.nowMs()),
       heardMs_(createdMs_),
-      calledMs_(createdMs_) {
+      calledMs_(createdMs_),
+      takenMs_(createdMs_),
+      watched_(EPOLLIN) {
+  share_ = server.ledger_.open(peer_.substr(0, peer_.rfind(':')));
   session_ = SessionCallbacks::open(ng_, *this);
   const ServerLimits& limits = server.limits_;
   const ng::Setting settings[] = {
@@ -70,10 +54,11 @@ Connection::Connection(Server& server, int socket, std::string peer)
   ng_.submit_settings(session_, 0, settings, std::size(settings));
   ng_.session_set_local_window_size(session_, 0, 0, static_cast<int32_t>(limits.receiveWindowBytes));
   if (server.tls_ != nullptr) tls_ = std::make_unique<TlsSession>(server.tls_, socket);
-  server_.poller_.add(socket_, this, EPOLLIN);
+  server_.poller_.add(socket_, this, watched_);
 }
 
 Connection::~Connection() {
+  share_->letGo(countedBytes_);
   for (Call* call : calls_) {
     call->connection = nullptr;
     server_.streamClosed(*call);
@@ -94,9 +79,10 @@ void Connection::ready(uint32_t flags) {
 void Connection::read() {
   heardMs_ = server_.nowMs();
   pingedMs_ = 0;
-  callsRead_ = 0;
+  callsRead_ = messagesRead_ = headRead_ = 0;
+  asked_ = false;
   if (tls_ != nullptr) return readSealed();
-  for (size_t budget = kReadBudgetBytes; budget > 0 && callsRead_ < kReadBudgetCalls && !broken_;) {
+  for (size_t budget = kReadBudgetBytes; budget > 0 && !turnIsOver() && !broken_;) {
     uint8_t* to = server_.scratch();
     size_t room = std::min(server_.scratchBytes(), kReadChunkBytes);
     directTarget(to, room);
@@ -125,7 +111,7 @@ void Connection::readSealed() {
     if (got == 0) return;
     if (got > 0) {
       feed(to, static_cast<size_t>(got));
-      if (callsRead_ >= kReadBudgetCalls) tls_->beginTurn(0);  // what is opened already is read to its end
+      if (turnIsOver()) tls_->beginTurn(0);  // what is opened already is read to its end
       continue;
     }
     broken_ = true;
@@ -143,61 +129,15 @@ bool Connection::directTarget(uint8_t*& to, size_t& room) const {
   return true;
 }
 
+bool Connection::turnIsOver() const {
+  return asked_ || callsRead_ >= kReadBudgetCalls || messagesRead_ >= kReadBudgetMessages ||
+         headRead_ >= kReadBudgetHeadBytes;
+}
+
 void Connection::feed(const uint8_t* bytes, size_t size) {
   const ssize_t read = ng_.session_mem_recv(session_, bytes, size);
   if (read < 0 || static_cast<size_t>(read) != size) broken_ = true;
-}
-
-void Connection::flush() {
-  dirty_ = false;
-  while (!broken_) {
-    const uint8_t* bytes = nullptr;
-    ssize_t size = 0;
-    while ((size = ng_.session_mem_send(session_, &bytes)) > 0) outbox_.append(bytes, static_cast<size_t>(size));
-    if (size < 0) broken_ = true;
-    const Flush flushed = tls_ == nullptr ? outbox_.flush(socket_) : tls_->flush(outbox_);
-    if (flushed == Flush::kBroken) broken_ = true;
-    const bool blocked = flushed == Flush::kBlocked;
-    if (blocked != writeBlocked_) {
-      writeBlocked_ = blocked;
-      server_.poller_.change(socket_, this, blocked ? EPOLLIN | EPOLLOUT : EPOLLIN);
-    }
-    if (blocked || stalled_.empty()) break;
-    for (Call* call : std::exchange(stalled_, {})) {
-      call->stalled = false;
-      ng_.session_resume_data(session_, call->stream);
-    }
-  }
-  if (!writeBlocked_ && outbox_.bytes() == 0 && ng_.session_want_read(session_) == 0 && ng_.session_want_write(session_) == 0)
-    broken_ = true;
-}
-
-void Connection::resume(Call& call) {
-  if (!call.responded) {
-    submitHead(call);
-  } else if (call.deferred) {
-    call.deferred = false;
-    ng_.session_resume_data(session_, call.stream);
-  }
-  server_.dirty(*this);
-}
-
-// A call that ends without a message has its status in its only header block.
-void Connection::submitHead(Call& call) {
-  call.responded = true;
-  ng::NameValue fields[3 + kTrailersMax] = {
-      field(":status"sv, call.isGrpc ? "200"sv : "415"sv),
-      field("content-type"sv, "application/grpc"sv),
-      field("grpc-accept-encoding"sv, "identity,deflate,gzip"sv),
-  };
-  if (call.ended && call.outgoing.empty()) {
-    const size_t count = appendTrailers(call.trailers, fields + 3);
-    ng_.submit_response(session_, call.stream, fields, 3 + count, nullptr);
-    return;
-  }
-  ng::DataProvider provider{};
-  provider.read = SessionCallbacks::supply;
-  ng_.submit_response(session_, call.stream, fields, 3, &provider);
+  if (frameType_ != ng::kData) headRead_ += size;
 }
 
 void Connection::consume(const Call& call, size_t bytes) {
@@ -214,6 +154,13 @@ void Connection::shutDown(bool last) {
   server_.dirty(*this);
 }
 
+void Connection::leave() {
+  shutDown(true);
+  flush();
+  broken_ = true;
+  server_.dirty(*this);
+}
+
 void Connection::attend(double nowMs) {
   const ServerLimits& limits = server_.limits_;
   if (!greeted_ && nowMs - createdMs_ > limits.handshakeMaxMs) {
@@ -225,6 +172,8 @@ void Connection::attend(double nowMs) {
     pingedMs_ = nowMs;
     ng_.submit_ping(session_, 0, nullptr);
   }
+  if (!waits()) takenMs_ = nowMs;
+  if (nowMs - takenMs_ > limits.unreadMaxMs) broken_ = true;
   endLate(nowMs);
   leaveIdle(nowMs);
   if (pingedMs_ > 0 || broken_) server_.dirty(*this);
@@ -283,15 +232,6 @@ int Connection::chunk(int32_t stream, const uint8_t* data, size_t size) {
   return 0;
 }
 
-// A peer that is still sending is told to stop once it has the status.
-int Connection::sent(const ng::Frame* frame) {
-  if (frame->hd.type != ng::kHeaders || (frame->hd.flags & ng::kFlagEndStream) == 0) return 0;
-  const Call* call = callOf(frame->hd.streamId);
-  if (call != nullptr && !call->inputEnded)
-    ng_.submit_rst_stream(session_, 0, frame->hd.streamId, ng::kNoError);
-  return 0;
-}
-
 int Connection::closed(int32_t stream) {
   Call* call = callOf(stream);
   if (call == nullptr) return 0;
@@ -308,54 +248,6 @@ void Connection::release(Call& call) {
   calls_[call.place] = calls_.back();
   calls_[call.place]->place = call.place;
   calls_.pop_back();
-}
-
-// Says how much of the call's output the next DATA frame takes; `sendData` takes it.
-ssize_t Connection::supply(int32_t stream, size_t length, uint32_t* flags) {
-  Call* call = callOf(stream);
-  if (call == nullptr) return ng::kTemporalCallbackFailure;
-  if (outbox_.bytes() > kOutboxMaxBytes) {
-    call->stalled = true;
-    stalled_.push_back(call);
-    return ng::kDeferred;
-  }
-  if (call->outgoingBytes == 0 && !call->ended) {
-    call->deferred = true;
-    return ng::kDeferred;
-  }
-  const size_t count = std::min(length, call->outgoingBytes);
-  if (count == call->outgoingBytes && call->ended) {
-    *flags |= ng::kDataEof | ng::kDataNoEndStream;
-    ng::NameValue fields[kTrailersMax];
-    ng_.submit_trailer(session_, stream, fields, appendTrailers(call->trailers, fields));
-  }
-  if (count > 0) *flags |= ng::kDataNoCopy;
-  return static_cast<ssize_t>(count);
-}
-
-int Connection::sendData(int32_t stream, const uint8_t* header, size_t length) {
-  constexpr size_t kFrameHeaderBytes = 9;
-  Call* call = callOf(stream);
-  if (call == nullptr) return ng::kTemporalCallbackFailure;
-  outbox_.append(header, kFrameHeaderBytes);
-  call->outgoingBytes -= length;
-  while (length > 0) {
-    Piece& front = call->outgoing.front();
-    if (front.size > length) {
-      outbox_.append(Piece{front.owner, front.data, length});
-      front.data += length;
-      front.size -= length;
-      break;
-    }
-    length -= front.size;
-    outbox_.append(std::move(front));
-    call->outgoing.pop_front();
-  }
-  if (call->outgoingBytes == 0 && call->wantsDrain) {
-    call->wantsDrain = false;
-    server_.tell(EventKind::kDrained, *call);
-  }
-  return 0;
 }
 
 }  // namespace wire

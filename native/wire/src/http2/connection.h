@@ -34,30 +34,47 @@ class Connection : public Pollable {
   void consume(const Call& call, size_t bytes);
   // Refuses new calls: the first notice leaves time for those on their way, the second names the last one taken.
   void shutDown(bool last);
+  // A message came whole in this turn.
+  void messageRead() { messagesRead_++; }
+  // Nothing more is read in this turn: before it is known whether its caller may call, no more than a chunk is held.
+  void await() { asked_ = true; }
   // Looks after silence; called about once a second.
   void attend(double nowMs);
   void abandon() { broken_ = true; }
+  // Says so to the client, and ends.
+  void leave();
+  bool isIdle() const { return calls_.empty() && !broken_; }
+  bool hasCalled() const { return ng_.session_get_last_proc_stream_id(session_) > 0; }
+  // When there was a call last, or none yet.
+  double calledMs() const { return calledMs_; }
 
   // True the first time since the last flush.
   bool markDirty() { return !std::exchange(dirty_, true); }
 
   bool over() const { return broken_; }
   const std::string& peer() const { return peer_; }
+  const std::shared_ptr<Ledger::Share>& share() const { return share_; }
   // What was presented on it.
   Credentials::Known& credentials() { return credentials_; }
 
  private:
   void read();
   void readSealed();
+  bool turnIsOver() const;
   void feed(const uint8_t* bytes, size_t size);
   bool directTarget(uint8_t*& to, size_t& room) const;
   void submitHead(Call& call);
+  bool serialise();
+  void count();
+  void watch(bool blocked);
+  bool waits() const;
   void release(Call& call);
   void endLate(double nowMs);
   void leaveIdle(double nowMs);
 
   int beginHeaders(const ng::Frame* frame);
-  int header(std::string_view name, std::string_view value);
+  int giveUp(int32_t stream);
+  int header(int32_t stream, std::string_view name, std::string_view value);
   int received(const ng::Frame* frame);
   int sent(const ng::Frame* frame);
   int chunk(int32_t stream, const uint8_t* data, size_t size);
@@ -73,6 +90,8 @@ class Connection : public Pollable {
   int socket_;
   std::string peer_;
   Credentials::Known credentials_;
+  std::shared_ptr<Ledger::Share> share_;
+  size_t countedBytes_ = 0;  // of the outbox, on its account
   ng::Session* session_ = nullptr;
   std::unique_ptr<TlsSession> tls_;  // null: in the clear
   Outbox outbox_;
@@ -82,14 +101,20 @@ class Connection : public Pollable {
   Call* direct_ = nullptr;      // whose message fills the DATA frame being read
   size_t frameBytes_ = 0;       // of that frame, when it has no padding
   size_t frameGot_ = 0;
-  size_t callsRead_ = 0;  // opened in this turn
+  size_t blockBytes_ = 0;    // of the header block being read, as decoded
+  uint8_t frameType_ = 0;    // of the frame that was begun last
+  size_t callsRead_ = 0;     // opened in this turn
+  size_t messagesRead_ = 0;  // that came whole in this turn
+  size_t headRead_ = 0;      // bytes of this turn that belong to no message
+  bool asked_ = false;       // somebody has to say in this turn whether a call may be made
   double createdMs_;
   double heardMs_;
   double calledMs_;      // when there was a call last
+  double takenMs_;       // when the client took some of what waits for it, or nothing waited
   double pingedMs_ = 0;  // 0 = no ping is on its way
   double leftMs_ = 0;    // 0 = the client was not asked to leave
   bool greeted_ = false;
-  bool writeBlocked_ = false;
+  uint32_t watched_;     // flags of the poller
   bool broken_ = false;
   bool dirty_ = false;  // to be flushed
 };

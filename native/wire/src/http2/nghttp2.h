@@ -82,6 +82,7 @@ constexpr uint32_t kNoError = 0;
 constexpr uint32_t kInternalError = 2;
 constexpr uint32_t kRefusedStream = 7;
 constexpr uint32_t kCancel = 8;
+constexpr uint32_t kEnhanceYourCalm = 11;
 
 // Every function that is used, by its name without the prefix.
 struct Api {

@@ -15,6 +15,8 @@ using namespace std::string_view_literals;
 constexpr std::string_view kAuthorization = "authorization";
 // W3C Trace Context: the caller's span. What may come with it is nobody's to read.
 constexpr std::string_view kTraceparent = "traceparent";
+// A block that is longer than a call's may be is read on so far, so that the call is refused with a sentence.
+constexpr size_t kDecodedFactor = 4;
 
 // What clients send besides metadata that handlers ask for.
 bool isUsual(std::string_view name) {
@@ -35,6 +37,7 @@ Encoding encodingOf(std::string_view value) {
 
 int Connection::beginHeaders(const ng::Frame* frame) {
   heading_ = nullptr;
+  blockBytes_ = 0;
   if (callOf(frame->hd.streamId) != nullptr) return 0;  // trailers of a request carry nothing we know
   Call* call = server_.openCall(*this, frame->hd.streamId);
   if (call == nullptr) return ng::kTemporalCallbackFailure;
@@ -47,10 +50,19 @@ int Connection::beginHeaders(const ng::Frame* frame) {
   return 0;
 }
 
-int Connection::header(std::string_view name, std::string_view value) {
+// The rest of the block is decoded, because the next one depends on it, and no more looked at: a block of 1 MB may stand for
+// gigabytes. Clients of gRPC read the code as RESOURCE_EXHAUSTED.
+int Connection::giveUp(int32_t stream) {
+  ng_.submit_rst_stream(session_, 0, stream, ng::kEnhanceYourCalm);
+  return ng::kTemporalCallbackFailure;
+}
+
+int Connection::header(int32_t stream, std::string_view name, std::string_view value) {
+  blockBytes_ += name.size() + value.size() + 32;  // as SETTINGS_MAX_HEADER_LIST_SIZE counts
+  if (blockBytes_ > kDecodedFactor * server_.limits_.headerMaxBytes) return giveUp(stream);
   if (heading_ == nullptr) return 0;
   Call& call = *heading_;
-  call.headerBytes += name.size() + value.size() + 32;  // as SETTINGS_MAX_HEADER_LIST_SIZE counts
+  call.headerBytes = blockBytes_;
   if (call.headerBytes > server_.limits_.headerMaxBytes) return 0;
   if (name.empty()) return 0;
   if (name[0] == ':') {

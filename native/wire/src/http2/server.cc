@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "http2/connection.h"
 #include "http2/grpc_text.h"
@@ -19,6 +21,8 @@ constexpr size_t kScratchBytes = 256 * 1024;
 // Connections taken from the listening socket in one turn.
 constexpr int kAcceptsPerTurn = 64;
 constexpr double kAttendPeriodMs = 1'000;
+// Connections without a call that make way at once when a new one finds no place.
+constexpr size_t kMakeWay = 64;
 // A call whose unsent answers are above this is asked to wait.
 constexpr size_t kOutgoingHighBytes = 1024 * 1024;
 
@@ -42,7 +46,10 @@ class Server::Listener : public Pollable {
     server_.poller_.remove(socket_);
     ::close(socket_);
   }
-  void ready(uint32_t) override { server_.accept(socket_); }
+  void ready(uint32_t) override { server_.accept(*this); }
+  int socket() const { return socket_; }
+  // Lets connections wait in the kernel: a socket that stays readable would be told again and again.
+  void pause(bool paused) { server_.poller_.change(socket_, this, paused ? 0u : uint32_t{EPOLLIN}); }
 
  private:
   Server& server_;
@@ -50,7 +57,14 @@ class Server::Listener : public Pollable {
 };
 
 Server::Server(const ng::Api& api, Poller& poller, Events& events, ServerLimits limits)
-    : ng_(api), poller_(poller), events_(events), limits_(limits), credentials_(events), scratch_(kScratchBytes), nowMs_(steadyMs()) {}
+    : ng_(api),
+      poller_(poller),
+      events_(events),
+      limits_(limits),
+      ledger_(limits.heldMaxBytes),
+      credentials_(events),
+      scratch_(kScratchBytes),
+      nowMs_(steadyMs()) {}
 
 Server::~Server() { closeAll(); }
 
@@ -81,13 +95,21 @@ void Server::closeAll() {
   reap();
 }
 
-void Server::accept(int listener) {
+void Server::accept(Listener& listener) {
   nowMs_ = steadyMs();
   for (int i = 0; i < kAcceptsPerTurn; i++) {
     std::string peer;
-    const int socket = acceptFrom(listener, peer);
-    if (socket < 0) return;
-    if (connections_.size() >= limits_.connectionsMax) {
+    const int socket = acceptFrom(listener.socket(), peer);
+    if (socket < 0) {
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      // Without descriptors or memory, those without a call make way; else it is tried again after a while.
+      if (errno != EAGAIN && errno != EWOULDBLOCK && makeWay() == 0) {
+        paused_ = true;
+        listener.pause(true);
+      }
+      return;
+    }
+    if (connections_.size() - leaving_ >= limits_.connectionsMax && makeWay() == 0) {
       ::close(socket);
       refusals_.connections++;
       continue;
@@ -95,6 +117,23 @@ void Server::accept(int listener) {
     connections_.push_back(std::make_unique<Connection>(*this, socket, std::move(peer)));
     dirty(*connections_.back());
   }
+}
+
+// Asks those to leave that have no call, and cuts them off: first those that never had one, then as long ago as they had one
+// last. Clients of gRPC connect again by themselves. Returns how many.
+size_t Server::makeWay() {
+  std::vector<Connection*> idle;
+  for (const auto& connection : connections_)
+    if (connection->isIdle()) idle.push_back(connection.get());
+  const size_t count = std::min(idle.size(), kMakeWay);
+  std::partial_sort(idle.begin(), idle.begin() + static_cast<ptrdiff_t>(count), idle.end(),
+                    [](const Connection* a, const Connection* b) {
+                      if (a->hasCalled() != b->hasCalled()) return b->hasCalled();
+                      return a->calledMs() < b->calledMs();
+                    });
+  for (size_t i = 0; i < count; i++) idle[i]->leave();
+  leaving_ += count;
+  return count;
 }
 
 void Server::dirty(Connection& connection) {
@@ -112,6 +151,7 @@ void Server::flush() {
 }
 
 void Server::reap() {
+  leaving_ = 0;
   connections_.erase(std::remove_if(connections_.begin(), connections_.end(),
                                     [](const auto& connection) { return connection->over(); }),
                      connections_.end());
@@ -130,6 +170,8 @@ void Server::sweep() {
   });
   if (nowMs_ - attendedMs_ < kAttendPeriodMs) return;
   attendedMs_ = nowMs_;
+  if (std::exchange(paused_, false))
+    for (const auto& listener : listeners_) listener->pause(false);
   for (const auto& connection : connections_) connection->attend(nowMs_);
   handshakeFaults_.tell(events_, nowMs_);
 }
@@ -139,17 +181,23 @@ Call* Server::openCall(Connection& connection, int32_t stream) {
   if (call == nullptr) return nullptr;
   call->connection = &connection;
   call->stream = stream;
+  call->share = connection.share();
+  call->baseBytes = kCallBytes;
+  call->share->hold(call->baseBytes);
   return call;
 }
 
 void Server::headersDone(Call& call) {
   call.opened = true;
+  call.baseBytes += call.headerBytes;
+  call.share->hold(call.headerBytes);
   if (call.deadlineMs >= 0) deadlines_++;
   if (call.headerBytes > limits_.headerMaxBytes) {
     return fail(call, Code::kResourceExhausted,
                 "headers of " + std::to_string(call.headerBytes) + " bytes; at most " +
                     std::to_string(limits_.headerMaxBytes) + " are taken");
   }
+  if (ledger_.room(*call.share) == 0) return failOverfull(call);
   if (!call.isPost || !call.isGrpc)
     return fail(call, Code::kInvalidArgument, "only POST with content-type application/grpc is served here");
   const auto found = byPath_.find(call.path);
@@ -171,6 +219,7 @@ void Server::ask(Call& call) {
   call.credential = credentials_.take(call.connection->credentials(), call.presented);
   if (credentials_.admits(call.credential, call.method)) return;
   call.asked = true;
+  call.connection->await();
   tell(EventKind::kAsked, call);
 }
 
@@ -226,71 +275,6 @@ void Server::tell(EventKind kind, const Call& call) {
   event.numbers[event_layout::kCredential] = call.credential;
 }
 
-void Server::receive(Call& call, const uint8_t* data, size_t size) {
-  if (call.inbox.empty() || call.kind != MethodKind::kStream) {
-    call.connection->consume(call, size);
-  } else {
-    call.unconsumed += size;
-  }
-  while (size > 0 && !call.ended) {
-    if (call.prefixGot < kMessagePrefixBytes) {
-      const size_t count = std::min(size, kMessagePrefixBytes - call.prefixGot);
-      std::memcpy(call.prefix + call.prefixGot, data, count);
-      call.prefixGot += count;
-      data += count;
-      size -= count;
-      if (call.prefixGot < kMessagePrefixBytes || !beginMessage(call)) continue;
-    } else {
-      const size_t count = std::min(size, call.incoming.bytes.size - call.filled);
-      auto* to = const_cast<uint8_t*>(call.incoming.bytes.data) + call.filled;
-      // What was read straight into the message lies there already.
-      if (to != data) std::memcpy(to, data, count);
-      call.filled += count;
-      data += count;
-      size -= count;
-    }
-    if (call.filled == call.incoming.bytes.size) messageDone(call);
-  }
-}
-
-bool Server::beginMessage(Call& call) {
-  const uint8_t* p = call.prefix;
-  const size_t size = (size_t{p[1]} << 24) | (size_t{p[2]} << 16) | (size_t{p[3]} << 8) | p[4];
-  if (p[0] > 1 || (p[0] == 1 && call.encoding == Encoding::kIdentity)) {
-    fail(call, Code::kInvalidArgument, "a message is marked as compressed, but grpc-encoding names no compression");
-    return false;
-  }
-  if (call.kind != MethodKind::kStream && !call.inbox.empty()) {
-    fail(call, Code::kInvalidArgument, "more than one request message");
-    return false;
-  }
-  if (size > limits_.messageMaxBytes) {
-    fail(call, Code::kResourceExhausted,
-         "message of " + std::to_string(size) + " bytes; at most " + std::to_string(limits_.messageMaxBytes) +
-             " are taken");
-    return false;
-  }
-  if (heldBytes_ + size > limits_.heldMaxBytes) {
-    refusals_.bytes++;
-    fail(call, Code::kResourceExhausted,
-         "requests of " + std::to_string(heldBytes_) + " bytes are held; at most " +
-             std::to_string(limits_.heldMaxBytes) + " are, try again later");
-    return false;
-  }
-  hold(call, size);
-  call.incoming.bytes = Piece::whole(BufferRef::make(size));
-  call.incoming.compressed = p[0] == 1;
-  call.filled = 0;
-  return true;
-}
-
-void Server::messageDone(Call& call) {
-  call.prefixGot = 0;
-  call.inbox.push_back(std::move(call.incoming));
-  call.incoming = {};
-  if (call.kind == MethodKind::kStream && call.announced) tell(EventKind::kMessage, call);
-}
-
 void Server::streamClosed(Call& call) {
   if (!call.announced) {
     close(call);
@@ -317,27 +301,25 @@ void Server::end(Call& call, int32_t code, std::string_view message, std::string
   if (!message.empty()) appendField(call.trailers, "grpc-message", percentEncode(message));
   call.trailers.append(trailers);
   if (call.incoming.bytes.owner) {
-    letGo(call, call.incoming.bytes.size);
+    letGoInput(call, call.filled + kMessageBytes);
     call.incoming = {};
   }
   call.connection->resume(call);
-}
-
-Message Server::take(Call& call) {
-  Message message;
-  if (call.inbox.empty()) return message;
-  message = std::move(call.inbox.front());
-  call.inbox.pop_front();
-  letGo(call, message.bytes.size);
-  if (call.inbox.empty() && call.unconsumed > 0 && call.connection != nullptr)
-    call.connection->consume(call, std::exchange(call.unconsumed, 0));
-  return message;
 }
 
 bool Server::write(Call& call, const Piece* parts, size_t count) {
   if (call.connection == nullptr || call.ended) return true;
   size_t size = 0;
   for (size_t i = 0; i < count; i++) size += parts[i].size;
+  const size_t held = kMessagePrefixBytes + size + (1 + count) * kPieceBytes;
+  if (held > ledger_.room(*call.share)) {
+    fail(call, Code::kResourceExhausted,
+         "answer of " + std::to_string(size) + " bytes: " + std::to_string(call.share->heldBytes) +
+             " wait on this connection, and no more are kept for a client that does not read");
+    return true;
+  }
+  call.outputBytes += held;
+  call.share->hold(held);
   Piece prefix = Piece::whole(BufferRef::make(kMessagePrefixBytes));
   const uint8_t bytes[kMessagePrefixBytes] = {0, static_cast<uint8_t>(size >> 24), static_cast<uint8_t>(size >> 16),
                                        static_cast<uint8_t>(size >> 8), static_cast<uint8_t>(size)};
@@ -358,24 +340,14 @@ void Server::finish(Call& call, int32_t code, std::string_view message, std::str
 
 void Server::release(Call& call) {
   Calls::forget(call);
-  letGo(call, call.heldBytes);
+  letGoInput(call, call.inputBytes);
   if (call.connection == nullptr) close(call);
 }
 
 void Server::close(Call& call) {
-  letGo(call, call.heldBytes);
+  call.share->letGo(call.baseBytes + call.inputBytes + call.outputBytes);
   credentials_.release(call.credential);
   calls_.close(&call);
-}
-
-void Server::hold(Call& call, size_t bytes) {
-  call.heldBytes += bytes;
-  heldBytes_ += bytes;
-}
-
-void Server::letGo(Call& call, size_t bytes) {
-  call.heldBytes -= bytes;
-  heldBytes_ -= bytes;
 }
 
 }  // namespace wire

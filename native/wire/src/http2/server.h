@@ -15,6 +15,7 @@
 #include "http2/call.h"
 #include "http2/credentials.h"
 #include "http2/handshake_faults.h"
+#include "http2/ledger.h"
 #include "http2/nghttp2.h"
 
 namespace wire {
@@ -29,12 +30,13 @@ struct ServerLimits {
   uint32_t maxConcurrentStreams;
   size_t headerMaxBytes;
   size_t connectionsMax;
-  size_t heldMaxBytes;  // of all requests that were received or are being so
+  size_t heldMaxBytes;  // of all that came and was not taken, and of all that was not sent
   double handshakeMaxMs;
   double requestMaxMs;
   double idleMaxMs;
   double keepaliveMs;
   double keepaliveTimeoutMs;
+  double unreadMaxMs;  // how long a client may take nothing of what waits for it
 };
 
 // What limits turned away since the start.
@@ -81,8 +83,8 @@ class Server {
   void sweep();
   // Some open call has a deadline.
   bool watchesDeadlines() const { return deadlines_ > 0; }
-  // Of requests that were received, or are being so, and have not been let go.
-  size_t heldBytes() const { return heldBytes_; }
+  // Of requests that were received, or are being so, and of answers that were not sent, with their overhead.
+  size_t heldBytes() const { return ledger_.heldBytes(); }
   const Refusals& refusals() const { return refusals_; }
   size_t openCalls() const { return calls_.openCount(); }
   size_t connections() const { return connections_.size(); }
@@ -117,7 +119,8 @@ class Server {
   class Listener;
 
   // Of connections.
-  void accept(int listener);
+  void accept(Listener& listener);
+  size_t makeWay();
   Call* openCall(Connection& connection, int32_t stream);
   void headersDone(Call& call);
   void ask(Call& call);
@@ -133,13 +136,16 @@ class Server {
   size_t scratchBytes() const { return scratch_.size(); }
 
   bool beginMessage(Call& call);
+  bool makeRoom(Call& call, size_t bytes);
+  bool hold(Call& call, size_t bytes);
+  void failOverfull(Call& call);
   void messageDone(Call& call);
   void announceUnary(Call& call);
   bool announceInfer(Call& call);
   void end(Call& call, int32_t code, std::string_view message, std::string_view trailers);
   void close(Call& call);
-  void hold(Call& call, size_t bytes);
-  void letGo(Call& call, size_t bytes);
+  void letGoInput(Call& call, size_t bytes);
+  void letGoOutput(Call& call, size_t bytes);
   void reap();
 
   const ng::Api& ng_;
@@ -151,6 +157,7 @@ class Server {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> dirty_;
+  Ledger ledger_;
   Calls calls_;
   Credentials credentials_;
   std::shared_ptr<const TlsContext> tls_;  // null: in the clear
@@ -160,9 +167,10 @@ class Server {
   InferHeads heads_;
   std::string head_;
   std::vector<uint8_t> scratch_;
-  size_t heldBytes_ = 0;
   Refusals refusals_;
   size_t deadlines_ = 0;
+  size_t leaving_ = 0;   // connections that were cut off and are there still
+  bool paused_ = false;  // nothing is accepted
   double nowMs_;
   double attendedMs_ = 0;
 };

@@ -45,9 +45,9 @@ int SessionCallbacks::beginHeaders(ng::Session*, const ng::Frame* frame, void* u
   return self(user).beginHeaders(frame);
 }
 
-int SessionCallbacks::header(ng::Session*, const ng::Frame*, const uint8_t* name, size_t nameLength,
+int SessionCallbacks::header(ng::Session*, const ng::Frame* frame, const uint8_t* name, size_t nameLength,
                              const uint8_t* value, size_t valueLength, uint8_t, void* user) {
-  return self(user).header({reinterpret_cast<const char*>(name), nameLength},
+  return self(user).header(frame->hd.streamId, {reinterpret_cast<const char*>(name), nameLength},
                            {reinterpret_cast<const char*>(value), valueLength});
 }
 
@@ -55,6 +55,7 @@ int SessionCallbacks::beginFrame(ng::Session*, const ng::FrameHeader* hd, void* 
   Connection& c = self(user);
   c.direct_ = nullptr;
   c.frameGot_ = 0;
+  c.frameType_ = hd->type;
   c.frameBytes_ = hd->type == ng::kData && (hd->flags & ng::kFlagPadded) == 0 ? hd->length : 0;
   return 0;
 }

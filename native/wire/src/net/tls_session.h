@@ -28,6 +28,8 @@ class TlsSession {
 
   // The handshake is complete and ALPN chose HTTP/2.
   bool ready() const { return ready_; }
+  // Sealed, and not taken by the socket.
+  size_t sealedBytes() const { return sealed_.bytes(); }
   // Bytes have come.
   bool heard() const { return heard_; }
   // Why it is over; empty when the peer just went away.

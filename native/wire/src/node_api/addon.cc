@@ -46,6 +46,7 @@ ServerLimits limitsOf(const Napi::Object& from) {
   limits.idleMaxMs = limit(from, "idleMaxMs");
   limits.keepaliveMs = limit(from, "keepaliveMs");
   limits.keepaliveTimeoutMs = limit(from, "keepaliveTimeoutMs");
+  limits.unreadMaxMs = limit(from, "unreadMaxMs");
   return limits;
 }
 

@@ -27,6 +27,8 @@ export interface ServerLimits {
   /** Period of PINGs on a connection; it is closed when the answer takes longer than `keepaliveTimeoutMs`. */
   readonly keepaliveMs: number;
   readonly keepaliveTimeoutMs: number;
+  /** A client that takes nothing of what waits for it for so long is cut off. */
+  readonly unreadMaxMs: number;
 }
 
 /**
@@ -48,4 +50,5 @@ export const SERVER_LIMITS: ServerLimits = {
   idleMaxMs: 1_800_000,
   keepaliveMs: 7_200_000,
   keepaliveTimeoutMs: 20_000,
+  unreadMaxMs: 60_000,
 };

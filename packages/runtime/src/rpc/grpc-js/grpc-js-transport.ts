@@ -121,6 +121,8 @@ function channelOptions(limits: ServerLimits) {
     "grpc.max_receive_message_length": limits.messageMaxBytes,
     "grpc.max_send_message_length": limits.messageMaxBytes,
     "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
+    // Of answers and acknowledgements that one connection does not read; beyond it no call of it is taken.
+    "grpc-node.max_session_memory": Math.ceil(limits.heldMaxBytes / 3 / 1e6),
     "grpc.max_connection_idle_ms": limits.idleMaxMs,
     "grpc.keepalive_time_ms": limits.keepaliveMs,
     "grpc.keepalive_timeout_ms": limits.keepaliveTimeoutMs,
