@@ -29,6 +29,7 @@ export { FrameReader, type FramesRead } from "./frames/frame-reader";
 export {
   type AnswerHead,
   type AnswerOutput,
+  answerBytesMax,
   encodeAnswerBody,
   encodeAnswerHead,
   encodeStreamPrefix,

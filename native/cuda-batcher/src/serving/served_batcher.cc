@@ -78,7 +78,7 @@ bool Served::run(const std::shared_ptr<Connection>& connection, wire::Frame& fra
   const BatcherOptions& options = batcher_->options();
   Request* request = batcher_->blank();
   auto filled = std::make_unique<Query>();
-  if (!fits(batcher_->model(), signature_, head, frame.body.data(), options.maxBatch, *request, *filled)) {
+  if (!fits(batcher_->model(), *signature(), head, frame.body.data(), options.maxBatch, *request, *filled)) {
     batcher_->recycle(request);
     leave();
     return false;
@@ -235,6 +235,7 @@ void Served::answer(Batch& batch, Query& query, const Request& request, size_t f
   parts.clear();
   size_t dataBytes = 0;
   size_t prefixBytes = 0;
+  const std::shared_ptr<const Signature> types = signature();
   for (const uint32_t index : query.outputs) {
     const EngineBuffer& output = delivery.outputs[index];
     const size_t rowBytes = output.bytes / static_cast<size_t>(delivery.paddedRows);
@@ -243,11 +244,16 @@ void Served::answer(Batch& batch, Query& query, const Request& request, size_t f
     std::copy(output.dims, output.dims + output.rank, dims);
     if (!batch.whole) dims[0] = request.rows;
     parts.push_back({static_cast<const uint8_t*>(output.data) + (batch.whole ? 0 : rowBytes * firstRow), bytes});
-    wire::appendOutput({batcher_->model().outputs()[index].name, signature_.outputs[index], dims,
+    wire::appendOutput({batcher_->model().outputs()[index].name, types->outputs[index], dims,
                         static_cast<size_t>(output.rank), bytes},
                        described);
     dataBytes += bytes;
     prefixBytes += wire::rawPrefixBytes(bytes);
+  }
+  const size_t bytes = described.size() + prefixBytes + dataBytes;
+  if (bytes > wire::kAnswerBytesMax) {
+    return refuse(*query.connection, query.id, kResourceExhausted,
+                  "answer of " + std::to_string(bytes) + " bytes, allowed are " + std::to_string(wire::kAnswerBytesMax));
   }
   wire::AnswerHeader header;
   header.queueMs = times.takenMs - request.arrivalMs;
@@ -260,7 +266,7 @@ void Served::answer(Batch& batch, Query& query, const Request& request, size_t f
   if (query.trace.sampled) batch.traces.push_back({query.trace, batch.nowMs, request.rows, 0, header});
   const bool lend = batch.hold != nullptr && dataBytes > kCopyBytesMax;
   query.connection->write([&](Connection& to) {
-    wire::appendAnswerHead(query.id, header, described.size() + prefixBytes + dataBytes, to.bytes());
+    wire::appendAnswerHead(query.id, header, bytes, to.bytes());
     to.bytes().append(described);
     for (const Part& part : parts) {
       wire::appendRawPrefix(part.bytes, to.bytes());

@@ -47,7 +47,10 @@ class Served : public std::enable_shared_from_this<Served> {
   // Once watched, `onIdle` is called whenever nothing is in flight any more, on whatever thread saw it.
   Served(std::shared_ptr<Batcher> batcher, std::shared_ptr<ShapeKeys> shapes, std::function<void()> onIdle);
 
-  void describe(Signature signature) { signature_ = std::move(signature); }
+  // Any thread. What is in flight goes on with the names it began with.
+  void describe(Signature signature) {
+    std::atomic_store(&signature_, std::make_shared<const Signature>(std::move(signature)));
+  }
 
   // A query between these two is in flight.
   void enter();
@@ -88,7 +91,9 @@ class Served : public std::enable_shared_from_this<Served> {
   const std::shared_ptr<Batcher> batcher_;
   const std::shared_ptr<ShapeKeys> shapes_;
   const std::function<void()> onIdle_;
-  Signature signature_;
+  std::shared_ptr<const Signature> signature() const { return std::atomic_load(&signature_); }
+
+  std::shared_ptr<const Signature> signature_ = std::make_shared<const Signature>();
   std::atomic<int64_t> inFlight_{0};
   std::atomic<bool> watched_{false};
   std::atomic<double> usedMs_{0};

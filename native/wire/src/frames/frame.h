@@ -28,6 +28,8 @@ constexpr size_t kVariantBytesMax = kHeaderBytesMax - kInferHeaderBytes;
 
 // Largest frame unless told otherwise: a message of 64 MiB and its header.
 constexpr size_t kFrameBytesMax = size_t{64} * 1024 * 1024 + 64 * 1024;
+// Largest body of an answer: a gRPC message of 64 MiB has room for it with all that stands beside it, here and at the caller's.
+constexpr size_t kAnswerBytesMax = size_t{64} * 1024 * 1024 - 256 * 1024;
 
 struct Load {
   double drainMs = 0;

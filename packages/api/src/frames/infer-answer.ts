@@ -18,6 +18,12 @@ export interface AnswerHead {
   readonly parameters: Readonly<Record<string, string | number | bigint | boolean>>;
 }
 
+/**
+ * Largest body of an answer: a gRPC message of 64 MiB has room for it with all that stands beside it, on the link and at
+ * the caller's.
+ */
+export const answerBytesMax = 64 * 1024 * 1024 - 256 * 1024;
+
 /** Field 6, length-delimited. */
 const rawTag = (6 << 3) | 2;
 

@@ -2,6 +2,7 @@ import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
+  answerBytesMax,
   ModelInferRequestSchema,
   ModelInferResponseSchema,
   type OutgoingFrame,
@@ -32,11 +33,16 @@ import { executorServer } from "./server";
 import { SharedMemory } from "./shared-memory";
 
 const columns = 4;
+/** An input that begins so is answered with more than a link takes. */
+const growing = 255;
 const reversed = {
   inputs: [{ name: "x", datatype: "UINT8", dims: [-1, columns] }],
   outputs: [{ name: "y", datatype: "UINT8", dims: [-1, columns] }],
   batchable: true,
-  run: (inputs: readonly Uint8Array[]) => inputs.map((input) => Uint8Array.from(input).reverse()),
+  run: (inputs: readonly Uint8Array[]) =>
+    inputs.map((input) =>
+      input[0] === growing ? new Uint8Array(answerBytesMax + columns) : Uint8Array.from(input).reverse(),
+    ),
 };
 const spec: VariantSpec = {
   name: "reverser",
@@ -158,6 +164,18 @@ describe.each(["grpc", "plain"] as const)("Link (%s)", (transport) => {
     expect(engine.lent).toBe(0);
   });
 
+  it("refuses an answer that is larger than a link takes, and serves the next", async () => {
+    const { caller, engine } = await setUp();
+    caller.send(infer(1, request(1, { rawInputContents: [Uint8Array.of(growing, 0, 0, 0)] })));
+    expect(await caller.answerTo(1)).toMatchObject({
+      code: Code.RESOURCE_EXHAUSTED,
+      message: expect.stringMatching(new RegExp(`^answer of \\d+ bytes, allowed are ${answerBytesMax}$`)),
+    });
+    caller.send(infer(2, request(1)));
+    expect(await caller.answerTo(2)).toMatchObject({ type: "answer" });
+    expect(engine.lent).toBe(0);
+  });
+
   describe("when tensors lie in shared memory", () => {
     const name = `infaas-link-${systemRandom.hex(8)}`;
     const path = join("/dev/shm", name);
@@ -195,6 +213,23 @@ describe.each(["grpc", "plain"] as const)("Link (%s)", (transport) => {
         message: expect.stringContaining("(7 bytes) should be at least 8 bytes to hold the results"),
       });
       expect(engine.lent).toBe(0);
+    });
+
+    it("refuses what would take longer to copy than a message, before it is touched", async () => {
+      truncateSync(path, 2 ** 30);
+      const { caller } = await setUp();
+      for (let id = 1; id <= 12; id++) {
+        const inputs = [
+          { name: "x", datatype: "UINT8", shape: [2n ** 28n, 4n], parameters: place(0, 2 ** 30) },
+        ];
+        caller.send(infer(id, request(1, { inputs, rawInputContents: [] })));
+        expect(await caller.answerTo(id)).toMatchObject({
+          code: Code.INVALID_ARGUMENT,
+          message: "inputs take 1073741824 bytes out of shared memory, allowed are 67108864",
+        });
+      }
+      caller.send(infer(13, placedRequest(place(0, 8))));
+      expect(await caller.answerTo(13)).toMatchObject({ type: "answer" });
     });
 
     it("refuses an input whose memory has shrunk, vanished or was made anew, and goes on", async () => {

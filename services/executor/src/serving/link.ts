@@ -1,4 +1,11 @@
-import { type AnswerOutput, encodeAnswerBody, type Frame, FrameReader, type InferFrame } from "@infaas/api";
+import {
+  type AnswerOutput,
+  answerBytesMax,
+  encodeAnswerBody,
+  type Frame,
+  FrameReader,
+  type InferFrame,
+} from "@infaas/api";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import type { Engine, EngineAnswer } from "../engines/engine-port";
 import { Cancellation } from "./cancellation";
@@ -159,6 +166,13 @@ export class Link {
       return;
     }
     const body = encodeAnswerBody(tensors);
+    const bytes = body.reduce((sum, part) => sum + part.byteLength, 0);
+    if (bytes > answerBytesMax) {
+      answer.release();
+      const sentence = `answer of ${bytes} bytes, allowed are ${answerBytesMax}`;
+      this.refuse(frame, running.instance, new ServiceError(Code.RESOURCE_EXHAUSTED, sentence));
+      return;
+    }
     const executorMs = clock.nowMs() - receivedMs;
     if (frame.trace !== null) {
       const { trace, variant } = frame;
