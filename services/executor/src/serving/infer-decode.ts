@@ -14,7 +14,7 @@ import {
   type ModelSignature,
   type SentInput,
 } from "./infer-check";
-import type { SharedMemory } from "./shared-memory";
+import { PLACED_BYTES_MAX, type SharedMemory } from "./shared-memory";
 
 /** A request with its inputs as raw bytes. */
 interface SentInfer {
@@ -78,6 +78,13 @@ function fromMessage(message: ModelInferRequest, memory: SharedMemory): Checked<
     return { ok: false, fault: `${sent}, a request takes one or the other` };
   }
   const places = message.inputs.map((input) => placementFromParameters(input.parameters));
+  const placed = places.reduce((sum, place) => sum + (place?.byteSize ?? 0), 0);
+  if (placed > PLACED_BYTES_MAX) {
+    return {
+      ok: false,
+      fault: `inputs take ${placed} bytes out of shared memory, allowed are ${PLACED_BYTES_MAX}`,
+    };
+  }
   const rawWanted = places.filter((place) => place === null).length;
   if (raw.length > 0 && raw.length !== rawWanted) {
     return { ok: false, fault: `${raw.length} raw contents were sent for ${rawWanted} inputs` };

@@ -4,8 +4,11 @@ import { Code, ServiceError, SharedMemoryFile } from "@infaas/runtime";
 /** Memory objects kept open; the least recently used is closed first. */
 const FILES_MAX = 64;
 
-/** Largest tensor read from shared memory: its bytes are allocated before its shape is checked. */
-const PLACED_BYTES_MAX = 1024 * 1024 * 1024;
+/**
+ * Bytes that one query reads from shared memory, and that one output writes there: as much as a message has. They are copied
+ * on the thread that serves everybody and says that this executor is alive, at some 3 GB a second.
+ */
+export const PLACED_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Tensors in shared memory of this host (decision 0014). */
 export class SharedMemory {
@@ -23,18 +26,21 @@ export class SharedMemory {
    */
   read(placement: TensorPlacement): Uint8Array {
     const { offset, byteSize } = placement;
-    if (byteSize > PLACED_BYTES_MAX) {
-      const sentence = `${byteSize} bytes in shared memory, allowed are ${PLACED_BYTES_MAX}`;
-      throw new ServiceError(Code.INVALID_ARGUMENT, sentence);
-    }
     return this.fileOf(placement).read(offset, byteSize);
   }
 
-  /** Writes a tensor; fails like `read`, and with INVALID_ARGUMENT when it is larger than its place. */
+  /**
+   * Writes a tensor; fails like `read`, with INVALID_ARGUMENT when it is larger than its place, and with RESOURCE_EXHAUSTED
+   * beyond the bound.
+   */
   write(placement: TensorPlacement, output: string, bytes: Uint8Array): void {
     if (bytes.byteLength > placement.byteSize) {
       const sentence = `shared memory size specified with the request for output '${output}' (${placement.byteSize} bytes) should be at least ${bytes.byteLength} bytes to hold the results`;
       throw new ServiceError(Code.INVALID_ARGUMENT, sentence);
+    }
+    if (bytes.byteLength > PLACED_BYTES_MAX) {
+      const sentence = `output '${output}' has ${bytes.byteLength} bytes, allowed in shared memory are ${PLACED_BYTES_MAX}`;
+      throw new ServiceError(Code.RESOURCE_EXHAUSTED, sentence);
     }
     this.fileOf(placement).write(placement.offset, bytes);
   }

@@ -71,7 +71,7 @@ export interface InferOutcome {
  */
 export function startInfer(o: InferOptions, body: Uint8Array, call: InferCall): StartedQuery {
   const arrivedMs = o.clock.nowMs();
-  const request = readRequest(body, o.regions);
+  const request = readRequest(body, o.regions.of(call.caller.tenant));
   if (request instanceof ServiceError) {
     countUnreadable(o, request);
     call.refuse(request, { id: "", parameters: new Map(), trailers: NO_TRAILERS });

@@ -10,17 +10,18 @@ type Methods =
   | "cudaSharedMemoryRegister"
   | "cudaSharedMemoryUnregister";
 
-/** The protocol's methods about shared memory. CUDA regions need a device in the frontend's process, which has none. */
+/** The protocol's methods about shared memory, each of the caller's tenant. CUDA regions need a device in the frontend's process, which has none. */
 export function sharedMemoryHandlers(
   regions: SharedMemoryRegions,
 ): Pick<HandlersOf<typeof GRPCInferenceService>, Methods> {
   return {
-    systemSharedMemoryStatus: async ({ name }) => {
-      const found = name === "" ? regions.all() : [known(regions.find(name))];
+    systemSharedMemoryStatus: async ({ name }, { caller }) => {
+      const own = regions.of(caller.tenant);
+      const found = name === "" ? own.all() : [known(own.find(name))];
       return { regions: Object.fromEntries(found.map((region) => [region.name, statusOf(region)])) };
     },
-    systemSharedMemoryRegister: async ({ name, key, offset, byteSize }) => {
-      regions.register({
+    systemSharedMemoryRegister: async ({ name, key, offset, byteSize }, { caller }) => {
+      regions.of(caller.tenant).register({
         name,
         key,
         offset: exact("offset", offset),
@@ -28,8 +29,8 @@ export function sharedMemoryHandlers(
       });
       return {};
     },
-    systemSharedMemoryUnregister: async ({ name }) => {
-      regions.unregister(name);
+    systemSharedMemoryUnregister: async ({ name }, { caller }) => {
+      regions.of(caller.tenant).unregister(name);
       return {};
     },
     cudaSharedMemoryStatus: async ({ name }) => {

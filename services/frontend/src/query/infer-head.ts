@@ -11,7 +11,7 @@ import type { CatalogModel } from "../view/catalog";
 import { type Body, BytesBody } from "./body";
 import { limitFault } from "./request-limits";
 import type { RawValue } from "./requirements";
-import type { SharedMemoryRegions } from "./shared-memory-regions";
+import type { TenantRegions } from "./shared-memory-regions";
 import {
   dropTensorParameters,
   hasTensorParameters,
@@ -35,10 +35,7 @@ const NO_CLASSES: WantedClasses = new Map();
  * Reads ModelInferRequest bytes: scanned where that is enough, decoded whole where the message is odd. Without `regions`
  * the parameters of single tensors are dropped. INVALID_ARGUMENT when it cannot be read at all.
  */
-export function readRequest(
-  bytes: Uint8Array,
-  regions: SharedMemoryRegions | null,
-): ReadRequest | ServiceError {
+export function readRequest(bytes: Uint8Array, regions: TenantRegions | null): ReadRequest | ServiceError {
   const scan = scanInferRequest(bytes);
   if (scan.ok) return plainRequest(scan.head, new BytesBody(bytes));
   const message = decodeMessage(ModelInferRequestSchema, bytes);

@@ -7,7 +7,7 @@ import {
   type TensorPlacement,
 } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
-import type { SharedMemoryRegions } from "./shared-memory-regions";
+import type { TenantRegions } from "./shared-memory-regions";
 
 const REGION = "shared_memory_region";
 const OFFSET = "shared_memory_offset";
@@ -30,7 +30,7 @@ export function hasTensorParameters({ inputs, outputs }: ModelInferRequest): boo
  */
 export function takeTensorParameters(
   message: ModelInferRequest,
-  regions: SharedMemoryRegions,
+  regions: TenantRegions,
 ): WantedClasses | ServiceError {
   const classes = new Map<string, number>();
   for (const input of message.inputs) {
@@ -66,7 +66,7 @@ export function dropTensorParameters({ inputs, outputs }: ModelInferRequest): Wa
 function placementOf(
   what: string,
   { parameters }: Tensor,
-  regions: SharedMemoryRegions,
+  regions: TenantRegions,
 ): TensorPlacement | null | ServiceError {
   const region = parameters[REGION];
   if (region === undefined) {
