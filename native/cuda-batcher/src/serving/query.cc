@@ -65,6 +65,8 @@ bool outputsFit(const Model& model, const wire::InferHead& head, std::vector<uin
 bool fits(const Model& model, const Signature& signature, const wire::InferHead& head, const uint8_t* body,
           int32_t maxBatch, Request& request, Query& query) {
   const std::vector<Tensor>& inputs = model.inputs();
+  // What was not described yet is JavaScript's to judge.
+  if (signature.inputs.size() != inputs.size() || signature.outputs.size() != model.outputs().size()) return false;
   if (head.inputs.size() != inputs.size() || head.raw.size() != inputs.size()) return false;
   request.inputs.resize(inputs.size());
   request.dims.clear();

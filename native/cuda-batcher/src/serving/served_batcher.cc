@@ -67,6 +67,17 @@ struct Served::Batch {
 Served::Served(std::shared_ptr<Batcher> batcher, std::shared_ptr<ShapeKeys> shapes, std::function<void()> onIdle)
     : batcher_(std::move(batcher)), shapes_(std::move(shapes)), onIdle_(std::move(onIdle)) {}
 
+void Served::describe(Signature signature) {
+  auto described = std::make_shared<const Signature>(std::move(signature));
+  std::lock_guard<std::mutex> lock(mutex_);
+  signature_.swap(described);
+}
+
+std::shared_ptr<const Signature> Served::signature() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return signature_;
+}
+
 void Served::enter() { inFlight_++; }
 
 void Served::leave() {

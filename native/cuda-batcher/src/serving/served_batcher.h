@@ -48,9 +48,7 @@ class Served : public std::enable_shared_from_this<Served> {
   Served(std::shared_ptr<Batcher> batcher, std::shared_ptr<ShapeKeys> shapes, std::function<void()> onIdle);
 
   // Any thread. What is in flight goes on with the names it began with.
-  void describe(Signature signature) {
-    std::atomic_store(&signature_, std::make_shared<const Signature>(std::move(signature)));
-  }
+  void describe(Signature signature);
 
   // A query between these two is in flight.
   void enter();
@@ -91,14 +89,14 @@ class Served : public std::enable_shared_from_this<Served> {
   const std::shared_ptr<Batcher> batcher_;
   const std::shared_ptr<ShapeKeys> shapes_;
   const std::function<void()> onIdle_;
-  std::shared_ptr<const Signature> signature() const { return std::atomic_load(&signature_); }
+  std::shared_ptr<const Signature> signature();
 
-  std::shared_ptr<const Signature> signature_ = std::make_shared<const Signature>();
   std::atomic<int64_t> inFlight_{0};
   std::atomic<bool> watched_{false};
   std::atomic<double> usedMs_{0};
 
   std::mutex mutex_;
+  std::shared_ptr<const Signature> signature_ = std::make_shared<const Signature>();
   std::vector<uint32_t> freeTickets_;
   uint32_t nextTicket_ = 1;
   Figures figures_;

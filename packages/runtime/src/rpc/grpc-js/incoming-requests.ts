@@ -2,6 +2,7 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import { Code } from "../../errors";
 import type { Clock } from "../../time/clock";
 import type { ServerLimits } from "../server-limits";
+import { HeldBytes, type HeldShare } from "./held-bytes";
 
 /** Prefix of a gRPC message: a flag and a length of four bytes. */
 const PREFIX_BYTES = 5;
@@ -15,32 +16,42 @@ export type RequestLimits = Pick<ServerLimits, "heldMaxBytes" | "requestMaxMs">;
  * are ended.
  */
 export class IncomingRequests {
-  heldBytes = 0;
   openCalls = 0;
   readonly refused = { bytes: 0, time: 0 };
   private readonly arriving = new Set<Arriving>();
+  private readonly held: HeldBytes;
 
   constructor(
     private readonly limits: RequestLimits,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.held = new HeldBytes(limits.heldMaxBytes);
+  }
+
+  get heldBytes(): number {
+    return this.held.total;
+  }
 
   /** Follows one call from its headers on; `streams`: its client may send many messages. */
   follow(stream: ServerHttp2Stream, streams: boolean): void {
+    const { session } = stream;
+    if (session === undefined) return;
+    const share = this.held.of(session);
     const arriving = new Arriving(stream, streams, this.clock.nowMs());
     this.openCalls += 1;
     if (!streams) this.arriving.add(arriving);
     stream.on("data", (chunk: Buffer) => {
       const before = arriving.heldBytes;
       arriving.take(chunk);
-      this.heldBytes += arriving.heldBytes - before;
-      if (this.heldBytes > this.limits.heldMaxBytes) this.refuseBytes(arriving);
+      const came = arriving.heldBytes - before;
+      share.add(came);
+      if (came > 0 && share.isOver) this.refuseBytes(arriving, share);
     });
     stream.once("end", () => this.arriving.delete(arriving));
     stream.once("close", () => {
       this.openCalls -= 1;
       this.arriving.delete(arriving);
-      this.letGo(arriving);
+      letGo(arriving, share);
     });
   }
 
@@ -53,25 +64,21 @@ export class IncomingRequests {
       if (arriving.sinceMs > dueMs) return;
       this.arriving.delete(arriving);
       this.refused.time += 1;
-      this.letGo(arriving);
       arriving.refuse(Code.DEADLINE_EXCEEDED, `the request did not come whole within ${requestMaxMs} ms`);
     }
   }
 
-  private refuseBytes(arriving: Arriving): void {
+  private refuseBytes(arriving: Arriving, share: HeldShare): void {
     this.refused.bytes += 1;
-    this.letGo(arriving);
-    const { heldMaxBytes } = this.limits;
-    arriving.refuse(
-      Code.RESOURCE_EXHAUSTED,
-      `requests of ${this.heldBytes} bytes are held; at most ${heldMaxBytes} are, try again later`,
-    );
+    const { sentence } = share;
+    letGo(arriving, share);
+    arriving.refuse(Code.RESOURCE_EXHAUSTED, sentence);
   }
+}
 
-  private letGo(arriving: Arriving): void {
-    this.heldBytes -= arriving.heldBytes;
-    arriving.heldBytes = 0;
-  }
+function letGo(arriving: Arriving, share: HeldShare): void {
+  share.add(-arriving.heldBytes);
+  arriving.heldBytes = 0;
 }
 
 /** One call's request, or requests, on their way in. */
