@@ -13,7 +13,7 @@ const many = (count: number, make: (i: number) => Buffer) =>
 /** Attacks on a connection by bytes that no gRPC client sends. */
 const attacks: Readonly<Record<string, (random: Random) => Buffer>> = {
   "no HTTP/2 at all": (random) => randomBytes(random, 1 + below(random, 400)),
-  "HTTP/1 request": () => Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+  "HTTP/1 request": () => Buffer.from("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
   "half a preface": (random) => preface.subarray(0, below(random, preface.length)),
   "random frames": (random) =>
     Buffer.concat([

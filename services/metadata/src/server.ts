@@ -71,8 +71,8 @@ function registry({ registry }: Metadata): Implementation {
       return { revision: await registry.putTask(given("task", task)) };
     },
     putArchitecture: ({ architecture }) => registry.putArchitecture(given("architecture", architecture)),
-    async putVariants({ architecture, version, variants }) {
-      return { revision: await registry.putVariants(architecture, version, variants) };
+    async putVariants({ architecture, version, variants, readRevision }) {
+      return { revision: await registry.putVariants(architecture, version, variants, readRevision) };
     },
     async deleteArchitecture({ architecture }) {
       await registry.deleteArchitecture(architecture);

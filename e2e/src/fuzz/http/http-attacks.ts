@@ -3,7 +3,7 @@ import { exchangeGarbage } from "../connection-garbage";
 import { below, pick, randomBytes } from "../wire-mutator";
 
 const line = "\r\n";
-const post = "POST /v2/models/x/infer HTTP/1.1\r\nHost: x\r\n";
+const post = "POST /v2/models/x/infer HTTP/1.1\r\nHost: localhost\r\n";
 const text = (...parts: readonly string[]) => Buffer.from(parts.join(""), "latin1");
 
 /** Attacks on a connection by bytes that no HTTP client sends. */
@@ -44,23 +44,23 @@ const attacks: Readonly<Record<string, (random: Random) => Buffer>> = {
   "bare line ends": () => text(post.replaceAll("\r\n", "\n"), "Content-Length: 2\n\n{}"),
   "no host": () => text("GET /v2 HTTP/1.1\r\n\r\n"),
   "an old version": () => text("GET /v2 HTTP/1.0\r\n\r\n"),
-  "a version that is none": () => text("GET /v2 HTTP/9.9\r\nHost: x\r\n\r\n"),
-  "a tunnel": () => text("CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n"),
+  "a version that is none": () => text("GET /v2 HTTP/9.9\r\nHost: localhost\r\n\r\n"),
+  "a tunnel": () => text("CONNECT example.com:443 HTTP/1.1\r\nHost: localhost\r\n\r\n"),
   "an upgrade": (random) =>
     text(
-      `GET /v2 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: ${pick(["websocket", "h2c"], random)}`,
+      `GET /v2 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: ${pick(["websocket", "h2c"], random)}`,
       line,
       line,
     ),
   "a continue that never comes": () => text(post, "Expect: 100-continue\r\nContent-Length: 10\r\n\r\n"),
   "another expectation": () => text(post, "Expect: the unexpected\r\nContent-Length: 2\r\n\r\n{}"),
   "many at once and gone": () => text(`${post}Content-Length: 2${line}${line}{}`.repeat(200)),
-  "a whole URL": () => text("GET http://elsewhere/v2 HTTP/1.1\r\nHost: x\r\n\r\n"),
+  "a whole URL": () => text("GET http://elsewhere/v2 HTTP/1.1\r\nHost: localhost\r\n\r\n"),
   "a URL that is none": (random) =>
     text(
       `GET ${pick(["*", "x", "//", "http://", "/\u00ff", "/ /"], random)} HTTP/1.1`,
       line,
-      "Host: x",
+      "Host: localhost",
       line,
       line,
     ),

@@ -77,6 +77,18 @@ describe("model repository", () => {
     expect(parameters.variant?.parameterChoice.value).toBe("mlp@2");
   });
 
+  it("unloads two variants of one architecture at once, and neither is forgotten", async () => {
+    const { inference } = house;
+    await inference.repositoryModelLoad({ modelName: "mlp@2" });
+    await Promise.all(["mlp@1", "mlp@2"].map((modelName) => inference.repositoryModelUnload({ modelName })));
+    expect(await states()).toEqual([
+      "mlp@1 UNAVAILABLE unloaded",
+      "mlp@2 UNAVAILABLE unloaded",
+      "mlp UNAVAILABLE unloaded",
+      `${TASK} UNAVAILABLE unloaded`,
+    ]);
+  });
+
   it("unloads all of a task, keeps it so, and brings it back by its name", async () => {
     await house.inference.repositoryModelUnload({ modelName: TASK });
     expect(await states()).toEqual([

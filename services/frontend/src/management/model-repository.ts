@@ -31,13 +31,19 @@ export interface ModelRepositoryOptions {
 const LOAD_MAX_MS = 120_000;
 /** How long an operator's unload may take: an instance drains for 30 s at most. */
 const UNLOAD_MAX_MS = 40_000;
+/**
+ * How often a wish is made anew because others changed variants of the same architecture meanwhile; then
+ * ABORTED.
+ */
+const RECORD_ATTEMPTS_MAX = 16;
 /** How long metadata may take to tell by its watch of what was recorded. */
 const TOLD_MAX_MS = 10_000;
 
 /**
- * Loads and unloads by name, as an operator wants it: a variant, or the efficient variants of an architecture or a task.
- * What was unloaded stays so, for every frontend and over restarts, until it is loaded by name: see `Variant.withheld`.
- * So does what a load overrode, until the name is loaded anew: see `Variant.load_override`.
+ * Loads and unloads by name, as an operator wants it: a variant, or the efficient variants of an architecture
+ * or a task. What was unloaded stays so, for every frontend and over restarts, until it is loaded by name:
+ * see `Variant.withheld`. So does what a load overrode, until the name is loaded anew: see
+ * `Variant.load_override`.
  */
 export class ModelRepository {
   readonly view: ClusterView;
@@ -49,10 +55,10 @@ export class ModelRepository {
   }
 
   /**
-   * Resolves when what was placed answers queries as `config` says (Triton's ModelConfig in JSON), or as it was registered
-   * without one; at once when it does already. NOT_FOUND for an unknown name, INVALID_ARGUMENT for a config that cannot
-   * be, RESOURCE_EXHAUSTED when no executor has room, UNAVAILABLE when there is none or the load failed; what answered
-   * before goes on as it was then.
+   * Resolves when what was placed answers queries as `config` says (Triton's ModelConfig in JSON), or as it
+   * was registered without one; at once when it does already. NOT_FOUND for an unknown name, INVALID_ARGUMENT
+   * for a config that cannot be, RESOURCE_EXHAUSTED when no executor has room, UNAVAILABLE when there is none
+   * or the load failed; what answered before goes on as it was then.
    */
   async load(name: string, config: string | null = null): Promise<void> {
     const model = findModel(this.view, name, "");
@@ -85,7 +91,10 @@ export class ModelRepository {
     );
   }
 
-  /** Resolves when the last query that ran is answered and the memory is given back. NOT_FOUND for an unknown name. */
+  /**
+   * Resolves when the last query that ran is answered and the memory is given back. NOT_FOUND for an unknown
+   * name.
+   */
   async unload(name: string): Promise<void> {
     const model = findModel(this.view, name, "");
     await this.record(model, (v) => ({ ...v, withheld: true }));
@@ -178,22 +187,36 @@ export class ModelRepository {
     return this.view.catalog.wireVariants.filter((v) => names.has(v.name));
   }
 
-  /** Records the operator's wish with the variants, whose record is replaced by architecture, and waits to see it. */
+  /** Records the operator's wish, which `change` makes of a variant however often, and waits to see it. */
   private async record(model: CatalogModel, change: (variant: Variant) => Variant): Promise<void> {
-    const changed = new Map(this.recordsOf(model).map((v) => [v.name, change(v)]));
-    const differs = () => this.recordsOf(model).filter((v) => !isSameWish(v, changed.get(v.name) ?? v));
-    const architectures = new Set(differs().map((v) => v.architecture));
-    for (const architecture of architectures) {
-      const family = this.view.catalog.wireVariants.filter((v) => v.architecture === architecture);
-      const variants = family.map((v) => changed.get(v.name) ?? v);
-      const version = variants[0]?.version ?? 1;
-      await this.o.registry.putVariants(
-        { architecture, version, variants },
-        { timeoutMs: USER_CALL_TIMEOUT_MS },
-      );
-    }
+    const differs = () => this.recordsOf(model).filter((v) => !isSameWish(v, change(v)));
+    const names = new Set(model.variants.map((v) => v.name));
+    const wish = (v: Variant) => (names.has(v.name) ? change(v) : v);
+    for (const architecture of new Set(differs().map((v) => v.architecture)))
+      await this.recordVariants(architecture, wish);
     const late = new ServiceError(Code.UNAVAILABLE, `metadata did not tell of '${model.name}' in time`);
     await this.changes.until(() => differs().length === 0, TOLD_MAX_MS, late);
+  }
+
+  /**
+   * Variants are replaced by architecture: where another changed one of them meanwhile, the wish is made anew
+   * of what it is now.
+   */
+  private async recordVariants(architecture: string, wish: (variant: Variant) => Variant): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const readRevision = this.view.revision;
+      const read = this.view.catalog.wireVariants.filter((v) => v.architecture === architecture);
+      const version = read[0]?.version ?? 1;
+      const put = { architecture, version, variants: read.map(wish), readRevision };
+      try {
+        await this.o.registry.putVariants(put, { timeoutMs: USER_CALL_TIMEOUT_MS });
+        return;
+      } catch (fault) {
+        if (ServiceError.from(fault).code !== Code.ABORTED || attempt === RECORD_ATTEMPTS_MAX) throw fault;
+      }
+      const late = new ServiceError(Code.UNAVAILABLE, `metadata did not tell of '${architecture}' in time`);
+      await this.changes.until((view) => view.revision > readRevision, TOLD_MAX_MS, late);
+    }
   }
 }
 

@@ -22,12 +22,17 @@ import {
 
 type RecordValue = NonNullable<MessageInitShape<typeof RecordSchema>["value"]>;
 
-/** Metadata in memory behind a real socket: records, a watch with snapshot, placements. For tests of the frontend. */
+/**
+ * Metadata in memory behind a real socket: records, a watch with snapshot, placements. For tests of the
+ * frontend.
+ */
 export class MemoryMetadata {
   private readonly records = new Map<string, WireRecord>();
   private readonly watchers = new Set<(response: WatchResponse) => void>();
   private server: RpcServer | null = null;
   private revision = 1n;
+  /** When variants were put last. */
+  private changedAt = 0n;
   private leases = 0;
   private port = 0;
   /** Called on each placement that is wanted. */
@@ -117,7 +122,11 @@ export class MemoryMetadata {
         return { revision: this.revision };
       },
       putArchitecture: async ({ architecture }) => ({ architecture: this.putArchitecture(architecture) }),
-      putVariants: async ({ variants }) => {
+      putVariants: async ({ variants, readRevision }) => {
+        const { changedAt } = this;
+        if (readRevision > 0n && changedAt > readRevision)
+          throw new ServiceError(Code.ABORTED, `variants changed at ${changedAt}, read at ${readRevision}`);
+        this.changedAt = this.revision + 1n;
         for (const value of variants) this.put(`variant/${value.name}`, { case: "variant", value });
         this.onVariants(variants);
         return { revision: this.revision };

@@ -225,6 +225,31 @@ describe("Registry", () => {
   });
 
   describe("putVariants", () => {
+    it("writes what was made of records only while they are what they were", async () => {
+      const { registry, hub } = await withVariant();
+      const { revision } = hub.view;
+      const withheld = { ...exampleVariant(), withheld: true };
+      const first = registry.putVariants("mlp", 1, [withheld], revision);
+      const second = registry.putVariants("mlp", 1, [exampleVariant()], revision);
+      await first;
+      await expect(second).rejects.toMatchObject({
+        code: Code.ABORTED,
+        message: expect.stringMatching(/changed at revision \d+, it was read at \d+; read it again/),
+      });
+      expect(hub.view.of("variant")).toMatchObject([{ withheld: true }]);
+      await registry.putTask(exampleTask());
+      await registry.putVariants("mlp", 1, [exampleVariant()], hub.view.revision);
+      expect(hub.view.of("variant")).toMatchObject([{ withheld: false }]);
+    });
+
+    it("brings no variant back that was deleted meanwhile", async () => {
+      const { registry, hub } = await withVariant();
+      const { revision } = hub.view;
+      await registry.putVariants("mlp", 1, [exampleVariant({ name: "mlp-other" })]);
+      const late = registry.putVariants("mlp", 1, [exampleVariant()], revision);
+      await expect(late).rejects.toMatchObject({ code: Code.ABORTED });
+    });
+
     const accuracy = { value: 0.9, metric: "accuracy", dataset: "", origin: AccuracyOrigin.DECLARED };
     const profile = (fields: object) => ({ ...exampleVariant().profile!, ...fields });
 

@@ -72,15 +72,23 @@ export class Registry {
 
   /**
    * Replaces the variants of an architecture by those of its newest version; earlier versions keep their
-   * record, but are served no more. Placements of variants that are gone go too.
+   * record, but are served no more. Placements of variants that are gone go too. ABORTED when they were made
+   * of records up to `readRevision` (0 = of none) and one changed after it.
    */
-  async putVariants(name: string, version: number, variants: readonly Variant[]): Promise<bigint> {
+  async putVariants(
+    name: string,
+    version: number,
+    variants: readonly Variant[],
+    readRevision = 0n,
+  ): Promise<bigint> {
     if (variants.length === 0 || variants.length > VARIANTS_MAX) {
       const both = `${variants.length} variants of "${name}" are outside the 1 to ${VARIANTS_MAX} allowed`;
       throw new ServiceError(Code.INVALID_ARGUMENT, both);
     }
     for (const digest of new Set(variants.flatMap(filesOf))) await this.checkComplete(digest);
-    const { revision } = await this.writer.write((view) => planVariants(view, { name, version, variants }));
+    const { revision } = await this.writer.write((view) =>
+      planVariants(view, { name, version, variants, readRevision }),
+    );
     return revision;
   }
 
@@ -151,8 +159,9 @@ function planArchitecture(
 
 function planVariants(
   view: RecordView,
-  asked: { name: string; version: number; variants: readonly Variant[] },
+  asked: { name: string; version: number; variants: readonly Variant[]; readRevision: bigint },
 ): GuardedPlan<null> {
+  if (asked.readRevision > 0n) checkUnchanged(view, asked);
   const architecture = newest(view, asked.name);
   if (architecture.version !== asked.version) {
     const both = `version ${asked.version} of "${asked.name}" is not its newest, which is ${architecture.version}`;
@@ -174,6 +183,21 @@ function planVariants(
     writes.push({ kind: "deletePrefix", prefix: placementKey(asked.name, name, "") });
   }
   return { writes, result: null };
+}
+
+/** What was made of records that changed since would undo what changed them. */
+function checkUnchanged(
+  view: RecordView,
+  asked: { name: string; variants: readonly Variant[]; readRevision: bigint },
+): void {
+  const names = new Set([...variantsOf(view, asked.name), ...asked.variants].map((variant) => variant.name));
+  for (const name of names) {
+    const revision = view.at(variantKey(asked.name, name))?.revision;
+    if (revision !== undefined && revision <= asked.readRevision) continue;
+    const change = revision === undefined ? "was deleted" : `changed at revision ${revision}`;
+    const sentence = `variant "${name}" ${change}, it was read at ${asked.readRevision}; read it again`;
+    throw new ServiceError(Code.ABORTED, sentence);
+  }
 }
 
 /** An architecture record may be rewritten under its variants only if they still fit it. */

@@ -7,9 +7,19 @@ interface RunningLease {
   timer: Timer;
 }
 
-/** The running leases of a local store; calls `due` when one has not been renewed for its whole life. */
+/** How often the clock is looked at while leases run, to notice that this process was paused. */
+const LOOK_PERIOD_MS = 250;
+/** A look that is late by less is no pause. */
+const PAUSE_MIN_MS = 250;
+
+/**
+ * The running leases of a local store; calls `due` when one has not been renewed for its whole life. Time in
+ * which this process was paused does not count: its holders could not renew theirs.
+ */
 export class LeaseTable {
   private readonly running = new Map<string, RunningLease>();
+  private lookedMs = 0;
+  private look: Timer | null = null;
 
   constructor(
     private readonly clock: Clock,
@@ -17,6 +27,7 @@ export class LeaseTable {
   ) {}
 
   start(lease: Lease): void {
+    if (this.look === null) this.watchClock();
     const deadlineMs = this.clock.nowMs() + lease.ttlMs;
     this.running.set(lease.id, { lease, deadlineMs, timer: this.arm(lease.id, lease.ttlMs) });
   }
@@ -48,6 +59,26 @@ export class LeaseTable {
   close(): void {
     for (const { timer } of this.running.values()) timer.cancel();
     this.running.clear();
+    this.look?.cancel();
+    this.look = null;
+  }
+
+  private watchClock(): void {
+    this.lookedMs = this.clock.nowMs();
+    this.look = this.clock.setTimer(LOOK_PERIOD_MS, () => {
+      this.forgivePause();
+      this.look = null;
+      if (this.running.size > 0) this.watchClock();
+    });
+  }
+
+  /** Prolongs every lease by what was slept through since the last look. */
+  private forgivePause(): void {
+    const nowMs = this.clock.nowMs();
+    const lateMs = nowMs - this.lookedMs - LOOK_PERIOD_MS;
+    this.lookedMs = nowMs;
+    if (lateMs < PAUSE_MIN_MS) return;
+    for (const running of this.running.values()) running.deadlineMs += lateMs;
   }
 
   /**
@@ -57,6 +88,7 @@ export class LeaseTable {
     return this.clock.setTimer(delayMs, () => {
       const running = this.running.get(leaseId);
       if (running === undefined) return;
+      this.forgivePause();
       const leftMs = running.deadlineMs - this.clock.nowMs();
       if (leftMs > 0) running.timer = this.arm(leaseId, leftMs);
       else this.due(leaseId);

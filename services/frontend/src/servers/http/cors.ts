@@ -8,15 +8,36 @@ const EXPOSED = "inference-header-content-length, retry-after, traceparent";
 /** Origins of web pages that may use the HTTP server. */
 export class Cors {
   private readonly origins: ReadonlySet<string>;
+  private readonly hosts: ReadonlySet<string>;
 
-  /** `allowed` are origins as browsers send them (`https://console.example`), or `*`. */
-  constructor(allowed: readonly string[]) {
+  /**
+   * `allowed` are origins as browsers send them (`https://console.example`), or `*`. `anyoneMayCall`: no
+   * caller has to say who it is.
+   */
+  constructor(
+    allowed: readonly string[],
+    private readonly anyoneMayCall: boolean,
+  ) {
     this.origins = new Set(allowed);
+    this.hosts = new Set(allowed.map((origin) => origin.replace(/^[a-z]+:\/\//i, "").toLowerCase()));
   }
 
   /**
-   * Headers that let the page of this request read its answer; none without an Origin, as with all that is no browser.
-   * PERMISSION_DENIED for a page of another origin: a browser would hide the answer from it, but send what it asks.
+   * PERMISSION_DENIED for a call over the loopback interface to a host of another name, where anyone may
+   * call: a web page whose name was made to resolve to this address (DNS rebinding) is its own origin to the
+   * browser.
+   */
+  checkHost({ headers: { host }, socket: { localAddress = "" } }: IncomingMessage): void {
+    if (!this.anyoneMayCall || host === undefined || !isLoopbackAddress(localAddress)) return;
+    if (isLoopbackName(host) || this.origins.has("*") || this.hosts.has(host.toLowerCase())) return;
+    const sentence = `host is '${host}'; allowed over the loopback interface are localhost, its addresses and the hosts of --http-cors-origins: ${[...this.hosts].join(", ") || "none"}`;
+    throw new ServiceError(Code.PERMISSION_DENIED, sentence);
+  }
+
+  /**
+   * Headers that let the page of this request read its answer; none without an Origin, as with all that is no
+   * browser. PERMISSION_DENIED for a page of another origin: a browser would hide the answer from it, but
+   * send what it asks.
    */
   headersFor(request: IncomingMessage): Readonly<Record<string, string>> {
     const { origin, host } = request.headers;
@@ -42,6 +63,21 @@ export class Cors {
       "access-control-max-age": String(PREFLIGHT_KEPT_S),
     };
   }
+}
+
+function isLoopbackAddress(address: string): boolean {
+  return address === "::1" || /^(::ffff:)?127\./.test(address);
+}
+
+/** `host` as the header has it, with or without a port. */
+function isLoopbackName(host: string): boolean {
+  const name = host.replace(/:\d*$/, "").toLowerCase();
+  return (
+    name === "localhost" ||
+    name.endsWith(".localhost") ||
+    name === "[::1]" ||
+    /^127(\.\d{1,3}){3}$/.test(name)
+  );
 }
 
 /** A page served from this very address. */

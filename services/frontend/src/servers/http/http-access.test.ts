@@ -31,6 +31,27 @@ describe("HTTP face when no web page is allowed", () => {
     expect([answer.status, errorOf(answer)]).toEqual([403, expect.stringContaining("https://evil.example")]);
   });
 
+  it.each([
+    "rebound.example:8000",
+    "rebound.example",
+    "127.0.0.1.example:8000",
+    "127.evil:1",
+    "localhost.example",
+    "[::2]:8000",
+  ])("refuses a page of %s that was made to resolve to this address", async (host) => {
+    for (const path of ["/v2/models/mlp/ready", "/metrics", "/v2/repository/models/mlp/unload"]) {
+      const answer = await http.ask(path, undefined, { host, origin: `http://${host}` });
+      expect([answer.status, errorOf(answer)]).toEqual([403, expect.stringContaining(`host is '${host}'`)]);
+    }
+  });
+
+  it.each(["localhost:8000", "LOCALHOST", "app.localhost:1", "127.9.8.7:3", "[::1]:8000"])(
+    "takes the name %s",
+    async (host) => {
+      expect((await http.ask("/v2/health/live", undefined, { host })).status).toBe(200);
+    },
+  );
+
   it("lets a page of its own address", async () => {
     expect((await http.infer({}, { origin: `http://${house.frontend.httpAddress}` })).status).toBe(200);
   });

@@ -7,8 +7,8 @@ import { HttpServer } from "./http-server";
 
 jest.setTimeout(30_000);
 
-const HEAD = "POST /v2/models/mlp/infer HTTP/1.1\r\nHost: x\r\n";
-const LIVE = "GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n";
+const HEAD = "POST /v2/models/mlp/infer HTTP/1.1\r\nHost: localhost\r\n";
+const LIVE = "GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /** Longest that any connection below may live: its bound, and how often connections are looked for. */
 const LIVED_MAX_MS = 5_000;
 

@@ -144,7 +144,7 @@ describe("HTTP face", () => {
 
     it("refuses a body that is announced too large before it comes", async () => {
       const answer = await rawAnswer(
-        `POST /v2/models/mlp/infer HTTP/1.1\r\nHost: x\r\nContent-Length: ${BODY_BYTES_MAX + 1}\r\n\r\n`,
+        `POST /v2/models/mlp/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${BODY_BYTES_MAX + 1}\r\n\r\n`,
       );
       expect(answer).toContain("413 Payload Too Large");
     });
@@ -181,7 +181,7 @@ describe("HTTP face", () => {
       const { host, port } = http;
       const socket = connect(port, host);
       const body = inferBody();
-      const head = `POST /v2/models/mlp/infer HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`;
+      const head = `POST /v2/models/mlp/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n`;
       socket.write(`${head}${body}`.repeat(3));
       await until(() => held.length === 3);
       socket.destroy();

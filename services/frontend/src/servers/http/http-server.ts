@@ -36,12 +36,17 @@ export interface HttpServerOptions {
   readonly security: Security;
   /** Origins of web pages that may use it. */
   readonly corsOrigins: readonly string[];
-  /** Every server of the process by the name that metrics give it; this one too, if it is to be among them. */
+  /**
+   * Every server of the process by the name that metrics give it; this one too, if it is to be among them.
+   */
   readonly faces: ReadonlyMap<string, Face>;
   readonly limits?: Partial<HttpLimits>;
 }
 
-/** The Open Inference Protocol over HTTP/1.1: the same router and the same handlers as gRPC, in JSON and raw bytes. */
+/**
+ * The Open Inference Protocol over HTTP/1.1: the same router and the same handlers as gRPC, in JSON and raw
+ * bytes.
+ */
 export class HttpServer {
   private readonly server: NodeServer | HttpsServer;
   private readonly refused: HttpRefusals;
@@ -54,7 +59,7 @@ export class HttpServer {
 
   constructor(private readonly o: HttpServerOptions) {
     const limits = { ...httpLimitsDefault, ...o.limits };
-    this.cors = new Cors(o.corsOrigins);
+    this.cors = new Cors(o.corsOrigins, o.security.guard === null);
     const { guard, tls } = o.security;
     this.exchange = {
       infer: o.infer,
@@ -134,6 +139,7 @@ export class HttpServer {
   private async answerTo(request: IncomingMessage, response: ServerResponse): Promise<Reply> {
     let headers: Readonly<Record<string, string>> = {};
     try {
+      this.cors.checkHost(request);
       headers = this.cors.headersFor(request);
       const preflight = this.cors.preflight(request);
       if (preflight !== null) return { ...emptyReply(204), headers: { ...preflight, ...headers } };

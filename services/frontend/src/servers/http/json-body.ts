@@ -3,20 +3,29 @@ import { Code, ServiceError } from "@infaas/runtime";
 import { HttpError } from "./http-status";
 import { shapeOf } from "./json-shape";
 
-/** Longest JSON text that is read: about 35 ms of the one thread that all queries share. Tensors beyond go as binary data. */
+/**
+ * Longest JSON text that is read: about 35 ms of the one thread that all queries share. Tensors beyond go as
+ * binary data.
+ */
 export const JSON_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Most names of members: what looks them up is made as they come, two microseconds each. */
 export const JSON_NAMES_MAX = 8_192;
 /** Most arrays and objects, half a microsecond each: rows of a tensor that is written nested. */
 export const JSON_NESTED_MAX = 32_768;
-/** Most texts, half a microsecond each: elements of BYTES tensors, and what `JsonShape.bare` is made a text of. */
+/**
+ * Most texts, half a microsecond each: elements of BYTES tensors, and what `JsonShape.bare` is made a text
+ * of.
+ */
 export const JSON_STRINGS_MAX = 32_768;
 
 /** A JSON object as it was sent: nothing about its values is known. */
 export type JsonFields = Readonly<Record<string, unknown>>;
 
-/** Reads a JSON object; an empty body is an empty object. HTTP 413 beyond the bound, INVALID_ARGUMENT for anything else. */
+/**
+ * Reads a JSON object; an empty body is an empty object. HTTP 413 beyond the bound, INVALID_ARGUMENT for
+ * anything else.
+ */
 export function parseObject(bytes: Buffer): JsonFields {
   if (bytes.byteLength === 0) return {};
   if (bytes.byteLength > JSON_BYTES_MAX) {

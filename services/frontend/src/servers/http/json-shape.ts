@@ -1,4 +1,7 @@
-/** What parsing a JSON text costs by: names, arrays and objects, and strings cost up to forty times what a number does. */
+/**
+ * What parsing a JSON text costs by: names, arrays and objects, and strings cost up to forty times what a
+ * number does.
+ */
 export interface JsonShape {
   /** Names of members, of all objects together. */
   readonly names: number;
@@ -7,8 +10,9 @@ export interface JsonShape {
   /** Strings, names among them. */
   readonly strings: number;
   /**
-   * First and last byte, exclusive, of each token that JSON has no value for: NaN, Infinity and -Infinity, as Python's `json`
-   * and Triton write them; and, where they are looked for, integers of more digits than a double holds.
+   * First and last byte, exclusive, of each token that JSON has no value for: NaN, Infinity and -Infinity, as
+   * Python's `json` and Triton write them; and, where they are looked for, integers of more digits than a
+   * double holds.
    */
   readonly bare: readonly number[];
 }
