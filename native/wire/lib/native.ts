@@ -5,8 +5,8 @@ import { join } from "node:path";
 export type WireHandle = { readonly __wire: unique symbol };
 
 /**
- * Limits of a server by the names that the add-on reads. `ServerLimits` of @infaas/runtime, which has all of them, says
- * what each means; what is used is `SERVER_LIMITS` there.
+ * Limits of a server by the names that the add-on reads. `ServerLimits` of @infaas/runtime, which has all of
+ * them, says what each means; what is used is `SERVER_LIMITS` there.
  */
 export type WireLimits = Readonly<
   Record<
@@ -36,7 +36,10 @@ export interface TlsIdentity {
   readonly tls13Only: boolean;
 }
 
-/** The add-on's exports, in the order of src/node_api/addon.cc. Calls made per request never throw; a stale `call` does nothing. */
+/**
+ * The add-on's exports, in the order of src/node_api/addon.cc. Calls made per request never throw; a stale
+ * `call` does nothing.
+ */
 export interface Native {
   /** `tls`: whether it can speak TLS as well. */
   probe(tls: boolean): { readonly ok: boolean; readonly detail: string };
@@ -85,8 +88,8 @@ export interface Native {
   linkOpen(wire: WireHandle, ip: string, port: number, credential: string): number | string;
   linkClose(wire: WireHandle, link: number): void;
   /**
-   * `body`: the handle of a ModelInfer call, or bytes. Seven arguments, because this is called for every query: see rule 3 of
-   * docs/native-boundary.md.
+   * `body`: the handle of a ModelInfer call, or bytes. Seven arguments, because this is called for every
+   * query: see rule 3 of docs/native-boundary.md.
    */
   linkSend(
     wire: WireHandle,

@@ -12,7 +12,8 @@ namespace wire {
 constexpr char kNghttp2[] = "libnghttp2.so.14";
 constexpr ServerLimits kLimits{1 << 20, 8 << 20, 1 << 20, 100, 8'192, 64, 4 << 20, 20'000, 60'000, 1'800'000, 7'200'000, 20'000, 60'000};
 
-// A server on loopback that echoes what Say is sent, keeps what Hold is sent and takes nothing of Listen; runs only while `turn` is called.
+// A server on loopback that echoes what Say is sent, keeps what Hold is sent and takes nothing of Listen;
+// runs only while `turn` is called.
 class Echo {
  public:
   explicit Echo(const ng::Api& api, const ServerLimits& limits = kLimits) : server_(api, poller_, events_, limits) {

@@ -10,7 +10,10 @@ const EMPTY_SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
 /** Longest that any connection below may live: its bounds, and how often connections are looked after. */
 const LIVED_MAX_MS = 6_000;
 
-/** Opens a socket that sends these bytes and then one more of the others every 50 ms; resolves with how long it lived. */
+/**
+ * Opens a socket that sends these bytes and then one more of the others every 50 ms; resolves with how long
+ * it lived.
+ */
 function drip(port: number, atOnce: Buffer, slowly: Buffer): Promise<number> {
   const startMs = performance.now();
   let at = 0;

@@ -72,7 +72,10 @@ export interface MetricSources {
 type Instrument = (typeof instruments)[keyof typeof instruments];
 type Observe = (value: number, attributes?: Record<string, string>) => void;
 
-/** Registers every instrument; all are read from plain counters at export, so a query costs no OpenTelemetry call. */
+/**
+ * Registers every instrument; all are read from plain counters at export, so a query costs no OpenTelemetry
+ * call.
+ */
 export function registerMetrics(
   meter: Telemetry["meter"],
   { view, statistics, router, coldStarts, faces }: MetricSources,

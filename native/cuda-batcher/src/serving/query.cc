@@ -8,7 +8,8 @@ namespace cb::link {
 
 namespace {
 
-// The shape's elements; 0 when it does not fit, or has an axis without elements, or more than any message holds.
+// The shape's elements; 0 when it does not fit, or has an axis without elements, or more than any message
+// holds.
 uint64_t elements(const Tensor& tensor, const int64_t* shape, size_t rank) {
   constexpr uint64_t most = uint64_t{1} << 40;
   if (rank != tensor.dims.size()) return 0;

@@ -16,13 +16,16 @@ constexpr uint8_t kResourceExhausted = 8;
 constexpr uint8_t kInternal = 13;
 constexpr uint8_t kUnavailable = 14;
 
-// Outputs up to so many bytes are copied into the answer, so that their slab is free for the next batch at once.
+// Outputs up to so many bytes are copied into the answer, so that their slab is free for the next batch at
+// once.
 constexpr size_t kCopyBytesMax = 16 * 1024;
-// How long a load may be told again, as in services/executor/src/serving/reporter.ts: predicting a long queue's drain takes time.
+// How long a load may be told again, as in services/executor/src/serving/reporter.ts: predicting a long
+// queue's drain takes time.
 constexpr double kRepeatWithinMs = 1;
 // Batches remembered until the figures are taken; beyond it the oldest make room.
 constexpr size_t kSamplesMax = 4096;
-// Sampled queries remembered until the figures are taken (decision 0024); of those beyond it only the number is kept.
+// Sampled queries remembered until the figures are taken (decision 0024); of those beyond it only the number
+// is kept.
 constexpr size_t kTracesMax = 64;
 // JavaScript's tickets are the even ones.
 constexpr uint32_t kTicketStep = 2;
@@ -287,8 +290,8 @@ void Served::answer(Batch& batch, Query& query, const Request& request, size_t f
   });
 }
 
-// Before `release`: a ticket that is free again while its query is still awaited would let a cancellation of this query
-// take the next one that gets the ticket out of the queue.
+// Before `release`: a ticket that is free again while its query is still awaited would let a cancellation of
+// this query take the next one that gets the ticket out of the queue.
 bool Served::claim(const Request& request) {
   const auto* query = static_cast<const Query*>(request.owner);
   return query->connection->claim(query->id, query);

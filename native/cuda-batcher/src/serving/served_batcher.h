@@ -1,5 +1,5 @@
-// A batcher as the links of this process see it: queries in, answers out, and the figures of what passed. JavaScript
-// submits to the same batcher; a batch may hold queries of both.
+// A batcher as the links of this process see it: queries in, answers out, and the figures of what passed.
+// JavaScript submits to the same batcher; a batch may hold queries of both.
 #pragma once
 
 #include <atomic>
@@ -56,7 +56,8 @@ class Served : public std::enable_shared_from_this<Served> {
   int64_t inFlight() const { return inFlight_.load(); }
   void watch() { watched_ = true; }
 
-  // I/O thread. Runs a query that entered; false: JavaScript must judge it, and it has left. The caller wakes the batcher.
+  // I/O thread. Runs a query that entered; false: JavaScript must judge it, and it has left. The caller wakes
+  // the batcher.
   bool run(const std::shared_ptr<Connection>& connection, wire::Frame& frame, const wire::InferHead& head,
            double receivedMs);
   // Takes a query back that nobody waits for any more.

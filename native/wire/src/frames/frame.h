@@ -1,6 +1,7 @@
-// Frames of a link between a frontend and an executor: the same bytes as packages/api/src/frames/link-frame.ts, which says what
-// each field means. Little-endian: u32 length of all that follows, u8 type, u8 flags (0), u16 header bytes, u32 id,
-// header, body. A reader takes a longer header than it knows and leaves the rest of it unread.
+// Frames of a link between a frontend and an executor: the same bytes as
+// packages/api/src/frames/link-frame.ts, which says what each field means. Little-endian: u32 length of all
+// that follows, u8 type, u8 flags (0), u16 header bytes, u32 id, header, body. A reader takes a longer header
+// than it knows and leaves the rest of it unread.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +29,8 @@ constexpr size_t kVariantBytesMax = kHeaderBytesMax - kInferHeaderBytes;
 
 // Largest frame unless told otherwise: a message of 64 MiB and its header.
 constexpr size_t kFrameBytesMax = size_t{64} * 1024 * 1024 + 64 * 1024;
-// Largest body of an answer: a gRPC message of 64 MiB has room for it with all that stands beside it, here and at the caller's.
+// Largest body of an answer: a gRPC message of 64 MiB has room for it with all that stands beside it, here
+// and at the caller's.
 constexpr size_t kAnswerBytesMax = size_t{64} * 1024 * 1024 - 256 * 1024;
 
 struct Load {
@@ -78,7 +80,8 @@ struct Prefix {
 
 Prefix readPrefix(const uint8_t* from);
 
-// What is wrong with a prefix, as a sentence; empty when it may be believed. Length first, then header, then type.
+// What is wrong with a prefix, as a sentence; empty when it may be believed. Length first, then header, then
+// type.
 std::string prefixFault(const Prefix& prefix, size_t frameBytesMax);
 
 // Headers of frames whose prefix is sound; `from` is the header's first byte, `variant` points into it.

@@ -61,8 +61,9 @@ void Connection::flush() {
     broken_ = true;
 }
 
-// What the session has to say, as far as the outbox has room. False: it has more. What stays there is bounded by the library
-// (answers to PING and SETTINGS), by the calls a connection may have, and by what is read until it reads no more.
+// What the session has to say, as far as the outbox has room. False: it has more. What stays there is bounded
+// by the library (answers to PING and SETTINGS), by the calls a connection may have, and by what is read
+// until it reads no more.
 bool Connection::serialise() {
   while (outbox_.bytes() <= kOutboxMaxBytes) {
     const uint8_t* bytes = nullptr;

@@ -19,8 +19,8 @@ class Connection;
 
 constexpr size_t kMessagePrefixBytes = 5;
 
-// What holding costs beside the bytes themselves, as measured: a call with its stream, here and in JavaScript; a message
-// that was received; a piece that waits to be sent.
+// What holding costs beside the bytes themselves, as measured: a call with its stream, here and in
+// JavaScript; a message that was received; a piece that waits to be sent.
 constexpr size_t kCallBytes = 2'048;
 constexpr size_t kMessageBytes = 160;
 constexpr size_t kPieceBytes = 96;
@@ -60,7 +60,8 @@ struct CallState {
   size_t filled = 0;      // of the message being received
   size_t expected = 0;    // its whole size; room is made for it as it comes
   size_t unconsumed = 0;  // received, but not yet given back to the peer's window
-  // On the account of its connection: for being there, for what was received and not taken, for what was not sent.
+  // On the account of its connection: for being there, for what was received and not taken, for what was not
+  // sent.
   std::shared_ptr<Ledger::Share> share;
   size_t baseBytes = 0;
   size_t inputBytes = 0;

@@ -17,12 +17,12 @@ namespace wire {
 
 namespace {
 
-// What is taken from one connection before the others have their turn: bytes, and calls, which may be hundreds in as many
-// bytes as one, and each of which costs more than reading it.
+// What is taken from one connection before the others have their turn: bytes, and calls, which may be
+// hundreds in as many bytes as one, and each of which costs more than reading it.
 constexpr size_t kReadBudgetBytes = 2 * 1024 * 1024;
 constexpr size_t kReadBudgetCalls = 16;
-// Messages of streams, which may be thousands in as many bytes, and bytes that belong to no message: decoding one of those
-// costs up to a hundred times what moving one does.
+// Messages of streams, which may be thousands in as many bytes, and bytes that belong to no message: decoding
+// one of those costs up to a hundred times what moving one does.
 constexpr size_t kReadBudgetMessages = 512;
 constexpr size_t kReadBudgetHeadBytes = 64 * 1024;
 // Read at a time where no body is received in its place: of small calls not many more than a turn's.
@@ -99,8 +99,8 @@ void Connection::read() {
   }
 }
 
-// Record by record, each straight to where it belongs. The library may hold what it took from the socket, so this goes on
-// until it has nothing more; the socket is what the budget limits.
+// Record by record, each straight to where it belongs. The library may hold what it took from the socket, so
+// this goes on until it has nothing more; the socket is what the budget limits.
 void Connection::readSealed() {
   tls_->beginTurn(kReadBudgetBytes);
   while (!broken_) {
@@ -119,7 +119,8 @@ void Connection::readSealed() {
   }
 }
 
-// The rest of a DATA frame goes straight to where its message is put together; nghttp2 is then shown it there.
+// The rest of a DATA frame goes straight to where its message is put together; nghttp2 is then shown it
+// there.
 bool Connection::directTarget(uint8_t*& to, size_t& room) const {
   if (direct_ == nullptr || !direct_->incoming.bytes.owner || frameBytes_ <= frameGot_) return false;
   const size_t left = std::min(frameBytes_ - frameGot_, direct_->incoming.bytes.size - direct_->filled);

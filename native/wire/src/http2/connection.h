@@ -32,11 +32,13 @@ class Connection : public Pollable {
   void resume(Call& call);
   // Gives `bytes` back to the peer's window for this call.
   void consume(const Call& call, size_t bytes);
-  // Refuses new calls: the first notice leaves time for those on their way, the second names the last one taken.
+  // Refuses new calls: the first notice leaves time for those on their way, the second names the last one
+  // taken.
   void shutDown(bool last);
   // A message came whole in this turn.
   void messageRead() { messagesRead_++; }
-  // Nothing more is read in this turn: before it is known whether its caller may call, no more than a chunk is held.
+  // Nothing more is read in this turn: before it is known whether its caller may call, no more than a chunk
+  // is held.
   void await() { asked_ = true; }
   // Looks after silence; called about once a second.
   void attend(double nowMs);

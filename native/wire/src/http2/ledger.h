@@ -1,5 +1,5 @@
-// Bytes that a server holds for its callers: what has come and was not taken, and what waits to be read, each with its
-// overhead. Everything that holds some lives on one thread.
+// Bytes that a server holds for its callers: what has come and was not taken, and what waits to be read, each
+// with its overhead. Everything that holds some lives on one thread.
 #pragma once
 
 #include <cstddef>
@@ -34,8 +34,8 @@ class Ledger {
   Ledger& operator=(const Ledger&) = delete;
 
   std::shared_ptr<Share> open(const std::string& tenant);
-  // Dynamic thresholds: a tenant may hold as much as is left free by all, and each of its connections as much as is left
-  // of that. One connection alone gets a third, and whoever comes finds room.
+  // Dynamic thresholds: a tenant may hold as much as is left free by all, and each of its connections as much
+  // as is left of that. One connection alone gets a third, and whoever comes finds room.
   size_t room(const Share& share) const;
   size_t heldBytes() const { return total_; }
   size_t maxBytes() const { return maxBytes_; }

@@ -10,11 +10,12 @@ namespace wire {
 
 namespace {
 
-// Room is made at once for a message that says it is so large, and for so many times what has come of a larger one: an
-// announcement costs nothing, and a message of 602 KB is received in its place.
+// Room is made at once for a message that says it is so large, and for so many times what has come of a
+// larger one: an announcement costs nothing, and a message of 602 KB is received in its place.
 constexpr size_t kTrustedBytes = 1024 * 1024;
 constexpr size_t kGrowth = 8;
-// Messages of one stream that nobody took: the peer's window is counted in bytes, and an empty message has five.
+// Messages of one stream that nobody took: the peer's window is counted in bytes, and an empty message has
+// five.
 constexpr size_t kUntakenMessagesMax = 65'536;
 
 }  // namespace

@@ -1,5 +1,6 @@
-// The part of nghttp2 that is used, declared here because the library is reached without its header: Node carries it and
-// exports its functions. Layouts and numbers are those of the stable ABI (libnghttp2.so.14, nghttp2.h of 1.41 and later).
+// The part of nghttp2 that is used, declared here because the library is reached without its header: Node
+// carries it and exports its functions. Layouts and numbers are those of the stable ABI (libnghttp2.so.14,
+// nghttp2.h of 1.41 and later).
 #pragma once
 
 #include <sys/types.h>
@@ -128,8 +129,8 @@ struct Api {
   int (*submit_shutdown_notice)(Session*);
 };
 
-// The functions of the process, looked up once; null when they cannot be had, and `why` says the reason. `library` is
-// opened first when it is given (the tests run outside of Node).
+// The functions of the process, looked up once; null when they cannot be had, and `why` says the reason.
+// `library` is opened first when it is given (the tests run outside of Node).
 const Api* api(std::string& why, const char* library = nullptr);
 
 }  // namespace wire::ng

@@ -50,8 +50,8 @@ int Connection::beginHeaders(const ng::Frame* frame) {
   return 0;
 }
 
-// The rest of the block is decoded, because the next one depends on it, and no more looked at: a block of 1 MB may stand for
-// gigabytes. Clients of gRPC read the code as RESOURCE_EXHAUSTED.
+// The rest of the block is decoded, because the next one depends on it, and no more looked at: a block of 1
+// MB may stand for gigabytes. Clients of gRPC read the code as RESOURCE_EXHAUSTED.
 int Connection::giveUp(int32_t stream) {
   ng_.submit_rst_stream(session_, 0, stream, ng::kEnhanceYourCalm);
   return ng::kTemporalCallbackFailure;

@@ -119,8 +119,8 @@ void Server::accept(Listener& listener) {
   }
 }
 
-// Asks those to leave that have no call, and cuts them off: first those that never had one, then as long ago as they had one
-// last. Clients of gRPC connect again by themselves. Returns how many.
+// Asks those to leave that have no call, and cuts them off: first those that never had one, then as long ago
+// as they had one last. Clients of gRPC connect again by themselves. Returns how many.
 size_t Server::makeWay() {
   std::vector<Connection*> idle;
   for (const auto& connection : connections_)

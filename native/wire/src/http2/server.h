@@ -64,7 +64,8 @@ class Server {
 
   // Serves `path`; returns the number that events name it by.
   int32_t add(std::string path, MethodKind kind);
-  // Asks about calls from now on (kAsked); `tokens`: `authorization` tells callers apart, not their connections alone.
+  // Asks about calls from now on (kAsked); `tokens`: `authorization` tells callers apart, not their
+  // connections alone.
   void guard(bool tokens);
   // What was admitted so far has to be asked again.
   void askAnew() { credentials_.askAnew(); }

@@ -9,8 +9,8 @@ namespace wire {
 
 namespace {
 
-// Resets of streams in a burst and per second before the connection is ended (CVE-2023-44487). Clients that hedge or
-// give up early reset many, so it is far above nghttp2's own default.
+// Resets of streams in a burst and per second before the connection is ended (CVE-2023-44487). Clients that
+// hedge or give up early reset many, so it is far above nghttp2's own default.
 constexpr uint64_t kResetBurst = 2'000;
 constexpr uint64_t kResetsPerSecond = 500;
 

@@ -1,4 +1,5 @@
-// TLS on one socket, as a server: what comes is opened, what goes is sealed. Nothing blocks and nothing calls back.
+// TLS on one socket, as a server: what comes is opened, what goes is sealed. Nothing blocks and nothing calls
+// back.
 #pragma once
 
 #include <memory>

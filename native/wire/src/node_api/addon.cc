@@ -1,4 +1,5 @@
-// The add-on's exports, in the order of lib/native.ts. Calls made per request take plain values and never throw.
+// The add-on's exports, in the order of lib/native.ts. Calls made per request take plain values and never
+// throw.
 #include <malloc.h>
 #include <napi.h>
 
@@ -13,7 +14,8 @@ namespace wire {
 
 namespace {
 
-// Messages of 602 KB come and go all the time: they are kept by the allocator instead of returned to the kernel each time.
+// Messages of 602 KB come and go all the time: they are kept by the allocator instead of returned to the
+// kernel each time.
 void tuneAllocator() {
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
@@ -244,7 +246,8 @@ napi_value eventBytes(napi_env env, napi_callback_info info) {
   return event == nullptr ? nullptr : toBuffer(env, event->bytes.data, event->bytes.size);
 }
 
-// Answers a ModelInfer call: the head, the request's id behind it, and the body of the event that is being handled.
+// Answers a ModelInfer call: the head, the request's id behind it, and the body of the event that is being
+// handled.
 napi_value answerInfer(napi_env env, napi_callback_info info) {
   const Arguments in(env, info);
   WireHandle& wire = in.wire();

@@ -19,8 +19,8 @@ export interface AnswerHead {
 }
 
 /**
- * Largest body of an answer: a gRPC message of 64 MiB has room for it with all that stands beside it, on the link and at
- * the caller's.
+ * Largest body of an answer: a gRPC message of 64 MiB has room for it with all that stands beside it, on the
+ * link and at the caller's.
  */
 export const answerBytesMax = 64 * 1024 * 1024 - 256 * 1024;
 

@@ -5,8 +5,9 @@ import { Code, ServiceError, SharedMemoryFile } from "@infaas/runtime";
 const FILES_MAX = 64;
 
 /**
- * Bytes that one query reads from shared memory, and that one output writes there: as much as a message has. They are copied
- * on the thread that serves everybody and says that this executor is alive, at some 3 GB a second.
+ * Bytes that one query reads from shared memory, and that one output writes there: as much as a message has.
+ * They are copied on the thread that serves everybody and says that this executor is alive, at some 3 GB a
+ * second.
  */
 export const PLACED_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -30,8 +31,8 @@ export class SharedMemory {
   }
 
   /**
-   * Writes a tensor; fails like `read`, with INVALID_ARGUMENT when it is larger than its place, and with RESOURCE_EXHAUSTED
-   * beyond the bound.
+   * Writes a tensor; fails like `read`, with INVALID_ARGUMENT when it is larger than its place, and with
+   * RESOURCE_EXHAUSTED beyond the bound.
    */
   write(placement: TensorPlacement, output: string, bytes: Uint8Array): void {
     if (bytes.byteLength > placement.byteSize) {

@@ -34,8 +34,8 @@ export interface InferOptions extends IntakeOptions {
 }
 
 /**
- * One ModelInferRequest as it came through some server (unary gRPC, a gRPC stream, HTTP), without anything of that server.
- * Exactly one of `answer` and `refuse` is called, once, possibly before `startInfer` returns.
+ * One ModelInferRequest as it came through some server (unary gRPC, a gRPC stream, HTTP), without anything of
+ * that server. Exactly one of `answer` and `refuse` is called, once, possibly before `startInfer` returns.
  */
 export interface InferCall {
   /** Milliseconds that were left at arrival; null = no deadline. */
@@ -66,8 +66,9 @@ export interface InferOutcome {
 }
 
 /**
- * Starts one request: reads the head of `body` (ModelInferRequest bytes), routes, and answers with a fresh head before
- * the executor's own bytes. Tensors are neither decoded nor copied here. `body` must stay untouched until the call ends.
+ * Starts one request: reads the head of `body` (ModelInferRequest bytes), routes, and answers with a fresh
+ * head before the executor's own bytes. Tensors are neither decoded nor copied here. `body` must stay
+ * untouched until the call ends.
  */
 export function startInfer(o: InferOptions, body: Uint8Array, call: InferCall): StartedQuery {
   const arrivedMs = o.clock.nowMs();

@@ -10,7 +10,10 @@ type Methods =
   | "cudaSharedMemoryRegister"
   | "cudaSharedMemoryUnregister";
 
-/** The protocol's methods about shared memory, each of the caller's tenant. CUDA regions need a device in the frontend's process, which has none. */
+/**
+ * The protocol's methods about shared memory, each of the caller's tenant. CUDA regions need a device in the
+ * frontend's process, which has none.
+ */
 export function sharedMemoryHandlers(
   regions: SharedMemoryRegions,
 ): Pick<HandlersOf<typeof GRPCInferenceService>, Methods> {

@@ -25,15 +25,18 @@ export interface ReadRequest {
   /** What the executor gets: the bytes as they came, or written anew where single tensors had parameters. */
   readonly body: Body;
   readonly classes: WantedClasses;
-  /** Why it is refused: INVALID_ARGUMENT for its size or parameters, or NOT_FOUND for a shared memory region. */
+  /**
+   * Why it is refused: INVALID_ARGUMENT for its size or parameters, or NOT_FOUND for a shared memory region.
+   */
   readonly fault: ServiceError | null;
 }
 
 const NO_CLASSES: WantedClasses = new Map();
 
 /**
- * Reads ModelInferRequest bytes: scanned where that is enough, decoded whole where the message is odd. Without `regions`
- * the parameters of single tensors are dropped. INVALID_ARGUMENT when it cannot be read at all.
+ * Reads ModelInferRequest bytes: scanned where that is enough, decoded whole where the message is odd.
+ * Without `regions` the parameters of single tensors are dropped. INVALID_ARGUMENT when it cannot be read at
+ * all.
  */
 export function readRequest(bytes: Uint8Array, regions: TenantRegions | null): ReadRequest | ServiceError {
   const scan = scanInferRequest(bytes);

@@ -13,15 +13,22 @@ export interface SharedMemoryRegion {
 /** What a client says of a region. */
 export type RegionClaim = Omit<SharedMemoryRegion, "identity">;
 
-/** Regions that may be registered at once, by all tenants together; one tenant may have as many as are left free. */
+/**
+ * Regions that may be registered at once, by all tenants together; one tenant may have as many as are left
+ * free.
+ */
 const REGIONS_MAX = 4_096;
 
-/** The system shared memory that clients on this host have registered at this frontend. Nothing is kept open. */
+/**
+ * The system shared memory that clients on this host have registered at this frontend. Nothing is kept open.
+ */
 export class SharedMemoryRegions {
   private readonly byTenant = new Map<string, Map<string, SharedMemoryRegion>>();
   private count = 0;
 
-  /** The regions of one tenant: a name means something to the tenant that registered it, and to nobody else. */
+  /**
+   * The regions of one tenant: a name means something to the tenant that registered it, and to nobody else.
+   */
   of(tenant: string): TenantRegions {
     return new TenantRegions(this, tenant);
   }

@@ -25,8 +25,8 @@ export function hasTensorParameters({ inputs, outputs }: ModelInferRequest): boo
 }
 
 /**
- * Replaces the parameters of every tensor by what an executor needs of them: a region's name becomes the place it stands
- * for, classes are taken out and returned, everything else is dropped. Changes `message`.
+ * Replaces the parameters of every tensor by what an executor needs of them: a region's name becomes the
+ * place it stands for, classes are taken out and returned, everything else is dropped. Changes `message`.
  */
 export function takeTensorParameters(
   message: ModelInferRequest,

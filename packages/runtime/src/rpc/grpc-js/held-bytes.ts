@@ -1,8 +1,8 @@
 import type { Http2Session } from "node:http2";
 
 /**
- * Bytes that a server holds of its callers' requests, shared as on the native ingress (decision 0029): an address may hold as
- * much as is left free by all, and each of its connections as much as is left of that.
+ * Bytes that a server holds of its callers' requests, shared as on the native ingress (decision 0029): an
+ * address may hold as much as is left free by all, and each of its connections as much as is left of that.
  */
 export class HeldBytes {
   total = 0;
