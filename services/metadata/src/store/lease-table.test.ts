@@ -22,7 +22,11 @@ function handClock() {
     setTimer: (delayMs: number, fire: () => void) => {
       const timer = { atMs: clock.now + delayMs, fire };
       timers.push(timer);
-      return { cancel: () => void (timers = timers.filter((other) => other !== timer)) };
+      return {
+        cancel: () => {
+          timers = timers.filter((other) => other !== timer);
+        },
+      };
     },
   };
   return clock satisfies Clock & object;
