@@ -7,6 +7,9 @@ export interface RequestRules {
   readonly maxBatch: number;
 }
 
+/** Rows of one request; those beyond the largest batch are run in pieces. The add-on's `kCutRowsMax`. */
+export const rowsMax = 1 << 20;
+
 /**
  * What is wrong with a request, as a sentence that names the input and both sizes; undefined when it fits.
  * `dims` are the full dims of each input and needed only where the model leaves more than the batch axis open.
@@ -18,11 +21,9 @@ export function requestFault(
   dims: readonly (readonly number[])[] | undefined,
 ): string | undefined {
   if (!Number.isInteger(rows) || rows < 1) return `rows is ${rows}, allowed are whole numbers from 1`;
-  if (rows > rules.maxBatch) {
-    return rules.batchable
-      ? `batch of ${rows} exceeds max ${rules.maxBatch}`
-      : `batch of ${rows}: the model has no batch axis, allowed is 1`;
-  }
+  if (rows > rowsMax) return `request of ${rows} rows exceeds max ${rowsMax}`;
+  if (rows > rules.maxBatch && !rules.batchable)
+    return `batch of ${rows}: the model has no batch axis, allowed is 1`;
   if (inputs.length !== rules.inputs.length)
     return `${inputs.length} inputs came, the model has ${rules.inputs.length}`;
   if (dims !== undefined && dims.length !== rules.inputs.length)

@@ -29,7 +29,7 @@ export const deliveryLayout = {
 export const memberLayout = { ticket: 0, rows: 1, queueMs: 2, stride: 3 } as const;
 
 /** Most dimensions of a tensor. */
-export const rankMax = 8;
+export const rankMax = 16;
 
 /** Places of an output's numbers. */
 export const outputLayout = {

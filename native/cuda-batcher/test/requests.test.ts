@@ -41,7 +41,12 @@ describe("submit", () => {
         { rows: 1 },
         "2 inputs came, the model has 1",
       ],
-      ["too many rows", [new Uint8Array(16 * 9)], { rows: 9 }, "batch of 9 exceeds max 8"],
+      [
+        "too many rows",
+        [new Uint8Array(0)],
+        { rows: 1_048_577 },
+        "request of 1048577 rows exceeds max 1048576",
+      ],
       ["no rows", [new Uint8Array(0)], { rows: 0 }, "rows is 0, allowed are whole numbers from 1"],
       [
         "other dims",

@@ -18,3 +18,6 @@ export const RETRY_MIN_MS = 1;
 
 /** Most candidates an explanation lists; the rest is counted. */
 export const EXPLAINED_MAX = 64;
+
+/** Rows of one query; those beyond a variant's largest batch are run in pieces. */
+export const ROWS_MAX = 1_048_576;

@@ -117,9 +117,17 @@ export function coldOrder(index: TargetIndex, level: number): readonly VariantEn
   return sorted;
 }
 
-/** Returns the predicted p95 of the batch a query of so many rows makes alone. */
+/** Returns the predicted p95 of what a query of so many rows takes alone. */
 export function serviceMs(entry: VariantEntry, rows: number): number {
-  return rows === 1 ? entry.oneRowMs : predictBatchMs(entry.variant.profile, rows, "p95");
+  return rows === 1 ? entry.oneRowMs : predictRowsMs(entry.variant, rows);
+}
+
+/** Returns the predicted p95 of so many rows alone: one batch, or one after another where they are more than the largest. */
+export function predictRowsMs({ profile, maxBatch }: Variant, rows: number): number {
+  if (rows <= maxBatch) return predictBatchMs(profile, rows, "p95");
+  const rest = rows % maxBatch;
+  const restMs = rest === 0 ? 0 : predictBatchMs(profile, rest, "p95");
+  return Math.floor(rows / maxBatch) * predictBatchMs(profile, maxBatch, "p95") + restMs;
 }
 
 function toEntry(variant: Variant, index: number): VariantEntry {

@@ -46,7 +46,6 @@ export function planCold(
   for (const entry of coldOrder(index, level)) {
     if (best && entry.coldFloorMs >= best.totalMs) break;
     if (options.busy && entry.coldFloorMs > waitMaxMs) break;
-    if (query.rows > entry.variant.maxBatch) continue;
     const batchMs = serviceMs(entry, query.rows);
     if (batchMs > waitMaxMs || wouldDoIdle(snapshot, entry, query, batchMs)) continue;
     const host = pickHost(snapshot, entry, query, batchMs);

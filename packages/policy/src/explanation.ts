@@ -1,4 +1,4 @@
-import { EXPLAINED_MAX } from "./bounds";
+import { EXPLAINED_MAX, ROWS_MAX } from "./bounds";
 import { findTarget, NO_ACCURACY, serviceMs, type TargetIndex, type VariantEntry } from "./catalog";
 import { costPerThousandUsd } from "./cost";
 import type { Decision, Verdict } from "./decision";
@@ -145,11 +145,10 @@ function judgeUnloaded(snapshot: Snapshot, entry: VariantEntry, query: Query, de
 /** What no load can change: accuracy, batch, latency when idle, price. */
 function judgeVariant(entry: VariantEntry, query: Query, idleMs: number, itemUsd: number): Finding | null {
   const { minAccuracy, latencyMs, maxCostUsd } = query.slo;
-  const { maxBatch } = entry.variant;
   if (minAccuracy !== null && entry.accuracy < minAccuracy) {
     return { verdict: "accuracy-below-floor", value: entry.accuracy, limit: minAccuracy };
   }
-  if (query.rows > maxBatch) return { verdict: "batch-too-large", value: query.rows, limit: maxBatch };
+  if (query.rows > ROWS_MAX) return { verdict: "batch-too-large", value: query.rows, limit: ROWS_MAX };
   if (latencyMs !== null && idleMs > latencyMs) {
     return { verdict: "latency-above-slo", value: idleMs, limit: latencyMs };
   }

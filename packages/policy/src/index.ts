@@ -6,6 +6,7 @@ export {
   PACKING_MARGIN,
   RETRY_MIN_MS,
   ROOM_RETRY_MS,
+  ROWS_MAX,
   UNSTATED_WAIT_MAX_MS,
 } from "./bounds";
 export {
@@ -13,6 +14,7 @@ export {
   type Catalog,
   type CatalogInput,
   findTarget,
+  predictRowsMs,
   type TargetIndex,
   type VariantEntry,
 } from "./catalog";

@@ -1,3 +1,4 @@
+import { ROWS_MAX } from "./bounds";
 import { NO_ACCURACY, type TargetIndex } from "./catalog";
 import { costPerThousandUsd } from "./cost";
 import type { Infeasible, Offer, Requirement } from "./decision";
@@ -90,7 +91,7 @@ function failing(
 ): Pick<Infeasible, "reason" | "value" | "limit"> {
   const { slo, rows } = query;
   if (index.entries.length === 0) return { reason: "not-loaded", value: null, limit: null };
-  if (rows > index.maxBatch) return { reason: "batch-too-large", value: index.maxBatch, limit: rows };
+  if (rows > ROWS_MAX) return { reason: "batch-too-large", value: ROWS_MAX, limit: rows };
   const { accuracy, latency } = BITS;
   const most = nearest(ways, ["accuracy", "latency", "cost"]);
   if (!most) return { reason: "no-executor", value: null, limit: null };

@@ -1,3 +1,4 @@
+import { ROWS_MAX } from "./bounds";
 import type { Catalog, TargetIndex, VariantEntry } from "./catalog";
 import { serviceMs } from "./catalog";
 import { costPerQueryUsd, fitsHost, type Host } from "./cost";
@@ -67,10 +68,9 @@ export function efficientPoints(pricing: Pricing, index: TargetIndex, rows: numb
   }
   const known = byRows.get(rows);
   if (known) return known;
-  const points = keepEfficient(idlePoints(pricing, index, rows));
-  // Rows above every maxBatch give nothing and are not worth remembering: the memory stays bounded by
-  // maxBatch.
-  if (points.length > 0) byRows.set(rows, points);
+  const points = rows > ROWS_MAX ? [] : keepEfficient(idlePoints(pricing, index, rows));
+  // Rows above every maxBatch are rare: the memory stays bounded by maxBatch.
+  if (points.length > 0 && rows <= index.maxBatch) byRows.set(rows, points);
   return points;
 }
 
@@ -89,7 +89,6 @@ function sameKeys(known: ReadonlyMap<string, number>, keys: readonly string[]): 
 function idlePoints(pricing: Pricing, index: TargetIndex, rows: number): IdlePoint[] {
   const points: IdlePoint[] = [];
   for (const entry of index.entries) {
-    if (rows > entry.variant.maxBatch) continue;
     const ms = serviceMs(entry, rows);
     pricing.classes.forEach((hosts, classIndex) => {
       if (!hosts.fits[entry.index]) return;

@@ -1,8 +1,8 @@
 import fc from "fast-check";
+import { predictRowsMs } from "./catalog";
 import { costPerQueryUsd, costPerThousandUsd } from "./cost";
 import type { Decision } from "./decision";
 import { explainDecision } from "./explanation";
-import { predictBatchMs } from "./latency-profile";
 import { selectVariant } from "./selection";
 import type { Snapshot } from "./snapshot";
 import { executor, instance, pointsOf, snapshotOf, variant } from "./testing/snapshots";
@@ -110,7 +110,6 @@ describe("selectVariant, whatever the cluster and the query", () => {
         const { slo, rows } = w.query;
         const { variant: chosen, executor: host } = decision;
         expect(host.accepting).toBe(true);
-        expect(rows).toBeLessThanOrEqual(chosen.maxBatch);
         expect(decision.predictedMs).toBeLessThanOrEqual(slo.latencyMs ?? Number.POSITIVE_INFINITY);
         expect(chosen.accuracy?.value ?? -1).toBeGreaterThanOrEqual(slo.minAccuracy ?? -1);
         const costUsd = costPerThousandUsd(costPerQueryUsd(chosen, host), rows);
@@ -229,11 +228,10 @@ function everywhere(w: World): readonly Instance[] {
 }
 
 function candidatesOf(w: World, query: Query): readonly Variant[] {
-  const { target, slo, rows } = query;
+  const { target, slo } = query;
   return w.variants.filter(
     (v) =>
       (target.kind === "variant" ? v.name : v[target.kind]) === target.name &&
-      rows <= v.maxBatch &&
       (slo.minAccuracy === null || (v.accuracy?.value ?? -1) >= slo.minAccuracy),
   );
 }
@@ -245,7 +243,7 @@ function scan(w: World, keep: (i: Instance) => boolean): readonly Instance[] {
 
 function isInTime(w: World, i: Instance, query: Query): boolean {
   const { v, e } = partsOf(w, i);
-  const idleMs = predictBatchMs(v.profile, query.rows, "p95") + i.hopMs;
+  const idleMs = predictRowsMs(v, query.rows) + i.hopMs;
   const { latencyMs, maxCostUsd } = query.slo;
   return (
     e.accepting &&

@@ -25,6 +25,19 @@ describe("selectVariant", () => {
       expect(decision).toMatchObject({ kind: "selected", variant: { name }, downgraded: false });
     });
 
+    it("takes more rows than the largest batch, as one batch after another", () => {
+      const decision = selectVariant(snapshotOf({ variants, instances: both }), asking({}, 1_000), 0);
+      expect(decision).toMatchObject({ kind: "selected", variant: { name: "cheap" } });
+      const twice = selectVariant(snapshotOf({ variants, instances: both }), asking({}, 2_000), 0);
+      const [one, two] = [decision, twice].map((d) => (d.kind === "selected" ? d.predictedMs : 0));
+      expect(two! / one!).toBeCloseTo(2, 1);
+      const late = asking({ latencyMs: one! / 2 }, 1_000);
+      expect(selectVariant(snapshotOf({ variants, instances: both }), late, 0)).toMatchObject({
+        kind: "infeasible",
+        reason: "latency-above-slo",
+      });
+    });
+
     it("takes the soonest when that is the objective, also where it is dearer or waits", () => {
       const quick = variant({ name: "quick", accuracy: 0.95, points: pointsOf(1), saturationPerSecond: 10 });
       const soonest = (drainMs: number) => {
@@ -205,12 +218,12 @@ describe("selectVariant", () => {
       expect(decision).toMatchObject({ kind: "infeasible", reason, value });
     });
 
-    it("names the largest batch when the query has more rows", () => {
-      expect(selectVariant(snapshotOf({ variants }), asking({}, 65), 0)).toMatchObject({
+    it("names the most rows of one query when it has more", () => {
+      expect(selectVariant(snapshotOf({ variants }), asking({}, 1_048_577), 0)).toMatchObject({
         kind: "infeasible",
         reason: "batch-too-large",
-        value: 64,
-        limit: 65,
+        value: 1_048_576,
+        limit: 1_048_577,
         offers: [],
       });
     });

@@ -3,6 +3,7 @@ import {
   PACKING_MARGIN,
   RETRY_MIN_MS,
   ROOM_RETRY_MS,
+  ROWS_MAX,
   UNSTATED_WAIT_MAX_MS,
 } from "./bounds";
 import { findTarget, levelFor, serviceMs, type TargetIndex } from "./catalog";
@@ -122,7 +123,7 @@ function scanLoaded(
     retryMs: Number.POSITIVE_INFINITY,
   };
   const level = levelFor(index, floor);
-  if (level < 0) return scan;
+  if (level < 0 || query.rows > ROWS_MAX) return scan;
   const byCost = objective === "min-cost";
   const bySoonest = objective === "min-latency";
   const limitMs = latencyMs ?? Number.POSITIVE_INFINITY;
@@ -135,7 +136,6 @@ function scanLoaded(
       if (byCost) break;
       continue;
     }
-    if (query.rows > entry.variant.maxBatch) continue;
     const batchMs = serviceMs(entry, query.rows);
     if (batchMs <= limitMs) scanGroup(scan, group, { batchMs, latencyMs, byCost, bySoonest, nowMs });
   }

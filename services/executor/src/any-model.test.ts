@@ -3,10 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import {
+  AttributeProtoSchema,
   decodeBytes,
   encodeBytes,
   ModelInferRequestSchema,
   ModelInferResponseSchema,
+  TensorProtoSchema,
   type TypedContents,
 } from "@infaas/api";
 import { Code, createLogger, deferred, Lifecycle, openSecurity, systemClock } from "@infaas/runtime";
@@ -206,6 +208,58 @@ describe.each(["grpc", "plain"] as const)("any model (%s)", (transport) => {
     await expect(
       ask({ inputs: [{ ...input, datatype: "FP32" }], rawInputContents: [raw] }),
     ).rejects.toMatchObject({ message: "input x: datatype is FP32, the model takes BYTES" });
+  });
+
+  it.each([0, 9, 10_000])("answers %i rows as one, whatever the largest batch is", async (rows) => {
+    const ask = await serve(passes("FP32", ["N", "length"]));
+    const raw = Buffer.from(Float32Array.from({ length: rows * 3 }, (_, i) => i).buffer);
+    const input = { name: "x", datatype: "FP32", shape: [BigInt(rows), 3n] };
+    const { outputs } = await ask({ inputs: [input], rawInputContents: [raw] });
+    expect(outputs.map(([name, datatype, shape]) => [name, datatype, shape])).toEqual([
+      ["y", "FP32", [rows, 3]],
+    ]);
+    expect(outputs[0]?.[3].equals(raw)).toBe(true);
+  });
+
+  it("answers what came out where the file declares another size", async () => {
+    const ask = await serve(
+      graphFile({
+        nodes: [createNode("NonZero", { inputs: ["x"], outputs: ["y"] })],
+        inputs: [{ name: "x", datatype: "FP32", dims: [2, 2] }],
+        outputs: [{ name: "y", datatype: "INT64", dims: [2, 3] }],
+      }),
+      alone,
+    );
+    const of = async (...values: number[]) => {
+      const raw = Buffer.from(Float32Array.from(values).buffer);
+      const input = { name: "x", datatype: "FP32", shape: [2n, 2n] };
+      return (await ask({ inputs: [input], rawInputContents: [raw] })).outputs[0]?.[2];
+    };
+    expect([await of(1, 0, 1, 1), await of(0, 0, 0, 1), await of(0, 0, 0, 0)]).toEqual([
+      [2, 3],
+      [2, 1],
+      [2, 0],
+    ]);
+  });
+
+  it("answers a model without inputs", async () => {
+    const value = create(TensorProtoSchema, { dims: [2n], dataType: 1, floatData: [4, 5] });
+    const node = createNode("Constant", { inputs: [], outputs: ["y"] });
+    node.attribute = [create(AttributeProtoSchema, { name: "value", type: 4, t: value })];
+    const outputs = [{ name: "y", datatype: "FP32", dims: [2] }] as const;
+    const ask = await serve(graphFile({ nodes: [node], inputs: [], outputs }), alone);
+    const raw = Buffer.from(Float32Array.of(4, 5).buffer);
+    expect(await ask({})).toEqual({ outputs: [["y", "FP32", [2], raw]] });
+  });
+
+  it("answers tensors of ten axes", async () => {
+    const shape = [2, 1, 1, 1, 1, 1, 1, 1, 1, 3];
+    const ask = await serve(passes("FP32", ["N", ...shape.slice(1)]));
+    const raw = Buffer.from(Float32Array.of(1, 2, 3, 4, 5, 6).buffer);
+    const input = { name: "x", datatype: "FP32", shape: shape.map(BigInt) };
+    expect(await ask({ inputs: [input], rawInputContents: [raw] })).toEqual({
+      outputs: [["y", "FP32", shape, raw]],
+    });
   });
 
   it("refuses a truth value that is neither, and answers the next request", async () => {

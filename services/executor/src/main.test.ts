@@ -166,11 +166,20 @@ describe("executor process", () => {
     expect(alone.flatMap(classes)).toEqual(classes(await caller.answerTo(9)));
   });
 
+  it("answers more rows than a batch takes as one", async () => {
+    const caller = link();
+    caller.send(infer(1, batched(), digitsRequest(0, 400)));
+    caller.send(infer(2, batched(), digitsRequest(396, 4)));
+    const [all, last] = [classes(await caller.answerTo(1)), classes(await caller.answerTo(2))];
+    expect(all).toHaveLength(400);
+    expect(all.slice(-4)).toEqual(last);
+  });
+
   it("refuses a query that cannot be in time, and one that does not fit", async () => {
     const caller = link();
     caller.send(
       infer(1, batched(), digitsRequest(0, 1), 0.000_001),
-      infer(2, batched(), digitsRequest(0, 400)),
+      infer(2, batched(), digitsRequest(0, 1).subarray(0, -1)),
     );
     expect(await caller.answerTo(1)).toMatchObject({ code: Code.DEADLINE_EXCEEDED });
     expect(await caller.answerTo(2)).toMatchObject({ code: Code.INVALID_ARGUMENT });

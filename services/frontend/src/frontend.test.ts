@@ -113,12 +113,19 @@ describe("frontend", () => {
       ]);
     });
 
-    it("refuses more rows than any variant takes in one request", async () => {
+    it.each([0, 9, 1_048_576])("sends %i rows on, whatever the largest batch is", async (rows) => {
       const request = inferRequest(TASK);
-      const inputs = [{ ...request.inputs[0]!, shape: [9n, 4n] }];
+      const inputs = [{ ...request.inputs[0]!, shape: [BigInt(rows), 4n] }];
+      await house.inference.modelInfer({ ...request, inputs });
+      expect(house.executors[0]?.received).toHaveLength(1);
+    });
+
+    it("refuses more rows than one request may have", async () => {
+      const request = inferRequest(TASK);
+      const inputs = [{ ...request.inputs[0]!, shape: [1_048_577n, 4n] }];
       const error = await refusalOf(house.inference.modelInfer({ ...request, inputs }));
       expect(error.code).toBe(Code.INVALID_ARGUMENT);
-      expect(error.message).toContain("9 rows came in one request, at most 8 are taken");
+      expect(error.message).toContain("1048577 rows came in one request, at most 1048576 are taken");
     });
 
     it("refuses what no variant can do with priced offers in the details", async () => {

@@ -43,7 +43,7 @@ export class LoadedModel {
     request: Uint8Array,
     datatypes: LinkDatatypes,
   ): { readonly rows: number; readonly outputs: readonly number[] } | null {
-    return testing().judge(this.handle, this.options.maxBatch, request, datatypes);
+    return testing().judge(this.handle, request, datatypes);
   }
 
   close(): void {

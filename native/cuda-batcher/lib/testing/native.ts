@@ -76,7 +76,6 @@ export interface NativeTesting extends NativeModels {
   /** What links would run of a ModelInferRequest; null when they would leave it to JavaScript. */
   judge(
     model: ModelHandle,
-    maxBatch: number,
     request: Uint8Array,
     datatypes: { readonly inputs: readonly string[]; readonly outputs: readonly string[] },
   ): { rows: number; outputs: number[] } | null;

@@ -45,18 +45,17 @@ Napi::Value feedModel(const Napi::CallbackInfo& info) {
       [fed](Napi::Env env) { return convert::toFed(env, *fed); });
 }
 
-// judge(model, maxBatch, request, datatypes) -> {rows, outputs} when links would run it, else null
+// judge(model, request, datatypes) -> {rows, outputs} when links would run it, else null
 Napi::Value judge(const Napi::CallbackInfo& info) {
   const std::shared_ptr<Model> model = modelOf(info[0]);
-  const int32_t maxBatch = info[1].As<Napi::Number>();
-  const Napi::Uint8Array body = info[2].As<Napi::Uint8Array>();
+  const Napi::Uint8Array body = info[1].As<Napi::Uint8Array>();
   wire::InferHead head;
   Request request;
   link::Query query;
-  const Napi::Object datatypes = info[3].As<Napi::Object>();
+  const Napi::Object datatypes = info[2].As<Napi::Object>();
   const link::Signature signature{convert::texts(datatypes.Get("inputs")), convert::texts(datatypes.Get("outputs"))};
   if (wire::scanInferRequest(body.Data(), body.ByteLength(), head) != wire::Scan::kOk ||
-      !link::fits(*model, signature, head, body.Data(), maxBatch, request, query)) {
+      !link::fits(*model, signature, head, body.Data(), request, query)) {
     return info.Env().Null();
   }
   Napi::Array outputs = Napi::Array::New(info.Env());

@@ -7,8 +7,8 @@
 
 namespace cb {
 
-constexpr uint32_t kEngineAbi = 3;
-constexpr int32_t kMaxRank = 8;
+constexpr uint32_t kEngineAbi = 4;
+constexpr int32_t kMaxRank = 16;
 constexpr int64_t kUnknownDim = -1;
 constexpr int32_t kUnknownRank = -1;
 

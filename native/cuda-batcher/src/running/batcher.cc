@@ -51,6 +51,7 @@ Request* Batcher::blank() {
   }
   Request* request = pool_.back();
   pool_.pop_back();
+  request->cut = nullptr;
   return request;
 }
 
@@ -74,6 +75,7 @@ void Batcher::recycle(std::unique_ptr<Delivery> delivery) {
 }
 
 Submitted Batcher::submit(Request* request) {
+  if (request->rows > options_.maxBatch) return submitCut(request);
   bool full = false;
   bool unseen = false;
   {
@@ -113,6 +115,9 @@ void Batcher::wake() {
 
 Request* Batcher::cancel(uint32_t ticket) {
   std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& cut : cuts_) {
+    if (cut->whole().ticket == ticket) cut->cancel();
+  }
   if (ticket >= queuedByTicket_.size() || queuedByTicket_[ticket] == nullptr) return nullptr;
   Request* request = queuedByTicket_[ticket];
   leave(request);
@@ -122,7 +127,11 @@ Request* Batcher::cancel(uint32_t ticket) {
 
 void Batcher::leave(Request* request) {
   scheduler_.queue().remove(request);
-  queuedByTicket_[request->ticket] = nullptr;
+  forget(*request);
+}
+
+void Batcher::forget(const Request& request) {
+  if (request.cut == nullptr) queuedByTicket_[request.ticket] = nullptr;
 }
 
 // One turn of the lock a batch: what has run is accounted for and the next batch taken at once, and only then, without
@@ -147,13 +156,13 @@ void Batcher::work(size_t engine) {
       continue;
     }
     lock.unlock();
-    if (done != nullptr) deliver_(std::move(done));
+    if (done != nullptr) handOver(std::move(done));
     if (ready) {
       done = runBatch(engine, run, std::move(next));
     } else if (next->dropped.empty()) {
       recycle(std::move(next));
     } else {
-      deliver_(std::move(next));
+      handOver(std::move(next));
     }
     lock.lock();
     if (done == nullptr) continue;
@@ -183,7 +192,7 @@ void Batcher::watch() {
     for (Request* request : delivery->dropped) leave(request);
     counters_.shed += delivery->dropped.size();
     lock.unlock();
-    deliver_(std::move(delivery));
+    handOver(std::move(delivery));
     lock.lock();
   }
 }
@@ -195,11 +204,11 @@ bool Batcher::takeBatch(size_t engine, Delivery& delivery, double& startAtMs) {
   Scheduler::Next next{delivery.members, delivery.dropped};
   scheduler_.next(nowMs, running_.count(), next);
   startAtMs = next.startAtMs;
-  for (const Request* dropped : delivery.dropped) queuedByTicket_[dropped->ticket] = nullptr;
+  for (const Request* dropped : delivery.dropped) forget(*dropped);
   counters_.shed += delivery.dropped.size();
   if (delivery.members.empty()) return false;
   for (const Request* member : delivery.members) {
-    queuedByTicket_[member->ticket] = nullptr;
+    forget(*member);
     counters_.queueNs += (nowMs - member->arrivalMs) * kNsPerMs;
   }
   delivery.rows = next.rows;
@@ -253,7 +262,7 @@ void Batcher::runAlone(size_t engine, BatchRun& run, const Delivery& failed) {
       account(engine, *alone);
       if (i + 1 == failed.members.size()) running_.end(engine);
     }
-    deliver_(std::move(alone));
+    handOver(std::move(alone));
   }
 }
 
@@ -339,53 +348,8 @@ void Batcher::dropQueued() {
       for (Request* request : delivery->dropped) leave(request);
     }
     if (delivery->dropped.empty()) return;
-    deliver_(std::move(delivery));
+    handOver(std::move(delivery));
   }
-}
-
-double Batcher::soonestAtMs(double nowMs, int32_t rows) const {
-  return scheduler_.answeredAtMs(running_.freeAtMs(nowMs), rows);
-}
-
-double Batcher::soonestMs(int32_t rows) const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  const double nowMs = clock_();
-  return soonestAtMs(nowMs, rows) - nowMs;
-}
-
-int64_t Batcher::queuedRows() const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return scheduler_.queue().rows();
-}
-
-int64_t Batcher::runningRows() const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return running_.rows();
-}
-
-double Batcher::drainTimeMs() const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return (running_.leftMs(clock_()) + scheduler_.queuedMs()) / options_.instances;
-}
-
-double Batcher::unresponsiveMs() const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return running_.unresponsiveMs(clock_());
-}
-
-std::string Batcher::unbatchedReason() const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return misfit_.empty() ? model_->unbatchedReason() : misfit_;
-}
-
-Counters Batcher::counters() const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return counters_;
-}
-
-std::vector<double> Batcher::latencyMs() const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return scheduler_.latencyMs();
 }
 
 }  // namespace cb

@@ -10,6 +10,7 @@
 
 #include "running/batch_run.h"
 #include "running/counters.h"
+#include "running/cut.h"
 #include "running/delivery.h"
 #include "running/model.h"
 #include "running/running_batches.h"
@@ -36,12 +37,12 @@ class Batcher {
   Request* blank();
   void recycle(Request* request);
 
-  // Takes an accepted request until its delivery. Does not wake an engine before a full batch waits: call `wake` once
+  // Takes an accepted request until its delivery. One of more rows than a batch takes is run in pieces (submitCut). Does not wake an engine before a full batch waits: call `wake` once
   // after a burst, so that the burst becomes one batch and costs one wake-up.
   Submitted submit(Request* request);
   void wake();
 
-  // Takes a request out of the queue: null when it is running or gone, otherwise recycle it.
+  // Takes a request out of the queue: null when it is running (in pieces: no more of them run) or gone, otherwise recycle it.
   Request* cancel(uint32_t ticket);
 
   // Frees what a delivery holds; its slab too, unless `keepSlab`: then `giveBackSlab` must follow.
@@ -76,6 +77,12 @@ class Batcher {
   void watch();
   bool unwatched();
   void dropQueued();
+  Submitted submitCut(Request* request);
+  void pushPieces(Cut& cut);
+  void handOver(std::unique_ptr<Delivery> delivery);
+  void settlePieces(const std::vector<Cut*>& ended);
+  int64_t uncutRows() const;
+  void forget(const Request& request);
   void leave(Request* request);
   bool takeBatch(size_t engine, Delivery& delivery, double& startAtMs);
   std::unique_ptr<Delivery> runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery);
@@ -99,6 +106,8 @@ class Batcher {
   Counters counters_;
   RunningBatches running_;
   std::vector<Request*> queuedByTicket_;  // index = ticket
+  std::vector<std::unique_ptr<Cut>> cuts_;  // requests in pieces
+  size_t cutBytes_ = 0;                     // of their inputs
   std::string misfit_;  // the first output that did not have its batch's rows; from then on requests run alone
   int32_t idle_ = 0;
   bool watched_ = false;  // watch() looks, or is about to

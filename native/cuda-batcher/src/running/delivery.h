@@ -1,6 +1,7 @@
 // What an engine thread hands back: the members of one batch with its outputs, and those dropped while planning it.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,8 @@ struct Delivery {
   bool direct = false;            // ran on the only member's own memory
   BatchTimes times;
   std::vector<EngineBuffer> outputs;
-  int32_t slab = kNoSlab;         // outputs without an owner lie in it
+  int32_t slab = kNoSlab;         // outputs without an owner lie in it...
+  std::shared_ptr<void> kept;     // ...or in this
 
   // As new, but for the memory it has.
   void clear() {
@@ -49,6 +51,7 @@ struct Delivery {
     times = {};
     outputs.clear();
     slab = kNoSlab;
+    kept = nullptr;
   }
 
   // The outputs are the only member's, whatever their shape is.

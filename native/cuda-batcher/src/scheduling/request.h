@@ -20,6 +20,11 @@ struct RequestInput {
 // Levels of the list that waiting requests are ordered in, each with a quarter of those below: enough for 65,536.
 constexpr size_t kQueueLevels = 8;
 
+// Of a request that nobody knows by a number: no submitter's ticket.
+constexpr uint32_t kNoTicket = std::numeric_limits<uint32_t>::max();
+
+class Cut;
+
 enum class RequestState { kIdle, kQueued, kRunning };
 
 struct Request {
@@ -37,6 +42,8 @@ struct Request {
   // All inputs' dims one after another (rank of the model's inputs); empty when the model's own dims are fixed.
   std::vector<int64_t> dims;
   uint64_t shapeKey = 0;  // equal keys may share a batch; dims are compared as well
+  Cut* cut = nullptr;     // the request that this one is a piece of; null: it is none
+  int32_t cutRow = 0;     // its first row there
   RequestState state = RequestState::kIdle;
   Request* older = nullptr;  // neighbours in order of arrival within the lane
   Request* newer = nullptr;

@@ -42,7 +42,9 @@ Scheduler::Scheduler(const BatcherOptions& options)
       deliveryTail_(kDeliveryShare, kDeliveryStep, 1, kDeliveryMeansMax) {}
 
 double Scheduler::answeredAtMs(double freeAtMs, int32_t rows) const {
-  return freeAtMs + latency_.meanMs()[static_cast<size_t>(rows)] * latency_.safety() +
+  const int32_t batch = std::min(rows, options_.maxBatch);
+  const double batches = static_cast<double>(rows) / batch / (rows > batch ? options_.instances : 1);
+  return freeAtMs + latency_.meanMs()[static_cast<size_t>(batch)] * std::max(batches, 1.0) * latency_.safety() +
          deliveryMs_ * deliveryTail_.value();
 }
 
@@ -120,8 +122,8 @@ void Scheduler::delivered(double deliveryMs) {
   deliveryMs_ += kDeliveryWeight * (std::min(means, kDeliveryOutlier) - 1) * deliveryMs_;
 }
 
-double Scheduler::queuedMs() const {
-  const int64_t queued = queue_.rows();
+double Scheduler::queuedMs(int64_t besideRows) const {
+  const int64_t queued = queue_.rows() + besideRows;
   if (queued == 0) return 0;
   const int32_t best = efficientBatch(rules(1), options_.maxBatch, 1);
   const int32_t rows = static_cast<int32_t>(std::min<int64_t>(queued, best));

@@ -65,7 +65,7 @@ class Scheduler {
   void idleAt(double nowMs);
 
   // Time until all that waits is done by one engine.
-  double queuedMs() const;
+  double queuedMs(int64_t besideRows) const;
   const std::vector<double>& latencyMs() const { return latency_.meanMs(); }
 
  private:

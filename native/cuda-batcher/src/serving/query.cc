@@ -1,6 +1,7 @@
 #include "serving/query.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "running/model.h"
 
@@ -64,7 +65,7 @@ bool outputsFit(const Model& model, const wire::InferHead& head, std::vector<uin
 }  // namespace
 
 bool fits(const Model& model, const Signature& signature, const wire::InferHead& head, const uint8_t* body,
-          int32_t maxBatch, Request& request, Query& query) {
+          Request& request, Query& query) {
   const std::vector<Tensor>& inputs = model.inputs();
   // What was not described yet is JavaScript's to judge.
   if (signature.inputs.size() != inputs.size() || signature.outputs.size() != model.outputs().size()) return false;
@@ -87,7 +88,7 @@ bool fits(const Model& model, const Signature& signature, const wire::InferHead&
     open = open || inputs[i].rowBytes < 0;
     if (!model.batchable()) continue;
     if (i > 0 && dims[0] != request.rows) return false;
-    if (dims[0] > maxBatch) return false;
+    if (dims[0] > std::numeric_limits<int32_t>::max()) return false;
     request.rows = static_cast<int32_t>(dims[0]);
   }
   if (!open) request.dims.clear();

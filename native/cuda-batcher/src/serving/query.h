@@ -39,6 +39,6 @@ struct Signature {
 // raw, in its datatypes and shapes, of the right size. False: it does not, or in some rare way; JavaScript then judges it
 // by the whole rule (services/executor/src/serving/infer-check.ts) and finds the words.
 bool fits(const Model& model, const Signature& signature, const wire::InferHead& head, const uint8_t* body,
-          int32_t maxBatch, Request& request, Query& query);
+          Request& request, Query& query);
 
 }  // namespace cb::link

@@ -92,7 +92,8 @@ bool Served::run(const std::shared_ptr<Connection>& connection, wire::Frame& fra
   const BatcherOptions& options = batcher_->options();
   Request* request = batcher_->blank();
   auto filled = std::make_unique<Query>();
-  if (!fits(batcher_->model(), *signature(), head, frame.body.data(), options.maxBatch, *request, *filled)) {
+  if (!fits(batcher_->model(), *signature(), head, frame.body.data(), *request, *filled) ||
+      request->rows > std::max(options.maxBatch, kCutRowsMax)) {
     batcher_->recycle(request);
     leave();
     return false;

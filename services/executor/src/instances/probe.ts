@@ -11,7 +11,7 @@ export type ProbeVerdict = { readonly ok: true } | { readonly ok: false; readonl
  * download or a miscompiled engine never serves. A variant without golden data passes.
  */
 export async function probeEngine(engine: Engine, spec: VariantSpec): Promise<ProbeVerdict> {
-  if (spec.goldenInputs.length === 0) return { ok: true };
+  if (spec.goldenOutputs.length === 0) return { ok: true };
   const faults = shapeFaults(engine, spec);
   if (faults.length > 0) return { ok: false, reason: `golden data of ${spec.name}: ${faults.join("; ")}` };
   const dims = engine.inputs.map(

@@ -1,4 +1,5 @@
 import { countBytes, type DataType, datatypeBytes, elementCount } from "@infaas/api";
+import { ROWS_MAX } from "@infaas/policy";
 import type { EngineTensor } from "../engines/engine-port";
 
 /** One input as sent. */
@@ -10,18 +11,18 @@ export interface SentInput {
   readonly bytes: Uint8Array;
 }
 
-/** Tensors and batch limits of a model. */
+/** Tensors of a model, and whether their first axes count rows. */
 export interface ModelSignature {
   readonly inputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
   readonly batchable: boolean;
-  readonly maxBatch: number;
 }
 
 /** A query that fits the model; inputs are in the model's order. */
 export interface CheckedInfer {
   readonly inputs: readonly Uint8Array[];
   readonly dims: readonly (readonly number[])[];
+  /** 0 is answered with 0 rows, more than the largest batch are run in pieces. */
   readonly rows: number;
   /** Indexes of the requested outputs into the model's, in the caller's order. */
   readonly outputs: readonly number[];
@@ -107,8 +108,7 @@ function rowCount(model: ModelSignature, dims: readonly (readonly number[])[]): 
   const rows = dims[0]?.[0] ?? 1;
   const other = dims.find((shape) => shape[0] !== rows);
   if (other !== undefined) return fail(`inputs disagree on rows: one has ${rows}, another ${other[0]}`);
-  if (rows < 1) return fail("batch of 0 rows, at least 1 is needed");
-  if (rows > model.maxBatch) return fail(`batch of ${rows} exceeds max ${model.maxBatch} of this variant`);
+  if (rows > ROWS_MAX) return fail(`request of ${rows} rows exceeds max ${ROWS_MAX}`);
   return { ok: true, value: rows };
 }
 

@@ -12,6 +12,7 @@ import { Cancellation } from "./cancellation";
 import { type DecodedInfer, decodeInfer } from "./infer-decode";
 import { LinkOutbox } from "./link-outbox";
 import type { LinkStream } from "./link-stream";
+import { submitNoRows } from "./no-rows";
 import type { QuerySpans } from "./query-spans";
 import type { Reporter } from "./reporter";
 import type { QueryFigures, ServedInstance, ServedInstances } from "./served-instance";
@@ -144,7 +145,10 @@ export class Link {
     this.running.set(frame.id, running);
     const timeoutMs = frame.timeoutMs > 0 ? frame.timeoutMs : null;
     const { rows, dims, inputs } = running.query;
-    instance.submit(inputs, { rows, dims, lane: frame.lane, timeoutMs, signal: running.cancellation }).then(
+    const asked = { rows, dims, lane: frame.lane, timeoutMs, signal: running.cancellation };
+    const submit = instance.submit.bind(instance);
+    const answer = rows === 0 ? submitNoRows(running.engine, submit, asked) : instance.submit(inputs, asked);
+    answer.then(
       (answer) => this.answered(running, answer),
       (fault) => this.failed(running, ServiceError.from(fault)),
     );

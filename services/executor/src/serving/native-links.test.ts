@@ -179,7 +179,6 @@ describe("NativeLinks", () => {
   });
 
   it.each<[string, Uint8Array, object]>([
-    ["too many rows", request(0, 17), {}],
     ["another datatype", request(0, 1, { inputs: [{ ...input(1), datatype: "INT8" }] }), {}],
     ["another shape", request(0, 1, { inputs: [{ ...input(1), shape: [1n, 64n] }] }), {}],
     ["another name", request(0, 1, { inputs: [{ ...input(1), name: "z" }] }), {}],

@@ -208,8 +208,8 @@ describe("model repository", () => {
     });
     const wide = { ...inferRequest("mlp@1"), rawInputContents: [new Uint8Array(80)] };
     wide.inputs[0]!.shape = [5n, 4n];
-    const error = await refusalOf(house.inference.modelInfer(wide));
-    expect(error.message).toContain("5 rows came in one request, at most 4 are taken");
+    await house.inference.modelInfer(wide);
+    expect(house.executors[0]?.received.at(-1)?.body.byteLength).toBeGreaterThan(80);
     await load("mlp@1");
     expect(await configOf("mlp@1")).toMatchObject({ maxBatchSize: 8, parameters: {} });
   });

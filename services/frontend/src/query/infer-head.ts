@@ -57,23 +57,24 @@ export function plainRequest(head: InferHead, body: Body): ReadRequest {
   return { head, body, classes: NO_CLASSES, fault: limitFault(head) };
 }
 
-/** Rows of a request: the first axis of its first input where the model is batched, else 1. */
+/** Rows of a request: the first axis of its first input where the model is batched, else 1; none are decided on as one. */
 export function countRows(
   model: CatalogModel,
   inputs: readonly { readonly name: string; readonly shape: readonly number[] }[],
 ): number | ServiceError {
   const [first] = inputs;
+  if (first === undefined && model.architecture?.inputs.length === 0) return 1;
   if (first === undefined) {
     const wanted = model.architecture?.inputs.map((i) => i.name).join(", ") ?? "";
     return new ServiceError(Code.INVALID_ARGUMENT, `request has no inputs; '${model.name}' takes: ${wanted}`);
   }
   if (!model.batched) return 1;
   const rows = first.shape[0];
-  if (rows === undefined || rows < 1) {
-    const message = `input '${first.name}' has shape [${first.shape.join(", ")}]; the first axis must count at least 1 row`;
+  if (rows === undefined || rows < 0) {
+    const message = `input '${first.name}' has shape [${first.shape.join(", ")}]; the first axis must count rows`;
     return new ServiceError(Code.INVALID_ARGUMENT, message);
   }
-  return rows;
+  return Math.max(1, rows);
 }
 
 type ParameterCase = InferParameter["parameterChoice"]["case"];

@@ -148,7 +148,7 @@ function infeasibleSentence(
     case "cost-above-max":
       return `at most ${asked} USD per 1,000 queries was asked for, the cheapest that meets the rest costs ${nearest}`;
     case "batch-too-large":
-      return `${rows} rows came in one request, at most ${nearest} are taken`;
+      return `${rows} rows came in one request, at most ${value} are taken`;
     case "no-executor":
       return "no executor has the hardware for it";
     default:

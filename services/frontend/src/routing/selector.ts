@@ -4,7 +4,7 @@ import {
   explainDecision,
   type Decision as PolicyDecision,
   type Explanation as PolicyExplanation,
-  predictBatchMs,
+  predictRowsMs,
   type Query,
   type Slo,
   type Snapshot,
@@ -101,7 +101,7 @@ export class Selector {
         instance: decision.instance as LiveInstance,
         costUsd,
         downgraded,
-        batchLatencyMs: predictBatchMs(variant.profile, question.rows, "p95"),
+        batchLatencyMs: predictRowsMs(variant, question.rows),
         explanation,
       };
     }

@@ -81,7 +81,8 @@ function textFaults({ length, alphabet }: TextHint): (string | null)[] {
 }
 
 function tensorFaults(what: string, tensors: readonly TensorSpec[], batchable: boolean): (string | null)[] {
-  const faults: (string | null)[] = tensors.length === 0 ? [`it has no ${what}`] : [];
+  const isBare = tensors.length === 0 && (what === "output" || batchable);
+  const faults: (string | null)[] = isBare ? [`it has no ${what}`] : [];
   faults.push(
     ...twice(
       what,

@@ -1,6 +1,8 @@
 #include "engines/onnxruntime/engine.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <memory>
 
 #include "engines/onnxruntime/outputs.h"
@@ -21,8 +23,14 @@ struct EngineRun {
 
 namespace {
 
-// How the library begins its complaint when an output does not come in the shape of the memory it was given.
-constexpr char kMisfitText[] = "shape verification failed";
+// What the library says when an output does not come in the shape of the memory it was given: of a whole run, and of the
+// operator that makes the output.
+constexpr const char* kMisfitTexts[] = {"shape verification failed", "pre-allocated output OrtValues"};
+
+bool isMisfit(const char* text) {
+  return std::any_of(std::begin(kMisfitTexts), std::end(kMisfitTexts),
+                     [&](const char* misfit) { return std::strstr(text, misfit) != nullptr; });
+}
 
 int probe(const char* path, char* version, size_t versionBytes, char* error, size_t errorBytes) {
   const ort::Library& library = ort::theLibrary(path);
@@ -91,7 +99,7 @@ int run(EngineModel* loaded, EngineRun* with, const EngineBuffer* in, size_t inC
       ort::run(model.api, model.session, with->options, model.inNames.data(), inputs.data(), inCount,
                model.outNames.data(), model.outNames.size(), outputs.data());
   if (ort::failed(model.api, status, error)) {
-    return std::strstr(errorText, kMisfitText) == nullptr ? kRunFailed : kOutputMisfit;
+    return isMisfit(errorText) ? kOutputMisfit : kRunFailed;
   }
   return ort::collect(model, outputs, out, error) ? kRan : kRunFailed;
 }

@@ -15,10 +15,13 @@ describe("readSignature", () => {
     expect(readSignature(model).inputs.map(({ name }) => name)).toEqual(["x"]);
   });
 
-  it("refuses a model that takes nothing", () => {
+  it("takes a model without inputs, and refuses one of more inputs than a request may have", () => {
     const model = denseModel([4, 3]);
+    const [x] = model.graph.input;
     model.graph.input = [];
-    expect(() => readInputs(model)).toThrow("model has no input");
+    expect(readInputs(model)).toEqual([]);
+    model.graph.input = Array.from({ length: 1_500 }, (_, i) => ({ ...x!, name: `x${i}` }));
+    expect(() => readInputs(model)).toThrow("model has 1500 inputs, a request may have 1024");
   });
 
   it("refuses a tensor without a shape and one of an unknown type", () => {

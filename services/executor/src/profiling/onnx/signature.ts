@@ -21,6 +21,9 @@ const DATATYPES: Readonly<Record<number, DataType>> = {
   16: "BF16",
 };
 
+/** Inputs of one request, as frontends and native links take them: a model of more could be asked by nobody. */
+const INPUTS_MAX = 1_024;
+
 /** One input or output of a model; `shape` has -1 for a free axis. */
 export interface TensorSignature {
   readonly name: string;
@@ -41,13 +44,14 @@ export type BatchAxis = { readonly present: true } | { readonly present: false; 
 
 /**
  * Inputs of a model; initializers that are listed as inputs are constants, not inputs.
- * @throws ServiceError INVALID_ARGUMENT for an input without element type or shape, or a model without inputs.
+ * @throws ServiceError INVALID_ARGUMENT for an input without element type or shape, or more inputs than a request may have.
  */
 export function readInputs({ graph }: OnnxModel): TensorSignature[] {
   const constants = new Set(graph.initializer.map(({ name }) => name));
   const inputs = graph.input.filter(({ name }) => !constants.has(name));
-  if (inputs.length === 0) {
-    throw new ServiceError(Code.INVALID_ARGUMENT, "model has no input; its answer would always be the same");
+  if (inputs.length > INPUTS_MAX) {
+    const message = `model has ${inputs.length} inputs, a request may have ${INPUTS_MAX}`;
+    throw new ServiceError(Code.INVALID_ARGUMENT, message);
   }
   return inputs.map((info) => tensorOf(info, "input"));
 }
@@ -79,6 +83,7 @@ export function answeredSignature(
 
 /** A batch axis is a first axis that is free in every input. What outputs declare counts for nothing: they are run. */
 export function findBatchAxis(inputs: readonly TensorSignature[]): BatchAxis {
+  if (inputs.length === 0) return { present: false, reason: "it has no inputs" };
   const fixed = inputs.find(({ shape }) => shape[0] !== -1);
   return fixed ? { present: false, reason: fixedReason(fixed) } : { present: true };
 }
