@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Code, ServiceError, systemClock } from "@infaas/runtime";
+import { ProcessLog } from "./process-log";
 
 /** How long a process may take to stop by itself before it is killed; Ctrl-C ends everything within 5 s. */
 const STOP_GRACE_MS = 4_000;
@@ -55,17 +56,17 @@ export class ProcessGroup {
 
   /** Starts a process. */
   start(spec: ProcessSpec): void {
-    const log = createWriteStream(join(this.options.folder, "logs", `${spec.name}.log`), { flags: "a" });
+    const log = new ProcessLog(join(this.options.folder, "logs", `${spec.name}.log`));
     const env = { ...allocatorSettings, ...process.env };
     // A process group of its own, so that Ctrl-C reaches this supervisor alone and it stops the others in
     // order.
     const child = spawn(spec.command, spec.args, { detached: true, stdio: ["ignore", "pipe", "pipe"], env });
     const pidFile = join(this.options.folder, "pids", spec.name);
-    if (child.pid !== undefined) writeFileSync(pidFile, `${child.pid}\n`);
+    if (child.pid !== undefined) this.notePid(pidFile, child.pid);
     const tail: string[] = [];
     for (const stream of [child.stdout, child.stderr]) {
-      stream.pipe(log, { end: false });
       stream.on("data", (chunk: Buffer) => {
+        log.write(chunk);
         tail.push(...chunk.toString().split("\n").filter(Boolean));
         tail.splice(0, Math.max(0, tail.length - LAST_LINES));
       });
@@ -74,7 +75,7 @@ export class ProcessGroup {
     child.on("close", (status, signal) => {
       this.children.delete(spec.name);
       rmSync(pidFile, { force: true });
-      log.end();
+      log.close();
       this.afterDeath(spec, signal ?? `status ${status}`, tail);
     });
     this.children.set(spec.name, child);
@@ -90,6 +91,15 @@ export class ProcessGroup {
       return ended.then(() => timer.cancel());
     });
     await Promise.all(ends);
+  }
+
+  /** The file is for operators; without it the process runs as well. */
+  private notePid(file: string, pid: number): void {
+    try {
+      writeFileSync(file, `${pid}\n`);
+    } catch (error) {
+      this.options.note(`${file} could not be written: ${ServiceError.from(error).message}`);
+    }
   }
 
   private afterDeath(spec: ProcessSpec, how: string, tail: readonly string[]): void {

@@ -18,6 +18,22 @@ export const options = {
     default: ".infaas/metadata",
     doc: "Folder of the embedded store and of the model files. With several metadata processes on etcd, a folder they share.",
   },
+  artifactBytesMax: {
+    type: "number",
+    default: 107_374_182_400,
+    min: 1_048_576,
+    max: 1e15,
+    unit: "bytes",
+    doc: "Disk space of all model files; beyond it an upload is refused with RESOURCE_EXHAUSTED.",
+  },
+  diskReserveBytes: {
+    type: "number",
+    default: 268_435_456,
+    min: 0,
+    max: 1e15,
+    unit: "bytes",
+    doc: "Bytes of the disk that uploads leave free, so that records and logs can still be written.",
+  },
   etcd: {
     type: "list",
     default: ["http://127.0.0.1:2379"],

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Clock, Logger } from "@infaas/runtime";
+import type { ArtifactLimits } from "./catalog/artifact-space";
 import { Artifacts } from "./catalog/artifacts";
 import { Registry } from "./catalog/registry";
 import { Members } from "./members/members";
@@ -26,11 +27,13 @@ export interface MetadataOptions {
   readonly dataDir: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly artifactLimits?: ArtifactLimits;
 }
 
 /** Reads everything in the store and begins to follow it. */
-export async function openMetadata({ store, dataDir, clock, logger }: MetadataOptions): Promise<Metadata> {
-  const artifacts = await Artifacts.open(join(dataDir, "artifacts"));
+export async function openMetadata(o: MetadataOptions): Promise<Metadata> {
+  const { store, dataDir, clock, logger } = o;
+  const artifacts = await Artifacts.open(join(dataDir, "artifacts"), o.artifactLimits, clock);
   const hub = await WatchHub.open(store, clock, logger);
   const writer = new GuardedWriter(store, hub);
   const close = async () => {

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { Code, ServiceError } from "@infaas/runtime";
+import { basename, join } from "node:path";
+import { type Clock, Code, ServiceError, systemClock } from "@infaas/runtime";
+import { ARTIFACT_LIMITS, type ArtifactLimits, ArtifactSpace, writeFailure } from "./artifact-space";
 
 /** Largest file taken: well beyond any model of this system's engines, far below a full disk by mistake. */
 export const ARTIFACT_MAX_BYTES = 4 * 1024 ** 3;
@@ -34,11 +35,18 @@ export class Artifacts {
   private readonly uploading = new Set<string>();
   private received = 0;
 
-  private constructor(private readonly folder: string) {}
+  private constructor(
+    private readonly folder: string,
+    private readonly space: ArtifactSpace,
+  ) {}
 
-  static async open(folder: string): Promise<Artifacts> {
+  static async open(
+    folder: string,
+    limits: ArtifactLimits = ARTIFACT_LIMITS,
+    clock: Clock = systemClock,
+  ): Promise<Artifacts> {
     await mkdir(folder, { recursive: true });
-    return new Artifacts(folder);
+    return new Artifacts(folder, await ArtifactSpace.open(folder, limits, clock));
   }
 
   /** Bytes received by uploads since the start. */
@@ -56,8 +64,8 @@ export class Artifacts {
 
   /**
    * Takes a file in pieces; returns its size once it is whole and verified. A stream that ends early leaves
-   * what it brought. ABORTED while another upload of the same file runs, OUT_OF_RANGE for a piece in the
-   * wrong place, INVALID_ARGUMENT for a bad size, DATA_LOSS when the content is not what the digest says (all
+   * what it brought. ABORTED while another upload of the same file runs, RESOURCE_EXHAUSTED when there is no
+   * room for it, OUT_OF_RANGE for a piece in the wrong place, INVALID_ARGUMENT for a bad size, DATA_LOSS when the content is not what the digest says (all
    * of it is dropped).
    */
   async upload(pieces: AsyncIterable<ArtifactPiece>): Promise<number> {
@@ -74,9 +82,12 @@ export class Artifacts {
       throw new ServiceError(Code.ABORTED, `${digest} is being uploaded by another call`);
     this.uploading.add(digest);
     try {
+      await this.checkFile(totalBytes - ((await sizeOf(partOf(path))) ?? 0));
       await this.receive(partOf(path), totalBytes, first.value, iterator);
       await this.finish(path, digest);
       return totalBytes;
+    } catch (cause) {
+      throw writeFailure(`the upload of ${digest}`, cause);
     } finally {
       this.uploading.delete(digest);
     }
@@ -148,6 +159,7 @@ export class Artifacts {
         `upload of ${after} bytes exceeds the ${totalBytes} announced`,
       );
     }
+    await this.space.takePiece(piece.data.length);
     await file.writeFile(piece.data);
     this.received += piece.data.length;
     return after;
@@ -162,6 +174,11 @@ export class Artifacts {
     await rename(partOf(path), path);
     const folder = await open(this.folder, "r");
     await folder.sync().finally(() => folder.close());
+  }
+
+  private checkFile(bytes: number): Promise<void> {
+    const uploading = new Set([...this.uploading].map((digest) => basename(partOf(this.path(digest)))));
+    return this.space.checkFile(bytes, uploading);
   }
 
   private path(digest: string): string {

@@ -1,4 +1,5 @@
 import { mkdirSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { Code, ServiceError } from "@infaas/runtime";
 import { type Database, open, type RootDatabase } from "lmdb";
@@ -34,7 +35,7 @@ interface StoredEntry {
  */
 export function openEmbeddedStore(folder: string, options: LocalStoreOptions): LocalStore {
   mkdirSync(folder, { recursive: true });
-  return new LocalStore(new LmdbBacking(join(folder, fileName)), options);
+  return new LocalStore(new LmdbBacking(folder), options);
 }
 
 class LmdbBacking implements StoreBacking {
@@ -43,7 +44,8 @@ class LmdbBacking implements StoreBacking {
   private readonly leases: Database<Lease, string>;
   private readonly facts: Database<bigint | number, string>;
 
-  constructor(path: string) {
+  constructor(private readonly folder: string) {
+    const path = join(folder, fileName);
     this.root = open({ path, overlappingSync: false, noSync: false, maxReaders: READERS_MAX, maxDbs: 3 });
     this.entries = this.root.openDB({ name: "entries", encoding: "msgpack" });
     this.leases = this.root.openDB({ name: "leases", encoding: "msgpack" });
@@ -81,8 +83,23 @@ class LmdbBacking implements StoreBacking {
     return { revision: BigInt(this.facts.get("revision") ?? FIRST_REVISION), entries, leases };
   }
 
+  /**
+   * RESOURCE_EXHAUSTED when the disk does not take it; the step is not in the file then, and the next may be.
+   * Written on this thread: of LMDB's own, promises that nobody can reach reject when a commit fails.
+   */
   async commit(step: StoreStep): Promise<void> {
-    await this.root.transaction(() => {
+    try {
+      this.write(step);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const { bavail, bsize } = await statfs(this.folder);
+      const sentence = `metadata could not be written (${reason}); its disk has ${bavail * bsize} bytes free`;
+      throw new ServiceError(Code.RESOURCE_EXHAUSTED, sentence, { cause });
+    }
+  }
+
+  private write(step: StoreStep): void {
+    this.root.transactionSync(() => {
       for (const change of step.changes) {
         if (change.kind === "delete") this.entries.remove(change.key);
         else this.entries.put(change.entry.key, stored(change.entry));
