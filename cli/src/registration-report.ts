@@ -1,10 +1,6 @@
-import {
-  type Architecture,
-  BatchingCertificate,
-  type RegistrationResult,
-  type TensorSpec,
-} from "@infaas/api";
+import { type Architecture, BatchingCertificate, type RegistrationResult } from "@infaas/api";
 import { ms, percent } from "./format";
+import { tensorSpecText } from "./tensor-spec";
 import type { Terminal } from "./terminal";
 
 /**
@@ -16,8 +12,8 @@ export function printRegistration(result: RegistrationResult, terminal: Terminal
   if (result.unchanged) terminal.print("nothing to do: this very file is registered already");
   if (architecture !== undefined) {
     terminal.print(`${architecture.name} version ${architecture.version}, task ${architecture.task}`);
-    for (const spec of architecture.inputs) terminal.print(`input   ${tensor(spec)}`);
-    for (const spec of architecture.outputs) terminal.print(`output  ${tensor(spec)}`);
+    for (const spec of architecture.inputs) terminal.print(`input   ${tensorSpecText(spec)}`);
+    for (const spec of architecture.outputs) terminal.print(`output  ${tensorSpecText(spec)}`);
     terminal.print(`batched ${batching(architecture)}`);
     terminal.print(`golden  ${goldenInput(result)}`);
   }
@@ -48,8 +44,4 @@ function goldenInput({ architecture, variants }: RegistrationResult): string {
   const shapes = first?.goldenInputShapes ?? [];
   const inputs = shapes.map(({ dims }, index) => `${architecture?.inputs[index]?.name} [${dims.join(", ")}]`);
   return inputs.length === 0 ? "none" : inputs.join(", ");
-}
-
-function tensor({ name, datatype, shape }: TensorSpec): string {
-  return `${name} ${datatype} [${shape.join(", ")}]`;
 }

@@ -2,9 +2,9 @@ import { parseArgs } from "node:util";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { Terminal } from "./terminal";
 
-/** One option of a verb: `--name VALUE`, or a bare `--name` when `type` is boolean. */
+/** One option of a verb: `--name VALUE`, once or (`strings`) any number of times, or a bare `--name` for a boolean. */
 export interface VerbOption {
-  readonly type: "string" | "number" | "boolean";
+  readonly type: "string" | "strings" | "number" | "boolean";
   /** Sentence for the help; says the unit. */
   readonly doc: string;
   /** Shown in the help; absent = no default. */
@@ -15,6 +15,8 @@ export interface VerbOption {
 export interface Arguments {
   readonly positionals: readonly string[];
   text(name: string): string | undefined;
+  /** Every value given, in order. */
+  texts(name: string): readonly string[];
   number(name: string): number | undefined;
   flag(name: string): boolean;
 }
@@ -56,7 +58,7 @@ export function parseVerb(verb: Verb, words: readonly string[]): Arguments {
   const options = Object.fromEntries(
     Object.entries(table).map(([name, o]) => [
       name,
-      { type: o.type === "boolean" ? "boolean" : "string" } as const,
+      { type: o.type === "boolean" ? "boolean" : "string", multiple: o.type === "strings" } as const,
     ]),
   );
   const { values, positionals } = parse(verb, words, options);
@@ -71,6 +73,7 @@ export function parseVerb(verb: Verb, words: readonly string[]): Arguments {
   return {
     positionals,
     text: (name) => given(name, "string") as string | undefined,
+    texts: (name) => (given(name, "strings") ?? []) as readonly string[],
     number: (name) => toNumber(name, given(name, "number")),
     flag: (name) => given(name, "boolean") === true,
   };
@@ -79,7 +82,7 @@ export function parseVerb(verb: Verb, words: readonly string[]): Arguments {
 function parse(
   verb: Verb,
   words: readonly string[],
-  options: Record<string, { type: "boolean" | "string" }>,
+  options: Record<string, { type: "boolean" | "string"; multiple: boolean }>,
 ) {
   try {
     return parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
@@ -101,7 +104,7 @@ function toNumber(name: string, value: unknown): number | undefined {
 /** Help of one verb, printed from its table. */
 export function verbHelp(verb: Verb): string {
   const rows = Object.entries({ ...verb.options, ...commonOptions }).map(([name, o]) => {
-    const left = `  --${name}${o.type === "boolean" ? "" : ` ${o.type.toUpperCase()}`}`;
+    const left = `  --${name}${o.type === "boolean" ? "" : ` ${o.type === "strings" ? "STRING..." : o.type.toUpperCase()}`}`;
     return `${left.padEnd(31)}${o.doc}${o.default === undefined ? "" : ` [${o.default}]`}`;
   });
   return `infaas ${verb.name} ${verb.usage}\n${verb.summary}\n\n${rows.join("\n")}\n`;

@@ -1,6 +1,12 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { type InfaasClient, modelNameOf, paddingFromJson, type Registration } from "@infaas/client";
+import {
+  type InfaasClient,
+  mappingFromText,
+  modelNameOf,
+  paddingFromJson,
+  type Registration,
+} from "@infaas/client";
 import { Code, ServiceError } from "@infaas/runtime";
 import { withClient } from "../connect";
 import { onlyPositional } from "../needs";
@@ -38,6 +44,10 @@ export const register: Verb = {
     padding: {
       type: "string",
       doc: "JSON file {sizes, inputs: [{name, axis, value}], outputs: [{name, axis}]}, if requests may be padded to share batches.",
+    },
+    map: {
+      type: "strings",
+      doc: "How a tensor of the file becomes the task's, TASK-TENSOR=FILE-TENSOR[@NHWC:NCHW][@cast]; may be repeated.",
     },
     alias: { type: "string", doc: "Another name for it." },
     retry: {
@@ -82,6 +92,7 @@ function registrationOf(args: Arguments): Registration & { readonly name: string
     accuracyTolerance: args.number("tolerance") ?? 0.01,
     retry: args.flag("retry"),
     axisSizes: sizesOf(args.text("size") ?? ""),
+    mapping: args.texts("map").map(mappingFromText),
     ...(task === undefined ? {} : { task }),
     ...(description === undefined ? {} : { description }),
     ...(declaredAccuracy === undefined ? {} : { declaredAccuracy }),

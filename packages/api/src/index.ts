@@ -18,11 +18,19 @@ export { loadedVariant, overrideKey, sameOverride } from "./convert/load-overrid
 export { type MethodRole, memberMethodRole, userMethodRole } from "./convert/method-roles";
 export {
   DERIVED_NAME_MAX_LENGTH,
+  isOwnTask,
   modelNameFault,
   NAME_MAX_LENGTH,
   nameFault,
   ownTaskPrefix,
 } from "./convert/names";
+export {
+  sameMapping,
+  shapeFits,
+  signatureFault,
+  signatureText,
+  type TensorSpecs,
+} from "./convert/task-signature";
 export { executorMetrics } from "./executor-metrics";
 export { encodeFrame, type LinkMessage, linkMessage } from "./frames/encode-frame";
 export { FrameReader, type FramesRead } from "./frames/frame-reader";
@@ -239,6 +247,10 @@ export {
   SloSchema,
   type Task,
   TaskSchema,
+  type TaskSignature,
+  TaskSignatureSchema,
+  type TensorMapping,
+  TensorMappingSchema,
   type TensorSpec,
   TensorSpecSchema,
   type TextHint,

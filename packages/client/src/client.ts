@@ -15,6 +15,7 @@ import {
   type RegistrationResult,
   type Task,
   type TaskSchema,
+  type TensorMappingSchema,
 } from "@infaas/api";
 import { ArtifactClient } from "@infaas/cluster";
 import { Code, createRpcClient, type DialOptions, dialWith, ServiceError } from "@infaas/runtime";
@@ -65,6 +66,8 @@ export interface Registration {
    * not.
    */
   readonly padding?: MessageInitShape<typeof PaddingSchema>;
+  /** How tensors of the file become those of its task, see `mappingFromText`; tensors of equal name need none. */
+  readonly mapping?: readonly MessageInitShape<typeof TensorMappingSchema>[];
 }
 
 /**
@@ -166,6 +169,7 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
         aliases: [...(r.aliases ?? [])],
         retry: r.retry ?? false,
         axisSizes: { ...r.axisSizes },
+        mapping: [...(r.mapping ?? [])],
         ...(r.batchable === undefined ? {} : { batchable: r.batchable }),
         ...(r.padding === undefined ? {} : { padding: r.padding }),
         ...(r.accuracyTolerance === undefined ? {} : { accuracyTolerance: r.accuracyTolerance }),

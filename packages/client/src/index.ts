@@ -7,6 +7,7 @@ export {
   type Registration,
   refusalOf,
 } from "./client";
+export { mappingFromText } from "./mapping";
 export { modelNameOf } from "./model-name";
 export { paddingFromJson } from "./padding";
 export type { Requirements } from "./requirements";

@@ -38,6 +38,7 @@ export interface Catalog {
   /** By architecture, then version. */
   readonly versions: ReadonlyMap<string, ReadonlyMap<number, TargetIndex>>;
   readonly tasks: ReadonlyMap<string, TargetIndex>;
+  readonly taskVersions: ReadonlyMap<string, number>;
   readonly aliases: ReadonlyMap<string, string>;
 }
 
@@ -45,6 +46,8 @@ export interface Catalog {
 export interface CatalogInput {
   /** Full names of tasks (`task/dataset`), also those that have no variant yet. */
   readonly tasks?: readonly string[];
+  /** Version of each task; default 1. */
+  readonly taskVersions?: ReadonlyMap<string, number>;
   /** Names must be unique among variants; of equal names the highest version is taken. */
   readonly variants: readonly Variant[];
   /** Other name → name of a variant, architecture or task. */
@@ -78,8 +81,14 @@ export function buildCatalog(input: CatalogInput): Catalog {
       ),
     ),
     tasks,
+    taskVersions: input.taskVersions ?? new Map(),
     aliases: input.aliases ?? new Map(),
   };
+}
+
+/** Returns the index of some of a target's entries. */
+export function restrictTarget({ target }: TargetIndex, entries: readonly VariantEntry[]): TargetIndex {
+  return toTarget(target, entries);
 }
 
 /** Returns the index behind a target, or undefined when the catalog does not know it. O(1). */

@@ -3,8 +3,9 @@ import { coldOrder, levelFor, serviceMs, type TargetIndex, type VariantEntry } f
 import { costPerThousandUsd } from "./cost";
 import type { Cold, StartLoad } from "./decision";
 import { efficientPoints } from "./pricing";
+import type { Query } from "./query";
 import { groupsOf, type Snapshot } from "./snapshot";
-import type { Executor, Query } from "./types";
+import type { Executor } from "./types";
 
 /** What loading could do for a query. */
 export type ColdPlan =

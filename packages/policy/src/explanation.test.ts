@@ -1,7 +1,8 @@
 import { EXPLAINED_MAX } from "./bounds";
 import { explainDecision } from "./explanation";
+import type { Query } from "./query";
 import { executor, instance, pointsOf, slo, snapshotOf, variant } from "./testing/snapshots";
-import type { Query, Slo } from "./types";
+import type { Slo } from "./types";
 
 const asking = (over: Partial<Slo>): Query => ({
   target: { kind: "task", name: "digits/uci" },

@@ -2,9 +2,10 @@ import { EXPLAINED_MAX, ROWS_MAX } from "./bounds";
 import { findTarget, NO_ACCURACY, serviceMs, type TargetIndex, type VariantEntry } from "./catalog";
 import { costPerThousandUsd } from "./cost";
 import type { Decision, Verdict } from "./decision";
+import type { Query } from "./query";
 import { selectVariant } from "./selection";
 import { drainMsAt, groupsOf, type InstanceGroup, type Member, type Snapshot } from "./snapshot";
-import type { Objective, Query } from "./types";
+import type { Objective } from "./types";
 
 /** One candidate: the verdict and both numbers that led to it, in the unit of the verdict. */
 export interface Candidate {
@@ -39,7 +40,7 @@ type Finding = Pick<Candidate, "verdict" | "value" | "limit">;
  */
 export function explainDecision(snapshot: Snapshot, query: Query, nowMs: number): Explanation {
   const decision = selectVariant(snapshot, query, nowMs);
-  const index = findTarget(snapshot.catalog, query.target);
+  const index = query.among ?? findTarget(snapshot.catalog, query.target);
   const all = index ? judgeAll(snapshot, index, query, decision, nowMs) : [];
   const { latencyMs } = query.slo;
   const placed = decision.kind === "selected" || decision.kind === "cold";

@@ -15,6 +15,7 @@ export {
   type CatalogInput,
   findTarget,
   predictRowsMs,
+  restrictTarget,
   type TargetIndex,
   type VariantEntry,
 } from "./catalog";
@@ -61,6 +62,7 @@ export {
   type Quantile,
 } from "./latency-profile";
 export { type InitialPlacement, type PlannedInstance, paretoEfficient, planInitialPlacement } from "./pareto";
+export type { Query } from "./query";
 export { type Resolution, resolveTarget } from "./resolve-target";
 export { selectVariant } from "./selection";
 export { buildSnapshot, type Snapshot, type SnapshotInput, withInstances } from "./snapshot";
@@ -77,7 +79,6 @@ export type {
   Objective,
   Precision,
   Profile,
-  Query,
   Slo,
   Target,
   Variant,

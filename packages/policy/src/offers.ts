@@ -3,8 +3,9 @@ import { NO_ACCURACY, type TargetIndex } from "./catalog";
 import { costPerThousandUsd } from "./cost";
 import type { Infeasible, Offer, Requirement } from "./decision";
 import { efficientPoints, type IdlePoint } from "./pricing";
+import type { Query } from "./query";
 import { groupsOf, type Snapshot } from "./snapshot";
-import type { Executor, Query, Slo } from "./types";
+import type { Executor, Slo } from "./types";
 
 /** An efficient point as a query would meet it on an idle executor. */
 interface Reachable {

@@ -11,7 +11,7 @@ export type Resolution =
   | { readonly kind: "bad-version"; readonly version: string }
   | { readonly kind: "no-version"; readonly name: string; readonly available: readonly number[] };
 
-/** The version under which a task, being virtual, answers. */
+/** The version of a task that is given none. */
 const TASK_VERSION = 1;
 
 /**
@@ -38,7 +38,9 @@ function resolveName(catalog: Catalog, name: string, version: number | null): Re
   if (task.length > 1) return { kind: "ambiguous", name, candidates: task };
   return task[0] === undefined
     ? { kind: "unknown", name }
-    : atVersion({ kind: "task", name: task[0] }, version, [TASK_VERSION]);
+    : atVersion({ kind: "task", name: task[0] }, version, [
+        catalog.taskVersions.get(task[0]) ?? TASK_VERSION,
+      ]);
 }
 
 function architecture(

@@ -3,10 +3,11 @@ import { predictRowsMs } from "./catalog";
 import { costPerQueryUsd, costPerThousandUsd } from "./cost";
 import type { Decision } from "./decision";
 import { explainDecision } from "./explanation";
+import type { Query } from "./query";
 import { selectVariant } from "./selection";
 import type { Snapshot } from "./snapshot";
 import { executor, instance, pointsOf, snapshotOf, variant } from "./testing/snapshots";
-import type { Executor, Instance, Query, Variant } from "./types";
+import type { Executor, Instance, Variant } from "./types";
 
 const TASK = "digits/uci";
 const HOSTS = ["a", "b", "c"];

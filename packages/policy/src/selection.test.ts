@@ -1,6 +1,7 @@
+import type { Query } from "./query";
 import { selectVariant } from "./selection";
 import { executor, instance, pointsOf, slo, snapshotOf, variant } from "./testing/snapshots";
-import type { Query, Slo } from "./types";
+import type { Slo } from "./types";
 
 const task = "digits/uci";
 const asking = (over: Partial<Slo> = {}, rows = 1): Query => ({

@@ -11,8 +11,8 @@ import { planCold } from "./cold-selection";
 import { costPerThousandUsd } from "./cost";
 import type { Decision, Selected } from "./decision";
 import { explainInfeasible } from "./offers";
+import type { Query } from "./query";
 import { drainMsAt, type InstanceGroup, loadedOrder, type Member, type Snapshot } from "./snapshot";
-import type { Query } from "./types";
 
 /** What one pass over the loaded instances found. */
 interface Scan {
@@ -43,7 +43,7 @@ interface Placed {
  * it outruns.
  */
 export function selectVariant(snapshot: Snapshot, query: Query, nowMs: number): Decision {
-  const index = findTarget(snapshot.catalog, query.target);
+  const index = query.among ?? findTarget(snapshot.catalog, query.target);
   if (!index) return { kind: "unknown", name: query.target.name };
   let floor = query.slo.minAccuracy;
   let scan = scanLoaded(snapshot, index, query, floor, nowMs);

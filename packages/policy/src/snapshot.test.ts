@@ -1,8 +1,8 @@
 import { buildCatalog } from "./catalog";
+import type { Query } from "./query";
 import { selectVariant } from "./selection";
 import { buildSnapshot, withInstances } from "./snapshot";
 import { executor, instance, pointsOf, slo, variant } from "./testing/snapshots";
-import type { Query } from "./types";
 
 const catalog = buildCatalog({ variants: [variant({ name: "v", points: pointsOf(2) })] });
 const query: Query = { target: { kind: "variant", name: "v" }, rows: 1, slo: slo({ latencyMs: 10 }) };

@@ -133,11 +133,3 @@ export interface Slo {
   readonly objective: Objective;
   readonly noDowngrade: boolean;
 }
-
-/** One query as the selector sees it. */
-export interface Query {
-  readonly target: Target;
-  /** Rows in the request (size of the batch axis; 1 for unbatched models). */
-  readonly rows: number;
-  readonly slo: Slo;
-}

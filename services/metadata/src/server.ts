@@ -68,7 +68,7 @@ function cluster({ store, hub, writer, members }: Metadata): Implementation {
 function registry({ registry }: Metadata): Implementation {
   return implementService(RegistryService, {
     async putTaskRecord({ task }) {
-      return { revision: await registry.putTask(given("task", task)) };
+      return await registry.putTask(given("task", task));
     },
     putArchitecture: ({ architecture }) => registry.putArchitecture(given("architecture", architecture)),
     async putVariants({ architecture, version, variants, readRevision }) {

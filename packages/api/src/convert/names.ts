@@ -8,6 +8,11 @@ export const DERIVED_NAME_MAX_LENGTH = 192;
 /** What the task of a model that was registered without one begins with; the model's name follows. */
 export const ownTaskPrefix = "model/";
 
+/** Whether a task was made for one model, whose owner named none. */
+export function isOwnTask(name: string): boolean {
+  return name.startsWith(ownTaskPrefix);
+}
+
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._:@+/-]*$/;
 const modelNamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 

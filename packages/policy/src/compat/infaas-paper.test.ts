@@ -1,6 +1,7 @@
+import type { Query } from "../query";
 import { selectVariant } from "../selection";
 import { instance, pointsOf, slo, snapshotOf, variant } from "../testing/snapshots";
-import type { Instance, Query } from "../types";
+import type { Instance } from "../types";
 import { paperView } from "./infaas-paper";
 
 const variants = [

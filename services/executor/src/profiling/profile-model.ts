@@ -14,6 +14,7 @@ import {
   RejectedVariantSchema,
   type Variant,
 } from "@infaas/api";
+import { type FittedFile, fitModel } from "./inspection/fit-model";
 import { inspectModel, loadModel } from "./inspection/inspect-model";
 import { type FileAnswers, measureAnswers } from "./measurement/golden-answer";
 import type { ProfilePorts } from "./measurement/profile-ports";
@@ -74,7 +75,17 @@ class Registration {
 
   async *run(request: ProfileModelRequest): Steps<RegistrationResult> {
     yield this.step("load", "", "opens the model and runs one row");
-    const path = await this.ports.fetchModel(request.architecture?.modelDigest ?? "");
+    const registered = await this.ports.fetchModel(request.architecture?.modelDigest ?? "");
+    const fitted = await fitModel(request, registered, this.ports);
+    try {
+      return yield* this.fitted(request, fitted);
+    } finally {
+      await fitted.remove();
+    }
+  }
+
+  private async *fitted(request: ProfileModelRequest, fitted: FittedFile): Steps<RegistrationResult> {
+    const { path } = fitted;
     const loaded = await loadModel(request, path, this.ports);
     yield this.step("inspect", "", "proves from the graph whether rows may share a batch, and checks it");
     const profiled = await inspectModel(loaded, request, this.ports);
@@ -86,6 +97,8 @@ class Registration {
       unbatchableReason,
     };
     const full = yield* this.measure(profiled, original);
+    const digest = await fitted.store();
+    if (digest !== null) for (const variant of full.variants) variant.modelDigest = digest;
     const int8 = yield* this.int8(profiled, full);
     const variants = int8.kept ? [...full.variants, ...int8.variants] : full.variants;
     const rejected = int8.kept ? batchRejections(profiled, int8) : [rejection(profiled, "", int8.reason)];

@@ -9,6 +9,7 @@ import {
   type RegistrationResult,
   type Task,
   TaskSchema,
+  type TensorMapping,
 } from "@infaas/api";
 import { systemClock } from "@infaas/runtime";
 import { nativeEngines } from "../engines/native-engine";
@@ -33,6 +34,9 @@ export interface RegisterOptions {
   readonly cores?: number;
   readonly statedBatchable?: boolean;
   readonly axisSizes?: Record<string, number>;
+  readonly mapping?: readonly TensorMapping[];
+  /** Called with the stage of every progress event. */
+  readonly onStep?: (stage: string) => void;
 }
 
 /** `profileModel` in this process, on the native engine, with artifacts in a folder of its own. */
@@ -71,14 +75,24 @@ export class ProfilingBench {
   async register(
     model: OnnxModel | Uint8Array,
     task: Task,
-    { accuracyTolerance = 0.05, cores = 1, ...stated }: RegisterOptions = {},
+    { accuracyTolerance = 0.05, cores = 1, mapping = [], onStep, ...stated }: RegisterOptions = {},
   ): Promise<{ result: RegistrationResult; steps: RegistrationProgress[] }> {
     const modelDigest = await this.put(model instanceof Uint8Array ? model : encodeModel(model));
-    const architecture = { name: "net", version: 3, task: task.name, modelDigest, accuracyTolerance };
+    const architecture = {
+      name: "net",
+      version: 3,
+      task: task.name,
+      modelDigest,
+      accuracyTolerance,
+      mapping: [...mapping],
+    };
     const steps: RegistrationProgress[] = [];
     const request = create(ProfileModelRequestSchema, { architecture, task, ...stated });
     for await (const { event } of profileModel(request, this.ports(cores))) {
-      if (event.case === "progress") steps.push(event.value);
+      if (event.case === "progress") {
+        steps.push(event.value);
+        onStep?.(event.value.stage);
+      }
       if (event.case === "result") return { result: event.value, steps };
     }
     throw new Error("ended without a result");

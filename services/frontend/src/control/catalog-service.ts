@@ -30,8 +30,8 @@ export function catalogService(o: CatalogServiceOptions): Implementation {
   return implementService(CatalogService, {
     putTask: async ({ task }) => {
       if (task === undefined) throw new ServiceError(Code.INVALID_ARGUMENT, "task is missing");
-      await o.registry.putTaskRecord({ task }, { timeoutMs: USER_CALL_TIMEOUT_MS });
-      return { task };
+      const put = await o.registry.putTaskRecord({ task }, { timeoutMs: USER_CALL_TIMEOUT_MS });
+      return { task: put.task ?? task };
     },
     registerModel: (request, { signal }) => registerModel(o.registration, request, signal),
     listModels: async ({ task }) => listModels(view, task),

@@ -2,6 +2,7 @@ import { create, equals, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type ArtifactService,
   ExecutionService,
+  isOwnTask,
   modelNameFault,
   ownTaskPrefix,
   type Padding,
@@ -10,6 +11,7 @@ import {
   type RegisterModelResponseSchema,
   type RegistrationResult,
   type RegistryService,
+  sameMapping,
   type Task,
   TaskSchema,
 } from "@infaas/api";
@@ -53,7 +55,7 @@ export async function* registerModel(
 ): AsyncGenerator<Event> {
   const wrong = modelNameFault(request.name);
   if (wrong !== null) throw new ServiceError(Code.INVALID_ARGUMENT, wrong);
-  const task = await taskOf(o, request);
+  const task = signedFor(request, await taskOf(o, request), o.view);
   const before = request.retry ? null : unchanged(o.view, request, task);
   if (before !== null) {
     yield { event: { case: "result", value: before } };
@@ -101,12 +103,21 @@ async function taskOf({ view, registry }: RegistrationOptions, request: Register
   );
 }
 
+/** The task as this model must fit it: one that was made for it alone is whatever it is. */
+function signedFor({ name }: RegisterModelRequest, task: Task, { catalog }: ClusterView): Task {
+  const isAlone = catalog.architectures.every((a) => a.task !== task.name || a.name === name);
+  if (!isOwnTask(task.name) || !isAlone) return task;
+  const { signature: _, ...unsigned } = task;
+  return unsigned;
+}
+
 function unchanged(view: ClusterView, request: RegisterModelRequest, task: Task): RegistrationResult | null {
   const architecture = view.catalog.architectures.find((a) => a.name === request.name);
   if (architecture === undefined || filesOf(architecture) !== filesOf(request)) return null;
   if (architecture.task !== task.name || !samePadding(architecture.padding, request.padding)) return null;
   // What the owner says now of rows sharing batches may differ from what was found then.
   if (request.batchable !== undefined && request.batchable !== architecture.batchable) return null;
+  if (!sameMapping(architecture.mapping, request.mapping)) return null;
   const variants = view.catalog.wireVariants.filter((v) => v.architecture === request.name);
   if (variants.length === 0) return null;
   return { $typeName: "infaas.v1.RegistrationResult", architecture, variants, rejected: [], unchanged: true };
@@ -148,7 +159,7 @@ async function* profile(
   const execution = createRpcClient(ExecutionService, executor.facts.address, { dial });
   try {
     const { name, modelDigest, externalData, description, aliases } = request;
-    const { accuracyTolerance, declaredAccuracy, padding } = request;
+    const { accuracyTolerance, declaredAccuracy, padding, mapping } = request;
     const architecture = {
       name,
       task: task.name,
@@ -157,6 +168,7 @@ async function* profile(
       externalData,
       description,
       aliases,
+      mapping,
       accuracyTolerance: accuracyTolerance ?? TOLERANCE_DEFAULT,
       ...(declaredAccuracy === undefined ? {} : { declaredAccuracy }),
       ...(padding === undefined ? {} : { padding }),

@@ -1,4 +1,4 @@
-import type { Explanation } from "@infaas/api";
+import type { Explanation, InferHeadInput } from "@infaas/api";
 import { type Caller, type Clock, Code, ServiceError, type SpanContext } from "@infaas/runtime";
 import type { Body } from "../query/body";
 import { failureReason } from "../query/failure-reason";
@@ -52,6 +52,8 @@ export interface IncomingQuery {
 export interface QueryDemand {
   readonly requirements: Requirements;
   readonly rows: number;
+  /** Its tensors without their contents. */
+  readonly sent: readonly InferHeadInput[];
 }
 
 /** What is told beside an answer. */
@@ -106,10 +108,11 @@ class AcceptedQuery implements QueryListener, StartedQuery {
       return;
     }
     // Named one by one: a spread would give every query a shape of its own, and all that reads it afterwards is slow.
-    const { requirements, rows } = demand;
+    const { requirements, rows, sent } = demand;
+    const { model } = found;
     const { body, arrivedMs, caller } = incoming;
     const { tenant } = caller;
-    const query = { model: found.model, requirements, rows, tenant, body, arrivedMs, trace, listener: this };
+    const query = { model, sent, requirements, rows, tenant, body, arrivedMs, trace, listener: this };
     this.flight = o.router.route(query);
   }
 

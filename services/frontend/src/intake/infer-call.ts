@@ -148,7 +148,7 @@ class InferQuery implements IncomingQuery {
     if (!read.ok) return new ServiceError(Code.INVALID_ARGUMENT, read.fault);
     const rows = countRows(model, head.inputs);
     if (rows instanceof ServiceError) return rows;
-    return { requirements: read.requirements, rows };
+    return { requirements: read.requirements, rows, sent: head.inputs };
   }
 
   /** Classes instead of an output, where the request asks for them. */

@@ -4,17 +4,19 @@ import type { CatalogModel } from "../view/catalog";
 import { CONFIG_CHARS_MAX, type LoadFacts, readLoadConfig } from "./load-config";
 import { modelConfigMessage } from "./model-config";
 
+const architecture = create(ArchitectureSchema, {
+  name: "mlp",
+  inputs: [{ name: "pixels", datatype: "FP32", shape: [-1n, 4n] }],
+  batchable: true,
+  batchingNote: "its owner says so",
+});
 const model: CatalogModel = {
   name: "mlp",
   target: { kind: "architecture", name: "mlp" },
   version: "2",
   variants: [],
-  architecture: create(ArchitectureSchema, {
-    name: "mlp",
-    inputs: [{ name: "pixels", datatype: "FP32", shape: [-1n, 4n] }],
-    batchable: true,
-    batchingNote: "its owner says so",
-  }),
+  architecture,
+  tensors: architecture,
   batched: true,
   maxBatch: 16,
   loadOverride: null,

@@ -16,6 +16,7 @@ const configOf = (fields: {
     version: "1",
     variants: [],
     architecture,
+    tensors: architecture,
     batched: fields.batchable,
     maxBatch: fields.batchable ? 8 : 0,
     loadOverride: null,

@@ -41,7 +41,7 @@ export function modelMetadata(
   name: string,
   model: CatalogModel,
 ): MessageInitShape<typeof ModelMetadataResponseSchema> {
-  const { version, architecture } = model;
+  const { version, tensors } = model;
   const tensor = (spec: TensorSpec) => ({
     name: spec.name,
     datatype: spec.datatype,
@@ -51,14 +51,14 @@ export function modelMetadata(
     name,
     versions: [version],
     platform: platformOf(model),
-    inputs: architecture?.inputs.map(tensor) ?? [],
-    outputs: architecture?.outputs.map(tensor) ?? [],
+    inputs: tensors.inputs.map(tensor),
+    outputs: tensors.outputs.map(tensor),
   };
 }
 
 /** ModelConfig of any name, shown under `name` as it was asked for; dims leave the batch axis out, as the protocol wants where max_batch_size > 0. */
 export function modelConfig(name: string, model: CatalogModel): MessageInitShape<typeof ModelConfigSchema> {
-  const { architecture, batched, maxBatch } = model;
+  const { architecture, tensors, batched, maxBatch } = model;
   const dims = (spec: TensorSpec) => (batched ? spec.shape.slice(1) : spec.shape);
   const type = (spec: TensorSpec) => DATA_TYPES[spec.datatype] ?? ConfigDataType.TYPE_INVALID;
   return {
@@ -66,8 +66,8 @@ export function modelConfig(name: string, model: CatalogModel): MessageInitShape
     platform: platformOf(model),
     backend: model.variants[0]?.engine ?? "",
     maxBatchSize: maxBatch,
-    input: architecture?.inputs.map((s) => ({ name: s.name, dataType: type(s), dims: dims(s) })) ?? [],
-    output: architecture?.outputs.map((s) => ({ name: s.name, dataType: type(s), dims: dims(s) })) ?? [],
+    input: tensors.inputs.map((s) => ({ name: s.name, dataType: type(s), dims: dims(s) })),
+    output: tensors.outputs.map((s) => ({ name: s.name, dataType: type(s), dims: dims(s) })),
     versionPolicy: { policyChoice: { case: "latest", value: { numVersions: 1 } } },
     ...(batched
       ? { schedulingChoice: { case: "dynamicBatching", value: dynamicBatchingOf(model.loadOverride) } }

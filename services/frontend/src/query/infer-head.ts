@@ -65,7 +65,7 @@ export function countRows(
   const [first] = inputs;
   if (first === undefined && model.architecture?.inputs.length === 0) return 1;
   if (first === undefined) {
-    const wanted = model.architecture?.inputs.map((i) => i.name).join(", ") ?? "";
+    const wanted = model.tensors.inputs.map((i) => i.name).join(", ");
     return new ServiceError(Code.INVALID_ARGUMENT, `request has no inputs; '${model.name}' takes: ${wanted}`);
   }
   if (!model.batched) return 1;

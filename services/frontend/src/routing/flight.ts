@@ -1,4 +1,4 @@
-import type { Explanation } from "@infaas/api";
+import type { Explanation, InferHeadInput } from "@infaas/api";
 import { type FairPlace, type FairQuery, LANE_COUNT } from "@infaas/policy";
 import { type Clock, Code, ServiceError, type SpanContext } from "@infaas/runtime";
 import type { ExecutorLink, LinkAnswer, LinkListener, LinkRefusal } from "../links/executor-link";
@@ -17,6 +17,8 @@ import type { Chosen, Decision, Selector } from "./selector";
 /** One query to route. */
 export interface RoutedQuery {
   readonly model: CatalogModel;
+  /** Its tensors without their contents. */
+  readonly sent: readonly InferHeadInput[];
   readonly requirements: Requirements;
   readonly rows: number;
   /** Tenant that it is counted for. */
@@ -221,6 +223,7 @@ export class Flight implements LinkListener, FairQuery {
     const remainingMs = this.decidedMs === 0 ? (query.requirements.slo.latencyMs ?? leftMs) : leftMs;
     const decision = ports.selector.decide({
       model: query.model,
+      sent: query.sent,
       rows: query.rows,
       slo: query.requirements.slo,
       deadlineBinds: query.requirements.deadlineBinds,

@@ -1,4 +1,4 @@
-import { type Explanation, explanationToWire } from "@infaas/api";
+import { type Explanation, explanationToWire, type InferHeadInput } from "@infaas/api";
 import {
   buildSnapshot,
   explainDecision,
@@ -20,6 +20,8 @@ import type { LiveInstance } from "../view/live-instance";
 /** One question to the policy. */
 export interface SelectorQuestion {
   readonly model: CatalogModel;
+  /** Tensors sent, without their contents; null where there are none yet. */
+  readonly sent: readonly InferHeadInput[] | null;
   readonly rows: number;
   readonly slo: Slo;
   /** As `Requirements` has it: a refusal for time is the deadline's then. */
@@ -77,7 +79,7 @@ export class Selector {
 
   /** The policy's own answer with every candidate considered. */
   explain(question: SelectorQuestion): PolicyExplanation {
-    return explainDecision(this.snapshotFor(question), queryOf(question), question.nowMs);
+    return explainDecision(this.snapshotFor(question), this.queryOf(question), question.nowMs);
   }
 
   private isUnloaded({ variants }: CatalogModel): boolean {
@@ -86,7 +88,7 @@ export class Selector {
   }
 
   private ask(question: SelectorQuestion): PolicyDecision {
-    return selectVariant(this.snapshotFor(question), queryOf(question), question.nowMs);
+    return selectVariant(this.snapshotFor(question), this.queryOf(question), question.nowMs);
   }
 
   private follow(
@@ -149,9 +151,13 @@ export class Selector {
       previous: snapshot,
     });
   }
-}
 
-function queryOf({ model, rows, slo, remainingMs }: SelectorQuestion): Query {
-  const spent = slo.latencyMs !== null && slo.latencyMs - remainingMs > SPENT_IGNORED_MS;
-  return { target: model.target, rows, slo: spent ? { ...slo, latencyMs: remainingMs } : slo };
+  private queryOf({ model, sent, rows, slo: stated, remainingMs }: SelectorQuestion): Query {
+    const { target } = model;
+    const spent = stated.latencyMs !== null && stated.latencyMs - remainingMs > SPENT_IGNORED_MS;
+    const slo = spent ? { ...stated, latencyMs: remainingMs } : stated;
+    if (sent === null || target.kind !== "task") return { target, rows, slo };
+    const among = this.view.catalog.accepting.of(target.name, sent);
+    return among === null ? { target, rows, slo } : { target, rows, slo, among };
+  }
 }

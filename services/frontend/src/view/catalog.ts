@@ -1,4 +1,4 @@
-import type { Architecture, LoadOverride, Task, Variant as WireVariant } from "@infaas/api";
+import type { Architecture, LoadOverride, Task, TensorSpecs, Variant as WireVariant } from "@infaas/api";
 import { sameOverride, variantFromWire } from "@infaas/api";
 import {
   buildCatalog as buildPolicyCatalog,
@@ -9,17 +9,20 @@ import {
   type TargetIndex,
   type Variant,
 } from "@infaas/policy";
+import { AcceptingVariants } from "./accepting-variants";
 
 /** A name that queries may use: a variant, or a virtual model (architecture, task) that stands for several. */
 export interface CatalogModel {
   readonly name: string;
   readonly target: Target;
-  /** Version as clients see it: the architecture's, or `1` for a task. */
+  /** Version as clients see it: the architecture's, or the task's. */
   readonly version: string;
   /** Variants that may answer. Never empty for a variant. */
   readonly variants: readonly Variant[];
-  /** Architecture whose tensors describe this model; of a task the first by name. Null for a task without any. */
+  /** Whose batching describes this model; of a task the first architecture by name. Null for a task without any. */
   readonly architecture: Architecture | null;
+  /** Tensors as callers know them: the task's own, else the architecture's; none where neither is known. */
+  readonly tensors: TensorSpecs;
   /** The first axis of a request counts rows. */
   readonly batched: boolean;
   /** Most rows one request may have; 0 when not batched. */
@@ -58,14 +61,13 @@ export interface Catalog {
   readonly overrides: ReadonlyMap<string, LoadOverride>;
   /** The policy's indexes without withheld variants; selection uses it. */
   readonly servable: PolicyCatalog;
+  /** Variants of a task that take what was sent. */
+  readonly accepting: AcceptingVariants;
   /** Looks a name up as the policy resolves it; an empty version is the newest. O(1), O(tasks) for a shortened task. */
   find(name: string, version: string): Lookup;
   /** Unreadable records with the reason: logged, never served. */
   readonly faults: readonly string[];
 }
-
-/** Version under which a task is shown. */
-const TASK_VERSION = "1";
 
 /** Builds the catalog. O(records). */
 export function buildCatalog(records: CatalogRecords): Catalog {
@@ -76,6 +78,7 @@ export function buildCatalog(records: CatalogRecords): Catalog {
   const policyOf = (list: readonly Variant[]) =>
     buildPolicyCatalog({
       tasks: tasks.map((t) => t.name),
+      taskVersions: new Map(tasks.map((t) => [t.name, Math.max(1, t.version)])),
       variants: list,
       aliases: new Map(architectures.flatMap((a) => a.aliases.map((alias) => [alias, a.name]))),
     });
@@ -86,8 +89,11 @@ export function buildCatalog(records: CatalogRecords): Catalog {
   const overrides = new Map(
     wire.flatMap(({ name, loadOverride: o }) => (o === undefined ? [] : [[name, o] as const])),
   );
-  const models = modelsOf(policy, variants, architectures, overrides);
+  const models = modelsOf(policy, variants, { tasks, architectures, overrides });
   const byTarget = new Map(models.map((m) => [targetKey(m.target), m]));
+  const servable = withheld.size === 0 ? policy : policyOf(readable.filter((v) => !withheld.has(v.name)));
+  const isServed = ({ name, version }: Architecture) =>
+    policy.architectures.get(name)?.entries[0]?.variant.version === version;
   return {
     tasks,
     architectures: newestVersions(architectures),
@@ -97,7 +103,8 @@ export function buildCatalog(records: CatalogRecords): Catalog {
     policy,
     withheld,
     overrides,
-    servable: withheld.size === 0 ? policy : policyOf(readable.filter((v) => !withheld.has(v.name))),
+    servable,
+    accepting: new AcceptingVariants(tasks, architectures.filter(isServed), servable),
     faults,
     find: (name, version) => {
       const resolution = resolveTarget(policy, name, version);
@@ -110,6 +117,7 @@ export function buildCatalog(records: CatalogRecords): Catalog {
 
 /** What models are made from besides their variants. */
 interface VariantRecords {
+  readonly tasks: ReadonlyMap<string, Task>;
   readonly architectureOf: (variant: Variant) => Architecture | null;
   readonly overrides: Catalog["overrides"];
 }
@@ -117,12 +125,12 @@ interface VariantRecords {
 function modelsOf(
   policy: PolicyCatalog,
   variants: readonly Variant[],
-  architectures: readonly Architecture[],
-  overrides: Catalog["overrides"],
+  o: Pick<Catalog, "tasks" | "architectures" | "overrides">,
 ): readonly CatalogModel[] {
-  const byVersion = new Map(architectures.map((a) => [`${a.name}@${a.version}`, a]));
+  const byVersion = new Map(o.architectures.map((a) => [`${a.name}@${a.version}`, a]));
   const architectureOf = (v: Variant) => byVersion.get(`${v.architecture}@${v.version}`) ?? null;
-  const records = { architectureOf, overrides };
+  const tasks = new Map(o.tasks.map((task) => [task.name, task]));
+  const records = { tasks, architectureOf, overrides: o.overrides };
   const groups = [...policy.architectures.values(), ...policy.tasks.values()];
   return [
     ...variants.map((v) => modelOf({ kind: "variant", name: v.name }, [v], records)),
@@ -130,20 +138,26 @@ function modelsOf(
   ];
 }
 
-/** True when every architecture behind the name is batched, so that the first axis counts rows whichever answers. */
+const NO_TENSORS: TensorSpecs = { inputs: [], outputs: [] };
+
+/** A task counts rows as its signature says; without one, when every architecture behind the name does. */
 function modelOf(
   target: Target,
   variants: readonly Variant[],
-  { architectureOf, overrides }: VariantRecords,
+  { tasks, architectureOf, overrides }: VariantRecords,
 ): CatalogModel {
   const architectures = [...new Set(variants.map(architectureOf))].flatMap((a) => a ?? []).sort(byName);
-  const batched = architectures.length > 0 && architectures.every((a) => a.batchable);
+  const task = target.kind === "task" ? tasks.get(target.name) : undefined;
+  const allBatched = architectures.every((a) => a.batchable);
+  const batched = architectures.length > 0 && (task?.signature?.batchable ?? allBatched);
+  const version = target.kind === "task" ? task?.version : variants[0]?.version;
   return {
     name: target.name,
     target,
-    version: target.kind === "task" ? TASK_VERSION : String(variants[0]?.version ?? 1),
+    version: String(Math.max(1, version ?? 1)),
     variants,
     architecture: architectures[0] ?? null,
+    tensors: task?.signature ?? architectures[0] ?? NO_TENSORS,
     batched,
     maxBatch: batched ? variants.reduce((max, v) => Math.max(max, v.maxBatch), 0) : 0,
     loadOverride: overrides.size === 0 ? null : sharedOverride(variants, overrides),

@@ -7,6 +7,7 @@ import {
   nameFault,
   ownTaskPrefix,
   type Task,
+  type TaskSignature,
   type TensorSpec,
   type TextHint,
 } from "@infaas/api";
@@ -34,6 +35,7 @@ export function taskFaults(task: Task): string[] {
     ...twice("label", task.labels),
     task.labels.includes("") ? "a label is empty" : null,
     ...(task.validation === undefined ? [] : validationFaults(task.validation)),
+    ...(task.signature === undefined ? [] : signatureFaults(task.signature)),
     ...(task.image === undefined ? [] : imageFaults(task.image)),
     ...(task.text === undefined ? [] : textFaults(task.text)),
   ];
@@ -55,6 +57,10 @@ export function architectureFaults(architecture: Architecture): string[] {
     declaredAccuracy === undefined ? null : inUnit("declared accuracy", declaredAccuracy),
   ];
   return faults.filter((fault) => fault !== null);
+}
+
+function signatureFaults({ inputs, outputs, batchable = false }: TaskSignature): (string | null)[] {
+  return [...tensorFaults("input", inputs, batchable), ...tensorFaults("output", outputs, batchable)];
 }
 
 function validationFaults({ dataset, count }: NonNullable<Task["validation"]>): (string | null)[] {

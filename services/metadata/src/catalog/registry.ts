@@ -1,5 +1,5 @@
 import { clone } from "@bufbuild/protobuf";
-import { type Architecture, ArchitectureSchema, type Task, type Variant } from "@infaas/api";
+import { type Architecture, ArchitectureSchema, sameMapping, type Task, type Variant } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { GuardedPlan, GuardedWriter } from "../records/guarded-writer";
 import {
@@ -17,6 +17,7 @@ import { encodeRecord, type RecordKind, type RecordOf } from "../records/records
 import type { StoreWrite } from "../store/store";
 import type { ArtifactState } from "./artifacts";
 import { architectureFaults, taskFaults } from "./catalog-rules";
+import { taskPut, taskWith } from "./task-versions";
 import { familyFaults, variantFaults } from "./variant-rules";
 
 /**
@@ -40,28 +41,30 @@ export class Registry {
   ) {}
 
   /**
-   * Creates or replaces a task. Metric and validation set may not change under variants whose accuracy was
-   * measured by them (FAILED_PRECONDITION); ALREADY_EXISTS when something else has the name.
+   * Creates or replaces a task; see `taskPut` for its signature and version. Metric and validation set may not
+   * change under variants whose accuracy was measured by them (FAILED_PRECONDITION); ALREADY_EXISTS when
+   * something else has the name.
    */
-  async putTask(task: Task): Promise<bigint> {
+  async putTask(task: Task): Promise<{ revision: bigint; task: Task }> {
     refuse(Code.INVALID_ARGUMENT, taskFaults(task));
     await this.checkValidation(task);
-    const { revision } = await this.writer.write((view) => {
+    const { revision, result } = await this.writer.write((view) => {
       checkFree(view, task.name, { kind: "task", owner: task.name });
       const measured = view.of("variant").filter((variant) => variant.task === task.name);
       refuse(
         Code.FAILED_PRECONDITION,
         measured.flatMap((variant) => contradiction(task, variant)),
       );
-      return { writes: [put(taskKey(task.name), "task", task)], result: null };
+      const recorded = taskPut(task, findTask(view, task.name));
+      return { writes: [put(taskKey(task.name), "task", recorded)], result: recorded };
     });
-    return revision;
+    return { revision, task: result };
   }
 
   /**
    * Records an architecture. The newest version's own file again updates the description in place
    * (`unchanged`); another file is the next version, or the one asked for where that is later, and takes over
-   * the aliases.
+   * the aliases. It gives its task a signature or fits the task's (FAILED_PRECONDITION).
    */
   async putArchitecture(asked: Architecture): Promise<{ architecture: Architecture; unchanged: boolean }> {
     refuse(Code.INVALID_ARGUMENT, architectureFaults(asked));
@@ -135,11 +138,16 @@ function filesOf({
   return [modelDigest, ...externalData.map(({ digest }) => digest)];
 }
 
+/** Whether both serve the same files in the same way: fitted to its task otherwise, a file gives other answers. */
+function sameFiles(a: Architecture, b: Architecture): boolean {
+  return filesOf(a).join() === filesOf(b).join() && sameMapping(a.mapping, b.mapping);
+}
+
 function planArchitecture(
   view: RecordView,
   asked: Architecture,
 ): GuardedPlan<{ architecture: Architecture; unchanged: boolean }> {
-  requireTask(view, asked.task);
+  const task = requireTask(view, asked.task);
   for (const name of [asked.name, ...asked.aliases]) {
     checkFree(view, name, { kind: "architecture", owner: asked.name });
   }
@@ -148,12 +156,14 @@ function planArchitecture(
     const both = `architecture "${asked.name}" belongs to task "${before.task}", not "${asked.task}"; delete it first`;
     throw new ServiceError(Code.FAILED_PRECONDITION, both);
   }
-  const unchanged = before !== undefined && filesOf(before).join() === filesOf(asked).join();
+  const unchanged = before !== undefined && sameFiles(before, asked);
   const architecture = clone(ArchitectureSchema, asked);
   architecture.version = unchanged ? before.version : Math.max(asked.version, (before?.version ?? 0) + 1);
   if (unchanged) checkAgainstVariants(view, architecture);
   const writes = [put(architectureKey(asked.name, architecture.version), "architecture", architecture)];
   if (before !== undefined && !unchanged && before.aliases.length > 0) writes.push(withoutAliases(before));
+  const changed = taskWith(task, asked, othersOf(view, asked));
+  if (changed !== null) writes.push(put(taskKey(task.name), "task", changed));
   return { writes, result: { architecture, unchanged } };
 }
 
@@ -260,9 +270,21 @@ function variantsOf(view: RecordView, architecture: string): Variant[] {
   return view.of("variant").filter((variant) => variant.architecture === architecture);
 }
 
-function requireTask(view: RecordView, name: string): Task {
+/** Newest versions of the other architectures of its task, by name. */
+function othersOf(view: RecordView, { name, task }: Architecture): Architecture[] {
+  const names = view.of("architecture").flatMap((other) => (other.task === task ? [other.name] : []));
+  const others = [...new Set(names)].filter((other) => other !== name).sort();
+  return others.map((other) => newest(view, other));
+}
+
+function findTask(view: RecordView, name: string): Task | undefined {
   const record = view.at(taskKey(name))?.record.value;
-  if (record?.case === "task") return record.value;
+  return record?.case === "task" ? record.value : undefined;
+}
+
+function requireTask(view: RecordView, name: string): Task {
+  const task = findTask(view, name);
+  if (task !== undefined) return task;
   throw new ServiceError(Code.NOT_FOUND, `task "${name}" is not registered`);
 }
 

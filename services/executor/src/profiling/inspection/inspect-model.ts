@@ -4,11 +4,14 @@ import {
   type Architecture,
   ArchitectureSchema,
   type ProfileModelRequest,
+  signatureFault,
   type Task,
   TaskSchema,
   TensorSpecSchema,
+  type TensorSpecs,
 } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
+import type { EngineTensor } from "../../engines/engine-port";
 import { type LabelledRows, readValidation } from "../measurement/accuracy";
 import type { ProfilePorts } from "../measurement/profile-ports";
 import type { LoadedModel, ProfiledArchitecture } from "../measurement/profiled-model";
@@ -42,6 +45,7 @@ export async function loadModel(
   const { rows, outputs } = await runFirst({ path, inputs, task, validation, told }, ports);
   architecture.inputs = inputs.map(specOf);
   architecture.outputs = outputs.map(specOf);
+  expectSignature(task, architecture);
   return { architecture, task, model, signature: { inputs, outputs }, rows, validation, path };
 }
 
@@ -95,6 +99,7 @@ async function runFirst(
   const open = ModelRunner.open(engines, anyRows, { path, threads: 1, concurrency: 1, maxBatch: 1 });
   const opened = await open.catch(refuse);
   return await withRunner(Promise.resolve(opened), async (runner) => {
+    expectSignature(task, { inputs: inputs.map(specOf), outputs: runner.outputs.map(declaredSpec) });
     const answer = async (rows: RowSet): Promise<RunAnswer> => runner.over(rows).run([0]);
     if (validation) {
       const first = await answer(validation.rows).catch(refuse);
@@ -122,6 +127,18 @@ function withTextLength(told: AxisSizes, inputs: readonly TensorSignature[], { t
 function refuse(cause: unknown): never {
   const { message } = ServiceError.from(cause);
   throw new ServiceError(Code.INVALID_ARGUMENT, `the engine cannot run this model: ${message}`, { cause });
+}
+
+/** What the file declares is checked before anything runs, what came out of the first row before anything is measured. */
+function expectSignature(task: Task, offered: TensorSpecs): void {
+  const fault = signatureFault(task, offered);
+  if (fault === null) return;
+  const hint = "map its tensors (--map), or register it under a task of its own";
+  throw new ServiceError(Code.FAILED_PRECONDITION, `${fault}; ${hint}`);
+}
+
+function declaredSpec({ name, datatype, dims }: EngineTensor) {
+  return create(TensorSpecSchema, { name, datatype, shape: dims.map(BigInt) });
 }
 
 function specOf({ name, datatype, shape }: TensorSignature) {

@@ -24,6 +24,12 @@ const DATATYPES: Readonly<Record<number, DataType>> = {
 /** Inputs of one request, as frontends and native links take them: a model of more could be asked by nobody. */
 const INPUTS_MAX = 1_024;
 
+/** ONNX's element type number of a datatype; undefined for one that it does not have. */
+export function elementTypeOf(datatype: string): number | undefined {
+  const found = Object.entries(DATATYPES).find(([, name]) => name === datatype);
+  return found === undefined ? undefined : Number(found[0]);
+}
+
 /** One input or output of a model; `shape` has -1 for a free axis. */
 export interface TensorSignature {
   readonly name: string;

@@ -32,6 +32,7 @@ export function inferenceService(o: InferenceServiceOptions): Implementation {
       const { slo: wanted, deadlineBinds } = read;
       const question = {
         model,
+        sent: null,
         rows: Math.max(1, rows),
         slo: wanted,
         deadlineBinds,

@@ -64,7 +64,8 @@ class TypedQuery implements IncomingQuery {
     if (read instanceof ServiceError) return read;
     const rows = countRows(model, request.head.inputs);
     if (rows instanceof ServiceError) return rows;
-    return { rows, requirements: { ...read, explain: asked.explain, priority: 0, queueTimeoutMs: null } };
+    const requirements = { ...read, explain: asked.explain, priority: 0, queueTimeoutMs: null };
+    return { requirements, rows, sent: request.head.inputs };
   }
 
   tensors(body: Body): Body {

@@ -16,7 +16,7 @@ import { invalid } from "./json-body";
  * row. INVALID_ARGUMENT for models with more inputs, and for bytes that are no whole number of rows.
  */
 export function readRawRequest(target: InferTarget, body: Buffer, model: CatalogModel): HttpInferRequest {
-  const inputs = model.architecture?.inputs ?? [];
+  const inputs = model.tensors.inputs;
   const [input] = inputs;
   if (input === undefined || inputs.length > 1) {
     const names = inputs.map(({ name }) => name).join(", ");

@@ -1,0 +1,76 @@
+import { readFile } from "node:fs/promises";
+import { create } from "@bufbuild/protobuf";
+import { type Task, TaskSchema, TaskSignatureSchema } from "@infaas/api";
+import { Code, ServiceError } from "@infaas/runtime";
+import { withClient } from "../connect";
+import { onlyPositional } from "../needs";
+import { tensorSpecFromText, tensorSpecText } from "../tensor-spec";
+import type { Terminal } from "../terminal";
+import type { Arguments, Verb } from "../verb";
+
+/** States what callers of a task send and get, or shows it. */
+export const task: Verb = {
+  name: "task",
+  usage: "TASK",
+  summary: "state the signature of a task, which every architecture of it must fit; without options, show it",
+  options: {
+    input: {
+      type: "strings",
+      doc: "Tensor that callers send, NAME:DATATYPE:SHAPE with -1 for a free axis; may be repeated.",
+    },
+    output: { type: "strings", doc: "Tensor that callers get, in the same form; may be repeated." },
+    labels: { type: "string", doc: "File of class names, one a line." },
+    metric: { type: "string", doc: "What accuracy is; accuracy unless given." },
+    description: { type: "string", doc: "One sentence for people." },
+  },
+  async run(args, terminal) {
+    const name = onlyPositional(args, "task");
+    const stated = await statedBy(args);
+    const shown = await withClient(args, async (client) => {
+      const { tasks } = await client.listModels();
+      const before = tasks.find((known) => known.name === name);
+      if (Object.keys(stated).length > 0)
+        return client.putTask({ ...(before ?? create(TaskSchema, { name, metric: "accuracy" })), ...stated });
+      if (before !== undefined) return before;
+      const known = tasks.map((one) => one.name).join(", ") || "none";
+      throw new ServiceError(Code.NOT_FOUND, `task '${name}' is not known; known: ${known}`);
+    });
+    terminal.result(shown, () => printTask(shown, terminal));
+  },
+};
+
+async function statedBy(args: Arguments): Promise<Partial<Task>> {
+  const [inputs, outputs] = [args.texts("input"), args.texts("output")];
+  if ((inputs.length === 0) !== (outputs.length === 0))
+    throw new ServiceError(
+      Code.INVALID_ARGUMENT,
+      "a signature has inputs and outputs: --input and --output are needed together",
+    );
+  const [labels, metric, description] = [args.text("labels"), args.text("metric"), args.text("description")];
+  const signature = create(TaskSignatureSchema, {
+    inputs: inputs.map((text) => tensorSpecFromText("input", text)),
+    outputs: outputs.map((text) => tensorSpecFromText("output", text)),
+  });
+  return {
+    ...(inputs.length === 0 ? {} : { signature }),
+    ...(labels === undefined ? {} : { labels: linesOf(await readFile(labels, "utf8")) }),
+    ...(metric === undefined ? {} : { metric }),
+    ...(description === undefined ? {} : { description }),
+  };
+}
+
+function linesOf(text: string): string[] {
+  return text.split(/\r?\n/).filter((line) => line !== "");
+}
+
+function printTask({ name, version, signature, labels, metric }: Task, terminal: Terminal): void {
+  terminal.print(`${name} version ${version}, measured by ${metric}`);
+  for (const spec of signature?.inputs ?? []) terminal.print(`input   ${tensorSpecText(spec)}`);
+  for (const spec of signature?.outputs ?? []) terminal.print(`output  ${tensorSpecText(spec)}`);
+  if (signature === undefined) terminal.print("no signature yet: its first architecture gives it");
+  if (labels.length > 0)
+    terminal.print(`labels  ${labels.length}: ${labels.slice(0, LABELS_SHOWN).join(", ")}`);
+}
+
+/** Labels printed of a task. */
+const LABELS_SHOWN = 8;

@@ -1,0 +1,84 @@
+import { create } from "@bufbuild/protobuf";
+import { ArchitectureSchema, TaskSchema, type TaskSignature, TaskSignatureSchema } from "@infaas/api";
+import { TASK, wireVariant } from "../testing/house";
+import { buildCatalog } from "./catalog";
+
+type Sent = readonly {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly number[];
+}[];
+const tensor = (name: string, shape: readonly number[]) => ({
+  name,
+  datatype: "FP32",
+  shape: shape.map(BigInt),
+});
+const y = tensor("y", [-1]);
+
+function catalogOf(
+  inputs: Readonly<Record<string, ReturnType<typeof tensor>[]>>,
+  signature?: Pick<Parameters<typeof create<typeof TaskSignatureSchema>>[1] & object, "inputs" | "outputs">,
+) {
+  const own: TaskSignature | undefined = signature && create(TaskSignatureSchema, signature);
+  return buildCatalog({
+    tasks: [create(TaskSchema, { name: TASK, version: 3, ...(own === undefined ? {} : { signature: own }) })],
+    architectures: Object.entries(inputs).map(([name, list]) =>
+      create(ArchitectureSchema, {
+        name,
+        task: TASK,
+        version: 1,
+        batchable: true,
+        inputs: list,
+        outputs: [y],
+      }),
+    ),
+    variants: Object.keys(inputs).map((name) => ({
+      ...wireVariant({ name: `${name}@1` }),
+      architecture: name,
+    })),
+  });
+}
+
+function answering(catalog: ReturnType<typeof catalogOf>, sent: Sent): string[] | null {
+  const index = catalog.accepting.of(
+    TASK,
+    sent.map((input) => ({ ...input, contents: false })),
+  );
+  if (index === null) return null;
+  return index.entries.map(({ variant }) => variant.architecture);
+}
+const sent = (name: string, ...shape: number[]): Sent => [{ name, datatype: "FP32", shape }];
+
+describe("AcceptingVariants", () => {
+  it("looks at nothing where all architectures of a task take the same", () => {
+    const catalog = catalogOf({ a: [tensor("x", [-1, 4])], b: [tensor("x", [-1, 4])] });
+    expect(answering(catalog, sent("z", 9))).toBeNull();
+  });
+
+  it("leaves out architectures that do not take this size of a free axis", () => {
+    const catalog = catalogOf({ any: [tensor("x", [-1, -1])], short: [tensor("x", [-1, 128])] });
+    expect(answering(catalog, sent("x", 1, 300))).toEqual(["any"]);
+    expect(answering(catalog, sent("x", 1, 128))).toBeNull();
+    expect(answering(catalog, [{ ...sent("x", 1, 128)[0]!, datatype: "FP16" }])).toBeNull();
+  });
+
+  it("asks those that fit the present signature; those it left behind answer in their own terms", () => {
+    const inputs = { left: [tensor("x", [-1, 4])], fits: [tensor("image", [-1, 4])] };
+    const catalog = catalogOf(inputs, { inputs: [tensor("image", [-1, 4])], outputs: [y] });
+    expect(answering(catalog, sent("image", 1, 4))).toEqual(["fits"]);
+    expect(answering(catalog, sent("x", 1, 4))).toEqual(["left"]);
+    expect(answering(catalog, sent("pixels", 1, 4))).toBeNull();
+  });
+});
+
+describe("a task with a signature", () => {
+  it("is shown with it and its version, whichever architecture is first by name", () => {
+    const catalog = catalogOf({ a: [tensor("x", [1, 4])] }, { inputs: [tensor("x", [-1, 4])], outputs: [y] });
+    const found = catalog.find(TASK, "3");
+    expect(found).toMatchObject({
+      kind: "found",
+      model: { version: "3", tensors: { inputs: [tensor("x", [-1, 4])] } },
+    });
+    expect(catalog.find(TASK, "2")).toMatchObject({ kind: "no-version", available: [3] });
+  });
+});
