@@ -17,12 +17,14 @@ import type { ProfilePorts } from "../measurement/profile-ports";
 import type { LoadedModel, ProfiledArchitecture } from "../measurement/profiled-model";
 import { type AxisSizes, freeAxes } from "../onnx/axis-sizes";
 import { expectFiles } from "../onnx/expect-files";
-import { decodeModel } from "../onnx/model-file";
+import { decodeModel, type OnnxModel } from "../onnx/model-file";
 import { ModelRunner, type RunAnswer, withRunner } from "../onnx/model-runner";
 import { randomRows } from "../onnx/random-rows";
 import type { RowSet } from "../onnx/row-set";
 import { answeredSignature, readInputs, type TensorSignature } from "../onnx/signature";
-import { findWorkingRows } from "../onnx/working-rows";
+import { wordsOf } from "../onnx/vocabulary";
+import { findWorkingRows, type InputHints } from "../onnx/working-rows";
+import { findAxisConstraints } from "../rows/axis-constraints";
 import { expectPadding } from "./expect-padding";
 import { judgeBatching } from "./judge-batching";
 
@@ -42,7 +44,7 @@ export async function loadModel(
   const inputs = readInputs(model);
   const validation = await readValidation(task, inputs, ports.readArtifact);
   const told = new Map(Object.entries(request.axisSizes));
-  const { rows, outputs } = await runFirst({ path, inputs, task, validation, told }, ports);
+  const { rows, outputs } = await runFirst({ path, inputs, task, validation, told, model }, ports);
   architecture.inputs = inputs.map(specOf);
   architecture.outputs = outputs.map(specOf);
   expectSignature(task, architecture);
@@ -86,6 +88,13 @@ interface FirstRun {
   readonly task: Task;
   readonly validation: LabelledRows | null;
   readonly told: AxisSizes;
+  readonly model: OnnxModel;
+}
+
+function hintsOf(model: OnnxModel, inputs: readonly TensorSignature[]): InputHints {
+  const texts = inputs.filter(({ datatype }) => datatype === "BYTES");
+  const words = new Map(texts.map(({ name }) => [name, wordsOf(model, name)]));
+  return { constraints: findAxisConstraints(model), words };
 }
 
 /** Opens the file and runs one row: the first of the validation set, or one that is worked out. */
@@ -109,6 +118,7 @@ async function runFirst(
     const { rows } = await findWorkingRows({
       inputs,
       told: withTextLength(o.told, inputs, task),
+      hints: hintsOf(o.model, inputs),
       run,
       clock,
     });

@@ -41,8 +41,61 @@ export function shapesWith(inputs: readonly TensorSignature[], sizes: AxisSizes)
   );
 }
 
-/** Sizes to try, likely ones first; `told` ones stand in all of them. Every first axis is 1 until nothing else is left. */
-export function* candidateSizes(inputs: readonly TensorSignature[], told: AxisSizes): Generator<AxisSizes> {
+/** What a graph says of the sizes of free axes, by key. Axes that must be equal are spoken of under one of their keys. */
+export interface AxisConstraints {
+  readonly equal: AxisSizes;
+  /** The size is a multiple of so much. */
+  readonly multiples: AxisSizes;
+  /** Key that an axis is spoken of under, where it is not its own. */
+  readonly same: ReadonlyMap<string, string>;
+}
+
+/**
+ * Sizes to try, likely ones first: those that the graph allows, then all others, since a graph may decide as it runs. `told`
+ * ones stand in all of them. Every first axis is 1 until nothing else is left.
+ */
+export function* candidateSizes(
+  inputs: readonly TensorSignature[],
+  told: AxisSizes,
+  constraints?: AxisConstraints,
+): Generator<AxisSizes> {
+  const seen = new Set<string>();
+  const lists = [
+    ...(constraints === undefined ? [] : [allowed(inputs, told, constraints)]),
+    likely(inputs, told),
+  ];
+  for (const list of lists) {
+    for (const sizes of list) {
+      const shapes = JSON.stringify(shapesWith(inputs, sizes));
+      if (seen.has(shapes)) continue;
+      seen.add(shapes);
+      yield sizes;
+    }
+  }
+}
+
+function* allowed(
+  inputs: readonly TensorSignature[],
+  told: AxisSizes,
+  { equal, multiples, same }: AxisConstraints,
+): Generator<AxisSizes> {
+  const { leading, inner } = freeAxes(inputs);
+  const rootOf = (key: string) => same.get(key) ?? key;
+  const toldRoots = new Map([...told].map(([key, size]) => [rootOf(key), size] as const));
+  for (const sizes of likely(inputs, new Map([...equal, ...told]))) {
+    const fitted = new Map(sizes);
+    for (const key of [...leading, ...inner]) {
+      if (told.has(key)) continue;
+      const root = rootOf(key);
+      const size = toldRoots.get(root) ?? equal.get(root) ?? sizes.get(root) ?? sizes.get(key) ?? 1;
+      const factor = multiples.get(root) ?? 1;
+      fitted.set(key, Math.ceil(size / factor) * factor);
+    }
+    yield fitted;
+  }
+}
+
+function* likely(inputs: readonly TensorSignature[], told: AxisSizes): Generator<AxisSizes> {
   const { leading, inner } = freeAxes(inputs);
   const open = [...inner].filter((key) => !told.has(key));
   const lone = [...leading].filter((key) => !told.has(key));

@@ -1,4 +1,4 @@
-import { type DataType, datatypeBytes, elementCount, numberBytes } from "@infaas/api";
+import { type DataType, datatypeBytes, elementCount, encodeBytes, numberBytes } from "@infaas/api";
 import { type Random, seededRandom } from "@infaas/runtime";
 import { type RowSet, rowSetOf, rowShape } from "./row-set";
 import type { TensorSignature } from "./signature";
@@ -34,6 +34,12 @@ export interface RandomRowOptions {
   readonly shapes?: readonly (readonly number[])[];
   /** Default 2. */
   readonly integersBelow?: number;
+  /** Default 0. */
+  readonly integersFrom?: number;
+  /** Whether floats are whole numbers as integers are: counts and sizes. Default: they lie within [-1, 1). */
+  readonly wholeFloats?: boolean;
+  /** Words to draw from, all of one length, by input; empty or absent: six letters. */
+  readonly words?: ReadonlyMap<string, readonly string[]>;
   /** Rows to make; default 128, fewer where they are large. */
   readonly count?: number;
 }
@@ -45,11 +51,11 @@ export interface RandomRowOptions {
  */
 export function randomRows(inputs: readonly TensorSignature[], o: RandomRowOptions = {}): RowSet {
   const shapes = o.shapes ?? inputs.map((input) => rowShape(input));
-  const sizes = inputs.map(({ datatype }, index) => randomBytes(datatype, shapes[index]!));
+  const sizes = inputs.map((input, index) => randomBytes(input, shapes[index]!, o.words));
   const rowBytes = sizes.reduce((sum, size) => sum + size, 0);
   const fitting = Math.floor(RANDOM_ROWS_BYTES_MAX / Math.max(1, rowBytes));
   const count = o.count ?? Math.min(RANDOM_ROW_COUNT, Math.max(RANDOM_ROW_COUNT_MIN, fitting));
-  const draw = new Draw(seededRandom(RANDOM_SEED), o.integersBelow ?? INTEGERS_BELOW, longestOf(shapes));
+  const draw = new Draw(seededRandom(RANDOM_SEED), o, longestOf(shapes));
   const examples = Buffer.concat(
     Array.from({ length: count }, (_, row) =>
       inputs.map((input, index) => draw.tensor(input, shapes[index]!, 4 ** -(row % MAGNITUDES))),
@@ -61,7 +67,7 @@ export function randomRows(inputs: readonly TensorSignature[], o: RandomRowOptio
 class Draw {
   constructor(
     private readonly random: Random,
-    private readonly integersBelow: number,
+    private readonly o: RandomRowOptions,
     private readonly longest: number,
   ) {}
 
@@ -69,7 +75,7 @@ class Draw {
     const { datatype } = input;
     const next = this.nextOf(input, magnitude);
     const values = Array.from({ length: elementCount(shape) }, next);
-    return numberBytes(datatype, values) ?? Buffer.concat(values.map(() => this.word()));
+    return numberBytes(datatype, values) ?? this.texts(values.length, this.o.words?.get(input.name) ?? []);
   }
 
   private nextOf({ name, datatype }: TensorSignature, magnitude: number): () => number {
@@ -78,9 +84,16 @@ class Draw {
     if (kind === "segment") return () => 0;
     if (kind === "length" && !isReal(datatype)) return () => this.longest;
     if (kind === "rate") return () => SAMPLING_RATE;
-    if (isReal(datatype)) return () => (this.random.next() * 2 - 1) * magnitude;
-    const below = datatype === "BOOL" ? 2 : this.integersBelow;
-    return () => Math.floor(this.random.next() * below);
+    const { integersBelow = INTEGERS_BELOW, integersFrom = 0, wholeFloats = false } = this.o;
+    if (isReal(datatype) && !wholeFloats) return () => (this.random.next() * 2 - 1) * magnitude;
+    if (datatype === "BOOL") return () => Math.floor(this.random.next() * 2);
+    return () => integersFrom + Math.floor(this.random.next() * (integersBelow - integersFrom));
+  }
+
+  private texts(count: number, words: readonly string[]): Buffer {
+    if (words.length === 0) return Buffer.concat(Array.from({ length: count }, () => this.word()));
+    const next = () => Buffer.from(words[Math.floor(this.random.next() * words.length)]!);
+    return Buffer.from(encodeBytes(Array.from({ length: count }, next)));
   }
 
   private word(): Buffer {
@@ -96,8 +109,14 @@ function isReal(datatype: DataType): boolean {
   return datatype.startsWith("FP") || datatype === "BF16";
 }
 
-function randomBytes(datatype: DataType, shape: readonly number[]): number {
-  return (datatypeBytes(datatype) ?? WORD_LENGTH_BYTES + WORD_LETTERS) * elementCount(shape);
+function randomBytes(
+  { name, datatype }: TensorSignature,
+  shape: readonly number[],
+  words: RandomRowOptions["words"],
+): number {
+  const word = words?.get(name)?.[0];
+  const letters = word === undefined ? WORD_LETTERS : Buffer.byteLength(word);
+  return (datatypeBytes(datatype) ?? WORD_LENGTH_BYTES + letters) * elementCount(shape);
 }
 
 /** The longest axis that is no row axis; 1 where there is none. */

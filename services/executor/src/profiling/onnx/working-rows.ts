@@ -1,12 +1,20 @@
 import { elementCount } from "@infaas/api";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
-import { type AxisSizes, candidateSizes, shapesWith } from "./axis-sizes";
-import { randomRows } from "./random-rows";
+import { type AxisConstraints, type AxisSizes, candidateSizes, shapesWith } from "./axis-sizes";
+import { type RandomRowOptions, randomRows } from "./random-rows";
 import type { RowSet } from "./row-set";
 import type { TensorSignature } from "./signature";
 
+type Values = Pick<RandomRowOptions, "integersBelow" | "integersFrom" | "wholeFloats" | "words">;
+
 /** What integers are drawn below: an index that is out of range is tried again smaller, until there is only 0. */
 const INTEGER_LIMITS = [100, 10, 2, 1] as const;
+/** Numbers that are divided by, sizes that are asked for, also as floats and as text: none is 0. Last the parts of a split. */
+const COUNTS = [
+  { integersFrom: 1, integersBelow: 10, wholeFloats: true },
+  { integersFrom: 1, integersBelow: 2, wholeFloats: true },
+] as const;
+const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
 /** Sizes and values that are tried, at most... */
 const TRIALS_MAX = 2_000;
 /** ...and for so long; the first is always tried. */
@@ -15,6 +23,13 @@ const TRIALS_MS_MAX = 30_000;
 const ROWS_TRIED = [1, 4] as const;
 /** Elements of one input, beyond which sizes are not tried: a picture with sides of 16,000 helps nobody. */
 const ELEMENTS_MAX = 2 ** 21;
+
+/** What a file says of the inputs it takes. */
+export interface InputHints {
+  readonly constraints: AxisConstraints;
+  /** Words that the file names, by input. */
+  readonly words: ReadonlyMap<string, readonly string[]>;
+}
 
 /** Rows that a model answers, and how they were found. */
 export interface WorkingRows {
@@ -31,27 +46,42 @@ export async function findWorkingRows(o: {
   readonly inputs: readonly TensorSignature[];
   /** Sizes that somebody stated, by axis. */
   readonly told: AxisSizes;
+  /** What the graph says of sizes and words; default: nothing. */
+  readonly hints?: InputHints;
   /** Runs one row of a set; rejects when the model does not take it. */
   readonly run: (rows: RowSet, row: number) => Promise<unknown>;
   readonly clock: Clock;
 }): Promise<WorkingRows> {
-  const limits = o.inputs.some(({ datatype }) => /INT/.test(datatype)) ? INTEGER_LIMITS : ([1] as const);
+  const styles = valueStyles(o.inputs, o.hints?.words ?? new Map());
   const untilMs = o.clock.nowMs() + TRIALS_MS_MAX;
   let trials = 0;
   let first: ServiceError | null = null;
-  for (const sizes of candidateSizes(o.inputs, o.told)) {
+  for (const sizes of candidateSizes(o.inputs, o.told, o.hints?.constraints)) {
     const shapes = shapesWith(o.inputs, sizes);
     if (shapes.some((shape) => elementCount(shape) > ELEMENTS_MAX)) continue;
-    for (const integersBelow of limits) {
+    for (const values of styles) {
       if (first !== null && (trials >= TRIALS_MAX || o.clock.nowMs() > untilMs)) throw refusal(first, trials);
       trials += 1;
-      const some = ROWS_TRIED.map((count) => () => randomRows(o.inputs, { shapes, integersBelow, count }));
+      const some = ROWS_TRIED.map((count) => () => randomRows(o.inputs, { shapes, ...values, count }));
       const fault = await faultOf(some, o.run);
-      if (fault === null) return { rows: randomRows(o.inputs, { shapes, integersBelow }), sizes };
+      if (fault === null) return { rows: randomRows(o.inputs, { shapes, ...values }), sizes };
       first ??= fault;
     }
   }
   throw refusal(first ?? new ServiceError(Code.INTERNAL, "nothing was tried: this is a bug"), trials);
+}
+
+/** Ways to draw values, likely ones first; each only where an input makes it another one. */
+function valueStyles(inputs: readonly TensorSignature[], words: InputHints["words"]): Values[] {
+  const hasAny = (pattern: RegExp) => inputs.some(({ datatype }) => pattern.test(datatype));
+  const limits = hasAny(/INT/) ? INTEGER_LIMITS : ([1] as const);
+  const digits = new Map(inputs.map(({ name }) => [name, DIGITS]));
+  const hasWords = [...words.values()].some((list) => list.length > 0);
+  return [
+    ...limits.map((integersBelow) => ({ integersBelow, words })),
+    ...(hasWords ? [{}] : []),
+    ...COUNTS.map((counts) => ({ ...counts, words: digits })),
+  ];
 }
 
 /** The engine's first refusal of a row of these sets, each made when it is its turn; what is not about the input is thrown. */

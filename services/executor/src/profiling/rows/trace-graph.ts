@@ -16,6 +16,8 @@ export interface TraceOptions {
   readonly opsets: ReadonlyMap<string, number>;
   /** Functions that this graph is within. */
   readonly depth: number;
+  /** Called with each node whose inputs are known, before it is traced. */
+  readonly observe?: (at: TracedNode) => void;
 }
 
 /** Tensors by name, and those of the graphs around. */
@@ -69,6 +71,7 @@ function traceNode(node: NodeProto, scope: Scope, options: TraceOptions): Traced
   const tainted = inputs.find((value) => value?.kind === "tainted");
   if (tainted != null) return tainted;
   if (at.opType === "Constant" && (node.domain ?? "") === "") return constant(at);
+  options.observe?.(at);
   const own = functionOf(node, options);
   if (own !== undefined) return traceFunction(own, at, options);
   const rule = ruleOf(node.domain ?? "", at.opType);
