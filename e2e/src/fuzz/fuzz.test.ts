@@ -18,11 +18,11 @@ const returningAllocator = {
 /**
  * What a process may hold more at the end than after a quarter, garbage collected, by the median of the
  * windows in between. Measured: 0.6 MB of JavaScript's heap over gRPC and 1.5 over HTTP, as functions are
- * still being optimised; besides 0.1 MB over gRPC and 12 over HTTP, where the allocator's heap finds its size
- * only after 20,000.
+ * still being optimised; besides 4 MB over gRPC and 12 over HTTP, where the allocator's heap finds its size
+ * only after 20,000: over 110,000 calls it is 1.6 MB.
  */
 const steadyHeapMax = 2.5 * 1024 ** 2;
-const steadyOtherMax = { grpc: 3 * 1024 ** 2, http: 20 * 1024 ** 2 };
+const steadyOtherMax = { grpc: 8 * 1024 ** 2, http: 20 * 1024 ** 2 };
 /** Garbage included: the heap is let grow (`tuneProcess`). Measured: 55 MB. */
 const residentGrowthMax = 96 * 1024 ** 2;
 /** Sockets that have been left and not been noticed yet. */

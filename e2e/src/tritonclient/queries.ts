@@ -49,6 +49,8 @@ export interface QueriesSeen {
   readonly needsAsNumbers: Readonly<Record<string, unknown>>;
   readonly needsAsText: Readonly<Record<string, unknown>>;
   readonly needsAsHeaders: Readonly<Record<string, unknown>>;
+  /** Rows answered of 9,999 in one request. */
+  readonly manyRows: number;
   readonly protocolParameters: readonly number[];
   readonly sequence: readonly number[];
   readonly sequenceByName: readonly number[];
@@ -76,7 +78,6 @@ const refused: readonly (readonly [string, string, string])[] = [
   ["wrong type", "INVALID_ARGUMENT", "datatype is FP64, the model takes FP32"],
   ["wrong input", "INVALID_ARGUMENT", "sound"],
   ["wrong output", "INVALID_ARGUMENT", "output mood is unknown, the model has logits"],
-  ["too many rows", "INVALID_ARGUMENT", "9999 rows came in one request, at most"],
   ["wrong requirement", "INVALID_ARGUMENT", "slo_latency_ms is 'soon'; allowed: a number above 0"],
   ["impossible", "FAILED_PRECONDITION", "accepted would be: with other accuracy"],
   ["statistics of unknown", "NOT_FOUND", "unknown model: 'cats'"],
@@ -184,6 +185,8 @@ export function describeQueries(face: Face, seen: () => QueriesSeen): void {
       expect(seen().byHand).toBeLessThan(1e-5);
     });
   }
+
+  it("answers more rows in one request than any batch has", () => expect(seen().manyRows).toBe(9999));
 
   describe.each(refused)("when it tries %s", (name, code, sentence) => {
     it("is refused with a status and a sentence", () =>

@@ -90,15 +90,18 @@ describe("executor process", () => {
     const modelDigest = await uploadEndless();
     const tensor = { datatype: "FP32", shape: [-1n, 4n] };
     const [inputs, outputs] = [[{ ...tensor, name: "x" }], [{ ...tensor, name: "y" }]];
-    const architecture = { name, task: digits.task, modelDigest, inputs, outputs, batchable: true };
+    const task = `model/${name}`;
+    await registry.putTaskRecord({ task: { name: task, metric: "none" } });
+    const architecture = { name, task, modelDigest, inputs, outputs, batchable: true };
     await registry.putArchitecture({ architecture });
     const row = new Uint8Array(16);
-    const [measured] = variants;
+    const { accuracy: _, ...measured } = variants[0]!;
     const golden = { goldenInputs: [row], goldenOutputs: [row], goldenInputShapes: [] };
     const variant = {
-      ...measured!,
+      ...measured,
       name: `${name}@1`,
       architecture: name,
+      task,
       version: 1,
       modelDigest,
       ...golden,

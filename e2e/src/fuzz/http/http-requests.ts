@@ -47,7 +47,7 @@ export function compressedRequest(request: HttpRequest, random: Random): HttpReq
 }
 
 function headOf({ method, path, headers }: HttpRequest, framing: HttpHeaders): Buffer {
-  const lines = Object.entries({ Host: "fuzz", ...framing, ...headers }).map(
+  const lines = Object.entries({ Host: "localhost", ...framing, ...headers }).map(
     ([name, value]) => `${name}: ${value}\r\n`,
   );
   return Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`, "latin1");
