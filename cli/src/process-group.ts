@@ -8,8 +8,10 @@ import { ProcessLog } from "./process-log";
 const STOP_GRACE_MS = 4_000;
 /** Lines of a process's log that are shown when it dies unasked. */
 const LAST_LINES = 8;
-/** A process that dies more often than this is not started again. */
+/** A process that dies more often than this within `RESTARTS_WITHIN_MS` is not started again. */
 const RESTARTS_MAX = 5;
+/** How long a restart counts, milliseconds. */
+const RESTARTS_WITHIN_MS = 600_000;
 /** Pause before a process that died is started again. */
 const RESTART_DELAY_MS = 500;
 
@@ -42,7 +44,8 @@ export interface ProcessGroupOptions {
 /** Child processes under one roof: once all are up a death is followed by a restart; all stop together. */
 export class ProcessGroup {
   private readonly children = new Map<string, ChildProcess>();
-  private readonly restarts = new Map<string, number>();
+  /** When each process was started again, milliseconds, within `RESTARTS_WITHIN_MS`. */
+  private readonly restarts = new Map<string, readonly number[]>();
   private state: "starting" | "up" | "stopping" = "starting";
 
   constructor(private readonly options: ProcessGroupOptions) {
@@ -104,15 +107,19 @@ export class ProcessGroup {
 
   private afterDeath(spec: ProcessSpec, how: string, tail: readonly string[]): void {
     if (this.state === "stopping") return;
-    const count = (this.restarts.get(spec.name) ?? 0) + 1;
+    const nowMs = systemClock.nowMs();
+    const recent = (this.restarts.get(spec.name) ?? []).filter((atMs) => nowMs - atMs < RESTARTS_WITHIN_MS);
+    const count = recent.length + 1;
     if (this.state === "starting" || count > RESTARTS_MAX) {
       this.options.onLoss(
         new ServiceError(Code.UNAVAILABLE, `${spec.name} ended with ${how}: ${reasonOf(tail)}`),
       );
       return;
     }
-    this.restarts.set(spec.name, count);
-    this.options.note(`${spec.name} ended with ${how}; starting it again (${count} of ${RESTARTS_MAX})`);
+    this.restarts.set(spec.name, [...recent, nowMs]);
+    this.options.note(
+      `${spec.name} ended with ${how}; starting it again (${count} of ${RESTARTS_MAX} within ten minutes)`,
+    );
     systemClock.setTimer(RESTART_DELAY_MS, () => {
       if (this.state === "up") this.start(spec);
     });

@@ -19,7 +19,7 @@ class Connection;
 
 constexpr size_t kMessagePrefixBytes = 5;
 
-// What holding costs beside the bytes themselves, as measured: a call with its stream, here and in
+// What holding costs beside the bytes themselves, estimated: a call with its stream, here and in
 // JavaScript; a message that was received; a piece that waits to be sent.
 constexpr size_t kCallBytes = 2'048;
 constexpr size_t kMessageBytes = 160;
