@@ -187,7 +187,7 @@ describe("NativeLinks", () => {
     ["an unknown output", request(0, 1, { outputs: [{ name: "q" }] }), {}],
     ["bytes that are no request", new Uint8Array([0xff, 0xff]), {}],
     ["an unknown variant", request(0, 1), { variant: "other" }],
-    ["too little time", request(0, 1), { timeoutMs: 1e-9 }],
+    ["too little time", request(0, 1), { timeoutMs: 0.001 }],
   ])("refuses %s in the words of a link inside gRPC", async (_, body, more) => {
     const { open, counted } = await setUp();
     const callers = [open("plain"), open("grpc")] as const;
