@@ -5,17 +5,40 @@ import { readdirSync, readFileSync } from "node:fs";
  * Linux only).
  */
 export function cpuMicroseconds(pid: number): number {
-  const folder = `/proc/${pid}/task`;
-  return (
-    readdirSync(folder).reduce((sum, thread) => sum + onCpuNs(`${folder}/${thread}/schedstat`), 0) / 1000
-  );
+  return onCpuNs(pid) / 1000;
 }
 
-/** A thread may end between listing and reading; its time is then not counted. */
-function onCpuNs(path: string): number {
+/** Returns `cpuMicroseconds` of a process and of all its children: an executor with its engine processes. */
+export function cpuWithChildrenMicroseconds(pid: number): number {
+  return processesOf(pid).reduce((sum, each) => sum + cpuMicroseconds(each), 0);
+}
+
+/** The process with all that it has started, and they. */
+function processesOf(pid: number): readonly number[] {
+  const children = threadsOf(pid).flatMap((thread) =>
+    read(`${thread}/children`).split(" ").filter(Boolean).map(Number),
+  );
+  return [pid, ...children.flatMap(processesOf)];
+}
+
+function onCpuNs(pid: number): number {
+  return threadsOf(pid).reduce((sum, thread) => sum + Number(read(`${thread}/schedstat`).split(" ")[0]), 0);
+}
+
+function threadsOf(pid: number): readonly string[] {
+  const folder = `/proc/${pid}/task`;
   try {
-    return Number(readFileSync(path, "utf8").split(" ")[0]);
+    return readdirSync(folder).map((thread) => `${folder}/${thread}`);
   } catch {
-    return 0;
+    return [];
+  }
+}
+
+/** A thread or child may end between listing and reading; what it told is then nothing. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch {
+    return "";
   }
 }

@@ -23,7 +23,7 @@ import {
   openRawBidi,
   type RpcServer,
 } from "@infaas/runtime";
-import { cpuMicroseconds } from "./cpu-time";
+import { cpuWithChildrenMicroseconds } from "./cpu-time";
 import { type BenchModel, writeSliceModels } from "./models";
 import { cache, type System, startSystem } from "./system";
 
@@ -43,7 +43,7 @@ interface Wire {
 
 type Open = (onFrames: (read: FramesRead) => void) => Wire;
 
-/** How queries reach the executor; every one of the traced kind is sampled. */
+/** How queries reach the process that runs a model; every one of the traced kind is sampled. */
 interface Way {
   readonly name: "grpc" | "native" | "traced";
   readonly open: Open;
@@ -65,15 +65,14 @@ export async function benchLink(): Promise<void> {
   const collector = await startCollector();
   const system = await startSystem("--otlp-endpoint", `127.0.0.1:${collector.port}`);
   try {
-    const { address, linkAddress } = await addresses(system);
-    const ways: readonly Way[] = [
-      { name: "grpc", open: overGrpc(address), trace: null },
-      { name: "native", open: overTcp(linkAddress), trace: null },
-      { name: "traced", open: overTcp(linkAddress), trace },
-    ];
     process.stdout.write("input      link        req/s   executor µs    spans/s\n");
     for (const model of writeSliceModels(join(cache, "models"))) {
-      const variant = await serve(system, model);
+      const { variant, address, linkAddress } = await serve(system, model);
+      const ways: readonly Way[] = [
+        { name: "grpc", open: overGrpc(address), trace: null },
+        { name: "native", open: overTcp(linkAddress), trace: null },
+        { name: "traced", open: overTcp(linkAddress), trace },
+      ];
       const pid = system.pidOf(executorName);
       const cost = { grpc: [] as number[], native: [] as number[], traced: [] as number[] };
       for (let i = 0; i < windows; i++) {
@@ -164,12 +163,12 @@ async function drive({ open, trace }: Way, variant: string, model: BenchModel, p
   });
   wire.send(queries(length > largeFloats ? inFlightLarge : inFlight));
   await new Promise((next) => setTimeout(next, warmUpMs));
-  const [startUs, startAnswered, startMs] = [cpuMicroseconds(pid), answered, performance.now()];
+  const [startUs, startAnswered, startMs] = [cpuWithChildrenMicroseconds(pid), answered, performance.now()];
   await new Promise((next) => setTimeout(next, windowMs));
   const count = answered - startAnswered;
   const result = {
     perSecond: (count * 1_000) / (performance.now() - startMs),
-    cpuUs: (cpuMicroseconds(pid) - startUs) / count,
+    cpuUs: (cpuWithChildrenMicroseconds(pid) - startUs) / count,
   };
   running = false;
   wire.close();
@@ -181,8 +180,15 @@ function isAnswer(frame: Frame): boolean {
   return frame.type === "answer";
 }
 
+/** An instance that is ready, and where links reach the process that runs it. */
+interface Served {
+  readonly variant: string;
+  readonly address: string;
+  readonly linkAddress: string;
+}
+
 /** Registers a model and loads its variant with the largest batch on the executor. */
-async function serve(system: System, { name, path }: BenchModel): Promise<string> {
+async function serve(system: System, { name, path }: BenchModel): Promise<Served> {
   const client = createInfaasClient(system.address);
   const cluster = createRpcClient(ClusterService, system.metadata);
   const ending = new AbortController();
@@ -195,31 +201,18 @@ async function serve(system: System, { name, path }: BenchModel): Promise<string
     const placement = { executor: executorName, variant: variant.name, reason: "operator" };
     await cluster.setPlacement({ placement, wanted: true });
     for await (const { puts } of cluster.watch({ fromRevision: 0n }, { signal: ending.signal })) {
-      const instances = puts.flatMap(({ value }) => (value.case === "report" ? value.value.instances : []));
-      if (instances.some((i) => i.variant === variant.name && i.phase === InstancePhase.READY))
-        return variant.name;
+      for (const { value } of puts) {
+        if (value.case !== "report") continue;
+        const { instances, processes } = value.value;
+        const instance = instances.find((i) => i.variant === variant.name && i.phase === InstancePhase.READY);
+        const process = processes.find((each) => each.name === instance?.process);
+        if (process !== undefined) return { ...process, variant: variant.name };
+      }
     }
     throw new Error(`${variant.name} was not loaded`);
   } finally {
     ending.abort();
     client.close();
-    cluster.close();
-  }
-}
-
-/** Addresses of the executor's links. */
-async function addresses(system: System): Promise<{ address: string; linkAddress: string }> {
-  const cluster = createRpcClient(ClusterService, system.metadata);
-  const ending = new AbortController();
-  try {
-    for await (const { puts } of cluster.watch({ fromRevision: 0n }, { signal: ending.signal })) {
-      for (const { value } of puts) {
-        if (value.case === "member" && value.value.name === executorName) return value.value;
-      }
-    }
-    throw new Error("the executor has not joined");
-  } finally {
-    ending.abort();
     cluster.close();
   }
 }

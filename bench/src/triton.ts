@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createWriteStream, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "@infaas/runtime";
-import { cpuMicroseconds } from "./cpu-time";
+import { cpuWithChildrenMicroseconds } from "./cpu-time";
 import type { BenchModel } from "./models";
 import { cache } from "./system";
 
@@ -62,7 +62,7 @@ export async function startTriton(models: readonly BenchModel[]): Promise<Triton
   await ready(child, join(folder, "server.log"));
   return {
     address: `127.0.0.1:${ports.grpc}`,
-    cpuMicroseconds: () => family(child.pid ?? 0).reduce((sum, pid) => sum + cpuMicroseconds(pid), 0),
+    cpuMicroseconds: () => cpuWithChildrenMicroseconds(child.pid ?? 0),
     async stop() {
       const ended = new Promise((done) => child.once("exit", done));
       child.kill("SIGINT");
@@ -158,21 +158,4 @@ async function ready(child: ChildProcess, log: string): Promise<void> {
   }
   child.kill("SIGKILL");
   throw new Error(`Triton was not ready within ${readyTimeoutMs} ms; its log is ${log}`);
-}
-
-/** A process and all that it started. */
-function family(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) => childrenOf(pid, thread));
-  return [pid, ...children.flatMap(family)];
-}
-
-function childrenOf(pid: number, thread: string): number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8")
-      .split(" ")
-      .filter(Boolean)
-      .map(Number);
-  } catch {
-    return [];
-  }
 }

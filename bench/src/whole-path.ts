@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInfaasClient } from "@infaas/client";
-import { cpuMicroseconds } from "./cpu-time";
+import { cpuWithChildrenMicroseconds } from "./cpu-time";
 import { type BenchModel, writeBenchModels } from "./models";
 import { buildLoadGenerator, cache, type System, startSystem } from "./system";
 import { startTriton } from "./triton";
@@ -41,7 +41,7 @@ export async function benchWholePath(): Promise<void> {
   });
   const system = await startSystem();
   const pids = [system.pidOf("frontend"), system.pidOf("executor-1")];
-  const ours: Server = { address: system.address, cpu: () => pids.map(cpuMicroseconds) };
+  const ours: Server = { address: system.address, cpu: () => pids.map(cpuWithChildrenMicroseconds) };
   const peer: Server | null =
     triton === null ? null : { address: triton.address, cpu: () => [triton.cpuMicroseconds()] };
   try {

@@ -58,6 +58,11 @@ export class Cluster {
     return new Cluster(supervisor, folder, address, httpAddress, createInfaasClient(address), output);
   }
 
+  /** Process id of `infaas up`, which started all others. */
+  get pid(): number {
+    return this.supervisor.pid ?? 0;
+  }
+
   /** Process id of `metadata`, `frontend` or `executor-N`. */
   pidOf(name: string): number {
     return Number(readFileSync(join(this.folder, "pids", name), "utf8"));

@@ -1,8 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import type { Cluster } from "../cluster";
+import { residentBytes } from "../resident-memory";
 import { settledMemory } from "./settled-memory";
-
-const pageBytes = 4096;
 
 /** What one process held at one time, while it served and once its garbage was collected. Bytes. */
 export interface HeldMemory {
@@ -87,11 +86,6 @@ function steadyGrowth(bytes: readonly number[]): number {
   const middle = sorted.length / 2;
   const median = (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
   return median * growths.length;
-}
-
-function residentBytes(pid: number): number {
-  const [, pages] = readFileSync(`/proc/${pid}/statm`, "utf8").split(" ");
-  return Number(pages) * pageBytes;
 }
 
 /** Bytes per whole run, by least squares. */

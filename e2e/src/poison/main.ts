@@ -1,0 +1,70 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Cluster } from "../cluster";
+import { bystanderFile, bystanderModel, watchBystanders } from "./bystanders";
+import { registerCulprits } from "./culprits";
+import { operatorModels } from "./hostile-operators";
+import { runOperators } from "./operator-run";
+import { poisonLoop } from "./poison-loop";
+
+const usage = `usage: main.js loop MINUTES
+       main.js operators REQUESTS [SEED]
+  loop       one query in a hundred ends, hangs or fills its engine process; what bystanders see of it
+  operators  so many hostile requests to each of ${operatorModels.length} operators, and who else notices
+`;
+const names = ["metadata", "frontend", "executor-1", "executor-2"];
+
+type Run = (cluster: Cluster, folder: string) => Promise<boolean>;
+
+/** Resolves with the exit status: 0 where nobody but a culprit was hurt. */
+async function main([mode, count, seed = "1"]: readonly string[]): Promise<number> {
+  const run: Run | undefined = {
+    loop: (cluster: Cluster) => poisonLoop(cluster, Number(count)),
+    operators: (cluster: Cluster, folder: string) => operators(cluster, folder, Number(count), Number(seed)),
+  }[mode ?? ""];
+  if (run === undefined || !(Number(count) > 0)) {
+    process.stderr.write(usage);
+    return 2;
+  }
+  const cluster = await Cluster.start({ zoo: "none", args: ["--executors", "2"] });
+  const folder = await mkdtemp(join(tmpdir(), "poison-"));
+  try {
+    const path = join(folder, `${bystanderModel}.onnx`);
+    await writeFile(path, bystanderFile);
+    await cluster.client.register({ path, name: bystanderModel });
+    await registerCulprits(cluster, folder);
+    const pids = names.map((name) => cluster.pidOf(name));
+    const isUnhurt = await run(cluster, folder);
+    const ended = names.filter((name, i) => cluster.pidOf(name) !== pids[i]);
+    process.stdout.write(`processes that ended: ${ended.join(", ") || "none"}\n`);
+    return isUnhurt && ended.length === 0 ? 0 : 1;
+  } finally {
+    await cluster.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function operators(cluster: Cluster, folder: string, requests: number, seed: number): Promise<boolean> {
+  const plan = { models: operatorModels, requests, seed };
+  const { seen, result } = await watchBystanders(cluster, () => runOperators(cluster, folder, plan));
+  for (const { name, refused, ends, signals } of result) {
+    const counts = Object.entries(ends).map(([end, times]) => `${end} ${times}`);
+    process.stdout.write(`${name.padEnd(32)} ${refused ?? [...counts, ...signals].join("  ")}\n`);
+  }
+  for (const { kind, answered, failed, wrong, failures } of seen)
+    process.stdout.write(
+      `${kind}: ${answered} answered, ${failed} failed, ${wrong} wrong ${failures.join("; ")}\n`,
+    );
+  return seen.every(({ failed, wrong }) => failed + wrong === 0);
+}
+
+main(process.argv.slice(2)).then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error) => {
+    process.stderr.write(`${error.stack}\n`);
+    process.exitCode = 1;
+  },
+);

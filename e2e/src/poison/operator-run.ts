@@ -1,0 +1,66 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { codeName, type Random, ServiceError, seededRandom } from "@infaas/runtime";
+import type { Cluster } from "../cluster";
+import type { OperatorModel } from "./hostile-operators";
+import { hostileRequest } from "./hostile-values";
+
+/** Longest run of one hostile query. */
+const deadlineMs = 2_000;
+
+/** How one operator took its hostile queries. */
+export interface OperatorReport {
+  readonly name: string;
+  /** Why it was not registered; null where it was. */
+  readonly refused: string | null;
+  /** Queries by how they ended: `OK` or a canonical code. */
+  readonly ends: Readonly<Record<string, number>>;
+  /** How engine processes ended, each once: the signals that the refusals name. */
+  readonly signals: readonly string[];
+}
+
+/**
+ * Registers each operator and sends it `requests` hostile queries, one after the other; resolves with what
+ * became of them. Never rejects for what an operator does.
+ */
+export async function runOperators(
+  cluster: Cluster,
+  folder: string,
+  { models, requests, seed }: { models: readonly OperatorModel[]; requests: number; seed: number },
+): Promise<readonly OperatorReport[]> {
+  const reports: OperatorReport[] = [];
+  for (const model of models) {
+    const refused = await register(cluster, folder, model);
+    const asked =
+      refused === null ? await ask(cluster, model, requests, seededRandom(seed)) : { ends: {}, signals: [] };
+    reports.push({ name: model.name, refused, ...asked });
+  }
+  return reports;
+}
+
+async function register(cluster: Cluster, folder: string, model: OperatorModel): Promise<string | null> {
+  const path = join(folder, `${model.name}.onnx`);
+  await writeFile(path, model.file);
+  return cluster.client.register({ path, name: model.name }).then(
+    () => null,
+    (fault) => ServiceError.from(fault).message,
+  );
+}
+
+async function ask(cluster: Cluster, model: OperatorModel, requests: number, random: Random) {
+  const ends: Record<string, number> = {};
+  const signals = new Set<string>();
+  for (let i = 0; i < requests; i++) {
+    const inputs = hostileRequest(model.inputs, random);
+    const end = await cluster.client.query(model.name, inputs, {}, { timeoutMs: deadlineMs }).then(
+      () => "OK",
+      (fault) => {
+        const { code, message } = ServiceError.from(fault);
+        for (const signal of message.match(/SIG[A-Z]+/g) ?? []) signals.add(signal);
+        return codeName(code);
+      },
+    );
+    ends[end] = (ends[end] ?? 0) + 1;
+  }
+  return { ends, signals: [...signals] };
+}

@@ -1,0 +1,35 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+const pageBytes = 4096;
+
+/** Returns the resident memory of a process (from /proc/<pid>/statm; Linux only). */
+export function residentBytes(pid: number): number {
+  const [, pages] = readFileSync(`/proc/${pid}/statm`, "utf8").split(" ");
+  return Number(pages) * pageBytes;
+}
+
+/** Returns the resident memory of a process and of all that it has started; pages they share count for each. */
+export function residentWithChildrenBytes(pid: number): number {
+  return [pid, ...descendants(pid)].reduce((sum, each) => sum + residentOrGone(each), 0);
+}
+
+function descendants(pid: number): readonly number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8")
+        .split(" ")
+        .filter((word) => word.trim() !== "")
+        .flatMap((child) => [Number(child), ...descendants(Number(child))]),
+    );
+  } catch {
+    return [];
+  }
+}
+
+function residentOrGone(pid: number): number {
+  try {
+    return residentBytes(pid);
+  } catch {
+    return 0;
+  }
+}
