@@ -17,13 +17,14 @@ export const status: Verb = {
         `${age}; leader ${now.leader || "none"}; ${now.queriesAnswered} answered, ${now.queriesRefused} refused`,
       );
       terminal.table(
-        ["executor", "address", "host type", "cores", "memory free", "busy", "$/h", "accepting"],
+        ["executor", "address", "host type", "cores", "memory free", "resident", "busy", "$/h", "accepting"],
         now.executors.map((e) => [
           e.name,
           e.address,
           e.hostType,
           String(e.cores),
           mebibytes(e.memoryFreeBytes),
+          mebibytes(e.memoryResidentBytes),
           percent(e.utilisation),
           e.pricePerHourUsd.toFixed(3),
           e.accepting ? "yes" : "no",

@@ -65,6 +65,8 @@ export interface Batcher {
   /** How long a run that was asked to end has gone on since, in ms; 0: there is none. */
   unresponsiveMs(): number;
   stats(): BatcherStats;
+  /** Gives back what past runs left in the memory that the engine keeps for later ones; runs may go on meanwhile. */
+  trim(): Promise<void>;
   /** Resolves when nothing is queued or running, of links neither; new requests are still taken. */
   drain(): Promise<void>;
   /**
@@ -261,6 +263,10 @@ class OpenBatcher implements Batcher {
 
   stats(): BatcherStats {
     return this.lastStats ?? native().stats(this.handle);
+  }
+
+  async trim(): Promise<void> {
+    if (this.lastStats === undefined) await native().trim(this.handle);
   }
 
   drain(): Promise<void> {

@@ -16,3 +16,4 @@ export { type CudaDevice, type Probe, probe } from "./probe";
 export type { Result } from "./result";
 export { type JournalRun, readRunJournal } from "./run-journal";
 export { type DType, elementBytes, type TensorInfo } from "./tensor-info";
+export { trimHeap } from "./trim-heap";

@@ -115,9 +115,12 @@ export interface Native extends NativeModels {
   arena(batcher: BatcherHandle): ArrayBuffer | undefined;
   unbatchedReason(batcher: BatcherHandle): string;
   stats(batcher: BatcherHandle): BatcherStats;
+  /** The engine gives back what runs left in the memory that it keeps. */
+  trim(batcher: BatcherHandle): Promise<void>;
   stop(batcher: BatcherHandle): Promise<void>;
   dispose(batcher: BatcherHandle): void;
   confine(parentPid: number, dataBytesMax: number): void;
+  trimHeap(): Promise<void>;
   linkOpen(
     host: string,
     port: number,

@@ -22,6 +22,17 @@ describe("openBatcher", () => {
     expect(result.batchSize).toBe(1);
   });
 
+  it("gives memory back while it answers, and after it is closed does nothing", async () => {
+    batcher = await openBatcher({ path: doubling([4]), ...base });
+    for (let round = 0; round < 20; round++) {
+      const answer = batcher.submit([bytesOf(Float32Array.of(1, 2, 3, round))], { rows: 1 });
+      const [result] = await Promise.all([answer, batcher.trim(), batcher.trim()]);
+      expect(floats(result.outputs[0]!)).toEqual([2, 4, 6, 2 * round]);
+    }
+    await batcher.close();
+    await batcher.trim();
+  });
+
   it("batches requests of one turn, and gives each its own rows", async () => {
     // Waits until it is full: an engine thread that happens to look within the turn must not take a part of it.
     batcher = await openBatcher({ path: doubling([2]), ...base, maxBatch: 6, maxQueueDelayMs: 60_000 });

@@ -23,6 +23,7 @@ struct EngineModel {
   bool held = false;
   int running = 0;
   std::vector<int64_t> batches;  // rows of every run
+  std::atomic<int> trims{0};
 };
 
 struct EngineRun {
@@ -94,6 +95,7 @@ inline const EngineTable* fakeEngine() {
         run->ended = ended;
         model->changed.notify_all();
       },
+      [](EngineModel* model) { model->trims++; },
       [](EngineModel*, EngineRun* run) { delete run; },
       [](EngineModel* model) { delete model; }};
   return &table;

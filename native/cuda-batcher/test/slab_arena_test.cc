@@ -20,12 +20,16 @@ TEST("an arena without bytes has no slabs") {
   CHECK(arena.take() == kNoSlab && arena.bytes() == 0);
 }
 
-TEST("scratch grows and is aligned") {
+TEST("scratch grows, is aligned, and is freed when it is larger than it should be") {
   Scratch scratch;
   CHECK(reinterpret_cast<uintptr_t>(scratch.atLeast(10)) % kAlignment == 0);
   uint8_t* large = scratch.atLeast(100000);
   large[99999] = 1;
   CHECK(scratch.atLeast(10) == large);
+  scratch.atMost(200000);
+  CHECK(scratch.atLeast(10) == large);
+  scratch.atMost(50000);
+  scratch.atLeast(100000)[99999] = 1;
 }
 
 MAIN_OF_TESTS

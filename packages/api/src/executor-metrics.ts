@@ -11,7 +11,12 @@ export const executorMetrics = {
   memoryFree: {
     name: "infaas.executor.memory.free",
     unit: "By",
-    description: "Memory not set aside for an instance.",
+    description: "Memory neither set aside for an instance nor taken beyond that, as measured.",
+  },
+  memoryResident: {
+    name: "infaas.executor.memory.resident",
+    unit: "By",
+    description: "Resident memory of the executor and of each of its engine processes.",
   },
   served: { name: "infaas.instance.served", unit: "{item}", description: "Rows answered." },
   refused: {

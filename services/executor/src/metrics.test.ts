@@ -80,7 +80,7 @@ describe("registerMetrics", () => {
     const executor = new Executor({ name: "exec-1", memoryBytes: 100, ports, logger });
     const figures = new LiveFigures(clock);
     const utilisation = new Utilisation(clock, 1, () => process.cpuUsage());
-    registerMetrics(telemetry.meter, { executor, figures, utilisation, clock });
+    registerMetrics(telemetry.meter, { executor, figures, utilisation, processes: () => [], clock });
     executor.setDesired([{ spec, desiredAtMs: 0 }]);
     const times = { queueMs: 9, gatherMs: 1, runMs: 2, scatterMs: 3 };
     const answer = { outputs: [], outputDims: [], batchSize: 4, ...times, release: () => undefined };

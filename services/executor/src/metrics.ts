@@ -11,6 +11,8 @@ export interface MetricSources {
   readonly executor: Executor;
   readonly figures: LiveFigures;
   readonly utilisation: Utilisation;
+  /** Name and resident memory of every engine process. */
+  readonly processes: () => readonly { readonly name: string; readonly residentBytes: number }[];
   readonly clock: Clock;
 }
 
@@ -23,6 +25,11 @@ export function registerMetrics(meter: Telemetry["meter"], sources: MetricSource
   const host = { executor: executor.name };
   gauge(meter, instruments.utilisation, (observe) => observe(utilisation.value(), host));
   gauge(meter, instruments.memoryFree, (observe) => observe(executor.memoryFreeBytes, host));
+  gauge(meter, instruments.memoryResident, (observe) => {
+    observe(process.memoryUsage.rss(), { ...host, process: "executor" });
+    for (const { name, residentBytes } of sources.processes())
+      observe(residentBytes, { ...host, process: name });
+  });
   gauge(meter, instruments.drain, (observe) => {
     for (const { name, engine } of readyInstances(executor))
       observe(engine.drainTimeMs(), { ...host, variant: name });

@@ -57,7 +57,7 @@ type Config = ConfigOf<typeof executorOptions>;
 const DRAIN_ON_STOP_MS = 2_500;
 /** Time for open calls after the drain. */
 const STOP_GRACE_MS = 500;
-/** How often engine processes are told the figures of the host, which every answer carries. */
+/** How often memory is measured, and engine processes are told the figures of the host, which every answer carries. */
 const TELL_HOST_PERIOD_MS = 250;
 
 /**
@@ -96,6 +96,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
       queueBytesMax,
     },
     logger,
+    ...(processes === null ? {} : { takenBytes: () => processes.takenBytes }),
     onServing: (variant, instance) => {
       nativeLinks?.serve(variant, instance);
       processes?.serve(variant, instance?.readyEngine);
@@ -106,7 +107,8 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const utilisation = new Utilisation(clock, config.cores, () => cpuUsage(processes));
   const spans = new QuerySpans(clock, telemetry.tracer);
   const figures = new LiveFigures(clock, (variant, taken) => spans.recordDirect(variant, taken));
-  registerMetrics(telemetry.meter, { executor, figures, utilisation, clock });
+  const lines = () => processes?.lines() ?? [];
+  registerMetrics(telemetry.meter, { executor, figures, utilisation, processes: lines, clock });
   const reporter = new Reporter(executor, utilisation, clock);
   const memory = new SharedMemory();
   const inFlightMax = config.linkInFlightMax;
@@ -138,8 +140,10 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const telling = every(
     clock,
     TELL_HOST_PERIOD_MS,
-    () =>
-      processes?.tellHost({ utilisation: utilisation.value(), memoryFreeBytes: executor.memoryFreeBytes }),
+    () => {
+      executor.remeasure();
+      processes?.tellHost({ utilisation: utilisation.value(), memoryFreeBytes: executor.memoryFreeBytes });
+    },
     () => undefined,
   );
   executor.onChange(() => figures.keepOnly(new Set(executor.held().map((instance) => instance.spec.name))));

@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include <limits>
+#include <mutex>
 
 #include "addon/allocator.h"
 #include "addon/batcher_handle.h"
@@ -243,6 +244,36 @@ Napi::Value stats(const Napi::CallbackInfo& info) {
   return object;
 }
 
+// trim(handle) -> Promise: the engine has given back what runs left with it
+Napi::Value trim(const Napi::CallbackInfo& info) {
+  struct Turn {
+    std::mutex mutex;
+    bool exiting = false;
+  };
+  const std::shared_ptr<Model> model = handleOf(info[0])->batcher().sharedModel();
+  const auto turn = std::make_shared<Turn>();
+  const uint64_t guard = addExitGuard([turn] {
+    std::lock_guard<std::mutex> lock(turn->mutex);
+    turn->exiting = true;
+  });
+  return Task::start(
+      info.Env(),
+      [model, turn, guard](std::string&) {
+        {
+          std::lock_guard<std::mutex> lock(turn->mutex);
+          if (!turn->exiting) model->trim();
+        }
+        removeExitGuard(guard);
+      },
+      [](Napi::Env env) { return env.Undefined(); });
+}
+
+// trimHeap() -> Promise: what this process has freed is the system's again
+Napi::Value trimHeap(const Napi::CallbackInfo& info) {
+  return Task::start(
+      info.Env(), [](std::string&) { trimAllocator(); }, [](Napi::Env env) { return env.Undefined(); });
+}
+
 // stop(handle) -> Promise: joined; what was queued comes as dropped, what ran as usual
 Napi::Value stop(const Napi::CallbackInfo& info) {
   const Shared handle = handleOf(info[0]);
@@ -295,9 +326,11 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("arena", Napi::Function::New<arena>(env, "arena"));
   exports.Set("unbatchedReason", Napi::Function::New<unbatchedReason>(env, "unbatchedReason"));
   exports.Set("stats", Napi::Function::New<stats>(env, "stats"));
+  exports.Set("trim", Napi::Function::New<trim>(env, "trim"));
   exports.Set("stop", Napi::Function::New<stop>(env, "stop"));
   exports.Set("dispose", Napi::Function::New<dispose>(env, "dispose"));
   exports.Set("confine", Napi::Function::New<confine>(env, "confine"));
+  exports.Set("trimHeap", Napi::Function::New<trimHeap>(env, "trimHeap"));
   addLinkCalls(env, exports);
   return exports;
 }

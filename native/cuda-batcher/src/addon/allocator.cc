@@ -32,9 +32,13 @@ void tuneAllocator() {
   });
 }
 
+void trimAllocator() { malloc_trim(0); }
+
 #else
 
 void tuneAllocator() {}
+
+void trimAllocator() {}
 
 #endif
 

@@ -7,5 +7,7 @@ namespace cb {
 // copy into the pages: about half of the CPU time of a 602 KB request. Once per process; what the environment says
 // (MALLOC_TRIM_THRESHOLD_, MALLOC_MMAP_THRESHOLD_, MALLOC_TOP_PAD_) stands; does nothing without glibc.
 void tuneAllocator();
+// Returns to the system what this process has freed. Takes as long as that is much: some 50 ms a gigabyte.
+void trimAllocator();
 
 }  // namespace cb

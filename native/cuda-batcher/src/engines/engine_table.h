@@ -7,7 +7,7 @@
 
 namespace cb {
 
-constexpr uint32_t kEngineAbi = 4;
+constexpr uint32_t kEngineAbi = 5;
 constexpr int32_t kMaxRank = 16;
 constexpr int64_t kUnknownDim = -1;
 constexpr int32_t kUnknownRank = -1;
@@ -90,6 +90,8 @@ struct EngineTable {
   void (*release)(EngineModel* model, void* owner);
   // From any thread: while `ended`, calls of run() with this EngineRun, the one under way included, end soon with an error.
   void (*endRun)(EngineModel* model, EngineRun* run, bool ended);
+  // From any thread: gives back what runs left in the memory that the engine keeps for later ones.
+  void (*trim)(EngineModel* model);
   void (*closeRun)(EngineModel* model, EngineRun* run);
   void (*unload)(EngineModel* model);
 };

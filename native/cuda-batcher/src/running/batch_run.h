@@ -14,6 +14,9 @@ size_t outputSlabBytes(const Model& model, int32_t rows);
 // How many slabs a batcher of these options keeps.
 int32_t outputSlabs(const Model& model, const BatcherOptions& options);
 
+// Memory for gathered inputs that an engine thread keeps while it has nothing to do.
+constexpr size_t kScratchKeptBytes = size_t{1} << 20;
+
 class BatchRun {
  public:
   using Clock = double (*)();  // milliseconds, never going back
@@ -28,6 +31,8 @@ class BatchRun {
   };
   explicit BatchRun(Tools tools) : tools_(tools), model_(tools.model) {}
 
+  // Frees what a large batch left; after a while without one.
+  void rest() { scratch_.atMost(kScratchKeptBytes); }
   // Runs delivery.members as one batch of delivery.paddedRows rows and fills in the rest of the delivery.
   void run(Delivery& delivery);
 

@@ -151,8 +151,9 @@ void Batcher::work(size_t engine) {
       recycle(std::move(next));
       const double sleepMs = std::clamp(startAtMs - clock_(), 0.0, kSleepMaxMs);
       idle_++;
-      work_.wait_for(lock, std::chrono::duration<double, std::milli>(sleepMs));
+      const auto woken = work_.wait_for(lock, std::chrono::duration<double, std::milli>(sleepMs));
       idle_--;
+      if (woken == std::cv_status::timeout && sleepMs == kSleepMaxMs) run.rest();
       continue;
     }
     lock.unlock();

@@ -63,6 +63,8 @@ class Model {
   std::string run(ModelRun& with, const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out,
                   EngineStages& stages) const;
   void release(void* owner) const { engine_->release(handle_, owner); }
+  // Gives back what past runs left in the memory that the engine keeps for later ones. From any thread.
+  void trim() const { engine_->trim(handle_); }
   // Runs under way and later ones end soon, with an error.
   void terminate() const;
 

@@ -53,4 +53,11 @@ uint8_t* Scratch::atLeast(size_t bytes) {
   return data_;
 }
 
+void Scratch::atMost(size_t bytes) {
+  if (bytes_ <= bytes) return;
+  std::free(data_);
+  data_ = nullptr;
+  bytes_ = 0;
+}
+
 }  // namespace cb

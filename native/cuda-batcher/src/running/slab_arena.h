@@ -38,7 +38,7 @@ class SlabArena {
   std::vector<int32_t> free_;
 };
 
-// Growing memory of one engine thread for the gathered inputs of its batch; aligned, never shrinks.
+// Growing memory of one engine thread for the gathered inputs of its batch; aligned.
 class Scratch {
  public:
   Scratch() = default;
@@ -46,6 +46,8 @@ class Scratch {
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   uint8_t* atLeast(size_t bytes);
+  // Frees it if it is larger.
+  void atMost(size_t bytes);
 
  private:
   uint8_t* data_ = nullptr;

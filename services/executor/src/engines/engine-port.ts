@@ -52,8 +52,6 @@ export interface EngineOwner {
   readonly variant: string;
   /** Name and version of its architecture. */
   readonly architecture: string;
-  /** Peak memory of one instance as measured at registration, bytes; 0: unknown. */
-  readonly memoryBytes: number;
 }
 
 export interface EngineOptions {
@@ -211,6 +209,11 @@ export interface Engine {
    * asked to.
    */
   readonly unresponsiveMs?: number;
+  /**
+   * Gives back what past runs left in the memory that the engine keeps for later ones; runs may go on
+   * meanwhile. Absent where none is kept.
+   */
+  trim?(): Promise<void>;
   /** Predicted time until everything queued and running is done. */
   drainTimeMs(): number;
   /** Refuses new queries and resolves when all accepted ones are answered. */

@@ -172,6 +172,10 @@ class NativeEngine implements Engine {
     return this.batcher.unresponsiveMs();
   }
 
+  trim(): Promise<void> {
+    return this.batcher.trim();
+  }
+
   drainTimeMs(): number {
     return this.batcher.drainTimeMs();
   }

@@ -93,6 +93,10 @@ class PaddedEngine implements Engine {
     return this.cutBack(answer, { length, size });
   }
 
+  async trim(): Promise<void> {
+    await this.engine.trim?.();
+  }
+
   drainTimeMs(): number {
     return this.engine.drainTimeMs();
   }

@@ -34,11 +34,13 @@ function setUp() {
   const clock = new VirtualClock();
   const logger = createLogger({ service: "test", write: () => undefined });
   const ports = { clock, engines, modelFile: async () => "/model", queueRowsMax: 8, queueBytesMax: 1024 };
-  const executor = new Executor({ name: "exec-1", memoryBytes: 100, ports, logger });
+  const taken = { bytes: 0 };
+  const takenBytes = () => taken.bytes;
+  const executor = new Executor({ name: "exec-1", memoryBytes: 100, ports, logger, takenBytes });
   const changed = new Changes(executor);
   const until = (...lines: string[]) => changed.until(...lines);
   const untilTrue = (check: () => boolean) => changed.untilTrue(check);
-  return { engines, clock, executor, until, untilTrue };
+  return { engines, clock, executor, taken, until, untilTrue };
 }
 
 /** Waits for the executor to be as asked; looks at every change it tells of. */
@@ -92,6 +94,24 @@ describe("Executor", () => {
     executor.setDesired([a, { spec: spec("b"), desiredAtMs: 10 }]);
     await until("b ready", "a failed");
     expect(executor.lines()[1]?.reason).toBe("no room: needs 60 bytes, 40 of 100 can be had");
+  });
+
+  it("places by memory as measured where more is taken than was set aside, and again once it is given back", async () => {
+    const { executor, taken, until, untilTrue } = setUp();
+    const a = { spec: spec("a"), desiredAtMs: 0 };
+    executor.setDesired([a]);
+    await until("a ready");
+    taken.bytes = 55;
+    expect(executor.memoryFreeBytes).toBe(40);
+    taken.bytes = 90;
+    expect(executor.memoryFreeBytes).toBe(10);
+    executor.setDesired([a, { spec: spec("b", { memoryBytes: 30 }), desiredAtMs: -1 }]);
+    await untilTrue(() => executor.lines()[1]?.reason === "no room: needs 30 bytes, 10 of 100 can be had");
+    taken.bytes = 60;
+    executor.remeasure();
+    await until("a ready", "b ready");
+    taken.bytes = 300;
+    expect(executor.memoryFreeBytes).toBe(0);
   });
 
   it("leaves what is in use where it is", async () => {

@@ -34,9 +34,14 @@ export interface ExecutorOptions {
   readonly memoryBytes: number;
   readonly ports: InstancePorts;
   readonly logger: Logger;
+  /** Returns the memory that engines and queries take as measured, bytes. Default: nothing is measured. */
+  readonly takenBytes?: () => number;
   /** Called, before other listeners, with the instance that answers for a variant from now on. */
   readonly onServing?: (variant: string, instance: Instance | undefined) => void;
 }
+
+/** Change of measured memory, as a share of all, after which instances are planned anew. */
+const REMEASURE_SHARE = 1 / 64;
 
 /**
  * The instances of one host. It reconciles them to the desired variants (`setDesired`) step by step and calls
@@ -52,6 +57,7 @@ export class Executor {
   private planning = false;
   private stopping = false;
   private told = "[]";
+  private plannedExcessBytes = 0;
 
   constructor(private readonly options: ExecutorOptions) {}
 
@@ -63,11 +69,32 @@ export class Executor {
     return this.options.memoryBytes;
   }
 
-  /** Memory not set aside for any instance; never negative. */
+  /** Memory neither set aside for an instance nor taken beyond that; never negative. */
   get memoryFreeBytes(): number {
+    return Math.max(0, this.memoryBytes - Math.max(this.heldBytes, this.takenBytes));
+  }
+
+  /** Memory that engines and queries take, as measured. */
+  get takenBytes(): number {
+    return this.options.takenBytes?.() ?? 0;
+  }
+
+  /** Plans anew if the memory that is taken beyond what is set aside has changed much since the last plan. */
+  remeasure(): void {
+    if (Math.abs(this.excessBytes - this.plannedExcessBytes) >= REMEASURE_SHARE * this.memoryBytes)
+      this.planSoon();
+  }
+
+  /** Memory set aside for instances. */
+  private get heldBytes(): number {
     let heldBytes = 0;
     for (const instance of this.instances.values()) heldBytes += instance.memoryBytes;
-    return Math.max(0, this.options.memoryBytes - heldBytes);
+    return heldBytes;
+  }
+
+  /** Memory taken beyond what is set aside: by queries larger than what instances were measured with. */
+  private get excessBytes(): number {
+    return Math.max(0, this.takenBytes - this.heldBytes);
   }
 
   /** Every instance, in whatever phase. */
@@ -129,7 +156,9 @@ export class Executor {
       desiredAtMs: wanted.desiredAtMs,
     }));
     const held = [...this.instances].flatMap(([key, instance]) => heldInstance(key, instance));
-    return planReconcile(desired, held, { totalBytes: this.memoryBytes }, this.options.ports.clock.nowMs());
+    this.plannedExcessBytes = this.excessBytes;
+    const totalBytes = this.memoryBytes - this.plannedExcessBytes;
+    return planReconcile(desired, held, { totalBytes }, this.options.ports.clock.nowMs());
   }
 
   private carryOut(plan: ReconcilePlan): void {

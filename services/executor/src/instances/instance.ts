@@ -155,9 +155,9 @@ export class Instance {
     let engine: Engine | null = null;
     try {
       const { concurrency, threads, maxBatch, latency } = this.spec;
-      const { name, architecture, memoryBytes, padding } = this.spec;
+      const { name, architecture, padding } = this.spec;
       engine = await engines.open({
-        owner: { variant: name, architecture, memoryBytes },
+        owner: { variant: name, architecture },
         ...(padding === undefined ? {} : { padding }),
         path,
         concurrency,

@@ -1,3 +1,4 @@
+import { trimHeap } from "@infaas/cuda-batcher";
 import {
   type Clock,
   Code,
@@ -24,7 +25,8 @@ import { SharedMemory } from "../serving/shared-memory";
 import { CountedFigures } from "./counted-figures";
 import type { EngineProcessConfig } from "./engine-process-config";
 import { HostedEngine } from "./hosted-engine";
-import type { ProcessOrder, ProcessReport, SentAnswer } from "./process-messages";
+import { MemoryReclaim } from "./memory-reclaim";
+import type { EngineFigures, ProcessOrder, ProcessReport, SentAnswer } from "./process-messages";
 
 /** How often load and counters are told; also the sign of life that the executor waits for. */
 export const FIGURES_PERIOD_MS = 250;
@@ -49,12 +51,15 @@ export class EngineHost {
   private readonly figures: CountedFigures;
   private readonly spans: QuerySpans;
   private readonly memory = new SharedMemory();
+  private readonly reclaim: MemoryReclaim;
   private readonly links: LinkServer;
   private readonly server: RpcServer;
   private nativeLinks: NativeLinks | null = null;
   private timer: Timer | null = null;
   private utilisation = 0;
   private memoryFreeBytes = 0;
+  /** When it was last seen that a query ran or waited, or a model was loaded. */
+  private busyAtMs = Number.NEGATIVE_INFINITY;
 
   private constructor(
     private readonly config: EngineProcessConfig,
@@ -65,6 +70,8 @@ export class EngineHost {
     this.figures = new CountedFigures(ports.clock, (variant, taken) =>
       this.spans.recordDirect(variant, taken),
     );
+    const residentBytes = () => process.memoryUsage.rss();
+    this.reclaim = new MemoryReclaim({ clock, logger, residentBytes, trimHeap });
     this.links = new LinkServer(this.linkPorts());
     this.server = linkServer({ logger, security, links: this.links });
   }
@@ -193,6 +200,7 @@ export class EngineHost {
     this.engines.delete(engine);
     this.tell();
     this.open.delete(engine);
+    this.reclaim.freed();
     if (this.served.get(hosted.variant) === hosted) this.served.delete(hosted.variant);
   }
 
@@ -221,6 +229,17 @@ export class EngineHost {
       ...(this.served.get(hosted.variant) === hosted ? this.figures.take(hosted.variant) : NOTHING),
     }));
     this.ports.report({ kind: "figures", cpuUs: user + system, engines });
+    const opened = [...this.open.values()].map(({ readyEngine }) => readyEngine);
+    void this.reclaim.look(opened, this.idleMs(engines));
+  }
+
+  /** Time since there was something to do: a query, or a model to load. */
+  private idleMs(engines: readonly Pick<EngineFigures, "inFlight" | "runningRows" | "idleMs">[]): number {
+    const nowMs = this.ports.clock.nowMs();
+    const isLoading = this.engines.size > this.open.size;
+    if (isLoading || engines.some(({ inFlight, runningRows }) => inFlight + runningRows > 0))
+      this.busyAtMs = nowMs;
+    return Math.min(nowMs - this.busyAtMs, ...engines.map(({ idleMs }) => idleMs));
   }
 
   private async stop(): Promise<void> {

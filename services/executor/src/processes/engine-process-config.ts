@@ -14,6 +14,9 @@ export interface EngineProcessConfig extends SecurityConfig {
   readonly journalPath: string;
   /** Process that started it; it ends with that one. */
   readonly parentPid: number;
-  /** Writable private memory it may have, bytes; an allocation beyond it fails the query that needs it. */
+  /**
+   * Writable private memory it may have beside what it starts with, bytes; an allocation beyond it fails the
+   * query that needs it.
+   */
   readonly dataBytesMax: number;
 }

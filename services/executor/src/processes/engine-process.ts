@@ -5,6 +5,7 @@
 import { memberMethodRole } from "@infaas/api";
 import { confineProcess } from "@infaas/cuda-batcher";
 import { createLogger, createTelemetry, loadSecurity, systemClock, tuneProcess } from "@infaas/runtime";
+import { writableBytes } from "../profiling/confinement/resident-memory";
 import { EngineHost } from "./engine-host";
 import type { EngineProcessConfig } from "./engine-process-config";
 import type { ProcessOrder, ProcessReport } from "./process-messages";
@@ -30,7 +31,9 @@ async function obey(order: ProcessOrder): Promise<void> {
 }
 
 async function start(config: EngineProcessConfig): Promise<EngineHost> {
-  confineProcess(config);
+  // Node maps more than it touches, and how much depends on its version.
+  const ownBytes = (await writableBytes(process.pid)) ?? 0;
+  confineProcess({ parentPid: config.parentPid, dataBytesMax: ownBytes + config.dataBytesMax });
   const logger = createLogger({ service: "executor", level: config.logLevel }).child({
     process: config.name,
   });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ModelInferRequestSchema } from "@infaas/api";
-import { Code, createLogger, readConfig, seededRandom, systemClock } from "@infaas/runtime";
+import { Code, createLogger, every, readConfig, seededRandom, sleep, systemClock } from "@infaas/runtime";
 import { executorOptions } from "../config";
 import type { EngineLoss, EngineOptions } from "../engines/engine-port";
 import { createNode } from "../profiling/onnx/node";
@@ -40,6 +40,34 @@ const product = graphFile({
   outputs: [{ name: "y", datatype: "FP64", dims: [] }],
 });
 
+/** Scores of each position for each: 224 KB of input are 784 MB of scores. */
+const attention = graphFile({
+  nodes: [
+    createNode("Transpose", { inputs: ["x"], outputs: ["t"] }),
+    createNode("MatMul", { inputs: ["x", "t"], outputs: ["scores"] }),
+    createNode("Softmax", { inputs: ["scores"], outputs: ["weights"] }),
+    createNode("MatMul", { inputs: ["weights", "x"], outputs: ["y"] }),
+  ],
+  inputs: [{ name: "x", datatype: "FP32", dims: ["n", 4] }],
+  outputs: [{ name: "y", datatype: "FP32", dims: ["n", 4] }],
+});
+
+/** Looks again until it is so. */
+async function eventually(holds: () => boolean): Promise<void> {
+  while (!holds()) await sleep(systemClock, 50);
+}
+
+/** The value once it has stayed within a hundredth for two seconds. */
+async function steady(value: () => number): Promise<number> {
+  for (let from = value(), looks = 0; ; looks++) {
+    if (looks === 40) return from;
+    await sleep(systemClock, 50);
+    if (Math.abs(value() - from) <= from / 100) continue;
+    from = value();
+    looks = -1;
+  }
+}
+
 describe("EngineProcesses", () => {
   let folder = "";
   let processes: EngineProcesses;
@@ -47,13 +75,14 @@ describe("EngineProcesses", () => {
     folder = await mkdtemp(join(tmpdir(), "engine-processes-"));
     await writeFile(join(folder, "division.onnx"), division);
     await writeFile(join(folder, "product.onnx"), product);
+    await writeFile(join(folder, "attention.onnx"), attention);
     processes = new EngineProcesses({
       isolation: "shared",
       clock: systemClock,
       random: seededRandom(1),
       logger: createLogger({ service: "test", level: "error", write: () => undefined }),
       folder: join(folder, "runs"),
-      memoryBytes: 1 << 30,
+      memoryBytes: 2 * 1024 ** 3,
       execArgv: ["--require", hook],
       config: { ...defaults, listen: "127.0.0.1:0", linkInFlightMax: 16, logLevel: "error" },
     });
@@ -65,7 +94,7 @@ describe("EngineProcesses", () => {
 
   const open = async (variant: string, path: string, more: Partial<EngineOptions> = {}) => {
     const engine = await processes.open({
-      owner: { variant, architecture: `${variant}.v1`, memoryBytes: 1 << 20 },
+      owner: { variant, architecture: `${variant}.v1` },
       path,
       concurrency: 1,
       threads: 1,
@@ -82,8 +111,8 @@ describe("EngineProcesses", () => {
   const int64 = (value: bigint) => new Uint8Array(BigInt64Array.of(value).buffer);
   const divide = (engine: RemoteEngine, a: bigint, b: bigint) =>
     engine.submit([int64(a), int64(b)], { ...query, dims: [[1], [1]] });
-  const opened = async (variant: string, path: string) => {
-    const { engine, loss } = await open(variant, path);
+  const opened = async (variant: string, path: string, more: Partial<EngineOptions> = {}) => {
+    const { engine, loss } = await open(variant, path, more);
     if (!(engine instanceof RemoteEngine)) throw new Error("not in a process of its own");
     return { engine, loss };
   };
@@ -146,6 +175,30 @@ describe("EngineProcesses", () => {
     await expect(ask(40_000n)).rejects.toMatchObject({ code: Code.RESOURCE_EXHAUSTED });
     const answer = await ask(3n);
     expect(Buffer.from(answer.outputs[0] ?? []).readDoubleLE()).toBe(3);
+    await engine.close();
+  });
+
+  it("gives back what a large query took, once nothing runs", async () => {
+    const { engine } = await opened("attention", join(folder, "attention.onnx"), { batching: "never" });
+    const ask = (positions: number) =>
+      engine.submit([new Uint8Array(positions * 16)], { ...query, dims: [[positions, 4]] });
+    const resident = () => processes.lines().find(({ name }) => name === engine.process)?.residentBytes ?? 0;
+    await ask(8);
+    const settled = await steady(resident);
+    const answer = ask(14_000);
+    let peak = 0;
+    const watching = every(
+      systemClock,
+      20,
+      () => {
+        peak = Math.max(peak, resident());
+      },
+      () => undefined,
+    );
+    expect((await answer).outputDims).toEqual([[14_000, 4]]);
+    watching.cancel();
+    expect(peak).toBeGreaterThan(settled + 400 * 1024 ** 2);
+    await eventually(() => resident() < 1.05 * settled);
     await engine.close();
   });
 

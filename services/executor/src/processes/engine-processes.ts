@@ -20,10 +20,8 @@ import { type Isolation, processNameOf, SHARED, Suspicions } from "./suspicion";
 
 /** How often the figures of the host are told to every process, and memory is looked at. */
 const HOST_PERIOD_MS = 250;
-/** Memory a process gets beside its models: Node, code, buffers, bytes. */
-const BASE_BYTES = 2 * 1024 ** 3;
-/** Writable bytes granted for each byte that models were measured to take: engines reserve more than they touch. */
-const GRANT_FACTOR = 4;
+/** Writable memory of a process beside that of its models, bytes: JavaScript, and buffers of links. */
+const HEADROOM_BYTES = 1024 ** 3;
 
 export interface EngineProcessesOptions {
   readonly isolation: Exclude<Isolation, "none">;
@@ -55,6 +53,8 @@ interface Living {
   readonly incarnation: string;
   ports: { readonly port: number; readonly linkPort: number | null } | null;
   residentBytes: number;
+  /** What it had before its first engine. */
+  startBytes: number;
   readonly ended: ReturnType<typeof deferred>;
 }
 
@@ -77,7 +77,7 @@ export class EngineProcesses implements EnginePort {
 
   constructor(private readonly o: EngineProcessesOptions) {
     mkdirSync(o.folder, { recursive: true });
-    if (o.isolation === "shared") this.process(SHARED, o.memoryBytes);
+    if (o.isolation === "shared") this.process(SHARED);
     this.timer = every(
       o.clock,
       HOST_PERIOD_MS,
@@ -87,12 +87,11 @@ export class EngineProcesses implements EnginePort {
   }
 
   async open(options: EngineOptions): Promise<Engine> {
-    const owner = options.owner ?? { variant: options.path, architecture: options.path, memoryBytes: 0 };
+    const owner = options.owner ?? { variant: options.path, architecture: options.path };
     const rest = this.suspicions.restOf(owner.variant, this.o.clock.nowMs());
     if (rest !== null) throw new ServiceError(Code.UNAVAILABLE, rest);
     const name = processNameOf(owner, this.o.isolation, this.suspicions.suspects(owner.variant));
-    const memoryBytes = name.startsWith("variant ") ? owner.memoryBytes : this.o.memoryBytes;
-    return await this.process(name, memoryBytes).child.open(options);
+    return await this.process(name).child.open(options);
   }
 
   /** Which engine answers for a variant from now on, wherever it runs; undefined: none. */
@@ -124,6 +123,14 @@ export class EngineProcesses implements EnginePort {
     return this.ends.get(incarnation) ?? null;
   }
 
+  /** Memory that engines and queries take in all processes, bytes: resident beside what a process starts with. */
+  get takenBytes(): number {
+    let sum = 0;
+    for (const { residentBytes, startBytes } of this.living.values())
+      sum += Math.max(0, residentBytes - startBytes);
+    return sum;
+  }
+
   /** CPU time of all processes so far, those that ended included, microseconds. */
   get cpuUs(): number {
     let sum = this.endedCpuUs;
@@ -148,10 +155,10 @@ export class EngineProcesses implements EnginePort {
     await Promise.all([...this.living.values()].map(({ child }) => child.stop()));
   }
 
-  private process(name: string, memoryBytes: number): Living {
+  private process(name: string): Living {
     const known = this.living.get(name);
     if (known !== undefined) return known;
-    const { config, clock, random, logger, folder, execArgv } = this.o;
+    const { config, clock, random, logger, folder, memoryBytes, execArgv } = this.o;
     const incarnation = random.hex(8);
     const child = new EngineChild(
       {
@@ -162,7 +169,8 @@ export class EngineProcesses implements EnginePort {
           ...(name === SHARED ? {} : { linkListen: config.linkListen && anyPort(config.linkListen) }),
           journalPath: join(folder, incarnation),
           parentPid: process.pid,
-          dataBytesMax: BASE_BYTES + GRANT_FACTOR * memoryBytes,
+          // A query may take what the executor has: how many do at a time is not known before.
+          dataBytesMax: HEADROOM_BYTES + memoryBytes,
         },
         clock,
         logger,
@@ -170,11 +178,21 @@ export class EngineProcesses implements EnginePort {
       },
       (end) => this.ended(name, living, end),
     );
-    const living: Living = { child, incarnation, ports: null, residentBytes: 0, ended: deferred() };
+    const living: Living = {
+      child,
+      incarnation,
+      ports: null,
+      residentBytes: 0,
+      startBytes: 0,
+      ended: deferred(),
+    };
     this.living.set(name, living);
     child.listening.then(
       (ports) => {
         living.ports = ports;
+        void child.residentBytes().then((bytes) => {
+          living.startBytes = bytes ?? 0;
+        });
         if (this.isDraining) child.tell({ kind: "announce-draining" });
         for (const listener of this.listeners) listener();
       },

@@ -98,6 +98,7 @@ function executorStatus(executor: LiveExecutor): MessageInitShape<typeof Executo
     cores,
     memoryBytes: BigInt(Math.round(executor.memoryBytes)),
     memoryFreeBytes: BigInt(Math.round(executor.memoryFreeBytes)),
+    memoryResidentBytes: BigInt(Math.round(executor.memoryResidentBytes)),
     utilisation,
     pricePerHourUsd,
     accepting,

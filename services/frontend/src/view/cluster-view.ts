@@ -140,11 +140,12 @@ export class ClusterView implements FiguresSink, WatchListener {
     this.executors.get(instance.executor)?.reported(load);
   }
 
-  executorFigures({ executor, utilisation, memoryFreeBytes }: ExecutorFigures): void {
+  executorFigures({ executor, utilisation, memoryFreeBytes, memoryResidentBytes }: ExecutorFigures): void {
     const live = this.executors.get(executor);
     if (live === undefined) return;
     live.utilisation = utilisation ?? live.utilisation;
     live.memoryFreeBytes = memoryFreeBytes ?? live.memoryFreeBytes;
+    live.memoryResidentBytes = memoryResidentBytes ?? live.memoryResidentBytes;
   }
 
   instanceFigures(figures: InstanceFigures): void {

@@ -168,6 +168,8 @@ export class LiveExecutor implements Executor {
   utilisation = 0;
   memoryFreeBytes: number;
   memoryEvictableBytes = 0;
+  /** Of all its processes together, as last told; 0 before. */
+  memoryResidentBytes = 0;
   /** Whether its member record accepts work. */
   memberAccepting = true;
   /** The executor announced that it drains. */

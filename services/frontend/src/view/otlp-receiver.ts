@@ -12,6 +12,8 @@ export interface ExecutorFigures {
   readonly executor: string;
   /** Busy share of the host, 0..1; null when not said. */
   readonly utilisation: number | null;
+  /** Of all its processes together. */
+  readonly memoryResidentBytes: number | null;
   readonly memoryFreeBytes: number | null;
 }
 
@@ -49,6 +51,7 @@ export function otlpReceiver(sink: FiguresSink): Implementation {
 const executorFields = new Map<string, Exclude<keyof ExecutorFigures, "executor">>([
   [executorMetrics.utilisation.name, "utilisation"],
   [executorMetrics.memoryFree.name, "memoryFreeBytes"],
+  [executorMetrics.memoryResident.name, "memoryResidentBytes"],
 ]);
 const instanceFields = new Map<string, Exclude<keyof InstanceFigures, "executor" | "variant">>([
   [executorMetrics.served.name, "servedTotal"],
@@ -67,7 +70,12 @@ export function readFigures(request: ExportMetricsServiceRequest): {
   const executors = new Map<string, Mutable<ExecutorFigures>>();
   const instances = new Map<string, Mutable<InstanceFigures>>();
   const executorOf = (executor: string) =>
-    getOrAdd(executors, executor, () => ({ executor, utilisation: null, memoryFreeBytes: null }));
+    getOrAdd(executors, executor, () => ({
+      executor,
+      utilisation: null,
+      memoryFreeBytes: null,
+      memoryResidentBytes: null,
+    }));
   const instanceOf = (executor: string, variant: string) =>
     getOrAdd(instances, `${executor} ${variant}`, () => ({
       variant,
@@ -86,13 +94,19 @@ export function readFigures(request: ExportMetricsServiceRequest): {
         if (executor === null || value === null) continue;
         const variant = text(point.attributes, "variant");
         const ofExecutor = executorFields.get(metric.name);
-        if (ofExecutor !== undefined) executorOf(executor)[ofExecutor] = value;
+        if (ofExecutor !== undefined)
+          executorOf(executor)[ofExecutor] = value + told(executorOf(executor), ofExecutor);
         const ofInstance = instanceFields.get(metric.name);
         if (ofInstance !== undefined && variant !== null) instanceOf(executor, variant)[ofInstance] = value;
       }
     }
   }
   return { executors: [...executors.values()], instances: [...instances.values()] };
+}
+
+/** What a point is added to: resident memory has one for each process. */
+function told(figures: ExecutorFigures, field: Exclude<keyof ExecutorFigures, "executor">): number {
+  return field === "memoryResidentBytes" ? (figures[field] ?? 0) : 0;
 }
 
 function pointsOf(data: ExportMetricsData): readonly NumberDataPoint[] {

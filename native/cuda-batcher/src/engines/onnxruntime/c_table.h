@@ -97,6 +97,7 @@ inline constexpr Function<105, Status*(const MapInfo*, int* dtype)> getMapKeyTyp
 inline constexpr Function<106, Status*(const MapInfo*, TypeInfo**)> getMapValueType;
 inline constexpr Function<107, Status*(const SequenceInfo*, TypeInfo**)> getSequenceElementType;
 inline constexpr Function<130, Status*(SessionOptions*, const char* key, const char* value)> addConfigEntry;
+inline constexpr Function<165, Status*(RunOptions*, const char* key, const char* value)> addRunConfigEntry;
 // Room for one string of a tensor, to be written by the caller; unlike the older calls it takes zero bytes as they are.
 inline constexpr Function<252, Status*(Value*, size_t index, size_t bytes, char**)> getTextRoom;
 inline constexpr Function<390, bool(const TensorInfo*)> hasShape;

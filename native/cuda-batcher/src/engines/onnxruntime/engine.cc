@@ -5,6 +5,7 @@
 #include <iterator>
 #include <memory>
 
+#include "engines/onnxruntime/arena.h"
 #include "engines/onnxruntime/outputs.h"
 #include "engines/onnxruntime/session.h"
 #include "engines/onnxruntime/text.h"
@@ -113,6 +114,8 @@ void endRun(EngineModel* model, EngineRun* run, bool ended) {
   if (status != nullptr) ort::releaseStatus(api, status);
 }
 
+void trim(EngineModel* model) { ort::trimArena(model->session); }
+
 void closeRun(EngineModel* model, EngineRun* run) {
   ort::releaseRunOptions(model->session.api, run->options);
   delete run;
@@ -123,8 +126,8 @@ void unload(EngineModel* model) { delete model; }
 }  // namespace
 
 const EngineTable* onnxruntimeEngine() {
-  static const EngineTable table{kEngineAbi, "onnxruntime", probe,  load,     tensors, openRun,
-                                 run,        release,       endRun, closeRun, unload};
+  static const EngineTable table{kEngineAbi, "onnxruntime", probe, load, tensors,  openRun,
+                                 run,        release,       endRun, trim, closeRun, unload};
   return &table;
 }
 

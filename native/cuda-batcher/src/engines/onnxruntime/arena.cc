@@ -1,0 +1,65 @@
+#include "engines/onnxruntime/arena.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "engines/onnxruntime/outputs.h"
+
+namespace cb::ort {
+
+namespace {
+
+constexpr const char* kShrink = "memory.enable_memory_arena_shrinkage";
+constexpr const char* kHostArena = "cpu:0";
+
+// The smallest shape that the library accepts for an input.
+size_t leastShape(const EngineTensor& tensor, int64_t* dims) {
+  size_t elements = 1;
+  for (int32_t d = 0; d < tensor.rank; d++) {
+    dims[d] = std::max<int64_t>(tensor.dims[d], tensor.dims[d] == kUnknownDim ? 1 : 0);
+    elements *= static_cast<size_t>(dims[d]);
+  }
+  return elements;
+}
+
+bool makeInput(const LoadedSession& model, const EngineTensor& tensor, std::vector<uint8_t>& zeros, Value** value,
+               const ErrorText& error) {
+  int64_t dims[kMaxRank] = {};
+  const size_t bytes = leastShape(tensor, dims) * elementBytes(tensor.dtype);
+  const auto rank = static_cast<size_t>(tensor.rank);
+  const int dtype = static_cast<int>(tensor.dtype);
+  if (tensor.dtype == DType::kString) {
+    return !failed(model.api, createTensor(model.api, model.allocator, dims, rank, dtype, value), error);
+  }
+  zeros.resize(std::max<size_t>(bytes, 1));
+  return !failed(model.api,
+                 createTensorOverData(model.api, model.memory, zeros.data(), bytes, dims, rank, dtype, value), error);
+}
+
+}  // namespace
+
+void trimArena(const LoadedSession& model) {
+  const void* api = model.api;
+  char text[256] = "";
+  const ErrorText error{text, sizeof text};
+  RunOptions* options = nullptr;
+  if (failed(api, createRunOptions(api, &options), error)) return;
+  Values inputs(api, model.inputs.size());
+  Values outputs(api, model.outNames.size());
+  std::vector<std::vector<uint8_t>> zeros(model.inputs.size());
+  bool ready = !failed(api, addRunConfigEntry(api, options, kShrink, kHostArena), error) &&
+               !failed(api, setTerminate(api, options), error);
+  for (size_t i = 0; ready && i < model.inputs.size(); i++) {
+    ready = makeInput(model, model.inputs[i], zeros[i], &inputs[i], error);
+  }
+  // It fails by being ended; what was asked for has happened by then.
+  if (ready) {
+    failed(api,
+           run(api, model.session, options, model.inNames.data(), inputs.data(), model.inputs.size(),
+               model.outNames.data(), model.outNames.size(), outputs.data()),
+           error);
+  }
+  releaseRunOptions(api, options);
+}
+
+}  // namespace cb::ort
