@@ -6,10 +6,10 @@ import { Code, type SecurityConfig, ServiceError, securityFaults } from "@infaas
 import { connectOptions } from "./connect";
 import type { Arguments, VerbOption } from "./verb";
 
-/** Random bytes of a secret that `infaas up` makes for its members. */
+/** Length of the token that `infaas up` makes for calls between its processes, bytes. */
 const CLUSTER_TOKEN_BYTES = 32;
 
-/** What `infaas up` takes beside the options of every verb. */
+/** Options of `infaas up` for TLS, tokens and addresses beyond the loopback interface. */
 export const clusterSecurityOptions: Readonly<Record<string, VerbOption>> = {
   host: {
     type: "string",
@@ -28,7 +28,10 @@ export const clusterSecurityOptions: Readonly<Record<string, VerbOption>> = {
   insecure: { type: "boolean", doc: "Listen beyond the loopback interface unprotected." },
 };
 
-/** The protection of a system on this machine. INVALID_ARGUMENT with every fault. */
+/**
+ * Returns certificates, tokens and roles of a system on this machine. Throws INVALID_ARGUMENT with every
+ * fault.
+ */
 export function clusterSecurity(args: Arguments, o: { dataFolder: string; port: number }): SecurityConfig {
   const text = (name: string) => args.text(name) ?? null;
   const tokens = text("tokens");
@@ -47,7 +50,7 @@ export function clusterSecurity(args: Arguments, o: { dataFolder: string; port: 
   return security;
 }
 
-/** How `infaas up` itself calls the frontend: as one of the members. */
+/** Returns how `infaas up` itself calls the frontend: with the members' certificate and token. */
 export function memberConnection(args: Arguments, { clusterTokenFile }: SecurityConfig): ConnectOptions {
   const connection = connectOptions(args);
   if (clusterTokenFile === null) return connection;

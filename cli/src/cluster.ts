@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { formatAddress, type SecurityConfig } from "@infaas/runtime";
 import type { ProcessSpec } from "./process-group";
 
-/** What `infaas up` starts on this machine. */
+/** Processes, ports and addresses of a system that `infaas up` starts on this machine. */
 export interface ClusterPlan {
-  /** Folder of the clone: where the services' compiled code lies. */
+  /** Root of the checkout, which holds the services' compiled code. */
   readonly root: string;
   readonly dataFolder: string;
   readonly executorCount: number;
@@ -17,7 +17,7 @@ export interface ClusterPlan {
    */
   readonly port: number;
   readonly otlpEndpoint: string | undefined;
-  /** What the frontend listens on; the others stay on the loopback interface. */
+  /** Host that the frontend listens on; all other processes listen on the loopback interface. */
   readonly host: string;
   readonly security: SecurityConfig;
 }
@@ -25,12 +25,12 @@ export interface ClusterPlan {
 /** Price of a small general-purpose cloud host with 8 cores, US dollars per hour (m5.2xlarge list price). */
 const PRICE_PER_HOUR_FOR_8_CORES_USD = 0.384;
 
-/** Where the etcd that belongs to a system answers its clients; its peer port is the next. */
+/** Returns the client address of the system's own etcd; its peer port is the next one. */
 export function ownEtcdAddress(port: number): string {
   return `127.0.0.1:${port + 300}`;
 }
 
-/** Addresses of the parts of a plan. */
+/** Returns the addresses that the processes of a plan listen on. */
 export function addressesOf(plan: ClusterPlan) {
   return {
     frontend: `127.0.0.1:${plan.port}`,
@@ -41,8 +41,8 @@ export function addressesOf(plan: ClusterPlan) {
 }
 
 /**
- * The processes of a plan in start order. Executors share this machine's cores in price and memory, not in
- * use.
+ * Returns the processes of a plan in start order. Price and memory of the machine are divided among
+ * executors; cores are not.
  */
 export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
   const { frontend, http, metadata, executors } = addressesOf(plan);
@@ -85,12 +85,12 @@ export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
   ];
 }
 
-/** What an executor allows a registration by itself. */
+/** Default of the executor's `--profile-memory-bytes-max`, bytes. */
 const PROFILE_MEMORY_DEFAULT_BYTES = 4 * 1024 ** 3;
 
 /**
- * A quarter of the machine for registrations where that is more than they get anyway: a model of 2 GB takes 5
- * while it is measured.
+ * Returns the option that gives registrations a quarter of the machine's memory where that exceeds the
+ * default: a model of 2 GB takes 5 while it is measured.
  */
 function profileMemory(executorCount: number): readonly string[] {
   const bytes = Math.floor(totalmem() / 4 / executorCount);
@@ -103,7 +103,7 @@ function service(plan: ClusterPlan, room: string, name: string, args: readonly s
   return { name, command: process.execPath, args: [entry, ...args, ...securityArguments(plan.security)] };
 }
 
-/** Every process of the machine shows the same certificate and shares the same secret. */
+/** Returns the options for TLS and tokens, which are the same for every process of the machine. */
 function securityArguments(security: SecurityConfig): readonly string[] {
   const { tlsCert, tlsKey, tlsClientCa, tlsCa, tlsServerName, clusterTokenFile } = security;
   const given = [

@@ -3,7 +3,7 @@ import { type ConnectOptions, createInfaasClient, type InfaasClient } from "@inf
 import { Code, ServiceError } from "@infaas/runtime";
 import type { Arguments } from "./verb";
 
-/** Where `infaas up` puts the frontend. */
+/** Address of a frontend started by `infaas up` without options. */
 const defaultAddress = "127.0.0.1:8001";
 
 /** Runs `use` with a client to the frontend the arguments name, and closes it afterwards. */
@@ -17,7 +17,7 @@ export async function withClient<T>(args: Arguments, use: (client: InfaasClient)
   }
 }
 
-/** What the arguments say of TLS and token. NOT_FOUND for a file that cannot be read. */
+/** Returns TLS files and token named by the arguments. Throws NOT_FOUND for a file that cannot be read. */
 export function connectOptions(args: Arguments): ConnectOptions {
   const file = (name: string) => {
     const path = args.text(name) ?? process.env[`INFAAS_${name.replaceAll("-", "_").toUpperCase()}`];

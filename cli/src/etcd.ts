@@ -11,8 +11,8 @@ import type { ProcessSpec } from "./process-group";
 const REQUEST_MAX_BYTES = 32 * 1024 ** 2;
 
 /**
- * A single etcd with its state in `folder`, for clients at `address` (host:port) and for peers at the next
- * port. FAILED_PRECONDITION when no etcd is on this machine.
+ * Returns the process of a single etcd with its state in `folder`: clients at `address` (host:port), peers at
+ * the next port. Throws FAILED_PRECONDITION when no etcd is installed.
  */
 export function etcdProcess(root: string, folder: string, address: string): ProcessSpec {
   const client = `http://${address}`;

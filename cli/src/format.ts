@@ -1,19 +1,19 @@
-/** Milliseconds for people: three significant digits. */
+/** Returns milliseconds as text with three significant digits and unit. */
 export function ms(value: number): string {
   return `${significant(value)} ms`;
 }
 
-/** US dollars per 1,000 queries for people. */
+/** Returns US dollars per 1,000 queries as text. */
 export function usd(value: number): string {
   return value === 0 ? "$0" : `$${significant(value)}`;
 }
 
-/** A share of one as a percentage with one decimal. */
+/** Returns a fraction (0 to 1) as a percentage with one decimal. */
 export function percent(value: number): string {
   return `${(value * 100).toFixed(1)} %`;
 }
 
-/** Bytes in MiB with one decimal. */
+/** Returns bytes as MiB with one decimal. */
 export function mebibytes(value: number | bigint): string {
   return `${(Number(value) / (1 << 20)).toFixed(1)} MiB`;
 }

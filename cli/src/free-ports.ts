@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { addressOf, Code, ServiceError } from "@infaas/runtime";
 
-/** FAILED_PRECONDITION naming every address that something else listens on already. */
+/** Throws FAILED_PRECONDITION naming every address that is in use. */
 export async function mustBeFree(addresses: readonly string[]): Promise<void> {
   const taken = await Promise.all(
     addresses.map(async (address) => ((await isFree(address)) ? [] : [address])),

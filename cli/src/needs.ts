@@ -14,7 +14,7 @@ export const needOptions: Readonly<Record<string, VerbOption>> = {
   },
 };
 
-/** The requirements that the arguments state. */
+/** Returns the requirements (accuracy, latency, cost) stated by the arguments. */
 export function needsOf(args: Arguments): Requirements {
   const objective = args.text("objective");
   if (objective !== "min-cost" && objective !== "max-accuracy" && objective !== "min-latency") {
@@ -35,7 +35,7 @@ export function needsOf(args: Arguments): Requirements {
   };
 }
 
-/** The one positional argument, or INVALID_ARGUMENT saying what it is. */
+/** Returns the only positional argument; throws INVALID_ARGUMENT naming `what` for none or several. */
 export function onlyPositional(args: Arguments, what: string): string {
   const [first, ...rest] = args.positionals;
   if (first !== undefined && rest.length === 0) return first;

@@ -4,15 +4,15 @@ import { join } from "node:path";
 import { Code, ServiceError, systemClock } from "@infaas/runtime";
 import { ProcessLog } from "./process-log";
 
-/** How long a process may take to stop by itself before it is killed; Ctrl-C ends everything within 5 s. */
+/** Time from SIGTERM to SIGKILL, milliseconds; Ctrl-C ends everything within 5 s. */
 const STOP_GRACE_MS = 4_000;
-/** Lines of a process's log that are shown when it dies unasked. */
+/** Lines of a process's log that are shown when it exits unexpectedly. */
 const LAST_LINES = 8;
-/** A process that dies more often than this within `RESTARTS_WITHIN_MS` is not started again. */
+/** Most restarts of one process within `RESTARTS_WITHIN_MS`; after one more exit it stays down. */
 const RESTARTS_MAX = 5;
-/** How long a restart counts, milliseconds. */
+/** Window in which restarts are counted, milliseconds. */
 const RESTARTS_WITHIN_MS = 600_000;
-/** Pause before a process that died is started again. */
+/** Pause before a restart, milliseconds. */
 const RESTART_DELAY_MS = 500;
 
 /**
@@ -33,15 +33,15 @@ export interface ProcessSpec {
   readonly args: readonly string[];
 }
 
-/** Where the group keeps logs (`logs/<name>.log`) and process ids (`pids/<name>`), and whom it tells. */
+/** Folder for logs (`logs/<name>.log`) and process ids (`pids/<name>`), and a callback for losses. */
 export interface ProcessGroupOptions {
   readonly folder: string;
   note(line: string): void;
-  /** A process is down for good. */
+  /** Called when a process exceeded its restarts and stays down. */
   onLoss(error: ServiceError): void;
 }
 
-/** Child processes under one roof: once all are up a death is followed by a restart; all stop together. */
+/** A supervisor of child processes: after `keepUp` one that exits is restarted; all stop together. */
 export class ProcessGroup {
   private readonly children = new Map<string, ChildProcess>();
   /** When each process was started again, milliseconds, within `RESTARTS_WITHIN_MS`. */
@@ -52,7 +52,7 @@ export class ProcessGroup {
     for (const name of ["logs", "pids"]) mkdirSync(join(options.folder, name), { recursive: true });
   }
 
-  /** From now on a process that dies is started again, a bounded number of times. */
+  /** Restarts a process that exits from now on, a bounded number of times. */
   keepUp(): void {
     this.state = "up";
   }
@@ -96,7 +96,7 @@ export class ProcessGroup {
     await Promise.all(ends);
   }
 
-  /** The file is for operators; without it the process runs as well. */
+  /** A pid file that can't be written is left out: only operators read it. */
   private notePid(file: string, pid: number): void {
     try {
       writeFileSync(file, `${pid}\n`);
@@ -126,13 +126,16 @@ export class ProcessGroup {
   }
 }
 
-/** The message of the last line a process logged; its last lines as they are when that is no log line. */
+/**
+ * Returns the message of the last log line, or the last lines as they are when the last is no log line (a
+ * crash before the logger).
+ */
 function reasonOf(tail: readonly string[]): string {
   try {
     const { message } = JSON.parse(tail.at(-1) ?? "") as { message?: unknown };
     if (typeof message === "string") return message;
   } catch {
-    // Not a log line: a crash before the logger, told in its own words.
+    // Not a log line.
   }
   return `\n${tail.join("\n")}`;
 }

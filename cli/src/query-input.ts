@@ -6,15 +6,14 @@ import { Code, ServiceError } from "@infaas/runtime";
 import sharp from "sharp";
 import type { Arguments } from "./verb";
 
-/** What a target takes: its task, for the hints, and its inputs, for names and datatypes. */
+/** Task and inputs (names, datatypes, shapes) of a target. */
 export interface TargetInputs {
   readonly task: Task;
   readonly inputs: readonly TensorSpec[];
 }
 
 /**
- * Finds what a task, architecture or variant takes among everything registered. NOT_FOUND names the known
- * tasks.
+ * Returns the inputs of a task, architecture or variant. Throws NOT_FOUND naming the known tasks.
  */
 export function inputsOfTarget(listed: ListModelsResponse, target: string): TargetInputs {
   const variant = listed.variants.find((v) => v.name === target);
@@ -60,7 +59,10 @@ async function imageTensor(path: string, { task, inputs }: TargetInputs): Promis
   return tensorFromNumbers(spec.input.name, spec.input.datatype, batchOfOne(spec.input), values);
 }
 
-/** sharp gives height × width × channels; NCHW wants one plane per channel. */
+/**
+ * Converts height × width × channels (sharp's order) to the layout of the input; NCHW has one plane per
+ * channel.
+ */
 function layOut(pixels: Uint8Array, { width, height, channels, layout }: ImageHint): Uint8Array {
   if (layout === "NHWC") return pixels;
   const plane = width * height;

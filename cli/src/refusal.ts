@@ -3,7 +3,7 @@ import { Verdict } from "@infaas/api";
 import { ms, percent, usd } from "./format";
 import type { Terminal } from "./terminal";
 
-/** Prints what would have been accepted, at which price. */
+/** Prints the offers of a refusal: what would be accepted, at which price. */
 export function printRefusal(refusal: Refusal, terminal: Terminal): void {
   if (refusal.retryAfterMs !== undefined) terminal.print(`try again in ${ms(refusal.retryAfterMs)}`);
   if (refusal.offers.length === 0) return;

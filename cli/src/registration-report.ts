@@ -4,8 +4,7 @@ import { tensorSpecText } from "./tensor-spec";
 import type { Terminal } from "./terminal";
 
 /**
- * Tells people what was registered: what goes in and out, whether it is batched, what it was measured with,
- * its variants.
+ * Prints a registration: inputs and outputs, whether it is batched and why, golden input, variants.
  */
 export function printRegistration(result: RegistrationResult, terminal: Terminal): void {
   const { architecture, variants, rejected } = result;

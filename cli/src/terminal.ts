@@ -13,13 +13,13 @@ export interface Terminal {
   progress(label: string): Progress;
 }
 
-/** One running progress display. */
+/** A progress display until it is ended. */
 export interface Progress {
   update(done: number, total: number, message: string): void;
   stop(): void;
 }
 
-/** The process's own terminal. */
+/** Returns a terminal on this process's stdout and stderr. */
 export function createTerminal(json: boolean): Terminal {
   const print = (line: string) => void process.stdout.write(`${line}\n`);
   return {
@@ -36,7 +36,7 @@ export function createTerminal(json: boolean): Terminal {
   };
 }
 
-/** 64-bit integers and bytes have no JSON form of their own. */
+/** A JSON replacer: 64-bit integers become numbers, bytes their count. */
 function plainNumbers(key: string, value: unknown): unknown {
   if (key.startsWith("$")) return undefined;
   if (typeof value === "bigint") return Number(value);

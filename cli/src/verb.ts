@@ -2,7 +2,10 @@ import { parseArgs } from "node:util";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { Terminal } from "./terminal";
 
-/** One option of a verb: `--name VALUE`, once or (`strings`) any number of times, or a bare `--name` for a boolean. */
+/**
+ * One option of a verb: `--name VALUE`, once or (`strings`) any number of times, or a bare `--name` for a
+ * boolean.
+ */
 export interface VerbOption {
   readonly type: "string" | "strings" | "number" | "boolean";
   /** Sentence for the help; says the unit. */
@@ -11,7 +14,7 @@ export interface VerbOption {
   readonly default?: string | number | boolean;
 }
 
-/** Parsed options of one call. A getter that asks for what was not declared throws: that is a bug. */
+/** Parsed options of one invocation. Reading an option that the verb does not declare throws. */
 export interface Arguments {
   readonly positionals: readonly string[];
   text(name: string): string | undefined;
@@ -21,7 +24,7 @@ export interface Arguments {
   flag(name: string): boolean;
 }
 
-/** One word of the command line. The help is printed from this table. */
+/** A subcommand of `infaas`; its help is printed from this table. */
 export interface Verb {
   readonly name: string;
   /** Positional arguments, as shown in the help: `TARGET`, `[TASK]`. */

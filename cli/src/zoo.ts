@@ -7,7 +7,7 @@ import { Code, ServiceError } from "@infaas/runtime";
 import type { Terminal } from "./terminal";
 import { registerWithProgress } from "./verbs/register";
 
-/** What zoo/manifest.json says; paths are relative to the zoo folder. */
+/** Contents of zoo/manifest.json; paths are relative to the zoo folder. */
 interface ZooManifest {
   readonly tasks: readonly ZooTask[];
   readonly architectures: readonly ZooArchitecture[];
@@ -40,7 +40,7 @@ export interface ZooChoice {
 }
 
 /**
- * Registers the chosen models that are not registered yet; returns how many it had to. NOT_FOUND for an
+ * Registers the chosen models that are not registered yet; returns their number. Throws NOT_FOUND for an
  * unknown name.
  */
 export async function registerZoo(client: InfaasClient, choice: ZooChoice): Promise<number> {

@@ -2,7 +2,7 @@ import { withClient } from "../connect";
 import { onlyPositional } from "../needs";
 import type { Verb } from "../verb";
 
-/** Takes an executor out of service. */
+/** `infaas drain`: takes an executor out of service after its queries are answered. */
 export const drain: Verb = {
   name: "drain",
   usage: "EXECUTOR",

@@ -3,7 +3,7 @@ import { needOptions, needsOf, onlyPositional } from "../needs";
 import { printExplanation, printRefusal } from "../refusal";
 import type { Verb } from "../verb";
 
-/** Which variant a query would get now, and why every other one lost. */
+/** `infaas explain`: prints which variant a query would get now and why each other lost. */
 export const explain: Verb = {
   name: "explain",
   usage: "TARGET",

@@ -9,7 +9,7 @@ import { withClient } from "../connect";
 import { mebibytes, ms, percent } from "../format";
 import type { Verb } from "../verb";
 
-/** Everything registered, with what was measured. */
+/** `infaas models`: prints everything registered with its profile. */
 export const models: Verb = {
   name: "models",
   usage: "[TASK]",
@@ -56,7 +56,7 @@ function rowsOf(listed: ListModelsResponse): string[][] {
   });
 }
 
-/** What batches rest on, or why each request is computed by itself. */
+/** Returns the certificate of batching, or why each request is computed alone. */
 function groundOf(
   { architectures }: ListModelsResponse,
   { architecture, version, unbatched }: Variant,

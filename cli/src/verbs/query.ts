@@ -7,7 +7,7 @@ import { printExplanation } from "../refusal";
 import type { Terminal } from "../terminal";
 import type { Verb } from "../verb";
 
-/** One query by requirement, with its receipt. */
+/** `infaas query`: sends one query by requirement and prints answer and receipt. */
 export const query: Verb = {
   name: "query",
   usage: "TARGET",

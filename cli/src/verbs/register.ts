@@ -14,7 +14,7 @@ import { printRegistration } from "../registration-report";
 import type { Terminal } from "../terminal";
 import type { Arguments, Verb } from "../verb";
 
-/** Offers one ONNX file; everything but the file may be left out. */
+/** `infaas register`: registers one ONNX file; everything but the file is optional. */
 export const register: Verb = {
   name: "register",
   usage: "FILE.onnx",
@@ -106,8 +106,7 @@ async function paddingOf(path: string | undefined): Promise<Pick<Registration, "
 }
 
 /**
- * Makes the task that is named, or takes the examples that are given into it; without either the frontend
- * makes one.
+ * Creates the named task or adds the given examples to it; with neither the frontend creates one.
  */
 async function putTask(
   client: InfaasClient,

@@ -3,7 +3,7 @@ import { withClient } from "../connect";
 import { mebibytes, ms, percent } from "../format";
 import type { Verb } from "../verb";
 
-/** Hosts, instances and how fresh the frontend's view of them is. */
+/** `infaas status`: prints hosts, instances and the age of the frontend's snapshot. */
 export const status: Verb = {
   name: "status",
   usage: "",

@@ -8,7 +8,7 @@ import { tensorSpecFromText, tensorSpecText } from "../tensor-spec";
 import type { Terminal } from "../terminal";
 import type { Arguments, Verb } from "../verb";
 
-/** States what callers of a task send and get, or shows it. */
+/** `infaas task`: states or prints the signature of a task. */
 export const task: Verb = {
   name: "task",
   usage: "TASK",

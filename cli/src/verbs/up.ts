@@ -11,11 +11,11 @@ import type { Terminal } from "../terminal";
 import type { Arguments, Verb } from "../verb";
 import { registerZoo } from "../zoo";
 
-/** Everything has to answer within this time, or the start has failed. */
+/** Longest start of the whole system, milliseconds. */
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;
 
-/** Starts the whole system on this machine and keeps it until Ctrl-C. */
+/** `infaas up`: starts a whole system on this machine and supervises it until Ctrl-C. */
 export const up: Verb = {
   name: "up",
   usage: "",
@@ -106,8 +106,8 @@ function planOf(args: Arguments): ClusterPlan {
 }
 
 /**
- * Waits until the frontend knows every executor; throws what killed a process, or UNAVAILABLE after the
- * bound.
+ * Resolves when the frontend knows every executor; throws the error of a process that exited, or UNAVAILABLE
+ * after the bound.
  */
 async function untilReady(client: InfaasClient, plan: ClusterPlan, stopped: AbortSignal): Promise<void> {
   const giveUpAtMs = systemClock.nowMs() + START_TIMEOUT_MS;
@@ -127,7 +127,7 @@ async function untilReady(client: InfaasClient, plan: ClusterPlan, stopped: Abor
   throw new ServiceError(Code.UNAVAILABLE, `the system was not up within ${START_TIMEOUT_MS} ms: ${last}`);
 }
 
-/** Settles with `work`, or rejects as soon as the system is being stopped. */
+/** Settles with `work`, or rejects as soon as the system stops. */
 function orStopped<T>(work: Promise<T>, stopped: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     stopped.addEventListener("abort", () => reject(stopped.reason));

@@ -5,7 +5,7 @@ import { Cluster } from "../cluster";
 import { bystanderFile, bystanderModel, watchBystanders } from "./bystanders";
 import { registerCulprits } from "./culprits";
 import { operatorModels } from "./hostile-operators";
-import { runOperators } from "./operator-run";
+import { type OperatorReport, runOperators } from "./operator-run";
 import { poisonLoop } from "./poison-loop";
 
 const usage = `usage: main.js loop MINUTES
@@ -46,17 +46,18 @@ async function main([mode, count, seed = "1"]: readonly string[]): Promise<numbe
 }
 
 async function operators(cluster: Cluster, folder: string, requests: number, seed: number): Promise<boolean> {
-  const plan = { models: operatorModels, requests, seed };
-  const { seen, result } = await watchBystanders(cluster, () => runOperators(cluster, folder, plan));
-  for (const { name, refused, ends, signals } of result) {
-    const counts = Object.entries(ends).map(([end, times]) => `${end} ${times}`);
-    process.stdout.write(`${name.padEnd(32)} ${refused ?? [...counts, ...signals].join("  ")}\n`);
-  }
+  const plan = { models: operatorModels, requests, seed, onReport: print };
+  const { seen } = await watchBystanders(cluster, () => runOperators(cluster, folder, plan));
   for (const { kind, answered, failed, wrong, failures } of seen)
     process.stdout.write(
       `${kind}: ${answered} answered, ${failed} failed, ${wrong} wrong ${failures.join("; ")}\n`,
     );
   return seen.every(({ failed, wrong }) => failed + wrong === 0);
+}
+
+function print({ name, refused, ends, signals }: OperatorReport): void {
+  const counts = Object.entries(ends).map(([end, times]) => `${end} ${times}`);
+  process.stdout.write(`${name.padEnd(32)} ${refused ?? [...counts, ...signals].join("  ")}\n`);
 }
 
 main(process.argv.slice(2)).then(

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { codeName, type Random, ServiceError, seededRandom } from "@infaas/runtime";
+import { GRPCInferenceService } from "@infaas/api";
+import { codeName, createRpcClient, type Random, ServiceError, seededRandom } from "@infaas/runtime";
 import type { Cluster } from "../cluster";
 import type { OperatorModel } from "./hostile-operators";
 import { hostileRequest } from "./hostile-values";
@@ -19,23 +20,33 @@ export interface OperatorReport {
   readonly signals: readonly string[];
 }
 
+/** Which operators are run, and how. */
+export interface OperatorPlan {
+  readonly models: readonly OperatorModel[];
+  /** Queries to each. */
+  readonly requests: number;
+  readonly seed: number;
+  /** Called when an operator is done. */
+  readonly onReport: (report: OperatorReport) => void;
+}
+
 /**
- * Registers each operator and sends it `requests` hostile queries, one after the other; resolves with what
- * became of them. Never rejects for what an operator does.
+ * Registers each operator, sends it hostile queries one after the other and unloads it. Never rejects for
+ * what an operator does.
  */
-export async function runOperators(
-  cluster: Cluster,
-  folder: string,
-  { models, requests, seed }: { models: readonly OperatorModel[]; requests: number; seed: number },
-): Promise<readonly OperatorReport[]> {
-  const reports: OperatorReport[] = [];
-  for (const model of models) {
+export async function runOperators(cluster: Cluster, folder: string, plan: OperatorPlan): Promise<void> {
+  const repository = createRpcClient(GRPCInferenceService, cluster.address);
+  for (const model of plan.models) {
     const refused = await register(cluster, folder, model);
     const asked =
-      refused === null ? await ask(cluster, model, requests, seededRandom(seed)) : { ends: {}, signals: [] };
-    reports.push({ name: model.name, refused, ...asked });
+      refused === null
+        ? await ask(cluster, model, plan.requests, seededRandom(plan.seed))
+        : { ends: {}, signals: [] };
+    plan.onReport({ name: model.name, refused, ...asked });
+    if (refused === null)
+      await repository.repositoryModelUnload({ modelName: model.name }).catch(() => undefined);
   }
-  return reports;
+  repository.close();
 }
 
 async function register(cluster: Cluster, folder: string, model: OperatorModel): Promise<string | null> {

@@ -18,12 +18,12 @@ import {
 } from "../gen/infaas/v1/types_pb";
 import { loadedVariant } from "./load-override";
 
-/** The domain's value, or one sentence on what of the message cannot be. */
+/** A domain value, or one sentence naming the field of the message that is not valid. */
 export type Converted<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly fault: string };
 
-/** Carries the sentence out of a nested conversion; never leaves this file. */
+/** Thrown by nested conversions and caught in this file; carries the sentence. */
 class Fault extends Error {}
 
 function checked<T>(convert: () => T): Converted<T> {
@@ -62,7 +62,7 @@ export function deviceKindFromWire(kind: DeviceKind): policy.DeviceKind | null {
   return kind === DeviceKind.CUDA ? "cuda" : null;
 }
 
-/** Returns the device kind as the wire has it. */
+/** Returns the device kind as its protobuf value. */
 export function deviceKindToWire(kind: policy.DeviceKind): DeviceKind {
   return kind === "cpu" ? DeviceKind.CPU : DeviceKind.CUDA;
 }
@@ -81,14 +81,14 @@ export function precisionFromWire(precision: Precision): policy.Precision | null
   }
 }
 
-/** Returns the precision as the wire has it. */
+/** Returns the precision as its protobuf value. */
 export function precisionToWire(precision: policy.Precision): Precision {
   return { fp32: Precision.FP32, fp16: Precision.FP16, int8: Precision.INT8 }[precision];
 }
 
 /**
- * Returns the variant that a record describes, as it is loaded; a fault names the field that no working
- * variant could have.
+ * Returns the variant described by a record, load override applied; a fault names the field that is not
+ * valid.
  */
 export function variantFromWire(record: Variant): Converted<policy.Variant> {
   const v = loadedVariant(record);
@@ -113,13 +113,15 @@ export function variantFromWire(record: Variant): Converted<policy.Variant> {
   });
 }
 
-/** A variant that was recorded before there were certificates was probed, or is computed request by request. */
+/**
+ * A variant that was recorded before there were certificates was probed, or is computed request by request.
+ */
 function batchingFromWire({ batchingCertificate, unbatched }: Variant): policy.BatchingGround {
   if (unbatched) return "alone";
   return GROUNDS[batchingCertificate] ?? "probed";
 }
 
-/** Returns on what ground rows share batches, as the wire has it. */
+/** Returns the certificate of batching as its protobuf value. */
 export function batchingToWire(ground: policy.BatchingGround | undefined): BatchingCertificate {
   return ground === undefined ? BatchingCertificate.UNSPECIFIED : CERTIFICATES[ground];
 }
@@ -199,7 +201,7 @@ export function variantToWire(v: policy.Variant): MessageInitShape<typeof Varian
   };
 }
 
-/** Returns where an accuracy comes from, as the wire has it. */
+/** Returns the origin of an accuracy as its protobuf value. */
 export function originToWire(origin: policy.Accuracy["origin"]): AccuracyOrigin {
   return origin === "measured" ? AccuracyOrigin.MEASURED : AccuracyOrigin.DECLARED;
 }
@@ -231,7 +233,7 @@ const objectives: Readonly<Record<policy.Objective, Objective>> = {
   "min-latency": Objective.MIN_LATENCY,
 };
 
-/** Returns the requirements as the wire has them. */
+/** Returns the requirements as a protobuf message. */
 export function sloToWire(s: policy.Slo): Slo {
   return create(SloSchema, {
     ...(s.latencyMs === null ? {} : { latencyMs: s.latencyMs }),
@@ -258,7 +260,7 @@ const verdicts: Readonly<Record<policy.Verdict, Verdict>> = {
   outranked: Verdict.OUTRANKED,
 };
 
-/** Returns the explanation as the wire has it. */
+/** Returns the explanation as a protobuf message. */
 export function explanationToWire(e: policy.Explanation): Explanation {
   return create(ExplanationSchema, {
     summary: e.summary,

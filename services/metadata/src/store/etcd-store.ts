@@ -18,7 +18,7 @@ import {
   type TransactionOutcome,
 } from "./store";
 
-/** How an etcd cluster is reached. */
+/** Addresses, TLS and clock of an etcd store. */
 export interface EtcdStoreOptions {
   /** Client addresses, for example `http://127.0.0.1:2379`. */
   readonly hosts: readonly string[];
@@ -33,7 +33,7 @@ export interface EtcdStoreOptions {
 const CALL_TIMEOUT_MS = 5_000;
 /** A listing comes in one answer: thousands of variants with their golden tensors. */
 const ANSWER_MAX_BYTES = 512 * 1024 ** 2;
-/** A host that vanished without a word is noticed within time + timeout; etcd allows pings every 5 s. */
+/** gRPC keepalive: a dead host is noticed within time + timeout; etcd allows pings every 5 s. */
 const channelOptions = {
   "grpc.max_receive_message_length": ANSWER_MAX_BYTES,
   "grpc.keepalive_time_ms": 10_000,
@@ -191,7 +191,7 @@ class EtcdStore implements MetadataStore {
     return this.clients[index % this.clients.length]!.current();
   }
 
-  /** Goes on to the next host, unless another call did already. */
+  /** Switches to the next host, unless another call has already. */
   private leave(index: number): void {
     if (this.current === index) this.current++;
   }
@@ -350,7 +350,7 @@ const isAway = (error: unknown): error is Error => error instanceof etcd.GRPCUna
 
 const wasNeverSent = (error: unknown): boolean => isAway(error) && error.message.includes(neverSent);
 
-/** What the client threw, as our one failure; being away is UNAVAILABLE and recoverable. */
+/** Returns the client's error as a ServiceError; an unreachable cluster is UNAVAILABLE and recoverable. */
 function failureOf(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   const cause = error instanceof Error ? etcd.castGrpcError(error) : new Error(String(error));

@@ -72,7 +72,7 @@ export class LeaseTable {
     });
   }
 
-  /** Prolongs every lease by what was slept through since the last look. */
+  /** Prolongs every lease by the length of a pause of this process since the last look. */
   private forgivePause(): void {
     const nowMs = this.clock.nowMs();
     const lateMs = nowMs - this.lookedMs - LOOK_PERIOD_MS;

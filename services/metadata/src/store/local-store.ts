@@ -15,7 +15,7 @@ import {
   type TransactionOutcome,
 } from "./store";
 
-/** What a store remembers beyond its process. */
+/** State of a store that survives its process. */
 export interface StoreState {
   readonly revision: bigint;
   readonly entries: readonly StoreEntry[];

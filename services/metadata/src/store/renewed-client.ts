@@ -13,7 +13,7 @@ export interface ClientTls {
 /** What a renewed client is made of. */
 export interface RenewedClientOptions<C> {
   readonly clock: Clock;
-  /** What to show and to trust, as it is now; null = nothing. */
+  /** Current certificate, key and trusted authorities; null: no TLS. */
   readonly tls: () => ClientTls | null;
   readonly open: (tls: ClientTls | null) => C;
   /** How long the calls of a client may still take once there is a newer one. */
