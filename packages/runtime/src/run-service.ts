@@ -10,7 +10,7 @@ import { createTelemetry, type Telemetry } from "./telemetry/telemetry";
 import { type Clock, systemClock } from "./time/clock";
 
 /**
- * What every service is given of its process. What it opens is closed through `lifecycle`, the last first.
+ * Ports of a service's process: clock, random numbers, logger, telemetry, lifecycle. What a service opens is closed through `lifecycle`, the last first.
  */
 export interface ServiceWorld {
   readonly clock: Clock;

@@ -29,7 +29,7 @@ type ValueOf<O extends Option> = O extends { type: "number" }
  */
 export type ConfigOf<T extends OptionTable> = { readonly [K in keyof T]: ValueOf<T[K]> };
 
-/** What reading gives: every value, or every fault at once. */
+/** All values, or all faults, of a configuration. */
 export type ConfigResult<T extends OptionTable> =
   | { ok: true; config: ConfigOf<T> }
   | { ok: false; faults: readonly string[] };

@@ -1,7 +1,7 @@
 import { type Clock, sleep, systemClock } from "../time/clock";
 import { createLogger, type Logger } from "./logger";
 
-/** Longest that one part may take to close; then the next is closed all the same. */
+/** Longest time to close one part, milliseconds; then the next is closed. */
 export const STOP_STEP_MAX_MS = 5_000;
 
 interface Step {

@@ -105,7 +105,7 @@ export interface TransportCall {
   answer(message: Uint8Array | GatherMessage, trailers: readonly string[]): void;
 }
 
-/** Who hears of a call. */
+/** Callbacks of one call. */
 export interface TransportListener {
   message(bytes: Buffer): void;
   /** The client sends no more. */

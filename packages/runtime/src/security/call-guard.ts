@@ -2,7 +2,7 @@ import { Code, ServiceError } from "../errors";
 import { type Caller, memberCaller, type Requirement, type Role, unnamedCaller } from "./caller";
 import { sameToken, TOKEN_CHARS_MAX, type TokenTable } from "./tokens";
 
-/** A call as the guard is asked about it. */
+/** Facts of a call that its authorisation depends on. */
 export interface GuardedCall {
   /** `/package.Service/Method`; a server of another protocol names the gRPC method that does the same. */
   readonly path: string;
@@ -12,7 +12,7 @@ export interface GuardedCall {
   readonly peer: string;
 }
 
-/** Decides who may call what. */
+/** Authenticates calls and authorises them by role. */
 export interface CallGuard {
   /** Returns who calls, or UNAUTHENTICATED or PERMISSION_DENIED. */
   admit(call: GuardedCall): Caller | ServiceError;
@@ -25,7 +25,7 @@ export interface CallGuard {
   onChange(f: () => void): () => void;
 }
 
-/** What a guard decides by; tokens are functions because their files are followed. */
+/** Tokens and rules of a guard; tokens are functions because their files are reloaded when they change. */
 export interface GuardRules {
   /** What a method asks for; undefined: the method is not in the table. */
   readonly requirementOf: (path: string) => Requirement | undefined;

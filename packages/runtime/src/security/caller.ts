@@ -1,8 +1,7 @@
 import { hostOfPeer } from "../process/address";
 
 /**
- * What a caller may do: ask, register models, operate the system; `member` is for the processes of the system
- * itself.
+ * Roles of a caller: query, register models, operate the system; `member` is for the system's own processes.
  */
 export const roles = ["query", "register", "operate", "member"] as const;
 export type Role = (typeof roles)[number];

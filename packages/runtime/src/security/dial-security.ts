@@ -1,7 +1,7 @@
 import { checkServerIdentity, rootCertificates } from "node:tls";
 import { type ChannelCredentials, credentials, type VerifyOptions } from "@grpc/grpc-js";
 
-/** How clients of this process reach another one. */
+/** TLS and credentials with which this process calls others. */
 export interface DialSecurity {
   readonly credentials: ChannelCredentials;
   /** Sent as metadata `authorization` with every call; null: nothing. */

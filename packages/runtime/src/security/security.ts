@@ -9,7 +9,7 @@ import { TlsIdentity } from "./tls-identity";
 import { TokenTable } from "./tokens";
 import { WatchedFiles } from "./watched-files";
 
-/** How one process protects its servers and its calls to others. */
+/** TLS, tokens and certificates of one process, for its servers and its clients. */
 export interface Security {
   /** Certificates of its servers; null: they serve in the clear. */
   readonly tls: TlsIdentity | null;

@@ -5,7 +5,7 @@ import type { QueryFigures } from "../serving/served-instance";
 /** Batches remembered until they are taken; beyond it the oldest make room. */
 const BATCHES_MAX = 1_024;
 
-/** What links did with one variant. */
+/** Queries and batches of one variant that came over links. */
 export type CountedOf = Pick<DirectFigures, "servedRows" | "refused" | "batches">;
 
 interface Counted {
@@ -16,7 +16,7 @@ interface Counted {
   readonly direct: Set<DirectService>;
 }
 
-/** What links did with each variant since it was last taken, for whoever adds it up in another process. */
+/** Queries and batches by variant since the last call of `take`; another process adds them up. */
 export class CountedFigures implements QueryFigures {
   private readonly counted = new Map<string, Counted>();
 

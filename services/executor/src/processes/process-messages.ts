@@ -3,7 +3,10 @@ import type { EngineAnswer, EngineOptions, EngineQuery, EngineTensor } from "../
 import type { CountedOf } from "./counted-figures";
 import type { EngineProcessConfig } from "./engine-process-config";
 
-/** What an executor tells an engine process. Numbers called `call` are answered once; `engine` names an opened engine. */
+/**
+ * What an executor tells an engine process. Numbers called `call` are answered once; `engine` names an opened
+ * engine.
+ */
 export type ProcessOrder =
   | { readonly kind: "start"; readonly config: EngineProcessConfig }
   | { readonly kind: "open"; readonly engine: number; readonly slot: number; readonly options: EngineOptions }
@@ -40,7 +43,7 @@ export interface EngineFigures extends CountedOf {
 /** An answer whose memory is the receiver's. */
 export type SentAnswer = Omit<EngineAnswer, "release">;
 
-/** What an engine process tells its executor. */
+/** Messages from an engine process to its executor. */
 export type ProcessReport =
   /** Ports of its gRPC server and of its native links; null: it has none. */
   | { readonly kind: "listening"; readonly port: number; readonly linkPort: number | null }

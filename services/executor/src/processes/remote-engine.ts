@@ -13,12 +13,15 @@ import type { EngineFigures, ProcessOrder, ProcessReport } from "./process-messa
 
 type Opened = Extract<ProcessReport, { kind: "opened" }>;
 
-/** How an engine in another process is spoken to. */
+/** Calls to an engine in another process. */
 export interface EngineChannel {
   /** Name of the process. */
   readonly process: string;
   tell(order: ProcessOrder): void;
-  /** Sends the order that `make` returns for a new call; settles with the answer to it, or rejects when the process ends. */
+  /**
+   * Sends the order that `make` returns for a new call; settles with the answer to it, or rejects when the
+   * process ends.
+   */
   call(make: (call: number) => ProcessOrder): Promise<EngineAnswer | null>;
 }
 

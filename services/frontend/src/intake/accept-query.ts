@@ -56,7 +56,7 @@ export interface QueryDemand {
   readonly sent: readonly InferHeadInput[];
 }
 
-/** What is told beside an answer. */
+/** Model, receipt, explanation and trace that go with an answer. */
 export interface AnsweredQuery {
   readonly model: CatalogModel;
   readonly receipt: QueryReceipt;
@@ -67,11 +67,17 @@ export interface AnsweredQuery {
 
 /** A query on its way. */
 export interface StartedQuery {
-  /** The caller is gone: the executor is told, and `refuse` is called with CANCELLED unless the query had ended. */
+  /**
+   * The caller is gone: the executor is told, and `refuse` is called with CANCELLED unless the query had
+   * ended.
+   */
   cancel(): void;
 }
 
-/** The one way in: finds the model, decides on a trace, counts the query on its tenant's account, and routes it. */
+/**
+ * The one way in: finds the model, decides on a trace, counts the query on its tenant's account, and routes
+ * it.
+ */
 export function acceptQuery(o: IntakeOptions, incoming: IncomingQuery): StartedQuery {
   const found = lookUpNamed(o.view, incoming.target, incoming.version);
   const model = found instanceof ServiceError ? null : found.model;

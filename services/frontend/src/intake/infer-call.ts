@@ -55,7 +55,7 @@ export interface InferCall {
   refuse(error: ServiceError, about: InferOutcome): void;
 }
 
-/** What is told beside an answer or a refusal. */
+/** Id, parameters and trailers that go with an answer or a refusal. */
 export interface InferOutcome {
   /** The request's own id; empty when it had none or could not be read. */
   readonly id: string;
@@ -81,14 +81,14 @@ export function startInfer(o: InferOptions, body: Uint8Array, call: InferCall): 
   return startRead(o, { request, arrivedMs }, call);
 }
 
-/** A request whose head was read before. */
+/** A request whose head has been parsed. */
 export interface ReadInfer {
   readonly request: ReadRequest;
   /** Monotonic. */
   readonly arrivedMs: number;
 }
 
-/** As `startInfer`, from there on. */
+/** As `startInfer`, for a request whose head has been parsed. */
 export function startRead(o: InferOptions, read: ReadInfer, call: InferCall): StartedQuery {
   return acceptQuery(o, new InferQuery(o, read, call));
 }

@@ -5,7 +5,7 @@ import type { Body } from "../query/body";
 
 /** An answer to one query; valid while its listener is being told. */
 export type LinkAnswer = Omit<AnswerFrame, "type" | "id" | "body"> & { readonly body: Body };
-/** A refusal, likewise. */
+/** A refusal of one query; valid while its listener is being told. */
 export type LinkRefusal = Omit<RefusalFrame, "type" | "id">;
 
 /** One query for an executor. */
@@ -28,7 +28,10 @@ export interface ExecutorLink {
   readonly shares: DynamicShares;
   /** True when one more query of this tenant is within the bound, and leaves as much room as it has. */
   hasRoom(tenant: string): boolean;
-  /** Sends one query; returns the id to cancel it by. Only while there is room. The listener hears of it later. */
+  /**
+   * Sends one query; returns the id to cancel it by. Only while there is room. The listener hears of it
+   * later.
+   */
   send(query: LinkQuery, listener: LinkListener): number;
   /** The listener hears no more of this query; the executor is told to forget it. */
   cancel(id: number): void;
@@ -36,7 +39,9 @@ export interface ExecutorLink {
   close(fault: ServiceError): void;
 }
 
-/** Who waits for one query on a link. Exactly one of the three is called, exactly once, unless it was cancelled. */
+/**
+ * Callbacks of one query on a link. Exactly one of the three is called, once, unless the query was cancelled.
+ */
 export interface LinkListener {
   answered(answer: LinkAnswer): void;
   refused(refusal: LinkRefusal): void;
@@ -44,7 +49,7 @@ export interface LinkListener {
   lost(fault: ServiceError): void;
 }
 
-/** What a link tells its executor's pool. */
+/** Callbacks of a link: it opened or broke, or its executor drains. */
 export interface LinkEvents {
   /** `up` turns true when the executor has greeted, false when the link broke. */
   changed(up: boolean): void;
@@ -52,7 +57,10 @@ export interface LinkEvents {
   draining(): void;
 }
 
-/** An executor greets a link at once; one that has not by then (a host that swallows packets) is tried anew. */
+/**
+ * Longest wait for an executor's first frame on a new link; beyond it (a host that drops packets) the link is
+ * opened anew.
+ */
 export const GREETING_MAX_MS = 5_000;
 /** Pauses before a broken link is opened again. */
 const RECONNECT_FIRST_MS = 50;

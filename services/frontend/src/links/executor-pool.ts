@@ -17,7 +17,7 @@ import { processEnd } from "./process-end";
 /** Requests above this size take a large link, so that small ones never wait behind them. */
 export const LARGE_REQUEST_BYTES = 64 * 1024;
 
-/** Who is told about the executors' connections. */
+/** Callbacks of the pool: an endpoint became reachable or not, or asked to be taken out of rotation. */
 export interface PoolEvents {
   reachable(endpoint: Endpoint, reachable: boolean): void;
   draining(endpoint: Endpoint): void;
@@ -65,7 +65,10 @@ export class ExecutorPool {
     }
   }
 
-  /** The link that a tenant's next request of this size takes; null when the endpoint is out of reach or all are full. */
+  /**
+   * The link that a tenant's next request of this size takes; null when the endpoint is out of reach or all
+   * are full.
+   */
   linkFor(endpoint: string, requestBytes: number, tenant: string): ExecutorLink | null {
     const connection = this.connections.get(endpoint);
     if (connection === undefined) return null;

@@ -2,10 +2,15 @@ import { ExecutionService } from "@infaas/api";
 import { Code, createRpcClient, type DialSecurity, ServiceError } from "@infaas/runtime";
 import type { Endpoint } from "../view/live-instance";
 
-/** How long queries that were lost with a link wait to hear whether they ended the process at its other end. */
+/**
+ * How long queries that were lost with a link wait to hear whether they ended the process at its other end.
+ */
 const VERDICT_TIMEOUT_MS = 1_000;
 
-/** Why a query was lost with its process; null: it was only near, and may be run again. */
+/**
+ * The error of a query whose batch was under way when its process ended; null: it was not in a batch and may
+ * be run again.
+ */
 export type Verdict = (variant: string, id: number) => ServiceError | null;
 
 const BYSTANDER: Verdict = () => null;

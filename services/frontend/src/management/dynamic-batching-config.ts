@@ -15,7 +15,7 @@ import {
 } from "@infaas/api";
 import { DEFAULT_PRIORITY, LANE_COUNT } from "@infaas/policy";
 
-/** What a config says otherwise than what was registered. */
+/** Fields of a ModelConfig that differ from what was registered. */
 export type Override = MessageInitShape<typeof LoadOverrideSchema>;
 
 /** Longest queue delay that a config may ask for. */
@@ -31,7 +31,10 @@ const known = [
   "default_queue_policy",
 ];
 
-/** What `dynamic_batching` of a config adds to an override, or why it cannot be as asked. Numbers of 0 say nothing. */
+/**
+ * What `dynamic_batching` of a config adds to an override, or why it cannot be as asked. Numbers of 0 say
+ * nothing.
+ */
 export function dynamicBatching(batching: ModelDynamicBatching, maxBatch: number): Override | string {
   const extra = fieldsBeside(ModelDynamicBatchingSchema, batching, known);
   if (extra.length > 0) return `dynamic_batching sets ${extra.join(", ")}; accepted are ${known.join(", ")}`;

@@ -7,7 +7,7 @@ import {
 } from "@infaas/api";
 import { dynamicBatching, fieldsBeside, type Override } from "./dynamic-batching-config";
 
-/** What a config is checked against. */
+/** Registered facts that a config is checked against. */
 export interface LoadFacts {
   /** ModelConfig under the name that was asked for, without any override. */
   readonly registered: ModelConfig;
@@ -20,7 +20,10 @@ export interface LoadFacts {
   readonly concurrencyMax: number;
 }
 
-/** The override; null when the config says what holds anyway. Or one sentence naming the field and what is accepted. */
+/**
+ * The override; null when the config says what holds anyway. Or one sentence naming the field and what is
+ * accepted.
+ */
 export type LoadConfigRead =
   | { readonly ok: true; readonly override: Override | null }
   | { readonly ok: false; readonly fault: string };
@@ -128,7 +131,10 @@ function instanceGroup({ instanceGroup: groups }: ModelConfig, facts: LoadFacts)
   return `instance_group has count ${count}; accepted: 1 to ${most}, for which an executor has cores`;
 }
 
-/** Parameters that a backend would read are the variant's own; others are kept for whoever asks for the config. */
+/**
+ * Parameters that a backend would read are the variant's own; others are kept for whoever asks for the
+ * config.
+ */
 function readParameters({ parameters: asked }: ModelConfig, { registered }: LoadFacts): Override | string {
   const kept: Record<string, string> = {};
   for (const name of Object.keys(asked).sort()) {

@@ -1,6 +1,6 @@
 import { externalDataFault, type ModelRepositoryParameter } from "@infaas/api";
 
-/** A model as the parameters of a load carry it. */
+/** Files of a model as the parameters of a load carry them. */
 export interface LoadFiles {
   /** The folder they lie in: the least version they are to have. */
   readonly version: number;

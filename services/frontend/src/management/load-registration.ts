@@ -5,7 +5,7 @@ import { type Caller, Code, ServiceError } from "@infaas/runtime";
 import { type RegistrationOptions, registerModel } from "../control/registration";
 import type { LoadFiles } from "./load-files";
 
-/** A load that brings its model. */
+/** A RepositoryModelLoad that carries the model's files. */
 export interface FilesToLoad {
   readonly name: string;
   readonly files: LoadFiles;

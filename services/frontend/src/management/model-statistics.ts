@@ -4,7 +4,7 @@ import type { ModelTotals, Statistics } from "../telemetry/statistics";
 import type { CatalogModel } from "../view/catalog";
 import type { ClusterView } from "../view/cluster-view";
 
-/** What a model's statistics are read from. */
+/** Sources of a model's statistics. */
 export interface ModelStatisticsOptions {
   readonly view: ClusterView;
   readonly statistics: Statistics;

@@ -9,7 +9,7 @@ import {
 import { Code, ServiceError } from "@infaas/runtime";
 import type { WantedClasses } from "./tensor-parameters";
 
-/** What classes are made of. */
+/** Classes wanted of each output, and their labels. */
 export interface ClassificationOptions {
   readonly classes: WantedClasses;
   /** The first axis of an output counts rows. */

@@ -3,13 +3,13 @@ import type { Server } from "@grpc/grpc-js";
 import { Code, ServiceError } from "../../errors";
 import type { ServerLimits } from "../server-limits";
 
-/** The limits that HTTP/2 itself keeps. */
+/** Limits that Node's HTTP/2 enforces. */
 export type Http2Limits = Pick<
   ServerLimits,
   "receiveWindowBytes" | "maxFrameBytes" | "headerMaxBytes" | "handshakeMaxMs"
 >;
 
-/** Hears of the servers, sessions and streams of HTTP/2 below gRPC. */
+/** Callbacks for servers, sessions and streams of HTTP/2 below gRPC. */
 export interface Http2Watcher {
   listens?(server: Http2Server): void;
   opened?(session: ServerHttp2Session): void;

@@ -7,9 +7,14 @@ import type { TensorSignature } from "./signature";
 
 type Values = Pick<RandomRowOptions, "integersBelow" | "integersFrom" | "wholeFloats" | "words">;
 
-/** What integers are drawn below: an index that is out of range is tried again smaller, until there is only 0. */
+/**
+ * What integers are drawn below: an index that is out of range is tried again smaller, until there is only 0.
+ */
 const INTEGER_LIMITS = [100, 10, 2, 1] as const;
-/** Numbers that are divided by, sizes that are asked for, also as floats and as text: none is 0. Last the parts of a split. */
+/**
+ * Numbers that are divided by, sizes that are asked for, also as floats and as text: none is 0. Last the
+ * parts of a split.
+ */
 const COUNTS = [
   { integersFrom: 1, integersBelow: 10, wholeFloats: true },
   { integersFrom: 1, integersBelow: 2, wholeFloats: true },
@@ -24,7 +29,7 @@ const ROWS_TRIED = [1, 4] as const;
 /** Elements of one input, beyond which sizes are not tried: a picture with sides of 16,000 helps nobody. */
 const ELEMENTS_MAX = 2 ** 21;
 
-/** What a file says of the inputs it takes. */
+/** Hints about inputs that a file contains. */
 export interface InputHints {
   readonly constraints: AxisConstraints;
   /** Words that the file names, by input. */
@@ -84,7 +89,10 @@ function valueStyles(inputs: readonly TensorSignature[], words: InputHints["word
   ];
 }
 
-/** The engine's first refusal of a row of these sets, each made when it is its turn; what is not about the input is thrown. */
+/**
+ * The engine's first refusal of a row of these sets, each made when it is its turn; what is not about the
+ * input is thrown.
+ */
 async function faultOf(
   sets: readonly (() => RowSet)[],
   run: (rows: RowSet, row: number) => Promise<unknown>,

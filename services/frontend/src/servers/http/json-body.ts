@@ -14,8 +14,7 @@ export const JSON_NAMES_MAX = 8_192;
 /** Most arrays and objects, half a microsecond each: rows of a tensor that is written nested. */
 export const JSON_NESTED_MAX = 32_768;
 /**
- * Most texts, half a microsecond each: elements of BYTES tensors, and what `JsonShape.bare` is made a text
- * of.
+ * Most strings, half a microsecond each: elements of BYTES tensors, and the tokens of `JsonShape.bare`, which are quoted before parsing.
  */
 export const JSON_STRINGS_MAX = 32_768;
 
