@@ -13,8 +13,8 @@ export function cpuWithChildrenMicroseconds(pid: number): number {
   return processesOf(pid).reduce((sum, each) => sum + cpuMicroseconds(each), 0);
 }
 
-/** The process with all that it has started, and they. */
-function processesOf(pid: number): readonly number[] {
+/** Returns a process with all that it has started, and they. */
+export function processesOf(pid: number): readonly number[] {
   const children = threadsOf(pid).flatMap((thread) =>
     read(`${thread}/children`).split(" ").filter(Boolean).map(Number),
   );

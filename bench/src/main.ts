@@ -1,6 +1,7 @@
 import { benchBatching } from "./batching";
 import { type BenchScope, readArguments } from "./bench-scope";
 import { compareCheckouts } from "./compare";
+import { benchDensity } from "./density";
 import { benchEcho } from "./echo";
 import { benchFuzz } from "./fuzz";
 import { benchGoodput } from "./goodput";
@@ -20,6 +21,7 @@ const benches: Readonly<Record<string, (scope: BenchScope) => void | Promise<voi
   link: benchLink,
   "whole-path": benchWholePath,
   storm: benchStorm,
+  density: benchDensity,
   fuzz: benchFuzz,
 };
 

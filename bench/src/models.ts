@@ -49,6 +49,14 @@ export function writeSliceModels(folder: string): readonly BenchModel[] {
   ];
 }
 
+/** Writes so many small models of different weights, each of 64 values in and ten out. */
+export function writeSmallModels(folder: string, count: number): readonly BenchModel[] {
+  mkdirSync(folder, { recursive: true });
+  return Array.from({ length: count }, (_, i) =>
+    write(folder, `small-${i}`, [64], denseGraph([64, 32, 10], i)),
+  );
+}
+
 interface Graph {
   readonly nodes: readonly NodeProto[];
   readonly weights: readonly TensorProto[];
@@ -78,8 +86,8 @@ function value(name: string, rowShape: readonly number[]) {
   return { name, type: { tensorType: { elemType: float32, shape: { dim } } } };
 }
 
-function denseGraph(widths: readonly number[]): Graph {
-  const random = seededRandom(0);
+function denseGraph(widths: readonly number[], seed = 0): Graph {
+  const random = seededRandom(seed);
   const nodes: NodeProto[] = [];
   const weights: TensorProto[] = [];
   let from = "x";

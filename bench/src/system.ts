@@ -21,11 +21,28 @@ export interface System {
   stop(): Promise<void>;
 }
 
-/** Starts `infaas up` without the zoo; `more` are further arguments. */
+/** Starts `infaas up` without the zoo; `more` are further arguments. What it stores is deleted when it stops. */
 export async function startSystem(...more: readonly string[]): Promise<System> {
   const folder = mkdtempSync(join(tmpdir(), "infaas-bench-"));
+  const system = await startSystemIn(folder, {}, more);
+  return {
+    ...system,
+    async stop() {
+      await system.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** As `startSystem`, with its state in `folder`, which stays, and more environment for all its processes. */
+export async function startSystemIn(
+  folder: string,
+  environment: Readonly<Record<string, string>>,
+  more: readonly string[],
+): Promise<System> {
   const words = ["up", "--port", String(port), "--data-dir", folder, "--zoo", "none", ...more];
   const child = spawn(process.execPath, [join(root, "cli", "bin", "infaas.js"), ...words], {
+    env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "inherit"],
   });
   await said(child, "Ctrl-C stops everything");
@@ -37,7 +54,6 @@ export async function startSystem(...more: readonly string[]): Promise<System> {
       const ended = new Promise((done) => child.once("exit", done));
       child.kill("SIGINT");
       await ended;
-      rmSync(folder, { recursive: true, force: true });
     },
   };
 }
