@@ -208,10 +208,10 @@ TEST("a client that reads no answers to PING is not read from") {
   Echo echo(*api, withHeld(256 * kMib));
   Client deaf(echo);
   std::string pings;
-  for (int i = 0; i < 400; i++) pings += http2::frame(6, 0, 0, "12345678");
+  for (int i = 0; i < 40'000; i++) pings += http2::frame(6, 0, 0, "12345678");
   deaf.say(http2::preface());
   bool reads = true;
-  for (int i = 0; i < 10'000 && reads; i++) reads = deaf.say(pings);
+  for (int i = 0; i < 100 && reads; i++) reads = deaf.say(pings);
   CHECK(!reads);
   CHECK(echo.server().heldBytes() < 8 * kMib);
   CHECK(servesOthers(echo));
