@@ -19,10 +19,13 @@ export interface BatcherStats {
   readonly cancelled: number;
   /** Requests the engine failed on. */
   readonly failed: number;
-  /** Rows computed, and done after their deadline. */
   /** Runs that were ended because they took too long. */
   readonly overdue: number;
+  /** Rows computed, and done after their deadline. */
   readonly lateRows: number;
+  /** Requests that shared a batch and were run again alone, and those of them that were answered otherwise then. */
+  readonly rechecked: number;
+  readonly recheckDiffered: number;
   /** Batches that ran on the caller's own memory, without a copy. */
   readonly directBatches: number;
   /** Summed over requests. */

@@ -31,6 +31,8 @@ export interface SubmitOptions {
   readonly signal?: CancelSignal;
   /** Most rows of the batch it may be part of; default the batcher's. */
   readonly maxBatch?: number;
+  /** It shares no batch, and runs the same way each time. Default false. */
+  readonly alone?: boolean;
 }
 
 /** A loaded model behind a queue that forms batches. */
@@ -183,7 +185,7 @@ class OpenBatcher implements Batcher {
       rows,
       options.lane ?? 0,
       options.timeoutMs === undefined ? -1 : Math.max(options.timeoutMs, 0),
-      Math.max(options.maxBatch ?? this.maxBatch, rows),
+      options.alone === true ? 0 : Math.max(options.maxBatch ?? this.maxBatch, rows),
       this.needsDims ? Float64Array.from(options.dims!.flat()) : null,
       inputs,
     );

@@ -107,6 +107,7 @@ export class Deliveries {
       gatherMs: numbers[deliveryLayout.gatherMs]!,
       runMs: numbers[deliveryLayout.runMs]!,
       scatterMs: numbers[deliveryLayout.scatterMs]!,
+      runCpuMs: numbers[deliveryLayout.runCpuMs]!,
     };
     // Everything is read from the array before the first caller is answered: callers may submit, and close.
     const answers: [Pending, BatchResult][] = [];

@@ -22,7 +22,9 @@ export const deliveryLayout = {
   overdue: 10,
   /** 1: the batch failed because memory could not be had. */
   exhausted: 11,
-  head: 12,
+  /** CPU time of the engine thread in the run; -1: it was not measured. */
+  runCpuMs: 12,
+  head: 13,
 } as const;
 
 /** Places of a member's numbers. */

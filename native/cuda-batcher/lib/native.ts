@@ -49,6 +49,10 @@ export interface NativeBatcherOptions {
   lanes: number;
   ageingMs: number;
   latencyMs: Float64Array | null;
+  /** Below 0: nothing is run again. */
+  recheckTolerance: number;
+  proven: boolean;
+  cpuTimes: boolean;
   preferredBatchSizes: Int32Array | null;
   closeAtRows: Int32Array | null;
   /** Empty: none is kept. */
@@ -92,7 +96,7 @@ export interface Native extends NativeModels {
     onBatch: (buffers: readonly (ArrayBuffer | undefined)[], error: string | undefined) => boolean,
   ): BatcherHandle;
   /**
-   * One of `submitCode`. Eight arguments, because this is called for every request: see rule 3 of docs/native-boundary.md.
+   * One of `submitCode`. A `maxBatch` below `rows`: it shares no batch. Eight arguments, because this is called for every request: see rule 3 of docs/native-boundary.md.
    */
   submit(
     batcher: BatcherHandle,

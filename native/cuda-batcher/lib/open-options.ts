@@ -39,6 +39,15 @@ export interface OpenOptions {
    * thread in it; the others follow. Default: nowhere.
    */
   readonly journal?: { readonly path: string; readonly firstSlot: number };
+  /**
+   * Runs requests that shared a batch again alone, now and then and when an engine has nothing else to do, and ends batching when
+   * an answer is another one then. `tolerance`: largest difference, relative to the largest magnitude of an output where
+   * that is above 1. `proven`: rows are known to keep apart, so that it takes two such answers among a hundred. Default: nothing is
+   * run again.
+   */
+  readonly recheck?: { readonly tolerance: number; readonly proven: boolean };
+  /** Whether answers say how much CPU time the engine thread took for their run; default false. */
+  readonly cpuTimes?: boolean;
   /** Priorities; lane 0 is served first; default 3. */
   readonly lanes?: number;
 }
@@ -94,6 +103,10 @@ export function batcherOptions(options: OpenOptions, batchable: boolean): Native
         : sizes("preferredBatchSizes", options.preferredBatchSizes, maxBatch),
     journalPath: options.journal?.path ?? "",
     journalSlot: whole("journal.firstSlot", options.journal?.firstSlot ?? 0, 0, JOURNAL_SLOTS_MAX),
+    recheckTolerance:
+      options.recheck === undefined ? -1 : positive("recheck.tolerance", options.recheck.tolerance),
+    proven: options.recheck?.proven ?? false,
+    cpuTimes: options.cpuTimes ?? false,
     closeAtRows:
       options.closeAtRows === undefined ? null : sizes("closeAtRows", options.closeAtRows, maxBatch),
   };

@@ -16,6 +16,8 @@ export interface Result {
   readonly runMs: number;
   /** From the end of the run until the answer was in JavaScript. */
   readonly scatterMs: number;
+  /** CPU time of the engine thread in the run; -1 unless the batcher was opened with `cpuTimes`. */
+  readonly runCpuMs: number;
   /** Gives lent outputs back: required once, as soon as they have been read; later calls do nothing. */
   release(): void;
 }
@@ -33,6 +35,7 @@ export interface BatchTimes {
   readonly gatherMs: number;
   readonly runMs: number;
   readonly scatterMs: number;
+  readonly runCpuMs: number;
 }
 
 /** A Result whose outputs may be views into a leased slab. */
@@ -42,6 +45,7 @@ export class BatchResult implements Result {
   readonly gatherMs: number;
   readonly runMs: number;
   readonly scatterMs: number;
+  readonly runCpuMs: number;
   private lease: Lease | undefined;
   private readonly onReleased: (lease: Lease) => void;
 
@@ -58,6 +62,7 @@ export class BatchResult implements Result {
     this.gatherMs = times.gatherMs;
     this.runMs = times.runMs;
     this.scatterMs = times.scatterMs;
+    this.runCpuMs = times.runCpuMs;
     this.lease = lease;
     this.onReleased = onReleased;
   }

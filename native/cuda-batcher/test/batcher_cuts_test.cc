@@ -80,14 +80,15 @@ struct Bench {
     changed.notify_all();
   }
 
-  Submitted submit(uint32_t ticket, int32_t rows, float first, double timeoutMs = kNoDeadline) {
+  Submitted submit(uint32_t ticket, int32_t rows, float first, double timeoutMs = kNoDeadline, bool alone = false) {
     std::vector<float> values;
     for (int32_t row = 0; row < rows; row++) values.insert(values.end(), kFakeWidth, first + static_cast<float>(row));
     memory.push_back(std::move(values));
     Request* request = batcher->blank();
     request->ticket = ticket;
     request->rows = rows;
-    request->maxBatch = std::max(batcher->options().maxBatch, rows);
+    request->alone = alone;
+    request->maxBatch = alone ? rows : std::max(batcher->options().maxBatch, rows);
     request->inputs = {{reinterpret_cast<const uint8_t*>(memory.back().data()), memory.back().size() * sizeof(float)}};
     request->bytes = request->inputs[0].bytes;
     request->dims.clear();
@@ -149,6 +150,24 @@ TEST("pieces share batches with others, who need not wait for all of them") {
   hold(*bench.fake, false);
   for (uint32_t i = 2; i < 6; i++) CHECK(bench.right(bench.await(i), 1, static_cast<float>(i)));
   CHECK(bench.right(bench.await(1), 1000, 100));
+}
+
+TEST("one that shares no batch runs by itself, its pieces too") {
+  Bench bench(1, 8);
+  hold(*bench.fake, true);
+  bench.submit(0, 1, 0);
+  awaitRunning(*bench.fake, 1);
+  CHECK(bench.submit(1, 20, 100, kNoDeadline, true) == Submitted::kAccepted);
+  CHECK(bench.submit(2, 1, 7, kNoDeadline, true) == Submitted::kAccepted);
+  for (uint32_t i = 3; i < 6; i++) bench.submit(i, 1, static_cast<float>(i));
+  hold(*bench.fake, false);
+  CHECK(bench.right(bench.await(1), 20, 100));
+  CHECK(bench.right(bench.await(2), 1, 7));
+  for (uint32_t i = 3; i < 6; i++) CHECK(bench.right(bench.await(i), 1, static_cast<float>(i)));
+  std::lock_guard<std::mutex> lock(bench.fake->mutex);
+  std::vector<int64_t> sizes = bench.fake->batches;
+  std::sort(sizes.begin(), sizes.end());
+  CHECK(sizes == std::vector<int64_t>({1, 1, 3, 4, 4, 4, 4, 4}));
 }
 
 TEST("two at once, and one that fails, keep apart") {

@@ -24,6 +24,8 @@ struct EngineModel {
   int running = 0;
   std::vector<int64_t> batches;  // rows of every run
   std::atomic<int> trims{0};
+  bool meets = false;    // rows answer their batch's size besides
+  bool unsteady = false; // and every run another number
 };
 
 struct EngineRun {
@@ -37,10 +39,13 @@ inline EngineModel*& lastFake() {
 
 inline int fakeRun(EngineModel* model, EngineRun* with, const EngineBuffer* in, size_t, EngineBuffer* out, size_t, EngineStages*,
                    char* error, size_t errorBytes) {
+  float extra = 0;
   bool ended = false;
   {
     std::unique_lock<std::mutex> lock(model->mutex);
     model->batches.push_back(in[0].dims[0]);
+    if (model->meets) extra = static_cast<float>(in[0].dims[0] - 1);
+    if (model->unsteady) extra = static_cast<float>(model->batches.size());
     model->running++;
     model->changed.notify_all();
     model->changed.wait(lock, [&] { return !model->held || with->ended; });
@@ -63,7 +68,7 @@ inline int fakeRun(EngineModel* model, EngineRun* with, const EngineBuffer* in, 
       std::snprintf(error, errorBytes, "poison in row %zu", i / kFakeWidth);
       return 1;
     }
-    y[i] = x[i] + 1;
+    y[i] = x[i] + 1 + extra;
   }
   return 0;
 }

@@ -115,7 +115,8 @@ SubmitCode BatcherHandle::submit(napi_env env, uint32_t ticket, int32_t rows, in
   request->queryId = 0;
   request->rows = rows;
   request->lane = lane;
-  request->maxBatch = maxBatch;
+  request->alone = maxBatch < rows;
+  request->maxBatch = std::max(maxBatch, rows);
   request->inputs.resize(count);
   request->bytes = 0;
   for (size_t i = 0; i < count; i++) {
@@ -192,6 +193,7 @@ void BatcherHandle::receive(napi_env rawEnv, napi_value onBatch, std::unique_ptr
   to[delivery_layout::kOverdue] = delivery->overdue ? 1 : 0;
   to[delivery_layout::kExhausted] = delivery->exhausted ? 1 : 0;
   to[delivery_layout::kPaddedRows] = delivery->paddedRows;
+  to[delivery_layout::kRunCpuMs] = delivery->times.runCpuMs;
   to += delivery_layout::kHead;
   size_t own = delivery->dropped.size();
   for (const Request* member : delivery->members) {

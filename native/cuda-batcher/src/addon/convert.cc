@@ -81,6 +81,9 @@ BatcherOptions batcherOptions(const Napi::Object& from) {
   options.seedMs = doubles(from.Get("latencyMs"));
   options.sizes = integers(from.Get("preferredBatchSizes"));
   options.closeAt = integers(from.Get("closeAtRows"));
+  options.recheckTolerance = number(from, "recheckTolerance");
+  options.proven = from.Get("proven").As<Napi::Boolean>().Value();
+  options.cpuTimes = from.Get("cpuTimes").As<Napi::Boolean>().Value();
   return options;
 }
 
@@ -171,6 +174,8 @@ Napi::Object toCounters(Napi::Env env, const Counters& c) {
   set("failed", static_cast<double>(c.failed));
   set("overdue", static_cast<double>(c.overdue));
   set("lateRows", static_cast<double>(c.lateRows));
+  set("rechecked", static_cast<double>(c.rechecked));
+  set("recheckDiffered", static_cast<double>(c.recheckDiffered));
   set("directBatches", static_cast<double>(c.directBatches));
   set("queueNs", c.queueNs);
   set("gatherNs", c.gatherNs);

@@ -1,5 +1,7 @@
 #include "running/batch_run.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -15,6 +17,12 @@ constexpr size_t kSpareSlabsMin = 2;
 constexpr size_t kSpareSlabsMax = 16;
 constexpr size_t kSpareBytesMax = size_t{8} << 20;
 constexpr size_t kArenaBytesMax = size_t{1} << 30;
+
+double threadCpuMs() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) / kNsPerMs;
+}
 
 size_t rowBytesOf(const Request& request, size_t input) {
   return request.inputs[input].bytes / static_cast<size_t>(request.rows);
@@ -62,7 +70,9 @@ void BatchRun::run(Delivery& delivery) {
     times.gatheredMs = tools_.clock();
     layOutputs(delivery);
     if (tools_.journal != nullptr) tools_.journal->begin(tools_.journalSlot, delivery.members);
+    const double cpuMs = tools_.cpuTimes ? threadCpuMs() : 0;
     delivery.error = model_.run(tools_.run, in_, delivery.outputs, stages);
+    if (tools_.cpuTimes) times.runCpuMs = threadCpuMs() - cpuMs;
   } catch (const std::bad_alloc&) {
     delivery.exhausted = true;
     delivery.error = "out of memory for a batch of " + std::to_string(delivery.paddedRows) + " rows";
@@ -85,7 +95,7 @@ void BatchRun::gather(Delivery& delivery) {
   in_.assign(inputs.size(), EngineBuffer{});
   const size_t paddedRows = static_cast<size_t>(delivery.paddedRows);
   size_t scratchBytes = 0;
-  delivery.direct = delivery.members.size() == 1 && delivery.rows == delivery.paddedRows;
+  delivery.direct = delivery.members.size() == 1 && delivery.rows == delivery.paddedRows && !first.alone;
   for (size_t i = 0; i < inputs.size(); i++) {
     in_[i].bytes = rowBytesOf(first, i) * paddedRows;
     scratchBytes += aligned(in_[i].bytes);

@@ -28,6 +28,7 @@ class BatchRun {
     RunJournal* journal;
     size_t journalSlot;
     Clock clock;
+    bool cpuTimes;
   };
   explicit BatchRun(Tools tools) : tools_(tools), model_(tools.model) {}
 

@@ -29,6 +29,7 @@ Batcher::Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clo
       deliver_(std::move(deliver)),
       arena_(outputSlabBytes(*model_, options_.maxBatch), outputSlabs(*model_, options_)),
       journal_(std::move(journal)),
+      recheck_(*model_, clock_, options_.recheckTolerance, options_.proven),
       scheduler_(options_),
       running_(static_cast<size_t>(options_.instances)) {
   for (int32_t engine = 0; engine < options_.instances; engine++) {
@@ -52,6 +53,7 @@ Request* Batcher::blank() {
   Request* request = pool_.back();
   pool_.pop_back();
   request->cut = nullptr;
+  request->alone = false;
   return request;
 }
 
@@ -137,7 +139,7 @@ void Batcher::forget(const Request& request) {
 // One turn of the lock a batch: what has run is accounted for and the next batch taken at once, and only then, without
 // the lock, the answers are handed over.
 void Batcher::work(size_t engine) {
-  BatchRun run({*model_, *runs_[engine], arena_, journal_.get(), engine, clock_});
+  BatchRun run({*model_, *runs_[engine], arena_, journal_.get(), engine, clock_, options_.cpuTimes});
   std::unique_ptr<Delivery> done;
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_ || done != nullptr) {
@@ -149,6 +151,7 @@ void Batcher::work(size_t engine) {
       if (unwatched()) late_.notify_one();
     } else if (done == nullptr && next->dropped.empty()) {
       recycle(std::move(next));
+      if (!stopping_ && runAgain(lock, engine, run)) continue;
       const double sleepMs = std::clamp(startAtMs - clock_(), 0.0, kSleepMaxMs);
       idle_++;
       const auto woken = work_.wait_for(lock, std::chrono::duration<double, std::milli>(sleepMs));
@@ -223,7 +226,10 @@ bool Batcher::takeBatch(size_t engine, Delivery& delivery, double& startAtMs) {
 // Answers the batch that has run; null when it was delivered already, request by request, because it failed as a whole.
 std::unique_ptr<Delivery> Batcher::runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery) {
   run.run(*delivery);
-  if (delivery->error.empty()) return delivery;
+  if (delivery->error.empty()) {
+    recheck_.keep(*delivery);
+    return delivery;
+  }
   const bool split = !delivery->whole();
   {
     std::lock_guard<std::mutex> lock(mutex_);

@@ -13,6 +13,7 @@
 #include "running/cut.h"
 #include "running/delivery.h"
 #include "running/model.h"
+#include "running/recheck.h"
 #include "running/running_batches.h"
 #include "scheduling/scheduler.h"
 
@@ -88,6 +89,10 @@ class Batcher {
   std::unique_ptr<Delivery> runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery);
   void runAlone(size_t engine, BatchRun& run, const Delivery& failed);
   void judge(size_t engine, Delivery& delivery);
+  bool runAgain(std::unique_lock<std::mutex>& lock, size_t engine, BatchRun& run);
+  std::string differenceAlone(KeptRequest& kept, BatchRun& run);
+  std::unique_ptr<Delivery> runKept(KeptRequest& kept, BatchRun& run);
+  void discard(std::unique_ptr<Delivery> delivery);
   void account(size_t engine, const Delivery& delivery);
   double soonestAtMs(double nowMs, int32_t rows) const;
 
@@ -98,6 +103,7 @@ class Batcher {
   SlabArena arena_;
   std::vector<std::unique_ptr<ModelRun>> runs_;  // index = engine thread
   const std::unique_ptr<RunJournal> journal_;
+  Recheck recheck_;
 
   mutable std::mutex mutex_;
   std::condition_variable work_;  // an engine has something to look at
@@ -108,7 +114,7 @@ class Batcher {
   std::vector<Request*> queuedByTicket_;  // index = ticket
   std::vector<std::unique_ptr<Cut>> cuts_;  // requests in pieces
   size_t cutBytes_ = 0;                     // of their inputs
-  std::string misfit_;  // the first output that did not have its batch's rows; from then on requests run alone
+  std::string misfit_;  // why requests run alone from now on: an output without its batch's rows, or rows that met; or empty
   int32_t idle_ = 0;
   bool watched_ = false;  // watch() looks, or is about to
   bool stopping_ = false;

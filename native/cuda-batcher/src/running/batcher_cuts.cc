@@ -45,7 +45,7 @@ void Batcher::pushPieces(Cut& cut) {
     cut.next(*piece);
     // Without a deadline it takes what others leave; ageing lets it in where they leave nothing.
     piece->lane = whole.deadlineMs == kNoDeadline ? options_.lanes - 1 : whole.lane;
-    piece->maxBatch = options_.maxBatch;
+    piece->maxBatch = whole.alone ? piece->rows : options_.maxBatch;
     piece->arrivalMs = clock_();
     scheduler_.offered(piece->rows);
     scheduler_.push(piece);

@@ -19,6 +19,8 @@ struct Counters {
   uint64_t failed = 0;           // requests whose batch failed
   uint64_t overdue = 0;          // runs that were ended because they took too long
   uint64_t lateRows = 0;         // ran, and were done after their deadline
+  uint64_t rechecked = 0;        // requests that had company and were run again alone
+  uint64_t recheckDiffered = 0;  // of those, answered otherwise alone
   uint64_t directBatches = 0;    // ran on the caller's own memory, without a copy
   double queueNs = 0;            // summed over requests
   double gatherNs = 0;           // the stages are summed over batches

@@ -21,6 +21,7 @@ void Cut::next(Request& piece) {
   piece.cutRow = nextRow_;
   piece.rows = rows;
   piece.bytes = 0;  // counted with the whole
+  piece.alone = whole_->alone;
   piece.deadlineMs = whole_->deadlineMs;
   piece.dims = whole_->dims;
   piece.shapeKey = whole_->shapeKey;

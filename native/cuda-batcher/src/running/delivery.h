@@ -18,6 +18,7 @@ struct BatchTimes {
   double copiedInMs = 0;
   double ranMs = 0;
   double copiedOutMs = 0;
+  double runCpuMs = -1;  // CPU time of the engine thread between gatheredMs and copiedOutMs; -1: not measured
 };
 
 struct Delivery {

@@ -34,6 +34,7 @@ struct Request {
   int32_t rows = 1;
   int32_t lane = 0;      // 0 is served first
   int32_t maxBatch = 0;  // rows of the largest batch it may join
+  bool alone = false;    // it joins none, and runs the same way each time: in memory that is aligned alike, in equal pieces
   double arrivalMs = 0;
   double deadlineMs = kNoDeadline;
   uint64_t sequence = 0;

@@ -23,6 +23,10 @@ struct BatcherOptions {
   std::vector<double> seedMs;   // see LatencyTable
   std::vector<int32_t> sizes;   // see PlanRules
   std::vector<int32_t> closeAt;
+  // See Recheck: below 0 nothing is run again.
+  double recheckTolerance = -1;
+  bool proven = false;
+  bool cpuTimes = false;        // measures BatchTimes::runCpuMs
 };
 
 // Most requests one plan looks at, and so most that one drops.

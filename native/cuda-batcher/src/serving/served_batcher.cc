@@ -101,8 +101,9 @@ bool Served::run(const std::shared_ptr<Connection>& connection, wire::Frame& fra
   const double timeoutMs = frame.infer.timeoutMs;
   request->ticket = takeTicket();
   request->queryId = frame.id;
-  request->lane = std::min<int32_t>(frame.infer.lane, options.lanes - 1);
-  request->maxBatch = std::max(options.maxBatch, request->rows);
+  request->lane = std::min<int32_t>(frame.infer.lane & ~wire::kLaneAlone, options.lanes - 1);
+  request->alone = (frame.infer.lane & wire::kLaneAlone) != 0;
+  request->maxBatch = request->alone ? request->rows : std::max(options.maxBatch, request->rows);
   request->shapeKey = request->dims.empty() ? 0 : shapes_->of(batcher_->model(), request->dims);
   request->arrivalMs = nowMs();
   request->deadlineMs = timeoutMs > 0 ? request->arrivalMs + timeoutMs : kNoDeadline;

@@ -47,9 +47,12 @@ struct TraceContext {
   uint8_t spanId[kSpanIdBytes] = {};
 };
 
+// Set in InferHeader::lane: the query shares no batch.
+constexpr uint8_t kLaneAlone = 0x80;
+
 struct InferHeader {
   double timeoutMs = 0;  // 0: no limit
-  uint8_t lane = 0;
+  uint8_t lane = 0;      // with kLaneAlone
   TraceContext trace;
   std::string_view variant;
 };

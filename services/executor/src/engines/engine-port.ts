@@ -80,6 +80,18 @@ export interface EngineOptions {
   readonly queueRowsMax: number;
   /** Bytes that may wait; beyond it a query is refused at once. */
   readonly queueBytesMax: number;
+  /**
+   * Has queries that shared a batch run again alone, now and then and when nothing else is to be done; rows share no batch any
+   * more when an answer is another one then (decision 0035). Default: none is run again.
+   */
+  readonly recheck?: {
+    /** Largest difference, relative to the largest magnitude of an output where that is above 1. */
+    readonly tolerance: number;
+    /** Rows keep apart by proof: one difference among a hundred is let pass. */
+    readonly proven: boolean;
+  };
+  /** Whether answers say how much CPU time the engine thread took for their run; default false. */
+  readonly cpuTimes?: boolean;
   /** File where runs are written down while they are under way, and the slot of the first of them; default: nowhere. */
   readonly journal?: { readonly path: string; readonly firstSlot: number };
 }
@@ -99,6 +111,8 @@ export interface EngineQuery {
   readonly dims: readonly (readonly number[])[];
   /** 0 is served first; ageing keeps the others from starving. */
   readonly lane: number;
+  /** It shares no batch, is not padded, and runs the same way each time. Default false. */
+  readonly alone?: boolean;
   /** Time until the deadline; null when there is none. */
   readonly timeoutMs: number | null;
   readonly signal: CancelSignal | null;
@@ -114,6 +128,8 @@ export interface StageTimes {
   readonly gatherMs: number;
   readonly runMs: number;
   readonly scatterMs: number;
+  /** CPU time of the engine thread in the run; absent or below 0 where it is not measured. */
+  readonly runCpuMs?: number;
 }
 
 /** The answer to one query. */
@@ -178,6 +194,15 @@ export interface DirectService {
   readonly retired: boolean;
 }
 
+/** Queries that shared a batch and were run again alone since the engine was opened. */
+export interface RecheckFigures {
+  readonly checked: number;
+  /** Those of them that were answered otherwise then. */
+  readonly differed: number;
+}
+
+export const NO_RECHECKS: RecheckFigures = { checked: 0, differed: 0 };
+
 /** Why an engine is gone without having been closed. */
 export interface EngineLoss {
   readonly reason: string;
@@ -199,6 +224,8 @@ export interface Engine {
    */
   readonly unbatchedReason: string | null;
   readonly maxBatch: number;
+  /** Absent where nothing is run again. */
+  readonly rechecks?: RecheckFigures;
   /** Absent where every query passes through JavaScript. */
   readonly direct?: DirectService;
   readonly queuedRows: number;

@@ -18,6 +18,7 @@ import type {
   EngineQuery,
   EngineTensor,
   LatencyPoint,
+  RecheckFigures,
 } from "./engine-port";
 
 /** Open Inference Protocol names of the add-on's element types. */
@@ -64,6 +65,8 @@ export const nativeEngines: EnginePort = {
         queueRowsMax: options.queueRowsMax,
         queueBytesMax: options.queueBytesMax,
         maxQueueDelayMs: options.queueDelayMaxMs ?? 0,
+        cpuTimes: options.cpuTimes ?? false,
+        ...(options.recheck === undefined ? {} : { recheck: options.recheck }),
         ...(options.journal === undefined ? {} : { journal: options.journal }),
         ...(options.preferredBatches === undefined ? {} : { closeAtRows: options.preferredBatches }),
         ...(options.latency.length === 0 ? {} : { latencyMs: options.latency.map(point) }),
@@ -153,10 +156,16 @@ class NativeEngine implements Engine {
     return this.batcher.runningRows;
   }
 
+  get rechecks(): RecheckFigures {
+    const { rechecked, recheckDiffered } = this.batcher.stats();
+    return { checked: rechecked, differed: recheckDiffered };
+  }
+
   submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer> {
-    const { rows, dims, timeoutMs, signal } = query;
+    const { rows, dims, timeoutMs, signal, alone } = query;
     const lane = Math.min(query.lane, LANE_MAX);
     const request: { -readonly [K in keyof SubmitOptions]: SubmitOptions[K] } = { rows, dims, lane };
+    if (alone === true) request.alone = true;
     if (timeoutMs !== null) request.timeoutMs = timeoutMs;
     if (signal !== null) request.signal = signal;
     return new Promise<EngineAnswer>((resolve, reject) => {

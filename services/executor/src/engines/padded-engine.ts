@@ -1,5 +1,14 @@
 import { Code, ServiceError } from "@infaas/runtime";
-import type { Engine, EngineAnswer, EnginePort, EngineQuery, EngineTensor, Padding } from "./engine-port";
+import {
+  type Engine,
+  type EngineAnswer,
+  type EnginePort,
+  type EngineQuery,
+  type EngineTensor,
+  NO_RECHECKS,
+  type Padding,
+  type RecheckFigures,
+} from "./engine-port";
 import { cutAxis, fillOf, padAxis, paddedSize, paddingFault } from "./padding";
 
 /**
@@ -33,7 +42,7 @@ interface Place {
 /**
  * An engine whose requests are padded to a few sizes along one axis, so that requests of different length
  * share batches, and whose answers are cut back. Inputs that belong together are padded together: a request
- * whose inputs disagree on the length, or that is longer than the largest size, is run as it is.
+ * whose inputs disagree on the length, that is longer than the largest size, or that is to run alone, is run as it is.
  */
 class PaddedEngine implements Engine {
   private readonly padded: readonly (Place & { readonly fill: Uint8Array })[];
@@ -80,6 +89,10 @@ class PaddedEngine implements Engine {
     return this.engine.runningRows;
   }
 
+  get rechecks(): RecheckFigures {
+    return this.engine.rechecks ?? NO_RECHECKS;
+  }
+
   get unresponsiveMs(): number {
     return this.engine.unresponsiveMs ?? 0;
   }
@@ -87,7 +100,7 @@ class PaddedEngine implements Engine {
   async submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer> {
     const lengths = new Set(this.padded.map(({ index, axis }) => query.dims[index]?.[axis] ?? 0));
     const [length = 0] = lengths;
-    const size = lengths.size === 1 ? paddedSize(length, this.padding.sizes) : null;
+    const size = lengths.size === 1 && query.alone !== true ? paddedSize(length, this.padding.sizes) : null;
     if (size === null) return await this.engine.submit(inputs, query);
     const answer = await this.engine.submit(...this.pad(inputs, query, size));
     return this.cutBack(answer, { length, size });

@@ -1,21 +1,10 @@
-import { Precision } from "@infaas/api";
+import { answerTolerance } from "../../engines/answer-tolerance";
 import { largestDifference } from "../../engines/tensor-difference";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
 import { measureAccuracy } from "./accuracy";
 import type { ProfilePorts } from "./profile-ports";
 import type { ModelVersionFile, ProfiledArchitecture } from "./profiled-model";
 import { PROFILE_BATCH_MAX } from "./profiler";
-
-/**
- * Tolerance of the probe in full precision, relative to the largest output: processors order sums
- * differently.
- */
-const FULL_PRECISION_TOLERANCE = 1e-4;
-/**
- * Tolerance in int8, where a last bit may move a value across a rounding step: a few steps of 1/255 of the
- * range.
- */
-const INT8_TOLERANCE = 2e-2;
 
 /** The accuracy of a file, and its golden row: one input row with its answer at batch 1. */
 export interface FileAnswers {
@@ -47,13 +36,12 @@ export async function measureAnswers(
     const magnitudes = signature.outputs.map(({ datatype }, index) =>
       magnitudeOf(datatype, goldenOutputs[index]!),
     );
-    const relative = precision === Precision.INT8 ? INT8_TOLERANCE : FULL_PRECISION_TOLERANCE;
     return {
       accuracy: validation ? await measureAccuracy({ runner, validation, output, batch, clock }) : null,
       goldenInputs: rows.inputsOf([0]),
       goldenInputDims: rows.dimsOf(1),
       goldenOutputs,
-      goldenTolerance: relative * Math.max(1, ...magnitudes),
+      goldenTolerance: answerTolerance(precision) * Math.max(1, ...magnitudes),
     };
   });
 }

@@ -1,0 +1,197 @@
+#include "running/batcher.h"
+
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <limits>
+#include <map>
+#include <thread>
+
+#include "check.h"
+#include "fake_engine.h"
+#include "running/tensor_difference.h"
+
+using namespace cb;
+
+namespace {
+
+double steadyMs() {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// A batcher over the fake engine that runs requests again.
+struct Bench {
+  std::shared_ptr<Model> model;
+  EngineModel* fake;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::map<uint32_t, float> answers;  // by ticket
+  std::vector<std::vector<float>> memory;
+  std::unique_ptr<Batcher> batcher;
+  uint32_t tickets = 0;
+
+  Bench(double tolerance, bool proven) {
+    std::string error;
+    model = Model::load(fakeEngine(), {}, error);
+    fake = lastFake();
+    BatcherOptions options;
+    options.maxBatch = 4;
+    options.queueRowsMax = 1000;
+    options.queueBytesMax = size_t{1} << 24;
+    options.ageingMs = 1000;
+    options.recheckTolerance = tolerance;
+    options.proven = proven;
+    memory.reserve(100'000);
+    batcher = std::make_unique<Batcher>(model, options, steadyMs, [this](std::unique_ptr<Delivery> d) { receive(std::move(d)); });
+  }
+  ~Bench() {
+    hold(*fake, false);
+    batcher->stop(false);
+  }
+
+  void receive(std::unique_ptr<Delivery> delivery) {
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      for (size_t i = 0; i < delivery->members.size(); i++) {
+        answers[delivery->members[i]->ticket] = static_cast<const float*>(delivery->outputs[0].data)[i * kFakeWidth];
+      }
+    }
+    batcher->finish(std::move(delivery), false, steadyMs());
+    changed.notify_all();
+  }
+
+  uint32_t submit(float value) {
+    memory.emplace_back(kFakeWidth, 5);
+    memory.back().front() = value;
+    Request* request = batcher->blank();
+    const uint32_t ticket = tickets++;
+    request->ticket = ticket;
+    request->rows = 1;
+    request->maxBatch = 4;
+    request->inputs = {{reinterpret_cast<const uint8_t*>(memory.back().data()), kFakeWidth * sizeof(float)}};
+    request->bytes = kFakeWidth * sizeof(float);
+    request->dims.clear();
+    request->arrivalMs = steadyMs();
+    request->deadlineMs = kNoDeadline;
+    batcher->submit(request);
+    batcher->wake();
+    return ticket;
+  }
+
+  // Four requests behind one that runs, so that they share a batch; answers the tickets of the four.
+  std::vector<uint32_t> submitTogether(float value) {
+    hold(*fake, true);
+    const uint32_t first = submit(0);
+    awaitRunning(*fake, 1);
+    std::vector<uint32_t> own;
+    for (int i = 0; i < 4; i++) own.push_back(submit(value));
+    hold(*fake, false);
+    await(first);
+    for (const uint32_t ticket : own) await(ticket);
+    return own;
+  }
+
+  float await(uint32_t ticket) {
+    std::unique_lock<std::mutex> lock(mutex);
+    changed.wait_for(lock, std::chrono::seconds(20), [&] { return answers.count(ticket) > 0; });
+    return answers[ticket];
+  }
+
+  // Shares batches until so many requests were run again.
+  Counters recheckedAtLeast(uint64_t count, float value = 5) {
+    const double untilMs = steadyMs() + 20'000;
+    while (batcher->counters().rechecked < count && steadyMs() < untilMs) submitTogether(value);
+    return batcher->counters();
+  }
+};
+
+}  // namespace
+
+TEST("requests that keep apart are found to, and go on sharing batches") {
+  Bench bench(1e-4, true);
+  CHECK(bench.recheckedAtLeast(3).recheckDiffered == 0);
+  CHECK(bench.batcher->unbatchedReason().empty());
+  // Only answers of callers are counted and learned from.
+  const Counters counters = bench.batcher->counters();
+  CHECK(counters.rowsRun == counters.rows);
+}
+
+TEST("a request that is answered otherwise alone ends batching at once") {
+  Bench bench(1e-4, false);
+  bench.fake->meets = true;
+  CHECK(bench.recheckedAtLeast(1).recheckDiffered == 1);
+  CHECK(bench.batcher->unbatchedReason() ==
+        "rows changed each other's answers: output 'y' of a request in company differed by 3 from that alone, 0.0006 is "
+        "allowed");
+  for (const uint32_t ticket : bench.submitTogether(5)) CHECK(bench.await(ticket) == 6);
+  CHECK(bench.batcher->counters().rechecked == 1);
+}
+
+TEST("where rows are proven to keep apart it takes two") {
+  Bench bench(1e-4, true);
+  bench.fake->meets = true;
+  bench.recheckedAtLeast(1);
+  CHECK(bench.batcher->counters().rechecked > 1 || bench.batcher->unbatchedReason().empty());
+  CHECK(bench.recheckedAtLeast(2).recheckDiffered == 2);
+  CHECK(!bench.batcher->unbatchedReason().empty());
+}
+
+TEST("an answer that is another one each time alone says nothing of the company") {
+  Bench bench(1e-4, false);
+  bench.fake->unsteady = true;
+  CHECK(bench.recheckedAtLeast(2).recheckDiffered == 0);
+  CHECK(bench.batcher->unbatchedReason().empty());
+}
+
+TEST("whatever a request with NaN is answered says nothing of its company") {
+  Bench bench(1e-4, false);
+  bench.fake->meets = true;
+  CHECK(bench.recheckedAtLeast(2, std::numeric_limits<float>::quiet_NaN()).recheckDiffered == 0);
+}
+
+TEST("nothing is run again unless it is asked for") {
+  Bench bench(-1, false);
+  for (int i = 0; i < 10; i++) bench.submitTogether(5);
+  bench.batcher->stop(false);
+  CHECK(bench.batcher->counters().rechecked == 0);
+}
+
+TEST("what is kept runs when nothing waits any more") {
+  Bench bench(1e-4, false);
+  hold(*bench.fake, true);
+  bench.submit(0);
+  awaitRunning(*bench.fake, 1);
+  std::vector<uint32_t> tickets;
+  for (int i = 0; i < 12; i++) tickets.push_back(bench.submit(1));
+  hold(*bench.fake, false);
+  for (const uint32_t ticket : tickets) bench.await(ticket);
+  while (bench.batcher->counters().rechecked == 0) std::this_thread::yield();
+  std::lock_guard<std::mutex> lock(bench.fake->mutex);
+  CHECK(bench.fake->batches == std::vector<int64_t>({1, 4, 4, 4, 1}));
+}
+
+TEST("numbers of every type are compared as numbers") {
+  const auto of = [](DType dtype, auto a, auto b) {
+    return tensorDifference(dtype, reinterpret_cast<const uint8_t*>(&a), reinterpret_cast<const uint8_t*>(&b), sizeof a);
+  };
+  CHECK(of(DType::kFloat32, -2.0F, 1.0F).largest == 3);
+  CHECK(of(DType::kFloat32, -2.0F, 1.0F).magnitude == 2);
+  CHECK(of(DType::kFloat64, 1.0, 1.5).largest == 0.5);
+  CHECK(of(DType::kInt64, int64_t{-7}, int64_t{3}).largest == 10);
+  CHECK(of(DType::kUint8, uint8_t{250}, uint8_t{1}).largest == 249);
+  CHECK(of(DType::kInt8, int8_t{-128}, int8_t{127}).largest == 255);
+  CHECK(of(DType::kFloat16, uint16_t{0x3c00}, uint16_t{0xc000}).largest == 3);   // 1 and -2
+  CHECK(of(DType::kFloat16, uint16_t{0x0001}, uint16_t{0}).largest == std::ldexp(1, -24));
+  CHECK(of(DType::kBfloat16, uint16_t{0x3f80}, uint16_t{0x4000}).largest == 1);  // 1 and 2
+  const float infinity = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  CHECK(of(DType::kFloat32, nan, nan).largest == 0);
+  CHECK(of(DType::kFloat32, infinity, infinity).largest == 0);
+  CHECK(std::isinf(of(DType::kFloat32, nan, 1.0F).largest));
+  CHECK(std::isinf(of(DType::kFloat32, 1.0F, infinity).largest));
+  CHECK(of(DType::kFloat32, infinity, 1.0F).magnitude == 0);
+  CHECK(holdsNaN(DType::kFloat32, reinterpret_cast<const uint8_t*>(&nan), sizeof nan));
+  CHECK(!holdsNaN(DType::kInt32, reinterpret_cast<const uint8_t*>(&nan), sizeof nan));
+}
+
+MAIN_OF_TESTS
