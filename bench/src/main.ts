@@ -6,6 +6,7 @@ import { benchEcho } from "./echo";
 import { benchFuzz } from "./fuzz";
 import { benchGoodput } from "./goodput";
 import { benchLink } from "./link";
+import { benchRegistrations } from "./registrations";
 import { benchSelection, describeSelection } from "./selection";
 import { benchStorm } from "./storm";
 import { benchWholePath } from "./whole-path";
@@ -23,6 +24,7 @@ const benches: Readonly<Record<string, (scope: BenchScope) => void | Promise<voi
   storm: benchStorm,
   density: benchDensity,
   fuzz: benchFuzz,
+  registrations: benchRegistrations,
 };
 
 async function main(args: readonly string[]): Promise<void> {

@@ -71,6 +71,7 @@ describe("docs/operations.md", () => {
       const written = [
         `const ${name} = ${value};`,
         `constexpr size_t ${name} = ${value};`,
+        `constexpr double ${name} = ${value};`,
         `\n  ${name}: ${value},\n`,
       ];
       return !written.some((text) => source.includes(text));

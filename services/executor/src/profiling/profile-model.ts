@@ -17,9 +17,11 @@ import {
 import { type FittedFile, fitModel } from "./inspection/fit-model";
 import { inspectModel, loadModel } from "./inspection/inspect-model";
 import { type FileAnswers, measureAnswers } from "./measurement/golden-answer";
+import { type BatchCosts, largestBatchOf, measureBatchCosts } from "./measurement/largest-batch";
 import type { ProfilePorts } from "./measurement/profile-ports";
-import { profileVariants } from "./measurement/profile-variants";
+import { profiledModel, profileVariants } from "./measurement/profile-variants";
 import type { ModelVersionFile, ProfiledArchitecture } from "./measurement/profiled-model";
+import { PROFILE_BATCH_MAX } from "./measurement/profiler";
 import { corePlans, ENGINE, precisionName } from "./measurement/variant-generator";
 import { modelBytes } from "./onnx/inline-weights";
 import { deriveInt8, planInt8 } from "./quantization/derive-int8";
@@ -55,6 +57,9 @@ export async function* profileModel(
 interface MeasuredFile {
   readonly file: ModelVersionFile;
   readonly answers: FileAnswers;
+  readonly costs: BatchCosts;
+  /** Decided on the registered file, for all files of the architecture. */
+  readonly largestBatch: number;
   readonly variants: Variant[];
 }
 
@@ -107,8 +112,10 @@ class Registration {
 
   private async *measure(profiled: ProfiledArchitecture, file: ModelVersionFile): Steps<MeasuredFile> {
     const answers = yield* this.answers(profiled, file);
-    const variants = yield* this.profiles(profiled, file, answers);
-    return { file, answers, variants };
+    const rowsMax = file.unbatchableReason === "" ? PROFILE_BATCH_MAX : 1;
+    const costs = await measureBatchCosts(profiledModel(profiled, file, this.ports), rowsMax);
+    const measured = { file, answers, costs, largestBatch: largestBatchOf(costs) };
+    return { ...measured, variants: yield* this.profiles(profiled, measured) };
   }
 
   private async *answers(profiled: ProfiledArchitecture, file: ModelVersionFile): Steps<FileAnswers> {
@@ -119,14 +126,13 @@ class Registration {
 
   private async *profiles(
     profiled: ProfiledArchitecture,
-    file: ModelVersionFile,
-    answers: FileAnswers,
+    { file, answers, largestBatch }: Omit<MeasuredFile, "variants">,
   ): Steps<Variant[]> {
     const variants: Variant[] = [];
     for (const cores of corePlans(this.ports.host.cores)) {
       const name = `${precisionName(file.precision)}-t${cores.threads}`;
       yield this.step("profile", name, `measures ${cores.concurrency} x ${cores.threads} threads`);
-      variants.push(...(await profileVariants({ profiled, file, answers, cores }, this.ports)));
+      variants.push(...(await profileVariants({ profiled, file, answers, cores, largestBatch }, this.ports)));
     }
     return variants;
   }
@@ -154,9 +160,11 @@ class Registration {
     const answers = yield* this.answers(profiled, file);
     const tooLossy = lossFault(full.answers, answers, profiled.architecture.accuracyTolerance);
     if (tooLossy) return { kept: false, reason: tooLossy };
-    const variants = yield* this.profiles(profiled, file, answers);
-    const noGain = gainFault(full, { file, answers, variants });
+    const costs = await measureBatchCosts(profiledModel(profiled, file, this.ports), 1);
+    const noGain = gainFault(full, { file, costs });
     if (noGain) return { kept: false, reason: noGain };
+    const largestBatch = file.unbatchableReason === "" ? full.largestBatch : 1;
+    const variants = yield* this.profiles(profiled, { file, answers, costs, largestBatch });
     yield this.step("generate", "int8", "uploads the int8 file");
     const digest = await this.ports.storeArtifact(file.path);
     for (const variant of variants) variant.modelDigest = digest;
@@ -191,16 +199,18 @@ function lossFault(full: FileAnswers, derived: FileAnswers, tolerance: number): 
   return `accuracy falls from ${before.toFixed(4)} to ${after.toFixed(4)}; a loss of ${tolerance} is allowed`;
 }
 
-function gainFault(full: MeasuredFile, derived: MeasuredFile): string | null {
+type Weighed = Pick<MeasuredFile, "file" | "costs">;
+
+function gainFault(full: Weighed, derived: Weighed): string | null {
   const smaller = full.file.fileBytes / derived.file.fileBytes;
-  const before = loneLatencyMs(full);
-  const after = loneLatencyMs(derived);
+  const before = loneCpuMs(full);
+  const after = loneCpuMs(derived);
   if (smaller >= GAIN_MIN || before / after >= GAIN_MIN) return null;
   const sizes = `${derived.file.fileBytes} bytes against ${full.file.fileBytes}`;
   return `neither smaller (${sizes}) nor faster (${after.toFixed(4)} ms a row against ${before.toFixed(4)})`;
 }
 
-/** Median latency of one row on one core. */
-function loneLatencyMs({ variants }: MeasuredFile): number {
-  return variants[0]?.profile?.points[0]?.p50Ms ?? Number.POSITIVE_INFINITY;
+/** CPU time of one row on one core. */
+function loneCpuMs({ costs }: Weighed): number {
+  return costs.get(1) ?? Number.POSITIVE_INFINITY;
 }

@@ -12,44 +12,39 @@ import { accuracyOf } from "./accuracy";
 import type { FileAnswers } from "./golden-answer";
 import type { ProfilePorts } from "./profile-ports";
 import type { ModelVersionFile, ProfiledArchitecture } from "./profiled-model";
-import {
-  type MeasuredInstance,
-  measureInstances,
-  measureLatency,
-  PROFILE_BATCH_MAX,
-  type ProfiledModel,
-} from "./profiler";
-import { type CorePlan, ENGINE, findKnee, maxBatches, variantName } from "./variant-generator";
+import { type MeasuredInstance, measureInstances, measureLatency, type ProfiledModel } from "./profiler";
+import { type CorePlan, ENGINE, maxBatches, variantName } from "./variant-generator";
 
-/** Returns the measured variants of one file for one core plan: single rows, and batches up to the knee. */
+/** Returns the measured variants of one file for one core plan: single rows, and batches up to the largest. */
 export async function profileVariants(
   o: {
     readonly profiled: ProfiledArchitecture;
     readonly file: ModelVersionFile;
     readonly answers: FileAnswers;
     readonly cores: CorePlan;
+    /** Rows of the largest batch; 1 where rows share none. */
+    readonly largestBatch: number;
   },
   ports: ProfilePorts,
 ): Promise<Variant[]> {
-  const { profiled, file, cores } = o;
-  const model: ProfiledModel = {
-    path: file.path,
-    fileBytes: file.fileBytes,
-    rows: profiled.rows,
-    engines: ports.engines,
-    clock: ports.clock,
-  };
-  const measured = await measureLatency(
-    model,
-    cores.threads,
-    file.unbatchableReason === "" ? PROFILE_BATCH_MAX : 1,
-  );
-  const batches = maxBatches(findKnee(fitProfile(measured).points));
+  const { profiled, file, cores, largestBatch } = o;
+  const model = profiledModel(profiled, file, ports);
+  const measured = await measureLatency(model, cores.threads, largestBatch);
+  const batches = maxBatches(largestBatch);
   const figures = await measureInstances(model, cores, batches);
   return batches.map((maxBatch, index) => {
     const fitted = fitProfile(measured.filter(({ batch }) => batch <= maxBatch));
     return createVariant({ ...o, maxBatch, profile: profileOf(fitted, figures[index]!, ports) });
   });
+}
+
+/** A file as it is measured. */
+export function profiledModel(
+  { rows }: ProfiledArchitecture,
+  { path, fileBytes }: ModelVersionFile,
+  { engines, clock }: ProfilePorts,
+): ProfiledModel {
+  return { path, fileBytes, rows, engines, clock };
 }
 
 function profileOf({ points, fit }: LatencyProfile, figures: MeasuredInstance, ports: ProfilePorts): Profile {

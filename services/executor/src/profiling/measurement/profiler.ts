@@ -1,9 +1,9 @@
-import { type BatchSamples, fitProfile } from "@infaas/policy";
+import type { BatchSamples } from "@infaas/policy";
 import type { Clock } from "@infaas/runtime";
 import type { EnginePort } from "../../engines/engine-port";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
-import type { RowSet } from "../onnx/row-set";
-import { type CorePlan, findKnee } from "./variant-generator";
+import { firstRows, type RowSet } from "../onnx/row-set";
+import type { CorePlan } from "./variant-generator";
 
 /** Largest batch tried; beyond it a CPU gains nothing and a query only waits. */
 export const PROFILE_BATCH_MAX = 64;
@@ -30,10 +30,6 @@ const SATURATION_WINDOWS_MAX = 8;
 const SATURATION_AGREEMENT = 0.95;
 /** Batches in flight for each engine thread at saturation: one runs, the others wait. */
 const IN_FLIGHT_PER_THREAD = 3;
-/** Latency above which the next batch size is not tried. */
-const DOUBLED_BATCH_MS_MAX = 250;
-/** Batch sizes without a gain after which larger ones are not tried. */
-const FLAT_STEPS_MAX = 2;
 /**
  * Memory of an opened model as a multiple of its file: weights as read and as packed for the kernels.
  * Measured in a new process: 1.3 for a dense net of 33 MB in fp32, 1.9 for the same in int8.
@@ -66,8 +62,8 @@ export interface ProfiledModel {
 }
 
 /**
- * Returns latencies of batch sizes 1, 2, 4, ..., one batch at a time, until items per second stop rising or
- * `maxBatch` is reached. Engine time only: queues and the network are measured where they add to it.
+ * Returns latencies of batch sizes 1, 2, 4, ... up to `maxBatch`, one batch at a time. Engine time only: queues and
+ * the network are measured where they add to it.
  */
 export async function measureLatency(
   model: ProfiledModel,
@@ -84,9 +80,6 @@ export async function measureLatency(
     const measured: BatchSamples[] = [];
     for (let batch = 1; batch <= maxBatch; batch *= 2) {
       measured.push({ batch, samplesMs: await measureBatch(runner, model, batch) });
-      const { points } = fitProfile(measured);
-      if (points.at(-1)!.p50Ms > DOUBLED_BATCH_MS_MAX) break;
-      if (batch / findKnee(points) >= 2 ** FLAT_STEPS_MAX) break;
     }
     return measured;
   });
@@ -184,8 +177,4 @@ function isBestConfirmed(windows: readonly number[]): boolean {
   const best = Math.max(...windows);
   const close = windows.filter((perSecond) => perSecond >= best * SATURATION_AGREEMENT);
   return windows.length >= SATURATION_WINDOWS_MIN && close.length >= 2;
-}
-
-function firstRows(count: number): number[] {
-  return Array.from({ length: count }, (_, row) => row);
 }

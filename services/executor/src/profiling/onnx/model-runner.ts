@@ -15,6 +15,8 @@ export interface RunnerOptions {
   readonly maxBatch: number;
   /** Default: `inputs` where rows may share a batch, `never` where each is run by itself. */
   readonly batching?: Batching;
+  /** Whether `cpuMs` measures CPU time; default false. */
+  readonly cpuTimes?: boolean;
 }
 
 /** One answer: copied raw outputs, and the engine's time. */
@@ -56,6 +58,14 @@ export class ModelRunner {
   /** Time in the engine for inputs that were gathered before, so that a measuring loop copies nothing. */
   async timeMs(inputs: readonly Uint8Array[], rows: number): Promise<number> {
     return await this.submit(inputs, rows, ({ runMs }) => runMs);
+  }
+
+  /**
+   * CPU time of the engine thread for such inputs, and the time in the engine where it measures no CPU time. With more
+   * than one thread for a batch it leaves the others out.
+   */
+  async cpuMs(inputs: readonly Uint8Array[], rows: number): Promise<number> {
+    return await this.submit(inputs, rows, ({ runMs, runCpuMs = -1 }) => (runCpuMs < 0 ? runMs : runCpuMs));
   }
 
   /** The same opened model over other rows; closing either closes both. */

@@ -39,6 +39,11 @@ export function rowSetOf(
   return new RawRows({ ...o, batched: o.inputs.map(({ shape }) => shape[0] === -1) });
 }
 
+/** Numbers of the first rows of a set; those behind its last begin anew. */
+export function firstRows(count: number): number[] {
+  return Array.from({ length: count }, (_, row) => row);
+}
+
 /** Rows of two sets of the same shapes, those of the second behind those of the first. */
 export function joinedRows(first: RowSet, second: RowSet): RowSet {
   const rowOf = (row: number) =>

@@ -10,10 +10,14 @@ import { withRangeOutputs } from "./calibration-model";
 
 /** Rows run for calibration, spread evenly over the validation set. */
 export const CALIBRATION_ROWS_MAX = 256;
-/** Longest calibration; a slow model is calibrated on the rows run by then... */
-const CALIBRATION_MS_MAX = 5_000;
+/** CPU time of a calibration; a slow model is calibrated on as many rows as fit, a power of two... */
+const CALIBRATION_CPU_MS = 5_000;
 /** ...and on no fewer than these. */
 const CALIBRATION_ROWS_MIN = 16;
+/** Longest calibration, whatever else the machine does. */
+const CALIBRATION_MS_MAX = 20_000;
+/** Runs that the cost of a row is the lowest of. */
+const COST_RUNS = 3;
 
 /**
  * Returns the range of each activation over up to 256 rows, each run alone. `path` is overwritten and
@@ -34,10 +38,9 @@ export async function calibrate(o: {
       threads: 1,
       concurrency: 1,
       maxBatch: 1,
+      cpuTimes: true,
     });
-    return await withRunner(open, (runner) =>
-      readRanges({ runner, activations: o.activations, rowCount: o.rows.count, clock: o.clock }),
-    );
+    return await withRunner(open, (runner) => readRanges({ ...o, runner }));
   } finally {
     await unlink(o.path);
   }
@@ -46,15 +49,15 @@ export async function calibrate(o: {
 async function readRanges(o: {
   readonly runner: ModelRunner;
   readonly activations: readonly string[];
-  readonly rowCount: number;
+  readonly rows: RowSet;
   readonly clock: Clock;
 }): Promise<Map<string, ActivationRange>> {
   const deadlineMs = o.clock.nowMs() + CALIBRATION_MS_MAX;
   const ranges = new Map<string, ActivationRange>();
-  const samples = Math.min(o.rowCount, CALIBRATION_ROWS_MAX);
+  const samples = Math.min(o.rows.count, await affordableRows(o.runner, o.rows));
   for (let sample = 0; sample < samples; sample++) {
     if (sample >= CALIBRATION_ROWS_MIN && o.clock.nowMs() > deadlineMs) break;
-    const { outputs } = await o.runner.run([Math.floor((sample * o.rowCount) / samples)]);
+    const { outputs } = await o.runner.run([Math.floor((sample * o.rows.count) / samples)]);
     const values = outputs.map((bytes) => Number(readNumbers("FP32", bytes)?.[0]));
     for (const [index, activation] of o.activations.entries()) {
       const range = { min: values[2 * index]!, max: values[2 * index + 1]! };
@@ -63,4 +66,13 @@ async function readRanges(o: {
     }
   }
   return ranges;
+}
+
+/** Rows that fit into `CALIBRATION_CPU_MS`: a power of two, so that seldom two counts are about as right. */
+async function affordableRows(runner: ModelRunner, rows: RowSet): Promise<number> {
+  const first = rows.inputsOf([0]);
+  let costMs = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < COST_RUNS; run++) costMs = Math.min(costMs, await runner.cpuMs(first, 1));
+  const affordable = 2 ** Math.floor(Math.log2(CALIBRATION_CPU_MS / costMs));
+  return Math.min(CALIBRATION_ROWS_MAX, Math.max(CALIBRATION_ROWS_MIN, affordable));
 }
