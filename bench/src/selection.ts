@@ -292,6 +292,7 @@ function makeQuery(variants: readonly Variant[], random: Random): Query {
       maxCostUsd: random.next() < 0.2 ? 0.0001 * 300 ** random.next() : null,
       objective: random.next() < 0.75 ? "min-cost" : "max-accuracy",
       noDowngrade: false,
+      deterministic: false,
     },
   };
 }

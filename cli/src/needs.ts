@@ -12,6 +12,7 @@ export const needOptions: Readonly<Record<string, VerbOption>> = {
     type: "boolean",
     doc: "Refuse rather than be served below the best adequate variant because of load.",
   },
+  deterministic: { type: "boolean", doc: "Answer equal input bit for bit alike, whoever else asks." },
 };
 
 /** Returns the requirements (accuracy, latency, cost) stated by the arguments. */
@@ -29,6 +30,7 @@ export function needsOf(args: Arguments): Requirements {
   return {
     objective,
     noDowngrade: args.flag("no-downgrade"),
+    deterministic: args.flag("deterministic"),
     ...(latencyMs === undefined ? {} : { latencyMs }),
     ...(minAccuracy === undefined ? {} : { minAccuracy }),
     ...(maxCostUsd === undefined ? {} : { maxCostUsd }),

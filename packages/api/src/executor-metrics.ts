@@ -40,4 +40,14 @@ export const executorMetrics = {
     unit: "{item}",
     description: "Mean rows per batch in the last second.",
   },
+  rechecked: {
+    name: "infaas.instance.rechecked",
+    unit: "{query}",
+    description: "Queries that shared a batch and were run again alone.",
+  },
+  recheckDiffered: {
+    name: "infaas.instance.recheck.differed",
+    unit: "{query}",
+    description: "Queries run again alone that were answered otherwise than in their batch.",
+  },
 } as const;

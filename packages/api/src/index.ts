@@ -1,6 +1,7 @@
 /** Every word on the wire by name, and what reads and writes it without copying. */
 
 export {
+  batchingFromWire,
   batchingToWire,
   type Converted,
   deviceKindFromWire,
@@ -62,6 +63,7 @@ export type {
   RefusalFrame,
   SpanIds,
 } from "./frames/link-frame";
+export { LANE_ALONE } from "./frames/link-frame";
 export { type CallLoad, encodeCallLoad, orcaTrailer } from "./frames/orca-report";
 export { QUERY_FIELDS_MAX, type SplitQuery, splitQuery } from "./frames/split-query";
 export { file_grpc_health_v1_health } from "./gen/grpc/health/v1/health_pb";

@@ -13,6 +13,8 @@ export interface Requirements {
   readonly objective?: "min-cost" | "max-accuracy" | "min-latency";
   /** Refuse rather than serve below the best adequate variant because of load. Default false. */
   readonly noDowngrade?: boolean;
+  /** Equal input is answered bit for bit alike, whoever else asks. Default false. */
+  readonly deterministic?: boolean;
 }
 
 const objectives: Readonly<Record<NonNullable<Requirements["objective"]>, Objective>> = {
@@ -30,5 +32,6 @@ export function sloOf(requirements: Requirements): MessageInitShape<typeof SloSc
     ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
     objective: objectives[requirements.objective ?? "min-cost"],
     noDowngrade: requirements.noDowngrade ?? false,
+    deterministic: requirements.deterministic ?? false,
   };
 }

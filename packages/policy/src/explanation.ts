@@ -1,5 +1,6 @@
 import { EXPLAINED_MAX, ROWS_MAX } from "./bounds";
-import { findTarget, NO_ACCURACY, serviceMs, type TargetIndex, type VariantEntry } from "./catalog";
+import { candidatesOf } from "./candidates";
+import { NO_ACCURACY, serviceMs, type TargetIndex, type VariantEntry } from "./catalog";
 import { costPerThousandUsd } from "./cost";
 import type { Decision, Verdict } from "./decision";
 import type { Query } from "./query";
@@ -40,7 +41,7 @@ type Finding = Pick<Candidate, "verdict" | "value" | "limit">;
  */
 export function explainDecision(snapshot: Snapshot, query: Query, nowMs: number): Explanation {
   const decision = selectVariant(snapshot, query, nowMs);
-  const index = query.among ?? findTarget(snapshot.catalog, query.target);
+  const index = candidatesOf(snapshot.catalog, query);
   const all = index ? judgeAll(snapshot, index, query, decision, nowMs) : [];
   const { latencyMs } = query.slo;
   const placed = decision.kind === "selected" || decision.kind === "cold";

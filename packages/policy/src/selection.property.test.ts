@@ -70,6 +70,7 @@ const queries = fc.record({
     maxCostUsd: fc.option(fc.double({ min: 1e-6, max: 1, noNaN: true })),
     objective: fc.constantFrom("min-cost", "max-accuracy"),
     noDowngrade: fc.boolean(),
+    deterministic: fc.constant(false),
   }),
 });
 

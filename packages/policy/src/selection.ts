@@ -6,7 +6,8 @@ import {
   ROWS_MAX,
   UNSTATED_WAIT_MAX_MS,
 } from "./bounds";
-import { findTarget, levelFor, serviceMs, type TargetIndex } from "./catalog";
+import { candidatesOf } from "./candidates";
+import { levelFor, serviceMs, type TargetIndex } from "./catalog";
 import { planCold } from "./cold-selection";
 import { costPerThousandUsd } from "./cost";
 import type { Decision, Selected } from "./decision";
@@ -43,7 +44,7 @@ interface Placed {
  * it outruns.
  */
 export function selectVariant(snapshot: Snapshot, query: Query, nowMs: number): Decision {
-  const index = query.among ?? findTarget(snapshot.catalog, query.target);
+  const index = candidatesOf(snapshot.catalog, query);
   if (!index) return { kind: "unknown", name: query.target.name };
   let floor = query.slo.minAccuracy;
   let scan = scanLoaded(snapshot, index, query, floor, nowMs);

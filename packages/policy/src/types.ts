@@ -132,4 +132,6 @@ export interface Slo {
   readonly maxCostUsd: number | null;
   readonly objective: Objective;
   readonly noDowngrade: boolean;
+  /** Equal input is answered bit for bit alike, whoever else asks: by one variant, alone. */
+  readonly deterministic: boolean;
 }

@@ -1,5 +1,11 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { CatalogService, InferenceService, type InferParameter, RefusalSchema } from "@infaas/api";
+import {
+  CatalogService,
+  InferenceService,
+  type InferParameter,
+  LANE_ALONE,
+  RefusalSchema,
+} from "@infaas/api";
 import { Code, createRpcClient } from "@infaas/runtime";
 import { type House, inferRequest, parametersOf, refusalOf, startHouse, TASK, until } from "./testing/house";
 import { HttpCaller } from "./testing/http-client";
@@ -300,6 +306,43 @@ describe("frontend", () => {
       expect((await typed.explain({ target: "mlp:best" })).variant).toBe("good");
       typed.close();
     });
+
+    it.each(["native", "grpc"])(
+      "sends deterministic queries alone, always to one variant, over the %s ingress",
+      async (ingress) => {
+        house = await startHouse({ e1: ["fast", "good"] }, variants, ["--ingress", ingress]);
+        const { inference } = house;
+        const ask = async (asked: Promise<unknown>) => {
+          await asked;
+          const frame = house.executors[0]?.received.at(-1);
+          return [frame?.variant, (frame?.lane ?? 0) & LANE_ALONE];
+        };
+        expect(await ask(inference.modelInfer(inferRequest(TASK)))).toEqual(["fast", 0]);
+        const stated = inferRequest(TASK, { deterministic: true, objective: "max-accuracy" });
+        expect(await ask(inference.modelInfer(stated))).toEqual(["good", LANE_ALONE]);
+        const metadata = { deterministic: "true" };
+        expect(await ask(inference.modelInfer(inferRequest(TASK), { metadata }))).toEqual([
+          "fast",
+          LANE_ALONE,
+        ]);
+        const named = `${TASK}:best@deterministic`;
+        expect(await ask(inference.modelInfer(inferRequest(named)))).toEqual(["good", LANE_ALONE]);
+        expect(await ask(new HttpCaller(house).infer({}, { deterministic: "true" }, "mlp"))).toEqual([
+          "fast",
+          LANE_ALONE,
+        ]);
+        const typed = createRpcClient(InferenceService, house.frontend.address);
+        const { inputs } = inferRequest("");
+        const query = {
+          target: TASK,
+          inputs,
+          rawInputContents: [new Uint8Array(16)],
+          slo: { deterministic: true },
+        };
+        expect(await ask(typed.query(query))).toEqual(["fast", LANE_ALONE]);
+        typed.close();
+      },
+    );
 
     it("ends a deadline that cannot be met as one, with offers in the details", async () => {
       house = await startHouse({ e1: ["fast", "good"] }, variants);

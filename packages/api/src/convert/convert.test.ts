@@ -46,6 +46,7 @@ const slo: fc.Arbitrary<policy.Slo> = fc.record({
   maxCostUsd: fc.option(above0),
   objective: fc.constantFrom("min-cost" as const, "max-accuracy" as const),
   noDowngrade: fc.boolean(),
+  deterministic: fc.boolean(),
 });
 
 describe("variantToWire and variantFromWire", () => {
@@ -97,6 +98,7 @@ describe("sloToWire and sloFromWire", () => {
         maxCostUsd: null,
         objective: "min-cost",
         noDowngrade: false,
+        deterministic: false,
       },
     });
   });

@@ -114,9 +114,10 @@ export function variantFromWire(record: Variant): Converted<policy.Variant> {
 }
 
 /**
- * A variant that was recorded before there were certificates was probed, or is computed request by request.
+ * Returns on what ground rows of a variant share batches. One that was recorded before there were certificates was probed, or is
+ * computed request by request.
  */
-function batchingFromWire({ batchingCertificate, unbatched }: Variant): policy.BatchingGround {
+export function batchingFromWire({ batchingCertificate, unbatched }: Variant): policy.BatchingGround {
   if (unbatched) return "alone";
   return GROUNDS[batchingCertificate] ?? "probed";
 }
@@ -217,6 +218,7 @@ export function sloFromWire(s: Slo | undefined): Converted<policy.Slo> {
     maxCostUsd: s?.maxCostUsd === undefined ? null : positive(s.maxCostUsd, "max_cost_usd"),
     objective: objectiveFromWire(s?.objective ?? Objective.UNSPECIFIED),
     noDowngrade: s?.noDowngrade ?? false,
+    deterministic: s?.deterministic ?? false,
   }));
 }
 
@@ -241,6 +243,7 @@ export function sloToWire(s: policy.Slo): Slo {
     ...(s.maxCostUsd === null ? {} : { maxCostUsd: s.maxCostUsd }),
     objective: objectives[s.objective],
     noDowngrade: s.noDowngrade,
+    deterministic: s.deterministic,
   });
 }
 

@@ -4,9 +4,10 @@ import { type LoadOverride, LoadOverrideSchema, type Variant } from "../gen/infa
 /**
  * Returns a variant as it is while it is loaded: its record, with what an operator overrode. More batches at
  * once are taken to answer so many times the rows and to need so many times the memory, which errs on the
- * side of room: weights are shared. Nothing is measured anew.
+ * side of room: weights are shared. Nothing is measured anew. Where batching was ended, batches are of one row.
  */
-export function loadedVariant(record: Variant): Variant {
+export function loadedVariant(recorded: Variant): Variant {
+  const record = recorded.batchingEnded === "" ? recorded : withoutBatches(recorded);
   const { loadOverride, profile } = record;
   if (loadOverride === undefined) return record;
   const maxBatch = Math.min(loadOverride.maxBatch ?? record.maxBatch, record.maxBatch);
@@ -17,6 +18,15 @@ export function loadedVariant(record: Variant): Variant {
   const saturationPerSecond = profile.saturationPerSecond * factor;
   const peakMemoryBytes = BigInt(Math.round(Number(profile.peakMemoryBytes) * Math.max(1, factor)));
   return { ...record, maxBatch, concurrency, profile: { ...profile, saturationPerSecond, peakMemoryBytes } };
+}
+
+/** What it was measured at one row is what it does from now on. */
+function withoutBatches(record: Variant): Variant {
+  const { profile, concurrency } = record;
+  const alone = profile?.points.filter(({ batch }) => batch === 1) ?? [];
+  if (profile === undefined || alone.length === 0) return { ...record, maxBatch: 1 };
+  const saturationPerSecond = Math.min(profile.saturationPerSecond, (concurrency * 1_000) / alone[0]!.p50Ms);
+  return { ...record, maxBatch: 1, profile: { ...profile, points: alone, saturationPerSecond } };
 }
 
 /** Whether two instances are loaded in the same way. */

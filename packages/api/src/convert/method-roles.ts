@@ -68,6 +68,7 @@ state(ClusterService, {
   keepAlive: "member",
   leave: "member",
   reportInstances: "member",
+  endBatching: "member",
   setAccepting: "member",
   watch: "member",
   campaign: "member",

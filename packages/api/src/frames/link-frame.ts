@@ -15,12 +15,16 @@ export interface LinkLoad {
   readonly instanceQueuedRows: number;
 }
 
+/** Set in the lane of a query: it shares no batch. */
+export const LANE_ALONE = 0x80;
+
 /** Frontend to executor: run this. `body` is the ModelInferRequest as it arrived. */
 export interface InferFrame {
   readonly type: "infer";
   readonly id: number;
   /** Time left; 0 = no limit. */
   readonly timeoutMs: number;
+  /** With `LANE_ALONE`. */
   readonly lane: number;
   readonly trace: SpanIds | null;
   readonly variant: string;

@@ -85,6 +85,7 @@ export function slo(over: Partial<Slo> = {}): Slo {
     maxCostUsd: null,
     objective: "min-cost",
     noDowngrade: false,
+    deterministic: false,
     ...over,
   };
 }

@@ -5,6 +5,7 @@ import {
   type Frame,
   FrameReader,
   type InferFrame,
+  LANE_ALONE,
 } from "@infaas/api";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import type { Engine, EngineAnswer } from "../engines/engine-port";
@@ -145,7 +146,9 @@ export class Link {
     this.running.set(frame.id, running);
     const timeoutMs = frame.timeoutMs > 0 ? frame.timeoutMs : null;
     const { rows, dims, inputs } = running.query;
-    const asked = { rows, dims, lane: frame.lane, timeoutMs, signal: running.cancellation };
+    const alone = (frame.lane & LANE_ALONE) !== 0;
+    const lane = frame.lane & ~LANE_ALONE;
+    const asked = { rows, dims, lane, alone, timeoutMs, signal: running.cancellation };
     const submit = instance.submit.bind(instance);
     const answer = rows === 0 ? submitNoRows(running.engine, submit, asked) : instance.submit(inputs, asked);
     answer.then(

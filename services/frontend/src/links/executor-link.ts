@@ -12,6 +12,7 @@ export type LinkRefusal = Omit<RefusalFrame, "type" | "id">;
 export interface LinkQuery {
   /** Time left; 0 = no limit. */
   readonly timeoutMs: number;
+  /** With `LANE_ALONE` for one that shares no batch. */
   readonly lane: number;
   readonly trace: InferFrame["trace"];
   readonly variant: string;

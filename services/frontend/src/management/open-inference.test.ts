@@ -112,7 +112,9 @@ describe("openInference", () => {
       const error = await failure(house.inference.modelMetadata({ name }));
       expect([error?.code, error?.message]).toEqual([
         Code.INVALID_ARGUMENT,
-        expect.stringContaining("NAME[:cheap|fast|best][@accuracy=NUMBER,latency=NUMBER,cost=NUMBER]"),
+        expect.stringContaining(
+          "NAME[:cheap|fast|best][@accuracy=NUMBER,latency=NUMBER,cost=NUMBER,deterministic]",
+        ),
       ]);
     },
   );

@@ -22,12 +22,15 @@ const BOUNDS: ReadonlyMap<string, string> = new Map([
   ["latency", "slo_latency_ms"],
   ["cost", "slo_max_cost"],
 ]);
+/** Requirements that are said by their name alone. */
+const FLAGS: ReadonlySet<string> = new Set(["deterministic"]);
 const PARTS = /^(?<base>[^:@]+)(?::(?<preset>[^:@]*))?(?:@(?<bounds>[^:@]*))?$/;
-const GRAMMAR = `NAME[:${[...PRESETS.keys()].join("|")}][@${[...BOUNDS.keys()].map((key) => `${key}=NUMBER`).join(",")}]`;
+const SAID = [...[...BOUNDS.keys()].map((key) => `${key}=NUMBER`), ...FLAGS].join(",");
+const GRAMMAR = `NAME[:${[...PRESETS.keys()].join("|")}][@${SAID}]`;
 
 /**
  * The model of a name that may say requirements behind the model's own name, for clients that can set nothing else:
- * `NAME[:cheap|fast|best][@accuracy=NUMBER,latency=NUMBER,cost=NUMBER]`. A model that is called so itself goes first.
+ * `NAME[:cheap|fast|best][@accuracy=NUMBER,latency=NUMBER,cost=NUMBER,deterministic]`. A model that is called so itself goes first.
  * Refusals are those of `lookUp`, and INVALID_ARGUMENT for a known model with anything else behind its name.
  */
 export function lookUpNamed(view: ClusterView, name: string, version: string): NamedModel | ServiceError {
@@ -58,6 +61,10 @@ function requirementsIn(name: string): ReadonlyMap<string, RawValue> | string {
     stated.set("objective", objective);
   }
   for (const bound of bounds?.split(",") ?? []) {
+    if (FLAGS.has(bound) && !stated.has(bound)) {
+      stated.set(bound, true);
+      continue;
+    }
     const { key = "", value = "" } = /^(?<key>[a-z]+)=(?<value>[^=]+)$/.exec(bound)?.groups ?? {};
     const parameter = BOUNDS.get(key);
     if (parameter === undefined || stated.has(parameter)) return fault(bound);

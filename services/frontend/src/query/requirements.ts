@@ -46,6 +46,7 @@ export const NO_SLO: Slo = {
   maxCostUsd: null,
   objective: "min-cost",
   noDowngrade: false,
+  deterministic: false,
 };
 
 const SLO_NAMES = ["slo_latency_ms", "slo_min_accuracy", "slo_max_cost"] as const;
@@ -75,6 +76,7 @@ export function readRequirements(sources: RequirementSources): RequirementsRead 
   const maxCostUsd = reader.number("slo_max_cost", { above: 0, max: COST_MAX_USD });
   const objective = reader.choice("objective", OBJECTIVES) ?? "min-cost";
   const noDowngrade = reader.boolean("no_downgrade") ?? false;
+  const deterministic = reader.boolean("deterministic") ?? false;
   const explain = reader.boolean("explain") ?? false;
   const priority = reader.number("priority", { min: 0, max: Number.MAX_SAFE_INTEGER, whole: true }) ?? 0;
   const timeoutUs = reader.number("timeout", { min: 0, max: DURATION_MAX_MS * 1000, whole: true });
@@ -87,6 +89,7 @@ export function readRequirements(sources: RequirementSources): RequirementsRead 
     maxCostUsd,
     objective,
     noDowngrade,
+    deterministic,
   };
   const queueTimeoutMs = timeoutUs === null || timeoutUs === 0 ? null : timeoutUs / 1000;
   const deadlineBinds = slo.latencyMs !== null && slo.latencyMs !== latencyMs;

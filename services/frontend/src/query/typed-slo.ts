@@ -37,6 +37,7 @@ export function readSlo(
     maxCostUsd: typed.maxCostUsd ?? said.maxCostUsd,
     objective: isUnspecified ? said.objective : typed.objective,
     noDowngrade: typed.noDowngrade,
+    deterministic: typed.deterministic || said.deterministic,
   };
   return { slo, deadlineBinds: latencyMs !== statedMs };
 }

@@ -1,4 +1,4 @@
-import type { Explanation, InferHeadInput } from "@infaas/api";
+import { type Explanation, type InferHeadInput, LANE_ALONE } from "@infaas/api";
 import { type FairPlace, type FairQuery, LANE_COUNT } from "@infaas/policy";
 import { type Clock, Code, ServiceError, type SpanContext } from "@infaas/runtime";
 import type { ExecutorLink, LinkAnswer, LinkListener, LinkRefusal } from "../links/executor-link";
@@ -291,7 +291,7 @@ export class Flight implements LinkListener, FairQuery {
     const linkId = link.send(
       {
         timeoutMs: Number.isFinite(timeoutMs) ? timeoutMs : 0,
-        lane: place.spare ? LANE_COUNT - 1 : lane,
+        lane: (place.spare ? LANE_COUNT - 1 : lane) | (query.requirements.slo.deterministic ? LANE_ALONE : 0),
         trace: query.trace,
         variant: instance.variant,
         body: query.body,
