@@ -59,11 +59,12 @@ function rowsOf(listed: ListModelsResponse): string[][] {
 /** Returns the certificate of batching, or why each request is computed alone. */
 function groundOf(
   { architectures }: ListModelsResponse,
-  { architecture, version, unbatched }: Variant,
+  { architecture, version, unbatched, batchingEnded }: Variant,
 ): string {
   const owner = architectures.find((known) => known.name === architecture && known.version === version);
   if (owner === undefined) return "-";
   if (!owner.batchable) return `none: ${owner.unbatchableReason}`;
+  if (batchingEnded !== "") return `none: ${batchingEnded}`;
   if (unbatched) return "none";
   const stated = BatchingCertificate[owner.batchingCertificate]?.toLowerCase() ?? "";
   return owner.batchingCertificate === BatchingCertificate.UNSPECIFIED ? "probed" : stated;

@@ -80,7 +80,16 @@ describe("registerMetrics", () => {
     const executor = new Executor({ name: "exec-1", memoryBytes: 100, ports, logger });
     const figures = new LiveFigures(clock);
     const utilisation = new Utilisation(clock, 1, () => process.cpuUsage());
-    registerMetrics(telemetry.meter, { executor, figures, utilisation, processes: () => [], clock });
+    const rechecks = new Map([["v", { checked: 5, differed: 2 }]]);
+    const batching = { entries: () => rechecks };
+    registerMetrics(telemetry.meter, {
+      executor,
+      batching,
+      figures,
+      utilisation,
+      processes: () => [],
+      clock,
+    });
     executor.setDesired([{ spec, desiredAtMs: 0 }]);
     const times = { queueMs: 9, gatherMs: 1, runMs: 2, scatterMs: 3 };
     const answer = { outputs: [], outputDims: [], batchSize: 4, ...times, release: () => undefined };
@@ -94,5 +103,7 @@ describe("registerMetrics", () => {
     expect(newest(instruments.refused)).toEqual({ value: 1, variant: "v" });
     expect(newest(instruments.latency)).toEqual({ value: 2, variant: "v" });
     expect(newest(instruments.batch)).toEqual({ value: 4, variant: "v" });
+    expect(newest(instruments.rechecked)).toEqual({ value: 5, variant: "v" });
+    expect(newest(instruments.recheckDiffered)).toEqual({ value: 2, variant: "v" });
   });
 });

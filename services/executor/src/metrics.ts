@@ -1,5 +1,6 @@
 import { executorMetrics } from "@infaas/api";
 import type { Clock, Telemetry } from "@infaas/runtime";
+import type { BatchingWatch } from "./instances/batching-watch";
 import type { Executor } from "./instances/executor";
 import type { LiveFigures } from "./instances/live-figures";
 import type { Utilisation } from "./instances/utilisation";
@@ -9,6 +10,7 @@ export const instruments = executorMetrics;
 
 export interface MetricSources {
   readonly executor: Executor;
+  readonly batching: Pick<BatchingWatch, "entries">;
   readonly figures: LiveFigures;
   readonly utilisation: Utilisation;
   /** Name and resident memory of every engine process. */
@@ -39,6 +41,12 @@ export function registerMetrics(meter: Telemetry["meter"], sources: MetricSource
       observe(engine.queuedRows, { ...host, variant: name });
   });
   registerFigures(meter, sources, host);
+  counter(meter, instruments.rechecked, (observe) => {
+    for (const [variant, { checked }] of sources.batching.entries()) observe(checked, { ...host, variant });
+  });
+  counter(meter, instruments.recheckDiffered, (observe) => {
+    for (const [variant, { differed }] of sources.batching.entries()) observe(differed, { ...host, variant });
+  });
 }
 
 type Observe = (value: number, attributes: Record<string, string>) => void;

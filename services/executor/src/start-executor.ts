@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ArtifactService, ClusterService } from "@infaas/api";
-import { ArtifactClient } from "@infaas/cluster";
+import { ArtifactClient, RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import {
   type Clock,
   type ConfigOf,
@@ -22,6 +22,7 @@ import { nativeEngines } from "./engines/native-engine";
 import { paddingEngines } from "./engines/padded-engine";
 import type { ModelFiles } from "./files/model-folders";
 import { ModelStore } from "./files/model-store";
+import { BatchingWatch } from "./instances/batching-watch";
 import { Executor } from "./instances/executor";
 import { LiveFigures } from "./instances/live-figures";
 import { LoadJournal } from "./instances/load-journal";
@@ -108,7 +109,15 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const spans = new QuerySpans(clock, telemetry.tracer);
   const figures = new LiveFigures(clock, (variant, taken) => spans.recordDirect(variant, taken));
   const lines = () => processes?.lines() ?? [];
-  registerMetrics(telemetry.meter, { executor, figures, utilisation, processes: lines, clock });
+  const cluster = createRpcClient(ClusterService, config.metadata, { dial });
+  lifecycle.onStop("cluster client", () => cluster.close());
+  const batching = new BatchingWatch({
+    executor,
+    clock,
+    logger,
+    record: (end) => cluster.endBatching(end, { timeoutMs: RECORD_CALL_TIMEOUT_MS }),
+  });
+  registerMetrics(telemetry.meter, { executor, batching, figures, utilisation, processes: lines, clock });
   const reporter = new Reporter(executor, utilisation, clock);
   const memory = new SharedMemory();
   const inFlightMax = config.linkInFlightMax;
@@ -133,8 +142,6 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   if (linkListen !== null && processes === null)
     nativeLinks = await NativeLinks.open(linkListen, linkPorts, { members: security.members, logger });
   const linkAddress = nativeLinks === null ? "" : withPort(address, nativeLinks.port);
-  const cluster = createRpcClient(ClusterService, config.metadata, { dial });
-  lifecycle.onStop("cluster client", () => cluster.close());
   const reached = processes === null ? null : reachedAt(processes, address);
   const leave = joinCluster(config, world, { cluster, executor, processes: reached, address, linkAddress });
   const telling = every(
@@ -152,6 +159,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
     nativeLinks?.announceDraining();
     processes?.announceDraining();
     telling.cancel();
+    batching.stop();
     await executor.stop(DRAIN_ON_STOP_MS);
     await leave();
     links.close();

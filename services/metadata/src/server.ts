@@ -34,7 +34,7 @@ export function createMetadataServer(
   return server;
 }
 
-function cluster({ store, hub, writer, members }: Metadata): Implementation {
+function cluster({ store, hub, writer, members, registry }: Metadata): Implementation {
   return implementService(ClusterService, {
     async join({ member, ttlMs }) {
       const lease = await members.join(given("member", member), ttlMs);
@@ -50,6 +50,9 @@ function cluster({ store, hub, writer, members }: Metadata): Implementation {
     async reportInstances({ leaseId, report }) {
       await members.report(leaseId, given("report", report));
       return {};
+    },
+    async endBatching({ variant, modelDigest, reason }) {
+      return { recorded: await registry.endBatching({ variant, modelDigest, reason }) };
     },
     async setAccepting({ executor, accepting }) {
       await members.setAccepting(executor, accepting);

@@ -155,7 +155,7 @@ export class Instance {
     let engine: Engine | null = null;
     try {
       const { concurrency, threads, maxBatch, latency } = this.spec;
-      const { name, architecture, padding } = this.spec;
+      const { name, architecture, padding, recheck } = this.spec;
       engine = await engines.open({
         owner: { variant: name, architecture },
         ...(padding === undefined ? {} : { padding }),
@@ -164,6 +164,7 @@ export class Instance {
         threads,
         maxBatch,
         batching: batchingOf(this.spec),
+        ...(recheck === undefined ? {} : { recheck }),
         ...heldBy(this.spec),
         latency,
         queueRowsMax,

@@ -1,5 +1,6 @@
-import { type LoadOverride, loadedVariant, overrideKey, type Variant } from "@infaas/api";
-import type { LatencyPoint, Padding } from "../engines/engine-port";
+import { batchingFromWire, type LoadOverride, loadedVariant, overrideKey, type Variant } from "@infaas/api";
+import { answerTolerance } from "../engines/answer-tolerance";
+import type { EngineOptions, LatencyPoint, Padding } from "../engines/engine-port";
 import type { ExternalData } from "../files/model-folders";
 
 /** The part of a variant's record that running it takes. */
@@ -17,6 +18,8 @@ export interface VariantSpec {
   readonly unbatched: boolean;
   /** When it was measured, milliseconds since 1970; 0 when the record does not say. */
   readonly measuredAtMs?: number;
+  /** How queries that shared a batch are run again alone; absent: they are not. */
+  readonly recheck?: NonNullable<EngineOptions["recheck"]>;
   /** How requests are padded; absent: they are not. */
   readonly padding?: Padding;
   /** The operator's override; absent: loaded as registered (decision 0017). */
@@ -51,6 +54,7 @@ export function variantSpec(
       threads: wire.threads,
       concurrency: wire.concurrency,
       maxBatch: wire.maxBatch,
+      ...recheckOf(wire),
       unbatched: wire.unbatched,
       measuredAtMs: Number(wire.profile?.measuredAtMs ?? 0n),
       ...(wire.padding === undefined ? {} : { padding: wire.padding }),
@@ -73,6 +77,14 @@ export function instanceKey(spec: VariantSpec): string {
   const files = [spec.modelDigest, ...spec.externalData.map(({ digest }) => digest)].join("+");
   const padding = spec.padding === undefined ? "" : JSON.stringify(spec.padding);
   return `${spec.name}|${files}|${padding}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}${spec.unbatched ? "|unbatched" : ""}|${overrideKey(spec.loadOverride)}`;
+}
+
+/** Within what a processor may answer otherwise; nothing where rows share no batch. */
+function recheckOf(wire: Variant): Pick<VariantSpec, "recheck"> {
+  if (wire.unbatched || wire.maxBatch === 1) return {};
+  return {
+    recheck: { tolerance: answerTolerance(wire.precision), proven: batchingFromWire(wire) === "proven" },
+  };
 }
 
 function variantFaults(wire: Variant): string[] {

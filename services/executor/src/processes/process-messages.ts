@@ -1,5 +1,11 @@
 import type { Code } from "@infaas/runtime";
-import type { EngineAnswer, EngineOptions, EngineQuery, EngineTensor } from "../engines/engine-port";
+import type {
+  EngineAnswer,
+  EngineOptions,
+  EngineQuery,
+  EngineTensor,
+  RecheckFigures,
+} from "../engines/engine-port";
 import type { CountedOf } from "./counted-figures";
 import type { EngineProcessConfig } from "./engine-process-config";
 
@@ -36,6 +42,7 @@ export interface EngineFigures extends CountedOf {
   /** Time since the last query; Infinity: there was none. */
   readonly idleMs: number;
   readonly unbatchedReason: string | null;
+  readonly rechecks: RecheckFigures;
   /** How long a run that was asked to end has gone on; 0: there is none. */
   readonly unresponsiveMs: number;
 }

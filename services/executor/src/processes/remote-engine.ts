@@ -1,13 +1,15 @@
 import { Code, ServiceError } from "@infaas/runtime";
-import type {
-  DirectBatch,
-  DirectFigures,
-  DirectService,
-  Engine,
-  EngineAnswer,
-  EngineLoss,
-  EngineQuery,
-  EngineTensor,
+import {
+  type DirectBatch,
+  type DirectFigures,
+  type DirectService,
+  type Engine,
+  type EngineAnswer,
+  type EngineLoss,
+  type EngineQuery,
+  type EngineTensor,
+  NO_RECHECKS,
+  type RecheckFigures,
 } from "../engines/engine-port";
 import type { EngineFigures, ProcessOrder, ProcessReport } from "./process-messages";
 
@@ -66,6 +68,10 @@ export class RemoteEngine implements Engine {
 
   get runningRows(): number {
     return this.told?.runningRows ?? 0;
+  }
+
+  get rechecks(): RecheckFigures {
+    return this.told?.rechecks ?? NO_RECHECKS;
   }
 
   get unresponsiveMs(): number {

@@ -20,6 +20,7 @@ const model: CatalogModel = {
   batched: true,
   maxBatch: 16,
   loadOverride: null,
+  batchingEnded: new Map(),
 };
 const factsOf = (of: CatalogModel): LoadFacts => ({
   registered: modelConfigMessage("mlp", of),

@@ -1,25 +1,49 @@
 import { create } from "@bufbuild/protobuf";
 import { ArchitectureSchema, BatchingCertificate } from "@infaas/api";
+import type { Variant } from "@infaas/policy";
 import type { CatalogModel } from "../view/catalog";
 import { modelConfig } from "./model-config";
 
-const configOf = (fields: {
-  batchable: boolean;
-  unbatchableReason?: string;
-  batchingNote?: string;
-  batchingCertificate?: BatchingCertificate;
-}) => {
+const variantNamed = (name: string): Variant => {
+  const fit = { alphaMs: 0, betaMs: 1, worstResidualMs: 0 };
+  const figures = { loadMs: 1, peakMemoryBytes: 1, saturationPerSecond: 1, hostType: "local" };
+  return {
+    name,
+    architecture: "net",
+    task: "t",
+    version: 1,
+    engine: "onnxruntime",
+    deviceKind: "cpu",
+    precision: "fp32",
+    threads: 1,
+    concurrency: 1,
+    maxBatch: 8,
+    accuracy: null,
+    profile: { points: [{ batch: 1, p50Ms: 1, p95Ms: 1, p99Ms: 1 }], fit, ...figures },
+  };
+};
+
+const configOf = (
+  fields: {
+    batchable: boolean;
+    unbatchableReason?: string;
+    batchingNote?: string;
+    batchingCertificate?: BatchingCertificate;
+  },
+  ended: readonly string[] = [],
+) => {
   const architecture = create(ArchitectureSchema, { name: "net", ...fields });
   const model: CatalogModel = {
     name: "net",
     target: { kind: "architecture", name: "net" },
     version: "1",
-    variants: [],
+    variants: ended.map(variantNamed),
     architecture,
     tensors: architecture,
     batched: fields.batchable,
     maxBatch: fields.batchable ? 8 : 0,
     loadOverride: null,
+    batchingEnded: new Map([...ended, "another"].map((name) => [name, "rows met"])),
   };
   return modelConfig("net", model);
 };
@@ -40,6 +64,14 @@ describe("modelConfig", () => {
     expect(configOf({ batchable: true, batchingNote, batchingCertificate }).parameters).toEqual({
       batching: { stringValue: "owner" },
       batching_note: { stringValue: batchingNote },
+    });
+  });
+
+  it("says of which variants batching has ended, and why", () => {
+    const told = configOf({ batchable: true, batchingCertificate: BatchingCertificate.OWNER }, ["net-b8"]);
+    expect(told.parameters).toEqual({
+      batching: { stringValue: "owner" },
+      batching_ended: { stringValue: "net-b8: rows met" },
     });
   });
 

@@ -58,7 +58,7 @@ export function modelMetadata(
 
 /** ModelConfig of any name, shown under `name` as it was asked for; dims leave the batch axis out, as the protocol wants where max_batch_size > 0. */
 export function modelConfig(name: string, model: CatalogModel): MessageInitShape<typeof ModelConfigSchema> {
-  const { architecture, tensors, batched, maxBatch } = model;
+  const { tensors, batched, maxBatch } = model;
   const dims = (spec: TensorSpec) => (batched ? spec.shape.slice(1) : spec.shape);
   const type = (spec: TensorSpec) => DATA_TYPES[spec.datatype] ?? ConfigDataType.TYPE_INVALID;
   return {
@@ -74,7 +74,7 @@ export function modelConfig(name: string, model: CatalogModel): MessageInitShape
       : {}),
     ...(model.target.kind === "variant" ? { instanceGroup: instanceGroupsOf(model) } : {}),
     modelTransactionPolicy: { decoupled: false },
-    parameters: { ...batchingParameters(architecture), ...keptParameters(model.loadOverride) },
+    parameters: { ...batchingParameters(model), ...keptParameters(model.loadOverride) },
   };
 }
 
@@ -115,13 +115,21 @@ function keptParameters(override: LoadOverride | null) {
   return Object.fromEntries(entries.map(([name, stringValue]) => [name, { stringValue }]));
 }
 
-/** On what ground requests of a model are batched, why they are not, and what its owner overrode to have them batched. */
-function batchingParameters(architecture: Architecture | null) {
+/**
+ * On what ground requests of a model are batched, why they are not, what its owner overrode to have them batched, and what
+ * was found in service after which they no longer are.
+ */
+function batchingParameters({ architecture, variants, batchingEnded }: CatalogModel) {
   const { unbatchableReason = "", batchingNote = "" } = architecture ?? {};
+  const ended = variants.flatMap(({ name }) => {
+    const reason = batchingEnded.get(name);
+    return reason === undefined ? [] : [`${name}: ${reason}`];
+  });
   const told = {
     batching: architecture === null ? "" : batchingGround(architecture),
     unbatchable_reason: unbatchableReason,
     batching_note: batchingNote,
+    batching_ended: ended.join("; "),
   };
   return Object.fromEntries(
     Object.entries(told).flatMap(([name, stringValue]) =>

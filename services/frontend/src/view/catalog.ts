@@ -29,6 +29,8 @@ export interface CatalogModel {
   readonly maxBatch: number;
   /** Load override that all its variants share; null: none, or several. */
   readonly loadOverride: LoadOverride | null;
+  /** Variants, of this model and others, whose rows were found in service to change each other's answers, and how. */
+  readonly batchingEnded: ReadonlyMap<string, string>;
 }
 
 /** Records a catalog is made of. */
@@ -89,7 +91,10 @@ export function buildCatalog(records: CatalogRecords): Catalog {
   const overrides = new Map(
     wire.flatMap(({ name, loadOverride: o }) => (o === undefined ? [] : [[name, o] as const])),
   );
-  const models = modelsOf(policy, variants, { tasks, architectures, overrides });
+  const batchingEnded = new Map(
+    wire.flatMap(({ name, batchingEnded: reason }) => (reason === "" ? [] : [[name, reason] as const])),
+  );
+  const models = modelsOf(policy, variants, { tasks, architectures, overrides, batchingEnded });
   const byTarget = new Map(models.map((m) => [targetKey(m.target), m]));
   const servable = withheld.size === 0 ? policy : policyOf(readable.filter((v) => !withheld.has(v.name)));
   const isServed = ({ name, version }: Architecture) =>
@@ -120,17 +125,19 @@ interface VariantRecords {
   readonly tasks: ReadonlyMap<string, Task>;
   readonly architectureOf: (variant: Variant) => Architecture | null;
   readonly overrides: Catalog["overrides"];
+  readonly batchingEnded: CatalogModel["batchingEnded"];
 }
 
 function modelsOf(
   policy: PolicyCatalog,
   variants: readonly Variant[],
-  o: Pick<Catalog, "tasks" | "architectures" | "overrides">,
+  o: Pick<Catalog, "tasks" | "architectures"> & Pick<VariantRecords, "overrides" | "batchingEnded">,
 ): readonly CatalogModel[] {
   const byVersion = new Map(o.architectures.map((a) => [`${a.name}@${a.version}`, a]));
   const architectureOf = (v: Variant) => byVersion.get(`${v.architecture}@${v.version}`) ?? null;
   const tasks = new Map(o.tasks.map((task) => [task.name, task]));
-  const records = { tasks, architectureOf, overrides: o.overrides };
+  const { overrides, batchingEnded } = o;
+  const records = { tasks, architectureOf, overrides, batchingEnded };
   const groups = [...policy.architectures.values(), ...policy.tasks.values()];
   return [
     ...variants.map((v) => modelOf({ kind: "variant", name: v.name }, [v], records)),
@@ -144,7 +151,7 @@ const NO_TENSORS: TensorSpecs = { inputs: [], outputs: [] };
 function modelOf(
   target: Target,
   variants: readonly Variant[],
-  { tasks, architectureOf, overrides }: VariantRecords,
+  { tasks, architectureOf, overrides, batchingEnded }: VariantRecords,
 ): CatalogModel {
   const architectures = [...new Set(variants.map(architectureOf))].flatMap((a) => a ?? []).sort(byName);
   const task = target.kind === "task" ? tasks.get(target.name) : undefined;
@@ -161,6 +168,7 @@ function modelOf(
     batched,
     maxBatch: batched ? variants.reduce((max, v) => Math.max(max, v.maxBatch), 0) : 0,
     loadOverride: overrides.size === 0 ? null : sharedOverride(variants, overrides),
+    batchingEnded,
   };
 }
 

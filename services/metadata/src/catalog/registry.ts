@@ -1,5 +1,13 @@
 import { clone } from "@bufbuild/protobuf";
-import { type Architecture, ArchitectureSchema, sameMapping, type Task, type Variant } from "@infaas/api";
+import {
+  type Architecture,
+  ArchitectureSchema,
+  BatchingCertificate,
+  sameMapping,
+  type Task,
+  type Variant,
+  VariantSchema,
+} from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { GuardedPlan, GuardedWriter } from "../records/guarded-writer";
 import {
@@ -25,8 +33,18 @@ import { familyFaults, variantFaults } from "./variant-rules";
  * below 128.
  */
 export const VARIANTS_MAX = 40;
+/** Characters of the reason that batching was ended for; a longer one is cut. */
+const BATCHING_REASON_MAX = 1_000;
 /** Bytes of one int32 label of a validation set. */
 const LABEL_BYTES = 4;
+
+/** What an executor found of a variant. */
+export interface BatchingEnd {
+  readonly variant: string;
+  /** The file that it was found of. */
+  readonly modelDigest: string;
+  readonly reason: string;
+}
 
 /** What the registry asks of the artifact store. */
 export interface ArtifactLookup {
@@ -93,6 +111,16 @@ export class Registry {
       planVariants(view, { name, version, variants, readRevision }),
     );
     return revision;
+  }
+
+  /**
+   * Records that rows of a variant share batches no longer. Returns false, and changes nothing, where the variant is gone, runs
+   * another file by now, or is unbatched already. INVALID_ARGUMENT without a reason.
+   */
+  async endBatching(end: BatchingEnd): Promise<boolean> {
+    refuse(Code.INVALID_ARGUMENT, end.reason === "" ? ["a reason to end batching is not given"] : []);
+    const { result } = await this.writer.write((view) => planBatchingEnd(view, end));
+    return result;
   }
 
   /**
@@ -193,6 +221,21 @@ function planVariants(
     writes.push({ kind: "deletePrefix", prefix: placementKey(asked.name, name, "") });
   }
   return { writes, result: null };
+}
+
+function planBatchingEnd(
+  view: RecordView,
+  { variant, modelDigest, reason }: BatchingEnd,
+): GuardedPlan<boolean> {
+  const recorded = view.of("variant").find(({ name }) => name === variant);
+  if (recorded === undefined || recorded.modelDigest !== modelDigest || recorded.unbatched)
+    return { writes: [], result: false };
+  const ended = clone(VariantSchema, recorded);
+  ended.unbatched = true;
+  ended.batchingCertificate = BatchingCertificate.ALONE;
+  ended.batchingEnded = reason.slice(0, BATCHING_REASON_MAX);
+  const key = variantKey(ended.architecture, ended.name);
+  return { writes: [put(key, "variant", ended)], result: true };
 }
 
 /** What was made of records that changed since would undo what changed them. */
