@@ -4,18 +4,18 @@ import { elementTypes, onnxFile, tensor } from "../onnx-file";
 
 type Datatype = keyof typeof elementTypes;
 
-/** One operator as a model of its own; every axis of its inputs is free. */
+/** One operator as a model of its own. */
 export interface OperatorModel {
   readonly name: string;
   readonly inputs: readonly OperatorInput[];
   readonly file: Uint8Array;
 }
 
-/** An input with no more than its datatype and its rank. */
+/** An input of one datatype; an axis of null is free. */
 export interface OperatorInput {
   readonly name: string;
   readonly datatype: Datatype;
-  readonly rank: number;
+  readonly axes: readonly (number | null)[];
 }
 
 /** A version of the standard operators that has all of them. */
@@ -24,12 +24,12 @@ const attributeKinds = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
 /**
  * Operators that take sizes, indices, divisors, loops' ends, shapes or codes from values. A line is: operator,
- * inputs (datatype and rank; `_` is left out), `->` datatype of the first output, attributes.
+ * inputs (datatype and rank, or sizes in brackets; `_` is left out), `->` datatypes of outputs, attributes.
  */
 const lines = `
 Abs INT64:1 -> INT64
 Add INT32:2 INT32:2 -> INT32
-AffineGrid FP32:3 INT64:1 -> FP32
+AffineGrid FP32:3 INT64:[4] -> FP32
 And BOOL:2 BOOL:2 -> BOOL
 ArgMax FP32:2 -> INT64 axis=1
 ArgMin INT32:2 -> INT64 axis=0
@@ -63,10 +63,10 @@ DequantizeLinear INT8:2 FP32:1 INT8:1 -> FP32
 Det FP32:3 -> FP32
 Div INT32:1 INT32:1 -> INT32
 Div INT64:2 INT64:1 -> INT64
-DynamicQuantizeLinear FP32:2 -> UINT8
+DynamicQuantizeLinear FP32:2 -> UINT8,FP32,UINT8
 Equal BYTES:1 BYTES:1 -> BOOL
 Exp FP64:1 -> FP64
-Expand FP32:2 INT64:1 -> FP32
+Expand FP32:2 INT64:[2] -> FP32
 EyeLike INT64:2 -> INT64
 Flatten FP32:3 -> FP32
 Floor FP64:1 -> FP64
@@ -126,8 +126,8 @@ ReduceMean INT32:2 INT64:1 -> INT32
 ReduceProd INT64:2 INT64:1 -> INT64
 ReduceSum FP32:2 INT64:1 -> FP32
 Reshape FP32:2 INT64:1 -> FP32
-Resize FP32:4 _ FP32:1 -> FP32
-Resize FP32:4 _ _ INT64:1 -> FP32
+Resize FP32:4 _ FP32:[4] -> FP32
+Resize FP32:4 _ _ INT64:[4] -> FP32
 ReverseSequence FP32:2 INT64:1 -> FP32
 RoiAlign FP32:4 FP32:2 INT64:1 -> FP32
 Round FP64:1 -> FP64
@@ -145,13 +145,12 @@ Sqrt FP32:1 -> FP32
 Squeeze FP32:2 INT64:1 -> FP32
 StringNormalizer BYTES:1 -> BYTES
 Sub INT64:1 INT64:1 -> INT64
-Tile FP32:2 INT64:1 -> FP32
-TopK FP32:2 INT64:1 -> FP32
+Tile FP32:2 INT64:[2] -> FP32
+TopK FP32:2 INT64:[1] -> FP32,INT64
 Transpose FP32:3 -> FP32 perm=[2,0,1]
 Trilu FP32:2 INT64:0 -> FP32
 Unique INT64:1 -> INT64
 Unsqueeze FP32:1 INT64:1 -> FP32
-Upsample FP32:4 FP32:1 -> FP32
 Where BOOL:1 FP32:1 FP32:1 -> FP32
 Xor BOOL:1 BOOL:1 -> BOOL
 `;
@@ -165,7 +164,8 @@ export const operatorModels: readonly OperatorModel[] = lines
 function modelOf(line: string, number: number): OperatorModel {
   const [left = "", right = ""] = line.split(" -> ");
   const [opType = "", ...places] = left.split(" ");
-  const [outputType = "FP32", ...attributes] = right.split(" ");
+  const [outputTypes = "", ...attributes] = right.split(" ");
+  const outputs = outputTypes.split(",").map((datatype, i) => ({ name: `y${i}`, datatype }));
   const inputs = places.map((place, i) => (place === "_" ? null : inputOf(place, i)));
   const offered = inputs.filter((input) => input !== null);
   const file = onnxFile(
@@ -175,18 +175,21 @@ function modelOf(line: string, number: number): OperatorModel {
         {
           opType,
           input: inputs.map((input) => input?.name ?? ""),
-          output: ["y"],
+          output: outputs.map(({ name }) => name),
           attribute: attributes.map(attributeOf),
         },
       ],
-      input: offered.map(({ name, datatype, rank }) =>
+      input: offered.map(({ name, datatype, axes }) =>
         tensor(
           name,
           elementTypes[datatype],
-          Array.from({ length: rank }, (_, axis) => `${name}_${axis}`),
+          axes.map((size, axis) => size ?? `${name}_${axis}`),
         ),
       ),
-      output: [{ name: "y", type: { tensorType: { elemType: elementTypes[outputType as Datatype] } } }],
+      output: outputs.map(({ name, datatype }) => ({
+        name,
+        type: { tensorType: { elemType: elementTypes[datatype as Datatype] } },
+      })),
     },
     opset,
   );
@@ -194,8 +197,11 @@ function modelOf(line: string, number: number): OperatorModel {
 }
 
 function inputOf(place: string, i: number): OperatorInput {
-  const [datatype, rank] = place.split(":");
-  return { name: `in${i}`, datatype: datatype as Datatype, rank: Number(rank) };
+  const [datatype, size = ""] = place.split(":");
+  const axes: readonly (number | null)[] = size.startsWith("[")
+    ? JSON.parse(size)
+    : new Array<null>(Number(size)).fill(null);
+  return { name: `in${i}`, datatype: datatype as Datatype, axes };
 }
 
 function attributeOf(word: string): MessageInitShape<typeof AttributeProtoSchema> {

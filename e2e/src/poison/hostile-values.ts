@@ -38,8 +38,8 @@ const texts = ["", "0", "-1", "nan", "inf", "1e999", "9223372036854775808", "x".
  */
 export function hostileRequest(inputs: readonly OperatorInput[], random: Random): readonly Tensor[] {
   const common = random.next() < 0.5 ? oneOf(random, axisSizes) : null;
-  return inputs.map(({ name, datatype, rank }) => {
-    const shape = Array.from({ length: rank }, () => common ?? oneOf(random, axisSizes));
+  return inputs.map(({ name, datatype, axes }) => {
+    const shape = axes.map((size) => size ?? common ?? oneOf(random, axisSizes));
     const elements = shape.reduce((product, size) => product * size, 1);
     const write = writers[datatype];
     if (write === undefined) throw new Error(`no hostile values are known for ${datatype}`);

@@ -6,6 +6,8 @@ import { Code, createRpcClient } from "@infaas/runtime";
 import { Cluster, eventually } from "../cluster";
 import { bystanderFile, bystanderModel, percentileMs, type Seen, watchBystanders } from "./bystanders";
 import { announce, divide, type End, grow, loop, registerCulprits } from "./culprits";
+import { operatorModels } from "./hostile-operators";
+import { type OperatorReport, runOperators } from "./operator-run";
 
 const quietMs = 2_000;
 /** How long bystanders are watched after the culprit has ended. */
@@ -84,6 +86,14 @@ describe("a cluster with two executors, one caller of which does harm", () => {
     });
     expect(await grow(cluster, 2, 2)).toBeNull();
   }, 60_000);
+
+  it("answers or refuses hostile values of operators that turn them into sizes, divisors and loops", async () => {
+    const reports: OperatorReport[] = [];
+    const models = operatorModels.filter(({ name }) => /^(mod|expand|range|stft)-/.test(name)).slice(0, 4);
+    const plan = { models, requests: 8, seed: 1, onReport: (report: OperatorReport) => reports.push(report) };
+    await harm(() => runOperators(cluster, folder, plan));
+    expect(reports.map(({ refused }) => refused)).toEqual(models.map(() => null));
+  }, 180_000);
 });
 
 function passed(ms: number): Promise<void> {
