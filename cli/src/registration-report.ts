@@ -42,5 +42,6 @@ function goldenInput({ architecture, variants }: RegistrationResult): string {
   const [first] = variants;
   const shapes = first?.goldenInputShapes ?? [];
   const inputs = shapes.map(({ dims }, index) => `${architecture?.inputs[index]?.name} [${dims.join(", ")}]`);
-  return inputs.length === 0 ? "none" : inputs.join(", ");
+  if (inputs.length === 0) return "none";
+  return `${inputs.join(", ")}${architecture?.exampleDigest ? ", from the examples given" : ""}`;
 }

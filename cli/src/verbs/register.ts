@@ -1,6 +1,9 @@
+import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
+import { EXAMPLE_FORMATS, exampleFormatOf } from "@infaas/api";
 import {
+  type Example,
   type InfaasClient,
   mappingFromText,
   modelNameOf,
@@ -24,10 +27,10 @@ export const register: Verb = {
     task: { type: "string", doc: "Task it serves, made if it does not exist; model/NAME unless given." },
     description: { type: "string", doc: "One sentence for people." },
     examples: {
-      type: "string",
-      doc: "File of raw examples to measure accuracy with: row-major, little-endian, no header.",
+      type: "strings",
+      doc: "Inputs that the model answers, [INPUT=]FILE of .npy, .npz, .json, .csv or .pb; with --labels a raw file, row-major and little-endian, to measure accuracy with. May be repeated.",
     },
-    labels: { type: "string", doc: "File of raw int32 class numbers, one for each example." },
+    labels: { type: "string", doc: "File of raw int32 class numbers, one for each raw example." },
     tolerance: { type: "number", doc: "Largest accuracy loss a derived precision may have.", default: 0.01 },
     "declared-accuracy": {
       type: "number",
@@ -93,6 +96,7 @@ function registrationOf(args: Arguments): Registration & { readonly name: string
     retry: args.flag("retry"),
     axisSizes: sizesOf(args.text("size") ?? ""),
     mapping: args.texts("map").map(mappingFromText),
+    examples: args.texts("examples").filter(isExample).map(exampleFromText),
     ...(task === undefined ? {} : { task }),
     ...(description === undefined ? {} : { description }),
     ...(declaredAccuracy === undefined ? {} : { declaredAccuracy }),
@@ -113,9 +117,10 @@ async function putTask(
   args: Arguments,
   { name, task = `model/${name}` }: Registration & { readonly name: string },
 ): Promise<void> {
-  const [examples, labels] = [args.text("examples"), args.text("labels")];
-  if ((examples === undefined) !== (labels === undefined))
-    throw new ServiceError(Code.INVALID_ARGUMENT, "--examples and --labels are needed together");
+  const labels = args.text("labels");
+  const [examples, ...others] = args.texts("examples").filter((text) => !isExample(text));
+  if (others.length > 0 || (examples === undefined) !== (labels === undefined))
+    throw new ServiceError(Code.INVALID_ARGUMENT, `${RAW_NEEDS}; examples without labels are ${FORMATS}`);
   if (examples !== undefined && labels !== undefined) {
     const count = (await stat(labels)).size / Int32Array.BYTES_PER_ELEMENT;
     const [inputsDigest, labelsDigest] = [await client.upload(examples), await client.upload(labels)];
@@ -126,6 +131,21 @@ async function putTask(
   if (args.text("task") === undefined) return;
   const { tasks } = await client.listModels();
   if (!tasks.some((known) => known.name === task)) await client.putTask({ name: task, metric: "accuracy" });
+}
+
+const FORMATS = EXAMPLE_FORMATS.join(", ");
+const RAW_NEEDS = "--labels goes with one raw file of --examples, and a raw file with --labels";
+
+/** Whether a value of `--examples` is a file of inputs, and not the raw file that labels go with. */
+function isExample(text: string): boolean {
+  return exampleFormatOf(text) !== null;
+}
+
+/** `[INPUT=]FILE`; what is a file as a whole names no input. */
+function exampleFromText(text: string): Example {
+  const at = text.indexOf("=");
+  if (at < 1 || existsSync(text)) return text;
+  return { input: text.slice(0, at), path: text.slice(at + 1) };
 }
 
 function yesOrNo(option: string, value: string | undefined): boolean | undefined {

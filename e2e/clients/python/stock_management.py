@@ -3,6 +3,7 @@
 Usage: stock_management.py FACE ADDRESS TASK ARCHITECTURE INPUTS_BIN MODEL_ONNX
 """
 
+import io
 import json
 import sys
 
@@ -133,6 +134,34 @@ def brought(name):
     }
 
 
+def by_example(name):
+    """A model that comes with examples as NumPy saves them, or with a warmup as Triton has it."""
+    with open(model_path, "rb") as file:
+        model = file.read()
+
+    def saved(save, *arrays, **named):
+        buffer = io.BytesIO()
+        save(buffer, *arrays, **named)
+        return buffer.getvalue()
+
+    def load(files, config="{}"):
+        return refusal(lambda: client.load_model(name, config=config, files={"file:1/model.onnx": model, **files}))
+
+    image, dims = spec["name"], [int(size) for size in spec["shape"][1:]]
+    warmup = {"data_type": "TYPE_FP32", "dims": dims, "input_data_file": "image"}
+    config = json.dumps({"model_warmup": [{"name": "one", "batch_size": 1, "inputs": {image: warmup}}]})
+    columns = np.asfortranarray(pixels.astype(">f4"))
+    return {
+        "npz": load({"file:examples.npz": saved(np.savez_compressed, **{image: pixels})}),
+        "npy": load({f"file:examples/{image}.npy": saved(np.save, columns)}),
+        "warmup": load({"file:warmup/image": pixels[:1].tobytes()}, config),
+        "rows": len(infer(name).as_numpy(output)),
+        "wide": load({"file:examples.npz": saved(np.savez, **{image: pixels.astype(np.float64)})}),
+        "objects": load({"file:examples.npy": saved(np.save, np.array(["a", None], dtype=object))}),
+        "short": load({"file:warmup/image": b"1234"}, config),
+    }
+
+
 def settings():
     def trace(model, changes):
         return face.trace(client.update_trace_settings(model, changes))
@@ -172,6 +201,7 @@ seen = {
     "reloaded": {kind: unloaded_and_loaded(name) for kind, name in names.items()},
     "otherwise": {kind: loaded_otherwise(name) for kind, name in names.items()},
     "brought": brought(f"brought-{face_name}"),
+    "byExample": by_example(f"by-example-{face_name}"),
     "settings": settings(),
     "plugins": plugins(),
 }

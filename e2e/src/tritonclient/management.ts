@@ -46,6 +46,7 @@ export interface ManagementSeen {
     >
   >;
   readonly brought: Readonly<Record<string, unknown>>;
+  readonly byExample: Readonly<Record<string, unknown>>;
   readonly settings: {
     readonly trace: Settings;
     readonly ofModel: Settings;
@@ -120,6 +121,19 @@ export function describeManagement(face: Face, seen: () => ManagementSeen): void
       "other version": null,
       "no model": invalid("is no onnx model"),
       outside: invalid("is no path below the model's folder"),
+    });
+  });
+
+  it("brings examples with its load, as NumPy saves them and as Triton names them", () => {
+    const invalid = (sentence: string) => refusedWith(face, "INVALID_ARGUMENT", sentence);
+    expect(seen().byExample).toEqual({
+      npz: null,
+      npy: null,
+      warmup: null,
+      rows: 4,
+      wide: invalid("came as FP64 [4, 1, 8, 8], the model takes image FP32 [-1, 1, 8, 8]"),
+      objects: invalid("pickled and not read; save it as strings"),
+      short: invalid("it holds 1 elements of FP32, its shape is [1, 8, 8]"),
     });
   });
 

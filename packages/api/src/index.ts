@@ -89,6 +89,8 @@ export {
   DrainExecutorRequestSchema,
   type DrainExecutorResponse,
   DrainExecutorResponseSchema,
+  type ExampleFile,
+  ExampleFileSchema,
   type ExecutorStatus,
   ExecutorStatusSchema,
   file_infaas_v1_catalog,
@@ -587,6 +589,14 @@ export {
   OrcaLoadReportSchema,
 } from "./gen/xds/data/orca/v3/orca_load_report_pb";
 export { file_xds_service_orca_v3_orca, OpenRcaService } from "./gen/xds/service/orca/v3/orca_pb";
+export { datatypeOfElements, elementTypeOf } from "./onnx/element-types";
+export {
+  EXAMPLE_BYTES_MAX,
+  EXAMPLE_FORMATS,
+  type ExampleFormat,
+  exampleFilesFault,
+  exampleFormatOf,
+} from "./onnx/example-files";
 export { withFileBytes } from "./onnx/file-bytes";
 export {
   type ByteSource,
@@ -597,6 +607,7 @@ export {
   externalNames,
   MODEL_FILE_BYTES_MAX,
 } from "./onnx/onnx-external-data";
+export { decodeTensorProto, encodeTensorProto, type NamedTensor } from "./onnx/tensor-proto";
 export { bfloatBits, bfloatValue, halfBits, halfValue } from "./tensors/half-float";
 export { numberBytes } from "./tensors/number-bytes";
 export {

@@ -19,6 +19,7 @@ import {
 } from "@infaas/api";
 import { ArtifactClient } from "@infaas/cluster";
 import { Code, createRpcClient, type DialOptions, dialWith, ServiceError } from "@infaas/runtime";
+import { type Example, exampleFilesOf } from "./examples";
 import { externalFilesOf } from "./model-files";
 import { modelNameOf } from "./model-name";
 import { type Requirements, sloOf } from "./requirements";
@@ -66,6 +67,8 @@ export interface Registration {
    * not.
    */
   readonly padding?: MessageInitShape<typeof PaddingSchema>;
+  /** Inputs that the model answers, for it to be measured with; default: they are found out. */
+  readonly examples?: readonly Example[];
   /** How tensors of the file become those of its task, see `mappingFromText`; tensors of equal name need none. */
   readonly mapping?: readonly MessageInitShape<typeof TensorMappingSchema>[];
 }
@@ -155,6 +158,7 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
 
   async function register(r: Registration, onProgress: (p: RegistrationProgress) => void = () => {}) {
     const name = r.name ?? modelNameOf(r.path);
+    const examples = await exampleFilesOf(r.examples ?? []);
     const externalData: { name: string; digest: string }[] = [];
     for (const file of await externalFilesOf(r.path))
       externalData.push({ name: file.name, digest: await files.uploadFile(file.path) });
@@ -170,6 +174,7 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
         retry: r.retry ?? false,
         axisSizes: { ...r.axisSizes },
         mapping: [...(r.mapping ?? [])],
+        examples,
         ...(r.batchable === undefined ? {} : { batchable: r.batchable }),
         ...(r.padding === undefined ? {} : { padding: r.padding }),
         ...(r.accuracyTolerance === undefined ? {} : { accuracyTolerance: r.accuracyTolerance }),

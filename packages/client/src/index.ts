@@ -7,6 +7,7 @@ export {
   type Registration,
   refusalOf,
 } from "./client";
+export type { Example, ExampleOfInput } from "./examples";
 export { mappingFromText } from "./mapping";
 export { modelNameOf } from "./model-name";
 export { paddingFromJson } from "./padding";

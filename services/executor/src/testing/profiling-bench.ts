@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import {
+  type ExampleFile,
   ProfileModelRequestSchema,
   type RegistrationProgress,
   type RegistrationResult,
@@ -35,6 +36,7 @@ export interface RegisterOptions {
   readonly statedBatchable?: boolean;
   readonly axisSizes?: Record<string, number>;
   readonly mapping?: readonly TensorMapping[];
+  readonly examples?: ExampleFile[];
   /** Called with the stage of every progress event. */
   readonly onStep?: (stage: string) => void;
 }

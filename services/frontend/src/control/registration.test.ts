@@ -88,8 +88,48 @@ describe("registerModel", () => {
     });
   });
 
+  it("passes on examples and records which, measures anew for others, and not for the same or none", async () => {
+    const [executor] = house.executors;
+    const example = { name: "x.npy", input: "pixels", content: Uint8Array.of(1, 2) };
+    const named = { name: "lone", task: "model/lone", modelDigest: "sha256:ef" };
+    const variants = [
+      { ...wireVariant({ name: "lone", accuracy: 0.9 }), architecture: "lone", task: "model/lone" },
+    ];
+    const register = async (examples: readonly (typeof example)[]) => {
+      const request = { name: "lone", modelDigest: "sha256:ef", examples: [...examples] };
+      for await (const { event } of catalog.registerModel(request))
+        if (event.case === "result") return event.value.unchanged;
+      return null;
+    };
+    executor!.profiled = create(RegistrationResultSchema, { architecture: named, variants });
+    await register([example]);
+    const { exampleDigest = "" } = executor!.order?.architecture ?? {};
+    expect([executor!.order?.examples, exampleDigest]).toMatchObject([
+      [example],
+      expect.stringMatching(/^sha256:/),
+    ]);
+    executor!.profiled = create(RegistrationResultSchema, {
+      architecture: { ...named, exampleDigest },
+      variants,
+    });
+    await register([{ ...example, content: Uint8Array.of(3) }]);
+    await until(() =>
+      house.frontend.view.catalog.architectures.some((a) => a.exampleDigest === exampleDigest),
+    );
+    expect([await register([example]), await register([]), await register([example, example])]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  });
+
   it.each([
     [{ ...REQUEST, name: "No Good" }, Code.INVALID_ARGUMENT, 'model name "No Good" may hold letters'],
+    [
+      { ...REQUEST, examples: [{ name: "x.txt" }] },
+      Code.INVALID_ARGUMENT,
+      "examples in 'x.txt' are not read; a name ends in .npy, .npz, .json, .csv, .pb",
+    ],
     [{ ...REQUEST, task: "cats" }, Code.NOT_FOUND, `task 'cats' is not known; known: ${TASK}`],
   ])("refuses %p and says what would be accepted", async (request, code, message) => {
     const events = catalog.registerModel(request)[Symbol.asyncIterator]();

@@ -1,7 +1,9 @@
-import { create, equals, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, equals, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import {
   type ArtifactService,
+  ExampleFileSchema,
   ExecutionService,
+  exampleFilesFault,
   isOwnTask,
   modelNameFault,
   ownTaskPrefix,
@@ -15,7 +17,7 @@ import {
   type Task,
   TaskSchema,
 } from "@infaas/api";
-import { USER_CALL_TIMEOUT_MS } from "@infaas/cluster";
+import { digestOfBytes, USER_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import {
   type ClientOf,
   Code,
@@ -55,6 +57,8 @@ export async function* registerModel(
 ): AsyncGenerator<Event> {
   const wrong = modelNameFault(request.name);
   if (wrong !== null) throw new ServiceError(Code.INVALID_ARGUMENT, wrong);
+  const unread = exampleFilesFault(request.examples);
+  if (unread !== null) throw new ServiceError(Code.INVALID_ARGUMENT, unread);
   const task = signedFor(request, await taskOf(o, request), o.view);
   const before = request.retry ? null : unchanged(o.view, request, task);
   if (before !== null) {
@@ -118,6 +122,8 @@ function unchanged(view: ClusterView, request: RegisterModelRequest, task: Task)
   // What the owner says now of rows sharing batches may differ from what was found then.
   if (request.batchable !== undefined && request.batchable !== architecture.batchable) return null;
   if (!sameMapping(architecture.mapping, request.mapping)) return null;
+  // Without examples, those of before stand.
+  if (request.examples.length > 0 && exampleDigest(request) !== architecture.exampleDigest) return null;
   const variants = view.catalog.wireVariants.filter((v) => v.architecture === request.name);
   if (variants.length === 0) return null;
   return { $typeName: "infaas.v1.RegistrationResult", architecture, variants, rejected: [], unchanged: true };
@@ -125,6 +131,13 @@ function unchanged(view: ClusterView, request: RegisterModelRequest, task: Task)
 
 function samePadding(a: Padding | undefined, b: Padding | undefined): boolean {
   return a === undefined || b === undefined ? a === b : equals(PaddingSchema, a, b);
+}
+
+/** Digest of the examples of a registration; empty where it has none. */
+function exampleDigest({ examples }: RegisterModelRequest): string {
+  if (examples.length === 0) return "";
+  const files = examples.map((file) => toBinary(ExampleFileSchema, file));
+  return digestOfBytes(Buffer.concat(files.map((bytes) => Buffer.from(digestOfBytes(bytes)))));
 }
 
 /** Returns a text that is the same for the same files. */
@@ -169,13 +182,14 @@ async function* profile(
       description,
       aliases,
       mapping,
+      exampleDigest: exampleDigest(request),
       accuracyTolerance: accuracyTolerance ?? TOLERANCE_DEFAULT,
       ...(declaredAccuracy === undefined ? {} : { declaredAccuracy }),
       ...(padding === undefined ? {} : { padding }),
     };
-    const { retry, axisSizes, batchable } = request;
+    const { retry, axisSizes, batchable, examples } = request;
     const stated = batchable === undefined ? {} : { statedBatchable: batchable };
-    const order = { architecture, task, retry, axisSizes, ...stated };
+    const order = { architecture, task, retry, axisSizes, examples, ...stated };
     for await (const { event } of execution.profileModel(order, { signal })) {
       if (event.case === "progress") yield { event };
       if (event.case === "result") return event.value;

@@ -53,19 +53,32 @@ const readers: Readonly<Record<string, Reader>> = {
       : {},
   instance_group: instanceGroup,
   parameters: readParameters,
+  // Instances answer an example before they serve; what one is, is said with the files of a model.
+  model_warmup: () => ({}),
 };
 const MODEL_FILE = "model.onnx";
 
-/** Reads the `config` of a load: ModelConfig in JSON, as Triton has it. Pure. */
-export function readLoadConfig(text: string, facts: LoadFacts): LoadConfigRead {
+/** A config, or one sentence on why it is none. */
+export type ConfigRead =
+  | { readonly ok: true; readonly config: ModelConfig }
+  | { readonly ok: false; readonly fault: string };
+
+/** Reads ModelConfig in JSON, as Triton has it, without a look at what it says. Pure. */
+export function readConfig(text: string): ConfigRead {
   if (text.length > CONFIG_CHARS_MAX)
     return fault(`config has ${text.length} characters, at most ${CONFIG_CHARS_MAX} are read`);
-  let config: ModelConfig;
   try {
-    config = fromJsonString(ModelConfigSchema, text);
+    return { ok: true, config: fromJsonString(ModelConfigSchema, text) };
   } catch (cause) {
     return fault(`config is no ModelConfig in JSON: ${String(cause)}`);
   }
+}
+
+/** Reads the `config` of a load: what is to hold otherwise than registered. Pure. */
+export function readLoadConfig(text: string, facts: LoadFacts): LoadConfigRead {
+  const read = readConfig(text);
+  if (!read.ok) return read;
+  const { config } = read;
   let override: Override = {};
   for (const field of Object.keys(jsonOf(config))) {
     const reader = readers[field];
@@ -73,14 +86,14 @@ export function readLoadConfig(text: string, facts: LoadFacts): LoadConfigRead {
       const accepted = Object.keys(readers).join(", ");
       return fault(`config sets ${field}, which has no meaning here; accepted are ${accepted}`);
     }
-    const read = reader(config, facts);
-    if (typeof read === "string") return fault(`config: ${read}`);
-    override = { ...override, ...read };
+    const told = reader(config, facts);
+    if (typeof told === "string") return fault(`config: ${told}`);
+    override = { ...override, ...told };
   }
   return { ok: true, override: Object.keys(override).length === 0 ? null : override };
 }
 
-function fault(sentence: string): LoadConfigRead {
+function fault(sentence: string): { readonly ok: false; readonly fault: string } {
   return { ok: false, fault: sentence };
 }
 

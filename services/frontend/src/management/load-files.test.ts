@@ -34,6 +34,22 @@ describe("readLoadFiles", () => {
     expect(alone).toEqual({ ok: false, fault: expect.stringContaining("none came") });
   });
 
+  it("finds examples of all inputs and of one, and what a warmup names", () => {
+    const read = readLoadFiles({
+      "file:1/model.onnx": file("onnx"),
+      "file:examples.npz": file("all"),
+      "file:examples/serving/input:0.npy": file("one"),
+      "file:warmup/raw/x": file("raw"),
+    });
+    if (!read.ok || read.files === null) throw new Error("files were not found");
+    const { examples, warmup, externalData } = read.files;
+    expect(examples.map(({ input, name }) => [input, name])).toEqual([
+      ["", "examples.npz"],
+      ["serving/input:0", "examples/serving/input:0.npy"],
+    ]);
+    expect([warmup.map(({ name }) => name), externalData]).toEqual([["raw/x"], []]);
+  });
+
   it("finds none where none came", () => {
     expect(readLoadFiles({ config })).toEqual({ ok: true, files: null });
   });
@@ -44,6 +60,9 @@ describe("readLoadFiles", () => {
     ["version 0", { "file:0/model.onnx": file("") }, "is no file of a model"],
     ["an absolute path", { "file:/etc/passwd": file("") }, "is no file of a model"],
     ["text instead of bytes", { "file:1/model.onnx": config }, "must be a bytes_param"],
+    ["examples of another ending", { "file:examples.parquet": file("") }, "is no file of a model"],
+    ["examples alone", { "file:examples.npz": file("") }, "'examples.npz' came without a model"],
+    ["a warmup alone", { "file:warmup/x": file("") }, "'x' came without a model"],
     ["no model", { "file:1/net.pt": file("") }, "no 'file:1/model.onnx' came"],
     ["two versions", { "file:1/model.onnx": file(""), "file:2/model.onnx": file("") }, "versions 1, 2 came"],
     [

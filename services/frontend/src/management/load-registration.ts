@@ -4,11 +4,14 @@ import { ArtifactClient, digestOfBytes } from "@infaas/cluster";
 import { type Caller, Code, ServiceError } from "@infaas/runtime";
 import { type RegistrationOptions, registerModel } from "../control/registration";
 import type { LoadFiles } from "./load-files";
+import { readWarmup } from "./load-warmup";
 
 /** A RepositoryModelLoad that carries the model's files. */
 export interface FilesToLoad {
   readonly name: string;
   readonly files: LoadFiles;
+  /** ModelConfig in JSON; null: none came. */
+  readonly config: string | null;
   readonly caller: Caller;
   readonly signal: AbortSignal;
 }
@@ -20,12 +23,12 @@ export interface FilesToLoad {
  * of something else, else as `registerModel`.
  */
 export async function registerFiles(o: RegistrationOptions, asked: FilesToLoad): Promise<number> {
-  const { name, files, caller, signal } = asked;
+  const { name, files, config, caller, signal } = asked;
   if (!caller.roles.has("register")) {
     const sentence = `a load with files registers a model, which needs the role register; the token of '${caller.tenant}' has: ${[...caller.roles].join(", ")}`;
     throw new ServiceError(Code.PERMISSION_DENIED, sentence);
   }
-  const request = requestOf(name, files);
+  const request = requestOf(name, files, config);
   checkName(o, name);
   const artifacts = new ArtifactClient(o.artifacts);
   await artifacts.uploadBytes(files.model, signal);
@@ -36,7 +39,8 @@ export async function registerFiles(o: RegistrationOptions, asked: FilesToLoad):
   throw new ServiceError(Code.INTERNAL, `registration of '${name}' ended without a result: this is a bug`);
 }
 
-function requestOf(name: string, { model, externalData, batchable }: LoadFiles): RegisterModelRequest {
+function requestOf(name: string, files: LoadFiles, config: string | null): RegisterModelRequest {
+  const { model, externalData, batchable, examples } = files;
   const source = {
     size: model.length,
     read: (offset: number, length: number) => model.subarray(offset, offset + length),
@@ -56,10 +60,13 @@ function requestOf(name: string, { model, externalData, batchable }: LoadFiles):
       Code.INVALID_ARGUMENT,
       `file '${unneeded.name}' is none that the model takes weights from; accepted are: ${read.names.join(", ") || "none"}`,
     );
+  const warmup = readWarmup(config ?? "{}", files.warmup);
+  if (!warmup.ok) throw new ServiceError(Code.INVALID_ARGUMENT, warmup.fault);
   return create(RegisterModelRequestSchema, {
     name,
     modelDigest: digestOfBytes(model),
     externalData: externalData.map(({ name: file, bytes }) => ({ name: file, digest: digestOfBytes(bytes) })),
+    examples: [...warmup.examples, ...examples.map(({ bytes, ...file }) => ({ ...file, content: bytes }))],
     ...(batchable === null ? {} : { batchable }),
   });
 }

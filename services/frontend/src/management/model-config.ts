@@ -3,6 +3,8 @@ import {
   type Architecture,
   BatchingCertificate,
   ConfigDataType,
+  type DataType,
+  isDataType,
   type LoadOverride,
   type ModelConfig,
   ModelConfigSchema,
@@ -19,7 +21,7 @@ const PLATFORM = "onnxruntime_onnx";
 /** Platform of a name that stands for several variants. */
 const VIRTUAL_PLATFORM = "infaas";
 
-const DATA_TYPES: Readonly<Record<string, ConfigDataType>> = {
+const DATA_TYPES: Readonly<Record<DataType, ConfigDataType>> = {
   BOOL: ConfigDataType.TYPE_BOOL,
   UINT8: ConfigDataType.TYPE_UINT8,
   UINT16: ConfigDataType.TYPE_UINT16,
@@ -35,6 +37,15 @@ const DATA_TYPES: Readonly<Record<string, ConfigDataType>> = {
   BYTES: ConfigDataType.TYPE_STRING,
   BF16: ConfigDataType.TYPE_BF16,
 };
+
+/** The protocol's name of a datatype of a config; null for TYPE_INVALID. */
+export function datatypeName(type: ConfigDataType): DataType | null {
+  return (
+    Object.keys(DATA_TYPES)
+      .filter(isDataType)
+      .find((name) => DATA_TYPES[name] === type) ?? null
+  );
+}
 
 /** ModelMetadata of any name, shown under `name` as it was asked for; the batch axis, where there is one, is a leading -1. */
 export function modelMetadata(
@@ -60,7 +71,8 @@ export function modelMetadata(
 export function modelConfig(name: string, model: CatalogModel): MessageInitShape<typeof ModelConfigSchema> {
   const { tensors, batched, maxBatch } = model;
   const dims = (spec: TensorSpec) => (batched ? spec.shape.slice(1) : spec.shape);
-  const type = (spec: TensorSpec) => DATA_TYPES[spec.datatype] ?? ConfigDataType.TYPE_INVALID;
+  const type = ({ datatype }: TensorSpec) =>
+    isDataType(datatype) ? DATA_TYPES[datatype] : ConfigDataType.TYPE_INVALID;
   return {
     name,
     platform: platformOf(model),

@@ -28,9 +28,10 @@ export function repositoryHandlers({
       checkTypes(withoutFiles(parameters), { config: "stringParam", batchable: "boolParam" });
       const read = readLoadFiles(parameters);
       if (!read.ok) throw new ServiceError(Code.INVALID_ARGUMENT, read.fault);
-      if (read.files !== null) await register({ name, files: read.files, caller, signal });
-      const config = parameters.config?.parameterChoice;
-      await repository.load(name, config?.case === "stringParam" ? config.value : null);
+      const stated = parameters.config?.parameterChoice;
+      const config = stated?.case === "stringParam" ? stated.value : null;
+      if (read.files !== null) await register({ name, files: read.files, config, caller, signal });
+      await repository.load(name, config);
       return {};
     },
     repositoryModelUnload: async ({ repositoryName, modelName, parameters }) => {

@@ -12,10 +12,12 @@ import {
 } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { EngineTensor } from "../../engines/engine-port";
+import { type FittedExamples, fitExamples } from "../examples/fit-examples";
+import { readExamples } from "../examples/read-examples";
 import { type LabelledRows, readValidation } from "../measurement/accuracy";
 import type { ProfilePorts } from "../measurement/profile-ports";
 import type { LoadedModel, ProfiledArchitecture } from "../measurement/profiled-model";
-import { type AxisSizes, freeAxes } from "../onnx/axis-sizes";
+import { type AxisSizes, freeAxes, statedSizes } from "../onnx/axis-sizes";
 import { expectFiles } from "../onnx/expect-files";
 import { decodeModel, type OnnxModel } from "../onnx/model-file";
 import { ModelRunner, type RunAnswer, withRunner } from "../onnx/model-runner";
@@ -24,14 +26,15 @@ import type { RowSet } from "../onnx/row-set";
 import { answeredSignature, readInputs, type TensorSignature } from "../onnx/signature";
 import { wordsOf } from "../onnx/vocabulary";
 import { findWorkingRows, type InputHints } from "../onnx/working-rows";
+import { analyseRows } from "../rows/analyse-rows";
 import { findAxisConstraints } from "../rows/axis-constraints";
 import { expectPadding } from "./expect-padding";
 import { judgeBatching } from "./judge-batching";
 
 /**
- * Reads a model file and its validation set, and runs one row. Where there is no validation set, rows that the model
- * takes are worked out.
- * @throws ServiceError INVALID_ARGUMENT when the request, the file or the validation set cannot be used.
+ * Reads a model file and its validation set, and runs one row. Rows are its owner's examples,
+ * those of the validation set where there are none, else worked out.
+ * @throws ServiceError INVALID_ARGUMENT when the request, the file, an example or the validation set cannot be used.
  */
 export async function loadModel(
   request: ProfileModelRequest,
@@ -43,8 +46,10 @@ export async function loadModel(
   const model = decodeModel(await readFile(path));
   const inputs = readInputs(model);
   const validation = await readValidation(task, inputs, ports.readArtifact);
-  const told = new Map(Object.entries(request.axisSizes));
-  const { rows, outputs } = await runFirst({ path, inputs, task, validation, told, model }, ports);
+  const rowsApart = () => request.statedBatchable ?? analyseRows(model).proven;
+  const examples = fitExamples(inputs, await readExamples(request.examples, inputs), rowsApart);
+  const told = new Map([...statedSizes(inputs, request.axisSizes), ...examples.sizes]);
+  const { rows, outputs } = await runFirst({ path, inputs, task, validation, examples, told, model }, ports);
   architecture.inputs = inputs.map(specOf);
   architecture.outputs = outputs.map(specOf);
   expectSignature(task, architecture);
@@ -87,6 +92,7 @@ interface FirstRun {
   readonly inputs: readonly TensorSignature[];
   readonly task: Task;
   readonly validation: LabelledRows | null;
+  readonly examples: FittedExamples;
   readonly told: AxisSizes;
   readonly model: OnnxModel;
 }
@@ -97,12 +103,13 @@ function hintsOf(model: OnnxModel, inputs: readonly TensorSignature[]): InputHin
   return { constraints: findAxisConstraints(model), words };
 }
 
-/** Opens the file and runs one row: the first of the validation set, or one that is worked out. */
+/** Opens the file and runs one row at least: of the examples, of the validation set, or one that is worked out. */
 async function runFirst(
   o: FirstRun,
   ports: ProfilePorts,
 ): Promise<{ rows: RowSet; outputs: TensorSignature[] }> {
   const { path, inputs, task, validation } = o;
+  const { given } = o.examples;
   const { engines, clock } = ports;
   const anyRows = validation?.rows ?? randomRows([]);
   const open = ModelRunner.open(engines, anyRows, { path, threads: 1, concurrency: 1, maxBatch: 1 });
@@ -110,7 +117,7 @@ async function runFirst(
   return await withRunner(Promise.resolve(opened), async (runner) => {
     expectSignature(task, { inputs: inputs.map(specOf), outputs: runner.outputs.map(declaredSpec) });
     const answer = async (rows: RowSet): Promise<RunAnswer> => runner.over(rows).run([0]);
-    if (validation) {
+    if (validation && given.size === 0) {
       const first = await answer(validation.rows).catch(refuse);
       return { rows: validation.rows, outputs: answeredSignature(runner.outputs, first.outputDims) };
     }
@@ -118,6 +125,7 @@ async function runFirst(
     const { rows } = await findWorkingRows({
       inputs,
       told: withTextLength(o.told, inputs, task),
+      given,
       hints: hintsOf(o.model, inputs),
       run,
       clock,

@@ -1,3 +1,4 @@
+import { Code, ServiceError } from "@infaas/runtime";
 import type { TensorSignature } from "./signature";
 
 /** Sizes of free axes by key, see `axisKey`. */
@@ -11,6 +12,8 @@ const MIXED_SIZES = [64, 1, 128, 32, 48, 256, 320, 512] as const;
 const MIXED_AXES_MAX = 3;
 /** Sizes tried for a first axis that is no row axis: one element of it was too few. */
 const FIRST_SIZES = [16, 64, 128] as const;
+/** Free axes named in a refusal. */
+const AXES_NAMED_MAX = 16;
 /** Names that exporters give to axes they know nothing of; equal ones need not be equal sizes. */
 const NAMELESS = /^$|^\?$|^unk__/;
 
@@ -32,6 +35,34 @@ export function freeAxes(inputs: readonly TensorSignature[]): { leading: Set<str
     }
   }
   return { leading, inner };
+}
+
+/**
+ * Sizes as somebody stated them, by the axis's key or by `input.axis`.
+ * @throws ServiceError INVALID_ARGUMENT for what is no free axis, naming those that are.
+ */
+export function statedSizes(
+  inputs: readonly TensorSignature[],
+  stated: Readonly<Record<string, number>>,
+): AxisSizes {
+  const keys = new Map<string, string>();
+  for (const input of inputs) {
+    for (const [axis, size] of input.shape.entries()) {
+      if (size !== -1) continue;
+      const key = axisKey(input, axis);
+      for (const name of [key, `${input.name}.${axis}`]) keys.set(name, key);
+    }
+  }
+  const sizes = Object.entries(stated).map(([name, size]) => {
+    const key = keys.get(name);
+    if (key !== undefined) return [key, size] as const;
+    const known = [...new Set(keys.values())].slice(0, AXES_NAMED_MAX).join(", ") || "none";
+    throw new ServiceError(
+      Code.INVALID_ARGUMENT,
+      `'${name}' is no free axis of the model; free are: ${known}`,
+    );
+  });
+  return new Map(sizes);
 }
 
 /** Whole shape of each input with the free axes of these sizes; an axis that has none is 1. */

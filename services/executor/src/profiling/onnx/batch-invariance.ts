@@ -1,6 +1,7 @@
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import { largestDifference } from "../../engines/tensor-difference";
 import type { ModelRunner, RunAnswer } from "./model-runner";
+import { partsOf } from "./parts-of";
 import { joinedRows, type RowSet } from "./row-set";
 import type { TensorSignature } from "./signature";
 
@@ -14,9 +15,6 @@ const MIXTURE_STEP = 7;
 const PROBE_MS_MAX = 3_000;
 /** Largest difference that counts as the same answer: absolute, or relative to the largest magnitude in the row's tensor. */
 const SAME_ANSWER_TOLERANCE = 1e-5;
-
-/** Bytes of the length before each string of a BYTES tensor. */
-const LENGTH_BYTES = 4;
 
 /** Whether a row's answer is the same alone and among others. */
 export type Invariance =
@@ -162,23 +160,8 @@ function shapeFault({ alone, together, outputs, batch }: RowComparison, index: n
 function compareOutput({ alone, together, outputs, place, batch }: RowComparison, index: number): number {
   const { datatype } = outputs[index]!;
   const single = alone.outputs[index]!;
-  const shared =
-    datatype === "BYTES"
-      ? textRow(together.outputs[index]!, place, batch)
-      : together.outputs[index]!.subarray(place * single.byteLength, (place + 1) * single.byteLength);
+  const shared = partsOf(datatype, together.outputs[index]!, batch)[place]!;
   const zeros = new Uint8Array(single.byteLength);
   const magnitude = Math.max(1, datatype === "BYTES" ? 1 : (largestDifference(datatype, single, zeros) ?? 1));
   return (largestDifference(datatype, single, shared) ?? Number.POSITIVE_INFINITY) / magnitude;
-}
-
-/** The strings of one row: each lies behind its length, and every row has as many. */
-function textRow(bytes: Uint8Array, place: number, batch: number): Uint8Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const starts = [0];
-  for (let at = 0; at < bytes.byteLength; ) {
-    at += LENGTH_BYTES + view.getUint32(at, true);
-    starts.push(at);
-  }
-  const perRow = (starts.length - 1) / batch;
-  return bytes.subarray(starts[place * perRow], starts[(place + 1) * perRow]);
 }

@@ -1,5 +1,5 @@
 import { type DataType, datatypeBytes, elementCount, numberBytes } from "@infaas/api";
-import { type RowSet, rowSetOf } from "./row-set";
+import { listedRows, type RowSet } from "./row-set";
 import type { TensorSignature } from "./signature";
 
 /** Value of element `at` of `count`, by kind of datatype; what a datatype cannot hold is cut to what it can. */
@@ -63,8 +63,8 @@ export function extremeRows(inputs: readonly TensorSignature[], rows: RowSet): R
         ),
       );
     }
-  const sizes = rows.inputsOf([0]).map(({ byteLength }) => byteLength);
-  return rowSetOf({ examples: Buffer.concat(made.flat()), count: made.length, sizes, shapes, inputs });
+  const values = shapes.map((shape, index) => ({ shape, rows: made.map((row) => row[index]!) }));
+  return listedRows(inputs, values, made.length);
 }
 
 function tensorOf(datatype: DataType, shape: readonly number[], { real, whole }: Extreme): Buffer | null {

@@ -2,6 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   AttributeProtoSchema,
   type DataType,
+  elementTypeOf,
   type NodeProto,
   OperatorSetIdProtoSchema,
   type TensorMapping,
@@ -14,7 +15,6 @@ import { Code, ServiceError } from "@infaas/runtime";
 import { type OnnxModel, opsetOf } from "./model-file";
 import { createNode } from "./node";
 import { freshName, namesOf, renameValues } from "./rename-values";
-import { elementTypeOf } from "./signature";
 
 /** Ints as an attribute's type. */
 const INTS_ATTRIBUTE = 7;

@@ -1,6 +1,6 @@
 import { type DataType, datatypeBytes, elementCount, encodeBytes, numberBytes } from "@infaas/api";
 import { type Random, seededRandom } from "@infaas/runtime";
-import { type RowSet, rowSetOf, rowShape } from "./row-set";
+import { type GivenInput, listedRows, type RowSet, rowShape } from "./row-set";
 import type { TensorSignature } from "./signature";
 
 /** Pseudo-random rows made when a task has no examples... */
@@ -40,6 +40,8 @@ export interface RandomRowOptions {
   readonly wholeFloats?: boolean;
   /** Words to draw from, all of one length, by input; empty or absent: six letters. */
   readonly words?: ReadonlyMap<string, readonly string[]>;
+  /** Values of inputs that are not drawn; `shapes` has their shapes. */
+  readonly given?: ReadonlyMap<string, GivenInput>;
   /** Rows to make; default 128, fewer where they are large. */
   readonly count?: number;
 }
@@ -56,12 +58,14 @@ export function randomRows(inputs: readonly TensorSignature[], o: RandomRowOptio
   const fitting = Math.floor(RANDOM_ROWS_BYTES_MAX / Math.max(1, rowBytes));
   const count = o.count ?? Math.min(RANDOM_ROW_COUNT, Math.max(RANDOM_ROW_COUNT_MIN, fitting));
   const draw = new Draw(seededRandom(RANDOM_SEED), o, longestOf(shapes));
-  const examples = Buffer.concat(
-    Array.from({ length: count }, (_, row) =>
-      inputs.map((input, index) => draw.tensor(input, shapes[index]!, 4 ** -(row % MAGNITUDES))),
-    ).flat(),
+  const drawn = Array.from({ length: count }, (_, row) =>
+    inputs.map((input, index) =>
+      o.given?.has(input.name) ? null : draw.tensor(input, shapes[index]!, 4 ** -(row % MAGNITUDES)),
+    ),
   );
-  return rowSetOf({ examples, count, sizes, shapes, inputs });
+  const valuesOf = (input: TensorSignature, index: number): GivenInput =>
+    o.given?.get(input.name) ?? { shape: shapes[index]!, rows: drawn.map((row) => row[index]!) };
+  return listedRows(inputs, inputs.map(valuesOf), count);
 }
 
 class Draw {

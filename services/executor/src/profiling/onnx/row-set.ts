@@ -44,6 +44,30 @@ export function firstRows(count: number): number[] {
   return Array.from({ length: count }, (_, row) => row);
 }
 
+/** Values of one input, row by row. */
+export interface GivenInput {
+  /** One after another, and round again where more are asked for. */
+  readonly rows: readonly Uint8Array[];
+  /** Whole shape of a row. */
+  readonly shape: readonly number[];
+}
+
+/** `count` rows of these values, one list for each input; they may differ in bytes, as strings do. */
+export function listedRows(
+  inputs: readonly TensorSignature[],
+  values: readonly GivenInput[],
+  count: number,
+): RowSet {
+  return {
+    count,
+    rowBytes: values.reduce((sum, { rows }) => sum + Math.max(0, ...rows.map(({ length }) => length)), 0),
+    inputsOf: (chosen) =>
+      values.map(({ rows }) => Buffer.concat(chosen.map((row) => rows[(row % count) % rows.length]!))),
+    dimsOf: (together) =>
+      values.map(({ shape }, index) => dimsOf(shape, inputs[index]?.shape[0] === -1, together)),
+  };
+}
+
 /** Rows of two sets of the same shapes, those of the second behind those of the first. */
 export function joinedRows(first: RowSet, second: RowSet): RowSet {
   const rowOf = (row: number) =>
@@ -80,16 +104,19 @@ class RawRows implements RowSet {
   }
 
   dimsOf(rows: number): number[][] {
-    return this.o.shapes.map((shape, index) => {
-      const [first = 1, ...rest] = shape;
-      return this.o.batched[index] ? [rows * first, ...rest] : [...shape];
-    });
+    return this.o.shapes.map((shape, index) => dimsOf(shape, this.o.batched[index] === true, rows));
   }
 
   private example(row: number): Buffer {
     const index = row % this.count;
     return this.o.examples.subarray(index * this.rowBytes, (index + 1) * this.rowBytes);
   }
+}
+
+/** Shape of `rows` rows together, where a row has this one. */
+function dimsOf(shape: readonly number[], batched: boolean, rows: number): number[] {
+  const [first = 1, ...rest] = shape;
+  return batched ? [rows * first, ...rest] : [...shape];
 }
 
 interface RawRowsOptions {

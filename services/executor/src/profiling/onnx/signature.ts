@@ -1,34 +1,10 @@
-import type { DataType, ValueInfoProto } from "@infaas/api";
+import { type DataType, datatypeOfElements, type ValueInfoProto } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { EngineTensor } from "../../engines/engine-port";
 import type { OnnxModel } from "./model-file";
 
-/** Open Inference Protocol names of ONNX's element type numbers. */
-const DATATYPES: Readonly<Record<number, DataType>> = {
-  1: "FP32",
-  2: "UINT8",
-  3: "INT8",
-  4: "UINT16",
-  5: "INT16",
-  6: "INT32",
-  7: "INT64",
-  8: "BYTES",
-  9: "BOOL",
-  10: "FP16",
-  11: "FP64",
-  12: "UINT32",
-  13: "UINT64",
-  16: "BF16",
-};
-
 /** Inputs of one request, as frontends and native links take them: a model of more could be asked by nobody. */
 const INPUTS_MAX = 1_024;
-
-/** ONNX's element type number of a datatype; undefined for one that it does not have. */
-export function elementTypeOf(datatype: string): number | undefined {
-  const found = Object.entries(DATATYPES).find(([, name]) => name === datatype);
-  return found === undefined ? undefined : Number(found[0]);
-}
 
 /** One input or output of a model; `shape` has -1 for a free axis. */
 export interface TensorSignature {
@@ -105,7 +81,7 @@ function fixedReason({ name, shape }: TensorSignature): string {
 
 function tensorOf({ name = "", type }: ValueInfoProto, kind: "input" | "output"): TensorSignature {
   const tensor = type?.tensorType;
-  const datatype = DATATYPES[tensor?.elemType ?? 0];
+  const datatype = datatypeOfElements(tensor?.elemType ?? 0);
   if (!tensor || !datatype) {
     throw new ServiceError(
       Code.INVALID_ARGUMENT,

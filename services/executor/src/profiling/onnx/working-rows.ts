@@ -2,7 +2,7 @@ import { elementCount } from "@infaas/api";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import { type AxisConstraints, type AxisSizes, candidateSizes, shapesWith } from "./axis-sizes";
 import { type RandomRowOptions, randomRows } from "./random-rows";
-import type { RowSet } from "./row-set";
+import { type GivenInput, listedRows, type RowSet } from "./row-set";
 import type { TensorSignature } from "./signature";
 
 type Values = Pick<RandomRowOptions, "integersBelow" | "integersFrom" | "wholeFloats" | "words">;
@@ -36,6 +36,20 @@ export interface InputHints {
   readonly words: ReadonlyMap<string, readonly string[]>;
 }
 
+/** What rows are looked for with. */
+export interface RowSearch {
+  readonly inputs: readonly TensorSignature[];
+  /** Sizes that somebody stated, by axis. */
+  readonly told: AxisSizes;
+  /** Values that somebody gave, by input; default: none. */
+  readonly given?: ReadonlyMap<string, GivenInput>;
+  /** What the graph says of sizes and words; default: nothing. */
+  readonly hints?: InputHints;
+  /** Runs one row of a set; rejects when the model does not take it. */
+  readonly run: (rows: RowSet, row: number) => Promise<unknown>;
+  readonly clock: Clock;
+}
+
 /** Rows that a model answers, and how they were found. */
 export interface WorkingRows {
   readonly rows: RowSet;
@@ -47,33 +61,56 @@ export interface WorkingRows {
  * Finds inputs that a model answers when nobody gave any: sizes for its free axes and small enough integers.
  * @throws ServiceError INVALID_ARGUMENT, in the engine's words, when nothing that was tried can be run.
  */
-export async function findWorkingRows(o: {
-  readonly inputs: readonly TensorSignature[];
-  /** Sizes that somebody stated, by axis. */
-  readonly told: AxisSizes;
-  /** What the graph says of sizes and words; default: nothing. */
-  readonly hints?: InputHints;
-  /** Runs one row of a set; rejects when the model does not take it. */
-  readonly run: (rows: RowSet, row: number) => Promise<unknown>;
-  readonly clock: Clock;
-}): Promise<WorkingRows> {
-  const styles = valueStyles(o.inputs, o.hints?.words ?? new Map());
+export async function findWorkingRows(o: RowSearch): Promise<WorkingRows> {
+  const given = o.given ?? new Map<string, GivenInput>();
+  const drawn = o.inputs.filter(({ name }) => !given.has(name));
+  if (given.size > 0 && drawn.length === 0) return await runGiven(o, given);
+  const styles = valueStyles(drawn, o.hints?.words ?? new Map());
   const untilMs = o.clock.nowMs() + TRIALS_MS_MAX;
   let trials = 0;
   let first: ServiceError | null = null;
   for (const sizes of candidateSizes(o.inputs, o.told, o.hints?.constraints)) {
-    const shapes = shapesWith(o.inputs, sizes);
-    if (shapes.some((shape) => elementCount(shape) > ELEMENTS_MAX)) continue;
+    if (shapesWith(drawn, sizes).some((shape) => elementCount(shape) > ELEMENTS_MAX)) continue;
+    const shapes = shapesGiven(o.inputs, sizes, given);
     for (const values of styles) {
       if (first !== null && (trials >= TRIALS_MAX || o.clock.nowMs() > untilMs)) throw refusal(first, trials);
       trials += 1;
-      const some = ROWS_TRIED.map((count) => () => randomRows(o.inputs, { shapes, ...values, count }));
+      const some = ROWS_TRIED.map((count) => () => randomRows(o.inputs, { shapes, given, ...values, count }));
       const fault = await faultOf(some, o.run);
-      if (fault === null) return { rows: randomRows(o.inputs, { shapes, ...values }), sizes };
+      if (fault === null) return { rows: randomRows(o.inputs, { shapes, given, ...values }), sizes };
       first ??= fault;
     }
   }
   throw refusal(first ?? new ServiceError(Code.INTERNAL, "nothing was tried: this is a bug"), trials);
+}
+
+/**
+ * Runs every example that somebody gave for all inputs, for as long as trials may take; the first is always run.
+ * @throws ServiceError INVALID_ARGUMENT, in the engine's words, for one that the model does not take.
+ */
+async function runGiven(
+  { inputs, told, run, clock }: RowSearch,
+  given: ReadonlyMap<string, GivenInput>,
+): Promise<WorkingRows> {
+  const values = inputs.map(({ name }) => given.get(name)!);
+  const rows = listedRows(inputs, values, Math.max(...values.map((value) => value.rows.length)));
+  const untilMs = clock.nowMs() + TRIALS_MS_MAX;
+  for (let row = 0; row < rows.count && (row === 0 || clock.nowMs() <= untilMs); row += 1) {
+    const fault = await faultOfRow(() => run(rows, row));
+    if (fault === null) continue;
+    const message = `the engine refuses example ${row + 1} of ${rows.count}: ${fault.message}`;
+    throw new ServiceError(Code.INVALID_ARGUMENT, message, { cause: fault });
+  }
+  return { rows, sizes: told };
+}
+
+/** Whole shape of each input, with the free axes of these sizes where no values are given. */
+function shapesGiven(
+  inputs: readonly TensorSignature[],
+  sizes: AxisSizes,
+  given: ReadonlyMap<string, GivenInput>,
+): (readonly number[])[] {
+  return shapesWith(inputs, sizes).map((shape, index) => given.get(inputs[index]!.name)?.shape ?? shape);
 }
 
 /** Ways to draw values, likely ones first; each only where an input makes it another one. */
@@ -97,11 +134,17 @@ async function faultOf(
   sets: readonly (() => RowSet)[],
   run: (rows: RowSet, row: number) => Promise<unknown>,
 ): Promise<ServiceError | null> {
-  try {
+  return await faultOfRow(async () => {
     for (const made of sets) {
       const rows = made();
       for (let row = 0; row < rows.count; row++) await run(rows, row);
     }
+  });
+}
+
+async function faultOfRow(run: () => Promise<unknown>): Promise<ServiceError | null> {
+  try {
+    await run();
     return null;
   } catch (cause) {
     const fault = ServiceError.from(cause);
