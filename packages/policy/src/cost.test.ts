@@ -2,7 +2,7 @@ import { costPerQueryUsd, fitsHost, hostShare } from "./cost";
 import { executor, variant } from "./testing/snapshots";
 
 describe("costPerQueryUsd", () => {
-  it("prices TensorFlow on 4 of 8 vCPU at half the host (docs/design/policy.md, section 5)", () => {
+  it("prices TensorFlow on 4 of 8 vCPU at half the host (docs/design/policy.md, section 7)", () => {
     const tensorflow = variant({
       name: "r50-tf",
       threads: 4,

@@ -64,8 +64,22 @@ export {
 export { type InitialPlacement, type PlannedInstance, paretoEfficient, planInitialPlacement } from "./pareto";
 export type { Query } from "./query";
 export { type Resolution, resolveTarget } from "./resolve-target";
+export { adequateEntries, type ClassDemand, type Column, columnOf } from "./scaling/capacity";
+export {
+  type HostChange,
+  type HostPool,
+  hostName,
+  planScaling,
+  SCALING_DEFAULTS,
+  type ScaledHost,
+  type ScalingFacts,
+  type ScalingOptions,
+  type ScalingPlan,
+} from "./scaling/plan-scaling";
+export { type RateInterval, rateInterval } from "./scaling/rate-interval";
+export { freshMemory, type ScalingMemory } from "./scaling/scaling-memory";
 export { selectVariant } from "./selection";
-export { buildSnapshot, type Snapshot, type SnapshotInput, withInstances } from "./snapshot";
+export { buildSnapshot, drainMsAt, type Snapshot, type SnapshotInput, withInstances } from "./snapshot";
 export { type OverBounds, type TenantBounds, TenantLedger } from "./tenant-ledger";
 export type {
   Accuracy,

@@ -1,0 +1,183 @@
+import fc from "fast-check";
+import { buildCatalog } from "../catalog";
+import { executor, pointsOf, variant } from "../testing/snapshots";
+import { adequateEntries, type ClassDemand } from "./capacity";
+import { planScaling, type ScaledHost, type ScalingFacts } from "./plan-scaling";
+import { rateInterval } from "./rate-interval";
+import { freshMemory } from "./scaling-memory";
+
+const NAMES = ["v0", "v1", "v2"];
+const catalog = buildCatalog({
+  variants: NAMES.map((name, i) =>
+    variant({
+      name,
+      task: i === 2 ? "other/task" : "digits/uci",
+      accuracy: 0.9 + i / 100,
+      saturationPerSecond: 100 / (i + 1),
+      points: pointsOf(10 * (i + 1)),
+      peakMemoryBytes: 1e6,
+    }),
+  ),
+});
+
+const demand = fc.record({
+  target: fc.constantFrom(
+    { kind: "task" as const, name: "digits/uci" },
+    { kind: "task" as const, name: "other/task" },
+    { kind: "variant" as const, name: "v1" },
+    { kind: "task" as const, name: "unknown" },
+  ),
+  minAccuracy: fc.constantFrom(null, 0.905, 0.99),
+  latencyMs: fc.constantFrom(null, 5, 25, 100),
+  objective: fc.constantFrom("min-cost" as const, "max-accuracy" as const),
+  rowsPerQuery: fc.constantFrom(1, 2.5, 16),
+  perSecond: fc.constantFrom(0, 1, 40, 500),
+});
+const demands = fc.array(demand, { maxLength: 4 }).map((list) =>
+  list.map(({ perSecond, ...one }): ClassDemand => {
+    const arrivals = perSecond * 10;
+    return { ...one, arrivals, rate: rateInterval(arrivals, 10) };
+  }),
+);
+const variants = fc.uniqueArray(fc.constantFrom(...NAMES)).map((names) => new Set(names));
+const hosts = fc.uniqueArray(
+  fc.record({
+    name: fc.integer({ min: 1, max: 6 }).map((i) => `executor-${i}`),
+    state: fc.constantFrom("requested", "starting", "up", "up", "up", "draining") as fc.Arbitrary<
+      ScaledHost["state"]
+    >,
+    withdrawn: fc.constantFrom(false, false, false, true),
+    ready: variants,
+    placed: variants,
+  }),
+  { selector: (h) => h.name, maxLength: 5 },
+);
+const anyFacts = fc.record({
+  nowMs: fc.constantFrom(0, 5_000, 1e6),
+  hosts,
+  demand: demands,
+  minHosts: fc.integer({ min: 0, max: 2 }),
+  maxHosts: fc.integer({ min: 2, max: 5 }),
+  demandKnown: fc.constantFrom(true, true, false),
+  overdueMs: fc.constantFrom(0, 0, 100),
+  startsRestUntilMs: fc.constantFrom(null, null, 6_000),
+});
+
+const OPTIONS = { utilisationMax: 0.8, holdMs: 1_000, holdMaxMs: 8_000 };
+
+type Drawn = Omit<ScalingFacts, "catalog" | "pool"> & {
+  readonly minHosts: number;
+  readonly maxHosts: number;
+};
+
+function factsOf({ minHosts, maxHosts, ...rest }: Drawn): ScalingFacts {
+  return { ...rest, catalog, pool: { ...executor({ cores: 1 }), minHosts, maxHosts } };
+}
+
+const isActive = (h: ScaledHost) => h.state !== "draining" && !h.withdrawn;
+
+describe("planScaling", () => {
+  const checked = (check: (facts: ScalingFacts, plan: ReturnType<typeof planScaling>) => void) =>
+    fc.assert(
+      fc.property(anyFacts, (any) => {
+        const facts = factsOf(any);
+        check(facts, planScaling(facts, freshMemory(OPTIONS, 0), OPTIONS));
+      }),
+      { numRuns: 2_000 },
+    );
+
+  it("answers the same to the same", () => {
+    checked((facts, plan) => expect(planScaling(facts, freshMemory(OPTIONS, 0), OPTIONS)).toEqual(plan));
+  });
+
+  it("never goes above the most hosts, what drains included, nor asks for one twice", () => {
+    checked((facts, plan) => {
+      const starts = plan.changes.filter((c) => c.kind === "start").map((c) => c.host);
+      const names = new Set([...facts.hosts.map((h) => h.name), ...starts]);
+      expect(names.size).toBe(facts.hosts.length + starts.length);
+      if (starts.length > 0) expect(names.size).toBeLessThanOrEqual(facts.pool.maxHosts);
+    });
+  });
+
+  it("never lets so many go that fewer than the least are left", () => {
+    checked((facts, plan) => {
+      const active = facts.hosts.filter(isActive).map((h) => h.name);
+      const gone = plan.changes.filter((c) => c.kind !== "start" && active.includes(c.host)).length;
+      if (gone > 0) expect(active.length - gone).toBeGreaterThanOrEqual(facts.pool.minHosts);
+    });
+  });
+
+  it("never takes the last ready instance from a class with demand", () => {
+    checked((facts, plan) => {
+      const serving = facts.hosts.filter((h) => isActive(h) && h.state === "up");
+      const leaving = new Set(plan.changes.filter((c) => c.kind !== "start").map((c) => c.host));
+      for (const one of facts.demand.filter((d) => d.arrivals > 0)) {
+        const names = adequateEntries(catalog, one).map((e) => e.variant.name);
+        const able = serving.filter((h) => names.some((name) => h.ready.has(name)));
+        if (able.length > 0) expect(able.some((h) => !leaving.has(h.name))).toBe(true);
+      }
+    });
+  });
+
+  it("gives a reason with every change", () => {
+    checked((_, plan) => {
+      for (const { because } of plan.changes) expect(because.length).toBeGreaterThan(20);
+      expect(plan.placements.length).toBe(new Set(plan.placements.map((p) => JSON.stringify(p))).size);
+    });
+  });
+
+  it("comes to rest under constant demand, whatever it is and however it began", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 600 }), fc.integer({ min: 0, max: 5 }), (perSecond, count) => {
+        let memory = freshMemory(OPTIONS, 0);
+        let up = new Set(Array.from({ length: count }, (_, i) => `executor-${i + 1}`));
+        const last: number[] = [];
+        for (let second = 0; second < 40; second++) {
+          const all = [...up].map(
+            (name): ScaledHost => ({
+              name,
+              state: "up",
+              withdrawn: false,
+              ready: new Set(NAMES),
+              placed: new Set(NAMES),
+            }),
+          );
+          const plan = planScaling(
+            {
+              nowMs: second * 1_000,
+              catalog,
+              pool: { ...executor({ cores: 1 }), minHosts: 1, maxHosts: 5 },
+              hosts: all,
+              demand: [
+                {
+                  target: { kind: "task", name: "digits/uci" },
+                  minAccuracy: null,
+                  latencyMs: null,
+                  objective: "min-cost",
+                  rowsPerQuery: 1,
+                  arrivals: perSecond * 10,
+                  rate: rateInterval(perSecond * 10, 10),
+                },
+              ],
+              demandKnown: true,
+              overdueMs: 0,
+              startsRestUntilMs: null,
+            },
+            memory,
+            OPTIONS,
+          );
+          memory = plan.memory;
+          up = new Set(up);
+          for (const { kind, host } of plan.changes) {
+            if (kind === "start") up.add(host);
+            else up.delete(host);
+          }
+          if (second >= 30) last.push(up.size);
+        }
+        expect(new Set(last).size).toBe(1);
+        expect(last[0]).toBeGreaterThanOrEqual(1);
+        expect(last[0]).toBeLessThanOrEqual(5);
+      }),
+    );
+  });
+});

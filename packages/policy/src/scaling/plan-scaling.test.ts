@@ -1,0 +1,189 @@
+import { buildCatalog } from "../catalog";
+import { executor, pointsOf, variant } from "../testing/snapshots";
+import type { ClassDemand } from "./capacity";
+import { planScaling, type ScaledHost, type ScalingFacts } from "./plan-scaling";
+import { rateInterval } from "./rate-interval";
+import { freshMemory, type ScalingMemory } from "./scaling-memory";
+
+const OPTIONS = { utilisationMax: 0.8, holdMs: 60_000, holdMaxMs: 600_000 };
+const catalog = buildCatalog({
+  variants: [variant({ name: "v", saturationPerSecond: 100, points: pointsOf(10), peakMemoryBytes: 1e6 })],
+});
+
+/** `busy` hosts' worth of queries, seen for long enough that the bounds lie close. */
+function demand(busy: number): ClassDemand {
+  return {
+    target: { kind: "task", name: "digits/uci" },
+    minAccuracy: null,
+    latencyMs: null,
+    objective: "min-cost",
+    rowsPerQuery: 1,
+    arrivals: Math.round(busy * 100 * 60),
+    rate: rateInterval(Math.round(busy * 100 * 60), 60),
+  };
+}
+
+function host(number: number, over: Partial<ScaledHost> = {}): ScaledHost {
+  const v = new Set(["v"]);
+  return { name: `executor-${number}`, state: "up", withdrawn: false, ready: v, placed: v, ...over };
+}
+
+function facts(hosts: readonly ScaledHost[], busy: number, over: Partial<ScalingFacts> = {}): ScalingFacts {
+  return {
+    nowMs: 0,
+    catalog,
+    pool: { ...executor({ cores: 1 }), minHosts: 1, maxHosts: 3 },
+    hosts,
+    demand: [demand(busy)],
+    demandKnown: true,
+    overdueMs: 0,
+    startsRestUntilMs: null,
+    ...over,
+  };
+}
+
+const fresh = freshMemory(OPTIONS, 0);
+const planned = (f: ScalingFacts, memory = fresh) => planScaling(f, memory, OPTIONS);
+const kinds = (f: ScalingFacts, memory = fresh) =>
+  planned(f, memory).changes.map(({ kind, host: name }) => `${kind} ${name}`);
+
+/** The memory after a round each second in which demand was `busy`. */
+function after(seconds: number, hosts: readonly ScaledHost[], busy: number, from = fresh): ScalingMemory {
+  let memory = from;
+  for (let s = 1; s <= seconds; s++)
+    memory = planned(facts(hosts, busy, { nowMs: s * 1_000 }), memory).memory;
+  return memory;
+}
+
+describe("planScaling", () => {
+  it("keeps the least there may be, without any demand", () => {
+    expect(kinds(facts([], 0))).toEqual(["start executor-1"]);
+    expect(kinds(facts([host(1)], 0, { nowMs: 1e9 }))).toEqual([]);
+  });
+
+  it("starts as many as the upper bound of demand needs, at once, and says why with figures", () => {
+    const plan = planned(facts([host(1)], 2.2));
+    expect(plan.changes.map((c) => c.host)).toEqual(["executor-2", "executor-3"]);
+    expect(plan.changes[0]?.because).toMatch(
+      /^demand keeps 2\.1\d to 2\.2\d hosts busy: 'digits\/uci' has 21\d to 22\d queries\/s of 1 rows, v answers 100 rows\/s on one host; a host may be busy 80 % of the time$/,
+    );
+  });
+
+  it("starts none while those that were asked for are on their way", () => {
+    const coming = [host(1), host(2, { state: "starting" }), host(3, { state: "requested" })];
+    expect(kinds(facts(coming, 2.2))).toEqual([]);
+  });
+
+  it("goes no further than the most there may be, what drains included", () => {
+    const plan = planned(facts([host(1), host(2)], 9));
+    expect(plan.changes.map((c) => c.host)).toEqual(["executor-3"]);
+    expect(plan.changes[0]?.because).toContain("at most 3 are allowed");
+    expect(kinds(facts([host(1), host(2), host(3, { state: "draining" })], 9))).toEqual([]);
+  });
+
+  it("starts one more when queues outgrow an objective although the rate fits", () => {
+    const plan = planned(facts([host(1)], 0.5, { overdueMs: 120 }));
+    expect(plan.changes).toMatchObject([{ kind: "start", host: "executor-2" }]);
+    expect(plan.changes[0]?.because).toContain("120 ms longer");
+    expect(kinds(facts([host(1), host(2, { state: "starting" })], 0.5, { overdueMs: 120 }))).toEqual([]);
+  });
+
+  it("starts none while starts rest after failing, and then again", () => {
+    const resting = facts([host(1)], 2.2, { startsRestUntilMs: 5_000, nowMs: 4_999 });
+    expect(kinds(resting)).toEqual([]);
+    expect(kinds({ ...resting, nowMs: 5_000 })).toHaveLength(2);
+  });
+
+  describe("when demand has fallen", () => {
+    const three = [host(1), host(2), host(3)];
+
+    it("lets one go after a whole hold, the last one that came", () => {
+      const memory = after(60, three, 0.3);
+      expect(kinds(facts(three, 0.3, { nowMs: 59_999 }), after(59, three, 0.3))).toEqual([]);
+      expect(kinds(facts(three, 0.3, { nowMs: 60_000 }), memory)).toEqual(["drain executor-3"]);
+    });
+
+    it("lets none go within a hold of demand that needs it", () => {
+      const high = after(100, three, 2.2);
+      let memory = high;
+      for (let s = 101; s <= 159; s++) {
+        const plan = planned(facts(three, 0.3, { nowMs: s * 1_000 }), memory);
+        expect(plan.changes).toEqual([]);
+        memory = plan.memory;
+      }
+      expect(kinds(facts(three, 0.3, { nowMs: 161_000 }), memory)).toEqual(["drain executor-3"]);
+    });
+
+    it("lets none go before the first hold of whoever leads now is over", () => {
+      expect(kinds(facts(three, 0, { nowMs: 59_000 }))).toEqual([]);
+    });
+
+    it("calls none off that was asked for within a hold, although the lower bound never needed it", () => {
+      const few = { ...demand(1), arrivals: 25, rate: rateInterval(25, 0.33) };
+      const asked = planned(facts([host(1)], 0, { demand: [few], nowMs: 90_000 }), after(89, [host(1)], 0.3));
+      expect(asked.changes).toMatchObject([{ kind: "start", host: "executor-2" }]);
+      const coming = [host(1), host(2, { state: "starting" })];
+      expect(kinds(facts(coming, 0.5, { nowMs: 91_000 }), asked.memory)).toEqual([]);
+    });
+
+    it("lets none go while a frontend is silent, nor for a hold afterwards", () => {
+      const silent = planned(
+        facts(three, 0.3, { nowMs: 100_000, demandKnown: false }),
+        after(60, three, 0.3),
+      );
+      expect(silent.changes).toEqual([]);
+      expect(kinds(facts(three, 0.3, { nowMs: 101_000 }), silent.memory)).toEqual([]);
+    });
+
+    it("lets one go at a time", () => {
+      const draining = [host(1), host(2), host(3, { state: "draining" })];
+      const plan = planned(facts(draining, 0.3, { nowMs: 100_000 }), after(99, draining, 0.3));
+      expect(plan.changes).toEqual([]);
+      expect(plan.summary).toContain("executor-3 drains first");
+    });
+
+    it("calls one off that is not up yet", () => {
+      const coming = [host(1), host(2, { state: "starting" })];
+      expect(kinds(facts(coming, 0.3, { nowMs: 100_000 }), after(99, coming, 0.3))).toEqual([
+        "cancel executor-2",
+      ]);
+    });
+
+    it("keeps the only host that can answer a class with demand, and loads it elsewhere first", () => {
+      const none = new Set<string>();
+      const bare = [host(1, { ready: none, placed: none }), host(2)];
+      const plan = planned(facts(bare, 0.3, { nowMs: 100_000 }), after(99, bare, 0.3));
+      expect(plan.changes).toEqual([]);
+      expect(plan.placements).toEqual([{ variant: "v", executor: "executor-1" }]);
+      expect(plan.summary).toContain("executor-2 stays until another host can answer 'digits/uci'");
+      const ready = [host(1), host(2)];
+      expect(kinds(facts(ready, 0.3, { nowMs: 101_000 }), plan.memory)).toEqual(["drain executor-2"]);
+    });
+
+    it("waits twice as long after a reversal, and as before once all was calm", () => {
+      const memory = after(60, three, 0.3);
+      const down = planned(facts(three, 0.3, { nowMs: 60_000 }), memory).memory;
+      const two = [host(1), host(2)];
+      const up = planned(facts(two, 2.2, { nowMs: 90_000 }), down);
+      expect(up.changes).toHaveLength(1);
+      expect(up.memory.holdMs).toBe(120_000);
+      const calm = planned(facts(two, 1.2, { nowMs: 90_000 + 4 * 120_000 }), up.memory);
+      expect(calm.memory.holdMs).toBe(60_000);
+    });
+  });
+
+  it("lets a host go that an operator took out of service, and has another in its place", () => {
+    const plan = planned(facts([host(1), host(2, { withdrawn: true })], 1.2));
+    expect(plan.changes.map((c) => `${c.kind} ${c.host}`)).toEqual(["drain executor-2", "start executor-3"]);
+    expect(plan.changes[0]?.because).toContain("operator");
+  });
+
+  it("loads what classes with demand need on every host that is up, within its memory", () => {
+    const none = new Set<string>();
+    const bare = [host(1), host(2, { placed: none }), host(3, { placed: none, state: "starting" })];
+    expect(planned(facts(bare, 1)).placements).toEqual([{ variant: "v", executor: "executor-2" }]);
+    const small = { ...executor({ cores: 1, memoryBytes: 1e6 - 1 }), minHosts: 1, maxHosts: 3 };
+    expect(planned(facts(bare, 1, { pool: small })).placements).toEqual([]);
+    expect(planned(facts(bare, 0)).placements).toEqual([]);
+  });
+});
