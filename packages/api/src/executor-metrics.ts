@@ -18,6 +18,11 @@ export const executorMetrics = {
     unit: "By",
     description: "Resident memory of the executor and of each of its engine processes.",
   },
+  inFlight: {
+    name: "infaas.executor.in_flight",
+    unit: "{query}",
+    description: "Queries accepted by all instances and not answered.",
+  },
   served: { name: "infaas.instance.served", unit: "{item}", description: "Rows answered." },
   refused: {
     name: "infaas.instance.refused",

@@ -5,5 +5,6 @@
 export { ArtifactClient, type ArtifactSource, digestOfBytes } from "./artifact-transfer";
 export { MEMBER_CALL_TIMEOUT_MS, RECORD_CALL_TIMEOUT_MS, USER_CALL_TIMEOUT_MS } from "./call-limits";
 export { type MemberInit, Membership, type MembershipOptions } from "./membership";
+export { MetricTargets } from "./metric-targets";
 export { type PutRecord, type RecordKind, RecordTable } from "./record-table";
 export { followMetadata, type WatchListener, type WatchOptions } from "./watch";

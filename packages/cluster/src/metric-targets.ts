@@ -1,6 +1,6 @@
 import type { Telemetry } from "@infaas/runtime";
 
-/** The addresses that metrics are exported to: one for each frontend that is alive. */
+/** The addresses that a member exports its metrics to: one for each frontend that is alive. */
 export class MetricTargets {
   private current: ReadonlySet<string> = new Set();
 

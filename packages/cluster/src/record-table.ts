@@ -1,5 +1,6 @@
 import type {
   Architecture,
+  Host,
   InstanceReport,
   Leadership,
   Member,
@@ -18,6 +19,7 @@ interface RecordTypes {
   placement: Placement;
   report: InstanceReport;
   leadership: Leadership;
+  host: Host;
 }
 
 /** Kinds of record a watch delivers. */

@@ -15,6 +15,7 @@ import {
   type Security,
   ServiceError,
 } from "@infaas/runtime";
+import { setHost } from "./members/hosts";
 import { campaign } from "./members/leader";
 import { setPlacement } from "./members/placements";
 import type { Metadata } from "./metadata";
@@ -64,6 +65,9 @@ function cluster({ store, hub, writer, members, registry }: Metadata): Implement
     },
     async setPlacement({ placement, wanted }) {
       return { revision: await setPlacement(writer, given("placement", placement), wanted) };
+    },
+    async setHost({ host, from, term }) {
+      return { revision: await setHost(writer, { host: given("host", host), from, term }) };
     },
   });
 }

@@ -73,6 +73,7 @@ state(ClusterService, {
   watch: "member",
   campaign: "member",
   setPlacement: "member",
+  setHost: "member",
 });
 state(RegistryService, {
   putTaskRecord: "member",

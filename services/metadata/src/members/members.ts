@@ -1,5 +1,12 @@
 import { clone } from "@bufbuild/protobuf";
-import { type InstanceReport, type Member, MemberKind, MemberSchema, nameFault } from "@infaas/api";
+import {
+  type HostPool,
+  type InstanceReport,
+  type Member,
+  MemberKind,
+  MemberSchema,
+  nameFault,
+} from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 import { memberKey, reportKey, sessionKey } from "../records/keys";
 import { checkName } from "../records/names";
@@ -138,9 +145,14 @@ export class Members {
 function memberFaults(member: Member): string[] {
   const faults = [nameFault("member", member.name)];
   if (member.kind === MemberKind.UNSPECIFIED) faults.push("member kind is not given");
-  if (!/^[^\s]+:\d{1,5}$/.test(member.address)) faults.push(`address "${member.address}" is not host:port`);
+  const isProvider = member.kind === MemberKind.HOST_PROVIDER;
+  if (!isProvider && !/^[^\s]+:\d{1,5}$/.test(member.address))
+    faults.push(`address "${member.address}" is not host:port`);
+  if (isProvider) faults.push(...poolFaults(member.pool));
   if (member.kind === MemberKind.EXECUTOR) {
     if (member.hostType === "") faults.push("host type is not given");
+    if (!(member.cpuCores >= 0 && Number.isFinite(member.cpuCores)))
+      faults.push(`CPU time of ${member.cpuCores} cores is below 0`);
     if (member.cores < 1) faults.push(`cores ${member.cores} is below 1`);
     if (member.memoryBytes <= 0n) faults.push(`memory of ${member.memoryBytes} bytes is not above 0`);
     if (!(member.pricePerHourUsd >= 0 && Number.isFinite(member.pricePerHourUsd))) {
@@ -149,6 +161,23 @@ function memberFaults(member: Member): string[] {
     if (member.deviceKinds.length === 0) faults.push("no device kind is given");
   }
   return faults.filter((fault) => fault !== null);
+}
+
+/** Most hosts that one provider may offer. */
+const POOL_HOSTS_MAX = 1_024;
+
+function poolFaults(pool: HostPool | undefined): string[] {
+  if (pool === undefined) return ["a host provider without a pool provides nothing"];
+  const { minHosts, maxHosts, cores, memoryBytes, pricePerHourUsd } = pool;
+  const faults: string[] = [];
+  if (!(minHosts >= 0 && minHosts <= maxHosts && maxHosts >= 1 && maxHosts <= POOL_HOSTS_MAX)) {
+    faults.push(`${minHosts} to ${maxHosts} hosts are not a range within 0 to ${POOL_HOSTS_MAX}`);
+  }
+  if (!(cores > 0 && Number.isFinite(cores))) faults.push(`${cores} cores of a host are not above 0`);
+  if (memoryBytes <= 0n) faults.push(`memory of ${memoryBytes} bytes is not above 0`);
+  if (!(pricePerHourUsd >= 0 && Number.isFinite(pricePerHourUsd)))
+    faults.push(`price of ${pricePerHourUsd} $/h is below 0`);
+  return faults;
 }
 
 function reportFaults(report: InstanceReport): string[] {

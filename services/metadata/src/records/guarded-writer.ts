@@ -1,5 +1,5 @@
 import { Code, ServiceError } from "@infaas/runtime";
-import type { MetadataStore, StoreWrite } from "../store/store";
+import type { Compare, MetadataStore, StoreWrite } from "../store/store";
 import { guardKey } from "./keys";
 import type { RecordView } from "./record-view";
 import type { WatchHub } from "./watch-hub";
@@ -7,6 +7,8 @@ import type { WatchHub } from "./watch-hub";
 /** What a guarded change wants written, and what to answer once it is; no writes = nothing to do. */
 export interface GuardedPlan<T> {
   readonly writes: readonly StoreWrite[];
+  /** What else must hold when it is written; the plan is made anew while it does not. */
+  readonly compares?: readonly Compare[];
   readonly result: T;
 }
 
@@ -52,11 +54,11 @@ export class GuardedWriter {
   private async attempt<T>(plan: (view: RecordView) => GuardedPlan<T> | Promise<GuardedPlan<T>>) {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const { guardRevision } = this.hub.view;
-      const { writes, result } = await plan(this.hub.view);
+      const { writes, compares = [], result } = await plan(this.hub.view);
       if (writes.length === 0) return { result, revision: this.hub.view.revision };
       const guard = { kind: "put", key: guardKey, value: Buffer.from("guard"), leaseId: null } as const;
       const outcome = await this.store.transaction({
-        compares: [{ key: guardKey, revision: guardRevision }],
+        compares: [{ key: guardKey, revision: guardRevision }, ...compares],
         writes: [...writes, guard],
       });
       if (outcome.kind === "committed") {

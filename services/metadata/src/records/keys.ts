@@ -10,6 +10,7 @@ export const prefixes = {
   placement: `${rootPrefix}placement/`,
   report: `${rootPrefix}report/`,
   session: `${rootPrefix}session/`,
+  host: `${rootPrefix}host/`,
 } as const;
 
 /** Who leads; attached to the leader's lease. */
@@ -52,6 +53,9 @@ export const memberKey = (member: string): string => prefixes.member + part(memb
 
 /** Key of what an executor says of its instances; attached to the executor's lease. */
 export const reportKey = (executor: string): string => prefixes.report + part(executor);
+
+/** Key of a host that comes and goes; outlives its provider, which knows which of them are there. */
+export const hostKey = (host: string): string => prefixes.host + part(host);
 
 /** Key that says whose a lease is; gone as soon as the lease may no longer write. */
 export const sessionKey = (leaseId: string): string => prefixes.session + part(leaseId);
