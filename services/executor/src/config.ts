@@ -39,10 +39,10 @@ export const executorOptions = {
   cores: {
     type: "number",
     default: 1,
-    min: 1,
+    min: 0.05,
     max: 1024,
     unit: "cores",
-    doc: "Cores this executor may keep busy; utilisation is relative to them.",
+    doc: "CPU time this executor is given, in cores; utilisation is relative to it. Threads are planned for whole cores, one at the least. Whoever starts the process sees to it that it gets no more.",
   },
   memoryBytes: {
     type: "number",
@@ -151,3 +151,8 @@ export const executorOptions = {
     doc: "Least severe line that is written.",
   },
 } as const satisfies OptionTable;
+
+/** Cores that threads are planned for: a part of a core runs no thread of its own. */
+export function wholeCores(cores: number): number {
+  return Math.max(1, Math.floor(cores));
+}

@@ -1,4 +1,5 @@
 import { type ExportMetricsServiceRequest, MetricsService } from "@infaas/api";
+import { MetricTargets } from "@infaas/cluster";
 import {
   createLogger,
   createRpcServer,
@@ -8,7 +9,6 @@ import {
   Lifecycle,
   systemClock,
 } from "@infaas/runtime";
-import { MetricTargets } from "./cluster/metric-targets";
 import { Executor } from "./instances/executor";
 import { LiveFigures } from "./instances/live-figures";
 import { Utilisation } from "./instances/utilisation";

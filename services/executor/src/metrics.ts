@@ -32,6 +32,12 @@ export function registerMetrics(meter: Telemetry["meter"], sources: MetricSource
     for (const { name, residentBytes } of sources.processes())
       observe(residentBytes, { ...host, process: name });
   });
+  gauge(meter, instruments.inFlight, (observe) =>
+    observe(
+      executor.held().reduce((sum, { inFlight }) => sum + inFlight, 0),
+      host,
+    ),
+  );
   gauge(meter, instruments.drain, (observe) => {
     for (const { name, engine } of readyInstances(executor))
       observe(engine.drainTimeMs(), { ...host, variant: name });

@@ -16,7 +16,7 @@ import {
   withPort,
 } from "@infaas/runtime";
 import { joinCluster } from "./cluster/join-cluster";
-import type { executorOptions } from "./config";
+import { type executorOptions, wholeCores } from "./config";
 import type { EnginePort } from "./engines/engine-port";
 import { nativeEngines } from "./engines/native-engine";
 import { paddingEngines } from "./engines/padded-engine";
@@ -221,7 +221,7 @@ function profileQueue(
     const digest = request.architecture?.modelDigest ?? "";
     if (!request.retry) refusals.check(digest);
     const onDeath = (reason: ServiceError) => refusals.remember(digest, reason);
-    const host = { hostType, cores, memoryBytes };
+    const host = { hostType, cores: wholeCores(cores), memoryBytes };
     return confinedProfile(request, { ...ports, clock, host, limits, onDeath }, signal);
   });
 }

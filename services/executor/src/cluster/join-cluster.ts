@@ -1,11 +1,10 @@
 import { type ClusterService, DeviceKind, MemberKind } from "@infaas/api";
-import { followMetadata, Membership, RecordTable } from "@infaas/cluster";
+import { followMetadata, Membership, MetricTargets, RecordTable } from "@infaas/cluster";
 import type { ClientOf, Clock, ConfigOf, Logger, Random, Telemetry } from "@infaas/runtime";
-import type { executorOptions } from "../config";
+import { type executorOptions, wholeCores } from "../config";
 import type { Executor } from "../instances/executor";
 import { desiredVariants, frontendAddresses, isAccepting } from "./desired-instances";
 import { InstanceReports, type ProcessLine } from "./instance-reports";
-import { MetricTargets } from "./metric-targets";
 
 type MemberConfig = Pick<
   ConfigOf<typeof executorOptions>,
@@ -96,7 +95,8 @@ function recordOf({ name, hostType, cores, memoryBytes, pricePerHour }: MemberCo
     name,
     kind: MemberKind.EXECUTOR,
     hostType,
-    cores,
+    cores: wholeCores(cores),
+    cpuCores: cores,
     memoryBytes: BigInt(memoryBytes),
     pricePerHourUsd: pricePerHour,
     deviceKinds: [DeviceKind.CPU],
