@@ -95,6 +95,14 @@ export const frontendOptions = {
     unit: "ms",
     doc: "A query without deadline is given up after this long, so that none hangs.",
   },
+  scaleInHoldMs: {
+    type: "number",
+    default: 60_000,
+    min: 1_000,
+    max: 3_600_000,
+    unit: "ms",
+    doc: "How long fewer hosts must have been enough before one goes, where hosts come and go; longer costs idle hosts, shorter starts them again. Doubles, up to ten minutes, when demand comes back too soon.",
+  },
   ...securityOptions,
   ...tokenOptions,
   otlpEndpoint: {

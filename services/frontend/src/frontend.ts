@@ -16,8 +16,11 @@ import type { Wire } from "@infaas/wire";
 import type { FrontendConfig } from "./config";
 import { artifactRelay } from "./control/artifact-relay";
 import { catalogService } from "./control/catalog-service";
+import { exchangeDemand } from "./control/demand-exchange";
 import { placeInitially } from "./control/initial-placement";
 import { joinCluster } from "./control/join-cluster";
+import type { Leader } from "./control/leader";
+import { openScaling } from "./control/open-scaling";
 import { Tenants } from "./intake/tenants";
 import { openLinks } from "./links/open-links";
 import { registerFiles } from "./management/load-registration";
@@ -30,6 +33,8 @@ import { openIngress } from "./servers/grpc/ingress";
 import { openServers } from "./servers/open-servers";
 import { openTelemetry } from "./telemetry/open-telemetry";
 import { ClusterView } from "./view/cluster-view";
+import type { DemandReading } from "./view/demand-class";
+import { DemandTable } from "./view/demand-table";
 import { otlpReceiver } from "./view/otlp-receiver";
 
 /** What a process gives its frontend. */
@@ -48,6 +53,7 @@ export interface Frontend {
   /** host:port of the HTTP server; null when it is off. */
   readonly httpAddress: string | null;
   readonly view: ClusterView;
+  readonly demandTable: DemandTable;
   /** The native server; null when grpc-js serves. */
   readonly wire: Wire<Caller> | null;
 }
@@ -63,12 +69,13 @@ export async function startFrontend(
   const world = { clock, random, logger, dial };
   const metadata = connectMetadata(config, dial, lifecycle);
   const { cluster } = metadata;
-  const { meter, statistics, traces, traceSettings } = openTelemetry(
+  const { meter, statistics, demand, traces, traceSettings } = openTelemetry(
     config,
     { ...world, telemetry },
     lifecycle,
   );
   const view = new ClusterView({ clock, logger });
+  const demandTable = new DemandTable();
   const wire = openIngress(config.ingress, security, logger);
   const pool = openLinks(config, { ...world, view, wire }, lifecycle);
   const { router, selector, coldStarts } = openRouting(config, { ...world, view, pool, cluster }, lifecycle);
@@ -96,16 +103,35 @@ export async function startFrontend(
     logLevels: logger.levels,
     version: ports.version,
   });
-  const infer = { clock, view, router, tenants, statistics, traces, regions };
-  const catalog = catalogService({ view, statistics, ...metadata, registration });
-  const services = [catalog, artifactRelay(metadata.artifacts), otlpReceiver(view)];
+  const infer = { clock, view, router, tenants, statistics, demand, traces, regions };
+  const told = (frontend: string, readings: readonly DemandReading[]) =>
+    demandTable.take(frontend, readings, clock.nowMs());
+  let leader: Leader | null = null;
+  const term = () => leader?.term ?? null;
+  const scaling = openScaling(config, { ...world, view, cluster, table: demandTable, term }, lifecycle);
+  const catalog = catalogService({
+    view,
+    statistics,
+    ...metadata,
+    registration,
+    scaling,
+    demandTable,
+    clock,
+  });
+  const services = [catalog, artifactRelay(metadata.artifacts), otlpReceiver(view, told)];
   const parts = { logger, security, wire, infer, selector, protocol, services };
   const { port, httpAddress, faces } = await openServers(config, parts, lifecycle);
-  registerMetrics(meter, { view, statistics, router, coldStarts, faces });
+  const { name, metricPeriodMs: periodMs } = config;
+  const sources = { view, statistics, router, coldStarts, demand, demandTable, scaling, faces };
+  registerMetrics(meter, { ...sources, frontend: name });
+  exchangeDemand(
+    { ...world, name, view, counters: demand, table: demandTable, telemetry, periodMs },
+    lifecycle,
+  );
   const address = config.advertise ?? withPort(config.listen, port);
-  joinCluster(config, ports, { address, view, cluster, lifecycle });
+  leader = joinCluster(config, ports, { address, view, cluster, lifecycle });
   logger.info("frontend listens", { address, http: httpAddress, metadata: config.metadata });
-  return { address, httpAddress, view, wire };
+  return { address, httpAddress, view, demandTable, wire };
 }
 
 function connectMetadata(config: FrontendConfig, dial: DialSecurity, lifecycle: Lifecycle) {

@@ -1,10 +1,15 @@
 import type { InstrumentTable, ServerLoad, Telemetry } from "@infaas/runtime";
+import type { ScalingLoop } from "./control/scaling-loop";
+import { stateName } from "./control/scaling-status";
 import { failureReasons } from "./query/failure-reason";
 import type { ColdStarts } from "./routing/cold-starts";
 import type { Router } from "./routing/router";
+import type { DemandCounters } from "./telemetry/demand-counters";
 import type { Face } from "./telemetry/face";
 import type { Statistics } from "./telemetry/statistics";
 import type { ClusterView } from "./view/cluster-view";
+import { demandAttributes, demandMetrics, demandOutcomes } from "./view/demand-metrics";
+import type { DemandTable } from "./view/demand-table";
 
 /** Every instrument of a frontend: name, unit, meaning. */
 export const instruments = {
@@ -19,6 +24,15 @@ export const instruments = {
     unit: "ms",
     description: "Time of answered queries by stage: total, queue, gather, run, scatter.",
   },
+  offered: demandMetrics.offered,
+  offeredRows: demandMetrics.rows,
+  ended: demandMetrics.ended,
+  attainment: {
+    name: "infaas.frontend.slo.attainment",
+    unit: "1",
+    description:
+      "Share of the queries ended in the last ten seconds that were answered in time, by demand class; refused ones were not.",
+  },
   inFlight: {
     name: "infaas.frontend.in_flight",
     unit: "{query}",
@@ -28,6 +42,22 @@ export const instruments = {
     name: "infaas.frontend.cold_waiters",
     unit: "{query}",
     description: "Queries waiting for an instance to load.",
+  },
+  hosts: {
+    name: "infaas.frontend.hosts",
+    unit: "{host}",
+    description: "Hosts that come and go, by state: requested, starting, up, draining or gone.",
+  },
+  hostsWanted: {
+    name: "infaas.frontend.hosts.wanted",
+    unit: "{host}",
+    description: "Hosts that demand needs; told by the frontend that leads.",
+  },
+  hostChanges: {
+    name: "infaas.frontend.hosts.changes",
+    unit: "{change}",
+    description:
+      "Changes that this frontend made as the leader, by kind: start, drain, cancel, remove, load.",
   },
   openCalls: {
     name: "infaas.frontend.open_calls",
@@ -65,6 +95,11 @@ export interface MetricSources {
   readonly statistics: Statistics;
   readonly router: Router;
   readonly coldStarts: ColdStarts;
+  readonly demand: DemandCounters;
+  readonly demandTable: DemandTable;
+  readonly scaling: ScalingLoop;
+  /** Name of this frontend. */
+  readonly frontend: string;
   /** By name: grpc, http. */
   readonly faces: ReadonlyMap<string, Face>;
 }
@@ -76,10 +111,8 @@ type Observe = (value: number, attributes?: Record<string, string>) => void;
  * Registers every instrument; all are read from plain counters at export, so a query costs no OpenTelemetry
  * call.
  */
-export function registerMetrics(
-  meter: Telemetry["meter"],
-  { view, statistics, router, coldStarts, faces }: MetricSources,
-): void {
+export function registerMetrics(meter: Telemetry["meter"], sources: MetricSources): void {
+  const { view, statistics, router, coldStarts, faces, demand, demandTable, scaling, frontend } = sources;
   const counter = ({ name, ...meaning }: Instrument, read: (observe: Observe) => void) =>
     meter.createObservableCounter(name, meaning).addCallback((result) => read(result.observe.bind(result)));
   const gauge = ({ name, ...meaning }: Instrument, read: (observe: Observe) => void) =>
@@ -97,8 +130,38 @@ export function registerMetrics(
     observe(totals.runMs, { stage: "run" });
     observe(totals.scatterMs, { stage: "scatter" });
   });
+  counter(instruments.offered, (observe) => {
+    for (const { demandClass, counts } of demand.readings())
+      observe(counts.offered, demandAttributes(demandClass));
+  });
+  counter(instruments.offeredRows, (observe) => {
+    for (const { demandClass, counts } of demand.readings())
+      observe(counts.rows, demandAttributes(demandClass));
+  });
+  counter(instruments.ended, (observe) => {
+    for (const { demandClass, counts } of demand.readings()) {
+      const attributes = demandAttributes(demandClass);
+      for (const [field, outcome] of Object.entries(demandOutcomes))
+        observe(counts[field as keyof typeof demandOutcomes], { ...attributes, outcome });
+    }
+  });
+  gauge(instruments.attainment, (observe) => {
+    for (const { demandClass, attainment } of demandTable.attainmentOf(frontend))
+      observe(attainment, demandAttributes(demandClass));
+  });
   gauge(instruments.inFlight, (observe) => observe(router.inFlight));
   gauge(instruments.coldWaiters, (observe) => observe(coldStarts.count));
+  gauge(instruments.hosts, (observe) => {
+    const states = view.hosts.map(({ state }) => stateName(state));
+    for (const state of new Set(states)) observe(states.filter((s) => s === state).length, { state });
+  });
+  gauge(instruments.hostsWanted, (observe) => {
+    if (scaling.state !== null) observe(scaling.state.wantedHosts);
+  });
+  counter(instruments.hostChanges, (observe) => {
+    for (const kind of ["start", "drain", "cancel", "remove", "load"] as const)
+      observe(scaling.count(kind), { kind });
+  });
   const byFace = (read: (load: ServerLoad) => number) => (observe: Observe) => {
     for (const [face, { load }] of faces) observe(read(load), { face });
   };

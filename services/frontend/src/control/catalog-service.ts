@@ -7,11 +7,21 @@ import {
   type RegistryService,
 } from "@infaas/api";
 import { USER_CALL_TIMEOUT_MS } from "@infaas/cluster";
-import { type ClientOf, Code, type Implementation, implementService, ServiceError } from "@infaas/runtime";
+import {
+  type ClientOf,
+  type Clock,
+  Code,
+  type Implementation,
+  implementService,
+  ServiceError,
+} from "@infaas/runtime";
 import type { Statistics } from "../telemetry/statistics";
 import type { ClusterView } from "../view/cluster-view";
+import type { DemandTable } from "../view/demand-table";
 import type { LiveExecutor } from "../view/live-instance";
 import { type RegistrationOptions, registerModel } from "./registration";
+import type { ScalingLoop } from "./scaling-loop";
+import { demandStatuses, hostStatuses, scalingStatus } from "./scaling-status";
 
 export interface CatalogServiceOptions {
   readonly view: ClusterView;
@@ -19,6 +29,9 @@ export interface CatalogServiceOptions {
   readonly cluster: ClientOf<typeof ClusterService>;
   readonly registry: ClientOf<typeof RegistryService>;
   readonly registration: RegistrationOptions;
+  readonly scaling: ScalingLoop;
+  readonly demandTable: DemandTable;
+  readonly clock: Clock;
 }
 
 /** Age shown before metadata was first reached. */
@@ -43,6 +56,9 @@ export function catalogService(o: CatalogServiceOptions): Implementation {
       leader: view.leader,
       queriesAnswered: BigInt(o.statistics.answered),
       queriesRefused: BigInt(o.statistics.refused),
+      hosts: hostStatuses(view, o.clock),
+      demand: demandStatuses(o.demandTable),
+      ...scalingStatus(o.scaling),
     }),
     drainExecutor: async ({ executor }) => {
       if (!view.executors.has(executor)) {
@@ -96,6 +112,7 @@ function executorStatus(executor: LiveExecutor): MessageInitShape<typeof Executo
     address: facts.address,
     hostType,
     cores,
+    cpuCores: facts.cpuCores,
     memoryBytes: BigInt(Math.round(executor.memoryBytes)),
     memoryFreeBytes: BigInt(Math.round(executor.memoryFreeBytes)),
     memoryResidentBytes: BigInt(Math.round(executor.memoryResidentBytes)),

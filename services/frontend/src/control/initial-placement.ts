@@ -26,16 +26,20 @@ export async function placeInitially(o: InitialPlacementOptions, result: Registr
     instancesPerExecutor(o.view.placements),
   );
   o.logger.info("initial placement", { placements: plan.placements, leftOut: plan.leftOut });
-  await wantInstances(o, plan.placements);
+  await wantInstances(o, plan.placements, "registration");
 }
 
-/** Places these instances for a registration; a placement that is not recorded is logged. */
+/** Places these instances; a placement that is not recorded is logged. */
 export async function wantInstances(
-  o: Pick<InitialPlacementOptions, "cluster" | "logger">,
+  o: {
+    readonly cluster: Pick<ClientOf<typeof ClusterService>, "setPlacement">;
+    readonly logger: Logger;
+  },
   instances: readonly PlannedInstance[],
+  reason: "registration" | "autoscaler",
 ): Promise<void> {
   for (const { variant, executor } of instances) {
-    const placement = { variant, executor, reason: "registration" };
+    const placement = { variant, executor, reason };
     try {
       await o.cluster.setPlacement({ placement, wanted: true }, { timeoutMs: RECORD_CALL_TIMEOUT_MS });
     } catch (error) {

@@ -20,12 +20,12 @@ interface Joining {
   readonly lifecycle: Lifecycle;
 }
 
-/** Keeps this frontend a member, lets it campaign, and follows what metadata says. */
+/** Keeps this frontend a member, lets it campaign, and follows what metadata says; returns whether it leads. */
 export function joinCluster(
   config: FrontendConfig,
   ports: JoiningPorts,
   { address, view, cluster, lifecycle }: Joining,
-): void {
+): Leader {
   const { clock, random, logger } = ports;
   const { signal } = lifecycle;
   const heard = () => view.heard();
@@ -57,4 +57,5 @@ export function joinCluster(
     leader.stop();
     await Promise.all([membershipDone, watchDone]);
   });
+  return leader;
 }

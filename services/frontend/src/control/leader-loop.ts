@@ -44,7 +44,7 @@ export class LeaderLoop {
     const plan = this.repair.plan({ catalog, placements, executors, nowMs: clock.nowMs() });
     if (plan.wanted.length > 0) this.o.logger.info("placed anew", { placements: plan.wanted });
     this.tellUnplaced(plan.leftOut.filter((v) => v.reason !== "dominated"));
-    await wantInstances(this.o, plan.wanted);
+    await wantInstances(this.o, plan.wanted, "registration");
     for (const { variant, executor } of plan.dropped) await this.drop(variant, executor);
   }
 

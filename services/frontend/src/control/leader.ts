@@ -19,13 +19,18 @@ const CAMPAIGN_TIMEOUT_MS = 1_000;
 
 /** Whether this frontend leads; the leader alone writes desired placement. */
 export class Leader {
-  private leading = false;
+  private leadingTerm: bigint | null = null;
   private timer: Timer | null = null;
 
   constructor(private readonly o: LeaderOptions) {}
 
   get isLeader(): boolean {
-    return this.leading;
+    return this.leadingTerm !== null;
+  }
+
+  /** Term that this frontend leads in, the fencing token of what it writes; null while it does not lead. */
+  get term(): bigint | null {
+    return this.leadingTerm;
   }
 
   start(): void {
@@ -33,18 +38,18 @@ export class Leader {
       this.o.clock,
       CAMPAIGN_PERIOD_MS,
       () => this.campaign(),
-      () => this.lead(false),
+      () => this.lead(null),
     );
   }
 
   stop(): void {
     this.timer?.cancel();
-    this.lead(false);
+    this.lead(null);
   }
 
   private async campaign(): Promise<void> {
     const leaseId = this.o.leaseId();
-    if (leaseId === null) return this.lead(false);
+    if (leaseId === null) return this.lead(null);
     try {
       const { member } = this.o;
       const { leadership } = await this.o.cluster.campaign(
@@ -52,15 +57,16 @@ export class Leader {
         { timeoutMs: CAMPAIGN_TIMEOUT_MS },
       );
       this.o.heard();
-      this.lead(leadership?.member === member);
+      this.lead(leadership?.member === member ? leadership.term : null);
     } catch (error) {
       this.o.logger.debug("campaign failed", { error: ServiceError.from(error).message });
-      this.lead(false);
+      this.lead(null);
     }
   }
 
-  private lead(leading: boolean): void {
-    if (leading !== this.leading) this.o.logger.info(leading ? "leads" : "leads no longer");
-    this.leading = leading;
+  private lead(term: bigint | null): void {
+    const leads = term !== null;
+    if (leads !== this.isLeader) this.o.logger.info(leads ? "leads" : "leads no longer");
+    this.leadingTerm = term;
   }
 }

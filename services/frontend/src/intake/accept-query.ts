@@ -8,10 +8,12 @@ import { overBoundsRefusal } from "../query/refusals";
 import type { Requirements } from "../query/requirements";
 import type { Flight, QueryListener } from "../routing/flight";
 import type { Router } from "../routing/router";
+import type { DemandCounters } from "../telemetry/demand-counters";
 import type { Statistics } from "../telemetry/statistics";
 import type { QueryTraces } from "../telemetry/traces";
 import type { CatalogModel } from "../view/catalog";
 import type { ClusterView } from "../view/cluster-view";
+import type { DemandCounts } from "../view/demand-class";
 import type { Tenant, Tenants } from "./tenants";
 
 export interface IntakeOptions {
@@ -20,6 +22,7 @@ export interface IntakeOptions {
   readonly router: Router;
   readonly tenants: Tenants;
   readonly statistics: Statistics;
+  readonly demand: DemandCounters;
   readonly traces: QueryTraces;
 }
 
@@ -97,6 +100,9 @@ class AcceptedQuery implements QueryListener, StartedQuery {
   /** The tenant that counts it now. */
   private holder: Tenant | null = null;
   private flight: Flight | null = null;
+  /** Where it is counted; null: it is refused before it is known what it asks. */
+  private counted: DemandCounts | null = null;
+  private latencyMs: number | null = null;
 
   constructor(
     private readonly o: IntakeOptions,
@@ -118,6 +124,8 @@ class AcceptedQuery implements QueryListener, StartedQuery {
     const { model } = found;
     const { body, arrivedMs, caller } = incoming;
     const { tenant } = caller;
+    this.latencyMs = requirements.slo.latencyMs;
+    this.counted = o.demand.offered(model.name, requirements.slo, rows);
     const query = { model, sent, requirements, rows, tenant, body, arrivedMs, trace, listener: this };
     this.flight = o.router.route(query);
   }
@@ -135,6 +143,7 @@ class AcceptedQuery implements QueryListener, StartedQuery {
       return;
     }
     this.release();
+    if (this.counted !== null) this.counted[isLate(receipt.totalMs, this.latencyMs) ? "late" : "inTime"]++;
     o.statistics.recordAnswer(receipt.variant.name, receipt, o.clock.epochMs());
     if (trace !== null) {
       const { target, id } = incoming;
@@ -147,6 +156,7 @@ class AcceptedQuery implements QueryListener, StartedQuery {
     const { o, incoming, trace } = this;
     this.release();
     const totalMs = o.clock.nowMs() - incoming.arrivedMs;
+    if (this.counted !== null) this.counted[error.code === Code.CANCELLED ? "givenUp" : "refused"]++;
     o.statistics.recordFailure(this.model?.name ?? "", totalMs, failureReason(error));
     o.traces.refused(trace, error, totalMs);
     incoming.refuse(error, trace);
@@ -166,4 +176,8 @@ class AcceptedQuery implements QueryListener, StartedQuery {
     this.holder?.release(this.incoming.body.byteLength);
     this.holder = null;
   }
+}
+
+function isLate(totalMs: number, latencyMs: number | null): boolean {
+  return latencyMs !== null && totalMs > latencyMs;
 }

@@ -7,6 +7,7 @@ import {
   type Telemetry,
 } from "@infaas/runtime";
 import type { FrontendConfig } from "../config";
+import { DemandCounters } from "./demand-counters";
 import { Statistics } from "./statistics";
 import { TraceFile } from "./trace-file";
 import { TraceSettings } from "./trace-settings";
@@ -16,6 +17,7 @@ import { QueryTraces } from "./traces";
 export interface FrontendTelemetry {
   readonly meter: Telemetry["meter"];
   readonly statistics: Statistics;
+  readonly demand: DemandCounters;
   readonly traces: QueryTraces;
   readonly traceSettings: TraceSettings;
 }
@@ -40,5 +42,5 @@ export function openTelemetry(
   const recorder = file !== null && otlpEndpoint === null ? createSampler({ sampleRatio, random }) : tracer;
   const traceSettings = new TraceSettings(recorder, file);
   const traces = new QueryTraces({ recorder, clock, settings: traceSettings, file });
-  return { meter, statistics: new Statistics(), traces, traceSettings };
+  return { meter, statistics: new Statistics(), demand: new DemandCounters(clock), traces, traceSettings };
 }

@@ -128,6 +128,16 @@ export async function startAlone(): Promise<{ frontend: Frontend; stop(): Promis
   return { frontend, stop: () => lifecycle.stop() };
 }
 
+/** One more frontend of the cluster that this metadata knows. */
+export async function startAnother(
+  metadata: MemoryMetadata,
+  args: readonly string[],
+): Promise<{ frontend: Frontend; stop(): Promise<void> }> {
+  const { frontend, lifecycle } = await startFrontendOf(metadata.address, args, openSecurity);
+  await until(() => frontend.view.isReady);
+  return { frontend, stop: () => lifecycle.stop() };
+}
+
 async function startFrontendOf(metadata: string, args: readonly string[], security: Security) {
   const lifecycle = new Lifecycle();
   const read = readConfig(

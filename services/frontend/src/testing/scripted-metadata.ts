@@ -3,6 +3,8 @@ import {
   type Architecture,
   ArtifactService,
   ClusterService,
+  type Host,
+  HostState,
   type Placement,
   RecordSchema,
   RegistryService,
@@ -44,6 +46,12 @@ export class MemoryMetadata {
   readonly placements: Placement[] = [];
   /** Files that were uploaded, by digest. */
   readonly uploads = new Map<string, number>();
+
+  /** The record of a host that comes and goes. */
+  host(name: string): Host | undefined {
+    const value = this.records.get(`host/${name}`)?.value;
+    return value?.case === "host" ? value.value : undefined;
+  }
 
   get address(): string {
     return `127.0.0.1:${this.port}`;
@@ -109,6 +117,15 @@ export class MemoryMetadata {
           this.placements.push(placement);
           this.onPlacement(placement);
         } else if (placement !== undefined) this.onUnplacement(placement);
+        return { revision: this.revision };
+      },
+      setHost: async ({ host, from }) => {
+        if (host === undefined) return { revision: this.revision };
+        const held = this.records.get(`host/${host.name}`)?.value;
+        const now = held?.case === "host" ? held.value.state : HostState.UNSPECIFIED;
+        if (!from.includes(now))
+          throw new ServiceError(Code.ABORTED, `host ${host.name} is ${HostState[now]}`);
+        this.put(`host/${host.name}`, { case: "host", value: host });
         return { revision: this.revision };
       },
       watch: (_request, { signal }) => this.watch(signal),

@@ -1,6 +1,8 @@
 import type { LinkLoad } from "@infaas/api";
 import {
   type EngineProcess,
+  type Host,
+  type HostPool,
   InstancePhase,
   type InstanceStatus,
   type Member,
@@ -15,6 +17,12 @@ import type { Clock, Logger } from "@infaas/runtime";
 import { buildCatalog, type Catalog } from "./catalog";
 import { type Endpoint, type ExecutorFacts, LiveExecutor, LiveInstance } from "./live-instance";
 import type { ExecutorFigures, FiguresSink, InstanceFigures } from "./otlp-receiver";
+
+/** A member that starts and stops hosts. */
+export interface HostProviderMember {
+  readonly name: string;
+  readonly pool: HostPool;
+}
 
 export interface ViewOptions {
   readonly clock: Clock;
@@ -73,6 +81,24 @@ export class ClusterView implements FiguresSink, WatchListener {
   get leader(): string {
     for (const leadership of this.table.all("leadership")) return leadership.member;
     return "";
+  }
+
+  /** Frontends that are members, this one among them. */
+  get frontends(): readonly Member[] {
+    return [...this.table.all("member")].filter(({ kind }) => kind === MemberKind.FRONTEND);
+  }
+
+  /** The member that starts and stops hosts, the first by name; null: hosts do not come and go. */
+  get hostProvider(): HostProviderMember | null {
+    const providers = [...this.table.all("member")].flatMap(({ name, kind, pool }) =>
+      kind === MemberKind.HOST_PROVIDER && pool !== undefined ? [{ name, pool }] : [],
+    );
+    return providers.sort((a, b) => (a.name < b.name ? -1 : 1))[0] ?? null;
+  }
+
+  /** Hosts that come and go, by their records. */
+  get hosts(): readonly Host[] {
+    return [...this.table.all("host")];
   }
 
   get placements(): Iterable<Placement> {
@@ -140,9 +166,11 @@ export class ClusterView implements FiguresSink, WatchListener {
     this.executors.get(instance.executor)?.reported(load);
   }
 
-  executorFigures({ executor, utilisation, memoryFreeBytes, memoryResidentBytes }: ExecutorFigures): void {
+  executorFigures(figures: ExecutorFigures): void {
+    const { executor, utilisation, memoryFreeBytes, memoryResidentBytes, inFlight } = figures;
     const live = this.executors.get(executor);
     if (live === undefined) return;
+    if (inFlight !== null) live.inFlight = { queries: inFlight, toldMs: this.o.clock.nowMs() };
     live.utilisation = utilisation ?? live.utilisation;
     live.memoryFreeBytes = memoryFreeBytes ?? live.memoryFreeBytes;
     live.memoryResidentBytes = memoryResidentBytes ?? live.memoryResidentBytes;
@@ -274,6 +302,7 @@ function factsOf(member: Member) {
     hostType: member.hostType,
     deviceKinds: member.deviceKinds.flatMap(deviceKindFrom),
     cores: member.cores,
+    cpuCores: member.cpuCores > 0 ? member.cpuCores : member.cores,
     memoryBytes: Number(member.memoryBytes),
     pricePerHourUsd: member.pricePerHourUsd,
   };

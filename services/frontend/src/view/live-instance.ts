@@ -138,6 +138,8 @@ export interface ExecutorFacts {
   readonly hostType: string;
   readonly deviceKinds: readonly DeviceKind[];
   readonly cores: number;
+  /** CPU time that its host gives, in cores; a fraction of one is possible. */
+  readonly cpuCores: number;
   readonly memoryBytes: number;
   readonly pricePerHourUsd: number;
 }
@@ -170,6 +172,8 @@ export class LiveExecutor implements Executor {
   memoryEvictableBytes = 0;
   /** Of all its processes together, as last told; 0 before. */
   memoryResidentBytes = 0;
+  /** Queries of all frontends that it holds, as last told; null: not told yet. */
+  inFlight: { readonly queries: number; readonly toldMs: number } | null = null;
   /** Whether its member record accepts work. */
   memberAccepting = true;
   /** The executor announced that it drains. */

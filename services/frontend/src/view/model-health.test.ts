@@ -17,6 +17,7 @@ function setUp() {
     hostType: "local-cpu",
     deviceKinds: ["cpu"],
     cores: 1,
+    cpuCores: 1,
     memoryBytes: 1e9,
     pricePerHourUsd: 1,
   });

@@ -6,6 +6,8 @@ import {
   type NumberDataPoint,
 } from "@infaas/api";
 import { type Implementation, implementService } from "@infaas/runtime";
+import { type DemandCounts, type DemandReading, demandKey, noDemand } from "./demand-class";
+import { demandClassFrom, demandMetrics, demandOutcomes } from "./demand-metrics";
 
 /** Figures of one executor. */
 export interface ExecutorFigures {
@@ -15,6 +17,8 @@ export interface ExecutorFigures {
   /** Of all its processes together. */
   readonly memoryResidentBytes: number | null;
   readonly memoryFreeBytes: number | null;
+  /** Queries accepted and not answered; null when not said. */
+  readonly inFlight: number | null;
 }
 
 /** Figures of one instance over the executor's last export period. */
@@ -35,13 +39,17 @@ export interface FiguresSink {
   instanceFigures(figures: InstanceFigures): void;
 }
 
-/** The OTLP metrics service: executors export to every frontend. Unknown metrics are ignored. */
-export function otlpReceiver(sink: FiguresSink): Implementation {
+/** Consumer of what other frontends export: cumulative counts of all their demand classes. */
+export type DemandSink = (frontend: string, readings: readonly DemandReading[]) => void;
+
+/** The OTLP metrics service: executors and frontends export to every frontend. Unknown metrics are ignored. */
+export function otlpReceiver(sink: FiguresSink, demand: DemandSink): Implementation {
   return implementService(MetricsService, {
     export: async (request) => {
       const { executors, instances } = readFigures(request);
       for (const figures of executors) sink.executorFigures(figures);
       for (const figures of instances) sink.instanceFigures(figures);
+      for (const [frontend, readings] of readDemand(request)) demand(frontend, readings);
       return {};
     },
   });
@@ -52,6 +60,7 @@ const executorFields = new Map<string, Exclude<keyof ExecutorFigures, "executor"
   [executorMetrics.utilisation.name, "utilisation"],
   [executorMetrics.memoryFree.name, "memoryFreeBytes"],
   [executorMetrics.memoryResident.name, "memoryResidentBytes"],
+  [executorMetrics.inFlight.name, "inFlight"],
 ]);
 const instanceFields = new Map<string, Exclude<keyof InstanceFigures, "executor" | "variant">>([
   [executorMetrics.served.name, "servedTotal"],
@@ -75,6 +84,7 @@ export function readFigures(request: ExportMetricsServiceRequest): {
       utilisation: null,
       memoryFreeBytes: null,
       memoryResidentBytes: null,
+      inFlight: null,
     }));
   const instanceOf = (executor: string, variant: string) =>
     getOrAdd(instances, `${executor} ${variant}`, () => ({
@@ -107,6 +117,50 @@ export function readFigures(request: ExportMetricsServiceRequest): {
 /** What a point is added to: resident memory has one for each process. */
 function told(figures: ExecutorFigures, field: Exclude<keyof ExecutorFigures, "executor">): number {
   return field === "memoryResidentBytes" ? (figures[field] ?? 0) : 0;
+}
+
+const outcomeFields = new Map<string, keyof typeof demandOutcomes>([
+  [demandOutcomes.inTime, "inTime"],
+  [demandOutcomes.late, "late"],
+  [demandOutcomes.refused, "refused"],
+  [demandOutcomes.givenUp, "givenUp"],
+]);
+
+/** Demand in one export, by the frontend that counted it; of one without demand yet the list is empty. */
+export function readDemand(
+  request: ExportMetricsServiceRequest,
+): ReadonlyMap<string, readonly DemandReading[]> {
+  const byFrontend = new Map<string, Map<string, DemandReading & { readonly counts: DemandCounts }>>();
+  for (const resource of request.resourceMetrics) {
+    const attributes = resource.resource?.attributes ?? [];
+    const frontend = text(attributes, "service.instance.id");
+    if (frontend === null || text(attributes, "service.name") !== FRONTEND_SERVICE) continue;
+    const readings = getOrAdd(byFrontend, frontend, () => new Map());
+    for (const metric of resource.scopeMetrics.flatMap((scope) => scope.metrics)) {
+      for (const point of pointsOf(metric.data)) {
+        const field = demandField(metric.name, point);
+        const demandClass = field === null ? null : demandClassFrom(point.attributes);
+        const value = numberOf(point);
+        if (field === null || demandClass === null || value === null) continue;
+        const reading = getOrAdd(readings, demandKey(demandClass), () => ({
+          demandClass,
+          counts: noDemand(),
+        }));
+        reading.counts[field] = value;
+      }
+    }
+  }
+  return new Map([...byFrontend].map(([frontend, readings]) => [frontend, [...readings.values()]]));
+}
+
+/** `service.name` of every frontend's telemetry. */
+const FRONTEND_SERVICE = "infaas-frontend";
+
+function demandField(metric: string, { attributes }: NumberDataPoint): keyof DemandCounts | null {
+  if (metric === demandMetrics.offered.name) return "offered";
+  if (metric === demandMetrics.rows.name) return "rows";
+  if (metric !== demandMetrics.ended.name) return null;
+  return outcomeFields.get(text(attributes, "outcome") ?? "") ?? null;
 }
 
 function pointsOf(data: ExportMetricsData): readonly NumberDataPoint[] {

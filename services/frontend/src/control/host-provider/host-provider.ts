@@ -11,8 +11,17 @@ export interface HostPool {
   readonly fixedBecause: string | null;
 }
 
-/** Provider of hosts: which there are, and how many there could be. */
+/**
+ * Provider of hosts: which there are, and how many there could be. Hosts are named, so that a call that is made twice, by
+ * this frontend or by the one that leads next, is the same call.
+ */
 export interface HostProvider {
   /** Returns one pool per host type, in the order of their names. */
   pools(): readonly HostPool[];
+  /** Has this host there; `because` is kept with it. FAILED_PRECONDITION where hosts do not come and go. */
+  ensure(host: string, because: string): Promise<void>;
+  /** Has it take no new work, so that it can be removed. */
+  drain(host: string, because: string): Promise<void>;
+  /** Has it there no longer, whatever it does. */
+  remove(host: string, because: string): Promise<void>;
 }

@@ -11,6 +11,7 @@ function executor(name: string, hostType: string, pricePerHourUsd: number): Exec
     hostType,
     deviceKinds: ["cpu"],
     cores: 8,
+    cpuCores: 8,
     memoryBytes: 1e9,
     pricePerHourUsd,
   });
@@ -32,5 +33,11 @@ describe("StaticHostProvider", () => {
     const provider = new StaticHostProvider(() => members);
     members.pop();
     expect(provider.pools()).toEqual([]);
+  });
+
+  it("starts and removes none, and says why", async () => {
+    const provider = new StaticHostProvider(() => []);
+    for (const act of ["ensure", "drain", "remove"] as const)
+      await expect(provider[act]("a")).rejects.toThrow('host "a": these hosts were started by hand');
   });
 });

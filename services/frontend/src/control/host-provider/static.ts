@@ -1,4 +1,5 @@
 import type { Executor } from "@infaas/policy";
+import { Code, ServiceError } from "@infaas/runtime";
 import type { HostPool, HostProvider } from "./host-provider";
 
 /** Why a static pool keeps its size. */
@@ -17,6 +18,22 @@ export class StaticHostProvider implements HostProvider {
     }
     return [...byType].map(poolOf).sort((a, b) => (a.hostType < b.hostType ? -1 : 1));
   }
+
+  ensure(host: string): Promise<void> {
+    return fixed(host);
+  }
+
+  drain(host: string): Promise<void> {
+    return fixed(host);
+  }
+
+  remove(host: string): Promise<void> {
+    return fixed(host);
+  }
+}
+
+async function fixed(host: string): Promise<never> {
+  throw new ServiceError(Code.FAILED_PRECONDITION, `host "${host}": ${FIXED_BECAUSE}`);
 }
 
 /** Price of the dearest host: those of one type may have been given different ones. */

@@ -1,0 +1,106 @@
+import { HostState } from "@infaas/api";
+import {
+  adequateEntries,
+  type ClassDemand,
+  drainMsAt,
+  type HostPool,
+  type ScaledHost,
+  type ScalingFacts,
+} from "@infaas/policy";
+import type { ClusterView, HostProviderMember } from "../view/cluster-view";
+import type { DemandTable } from "../view/demand-table";
+
+/** Where the state of scaling is read. */
+export interface ScalingSources {
+  readonly view: ClusterView;
+  readonly table: DemandTable;
+  /** How often frontends tell what they are asked. */
+  readonly periodMs: number;
+  readonly nowMs: number;
+}
+
+/** Counts that are older than so many periods are none: of what their frontend is asked nothing is known. */
+const AGE_PERIODS = 3;
+/** Shortest such age: a busy process may export late. */
+const AGE_LEAST_MS = 3_000;
+/** Longest that queries without a latency objective are meant to wait. */
+const UNSTATED_QUEUE_MS = 1_000;
+
+const states: ReadonlyMap<HostState, ScaledHost["state"]> = new Map([
+  [HostState.REQUESTED, "requested"],
+  [HostState.STARTING, "starting"],
+  [HostState.UP, "up"],
+  [HostState.DRAINING, "draining"],
+]);
+
+/** Returns the state that hosts of this provider are planned from. */
+export function scalingFacts(
+  { name, pool }: HostProviderMember,
+  sources: ScalingSources,
+  startsRestUntilMs: number | null,
+): ScalingFacts {
+  const { view, nowMs } = sources;
+  const catalog = view.catalog.servable;
+  const demand = demandOf(sources);
+  return {
+    nowMs,
+    catalog,
+    pool: poolOf(pool),
+    hosts: view.hosts.filter((host) => host.provider === name).flatMap((host) => scaledHost(view, host)),
+    demand,
+    demandKnown: view.frontends.every((f) => isFresh(f.name, sources)),
+    overdueMs: Math.max(0, ...demand.map((one) => overdueMs(view, one, nowMs))),
+    startsRestUntilMs,
+  };
+}
+
+function poolOf(pool: HostProviderMember["pool"]): HostPool {
+  const { hostType, pricePerHourUsd, cores, minHosts, maxHosts } = pool;
+  return {
+    hostType,
+    pricePerHourUsd,
+    cores: Math.max(1, Math.floor(cores)),
+    memoryBytes: Number(pool.memoryBytes),
+    deviceKinds: ["cpu"],
+    minHosts,
+    maxHosts,
+  };
+}
+
+function scaledHost(view: ClusterView, { name, state }: ClusterView["hosts"][number]): ScaledHost[] {
+  const scaled = states.get(state);
+  if (scaled === undefined) return [];
+  const here = view.instances.filter((i) => i.executor === name).map((i) => i.variant);
+  const wanted = [...view.placements].filter((p) => p.executor === name).map((p) => p.variant);
+  return [
+    {
+      name,
+      state: scaled,
+      withdrawn: scaled === "up" && view.executors.get(name)?.memberAccepting === false,
+      ready: new Set(here),
+      placed: new Set(wanted),
+    },
+  ];
+}
+
+/** Classes of names that are registered; of any other a query is refused, however many hosts there are. */
+function demandOf({ view, table }: ScalingSources): readonly ClassDemand[] {
+  return table.figures().flatMap(({ demandClass, arrivals, rate, rowsPerQuery }) => {
+    const found = view.catalog.find(demandClass.target, "");
+    if (found.kind !== "found") return [];
+    const { minAccuracy, latencyMs, objective } = demandClass;
+    return [{ target: found.model.target, minAccuracy, latencyMs, objective, rowsPerQuery, arrivals, rate }];
+  });
+}
+
+function isFresh(frontend: string, { table, periodMs, nowMs }: ScalingSources): boolean {
+  return table.ageMs(frontend, nowMs) <= Math.max(AGE_LEAST_MS, AGE_PERIODS * periodMs);
+}
+
+/** How much longer than its objective the shortest queue is that a class may wait in; 0: it is not. */
+function overdueMs(view: ClusterView, demand: ClassDemand, nowMs: number): number {
+  if (demand.arrivals === 0) return 0;
+  const names = new Set(adequateEntries(view.catalog.servable, demand).map((e) => e.variant.name));
+  const queues = view.instances.filter((i) => names.has(i.variant)).map((i) => drainMsAt(i, nowMs));
+  return queues.length === 0 ? 0 : Math.min(...queues) - (demand.latencyMs ?? UNSTATED_QUEUE_MS);
+}

@@ -1,0 +1,107 @@
+import { CatalogService, HostState, MemberKind, MetricsService } from "@infaas/api";
+import { createRpcClient } from "@infaas/runtime";
+import { type House, inferRequest, startHouse, TASK, until } from "../testing/house";
+
+jest.setTimeout(30_000);
+
+const { REQUESTED, UP, DRAINING, GONE } = HostState;
+const FAST = ["--metric-period-ms", "100", "--scale-in-hold-ms", "1000"];
+
+function putProvider(house: House, minHosts: number, maxHosts: number): void {
+  const pool = {
+    hostType: "local-cpu",
+    cores: 8,
+    memoryBytes: 32_000_000_000n,
+    pricePerHourUsd: 0.384,
+    minHosts,
+    maxHosts,
+  };
+  const value = { name: "local-hosts", kind: MemberKind.HOST_PROVIDER, pool };
+  house.metadata.put("member/local-hosts", { case: "member", value });
+}
+
+function putHost(house: House, name: string, state: HostState, fault = ""): void {
+  const value = { name, provider: "local-hosts", state, reason: "test", fault };
+  house.metadata.put(`host/${name}`, { case: "host", value });
+}
+
+/** What an executor exports of the queries it holds. */
+async function tellInFlight(house: House, executor: string, queries: number): Promise<void> {
+  const metrics = createRpcClient(MetricsService, house.frontend.address);
+  const attributes = [
+    { key: "executor", value: { value: { case: "stringValue" as const, value: executor } } },
+  ];
+  const point = { value: { case: "asDouble" as const, value: queries }, attributes };
+  const metric = {
+    name: "infaas.executor.in_flight",
+    data: { case: "gauge" as const, value: { dataPoints: [point] } },
+  };
+  await metrics.export({ resourceMetrics: [{ scopeMetrics: [{ metrics: [metric] }] }] });
+  metrics.close();
+}
+
+describe("ScalingLoop", () => {
+  let house: House;
+  afterEach(() => house.stop());
+  const stateOf = (name: string) => house.metadata.host(name)?.state;
+  const status = async () => {
+    const catalog = createRpcClient(CatalogService, house.frontend.address);
+    const told = await catalog.getStatus({});
+    catalog.close();
+    return told;
+  };
+
+  it("does nothing where nobody provides hosts", async () => {
+    house = await startHouse({ e1: ["mlp@1"] }, undefined, FAST);
+    await until(() => house.frontend.view.leader !== "");
+    const { hosts, scaling } = await status();
+    expect([hosts, scaling]).toEqual([[], undefined]);
+  });
+
+  it("asks for the least hosts by their records, with the reason", async () => {
+    house = await startHouse({ "executor-1": ["mlp@1"] }, undefined, FAST);
+    putProvider(house, 2, 3);
+    putHost(house, "executor-1", UP);
+    await until(() => stateOf("executor-2") === REQUESTED);
+    expect(stateOf("executor-1")).toBe(UP);
+    expect(house.metadata.host("executor-2")?.reason).toContain("at least 2 is kept");
+    const { hosts, scaling } = await status();
+    expect(hosts.map((h) => `${h.name} ${h.state}`)).toEqual(["executor-1 up", "executor-2 requested"]);
+    expect(scaling).toMatchObject({ minHosts: 2, maxHosts: 3, wantedHosts: 2 });
+    expect(scaling?.changes).toMatchObject([{ kind: "start", host: "executor-2" }]);
+  });
+
+  it("loads on every host what is asked, lets one go after the hold, and ends it once it is empty", async () => {
+    house = await startHouse({ "executor-1": ["mlp@1"], "executor-2": [] }, undefined, FAST);
+    for (let i = 0; i < 5; i++) await house.inference.modelInfer(inferRequest(TASK));
+    putProvider(house, 1, 3);
+    for (const name of ["executor-1", "executor-2"]) putHost(house, name, UP);
+    await until(() => house.metadata.placements.some((p) => p.executor === "executor-2"));
+    expect(house.metadata.placements.find((p) => p.executor === "executor-2")).toMatchObject({
+      variant: "mlp@1",
+      reason: "autoscaler",
+    });
+    await until(() => stateOf("executor-2") === DRAINING);
+    await until(() => house.frontend.view.executors.get("executor-2")?.memberAccepting === false);
+    // Executors tell it each period.
+    while (stateOf("executor-2") === DRAINING) await tellInFlight(house, "executor-2", 0);
+    expect(stateOf("executor-2")).toBe(GONE);
+    expect(stateOf("executor-1")).toBe(UP);
+    expect((await status()).scaling?.changes.map((c) => `${c.kind} ${c.host}`)).toContain(
+      "remove executor-2",
+    );
+  });
+
+  it("asks for no host while one that could not be started rests", async () => {
+    house = await startHouse({ "executor-1": ["mlp@1"] }, undefined, FAST);
+    putHost(house, "executor-2", GONE, "port in use");
+    putProvider(house, 2, 3);
+    putHost(house, "executor-1", UP);
+    let told = await status();
+    while (told.scaling === undefined) told = await status();
+    const { scaling, hosts } = told;
+    expect(hosts.find((h) => h.name === "executor-2")?.fault).toBe("port in use");
+    expect(scaling).toMatchObject({ wantedHosts: 2, changes: [] });
+    expect(stateOf("executor-2")).toBe(GONE);
+  });
+});

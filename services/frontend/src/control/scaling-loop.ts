@@ -1,0 +1,181 @@
+import { type ClusterService, HostState } from "@infaas/api";
+import { RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
+import {
+  freshMemory,
+  planScaling,
+  SCALING_DEFAULTS,
+  type ScalingMemory,
+  type ScalingPlan,
+} from "@infaas/policy";
+import { type ClientOf, type Clock, every, type Logger, ServiceError, type Timer } from "@infaas/runtime";
+import type { ClusterView } from "../view/cluster-view";
+import type { DemandTable } from "../view/demand-table";
+import { DrainWatch } from "./drain-watch";
+import type { HostProvider } from "./host-provider/host-provider";
+import { wantInstances } from "./initial-placement";
+import { scalingFacts } from "./scaling-facts";
+
+export interface ScalingLoopOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly view: ClusterView;
+  readonly table: DemandTable;
+  readonly cluster: Pick<ClientOf<typeof ClusterService>, "setAccepting" | "setPlacement">;
+  readonly hosts: HostProvider;
+  /** True while this frontend leads. */
+  readonly isLeader: () => boolean;
+  /** How long fewer hosts must have been enough before one goes. */
+  readonly holdMs: number;
+  /** How often frontends tell what they are asked. */
+  readonly periodMs: number;
+}
+
+/** What was changed, and why. */
+export interface ScalingChange {
+  readonly kind: "start" | "drain" | "cancel" | "remove" | "load";
+  readonly host: string;
+  readonly because: string;
+  readonly epochMs: number;
+}
+
+/** What the leader plans with, for operators. */
+export interface ScalingState {
+  readonly minHosts: number;
+  readonly maxHosts: number;
+  readonly wantedHosts: number;
+  readonly summary: string;
+  readonly holdMs: number;
+}
+
+const ROUND_PERIOD_MS = 1_000;
+/** Oldest view on which hosts are changed. */
+const VIEW_AGE_MAX_MS = 3_000;
+/** How long no host is started after one could not be, although its provider tried several times. */
+const START_REST_MS = 60_000;
+/** Latest changes that are told. */
+const CHANGES_MAX = 32;
+
+/** The leader's loop that has hosts come and go with demand: it reads, has the policy plan, and writes. */
+export class ScalingLoop {
+  /** The latest changes, oldest first. */
+  readonly changes: ScalingChange[] = [];
+  private readonly counts = new Map<ScalingChange["kind"], number>();
+  private readonly drains: DrainWatch;
+  /** When hosts that could not be started were seen so, by name and time of their record. */
+  private readonly failures = new Map<string, number>();
+  private memory: ScalingMemory | null = null;
+  private planned: ScalingState | null = null;
+  private timer: Timer | null = null;
+
+  constructor(private readonly o: ScalingLoopOptions) {
+    this.drains = new DrainWatch(o.view);
+  }
+
+  start(): void {
+    const failed = (error: unknown) => this.o.logger.error("the scaling loop failed", { error });
+    this.timer = every(this.o.clock, ROUND_PERIOD_MS, () => this.round(), failed);
+  }
+
+  stop(): void {
+    this.timer?.cancel();
+  }
+
+  /** What was planned last; null while this frontend does not lead, or hosts do not come and go. */
+  get state(): ScalingState | null {
+    return this.planned;
+  }
+
+  /** Changes since the process began, by kind. */
+  count(kind: ScalingChange["kind"]): number {
+    return this.counts.get(kind) ?? 0;
+  }
+
+  private async round(): Promise<void> {
+    const { view, table, clock, isLeader, holdMs, periodMs } = this.o;
+    const provider = view.hostProvider;
+    if (provider === null || !isLeader() || view.ageMs > VIEW_AGE_MAX_MS) {
+      this.memory = null;
+      this.planned = null;
+      return;
+    }
+    const nowMs = clock.nowMs();
+    const options = { ...SCALING_DEFAULTS, holdMs };
+    const facts = scalingFacts(provider, { view, table, periodMs, nowMs }, this.startsRestUntilMs(nowMs));
+    const plan = planScaling(facts, this.memory ?? freshMemory(options, nowMs), options);
+    this.memory = plan.memory;
+    const { minHosts, maxHosts } = facts.pool;
+    const { wantedHosts, summary } = plan;
+    this.planned = { minHosts, maxHosts, wantedHosts, summary, holdMs: plan.memory.holdMs };
+    await this.carryOut(plan);
+    for (const { host, step } of this.drains.steps(nowMs)) {
+      if (step === "withdraw") await this.withdraw(host);
+      if (step === "remove") await this.remove(host);
+    }
+  }
+
+  private async carryOut({ changes, placements, summary }: ScalingPlan): Promise<void> {
+    const { hosts, cluster, logger } = this.o;
+    for (const { kind, host, because } of changes) {
+      const act = { start: hosts.ensure, drain: hosts.drain, cancel: hosts.remove }[kind];
+      await this.change({ kind, host, because }, () => act.call(hosts, host, because));
+    }
+    await wantInstances({ cluster, logger }, placements, "autoscaler");
+    for (const { variant, executor } of placements)
+      this.note({ kind: "load", host: executor, because: `${variant}: ${summary}` });
+  }
+
+  private async withdraw(executor: string): Promise<void> {
+    const { cluster, logger } = this.o;
+    try {
+      await cluster.setAccepting({ executor, accepting: false }, { timeoutMs: RECORD_CALL_TIMEOUT_MS });
+    } catch (error) {
+      logger.warn("executor not taken out of service", { executor, error: ServiceError.from(error).message });
+    }
+  }
+
+  private async remove(host: string): Promise<void> {
+    const because = "it has answered all that it held";
+    const isRemoved = await this.change({ kind: "remove", host, because }, () =>
+      this.o.hosts.remove(host, because),
+    );
+    if (!isRemoved) return;
+    const { view, cluster, logger } = this.o;
+    for (const { variant, executor } of [...view.placements].filter((p) => p.executor === host)) {
+      try {
+        const placement = { variant, executor };
+        await cluster.setPlacement({ placement, wanted: false }, { timeoutMs: RECORD_CALL_TIMEOUT_MS });
+      } catch (error) {
+        logger.warn("placement not dropped", { variant, executor, error: ServiceError.from(error).message });
+      }
+    }
+  }
+
+  /** Makes one change; one that was not recorded is logged, and planned again in the next round. */
+  private async change(what: Omit<ScalingChange, "epochMs">, act: () => Promise<void>): Promise<boolean> {
+    const { kind, host } = what;
+    try {
+      await act();
+    } catch (error) {
+      this.o.logger.warn("host not changed", { kind, host, error: ServiceError.from(error).message });
+      return false;
+    }
+    this.note(what);
+    return true;
+  }
+
+  private note(what: Omit<ScalingChange, "epochMs">): void {
+    this.counts.set(what.kind, this.count(what.kind) + 1);
+    this.changes.push({ ...what, epochMs: this.o.clock.epochMs() });
+    this.changes.splice(0, Math.max(0, this.changes.length - CHANGES_MAX));
+    this.o.logger.info(`host ${what.kind}`, { host: what.host, because: what.because });
+  }
+
+  /** The end of the rest after the newest failure of a start; null: none failed lately. */
+  private startsRestUntilMs(nowMs: number): number | null {
+    const failed = this.o.view.hosts.filter((h) => h.state === HostState.GONE && h.fault !== "");
+    const keys = new Set(failed.map((h) => `${h.name} ${h.changedEpochMs}`));
+    for (const key of this.failures.keys()) if (!keys.has(key)) this.failures.delete(key);
+    for (const key of keys) if (!this.failures.has(key)) this.failures.set(key, nowMs);
+    return this.failures.size === 0 ? null : Math.max(...this.failures.values()) + START_REST_MS;
+  }
+}

@@ -1,0 +1,86 @@
+import { NO_SLO } from "../query/requirements";
+import { type DemandCounts, demandClass, noDemand } from "./demand-class";
+import { DemandTable } from "./demand-table";
+
+const digits = demandClass("digits", NO_SLO);
+const reading = (counts: Partial<DemandCounts>) => [
+  { demandClass: digits, counts: { ...noDemand(), ...counts } },
+];
+
+/** A table that heard `perSecond` queries of four rows each second. */
+function heard(table: DemandTable, frontend: string, seconds: number, perSecond: number, fromMs = 0) {
+  for (let s = 0; s <= seconds; s++) {
+    const offered = s * perSecond;
+    table.take(frontend, reading({ offered, rows: 4 * offered, inTime: offered }), fromMs + s * 1_000);
+  }
+}
+
+describe("DemandTable", () => {
+  it("knows no rate from one reading: what came before it may be a day old", () => {
+    const table = new DemandTable();
+    table.take("f1", reading({ offered: 5_000 }), 0);
+    expect(table.figures()).toMatchObject([{ arrivals: 0, rate: { perSecond: 0 } }]);
+  });
+
+  it("takes the rate over the shortest window with thirty arrivals", () => {
+    const table = new DemandTable();
+    heard(table, "f1", 60, 10);
+    const [figures] = table.figures();
+    expect(figures).toMatchObject({ arrivals: 40, rate: { perSecond: 10 }, rowsPerQuery: 4, attainment: 1 });
+    table.take("f1", reading({ offered: 600 + 500, rows: 4_400, inTime: 600 }), 61_000);
+    expect(table.figures()[0]?.rate.perSecond).toBe(500);
+  });
+
+  it("lets a rate fall when queries stop", () => {
+    const table = new DemandTable();
+    heard(table, "f1", 10, 10);
+    for (let s = 11; s <= 14; s++) table.take("f1", reading({ offered: 100, inTime: 100 }), s * 1_000);
+    expect(table.figures()[0]?.rate.perSecond).toBeLessThan(7);
+    for (let s = 15; s <= 80; s++) table.take("f1", reading({ offered: 100, inTime: 100 }), s * 1_000);
+    expect(table.figures()).toMatchObject([{ arrivals: 0, rate: { perSecond: 0, lower: 0 } }]);
+  });
+
+  it("adds up frontends, whenever each tells", () => {
+    const table = new DemandTable();
+    heard(table, "f1", 20, 30);
+    heard(table, "f2", 20, 50, 333);
+    expect(table.figures()).toMatchObject([{ arrivals: 80, rate: { perSecond: 80 } }]);
+    table.keepOnly(new Set(["f2"]));
+    expect(table.figures()).toMatchObject([{ rate: { perSecond: 50 } }]);
+  });
+
+  it("counts the first queries of a class that its frontend did not have before", () => {
+    const table = new DemandTable();
+    table.take("f1", [], 0);
+    table.take("f1", reading({ offered: 40, rows: 40 }), 1_000);
+    expect(table.figures()).toMatchObject([{ arrivals: 40, rate: { perSecond: 40 } }]);
+  });
+
+  it("takes counts that fell as those of a new life", () => {
+    const table = new DemandTable();
+    heard(table, "f1", 10, 100);
+    table.take("f1", reading({ offered: 50, rows: 200 }), 11_000);
+    expect(table.figures()).toMatchObject([{ arrivals: 50, rate: { perSecond: 50 }, rowsPerQuery: 4 }]);
+  });
+
+  it("counts refused queries as not in time, those given up as neither", () => {
+    const table = new DemandTable();
+    table.take("f1", [], 0);
+    table.take("f1", reading({ offered: 20, inTime: 6, late: 1, refused: 3, givenUp: 10 }), 1_000);
+    expect(table.attainmentOf("f1")).toMatchObject([{ demandClass: digits, attainment: 0.6 }]);
+    expect(table.attainmentOf("f2")).toEqual([]);
+  });
+
+  it("says how old the figures of a frontend are", () => {
+    const table = new DemandTable();
+    table.take("f1", [], 1_000);
+    expect(table.ageMs("f1", 4_500)).toBe(3_500);
+    expect(table.ageMs("f2", 4_500)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("keeps no more samples when counts come more often", () => {
+    const table = new DemandTable();
+    for (let ms = 0; ms <= 60_000; ms += 100) table.take("f1", reading({ offered: ms / 10 }), ms);
+    expect(table.figures()[0]?.rate.perSecond).toBeCloseTo(100, 0);
+  });
+});
