@@ -8,7 +8,10 @@ export interface ClusterPlan {
   /** Root of the checkout, which holds the services' compiled code. */
   readonly root: string;
   readonly dataFolder: string;
+  /** Executors that are started with the system; where hosts come and go, how many there are at the least. */
   readonly executorCount: number;
+  /** Hosts that come and go with demand; null: executors are as many as they are. */
+  readonly hosts: HostsPlan | null;
   readonly store: "embedded" | "memory" | "etcd";
   readonly etcdAddress: string;
   /**
@@ -22,6 +25,14 @@ export interface ClusterPlan {
   readonly security: SecurityConfig;
 }
 
+/** Hosts of this machine that come and go. */
+export interface HostsPlan {
+  readonly minHosts: number;
+  readonly maxHosts: number;
+  /** CPU time of each, in cores. */
+  readonly cores: number;
+}
+
 /** Price of a small general-purpose cloud host with 8 cores, US dollars per hour (m5.2xlarge list price). */
 const PRICE_PER_HOUR_FOR_8_CORES_USD = 0.384;
 
@@ -32,24 +43,48 @@ export function ownEtcdAddress(port: number): string {
 
 /** Returns the addresses that the processes of a plan listen on. */
 export function addressesOf(plan: ClusterPlan) {
+  const executors = plan.hosts?.maxHosts ?? plan.executorCount;
   return {
     frontend: `127.0.0.1:${plan.port}`,
     http: `127.0.0.1:${plan.port - 1}`,
     metadata: `127.0.0.1:${plan.port + 100}`,
-    executors: Array.from({ length: plan.executorCount }, (_, i) => `127.0.0.1:${plan.port + 200 + i}`),
+    executors: Array.from({ length: executors }, (_, i) => `127.0.0.1:${plan.port + 200 + i}`),
   };
 }
 
 /**
- * Returns the processes of a plan in start order. Price and memory of the machine are divided among
- * executors; cores are not.
+ * Returns what each executor of a plan is given of this machine: memory and price are divided among executors. Cores are
+ * not, except where hosts come and go, which have cores of their own.
  */
+export function hostOf(plan: ClusterPlan) {
+  const cores = plan.hosts?.cores ?? availableParallelism();
+  return {
+    hostType: plan.hosts === null ? "local-cpu" : `local-cpu-${cores}`,
+    cores,
+    memoryBytes: Math.floor(totalmem() / 2 / addressesOf(plan).executors.length),
+    pricePerHourUsd: (PRICE_PER_HOUR_FOR_8_CORES_USD * cores) / 8,
+  };
+}
+
+/** Returns the executor with this number, from 1. */
+export function executorOf(plan: ClusterPlan, number: number): ProcessSpec {
+  const { metadata, executors } = addressesOf(plan);
+  const { hostType, cores, memoryBytes, pricePerHourUsd } = hostOf(plan);
+  const name = `executor-${number}`;
+  return service(plan, "executor", name, [
+    ...["--name", name, "--listen", executors[number - 1] ?? "", "--metadata", metadata],
+    ...["--data-dir", join(plan.dataFolder, name), "--cores", String(cores)],
+    ...["--memory-bytes", String(memoryBytes), "--host-type", hostType],
+    ...profileMemory(executors.length),
+    ...["--price-per-hour", String(pricePerHourUsd), ...otlpArguments(plan)],
+  ]);
+}
+
+/** Returns the processes of a plan in start order, without hosts that come and go. */
 export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
-  const { frontend, http, metadata, executors } = addressesOf(plan);
-  const cores = availableParallelism();
-  const memoryBytes = Math.floor(totalmem() / 2 / plan.executorCount);
-  const otlp = plan.otlpEndpoint === undefined ? [] : ["--otlp-endpoint", plan.otlpEndpoint];
+  const { frontend, http, metadata } = addressesOf(plan);
   const store = ["--store", plan.store, ...(plan.store === "etcd" ? ["--etcd", plan.etcdAddress] : [])];
+  const executorCount = plan.hosts === null ? plan.executorCount : 0;
   return [
     service(plan, "metadata", "metadata", [
       "--listen",
@@ -58,15 +93,7 @@ export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
       "--data-dir",
       join(plan.dataFolder, "metadata"),
     ]),
-    ...executors.map((listen, i) =>
-      service(plan, "executor", `executor-${i + 1}`, [
-        ...["--name", `executor-${i + 1}`, "--listen", listen, "--metadata", metadata],
-        ...["--data-dir", join(plan.dataFolder, `executor-${i + 1}`), "--cores", String(cores)],
-        ...["--memory-bytes", String(memoryBytes), "--host-type", "local-cpu"],
-        ...profileMemory(plan.executorCount),
-        ...["--price-per-hour", String((PRICE_PER_HOUR_FOR_8_CORES_USD * cores) / 8), ...otlp],
-      ]),
-    ),
+    ...Array.from({ length: executorCount }, (_, i) => executorOf(plan, i + 1)),
     service(plan, "frontend", "frontend", [
       "--name",
       "frontend-1",
@@ -78,11 +105,15 @@ export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
       http,
       "--metadata",
       metadata,
-      ...otlp,
+      ...otlpArguments(plan),
       ...(plan.security.tokens == null ? [] : ["--tokens", plan.security.tokens]),
       ...(plan.security.insecure ? ["--insecure"] : []),
     ]),
   ];
+}
+
+function otlpArguments({ otlpEndpoint }: ClusterPlan): readonly string[] {
+  return otlpEndpoint === undefined ? [] : ["--otlp-endpoint", otlpEndpoint];
 }
 
 /** Default of the executor's `--profile-memory-bytes-max`, bytes. */

@@ -33,6 +33,14 @@ export interface ProcessSpec {
   readonly args: readonly string[];
 }
 
+/** What follows the life of one process; the group does not start it again by itself. */
+export interface ProcessWatch {
+  /** It has just been started, and has no children yet. */
+  started(pid: number): void;
+  /** It has ended: how, and what it said last. Not called when the whole group stops. */
+  ended(how: string): void;
+}
+
 /** Folder for logs (`logs/<name>.log`) and process ids (`pids/<name>`), and a callback for losses. */
 export interface ProcessGroupOptions {
   readonly folder: string;
@@ -57,15 +65,18 @@ export class ProcessGroup {
     this.state = "up";
   }
 
-  /** Starts a process. */
-  start(spec: ProcessSpec): void {
+  /** Starts a process; one that is watched is its watcher's to start again. */
+  start(spec: ProcessSpec, watch?: ProcessWatch): void {
     const log = new ProcessLog(join(this.options.folder, "logs", `${spec.name}.log`));
     const env = { ...allocatorSettings, ...process.env };
     // A process group of its own, so that Ctrl-C reaches this supervisor alone and it stops the others in
     // order.
     const child = spawn(spec.command, spec.args, { detached: true, stdio: ["ignore", "pipe", "pipe"], env });
     const pidFile = join(this.options.folder, "pids", spec.name);
-    if (child.pid !== undefined) this.notePid(pidFile, child.pid);
+    if (child.pid !== undefined) {
+      watch?.started(child.pid);
+      this.notePid(pidFile, child.pid);
+    }
     const tail: string[] = [];
     for (const stream of [child.stdout, child.stderr]) {
       stream.on("data", (chunk: Buffer) => {
@@ -79,9 +90,17 @@ export class ProcessGroup {
       this.children.delete(spec.name);
       rmSync(pidFile, { force: true });
       log.close();
-      this.afterDeath(spec, signal ?? `status ${status}`, tail);
+      const how = signal ?? `status ${status}`;
+      if (watch === undefined) this.afterDeath(spec, how, tail);
+      else if (this.state !== "stopping") watch.ended(`ended with ${how}: ${reasonOf(tail)}`);
     });
     this.children.set(spec.name, child);
+  }
+
+  /** Stops one process; what does not stop in time is killed. Its watcher is told when it has ended. */
+  end(name: string): void {
+    const child = this.children.get(name);
+    if (child !== undefined) endChild(child);
   }
 
   /** Stops all, last started first; what does not stop in time is killed. */
@@ -89,9 +108,8 @@ export class ProcessGroup {
     this.state = "stopping";
     const ends = [...this.children.values()].reverse().map((child) => {
       const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-      child.kill("SIGTERM");
-      const timer = systemClock.setTimer(STOP_GRACE_MS, () => child.kill("SIGKILL"));
-      return ended.then(() => timer.cancel());
+      endChild(child);
+      return ended;
     });
     await Promise.all(ends);
   }
@@ -124,6 +142,12 @@ export class ProcessGroup {
       if (this.state === "up") this.start(spec);
     });
   }
+}
+
+function endChild(child: ChildProcess): void {
+  child.kill("SIGTERM");
+  const timer = systemClock.setTimer(STOP_GRACE_MS, () => child.kill("SIGKILL"));
+  child.once("close", () => timer.cancel());
 }
 
 /**

@@ -1,6 +1,7 @@
 import { InstancePhase } from "@infaas/api";
 import { withClient } from "../connect";
 import { mebibytes, ms, percent } from "../format";
+import { printScaling } from "../scaling-report";
 import type { Verb } from "../verb";
 
 /** `infaas status`: prints hosts, instances and the age of the frontend's snapshot. */
@@ -22,7 +23,7 @@ export const status: Verb = {
           e.name,
           e.address,
           e.hostType,
-          String(e.cores),
+          String(e.cpuCores),
           mebibytes(e.memoryFreeBytes),
           mebibytes(e.memoryResidentBytes),
           percent(e.utilisation),
@@ -41,6 +42,7 @@ export const status: Verb = {
           i.servedPerSecond.toFixed(0),
         ]),
       );
+      printScaling(now, terminal);
     });
   },
 };

@@ -2,10 +2,12 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInfaasClient, type InfaasClient } from "@infaas/client";
 import { Code, ServiceError, sleep, systemClock } from "@infaas/runtime";
-import { addressesOf, type ClusterPlan, ownEtcdAddress, processesOf } from "../cluster";
+import { addressesOf, type ClusterPlan, executorOf, hostOf, ownEtcdAddress, processesOf } from "../cluster";
 import { clusterSecurity, clusterSecurityOptions, memberConnection } from "../cluster-security";
 import { etcdProcess } from "../etcd";
 import { mustBeFree } from "../free-ports";
+import { hostsPlan } from "../hosts/hosts-plan";
+import { openLocalHosts } from "../hosts/open-local-hosts";
 import { ProcessGroup } from "../process-group";
 import type { Terminal } from "../terminal";
 import type { Arguments, Verb } from "../verb";
@@ -14,6 +16,8 @@ import { registerZoo } from "../zoo";
 /** Longest start of the whole system, milliseconds. */
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;
+/** Executors of one system on one machine. */
+const EXECUTORS_MAX = 64;
 
 /** `infaas up`: starts a whole system on this machine and supervises it until Ctrl-C. */
 export const up: Verb = {
@@ -21,7 +25,19 @@ export const up: Verb = {
   usage: "",
   summary: "start the whole system on this machine; Ctrl-C stops it",
   options: {
-    executors: { type: "number", doc: "Executor processes.", default: 1 },
+    executors: { type: "number", doc: "Executor processes, with --hosts static.", default: 1 },
+    hosts: {
+      type: "string",
+      doc: "static: --executors stay as they are; local: executors on this machine come and go with demand.",
+      default: "static",
+    },
+    "min-hosts": { type: "number", doc: "With --hosts local: executors there are at the least.", default: 1 },
+    "max-hosts": { type: "number", doc: "With --hosts local: executors there are at the most.", default: 3 },
+    "host-cores": {
+      type: "number",
+      doc: "With --hosts local: CPU time of each executor in cores, enforced by a cgroup where one can be made; else it is said how far.",
+      default: 1,
+    },
     store: { type: "string", doc: "Where records are kept: embedded, memory or etcd.", default: "embedded" },
     etcd: { type: "string", doc: "host:port of a running etcd; without it, --store etcd starts one here." },
     "data-dir": { type: "string", doc: "State of the whole system.", default: ".infaas" },
@@ -53,11 +69,25 @@ export const up: Verb = {
       note: (line) => terminal.note(line),
       onLoss: (error) => stopped.abort(error),
     });
-    const client = createInfaasClient(frontend, memberConnection(args, plan.security));
+    const connection = memberConnection(args, plan.security);
+    const client = createInfaasClient(frontend, connection);
+    const { hosts } = plan;
+    const localHosts =
+      hosts === null
+        ? null
+        : openLocalHosts(hosts, {
+            ...hostOf(plan),
+            metadata,
+            connection,
+            group,
+            executorOf: (number) => executorOf(plan, number),
+            note: (line) => terminal.note(line),
+          });
     try {
       const etcd = plan.store === "etcd" && args.text("etcd") === undefined;
       if (etcd) group.start(etcdProcess(plan.root, join(plan.dataFolder, "etcd"), plan.etcdAddress));
       for (const spec of processesOf(plan)) group.start(spec);
+      localHosts?.start();
       const startedAtMs = systemClock.nowMs();
       await untilReady(client, plan, stopped.signal);
       const chosen = args.text("zoo") ?? "all";
@@ -71,7 +101,7 @@ export const up: Verb = {
       });
     } finally {
       client.close();
-      await group.stop();
+      await Promise.all([localHosts?.stop(), group.stop()]);
     }
     if (stopped.signal.reason instanceof ServiceError) throw stopped.signal.reason;
     terminal.note("stopped");
@@ -86,16 +116,21 @@ function planOf(args: Arguments): ClusterPlan {
       `--store is '${store}'; it may be embedded, memory or etcd`,
     );
   }
-  const executorCount = args.number("executors") ?? 1;
-  if (!Number.isInteger(executorCount) || executorCount < 1 || executorCount > 64) {
-    throw new ServiceError(Code.INVALID_ARGUMENT, `--executors is ${executorCount}; it may be 1 to 64`);
+  const executors = args.number("executors") ?? 1;
+  if (!Number.isInteger(executors) || executors < 1 || executors > EXECUTORS_MAX) {
+    throw new ServiceError(
+      Code.INVALID_ARGUMENT,
+      `--executors is ${executors}; it may be 1 to ${EXECUTORS_MAX}`,
+    );
   }
+  const hosts = hostsPlan(args, EXECUTORS_MAX);
   const port = args.number("port") ?? 8001;
   const dataFolder = resolve(args.text("data-dir") ?? ".infaas");
   return {
     root: resolve(__dirname, "..", "..", ".."),
     dataFolder,
-    executorCount,
+    executorCount: hosts?.minHosts ?? executors,
+    hosts,
     store,
     etcdAddress: args.text("etcd") ?? ownEtcdAddress(port),
     port,
@@ -137,12 +172,17 @@ function orStopped<T>(work: Promise<T>, stopped: AbortSignal): Promise<T> {
 
 function greet(plan: ClusterPlan, tookMs: number, terminal: Terminal): void {
   const { frontend, http, metadata, executors } = addressesOf(plan);
+  const { hosts } = plan;
+  const shown =
+    hosts === null
+      ? executors.join(", ")
+      : `${hosts.minHosts} to ${hosts.maxHosts} of ${hosts.cores} cores each, as demand needs`;
   terminal.print(`
 INFaaS is up after ${(tookMs / 1000).toFixed(1)} s
   frontend   ${frontend}   gRPC: infaas.v1, Open Inference Protocol v2, health, reflection
              ${http}   HTTP: Open Inference Protocol v2 in JSON and raw bytes
   metadata   ${metadata}   ${plan.store} store
-  executors  ${executors.join(", ")}
+  executors  ${shown}
   state      ${plan.dataFolder}
 
 Try, in another shell:

@@ -1,0 +1,27 @@
+import { availableParallelism } from "node:os";
+import { Code, ServiceError } from "@infaas/runtime";
+import type { HostsPlan } from "../cluster";
+import type { Arguments } from "../verb";
+
+/** Least CPU time of a host, in cores: with less its processes take longer to start than anyone waits. */
+const CORES_LEAST = 0.1;
+
+/** The hosts that the arguments ask for; null with `--hosts static`. INVALID_ARGUMENT with every fault. */
+export function hostsPlan(args: Arguments, hostsMax: number): HostsPlan | null {
+  const provider = args.text("hosts") ?? "static";
+  if (provider === "static") return null;
+  const faults: string[] = [];
+  if (provider !== "local") faults.push(`--hosts is '${provider}'; it may be static or local`);
+  const minHosts = args.number("min-hosts") ?? 1;
+  const maxHosts = args.number("max-hosts") ?? 3;
+  const cores = args.number("host-cores") ?? 1;
+  const isCount = (value: number) => Number.isInteger(value) && value >= 1 && value <= hostsMax;
+  if (!isCount(minHosts)) faults.push(`--min-hosts is ${minHosts}; it may be 1 to ${hostsMax}`);
+  if (!isCount(maxHosts)) faults.push(`--max-hosts is ${maxHosts}; it may be 1 to ${hostsMax}`);
+  if (minHosts > maxHosts) faults.push(`--min-hosts ${minHosts} is above --max-hosts ${maxHosts}`);
+  const there = availableParallelism();
+  if (!(cores >= CORES_LEAST && cores <= there))
+    faults.push(`--host-cores is ${cores}; this machine has ${there}, a host takes at least ${CORES_LEAST}`);
+  if (faults.length > 0) throw new ServiceError(Code.INVALID_ARGUMENT, faults.join("; "));
+  return { minHosts, maxHosts, cores };
+}

@@ -1,0 +1,46 @@
+import { DeviceKind } from "@infaas/api";
+import type { ConnectOptions } from "@infaas/client";
+import { dialWith, systemClock, systemRandom } from "@infaas/runtime";
+import type { HostsPlan } from "../cluster";
+import type { ProcessGroup, ProcessSpec } from "../process-group";
+import { openCpuBudgets } from "./cpu-budget";
+import { LocalHosts } from "./local-hosts";
+
+/** What hosts of this machine are made of. */
+export interface LocalHostsWorld {
+  readonly hostType: string;
+  readonly memoryBytes: number;
+  readonly pricePerHourUsd: number;
+  /** host:port of the metadata service, and how it is called. */
+  readonly metadata: string;
+  readonly connection: ConnectOptions;
+  readonly group: Pick<ProcessGroup, "start" | "end">;
+  readonly executorOf: (number: number) => ProcessSpec;
+  note(line: string): void;
+}
+
+/** Hosts of this machine, not offered to the cluster yet; tells the operator how their CPU time is bounded. */
+export function openLocalHosts({ minHosts, maxHosts, cores }: HostsPlan, world: LocalHostsWorld): LocalHosts {
+  const { hostType, memoryBytes, pricePerHourUsd, metadata, connection, group, executorOf, note } = world;
+  const budgets = openCpuBudgets({ cores, maxHosts });
+  note(budgets.sentence);
+  return new LocalHosts({
+    clock: systemClock,
+    random: systemRandom,
+    metadata,
+    dial: dialWith(connection),
+    pool: {
+      hostType,
+      cores,
+      memoryBytes: BigInt(memoryBytes),
+      pricePerHourUsd,
+      deviceKinds: [DeviceKind.CPU],
+      minHosts,
+      maxHosts,
+    },
+    group,
+    budgets,
+    executorOf,
+    note,
+  });
+}
