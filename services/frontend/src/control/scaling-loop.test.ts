@@ -1,6 +1,6 @@
 import { CatalogService, HostState, MemberKind, MetricsService } from "@infaas/api";
 import { createRpcClient } from "@infaas/runtime";
-import { type House, inferRequest, startHouse, TASK, until } from "../testing/house";
+import { type House, inferRequest, startHouse, TASK, until, untilTurn } from "../testing/house";
 
 jest.setTimeout(30_000);
 
@@ -84,8 +84,10 @@ describe("ScalingLoop", () => {
     await until(() => stateOf("executor-2") === DRAINING);
     await until(() => house.frontend.view.executors.get("executor-2")?.memberAccepting === false);
     // Executors tell it each period.
-    while (stateOf("executor-2") === DRAINING) await tellInFlight(house, "executor-2", 0);
-    expect(stateOf("executor-2")).toBe(GONE);
+    await untilTurn(async () => {
+      await tellInFlight(house, "executor-2", 0);
+      return stateOf("executor-2") === GONE;
+    });
     expect(stateOf("executor-1")).toBe(UP);
     expect((await status()).scaling?.changes.map((c) => `${c.kind} ${c.host}`)).toContain(
       "remove executor-2",
@@ -97,9 +99,8 @@ describe("ScalingLoop", () => {
     putHost(house, "executor-2", GONE, "port in use");
     putProvider(house, 2, 3);
     putHost(house, "executor-1", UP);
-    let told = await status();
-    while (told.scaling === undefined) told = await status();
-    const { scaling, hosts } = told;
+    await untilTurn(async () => (await status()).scaling !== undefined);
+    const { scaling, hosts } = await status();
     expect(hosts.find((h) => h.name === "executor-2")?.fault).toBe("port in use");
     expect(scaling).toMatchObject({ wantedHosts: 2, changes: [] });
     expect(stateOf("executor-2")).toBe(GONE);

@@ -222,6 +222,15 @@ export async function until(condition: () => boolean): Promise<void> {
   }
 }
 
+/** Does `turn` until it says that all is so; throws after a bounded time. */
+export async function untilTurn(turn: () => Promise<boolean>): Promise<void> {
+  const startMs = systemClock.nowMs();
+  while (!(await turn())) {
+    if (systemClock.nowMs() - startMs > WAIT_MAX_MS)
+      throw new Error(`not so within ${WAIT_MAX_MS} ms: ${turn}`);
+  }
+}
+
 type Choice = NonNullable<
   MessageInitShape<typeof import("@infaas/api").InferParameterSchema>["parameterChoice"]
 >;
