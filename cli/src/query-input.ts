@@ -6,7 +6,7 @@ import { Code, ServiceError } from "@infaas/runtime";
 import sharp from "sharp";
 import type { Arguments } from "./verb";
 
-/** Task and inputs (names, datatypes, shapes) of a target. */
+/** Task and inputs that may not be left out (names, datatypes, shapes) of a target. */
 export interface TargetInputs {
   readonly task: Task;
   readonly inputs: readonly TensorSpec[];
@@ -24,7 +24,8 @@ export function inputsOfTarget(listed: ListModelsResponse, target: string): Targ
     (t) => t.name === (architecture?.task ?? target) || t.name.startsWith(`${target}/`),
   );
   const any = architecture ?? listed.architectures.find((a) => a.task === task?.name);
-  if (task !== undefined && any !== undefined) return { task, inputs: any.inputs };
+  if (task !== undefined && any !== undefined)
+    return { task, inputs: any.inputs.filter(({ optional }) => !optional) };
   const known = listed.tasks.map((t) => t.name).join(", ") || "none";
   throw new ServiceError(
     Code.NOT_FOUND,

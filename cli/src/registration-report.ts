@@ -41,7 +41,8 @@ function batching(architecture: Architecture) {
 function goldenInput({ architecture, variants }: RegistrationResult): string {
   const [first] = variants;
   const shapes = first?.goldenInputShapes ?? [];
-  const inputs = shapes.map(({ dims }, index) => `${architecture?.inputs[index]?.name} [${dims.join(", ")}]`);
+  const required = architecture?.inputs.filter(({ optional }) => !optional) ?? [];
+  const inputs = shapes.map(({ dims }, index) => `${required[index]?.name} [${dims.join(", ")}]`);
   if (inputs.length === 0) return "none";
   return `${inputs.join(", ")}${architecture?.exampleDigest ? ", from the examples given" : ""}`;
 }

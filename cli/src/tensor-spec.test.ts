@@ -6,6 +6,9 @@ describe("tensorSpecFromText", () => {
     ["input/x:0:INT64:-1", "input/x:0 INT64 [-1]"],
     ["flag:BOOL:", "flag BOOL []"],
     ["rows:BYTES:4,-1", "rows BYTES [4, -1]"],
+    ["scale:FP32:1:optional", "scale FP32 [1] optional"],
+    ["threshold:FP32::optional", "threshold FP32 [] optional"],
+    ["any:FP32:*", "any FP32 [...]"],
   ])("reads %s", (text, line) => {
     expect(tensorSpecText(tensorSpecFromText("input", text))).toBe(line);
   });

@@ -37,10 +37,9 @@ export function tensor(
   return { name, type: { tensorType: { elemType, shape: { dim } } } };
 }
 
-/** Returns the bytes of an ONNX file of a version of the standard operators. */
-export function onnxFile(graph: Graph, opset = 17): Uint8Array {
+/** Returns the bytes of an ONNX file of a version of the standard operators; `irVersion` by default one that has them. */
+export function onnxFile(graph: Graph, opset = 17, irVersion = opset < 20 ? 8n : 9n): Uint8Array {
   const opsetImport = [{ domain: "", version: BigInt(opset) }];
-  const irVersion = opset < 20 ? 8n : 9n;
   return toBinary(ModelProtoSchema, create(ModelProtoSchema, { irVersion, opsetImport, graph }));
 }
 

@@ -23,6 +23,11 @@ export interface SubmitOptions {
   readonly rows: number;
   /** Full dims of each input; needed when the model leaves more than the batch axis open, or takes strings. */
   readonly dims?: readonly (readonly number[])[];
+  /**
+   * Which of `Batcher.optionalInputs` stand behind the model's own in `inputs` and `dims`; default none. A request that has
+   * any runs by itself, all its rows at once.
+   */
+  readonly optional?: readonly number[];
   /** Priority, 0 first; default 0. */
   readonly lane?: number;
   /** Time left for the answer, in ms; refused or shed with DEADLINE when it cannot be met; default no limit. */
@@ -38,6 +43,8 @@ export interface SubmitOptions {
 /** A loaded model behind a queue that forms batches. */
 export interface Batcher {
   readonly inputs: readonly TensorInfo[];
+  /** Inputs with a default in the file, at most 64; a file that lists more lists its weights, and none is offered. */
+  readonly optionalInputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
   /** Whether the first axis of every input is a batch axis, so that requests count their rows. */
   readonly batchable: boolean;
@@ -85,13 +92,20 @@ export async function openBatcher(options: OpenOptions): Promise<Batcher> {
   const described = addon.describe(model);
   const inputs = tensors(described.inputs);
   const outputs = tensors(described.outputs);
+  const optionalInputs = tensors(described.optionals);
   const resolved = batcherOptions(options, described.batchable);
   await warmUp(model, inputs);
   const numbers = new Float64Array(addon.deliveryNumbersMax(resolved, outputs.length));
   const deliveries = new Deliveries(numbers, described.batchable);
   const handle = addon.open(model, resolved, numbers, deliveries.onBatch);
   deliveries.attach(handle);
-  return new OpenBatcher(handle, deliveries, { inputs, outputs, batchable: described.batchable, resolved });
+  return new OpenBatcher(handle, deliveries, {
+    inputs,
+    optionalInputs,
+    outputs,
+    batchable: described.batchable,
+    resolved,
+  });
 }
 
 async function load(options: OpenOptions): Promise<ModelHandle> {
@@ -126,6 +140,7 @@ function tensors(described: Parameters<typeof toTensorInfo>[0][]): TensorInfo[] 
 
 interface Description {
   readonly inputs: readonly TensorInfo[];
+  readonly optionalInputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
   readonly batchable: boolean;
   readonly resolved: NativeBatcherOptions;
@@ -133,6 +148,7 @@ interface Description {
 
 class OpenBatcher implements Batcher {
   readonly inputs: readonly TensorInfo[];
+  readonly optionalInputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
   readonly batchable: boolean;
   readonly maxBatch: number;
@@ -142,18 +158,23 @@ class OpenBatcher implements Batcher {
   private readonly rules: RequestRules;
   private readonly limits: NativeBatcherOptions;
   private readonly needsDims: boolean;
+  /** Some input does not say how many axes it has: every request runs by itself. */
+  private readonly anyRank: boolean;
   private wakes = false;
   private ended: Promise<void> | undefined;
   private lastStats: BatcherStats | undefined;
 
   constructor(handle: BatcherHandle, deliveries: Deliveries, description: Description) {
     this.inputs = description.inputs;
+    this.optionalInputs = description.optionalInputs;
     this.outputs = description.outputs;
     this.batchable = description.batchable;
     this.maxBatch = description.resolved.maxBatch;
     this.limits = description.resolved;
     this.needsDims = description.inputs.some((input) => input.itemBytes < 0);
-    this.rules = { inputs: this.inputs, batchable: this.batchable, maxBatch: this.maxBatch };
+    this.anyRank = description.inputs.some((input) => input.dims === null);
+    const { inputs, optionalInputs, batchable, maxBatch } = this;
+    this.rules = { inputs, optionalInputs, batchable, maxBatch };
     this.handle = handle;
     this.links = new LinkService(handle);
     this.deliveries = deliveries;
@@ -171,14 +192,15 @@ class OpenBatcher implements Batcher {
   }
 
   submitWith(inputs: readonly Uint8Array[], options: SubmitOptions, done: Done): NativeError | undefined {
-    const { rows, signal } = options;
+    const { rows, signal, dims, optional } = options;
     if (this.ended !== undefined) return new NativeError("CLOSED", "the batcher is closed");
-    const fault = requestFault(this.rules, inputs, rows, options.dims);
+    const fault = requestFault(this.rules, { inputs, rows, dims, optional });
     if (fault !== undefined) return new NativeError("INVALID", fault);
     if (signal?.aborted)
       return new NativeError("CANCELLED", "the request was cancelled before it was submitted");
     const { pending } = this.deliveries;
     const ticket = pending.nextTicket();
+    const ownForm = this.anyRank || (optional !== undefined && optional.length > 0);
     const code = native().submit(
       this.handle,
       ticket,
@@ -186,8 +208,10 @@ class OpenBatcher implements Batcher {
       options.lane ?? 0,
       options.timeoutMs === undefined ? -1 : Math.max(options.timeoutMs, 0),
       options.alone === true ? 0 : Math.max(options.maxBatch ?? this.maxBatch, rows),
-      this.needsDims ? Float64Array.from(options.dims!.flat()) : null,
+      this.needsDims || ownForm ? Float64Array.from(dims!.flat()) : null,
       inputs,
+      ownForm ? Int32Array.from(dims!, ({ length }) => length) : null,
+      ownForm ? Int32Array.from(optional ?? []) : null,
     );
     if (code !== submitCode.accepted) return this.refusal(code, inputs, options);
     const request: Pending = { inputs, done, unlisten: undefined, answered: false };

@@ -1,10 +1,20 @@
+import { rankMax } from "./delivery-layout";
 import { elementBytes, type TensorInfo } from "./tensor-info";
 
 /** What a request's inputs must fit. */
 export interface RequestRules {
   readonly inputs: readonly TensorInfo[];
+  readonly optionalInputs: readonly TensorInfo[];
   readonly batchable: boolean;
   readonly maxBatch: number;
+}
+
+/** Tensors of a request, as `Batcher.submit` takes them. */
+export interface RequestTensors {
+  readonly inputs: readonly Uint8Array[];
+  readonly rows: number;
+  readonly dims: readonly (readonly number[])[] | undefined;
+  readonly optional: readonly number[] | undefined;
 }
 
 /** Rows of one request; those beyond the largest batch are run in pieces. The add-on's `kCutRowsMax`. */
@@ -12,24 +22,44 @@ export const rowsMax = 1 << 20;
 
 /**
  * What is wrong with a request, as a sentence that names the input and both sizes; undefined when it fits.
- * `dims` are the full dims of each input and needed only where the model leaves more than the batch axis open.
+ * `dims` are the full dims of each input and needed only where the model leaves more than the batch axis open, or an
+ * optional input is sent.
  */
 export function requestFault(
   rules: RequestRules,
-  inputs: readonly Uint8Array[],
-  rows: number,
-  dims: readonly (readonly number[])[] | undefined,
+  { inputs, rows, dims, optional = [] }: RequestTensors,
 ): string | undefined {
   if (!Number.isInteger(rows) || rows < 1) return `rows is ${rows}, allowed are whole numbers from 1`;
   if (rows > rowsMax) return `request of ${rows} rows exceeds max ${rowsMax}`;
   if (rows > rules.maxBatch && !rules.batchable)
     return `batch of ${rows}: the model has no batch axis, allowed is 1`;
-  if (inputs.length !== rules.inputs.length)
-    return `${inputs.length} inputs came, the model has ${rules.inputs.length}`;
-  if (dims !== undefined && dims.length !== rules.inputs.length)
-    return `dims of ${dims.length} inputs came, the model has ${rules.inputs.length}`;
-  for (let i = 0; i < inputs.length; i++) {
+  const own = rules.inputs.length;
+  const wanted = own + optional.length;
+  if (inputs.length !== wanted) return `${inputs.length} inputs came, the model has ${wanted}`;
+  if (dims !== undefined && dims.length !== wanted)
+    return `dims of ${dims.length} inputs came, the model has ${wanted}`;
+  for (let i = 0; i < own; i++) {
     const fault = inputFault(rules, rules.inputs[i]!, inputs[i]!.byteLength, rows, dims?.[i]);
+    if (fault !== undefined) return fault;
+  }
+  return optional.length === 0 ? undefined : optionalFault(rules, inputs, dims, optional);
+}
+
+/** An optional input belongs to its request as a whole. */
+function optionalFault(
+  { inputs: own, optionalInputs, maxBatch }: RequestRules,
+  inputs: readonly Uint8Array[],
+  dims: readonly (readonly number[])[] | undefined,
+  optional: readonly number[],
+): string | undefined {
+  if (dims === undefined) return "dims of all inputs are needed where optional ones are sent";
+  const rules = { inputs: own, optionalInputs, batchable: false, maxBatch };
+  for (const [k, index] of optional.entries()) {
+    const tensor = optionalInputs[index];
+    if (tensor === undefined || optional.indexOf(index) !== k)
+      return `optional input ${index} is unknown or sent twice, the model has ${optionalInputs.length}`;
+    const at = own.length + k;
+    const fault = inputFault(rules, tensor, inputs[at]!.byteLength, 1, dims[at]);
     if (fault !== undefined) return fault;
   }
   return undefined;
@@ -46,7 +76,7 @@ function inputFault(
     const fault = dimsFault(rules, input, rows, dims);
     if (fault !== undefined) return fault;
   } else if (input.itemBytes < 0) {
-    return `input '${input.name}' is [${input.dims?.join(", ")}]: the request must say its dims`;
+    return `input '${input.name}' is [${input.dims?.join(", ") ?? "..."}]: the request must say its dims`;
   }
   if (input.dtype === "string") return undefined;
   const expected =
@@ -63,7 +93,11 @@ function dimsFault(
   rows: number,
   dims: readonly number[],
 ): string | undefined {
-  const declared = input.dims ?? [];
+  if (input.dims === null) {
+    if (dims.length <= rankMax && dims.every((dim) => Number.isInteger(dim) && dim >= 0)) return undefined;
+    return `input '${input.name}' has dims [${dims.join(", ")}], allowed are up to ${rankMax} axes`;
+  }
+  const declared = input.dims;
   const fits =
     dims.length === declared.length &&
     dims.every((dim, axis) => {

@@ -34,6 +34,8 @@ export interface NativeModelOptions {
 export interface NativeModel {
   inputs: NativeTensor[];
   outputs: NativeTensor[];
+  /** Inputs with a default in the file. */
+  optionals: NativeTensor[];
   batchable: boolean;
   /** Empty when it is batchable. */
   unbatchedReason: string;
@@ -96,7 +98,8 @@ export interface Native extends NativeModels {
     onBatch: (buffers: readonly (ArrayBuffer | undefined)[], error: string | undefined) => boolean,
   ): BatcherHandle;
   /**
-   * One of `submitCode`. A `maxBatch` below `rows`: it shares no batch. Eight arguments, because this is called for every request: see rule 3 of docs/native-boundary.md.
+   * One of `submitCode`. A `maxBatch` below `rows`: it shares no batch. Ten arguments, because this is called for every
+   * request: see rule 3 of docs/native-boundary.md.
    */
   submit(
     batcher: BatcherHandle,
@@ -107,6 +110,10 @@ export interface Native extends NativeModels {
     maxBatch: number,
     dims: Float64Array | null,
     inputs: readonly Uint8Array[],
+    /** How many axes each of `inputs` has, where the model does not say it: the request then runs by itself. */
+    ranks: Int32Array | null,
+    /** Which optional inputs stand behind the model's own; only with `ranks`. */
+    optionals: Int32Array | null,
   ): number;
   wake(batcher: BatcherHandle): void;
   release(batcher: BatcherHandle, slab: number): void;

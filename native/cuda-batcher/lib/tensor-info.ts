@@ -22,7 +22,7 @@ export interface TensorInfo {
   readonly name: string;
   readonly dtype: DType;
   /**
-   * As the model says, batch axis included; a dynamic axis is its name, or -1 when it has none. Null for an output that does
+   * As the model says, batch axis included; a dynamic axis is its name, or -1 when it has none. Null for a tensor that does
    * not say how many axes it has. What is declared of outputs may be wrong: answers carry their real dims.
    */
   readonly dims: readonly (number | string)[] | null;

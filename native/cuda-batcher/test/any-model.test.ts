@@ -86,6 +86,94 @@ describe("submit", () => {
     expect(shown(await fixed.submit([new Uint8Array(0)], { rows: 1 }))).toEqual([[[0, 4], []]]);
   });
 
+  describe("when an input has a default", () => {
+    const [x, s, y] = (["x", "s", "y"] as const).map((name) => ({
+      name,
+      type: float32,
+      dims: name === "s" ? [1] : ["N", 2],
+    }));
+    const graph: Graph = {
+      inputs: [x!, s!],
+      outputs: [y!],
+      nodes: [{ op: "Mul", inputs: ["x", "s"], outputs: ["y"] }],
+      weights: [{ name: "s", dims: [1], values: Float32Array.of(2) }],
+    };
+
+    it("takes it or leaves it out, each request for itself", async () => {
+      const batcher = await open(graph);
+      expect(batcher.inputs.map(({ name }) => name)).toEqual(["x"]);
+      expect(batcher.optionalInputs).toEqual([{ name: "s", dtype: "float32", dims: [1], itemBytes: 4 }]);
+      const answers = await Promise.all(
+        Array.from({ length: 40 }, (_, i) => {
+          const row = bytesOf(Float32Array.of(i, -i));
+          if (i % 2 === 0) return batcher.submit([row], { rows: 1 });
+          const sent = { rows: 1, dims: [[1, 2], [1]], optional: [0] };
+          return batcher.submit([row, bytesOf(Float32Array.of(i))], sent);
+        }),
+      );
+      for (const [i, answer] of answers.entries()) {
+        const factor = i % 2 === 0 ? 2 : i;
+        expect([answer.outputDims, floats(answer.outputs[0]!)]).toEqual([
+          [[1, 2]],
+          [i * factor, -i * factor],
+        ]);
+        if (i % 2 === 1) expect(answer.batchSize).toBe(1);
+      }
+      expect(answers.some(({ batchSize }) => batchSize > 1)).toBe(true);
+    });
+
+    it("takes it with more rows than a batch has", async () => {
+      const batcher = await open(graph);
+      const rows = Float32Array.from({ length: 200 }, (_, i) => i);
+      const sent = { rows: 100, dims: [[100, 2], [1]], optional: [0] };
+      const answer = await batcher.submit([bytesOf(rows), bytesOf(Float32Array.of(3))], sent);
+      expect(answer.outputDims).toEqual([[100, 2]]);
+      expect(floats(answer.outputs[0]!)).toEqual(Array.from(rows, (value) => 3 * value));
+    });
+
+    it("refuses one that is unknown, sent twice or of another size", async () => {
+      const batcher = await open(graph);
+      const [row, one] = [bytesOf(Float32Array.of(1, 2)), bytesOf(Float32Array.of(1))];
+      const asked = (dims: number[][], optional: number[]) =>
+        batcher.submit([row, ...optional.map(() => one)], { rows: 1, dims, optional });
+      await expect(asked([[1, 2], [1]], [1])).rejects.toThrow("optional input 1 is unknown or sent twice");
+      await expect(asked([[1, 2], [1], [1]], [0, 0])).rejects.toThrow("sent twice");
+      await expect(asked([[1, 2], [2]], [0])).rejects.toThrow("input 's' has dims [2], the model takes [1]");
+    });
+
+    it("offers none where a file lists more than 64: they are its weights", async () => {
+      const names = Array.from({ length: 65 }, (_, i) => `w${i}`);
+      const listed = await open({
+        inputs: [x!, ...names.map((name) => ({ name, type: float32, dims: [2] }))],
+        outputs: [y!],
+        nodes: [{ op: "Sum", inputs: ["x", ...names], outputs: ["y"] }],
+        weights: names.map((name) => ({ name, dims: [2], values: Float32Array.of(1, 2) })),
+      });
+      expect([listed.inputs.length, listed.optionalInputs]).toEqual([1, []]);
+      const { outputs } = await listed.submit([bytesOf(Float32Array.of(0, 0))], { rows: 1 });
+      expect(floats(outputs[0]!)).toEqual([65, 130]);
+    });
+  });
+
+  describe("when an input does not say how many axes it has", () => {
+    it("takes any, one request at a time", async () => {
+      const batcher = await open(
+        single("Neg", [{ name: "x", type: float32, dims: null }], [{ name: "y", type: float32, dims: null }]),
+      );
+      expect(batcher.inputs[0]?.dims).toBeNull();
+      expect(batcher.unbatchedReason).toBe("input 'x' does not say how many axes it has");
+      for (const dims of [[3], [1, 2], [], [2, 0, 1], Array(16).fill(1)]) {
+        const count = dims.reduce((product: number, dim: number) => product * dim, 1);
+        const values = Float32Array.from({ length: count }, (_, i) => i + 1);
+        const answer = await batcher.submit([bytesOf(values)], { rows: 1, dims: [dims] });
+        expect(answer.outputDims).toEqual([dims]);
+        expect(floats(answer.outputs[0]!)).toEqual(Array.from(values, (value) => -value));
+      }
+      const tooMany = batcher.submit([bytesOf(Float32Array.of(1))], { rows: 1, dims: [Array(17).fill(1)] });
+      await expect(tooMany).rejects.toThrow("allowed are up to 16 axes");
+    });
+  });
+
   describe("when the model takes strings", () => {
     it("passes any bytes through, one request at a time", async () => {
       const batcher = await open(identity(onnxType.string, ["N", 2]));
@@ -293,7 +381,6 @@ describe("openBatcher", () => {
       single("SequenceLength", [{ ...x, kind: "sequence" }], [{ name: "y", type: onnxType.int64, dims: [] }]),
       "input 'x' is a sequence, served are tensors",
     ],
-    ["an input without a shape", identity(float32, null), "input 'x' does not declare how many axes it has"],
     ["an input of rank 17", identity(float32, Array(17).fill(1)), "'x' has rank 17, the most is 16"],
   ];
   it.each(refusals)("refuses %s with a sentence", async (_, graph, message) => {

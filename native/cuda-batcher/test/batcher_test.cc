@@ -97,6 +97,26 @@ struct Bench {
     return submitted;
   }
 
+  // A request that sends the fake engine's optional input.
+  Submitted submitAdding(uint32_t ticket, float value, float add, int32_t rows = 1) {
+    memory.emplace_back(static_cast<size_t>(rows) * kFakeWidth, value);
+    const std::vector<float>& x = memory.back();
+    memory.emplace_back(1, add);
+    const auto bytes = [](const std::vector<float>& of) { return reinterpret_cast<const uint8_t*>(of.data()); };
+    Request* request = batcher->blank();
+    request->ticket = ticket;
+    request->rows = rows;
+    request->maxBatch = batcher->options().maxBatch;
+    request->inputs = {{bytes(x), x.size() * sizeof(float)}, {bytes(memory.back()), sizeof(float)}};
+    request->bytes = request->inputs[0].bytes + request->inputs[1].bytes;
+    request->dims = {rows, static_cast<int64_t>(kFakeWidth)};
+    request->ranks = {2, 0};
+    request->optionals = {0};
+    request->arrivalMs = steadyMs();
+    request->deadlineMs = kNoDeadline;
+    return batcher->submit(request);
+  }
+
   Outcome await(uint32_t ticket) {
     std::unique_lock<std::mutex> lock(mutex);
     changed.wait_for(lock, std::chrono::seconds(20), [&] { return outcomes.count(ticket) > 0; });
@@ -307,6 +327,37 @@ TEST("who shares a batch that is ended is run again by itself") {
   CHECK(bench.await(1).overdue);
   CHECK(bench.batcher->counters().overdue >= 2);
   hold(*bench.fake, false);
+}
+
+TEST("who sends an optional input runs by itself, those who leave it out share a batch") {
+  Bench bench(options(1, 8));
+  hold(*bench.fake, true);
+  bench.submit(1, 0);
+  bench.batcher->wake();
+  awaitRunning(*bench.fake, 1);
+  for (uint32_t ticket = 2; ticket < 10; ticket += 2) {
+    bench.submit(ticket, static_cast<float>(ticket));
+    CHECK(bench.submitAdding(ticket + 1, static_cast<float>(ticket), 10) == Submitted::kAccepted);
+  }
+  hold(*bench.fake, false);
+  for (uint32_t ticket = 2; ticket < 10; ticket += 2) {
+    const Outcome left = bench.await(ticket);
+    CHECK(left.served && left.batchRows == 4);
+    CHECK(left.rows == std::vector<float>(kFakeWidth, static_cast<float>(ticket) + 1));
+    const Outcome sent = bench.await(ticket + 1);
+    CHECK(sent.served && sent.batchRows == 1);
+    CHECK(sent.rows == std::vector<float>(kFakeWidth, static_cast<float>(ticket) + 10));
+  }
+}
+
+TEST("who sends an optional input with more rows than a batch has is run in one piece") {
+  Bench bench(options(1, 8));
+  CHECK(bench.submitAdding(1, 5, 10, 20) == Submitted::kAccepted);
+  bench.batcher->wake();
+  const Outcome outcome = bench.await(1);
+  CHECK(outcome.served && outcome.batchRows == 8);  // what it counts as
+  CHECK(outcome.rows == std::vector<float>(8 * kFakeWidth, 15));
+  CHECK(bench.fake->batches == std::vector<int64_t>{20});
 }
 
 TEST("batches are padded with zeros to an allowed size") {

@@ -1,4 +1,4 @@
-// An engine without a library: y = x + 1 over float32 rows [N, 4]. A row that begins with kPoison fails its whole run,
+// An engine without a library: y = x + add over float32 rows [N, 4]; `add` may be left out, its default is 1. A row that begins with kPoison fails its whole run,
 // and a gate can hold runs back, so that tests decide what is queued and what is running.
 #pragma once
 
@@ -37,7 +37,7 @@ inline EngineModel*& lastFake() {
   return last;
 }
 
-inline int fakeRun(EngineModel* model, EngineRun* with, const EngineBuffer* in, size_t, EngineBuffer* out, size_t, EngineStages*,
+inline int fakeRun(EngineModel* model, EngineRun* with, const EngineBuffer* in, size_t inCount, EngineBuffer* out, size_t, EngineStages*,
                    char* error, size_t errorBytes) {
   float extra = 0;
   bool ended = false;
@@ -57,6 +57,7 @@ inline int fakeRun(EngineModel* model, EngineRun* with, const EngineBuffer* in, 
     return 1;
   }
   const float* x = static_cast<const float*>(in[0].data);
+  const float add = inCount > 1 && in[1].rank != kUnknownRank ? *static_cast<const float*>(in[1].data) : 1;
   if (out[0].data == nullptr) {
     out[0] = in[0];
     out[0].owner = new float[in[0].bytes / sizeof(float)];
@@ -68,14 +69,19 @@ inline int fakeRun(EngineModel* model, EngineRun* with, const EngineBuffer* in, 
       std::snprintf(error, errorBytes, "poison in row %zu", i / kFakeWidth);
       return 1;
     }
-    y[i] = x[i] + 1 + extra;
+    y[i] = x[i] + add + extra;
   }
   return 0;
 }
 
-inline int fakeTensors(EngineModel*, bool outputs, size_t index, EngineTensor* tensor) {
+inline int fakeTensors(EngineModel*, TensorList list, size_t index, EngineTensor* tensor) {
   if (index > 0) return 1;
-  *tensor = EngineTensor{outputs ? "y" : "x", DType::kFloat32, 2, {kUnknownDim, kFakeWidth}, {"N", ""}, false};
+  if (list == TensorList::kOptionalInputs) {
+    *tensor = EngineTensor{"add", DType::kFloat32, 0, {}, {}, false};
+    return 0;
+  }
+  const char* name = list == TensorList::kOutputs ? "y" : "x";
+  *tensor = EngineTensor{name, DType::kFloat32, 2, {kUnknownDim, kFakeWidth}, {"N", ""}, false};
   return 0;
 }
 

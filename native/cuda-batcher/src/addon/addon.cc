@@ -169,13 +169,14 @@ napi_value toJs(napi_env env, double number) {
   return value;
 }
 
-// submit(handle, ticket, rows, lane, timeoutMs, maxBatch, dims, inputs) -> SubmitCode
+// submit(handle, ticket, rows, lane, timeoutMs, maxBatch, dims, inputs, ranks, optionals) -> SubmitCode
 napi_value submit(napi_env env, napi_callback_info info) {
-  const Arguments<8> a(env, info);
+  const Arguments<10> a(env, info);
   try {
     const SubmitCode code =
         a.handle(env).submit(env, static_cast<uint32_t>(a.integer(env, 1)), a.integer(env, 2), a.integer(env, 3),
-                             a.number(env, 4), a.integer(env, 5), a.values[6], a.values[7]);
+                             a.number(env, 4), a.integer(env, 5),
+                             {a.values[6], a.values[7], a.values[8], a.values[9]});
     napi_value value = nullptr;
     napi_create_int32(env, static_cast<int32_t>(code), &value);
     return value;

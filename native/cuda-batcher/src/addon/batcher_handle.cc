@@ -37,6 +37,18 @@ bool readBytes(napi_env env, napi_value value, RequestInput& input) {
   return true;
 }
 
+// Appends the elements of a typed array of `From`; false: it is none.
+template <typename From, typename To>
+bool readNumbers(napi_env env, napi_value value, std::vector<To>& to) {
+  void* data = nullptr;
+  size_t length = 0;
+  napi_typedarray_type type;
+  if (napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr) != napi_ok) return false;
+  const From* numbers = static_cast<const From*>(data);
+  for (size_t i = 0; i < length; i++) to.push_back(static_cast<To>(numbers[i]));
+  return true;
+}
+
 }  // namespace
 
 void Gate::open(napi_threadsafe_function function) {
@@ -108,35 +120,32 @@ BatcherHandle::~BatcherHandle() {
 }
 
 SubmitCode BatcherHandle::submit(napi_env env, uint32_t ticket, int32_t rows, int32_t lane, double timeoutMs,
-                                 int32_t maxBatch, napi_value dims, napi_value inputs) {
+                                 int32_t maxBatch, const SubmittedTensors& tensors) {
   Request* request = batcher_->blank();
-  const size_t count = batcher_->model().inputs().size();
   request->ticket = inside(ticket);
   request->queryId = 0;
   request->rows = rows;
   request->lane = lane;
   request->alone = maxBatch < rows;
   request->maxBatch = std::max(maxBatch, rows);
-  request->inputs.resize(count);
   request->bytes = 0;
-  for (size_t i = 0; i < count; i++) {
+  request->dims.clear();
+  request->shapeKey = 0;
+  readNumbers<double>(env, tensors.dims, request->dims);
+  if (readNumbers<int32_t>(env, tensors.ranks, request->ranks)) {
+    readNumbers<int32_t>(env, tensors.optionals, request->optionals);
+  } else if (!request->dims.empty()) {
+    request->shapeKey = shapes_->of(batcher_->model(), request->dims);
+  }
+  request->inputs.resize(batcher_->model().inputs().size() + request->optionals.size());
+  for (size_t i = 0; i < request->inputs.size(); i++) {
     napi_value input;
-    if (napi_get_element(env, inputs, static_cast<uint32_t>(i), &input) != napi_ok ||
+    if (napi_get_element(env, tensors.inputs, static_cast<uint32_t>(i), &input) != napi_ok ||
         !readBytes(env, input, request->inputs[i])) {
       batcher_->recycle(request);
       throw Napi::TypeError::New(env, "inputs must be Uint8Arrays, one for each input");
     }
     request->bytes += request->inputs[i].bytes;
-  }
-  request->dims.clear();
-  request->shapeKey = 0;
-  void* dimsData = nullptr;
-  size_t dimsLength = 0;
-  napi_typedarray_type dimsType;
-  if (napi_get_typedarray_info(env, dims, &dimsType, &dimsLength, &dimsData, nullptr, nullptr) == napi_ok) {
-    const double* numbers = static_cast<const double*>(dimsData);
-    for (size_t i = 0; i < dimsLength; i++) request->dims.push_back(static_cast<int64_t>(numbers[i]));
-    request->shapeKey = shapes_->of(batcher_->model(), request->dims);
   }
   request->arrivalMs = batcher_->nowMs();
   request->deadlineMs = timeoutMs >= 0 ? request->arrivalMs + timeoutMs : kNoDeadline;

@@ -36,8 +36,15 @@ class BatcherHandle : public std::enable_shared_from_this<BatcherHandle> {
                                              Napi::Float64Array numbers, Napi::Function onBatch);
   ~BatcherHandle();
 
+  // Typed arrays or null, as lib/native.ts has them.
+  struct SubmittedTensors {
+    napi_value dims;
+    napi_value inputs;
+    napi_value ranks;
+    napi_value optionals;
+  };
   SubmitCode submit(napi_env env, uint32_t ticket, int32_t rows, int32_t lane, double timeoutMs, int32_t maxBatch,
-                    napi_value dims, napi_value inputs);
+                    const SubmittedTensors& tensors);
   bool cancel(uint32_t ticket);
   void giveBackSlab(int32_t slab) { batcher_->giveBackSlab(slab); }
 

@@ -154,6 +154,7 @@ Napi::Object toModel(Napi::Env env, const Model& model) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("inputs", toTensors(env, model.inputs()));
   object.Set("outputs", toTensors(env, model.outputs()));
+  object.Set("optionals", toTensors(env, model.optionals()));
   object.Set("batchable", model.batchable());
   object.Set("unbatchedReason", model.unbatchedReason());
   return object;

@@ -7,7 +7,7 @@
 
 namespace cb {
 
-constexpr uint32_t kEngineAbi = 5;
+constexpr uint32_t kEngineAbi = 6;
 constexpr int32_t kMaxRank = 16;
 constexpr int64_t kUnknownDim = -1;
 constexpr int32_t kUnknownRank = -1;
@@ -47,11 +47,14 @@ struct EngineLoadOptions {
 struct EngineTensor {
   const char* name;
   DType dtype;
-  int32_t rank;                   // kUnknownRank: an output that does not say
+  int32_t rank;                   // kUnknownRank: it does not say
   int64_t dims[kMaxRank];         // kUnknownDim where dynamic
   const char* symbols[kMaxRank];  // name of a dynamic dimension, or ""
   bool ofRun;                     // belongs to a run as a whole: no axis of it can be the batch
 };
+
+// A model's tensors by what they are to a run. Optional inputs have a default in the model, which counts where they are left out.
+enum class TensorList : int32_t { kInputs, kOutputs, kOptionalInputs };
 
 // What EngineTable::run answers.
 constexpr int kRan = 0;
@@ -77,13 +80,14 @@ struct EngineStages {
 
 // Functions that answer int return 0 on success; otherwise they write a sentence to `error` (of `errorBytes`).
 // Outputs are what the table's `tensors` says: an engine whose model gives something else has made tensors of it.
-// `run` is called from several threads at once, each with an EngineRun of its own.
+// `run` is called from several threads at once, each with an EngineRun of its own. `in` has the inputs in their order; where it
+// has more, all optional inputs stand behind them, those left out with rank kUnknownRank.
 struct EngineTable {
   uint32_t abi;
   const char* name;
   int (*probe)(const char* libraryPath, char* version, size_t versionBytes, char* error, size_t errorBytes);
   int (*load)(const EngineLoadOptions* options, EngineModel** model, char* error, size_t errorBytes);
-  int (*tensors)(EngineModel* model, bool outputs, size_t index, EngineTensor* tensor);  // 1: no such index
+  int (*tensors)(EngineModel* model, TensorList list, size_t index, EngineTensor* tensor);  // 1: no such index
   int (*openRun)(EngineModel* model, EngineRun** run, char* error, size_t errorBytes);
   int (*run)(EngineModel* model, EngineRun* run, const EngineBuffer* in, size_t inCount, EngineBuffer* out, size_t outCount,
              EngineStages* stages, char* error, size_t errorBytes);

@@ -66,7 +66,8 @@ void BatchRun::run(Delivery& delivery) {
   BatchTimes& times = delivery.times;
   EngineStages stages{0, 0};
   try {
-    gather(delivery);
+    if (delivery.members.front()->ownForm()) gatherOwnForm(delivery);
+    else gather(delivery);
     times.gatheredMs = tools_.clock();
     layOutputs(delivery);
     if (tools_.journal != nullptr) tools_.journal->begin(tools_.journalSlot, delivery.members);
@@ -123,9 +124,43 @@ void BatchRun::gather(Delivery& delivery) {
   }
 }
 
+// A request in a form of its own: its tensors as they are. Copied is what is not aligned for its element type, and all of
+// one that is to run the same way each time.
+void BatchRun::gatherOwnForm(Delivery& delivery) {
+  const Request& request = *delivery.members.front();
+  const size_t own = model_.inputs().size();
+  const size_t optionals = request.optionals.empty() ? 0 : model_.optionals().size();
+  EngineBuffer leftOut{};
+  leftOut.rank = kUnknownRank;
+  in_.assign(own + optionals, leftOut);
+  size_t scratchBytes = 0;
+  for (const RequestInput& input : request.inputs) scratchBytes += aligned(input.bytes);
+  uint8_t* to = nullptr;
+  const int64_t* dims = request.dims.data();
+  for (size_t i = 0; i < request.inputs.size(); i++) {
+    const RequestInput& input = request.inputs[i];
+    const size_t at = i < own ? i : own + request.optionals[i - own];
+    const Tensor& tensor = i < own ? model_.inputs()[i] : model_.optionals()[at - own];
+    EngineBuffer& buffer = in_[at];
+    buffer.bytes = input.bytes;
+    buffer.rank = request.ranks[i];
+    std::copy(dims, dims + buffer.rank, buffer.dims);
+    dims += buffer.rank;
+    buffer.data = const_cast<uint8_t*>(input.data);  // engines only read inputs
+    const size_t element = std::max<size_t>(elementBytes(tensor.dtype), 1);
+    if (!request.alone && reinterpret_cast<uintptr_t>(input.data) % element == 0) continue;
+    if (to == nullptr) to = scratch_.atLeast(std::max<size_t>(scratchBytes, 1));
+    std::memcpy(to, input.data, input.bytes);
+    buffer.data = to;
+    to += aligned(input.bytes);
+  }
+}
+
 void BatchRun::layOutputs(Delivery& delivery) {
   const std::vector<Tensor>& outputs = model_.outputs();
   delivery.outputs.assign(outputs.size(), EngineBuffer{});
+  // What is sent in place of a default may change the shapes of outputs, and nothing is learnt from it.
+  if (delivery.members.front()->ownForm()) return;
   delivery.slab = tools_.arena.take();
   if (delivery.slab == kNoSlab) return;  // all are lent: the engine allocates this batch's outputs
   uint8_t* to = tools_.arena.data() + tools_.arena.offset(delivery.slab);

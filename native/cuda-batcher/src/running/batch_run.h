@@ -39,6 +39,7 @@ class BatchRun {
 
  private:
   void gather(Delivery& delivery);
+  void gatherOwnForm(Delivery& delivery);
   void layOutputs(Delivery& delivery);
   std::string checkOutputs(const Delivery& delivery) const;
 

@@ -54,6 +54,9 @@ Request* Batcher::blank() {
   pool_.pop_back();
   request->cut = nullptr;
   request->alone = false;
+  request->ranks.clear();
+  request->optionals.clear();
+  request->batches = 1;
   return request;
 }
 
@@ -77,7 +80,7 @@ void Batcher::recycle(std::unique_ptr<Delivery> delivery) {
 }
 
 Submitted Batcher::submit(Request* request) {
-  if (request->rows > options_.maxBatch) return submitCut(request);
+  if (request->rows > options_.maxBatch && !request->ownForm()) return submitCut(request);
   bool full = false;
   bool unseen = false;
   {
@@ -90,6 +93,7 @@ Submitted Batcher::submit(Request* request) {
       counters_.refusedDeadline++;
       return Submitted::kDeadline;
     }
+    countRows(*request);
     if (!scheduler_.queue().hasRoom(request->rows, request->bytes)) {
       counters_.refusedFull++;
       return Submitted::kFull;
@@ -105,6 +109,13 @@ Submitted Batcher::submit(Request* request) {
   if (full) work_.notify_one();
   if (unseen) late_.notify_one();
   return Submitted::kAccepted;
+}
+
+// What runs by itself counts as one batch, however many rows it has.
+void Batcher::countRows(Request& request) const {
+  if (request.rows <= options_.maxBatch) return;
+  request.batches = static_cast<double>(request.rows) / options_.maxBatch;
+  request.rows = options_.maxBatch;
 }
 
 void Batcher::wake() {
@@ -300,7 +311,10 @@ void Batcher::account(size_t engine, const Delivery& delivery) {
     counters_.failed += delivery.members.size();
     return;
   }
-  scheduler_.ran(delivery.paddedRows, running_.othersOf(engine), busyMs, times.copiedOutMs);
+  // What was sent in place of a default may change how long a run takes: it teaches nothing of everybody else's.
+  if (!model_->batchable() || !delivery.members.front()->ownForm()) {
+    scheduler_.ran(delivery.paddedRows, running_.othersOf(engine), busyMs, times.copiedOutMs);
+  }
   for (const Request* member : delivery.members) {
     if (times.copiedOutMs <= member->deadlineMs) continue;
     counters_.lateRows += static_cast<uint64_t>(member->rows);

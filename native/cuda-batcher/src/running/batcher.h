@@ -84,6 +84,7 @@ class Batcher {
   void settlePieces(const std::vector<Cut*>& ended);
   int64_t uncutRows() const;
   void forget(const Request& request);
+  void countRows(Request& request) const;
   void leave(Request* request);
   bool takeBatch(size_t engine, Delivery& delivery, double& startAtMs);
   std::unique_ptr<Delivery> runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery);

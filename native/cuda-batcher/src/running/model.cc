@@ -75,6 +75,7 @@ std::unique_ptr<Model> Model::load(const EngineTable* engine, const ModelOptions
   const size_t from = model->batchable() ? 1 : 0;
   for (Tensor& input : model->inputs_) input.rowBytes = rowBytes(input, from);
   for (Tensor& output : model->outputs_) output.rowBytes = rowBytes(output, from);
+  for (Tensor& optional : model->optionals_) optional.rowBytes = rowBytes(optional, 0);
   return model;
 }
 
@@ -83,10 +84,17 @@ Model::Model(const EngineTable* engine, EngineModel* handle) : engine_(engine), 
 Model::~Model() { engine_->unload(handle_); }
 
 void Model::describe() {
-  EngineTensor tensor{};
-  for (size_t i = 0; engine_->tensors(handle_, false, i, &tensor) == 0; i++) inputs_.push_back(fromEngine(tensor));
-  for (size_t i = 0; engine_->tensors(handle_, true, i, &tensor) == 0; i++) outputs_.push_back(fromEngine(tensor));
+  inputs_ = list(TensorList::kInputs);
+  outputs_ = list(TensorList::kOutputs);
+  optionals_ = list(TensorList::kOptionalInputs);
   surprising_ = std::make_unique<std::atomic<bool>[]>(outputs_.size());
+}
+
+std::vector<Tensor> Model::list(TensorList of) const {
+  std::vector<Tensor> tensors;
+  EngineTensor tensor{};
+  for (size_t i = 0; engine_->tensors(handle_, of, i, &tensor) == 0; i++) tensors.push_back(fromEngine(tensor));
+  return tensors;
 }
 
 std::string Model::whyUnbatched(Batching batching) const {
@@ -97,6 +105,7 @@ std::string Model::whyUnbatched(Batching batching) const {
   std::string reason;
   for (const Tensor& input : inputs_) {
     if (reason.empty()) reason = notRows(input, "input");
+    if (reason.empty() && !input.ranked) reason = "input '" + input.name + "' does not say how many axes it has";
     if (reason.empty()) reason = notLed(input, "input", batch);
   }
   for (const Tensor& output : outputs_) {

@@ -49,6 +49,8 @@ class Model {
 
   const std::vector<Tensor>& inputs() const { return inputs_; }
   const std::vector<Tensor>& outputs() const { return outputs_; }
+  // Inputs with a default in the model. A request that sends one shares a run with none.
+  const std::vector<Tensor>& optionals() const { return optionals_; }
 
   // Whether the first axis of every input is a batch axis, so that requests can be run together.
   bool batchable() const { return unbatchedReason_.empty(); }
@@ -72,6 +74,7 @@ class Model {
   friend class ModelRun;
   Model(const EngineTable* engine, EngineModel* handle);
   void describe();
+  std::vector<Tensor> list(TensorList of) const;
   std::string whyUnbatched(Batching batching) const;
   std::string tryRun(EngineRun* with, const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out, EngineStages& stages,
                      int& outcome) const;
@@ -80,6 +83,7 @@ class Model {
   EngineModel* handle_;
   std::vector<Tensor> inputs_;
   std::vector<Tensor> outputs_;
+  std::vector<Tensor> optionals_;
   std::string unbatchedReason_;
   std::unique_ptr<std::atomic<bool>[]> surprising_;  // outputs that came in another shape than they were declared
   mutable std::mutex runsMutex_;

@@ -42,6 +42,11 @@ struct Request {
   std::vector<RequestInput> inputs;
   // All inputs' dims one after another (rank of the model's inputs); empty when the model's own dims are fixed.
   std::vector<int64_t> dims;
+  // How many axes each of `inputs` has, where the model does not say it of all of them. Such a request runs by itself, as it
+  // is: `rows` are what it counts as in the queue, never more than a batch has.
+  std::vector<int32_t> ranks;
+  std::vector<uint32_t> optionals;  // which of the model's optional inputs stand behind its inputs in `inputs`; only with `ranks`
+  double batches = 1;     // how many batches of `rows` it takes as long as; not 1 only where it runs by itself
   uint64_t shapeKey = 0;  // equal keys may share a batch; dims are compared as well
   Cut* cut = nullptr;     // the request that this one is a piece of; null: it is none
   int32_t cutRow = 0;     // its first row there
@@ -51,6 +56,8 @@ struct Request {
   // The next in order of deadline on each level of its lane's skip list that it is part of.
   std::array<Request*, kQueueLevels> next{};
   int32_t levels = 0;
+
+  bool ownForm() const { return !ranks.empty(); }
 };
 
 }  // namespace cb

@@ -59,7 +59,7 @@ void Scheduler::next(double nowMs, int32_t running, Next& next) {
   queue_.front(nowMs, windowOf(options_, queue_), window_);
   candidates_.clear();
   for (const Request* r : window_) {
-    const int32_t maxBatch = alone_ ? r->rows : r->maxBatch;
+    const int32_t maxBatch = alone_ || r->ownForm() ? r->rows : r->maxBatch;
     candidates_.push_back({r->arrivalMs, r->deadlineMs, r->rows, r->lane, maxBatch, r->shapeKey});
   }
   const double slowdown = latency_.slowdown(running);
@@ -86,8 +86,9 @@ void Scheduler::next(double nowMs, int32_t running, Next& next) {
   queue_.served(plan_.rows, tookAged);
   took(nowMs);
   next.rows = plan_.rows;
-  next.paddedRows = plan_.paddedRows;
-  next.expectedMs = latency_.meanMs()[static_cast<size_t>(plan_.paddedRows)] * slowdown;
+  const Request& first = *next.members.front();
+  next.paddedRows = first.ownForm() ? plan_.rows : plan_.paddedRows;
+  next.expectedMs = latency_.meanMs()[static_cast<size_t>(next.paddedRows)] * slowdown * first.batches;
 }
 
 void Scheduler::took(double nowMs) {

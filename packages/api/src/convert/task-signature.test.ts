@@ -76,11 +76,51 @@ describe("signatureFault", () => {
   });
 });
 
+describe("signatureFault: inputs that may be left out", () => {
+  const scale = { ...tensor("scale", "FP32", [1]), optional: true };
+  const fault = (own: readonly object[], offered: readonly object[]) => {
+    const signed = create(TaskSignatureSchema, { inputs: [...own], outputs: [scores] });
+    return signatureFault(create(TaskSchema, { name: "what", signature: signed }), {
+      inputs: offered.map((spec) => create(TensorSpecSchema, spec)),
+      outputs: specs([scores]),
+    });
+  };
+
+  it.each([
+    ["nobody of the task sends it", [image], [image, scale]],
+    ["the model has no such input", [image, scale], [image]],
+    ["all callers send it", [image, { ...scale, optional: false }], [image, scale]],
+    ["both have it", [image, scale], [image, scale]],
+  ])("fits where %s", (_when, own, offered) => {
+    expect(fault(own, offered)).toBeNull();
+  });
+
+  it("does not fit where the task's callers may leave out what the model needs", () => {
+    const sentence = fault([image, scale], [image, { ...scale, optional: false }]);
+    expect(sentence).toContain("input 'scale' can't be left out");
+    expect(sentence).toContain("scale FP32 [1] (optional)");
+  });
+
+  it("fits any number of axes", () => {
+    const any = { ...tensor("image", "FP32", [-1]), anyRank: true };
+    expect(fault([image], [any])).toBeNull();
+    expect(fault([any], [image])).toBeNull();
+  });
+});
+
 describe("shapeFits", () => {
+  const fits = (spec: readonly bigint[], shape: readonly number[], anyRank = false) =>
+    shapeFits({ shape: [...spec], anyRank }, shape);
+
   it("takes any size on free axes, as many axes, and fixed sizes alone", () => {
-    expect(shapeFits([-1n, 3n], [7, 3])).toBe(true);
-    expect(shapeFits([-1n, 3n], [7, 4])).toBe(false);
-    expect(shapeFits([-1n, 3n], [3])).toBe(false);
-    expect(shapeFits([], [])).toBe(true);
+    expect(fits([-1n, 3n], [7, 3])).toBe(true);
+    expect(fits([-1n, 3n], [7, 4])).toBe(false);
+    expect(fits([-1n, 3n], [3])).toBe(false);
+    expect(fits([], [])).toBe(true);
+  });
+
+  it("takes any number of axes where that is free", () => {
+    expect(fits([-1n], [7, 3], true)).toBe(true);
+    expect(fits([-1n], [], true)).toBe(true);
   });
 });

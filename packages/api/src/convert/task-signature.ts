@@ -10,18 +10,19 @@ import {
 /** Tensors that a model takes and gives. */
 export type TensorSpecs = Pick<TaskSignature, "inputs" | "outputs">;
 
-type SpecOf = Pick<TensorSpec, "name" | "datatype" | "shape">;
+type SpecOf = Pick<TensorSpec, "name" | "datatype" | "shape" | "optional" | "anyRank">;
 
 /**
  * Why an architecture may not answer for its task, both signatures side by side; null when it may. It takes every input
- * of the task and no other, and gives every output of the task. A free axis fits any size: an architecture may take some
- * sizes only of an axis that the task leaves free.
+ * of the task that may not be left out, needs no other, and gives every output of the task. A free axis fits any size: an
+ * architecture may take some sizes only of an axis that the task leaves free.
  */
 export function signatureFault({ name, signature }: Task, offered: TensorSpecs): string | null {
   if (signature === undefined) return null;
   const faults = [
     ...signature.inputs.flatMap((spec) => specFaults("input", spec, offered.inputs)),
     ...unknownNames(offered.inputs, signature.inputs).map((extra) => `input '${extra}' is not the task's`),
+    ...neededNames(offered.inputs, signature.inputs).map((name) => `input '${name}' can't be left out`),
     ...signature.outputs.flatMap((spec) => specFaults("output", spec, offered.outputs)),
   ];
   if (faults.length === 0) return null;
@@ -45,19 +46,22 @@ export function signatureText({ inputs, outputs }: TensorSpecs): string {
 }
 
 /** Whether a tensor of such a shape is one of this specification. */
-export function shapeFits(spec: readonly bigint[], shape: readonly number[]): boolean {
-  return (
-    spec.length === shape.length && spec.every((size, axis) => size < 0n || Number(size) === shape[axis])
-  );
+export function shapeFits(
+  { shape: allowed, anyRank }: Pick<TensorSpec, "shape" | "anyRank">,
+  shape: readonly number[],
+): boolean {
+  if (anyRank) return true;
+  if (allowed.length !== shape.length) return false;
+  return allowed.every((size, axis) => size < 0n || Number(size) === shape[axis]);
 }
 
 function specFaults(kind: string, wanted: SpecOf, offered: readonly SpecOf[]): string[] {
   const found = offered.find(({ name }) => name === wanted.name);
-  if (found === undefined) return [`${kind} '${wanted.name}' is missing`];
+  if (found === undefined) return wanted.optional ? [] : [`${kind} '${wanted.name}' is missing`];
   const faults: string[] = [];
   if (found.datatype !== wanted.datatype)
     faults.push(`${kind} '${wanted.name}' is ${found.datatype} instead of ${wanted.datatype}`);
-  if (!sameAxes(found.shape, wanted.shape))
+  if (!found.anyRank && !wanted.anyRank && !sameAxes(found.shape, wanted.shape))
     faults.push(`${kind} '${wanted.name}' is ${shapeText(found)} instead of ${shapeText(wanted)}`);
   return faults;
 }
@@ -67,18 +71,26 @@ function sameAxes(offered: readonly bigint[], wanted: readonly bigint[]): boolea
   return wanted.every((size, axis) => size < 0n || (offered[axis] ?? 0n) < 0n || size === offered[axis]);
 }
 
+/** Inputs that callers of the task do not send. */
 function unknownNames(offered: readonly SpecOf[], wanted: readonly SpecOf[]): string[] {
-  return offered.map(({ name }) => name).filter((name) => !wanted.some((spec) => spec.name === name));
+  const needed = offered.filter(({ optional }) => !optional).map(({ name }) => name);
+  return needed.filter((name) => !wanted.some((spec) => spec.name === name));
+}
+
+/** Inputs that callers of the task may leave out, and the model may not. */
+function neededNames(offered: readonly SpecOf[], wanted: readonly SpecOf[]): string[] {
+  const optional = new Set(wanted.filter((spec) => spec.optional).map(({ name }) => name));
+  return offered.filter((spec) => !spec.optional && optional.has(spec.name)).map(({ name }) => name);
 }
 
 function tensorsText(specs: readonly SpecOf[]): string {
   const named = specs
     .slice(0, TENSORS_NAMED_MAX)
-    .map((spec) => `${spec.name} ${spec.datatype} ${shapeText(spec)}`);
+    .map((spec) => `${spec.name} ${spec.datatype} ${shapeText(spec)}${spec.optional ? " (optional)" : ""}`);
   const more = specs.length - named.length;
   return [...(named.length === 0 ? ["nothing"] : named), ...(more > 0 ? [`${more} more`] : [])].join(", ");
 }
 
-function shapeText({ shape }: SpecOf): string {
-  return `[${shape.join(", ")}]`;
+function shapeText({ shape, anyRank }: SpecOf): string {
+  return anyRank ? "[...]" : `[${shape.join(", ")}]`;
 }

@@ -13,7 +13,7 @@ export interface EngineTensor {
   readonly datatype: string;
   /** Whole shape; -1 is a free axis. The batch axis of a batchable model is the first. */
   readonly dims: readonly number[];
-  /** An output that does not say how many axes it has; `dims` is empty then. */
+  /** It does not say how many axes it has; `dims` is empty then. */
   readonly anyRank?: true;
 }
 
@@ -109,6 +109,11 @@ export interface EngineQuery {
   readonly rows: number;
   /** Whole shape of each input, in the order of `Engine.inputs`. */
   readonly dims: readonly (readonly number[])[];
+  /**
+   * Which of `Engine.optionalInputs` stand behind the model's own, in the inputs and in `dims`; absent: none. A query
+   * that has any shares a batch with none.
+   */
+  readonly optional?: readonly number[];
   /** 0 is served first; ageing keeps the others from starving. */
   readonly lane: number;
   /** It shares no batch, is not padded, and runs the same way each time. Default false. */
@@ -215,6 +220,8 @@ export interface EngineLoss {
  */
 export interface Engine {
   readonly inputs: readonly EngineTensor[];
+  /** Inputs with a default in the file, which counts where they are left out. */
+  readonly optionalInputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
   /** Whether requests count rows on the first axis. */
   readonly batchable: boolean;

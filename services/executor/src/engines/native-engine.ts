@@ -124,11 +124,13 @@ class NativeDirect implements DirectService {
 /** One model in the add-on. Inputs are read in place, so their bytes must not change until the answer. */
 class NativeEngine implements Engine {
   readonly inputs: readonly EngineTensor[];
+  readonly optionalInputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
   readonly direct: DirectService;
 
   constructor(private readonly batcher: Batcher) {
     this.inputs = batcher.inputs.map(engineTensor);
+    this.optionalInputs = batcher.optionalInputs.map(engineTensor);
     this.outputs = batcher.outputs.map(engineTensor);
     this.direct = new NativeDirect(batcher, {
       inputs: this.inputs.map(({ datatype }) => datatype),
@@ -162,9 +164,10 @@ class NativeEngine implements Engine {
   }
 
   submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer> {
-    const { rows, dims, timeoutMs, signal, alone } = query;
+    const { rows, dims, optional, timeoutMs, signal, alone } = query;
     const lane = Math.min(query.lane, LANE_MAX);
     const request: { -readonly [K in keyof SubmitOptions]: SubmitOptions[K] } = { rows, dims, lane };
+    if (optional !== undefined) request.optional = optional;
     if (alone === true) request.alone = true;
     if (timeoutMs !== null) request.timeoutMs = timeoutMs;
     if (signal !== null) request.signal = signal;

@@ -42,7 +42,8 @@ interface Place {
 /**
  * An engine whose requests are padded to a few sizes along one axis, so that requests of different length
  * share batches, and whose answers are cut back. Inputs that belong together are padded together: a request
- * whose inputs disagree on the length, that is longer than the largest size, or that is to run alone, is run as it is.
+ * whose inputs disagree on the length, that is longer than the largest size, that sends an optional input, or that is to run
+ * alone, is run as it is.
  */
 class PaddedEngine implements Engine {
   private readonly padded: readonly (Place & { readonly fill: Uint8Array })[];
@@ -63,6 +64,10 @@ class PaddedEngine implements Engine {
 
   get inputs(): readonly EngineTensor[] {
     return this.engine.inputs;
+  }
+
+  get optionalInputs(): readonly EngineTensor[] {
+    return this.engine.optionalInputs;
   }
 
   get outputs(): readonly EngineTensor[] {
@@ -100,7 +105,8 @@ class PaddedEngine implements Engine {
   async submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer> {
     const lengths = new Set(this.padded.map(({ index, axis }) => query.dims[index]?.[axis] ?? 0));
     const [length = 0] = lengths;
-    const size = lengths.size === 1 && query.alone !== true ? paddedSize(length, this.padding.sizes) : null;
+    const isPlain = lengths.size === 1 && query.optional === undefined && query.alone !== true;
+    const size = isPlain ? paddedSize(length, this.padding.sizes) : null;
     if (size === null) return await this.engine.submit(inputs, query);
     const answer = await this.engine.submit(...this.pad(inputs, query, size));
     return this.cutBack(answer, { length, size });

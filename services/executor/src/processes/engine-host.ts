@@ -155,8 +155,8 @@ export class EngineHost {
     try {
       const hosted = await opening;
       this.open.set(engine, hosted);
-      const { inputs, outputs, batchable, maxBatch, unbatchedReason } = hosted.readyEngine;
-      const described = { inputs, outputs, batchable, maxBatch, unbatchedReason };
+      const { inputs, optionalInputs, outputs, batchable, maxBatch, unbatchedReason } = hosted.readyEngine;
+      const described = { inputs, optionalInputs, outputs, batchable, maxBatch, unbatchedReason };
       this.ports.report({ kind: "opened", engine, ...described });
     } catch (fault) {
       this.engines.delete(engine);

@@ -58,6 +58,7 @@ export type ProcessReport =
       readonly kind: "opened";
       readonly engine: number;
       readonly inputs: readonly EngineTensor[];
+      readonly optionalInputs: readonly EngineTensor[];
       readonly outputs: readonly EngineTensor[];
       readonly batchable: boolean;
       readonly maxBatch: number;

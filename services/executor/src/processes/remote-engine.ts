@@ -36,6 +36,7 @@ const BATCHES_MAX = 4_096;
  */
 export class RemoteEngine implements Engine {
   readonly inputs: readonly EngineTensor[];
+  readonly optionalInputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
   readonly batchable: boolean;
   readonly maxBatch: number;
@@ -53,6 +54,7 @@ export class RemoteEngine implements Engine {
   ) {
     this.process = channel.process;
     this.inputs = opened.inputs;
+    this.optionalInputs = opened.optionalInputs;
     this.outputs = opened.outputs;
     this.batchable = opened.batchable;
     this.maxBatch = opened.maxBatch;

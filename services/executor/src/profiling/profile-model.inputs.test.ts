@@ -1,8 +1,9 @@
 import { create } from "@bufbuild/protobuf";
-import { type RegistrationResult, TaskSchema } from "@infaas/api";
+import { type RegistrationResult, TaskSchema, ValueInfoProtoSchema } from "@infaas/api";
 import { Code } from "@infaas/runtime";
 import { fixtureModel } from "../testing/dense-models";
 import { ProfilingBench, WIDTH } from "../testing/profiling-bench";
+import { constantTensor } from "./onnx/float-tensor";
 import { createNode } from "./onnx/node";
 
 /** The format's number for strings. */
@@ -44,6 +45,42 @@ describe("profileModel: inputs and files", () => {
     expect(result.architecture).toMatchObject({ batchable: true });
     expect(result.architecture?.inputs[0]?.shape).toEqual([-1n, -1n]);
     expect(result.variants[0]?.goldenInputs[0]?.byteLength).toBe(4 * 12);
+  });
+
+  it("lists an input that has a default as one that may be left out, and makes no int8 of it", async () => {
+    const nodes = [createNode("Gemm", { inputs: ["x", "w", "s"], outputs: ["y"] })];
+    const constants = [
+      constantTensor("w", [2, 2], Float32Array.of(1, 2, 3, 4)),
+      constantTensor("s", [2], Float32Array.of(5, 6)),
+    ];
+    const model = fixtureModel({ nodes, constants, input: ["N", 2], output: ["N", 2] });
+    const [x] = model.graph.input;
+    const dim = [{ value: { case: "dimValue" as const, value: 2n } }];
+    model.graph.input.push(
+      create(ValueInfoProtoSchema, { name: "s", type: { tensorType: { elemType: 1, shape: { dim } } } }),
+    );
+    const { result } = await bench.register(model, create(TaskSchema, { name: "toy" }));
+    expect(x?.name).toBe("x");
+    expect(result.architecture?.inputs).toMatchObject([
+      { name: "x", shape: [-1n, 2n], optional: false },
+      { name: "s", shape: [2n], optional: true },
+    ]);
+    expect(result.architecture).toMatchObject({ batchable: true });
+    expect(result.variants[0]?.goldenInputs).toHaveLength(1);
+    model.irVersion = 3n;
+    model.opsetImport[0]!.version = 8n;
+    const old = await bench.register(model, create(TaskSchema, { name: "toy" }));
+    expect(old.result.architecture?.inputs.map(({ name }) => name)).toEqual(["x"]);
+  });
+
+  it("measures an input that does not say how many axes it has with as many as the engine takes", async () => {
+    const nodes = [createNode("Relu", { inputs: ["x"], outputs: ["y"] })];
+    const model = fixtureModel({ nodes, constants: [], input: [], output: [] });
+    for (const { type } of [model.graph.input[0]!, model.graph.output[0]!]) delete type!.tensorType!.shape;
+    const { result } = await bench.register(model, create(TaskSchema, { name: "toy" }));
+    expect(result.architecture?.inputs).toMatchObject([{ name: "x", shape: [-1n], anyRank: true }]);
+    expect(result.architecture?.unbatchableReason).toBe("input x does not say how many axes it has");
+    expect(result.variants[0]?.goldenInputShapes).toMatchObject([{ dims: [1n, 64n] }]);
   });
 
   it("refuses a model with an operator that the engine does not have, in the engine's words", async () => {

@@ -6,6 +6,7 @@ const model: ModelSignature = {
     { name: "a", datatype: "FP32", dims: [-1, 2] },
     { name: "b", datatype: "INT64", dims: [-1, -1] },
   ],
+  optionalInputs: [],
   outputs: [
     { name: "y", datatype: "FP32", dims: [-1, 3] },
     { name: "z", datatype: "FP32", dims: [-1, 1] },
@@ -105,7 +106,7 @@ describe("checkInfer", () => {
 
 describe("checkInfer of a model without a batch axis", () => {
   function take(datatype: string, dims: readonly number[]): ModelSignature {
-    return { inputs: [{ name: "x", datatype, dims }], outputs: [], batchable: false };
+    return { inputs: [{ name: "x", datatype, dims }], optionalInputs: [], outputs: [], batchable: false };
   }
   function sent(datatype: string, shape: readonly number[], bytes: Uint8Array): SentInput[] {
     return [{ name: "x", datatype, shape, bytes }];
@@ -147,5 +148,58 @@ describe("checkInfer of a model without a batch axis", () => {
       ok: false,
       fault,
     });
+  });
+});
+
+describe("checkInfer: inputs with a default", () => {
+  const scaled: ModelSignature = {
+    ...model,
+    inputs: model.inputs.slice(0, 1),
+    optionalInputs: [
+      { name: "scale", datatype: "FP32", dims: [1] },
+      { name: "shift", datatype: "FP32", dims: [], anyRank: true },
+    ],
+  };
+  const scale: SentInput = { name: "scale", datatype: "FP32", shape: [1], bytes: new Uint8Array(4) };
+  const shift: SentInput = { name: "shift", datatype: "FP32", shape: [1, 1, 2], bytes: new Uint8Array(8) };
+
+  it("may be left out", () => {
+    const checked = checkInfer(scaled, [a(3)], []);
+    expect(checked).toMatchObject({ ok: true, value: { rows: 3, dims: [[3, 2]] } });
+    expect(checked.ok && "optional" in checked.value).toBe(false);
+  });
+
+  it("may be sent, in any order, and count no rows", () => {
+    expect(checkInfer(scaled, [scale, a(3)], [])).toMatchObject({
+      ok: true,
+      value: { rows: 3, dims: [[3, 2], [1]], optional: [0] },
+    });
+    expect(checkInfer(scaled, [shift, a(3), scale], [])).toMatchObject({
+      ok: true,
+      value: { rows: 3, dims: [[3, 2], [1], [1, 1, 2]], optional: [0, 1] },
+    });
+  });
+
+  it.each<[string, SentInput[], string]>([
+    ["a required one left out", [scale], "input a is missing, sent were: scale"],
+    [
+      "one sent twice",
+      [a(1), scale, scale],
+      "input scale is unknown or sent twice, the model has a, scale (optional), shift (optional)",
+    ],
+    ["an unknown one", [a(1), { ...scale, name: "z" }], "input z is unknown or sent twice"],
+    ["another size", [a(1), { ...scale, shape: [2], bytes: new Uint8Array(8) }], "input scale: shape is [2]"],
+    [
+      "too many",
+      [a(1), scale, shift, scale],
+      "4 inputs were sent, the model has 1 to 3: a, scale (optional), shift (optional)",
+    ],
+    [
+      "too many axes",
+      [a(1), { ...shift, shape: Array(17).fill(1), bytes: new Uint8Array(4) }],
+      "the model takes up to 16 axes",
+    ],
+  ])("refuses %s", (_what, sent, fault) => {
+    expect(checkInfer(scaled, sent, [])).toEqual({ ok: false, fault: expect.stringContaining(fault) });
   });
 });

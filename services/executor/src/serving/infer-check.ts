@@ -2,6 +2,9 @@ import { countBytes, type DataType, datatypeBytes, elementCount } from "@infaas/
 import { ROWS_MAX } from "@infaas/policy";
 import type { EngineTensor } from "../engines/engine-port";
 
+/** Axes of a tensor, at most; engines are built for so many. */
+const RANK_MAX = 16;
+
 /** One input as sent. */
 export interface SentInput {
   readonly name: string;
@@ -14,14 +17,18 @@ export interface SentInput {
 /** Tensors of a model, and whether their first axes count rows. */
 export interface ModelSignature {
   readonly inputs: readonly EngineTensor[];
+  /** Inputs that may be left out. */
+  readonly optionalInputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
   readonly batchable: boolean;
 }
 
-/** A query that fits the model; inputs are in the model's order. */
+/** A query that fits the model; inputs are in the model's order, optional ones behind them. */
 export interface CheckedInfer {
   readonly inputs: readonly Uint8Array[];
   readonly dims: readonly (readonly number[])[];
+  /** Indexes of the optional inputs that were sent into the model's; absent: none was. */
+  readonly optional?: readonly number[];
   /** 0 is answered with 0 rows, more than the largest batch are run in pieces. */
   readonly rows: number;
   /** Indexes of the requested outputs into the model's, in the caller's order. */
@@ -41,33 +48,60 @@ export function checkInfer(
   sent: readonly SentInput[],
   requestedOutputs: readonly string[],
 ): Checked<CheckedInfer> {
-  if (sent.length !== model.inputs.length) {
-    return fail(
-      `${sent.length} inputs were sent, the model has ${model.inputs.length}: ${names(model.inputs)}`,
-    );
+  const most = model.inputs.length + model.optionalInputs.length;
+  if (sent.length < model.inputs.length || sent.length > most) {
+    const has = most === model.inputs.length ? "" : `${model.inputs.length} to `;
+    return fail(`${sent.length} inputs were sent, the model has ${has}${most}: ${inputNames(model)}`);
   }
-  const inputs: Uint8Array[] = [];
-  const dims: (readonly number[])[] = [];
+  const taken: SentInput[] = [];
   for (const tensor of model.inputs) {
     const input = sent.find((candidate) => candidate.name === tensor.name);
     if (input === undefined) return fail(`input ${tensor.name} is missing, sent were: ${names(sent)}`);
     const fault = inputFault(tensor, input);
     if (fault !== null) return fail(`input ${tensor.name}: ${fault}`);
-    inputs.push(input.bytes);
-    dims.push(input.shape);
+    taken.push(input);
   }
-  const rows = rowCount(model, dims);
+  const rows = rowCount(model, taken);
   if (!rows.ok) return rows;
+  const optional = sent.length === taken.length ? null : takeOptional(model, sent, taken);
+  if (optional !== null && !optional.ok) return optional;
   const outputs = outputIndexes(model.outputs, requestedOutputs);
   if (!outputs.ok) return outputs;
-  return { ok: true, value: { inputs, dims, rows: rows.value, outputs: outputs.value } };
+  const value = {
+    inputs: taken.map(({ bytes }) => bytes),
+    dims: taken.map(({ shape }) => shape),
+    rows: rows.value,
+    outputs: outputs.value,
+  };
+  return { ok: true, value: optional === null ? value : { ...value, optional: optional.value } };
+}
+
+/** Adds the optional inputs that were sent to those taken; returns which of the model's they are. */
+function takeOptional(
+  model: ModelSignature,
+  sent: readonly SentInput[],
+  taken: SentInput[],
+): Checked<readonly number[]> {
+  const indexes: number[] = [];
+  for (const [index, tensor] of model.optionalInputs.entries()) {
+    const input = sent.find((candidate) => candidate.name === tensor.name);
+    if (input === undefined) continue;
+    const fault = inputFault(tensor, input);
+    if (fault !== null) return fail(`input ${tensor.name}: ${fault}`);
+    indexes.push(index);
+    taken.push(input);
+  }
+  if (taken.length === sent.length) return { ok: true, value: indexes };
+  const other = sent.find((input, at) => !taken.includes(input) || sent.indexOf(input) !== at);
+  return fail(`input ${other?.name} is unknown or sent twice, the model has ${inputNames(model)}`);
 }
 
 function inputFault(tensor: EngineTensor, input: SentInput): string | null {
   if (input.datatype !== tensor.datatype)
     return `datatype is ${input.datatype}, the model takes ${tensor.datatype}`;
-  if (!shapeFits(tensor.dims, input.shape)) {
-    return `shape is [${input.shape.join(", ")}], the model takes [${tensor.dims.join(", ")}]`;
+  if (!shapeFits(tensor, input.shape)) {
+    const takes = tensor.anyRank ? `up to ${RANK_MAX} axes` : `[${tensor.dims.join(", ")}]`;
+    return `shape is [${input.shape.join(", ")}], the model takes ${takes}`;
   }
   return contentFault(input);
 }
@@ -92,10 +126,11 @@ function truthFault(bytes: Uint8Array): string | null {
   return at < 0 ? null : `element ${at} is ${bytes[at]}, BOOL takes 0 and 1`;
 }
 
-function shapeFits(allowed: readonly number[], shape: readonly number[]): boolean {
-  if (allowed.length !== shape.length) return false;
+function shapeFits({ dims: allowed, anyRank }: EngineTensor, shape: readonly number[]): boolean {
+  if (anyRank ? shape.length > RANK_MAX : allowed.length !== shape.length) return false;
   return shape.every(
-    (dim, axis) => Number.isSafeInteger(dim) && dim >= 0 && fitsAxis(allowed[axis] ?? 0, dim),
+    (dim, axis) =>
+      Number.isSafeInteger(dim) && dim >= 0 && fitsAxis(anyRank ? -1 : (allowed[axis] ?? 0), dim),
   );
 }
 
@@ -103,11 +138,11 @@ function fitsAxis(allowed: number, dim: number): boolean {
   return allowed < 0 || allowed === dim;
 }
 
-function rowCount(model: ModelSignature, dims: readonly (readonly number[])[]): Checked<number> {
+function rowCount(model: ModelSignature, inputs: readonly SentInput[]): Checked<number> {
   if (!model.batchable) return { ok: true, value: 1 };
-  const rows = dims[0]?.[0] ?? 1;
-  const other = dims.find((shape) => shape[0] !== rows);
-  if (other !== undefined) return fail(`inputs disagree on rows: one has ${rows}, another ${other[0]}`);
+  const rows = inputs[0]?.shape[0] ?? 1;
+  const other = inputs.find(({ shape }) => shape[0] !== rows);
+  if (other !== undefined) return fail(`inputs disagree on rows: one has ${rows}, another ${other.shape[0]}`);
   if (rows > ROWS_MAX) return fail(`request of ${rows} rows exceeds max ${ROWS_MAX}`);
   return { ok: true, value: rows };
 }
@@ -124,6 +159,12 @@ function outputIndexes(
     indexes.push(index);
   }
   return { ok: true, value: indexes };
+}
+
+function inputNames({ inputs, optionalInputs }: ModelSignature): string {
+  return [...inputs.map(({ name }) => name), ...optionalInputs.map(({ name }) => `${name} (optional)`)].join(
+    ", ",
+  );
 }
 
 function names(tensors: readonly { readonly name: string }[]): string {

@@ -145,12 +145,14 @@ export class Link {
     const { frame, instance } = running;
     this.running.set(frame.id, running);
     const timeoutMs = frame.timeoutMs > 0 ? frame.timeoutMs : null;
-    const { rows, dims, inputs } = running.query;
+    const { rows, dims, inputs, optional } = running.query;
     const alone = (frame.lane & LANE_ALONE) !== 0;
     const lane = frame.lane & ~LANE_ALONE;
-    const asked = { rows, dims, lane, alone, timeoutMs, signal: running.cancellation };
+    const plain = { rows, dims, lane, alone, timeoutMs, signal: running.cancellation };
+    const asked = optional === undefined ? plain : { ...plain, optional };
     const submit = instance.submit.bind(instance);
-    const answer = rows === 0 ? submitNoRows(running.engine, submit, asked) : instance.submit(inputs, asked);
+    const answer =
+      rows === 0 ? submitNoRows(running.engine, submit, inputs, asked) : instance.submit(inputs, asked);
     answer.then(
       (answer) => this.answered(running, answer),
       (fault) => this.failed(running, ServiceError.from(fault)),
@@ -165,7 +167,9 @@ export class Link {
       answer.release();
       return;
     }
-    const { queueMs, gatherMs, runMs, scatterMs, batchSize } = answer;
+    const { queueMs, gatherMs, runMs, scatterMs } = answer;
+    // A query that runs by itself is its whole batch, also beyond the largest that others share.
+    const batchSize = Math.max(answer.batchSize, query.rows);
     const tensors = this.placed(running, answerTensors(running.engine, query, answer));
     if (tensors instanceof ServiceError) {
       answer.release();

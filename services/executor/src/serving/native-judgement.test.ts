@@ -8,6 +8,7 @@ import { SharedMemory } from "./shared-memory";
 
 const model = {
   inputs: [{ name: "image", datatype: "FP32", dims: [-1, 1, 8, 8] }],
+  optionalInputs: [],
   outputs: [{ name: "logits", datatype: "FP32", dims: [-1, 10] }],
   batchable: true,
 };

@@ -11,6 +11,8 @@ import type {
 /** The model of a memory engine. */
 export interface MemoryModel {
   readonly inputs: readonly EngineTensor[];
+  /** Default: none. */
+  readonly optionalInputs?: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
   readonly batchable: boolean;
   /** Answer to one query: the bytes of every output. */
@@ -59,6 +61,7 @@ interface Waiting {
 /** One opened model of `MemoryEngines`. */
 export class MemoryEngine implements Engine {
   readonly inputs: readonly EngineTensor[];
+  readonly optionalInputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
   readonly batchable: boolean;
   readonly maxBatch: number;
@@ -76,6 +79,7 @@ export class MemoryEngine implements Engine {
     private readonly options: EngineOptions,
   ) {
     this.inputs = model.inputs;
+    this.optionalInputs = model.optionalInputs ?? [];
     this.outputs = model.outputs;
     this.batchable = model.batchable && options.batching !== "never";
     this.maxBatch = options.maxBatch;

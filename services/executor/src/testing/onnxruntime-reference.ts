@@ -29,6 +29,7 @@ export const referenceEngines: EnginePort = {
 class ReferenceEngine implements Engine {
   readonly inputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
+  readonly optionalInputs = [];
   readonly batchable = true;
   readonly unbatchedReason = null;
   readonly queuedRows = 0;

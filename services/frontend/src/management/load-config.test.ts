@@ -17,6 +17,7 @@ const model: CatalogModel = {
   variants: [],
   architecture,
   tensors: architecture,
+  requiredInputs: architecture.inputs,
   batched: true,
   maxBatch: 16,
   loadOverride: null,

@@ -29,6 +29,7 @@ const configOf = (
     unbatchableReason?: string;
     batchingNote?: string;
     batchingCertificate?: BatchingCertificate;
+    inputs?: { name: string; datatype: string; shape: bigint[]; optional?: boolean; anyRank?: boolean }[];
   },
   ended: readonly string[] = [],
 ) => {
@@ -40,6 +41,7 @@ const configOf = (
     variants: ended.map(variantNamed),
     architecture,
     tensors: architecture,
+    requiredInputs: architecture.inputs.filter(({ optional }) => !optional),
     batched: fields.batchable,
     maxBatch: fields.batchable ? 8 : 0,
     loadOverride: null,
@@ -82,5 +84,23 @@ describe("modelConfig", () => {
     expect(configOf({ batchable: true, batchingCertificate }).parameters).toEqual({
       batching: { stringValue },
     });
+  });
+
+  it("tells which inputs may be left out, with their whole shape", () => {
+    const inputs = [
+      { name: "x", datatype: "FP32", shape: [-1n, 2n] },
+      { name: "s", datatype: "FP32", shape: [1n], optional: true },
+    ];
+    expect(configOf({ batchable: true, inputs }).input).toMatchObject([
+      { name: "x", dims: [2n], optional: false },
+      { name: "s", dims: [1n], optional: true },
+    ]);
+  });
+
+  it("names inputs of any number of axes", () => {
+    const inputs = [{ name: "x", datatype: "FP32", shape: [-1n], anyRank: true }];
+    const config = configOf({ batchable: false, unbatchableReason: "r", inputs });
+    expect(config.input).toMatchObject([{ name: "x", dims: [-1n] }]);
+    expect(config.parameters).toMatchObject({ any_rank: { stringValue: "x" } });
   });
 });

@@ -47,7 +47,10 @@ export function datatypeName(type: ConfigDataType): DataType | null {
   );
 }
 
-/** ModelMetadata of any name, shown under `name` as it was asked for; the batch axis, where there is one, is a leading -1. */
+/**
+ * ModelMetadata of any name, shown under `name` as it was asked for; the batch axis, where there is one, is a leading -1.
+ * Optional inputs have none.
+ */
 export function modelMetadata(
   name: string,
   model: CatalogModel,
@@ -56,7 +59,7 @@ export function modelMetadata(
   const tensor = (spec: TensorSpec) => ({
     name: spec.name,
     datatype: spec.datatype,
-    shape: model.batched ? [-1n, ...spec.shape.slice(1)] : spec.shape,
+    shape: model.batched && !spec.optional ? [-1n, ...spec.shape.slice(1)] : spec.shape,
   });
   return {
     name,
@@ -70,7 +73,7 @@ export function modelMetadata(
 /** ModelConfig of any name, shown under `name` as it was asked for; dims leave the batch axis out, as the protocol wants where max_batch_size > 0. */
 export function modelConfig(name: string, model: CatalogModel): MessageInitShape<typeof ModelConfigSchema> {
   const { tensors, batched, maxBatch } = model;
-  const dims = (spec: TensorSpec) => (batched ? spec.shape.slice(1) : spec.shape);
+  const dims = (spec: TensorSpec) => (batched && !spec.optional ? spec.shape.slice(1) : spec.shape);
   const type = ({ datatype }: TensorSpec) =>
     isDataType(datatype) ? DATA_TYPES[datatype] : ConfigDataType.TYPE_INVALID;
   return {
@@ -78,7 +81,12 @@ export function modelConfig(name: string, model: CatalogModel): MessageInitShape
     platform: platformOf(model),
     backend: model.variants[0]?.engine ?? "",
     maxBatchSize: maxBatch,
-    input: tensors.inputs.map((s) => ({ name: s.name, dataType: type(s), dims: dims(s) })),
+    input: tensors.inputs.map((s) => ({
+      name: s.name,
+      dataType: type(s),
+      dims: dims(s),
+      optional: s.optional,
+    })),
     output: tensors.outputs.map((s) => ({ name: s.name, dataType: type(s), dims: dims(s) })),
     versionPolicy: { policyChoice: { case: "latest", value: { numVersions: 1 } } },
     ...(batched
@@ -86,7 +94,7 @@ export function modelConfig(name: string, model: CatalogModel): MessageInitShape
       : {}),
     ...(model.target.kind === "variant" ? { instanceGroup: instanceGroupsOf(model) } : {}),
     modelTransactionPolicy: { decoupled: false },
-    parameters: { ...batchingParameters(model), ...keptParameters(model.loadOverride) },
+    parameters: { ...toldParameters(model), ...keptParameters(model.loadOverride) },
   };
 }
 
@@ -129,15 +137,17 @@ function keptParameters(override: LoadOverride | null) {
 
 /**
  * On what ground requests of a model are batched, why they are not, what its owner overrode to have them batched, and what
- * was found in service after which they no longer are.
+ * was found in service after which they no longer are; which tensors may have any number of axes.
  */
-function batchingParameters({ architecture, variants, batchingEnded }: CatalogModel) {
+function toldParameters({ architecture, tensors, variants, batchingEnded }: CatalogModel) {
   const { unbatchableReason = "", batchingNote = "" } = architecture ?? {};
+  const anyRank = [...tensors.inputs, ...tensors.outputs].filter((spec) => spec.anyRank);
   const ended = variants.flatMap(({ name }) => {
     const reason = batchingEnded.get(name);
     return reason === undefined ? [] : [`${name}: ${reason}`];
   });
   const told = {
+    any_rank: anyRank.map(({ name }) => name).join(", "),
     batching: architecture === null ? "" : batchingGround(architecture),
     unbatchable_reason: unbatchableReason,
     batching_note: batchingNote,

@@ -57,15 +57,18 @@ export function plainRequest(head: InferHead, body: Body): ReadRequest {
   return { head, body, classes: NO_CLASSES, fault: limitFault(head) };
 }
 
-/** Rows of a request: the first axis of its first input where the model is batched, else 1; none are decided on as one. */
+/**
+ * Rows of a request: the first axis of its first input that may not be left out where the model is batched, else 1; none
+ * are decided on as one.
+ */
 export function countRows(
   model: CatalogModel,
   inputs: readonly { readonly name: string; readonly shape: readonly number[] }[],
 ): number | ServiceError {
-  const [first] = inputs;
-  if (first === undefined && model.architecture?.inputs.length === 0) return 1;
+  const first = firstRequired(model, inputs);
+  if (first === undefined && model.architecture?.inputs.every(({ optional }) => optional)) return 1;
   if (first === undefined) {
-    const wanted = model.tensors.inputs.map((i) => i.name).join(", ");
+    const wanted = model.requiredInputs.map((i) => i.name).join(", ");
     return new ServiceError(Code.INVALID_ARGUMENT, `request has no inputs; '${model.name}' takes: ${wanted}`);
   }
   if (!model.batched) return 1;
@@ -75,6 +78,14 @@ export function countRows(
     return new ServiceError(Code.INVALID_ARGUMENT, message);
   }
   return Math.max(1, rows);
+}
+
+function firstRequired<Input extends { readonly name: string }>(
+  { tensors, requiredInputs }: CatalogModel,
+  inputs: readonly Input[],
+): Input | undefined {
+  if (requiredInputs.length === tensors.inputs.length) return inputs[0];
+  return inputs.find(({ name }) => requiredInputs.some((spec) => spec.name === name));
 }
 
 type ParameterCase = InferParameter["parameterChoice"]["case"];

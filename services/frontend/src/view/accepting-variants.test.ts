@@ -62,6 +62,21 @@ describe("AcceptingVariants", () => {
     expect(answering(catalog, [{ ...sent("x", 1, 128)[0]!, datatype: "FP16" }])).toBeNull();
   });
 
+  it("asks those that have an optional input where it is sent, and all where it is not", () => {
+    const scale = { ...tensor("scale", [1]), optional: true };
+    const catalog = catalogOf({ plain: [tensor("x", [-1, 4])], scaled: [tensor("x", [-1, 4]), scale] });
+    const both = [...sent("x", 2, 4), ...sent("scale", 1)];
+    expect(answering(catalog, sent("x", 2, 4))).toBeNull();
+    expect(answering(catalog, both)).toEqual(["scaled"]);
+    expect(answering(catalog, sent("scale", 1))).toBeNull();
+  });
+
+  it("asks those that say nothing of their axes whatever the shape is", () => {
+    const any = { ...tensor("x", [-1]), anyRank: true };
+    const catalog = catalogOf({ any: [any], flat: [tensor("x", [-1, 4])] });
+    expect(answering(catalog, sent("x", 2, 2, 2))).toEqual(["any"]);
+  });
+
   it("asks those that fit the present signature; those it left behind answer in their own terms", () => {
     const inputs = { left: [tensor("x", [-1, 4])], fits: [tensor("image", [-1, 4])] };
     const catalog = catalogOf(inputs, { inputs: [tensor("image", [-1, 4])], outputs: [y] });

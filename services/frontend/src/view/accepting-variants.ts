@@ -64,16 +64,23 @@ export class AcceptingVariants {
 }
 
 function takes({ inputs }: Architecture, sent: readonly InferHeadInput[]): boolean {
-  if (inputs.length !== sent.length) return false;
-  return inputs.every((spec) => {
-    const input = sent.find(({ name }) => name === spec.name);
-    return input !== undefined && input.datatype === spec.datatype && shapeFits(spec.shape, input.shape);
-  });
+  const isTaken = ({ name, datatype, shape }: InferHeadInput) => {
+    const spec = inputs.find((one) => one.name === name);
+    return spec !== undefined && spec.datatype === datatype && shapeFits(spec, shape);
+  };
+  const isThere = (name: string) => sent.some((input) => input.name === name);
+  return sent.every(isTaken) && inputs.every(({ name, optional }) => optional || isThere(name));
 }
 
 function inputsKey({ inputs, batchable }: Architecture): string {
   return JSON.stringify([
     batchable,
-    inputs.map(({ name, datatype, shape }) => [name, datatype, shape.join()]),
+    inputs.map(({ name, datatype, shape, optional, anyRank }) => [
+      name,
+      datatype,
+      shape.join(),
+      optional,
+      anyRank,
+    ]),
   ]);
 }

@@ -23,6 +23,8 @@ export interface CatalogModel {
   readonly architecture: Architecture | null;
   /** Tensors as callers know them: the task's own, else the architecture's; none where neither is known. */
   readonly tensors: TensorSpecs;
+  /** Its inputs that no request may leave out. */
+  readonly requiredInputs: TensorSpecs["inputs"];
   /** The first axis of a request counts rows. */
   readonly batched: boolean;
   /** Most rows one request may have; 0 when not batched. */
@@ -157,6 +159,7 @@ function modelOf(
   const task = target.kind === "task" ? tasks.get(target.name) : undefined;
   const allBatched = architectures.every((a) => a.batchable);
   const batched = architectures.length > 0 && (task?.signature?.batchable ?? allBatched);
+  const tensors = task?.signature ?? architectures[0] ?? NO_TENSORS;
   const version = target.kind === "task" ? task?.version : variants[0]?.version;
   return {
     name: target.name,
@@ -164,7 +167,8 @@ function modelOf(
     version: String(Math.max(1, version ?? 1)),
     variants,
     architecture: architectures[0] ?? null,
-    tensors: task?.signature ?? architectures[0] ?? NO_TENSORS,
+    tensors,
+    requiredInputs: tensors.inputs.filter(({ optional }) => !optional),
     batched,
     maxBatch: batched ? variants.reduce((max, v) => Math.max(max, v.maxBatch), 0) : 0,
     loadOverride: overrides.size === 0 ? null : sharedOverride(variants, overrides),

@@ -87,7 +87,7 @@ function textFaults({ length, alphabet }: TextHint): (string | null)[] {
 }
 
 function tensorFaults(what: string, tensors: readonly TensorSpec[], batchable: boolean): (string | null)[] {
-  const isBare = tensors.length === 0 && (what === "output" || batchable);
+  const isBare = tensors.every(({ optional }) => optional) && (what === "output" || batchable);
   const faults: (string | null)[] = isBare ? [`it has no ${what}`] : [];
   faults.push(
     ...twice(
@@ -95,14 +95,18 @@ function tensorFaults(what: string, tensors: readonly TensorSpec[], batchable: b
       tensors.map(({ name }) => name),
     ),
   );
-  for (const { name, datatype, shape } of tensors) {
+  for (const { name, datatype, shape, optional, anyRank } of tensors) {
     const called = `${what} "${name}"`;
     if (name === "") faults.push(`an ${what} has no name`);
     if (name.length > TENSOR_NAME_MAX_LENGTH)
       faults.push(`an ${what} name of ${name.length} characters exceeds ${TENSOR_NAME_MAX_LENGTH}`);
     if (!datatypes.has(datatype)) faults.push(`${called} has unknown datatype "${datatype}"`);
     if (shape.some((side) => side < -1n)) faults.push(`${called} has shape [${shape.join(", ")}]`);
-    if (batchable && shape[0] !== -1n) {
+    if (optional && what === "output") faults.push(`${called} is optional, which only inputs can be`);
+    if (anyRank && shape.join() !== "-1")
+      faults.push(`${called} of any rank has shape [${shape.join(", ")}]`);
+    if (batchable && anyRank && !optional) faults.push(`${called} of any rank can have no batch axis`);
+    if (batchable && !optional && shape[0] !== -1n) {
       faults.push(`${called} has first axis ${shape[0] ?? "none"}, must be -1 in a batchable architecture`);
     }
   }

@@ -123,16 +123,17 @@ function latencyFaults({ points }: Profile): (string | null)[] {
 
 function goldenFaults(variant: Variant, architecture: Architecture): (string | null)[] {
   const { goldenInputs, goldenInputShapes, goldenOutputs, goldenTolerance } = variant;
+  const inputs = architecture.inputs.filter(({ optional }) => !optional).length;
   const tolerable = goldenTolerance >= 0 && Number.isFinite(goldenTolerance);
   const empty = goldenInputs.findIndex(
     (bytes, i) => bytes.length === 0 && goldenInputShapes[i]?.dims.includes(0n) !== true,
   );
   return [
-    differs("number of golden inputs", goldenInputs.length, architecture.inputs.length),
+    differs("number of golden inputs", goldenInputs.length, inputs),
     differs("number of golden outputs", goldenOutputs.length, architecture.outputs.length),
     goldenInputShapes.length === 0
       ? null
-      : differs("number of golden input shapes", goldenInputShapes.length, architecture.inputs.length),
+      : differs("number of golden input shapes", goldenInputShapes.length, inputs),
     empty < 0 ? null : `golden input ${empty} is empty`,
     tolerable ? null : `golden tolerance ${goldenTolerance} is not a number from 0 up`,
   ];

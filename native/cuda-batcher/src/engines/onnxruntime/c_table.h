@@ -56,10 +56,13 @@ inline constexpr Function<24, Status*(SessionOptions*, int threads)> setIntraOpT
 inline constexpr Function<25, Status*(SessionOptions*, int threads)> setInterOpThreads;
 inline constexpr Function<30, Status*(const Session*, size_t*)> getInputCount;
 inline constexpr Function<31, Status*(const Session*, size_t*)> getOutputCount;
+inline constexpr Function<32, Status*(const Session*, size_t*)> getOptionalInputCount;  // initializers that are inputs too
 inline constexpr Function<33, Status*(const Session*, size_t index, TypeInfo**)> getInputType;
 inline constexpr Function<34, Status*(const Session*, size_t index, TypeInfo**)> getOutputType;
+inline constexpr Function<35, Status*(const Session*, size_t index, TypeInfo**)> getOptionalInputType;
 inline constexpr Function<36, Status*(const Session*, size_t index, Allocator*, char**)> getInputName;
 inline constexpr Function<37, Status*(const Session*, size_t index, Allocator*, char**)> getOutputName;
+inline constexpr Function<38, Status*(const Session*, size_t index, Allocator*, char**)> getOptionalInputName;
 inline constexpr Function<39, Status*(RunOptions**)> createRunOptions;
 inline constexpr Function<46, Status*(RunOptions*)> setTerminate;
 inline constexpr Function<47, Status*(RunOptions*)> unsetTerminate;

@@ -57,8 +57,13 @@ int load(const EngineLoadOptions* options, EngineModel** out, char* error, size_
   return 0;
 }
 
-int tensors(EngineModel* model, bool outputs, size_t index, EngineTensor* tensor) {
-  const std::vector<EngineTensor>& all = outputs ? model->session.outputs : model->session.inputs;
+const std::vector<EngineTensor>& listOf(const ort::LoadedSession& session, TensorList list) {
+  if (list == TensorList::kOutputs) return session.outputs;
+  return list == TensorList::kInputs ? session.inputs : session.optionals;
+}
+
+int tensors(EngineModel* model, TensorList list, size_t index, EngineTensor* tensor) {
+  const std::vector<EngineTensor>& all = listOf(model->session, list);
   if (index >= all.size()) return 1;
   *tensor = all[index];
   return 0;
@@ -80,24 +85,47 @@ int openRun(EngineModel* model, EngineRun** out, char* errorText, size_t errorBy
   return 0;
 }
 
+// What a run is fed with: the inputs, and those optional ones that were not left out.
+struct Fed {
+  Fed(const ort::LoadedSession& session, size_t most) : model(session), values(session.api, most) {}
+  bool add(const EngineBuffer* in, size_t inCount, const ort::ErrorText& error);
+
+  const ort::LoadedSession& model;
+  ort::Values values;
+  std::vector<const char*> chosen;  // names, where not all are given that the model has
+  const char* const* names = nullptr;
+  size_t count = 0;
+};
+
+bool Fed::add(const EngineBuffer* in, size_t inCount, const ort::ErrorText& error) {
+  const size_t own = model.inputs.size();
+  for (size_t i = 0; i < inCount; i++) {
+    if (i >= own && in[i].rank == kUnknownRank) continue;
+    const EngineTensor& tensor = i < own ? model.inputs[i] : model.optionals[i - own];
+    ort::Value** value = &values[count];
+    const bool made = tensor.dtype == DType::kString ? ort::writeText(model, tensor, in[i], value, error)
+                                                     : wrap(model, in[i], tensor.dtype, value, error);
+    if (!made) return false;
+    count++;
+    if (inCount > own) chosen.push_back(model.inNames[i]);
+  }
+  names = inCount > own ? chosen.data() : model.inNames.data();
+  return true;
+}
+
 int run(EngineModel* loaded, EngineRun* with, const EngineBuffer* in, size_t inCount, EngineBuffer* out, size_t outCount, EngineStages*,
         char* errorText, size_t errorBytes) {
   const ort::LoadedSession& model = loaded->session;
   const ort::ErrorText error{errorText, errorBytes};
-  ort::Values inputs(model.api, inCount);
+  Fed fed(model, inCount);
   ort::Values outputs(model.api, model.outNames.size());
-  for (size_t i = 0; i < inCount; i++) {
-    const EngineTensor& tensor = model.inputs[i];
-    const bool made = tensor.dtype == DType::kString ? ort::writeText(model, tensor, in[i], &inputs[i], error)
-                                                     : wrap(model, in[i], tensor.dtype, &inputs[i], error);
-    if (!made) return kRunFailed;
-  }
+  if (!fed.add(in, inCount, error)) return kRunFailed;
   for (size_t i = 0; i < outCount; i++) {
     if (out[i].data == nullptr) continue;
     if (!wrap(model, out[i], model.outputs[i].dtype, &outputs[model.sources[i].index], error)) return kRunFailed;
   }
   ort::Status* status =
-      ort::run(model.api, model.session, with->options, model.inNames.data(), inputs.data(), inCount,
+      ort::run(model.api, model.session, with->options, fed.names, fed.values.data(), fed.count,
                model.outNames.data(), model.outNames.size(), outputs.data());
   if (ort::failed(model.api, status, error)) {
     return isMisfit(errorText) ? kOutputMisfit : kRunFailed;

@@ -63,7 +63,8 @@ LoadedSession::~LoadedSession() {
 bool LoadedSession::open(const EngineLoadOptions& options, const ErrorText& error) {
   const auto bad = [&](Status* status) { return failed(api, status, error); };
   return create(options, error) && !bad(createCpuMemoryInfo(api, kArenaAllocator, kDefaultMemory, &memory)) &&
-         !bad(getDefaultAllocator(api, &allocator)) && describe(false, error) && describe(true, error);
+         !bad(getDefaultAllocator(api, &allocator)) && describeInputs(error) && describeOptionals(error) &&
+         describeOutputs(error);
 }
 
 bool LoadedSession::create(const EngineLoadOptions& load, const ErrorText& error) {
@@ -81,26 +82,66 @@ bool LoadedSession::create(const EngineLoadOptions& load, const ErrorText& error
   return ok;
 }
 
-bool LoadedSession::describe(bool ofOutputs, const ErrorText& error) {
+bool LoadedSession::describeInputs(const ErrorText& error) {
   const auto bad = [&](Status* status) { return failed(api, status, error); };
   size_t count = 0;
-  if (bad(ofOutputs ? getOutputCount(api, session, &count) : getInputCount(api, session, &count))) return false;
+  if (bad(getInputCount(api, session, &count))) return false;
   for (size_t i = 0; i < count; i++) {
     char* given = nullptr;
-    if (bad(ofOutputs ? getOutputName(api, session, i, allocator, &given)
-                    : getInputName(api, session, i, allocator, &given))) {
-      return false;
-    }
-    const char* name = keep(given);
-    if (bad(allocatorFree(api, allocator, given))) return false;
-    (ofOutputs ? outNames : inNames).push_back(name);
+    const char* name = nameOf(getInputName(api, session, i, allocator, &given), &given, error);
     Held type(api);
-    if (bad(ofOutputs ? getOutputType(api, session, i, type.put()) : getInputType(api, session, i, type.put()))) {
-      return false;
-    }
-    if (!(ofOutputs ? addOutput(name, i, type.get(), error) : addInput(name, type.get(), error))) return false;
+    if (name == nullptr || bad(getInputType(api, session, i, type.put()))) return false;
+    inNames.push_back(name);
+    if (!addInput(name, type.get(), error)) return false;
   }
   return true;
+}
+
+// What cannot be sent is not offered: its default is there.
+bool LoadedSession::describeOptionals(const ErrorText& error) {
+  const auto bad = [&](Status* status) { return failed(api, status, error); };
+  size_t count = 0;
+  if (bad(getOptionalInputCount(api, session, &count))) return false;
+  if (count > kOptionalInputsMax) return true;
+  for (size_t i = 0; i < count; i++) {
+    char* given = nullptr;
+    const char* name = nameOf(getOptionalInputName(api, session, i, allocator, &given), &given, error);
+    Held type(api);
+    Kind kind = Kind::kUnknown;
+    if (name == nullptr || bad(getOptionalInputType(api, session, i, type.put())) ||
+        bad(getKind(api, type.get(), &kind))) {
+      return false;
+    }
+    EngineTensor tensor{};
+    tensor.name = name;
+    char unread[1];
+    if (kind != Kind::kTensor || !readTensor(type.get(), tensor, ErrorText{unread, sizeof unread})) continue;
+    inNames.push_back(name);
+    optionals.push_back(tensor);
+  }
+  return true;
+}
+
+bool LoadedSession::describeOutputs(const ErrorText& error) {
+  const auto bad = [&](Status* status) { return failed(api, status, error); };
+  size_t count = 0;
+  if (bad(getOutputCount(api, session, &count))) return false;
+  for (size_t i = 0; i < count; i++) {
+    char* given = nullptr;
+    const char* name = nameOf(getOutputName(api, session, i, allocator, &given), &given, error);
+    Held type(api);
+    if (name == nullptr || bad(getOutputType(api, session, i, type.put()))) return false;
+    outNames.push_back(name);
+    if (!addOutput(name, i, type.get(), error)) return false;
+  }
+  return true;
+}
+
+// Takes over a name that the library allocated; null with a sentence in `error` where `status` is a failure.
+const char* LoadedSession::nameOf(Status* status, char* const* given, const ErrorText& error) {
+  if (failed(api, status, error)) return nullptr;
+  const char* name = keep(*given);
+  return failed(api, allocatorFree(api, allocator, *given), error) ? nullptr : name;
 }
 
 bool LoadedSession::addInput(const char* name, const TypeInfo* type, const ErrorText& error) {
@@ -110,9 +151,6 @@ bool LoadedSession::addInput(const char* name, const TypeInfo* type, const Error
   EngineTensor tensor{};
   tensor.name = name;
   if (!readTensor(type, tensor, error)) return false;
-  if (tensor.rank == kUnknownRank) {
-    return error.write("input " + quoted(name) + " does not declare how many axes it has");
-  }
   inputs.push_back(tensor);
   return true;
 }

@@ -24,6 +24,10 @@ struct Output {
   Part part;
 };
 
+// Inputs with a default that a session offers. A file that lists more lists its weights, as exporters did when every initializer
+// had to be an input: it offers none.
+constexpr size_t kOptionalInputsMax = 64;
+
 struct LoadedSession {
   explicit LoadedSession(const Library& from) : library(from), api(from.api) {}
   ~LoadedSession();
@@ -38,16 +42,20 @@ struct LoadedSession {
   Session* session = nullptr;
   MemoryInfo* memory = nullptr;
   Allocator* allocator = nullptr;
-  // The session's own names, as a run wants them.
+  // The session's own names, as a run wants them; those of optional inputs stand behind the inputs'.
   std::vector<const char*> inNames;
   std::vector<const char*> outNames;
   std::vector<EngineTensor> inputs;
+  std::vector<EngineTensor> optionals;  // inputs with a default
   std::vector<EngineTensor> outputs;
   std::vector<Output> sources;  // of `outputs`, one each
 
  private:
   bool create(const EngineLoadOptions& options, const ErrorText& error);
-  bool describe(bool ofOutputs, const ErrorText& error);
+  bool describeInputs(const ErrorText& error);
+  bool describeOptionals(const ErrorText& error);
+  bool describeOutputs(const ErrorText& error);
+  const char* nameOf(Status* status, char* const* given, const ErrorText& error);
   bool addInput(const char* name, const TypeInfo* type, const ErrorText& error);
   bool addOutput(const char* name, size_t index, const TypeInfo* type, const ErrorText& error);
   bool addSequence(const char* name, size_t index, const TypeInfo* type, const ErrorText& error);

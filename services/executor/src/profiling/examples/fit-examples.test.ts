@@ -64,6 +64,13 @@ describe("fitExamples", () => {
     ]);
   });
 
+  it("takes one as it is for an input that does not say how many axes it has", () => {
+    const any: TensorSignature = { name: "any", datatype: "UINT8", shape: [], anyRank: true };
+    const { given, sizes } = fitExamples([any], [tensor(any, [3, 1, 2])], () => true);
+    expect(given.get("any")).toMatchObject({ shape: [3, 1, 2], rows: [{ length: 6 }] });
+    expect(sizes.size).toBe(0);
+  });
+
   it("cuts strings between elements", () => {
     const words: TensorSignature = { name: "words", datatype: "BYTES", shape: [-1] };
     const bytes = encodeBytes([Buffer.from("one"), Buffer.from("")]);

@@ -27,7 +27,8 @@ interface Fitted {
 
 /**
  * Fits tensors to a model's inputs. A tensor with as many axes as its input is one request, or several where a fixed first
- * axis is a multiple of the model's; with an axis less it is one row, with an axis more as many requests as that axis has.
+ * axis is a multiple of the model's; with an axis less it is one row, with an axis more as many requests as that axis has. Of
+ * an input that does not say how many axes it has it is one request.
  * Where rows of requests keep apart, each row is an example.
  * @param rowsApart Whether they do; asked only where it matters.
  * @throws ServiceError INVALID_ARGUMENT naming the input, what came and what is allowed.
@@ -65,6 +66,7 @@ function fit(input: TensorSignature, tensor: ExampleTensor): Fitted {
   const declared = input.shape;
   const { shape, datatype } = tensor;
   if (datatype !== input.datatype) throw unfit(input, tensor);
+  if (input.anyRank) return { input, tensor, count: 1, shape };
   const [first = 0, ...rest] = shape;
   if (fits(shape, declared)) return { input, tensor, count: 1, shape };
   if (shape.length === declared.length - 1 && fits([1, ...shape], declared))

@@ -7,6 +7,7 @@ import {
   signatureFault,
   type Task,
   TaskSchema,
+  type TensorSpec,
   TensorSpecSchema,
   type TensorSpecs,
 } from "@infaas/api";
@@ -49,8 +50,9 @@ export async function loadModel(
   const rowsApart = () => request.statedBatchable ?? analyseRows(model).proven;
   const examples = fitExamples(inputs, await readExamples(request.examples, inputs), rowsApart);
   const told = new Map([...statedSizes(inputs, request.axisSizes), ...examples.sizes]);
-  const { rows, outputs } = await runFirst({ path, inputs, task, validation, examples, told, model }, ports);
-  architecture.inputs = inputs.map(specOf);
+  const first = { path, inputs, task, validation, examples, told, model };
+  const { rows, outputs, optional } = await runFirst(first, ports);
+  architecture.inputs = [...inputs.map(specOf), ...optional];
   architecture.outputs = outputs.map(specOf);
   expectSignature(task, architecture);
   return { architecture, task, model, signature: { inputs, outputs }, rows, validation, path };
@@ -107,7 +109,7 @@ function hintsOf(model: OnnxModel, inputs: readonly TensorSignature[]): InputHin
 async function runFirst(
   o: FirstRun,
   ports: ProfilePorts,
-): Promise<{ rows: RowSet; outputs: TensorSignature[] }> {
+): Promise<{ rows: RowSet; outputs: TensorSignature[]; optional: TensorSpec[] }> {
   const { path, inputs, task, validation } = o;
   const { given } = o.examples;
   const { engines, clock } = ports;
@@ -115,11 +117,20 @@ async function runFirst(
   const open = ModelRunner.open(engines, anyRows, { path, threads: 1, concurrency: 1, maxBatch: 1 });
   const opened = await open.catch(refuse);
   return await withRunner(Promise.resolve(opened), async (runner) => {
-    expectSignature(task, { inputs: inputs.map(specOf), outputs: runner.outputs.map(declaredSpec) });
+    const optional = runner.optionalInputs.map((tensor) => ({ ...declaredSpec(tensor), optional: true }));
+    const declared = {
+      inputs: [...inputs.map(specOf), ...optional],
+      outputs: runner.outputs.map(declaredSpec),
+    };
+    expectSignature(task, declared);
     const answer = async (rows: RowSet): Promise<RunAnswer> => runner.over(rows).run([0]);
     if (validation && given.size === 0) {
       const first = await answer(validation.rows).catch(refuse);
-      return { rows: validation.rows, outputs: answeredSignature(runner.outputs, first.outputDims) };
+      return {
+        rows: validation.rows,
+        optional,
+        outputs: answeredSignature(runner.outputs, first.outputDims),
+      };
     }
     const run = (rows: RowSet, row: number) => runner.over(rows).run([row]);
     const { rows } = await findWorkingRows({
@@ -130,7 +141,7 @@ async function runFirst(
       run,
       clock,
     });
-    return { rows, outputs: answeredSignature(runner.outputs, (await answer(rows)).outputDims) };
+    return { rows, optional, outputs: answeredSignature(runner.outputs, (await answer(rows)).outputDims) };
   });
 }
 
@@ -155,10 +166,16 @@ function expectSignature(task: Task, offered: TensorSpecs): void {
   throw new ServiceError(Code.FAILED_PRECONDITION, `${fault}; ${hint}`);
 }
 
-function declaredSpec({ name, datatype, dims }: EngineTensor) {
-  return create(TensorSpecSchema, { name, datatype, shape: dims.map(BigInt) });
+function declaredSpec({ name, datatype, dims, anyRank }: EngineTensor): TensorSpec {
+  return tensorSpec(name, datatype, anyRank ? null : dims);
 }
 
-function specOf({ name, datatype, shape }: TensorSignature) {
-  return create(TensorSpecSchema, { name, datatype, shape: shape.map(BigInt) });
+function specOf({ name, datatype, shape, anyRank }: TensorSignature): TensorSpec {
+  return tensorSpec(name, datatype, anyRank ? null : shape);
+}
+
+/** A tensor that does not say how many axes it has is told as one axis of any size, as stock servers have it. */
+function tensorSpec(name: string, datatype: string, shape: readonly number[] | null): TensorSpec {
+  const told = { name, datatype, shape: (shape ?? [-1]).map(BigInt) };
+  return create(TensorSpecSchema, shape === null ? { ...told, anyRank: true } : told);
 }

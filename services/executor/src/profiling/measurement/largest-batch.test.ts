@@ -39,6 +39,7 @@ function loadedEngines(
     async open({ maxBatch }): Promise<Engine> {
       return {
         inputs: [tensor],
+        optionalInputs: [],
         outputs: [tensor],
         batchable: true,
         unbatchedReason: null,

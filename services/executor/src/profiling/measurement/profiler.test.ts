@@ -19,6 +19,7 @@ function timedEngines(clock: VirtualClock, runMsOf: (rows: number) => number): E
       const tensor = { name: "x", datatype: "FP32", dims: [-1, 2] };
       return {
         inputs: [tensor],
+        optionalInputs: [],
         outputs: [tensor],
         batchable: true,
         unbatchedReason: null,

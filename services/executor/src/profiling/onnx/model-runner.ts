@@ -78,6 +78,11 @@ export class ModelRunner {
     return this.engine.outputs;
   }
 
+  /** Inputs that may be left out, as the engine takes them. */
+  get optionalInputs(): readonly EngineTensor[] {
+    return this.engine.optionalInputs;
+  }
+
   async close(): Promise<void> {
     await this.engine.close();
   }

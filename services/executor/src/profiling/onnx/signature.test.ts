@@ -24,10 +24,16 @@ describe("readSignature", () => {
     expect(() => readInputs(model)).toThrow("model has 1500 inputs, a request may have 1024");
   });
 
-  it("refuses a tensor without a shape and one of an unknown type", () => {
+  it("takes a tensor that does not say how many axes it has", () => {
     const shapeless = denseModel([4, 3]);
     delete shapeless.graph.input[0]!.type!.tensorType!.shape;
-    expect(() => readSignature(shapeless)).toThrow("input x has no shape");
+    const { inputs } = readSignature(shapeless);
+    expect(inputs).toEqual([{ name: "x", datatype: "FP32", shape: [], anyRank: true }]);
+    const reason = "input x does not say how many axes it has";
+    expect(findBatchAxis(inputs)).toEqual({ present: false, reason });
+  });
+
+  it("refuses a tensor of an unknown type", () => {
     const untyped = denseModel([4, 3]);
     untyped.graph.output[0]!.type!.tensorType!.elemType = 99;
     expect(() => readSignature(untyped)).toThrow("output y has element type 99");

@@ -13,6 +13,8 @@ export interface TensorSignature {
   readonly shape: readonly number[];
   /** Name of each free axis, empty where it has none or is not free; absent = none has. Equal names are equal sizes. */
   readonly symbols?: readonly string[];
+  /** It does not say how many axes it has; `shape` is empty then. */
+  readonly anyRank?: true;
 }
 
 /** Inputs and outputs of a model, in the file's order. */
@@ -25,8 +27,8 @@ export interface Signature {
 export type BatchAxis = { readonly present: true } | { readonly present: false; readonly reason: string };
 
 /**
- * Inputs of a model; initializers that are listed as inputs are constants, not inputs.
- * @throws ServiceError INVALID_ARGUMENT for an input without element type or shape, or more inputs than a request may have.
+ * Inputs that a request must have; initializers that are listed as inputs have a default (see `Engine.optionalInputs`).
+ * @throws ServiceError INVALID_ARGUMENT for an input without element type, or more inputs than a request may have.
  */
 export function readInputs({ graph }: OnnxModel): TensorSignature[] {
   const constants = new Set(graph.initializer.map(({ name }) => name));
@@ -40,7 +42,7 @@ export function readInputs({ graph }: OnnxModel): TensorSignature[] {
 
 /**
  * Inputs and outputs of a model as the file declares them.
- * @throws ServiceError INVALID_ARGUMENT for a tensor without element type or shape.
+ * @throws ServiceError INVALID_ARGUMENT for a tensor without element type.
  */
 export function readSignature(model: OnnxModel): Signature {
   return { inputs: readInputs(model), outputs: model.graph.output.map((info) => tensorOf(info, "output")) };
@@ -70,7 +72,8 @@ export function findBatchAxis(inputs: readonly TensorSignature[]): BatchAxis {
   return fixed ? { present: false, reason: fixedReason(fixed) } : { present: true };
 }
 
-function fixedReason({ name, shape }: TensorSignature): string {
+function fixedReason({ name, shape, anyRank }: TensorSignature): string {
+  if (anyRank) return `input ${name} does not say how many axes it has`;
   if (shape.length === 0) return `input ${name} is a scalar and has no batch axis`;
   const fixed = `input ${name} has a first axis fixed at ${shape[0]}`;
   const free = shape.indexOf(-1);
@@ -88,12 +91,7 @@ function tensorOf({ name = "", type }: ValueInfoProto, kind: "input" | "output")
       `${kind} ${name} has element type ${tensor?.elemType ?? "none"}; tensors of a known type are served`,
     );
   }
-  if (!tensor.shape) {
-    throw new ServiceError(
-      Code.INVALID_ARGUMENT,
-      `${kind} ${name} has no shape; its number of axes must be stated`,
-    );
-  }
+  if (!tensor.shape) return { name, datatype, shape: [], anyRank: true };
   const shape = tensor.shape.dim.map(({ value }) =>
     value.case === "dimValue" && value.value >= 0n ? Number(value.value) : -1,
   );

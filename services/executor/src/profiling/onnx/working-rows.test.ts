@@ -30,6 +30,16 @@ describe("findWorkingRows", () => {
     await modelOf(shape, below)(rows, rows.count - 1);
   });
 
+  it.each([[[]], [[1]], [[1, 64]], [[1, 64, 64]]])(
+    "finds a shape of %j for an input that does not say how many axes it has",
+    async (shape) => {
+      const any: TensorSignature = { name: "ids", datatype: "INT64", shape: [], anyRank: true };
+      const run = modelOf(shape, 2);
+      const { rows } = await findWorkingRows({ inputs: [any], told: new Map(), run, clock: systemClock });
+      expect(rows.dimsOf(1)).toEqual([shape]);
+    },
+  );
+
   it("repeats what the engine said first when nothing can be run", async () => {
     await expect(find(modelOf([0], 0))).rejects.toMatchObject({
       code: Code.INVALID_ARGUMENT,

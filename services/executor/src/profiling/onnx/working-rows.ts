@@ -26,6 +26,8 @@ const TRIALS_MAX = 2_000;
 const TRIALS_MS_MAX = 30_000;
 /** Rows that have to run, first one and then more: with random indices one alone may run by chance. */
 const ROWS_TRIED = [1, 4] as const;
+/** Numbers of axes tried for inputs that do not say theirs, likely ones first. */
+const RANKS = [2, 1, 3, 4, 0] as const;
 /** Elements of one input, beyond which sizes are not tried: a picture with sides of 16,000 helps nobody. */
 const ELEMENTS_MAX = 2 ** 21;
 
@@ -69,15 +71,16 @@ export async function findWorkingRows(o: RowSearch): Promise<WorkingRows> {
   const untilMs = o.clock.nowMs() + TRIALS_MS_MAX;
   let trials = 0;
   let first: ServiceError | null = null;
-  for (const sizes of candidateSizes(o.inputs, o.told, o.hints?.constraints)) {
-    if (shapesWith(drawn, sizes).some((shape) => elementCount(shape) > ELEMENTS_MAX)) continue;
-    const shapes = shapesGiven(o.inputs, sizes, given);
+  for (const { inputs, sizes } of candidates(o.inputs, o.told, o.hints?.constraints)) {
+    const undecided = inputs.filter(({ name }) => !given.has(name));
+    if (shapesWith(undecided, sizes).some((shape) => elementCount(shape) > ELEMENTS_MAX)) continue;
+    const shapes = shapesGiven(inputs, sizes, given);
     for (const values of styles) {
       if (first !== null && (trials >= TRIALS_MAX || o.clock.nowMs() > untilMs)) throw refusal(first, trials);
       trials += 1;
-      const some = ROWS_TRIED.map((count) => () => randomRows(o.inputs, { shapes, given, ...values, count }));
+      const some = ROWS_TRIED.map((count) => () => randomRows(inputs, { shapes, given, ...values, count }));
       const fault = await faultOf(some, o.run);
-      if (fault === null) return { rows: randomRows(o.inputs, { shapes, given, ...values }), sizes };
+      if (fault === null) return { rows: randomRows(inputs, { shapes, given, ...values }), sizes };
       first ??= fault;
     }
   }
@@ -111,6 +114,29 @@ function shapesGiven(
   given: ReadonlyMap<string, GivenInput>,
 ): (readonly number[])[] {
   return shapesWith(inputs, sizes).map((shape, index) => given.get(inputs[index]!.name)?.shape ?? shape);
+}
+
+/** Inputs with as many axes as are tried, and sizes for them; numbers of axes take turns, since sizes are many. */
+function* candidates(inputs: readonly TensorSignature[], told: AxisSizes, constraints?: AxisConstraints) {
+  const ranks = inputs.some(({ anyRank }) => anyRank) ? RANKS : RANKS.slice(0, 1);
+  let turns = ranks.map((rank) => {
+    const ranked = inputs.map((input) => withRank(input, rank));
+    return { ranked, sizes: candidateSizes(ranked, told, constraints) };
+  });
+  while (turns.length > 0) {
+    const left: typeof turns = [];
+    for (const turn of turns) {
+      const { done, value } = turn.sizes.next();
+      if (done) continue;
+      yield { inputs: turn.ranked, sizes: value };
+      left.push(turn);
+    }
+    turns = left;
+  }
+}
+
+function withRank({ anyRank, ...input }: TensorSignature, rank: number): TensorSignature {
+  return anyRank ? { ...input, shape: Array<number>(rank).fill(-1) } : input;
 }
 
 /** Ways to draw values, likely ones first; each only where an input makes it another one. */

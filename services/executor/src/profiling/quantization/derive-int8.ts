@@ -45,6 +45,11 @@ export function planInt8({ architecture, model, validation }: ProfiledArchitectu
   }
   if (!validation)
     return { possible: false, reason: "no validation set to calibrate on and to measure the loss with" };
+  const overridable = architecture.inputs.filter(({ optional }) => optional).map(({ name }) => name);
+  if (overridable.length > 0) {
+    const reason = `callers may send ${overridable.join(", ")} in place of a default, beyond what calibration saw`;
+    return { possible: false, reason };
+  }
   const all = findQuantizable(model.graph, { steadyOnly: false });
   if (all.length === 0)
     return { possible: false, reason: "there is no MatMul, Gemm or Conv with constant weights" };

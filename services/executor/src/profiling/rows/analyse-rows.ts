@@ -40,7 +40,8 @@ export function analyseRows(model: OnnxModel): RowAnalysis {
 }
 
 /** A row for each element of the first axis; of every other free axis only that it has one size for all rows. */
-function inputRows({ shape }: TensorSignature, symbols: Symbols): Traced {
+function inputRows({ shape, anyRank }: TensorSignature, symbols: Symbols): Traced {
+  if (anyRank) return shared(null);
   const sizes = shape.map((size): Size => (size < 0 ? symbols.fresh() : sizeOf(size)));
   if (shape[0] !== -1) return shared(sizes);
   return withRows([rowCount, ...sizes.slice(1)], { axis: 0, outer: one, inner: one });

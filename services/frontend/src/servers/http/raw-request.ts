@@ -16,12 +16,12 @@ import { invalid } from "./json-body";
  * row. INVALID_ARGUMENT for models with more inputs, and for bytes that are no whole number of rows.
  */
 export function readRawRequest(target: InferTarget, body: Buffer, model: CatalogModel): HttpInferRequest {
-  const inputs = model.tensors.inputs;
+  const inputs = model.requiredInputs;
   const [input] = inputs;
-  if (input === undefined || inputs.length > 1) {
+  if (input === undefined || inputs.length > 1 || input.anyRank) {
     const names = inputs.map(({ name }) => name).join(", ");
     throw invalid(
-      `a body without JSON is for models with one input, '${target.name}' has ${inputs.length}: ${names}`,
+      `a body without JSON is for models with one input of known axes, '${target.name}' has ${inputs.length}: ${names}`,
     );
   }
   const { name, datatype } = input;
