@@ -17,7 +17,7 @@ import {
 import { type FittedFile, fitModel } from "./inspection/fit-model";
 import { inspectModel, loadModel } from "./inspection/inspect-model";
 import { type FileAnswers, measureAnswers } from "./measurement/golden-answer";
-import { type BatchCosts, largestBatchOf, measureBatchCosts } from "./measurement/largest-batch";
+import { compareLoneRows, largestBatchOf, measureBatchCosts } from "./measurement/largest-batch";
 import type { ProfilePorts } from "./measurement/profile-ports";
 import { profiledModel, profileVariants } from "./measurement/profile-variants";
 import type { ModelVersionFile, ProfiledArchitecture } from "./measurement/profiled-model";
@@ -57,7 +57,6 @@ export async function* profileModel(
 interface MeasuredFile {
   readonly file: ModelVersionFile;
   readonly answers: FileAnswers;
-  readonly costs: BatchCosts;
   /** Decided on the registered file, for all files of the architecture. */
   readonly largestBatch: number;
   readonly variants: Variant[];
@@ -114,7 +113,7 @@ class Registration {
     const answers = yield* this.answers(profiled, file);
     const rowsMax = file.unbatchableReason === "" ? PROFILE_BATCH_MAX : 1;
     const costs = await measureBatchCosts(profiledModel(profiled, file, this.ports), rowsMax);
-    const measured = { file, answers, costs, largestBatch: largestBatchOf(costs) };
+    const measured = { file, answers, largestBatch: largestBatchOf(costs) };
     return { ...measured, variants: yield* this.profiles(profiled, measured) };
   }
 
@@ -160,15 +159,28 @@ class Registration {
     const answers = yield* this.answers(profiled, file);
     const tooLossy = lossFault(full.answers, answers, profiled.architecture.accuracyTolerance);
     if (tooLossy) return { kept: false, reason: tooLossy };
-    const costs = await measureBatchCosts(profiledModel(profiled, file, this.ports), 1);
-    const noGain = gainFault(full, { file, costs });
+    const noGain = await this.gainFault(profiled, full.file, file);
     if (noGain) return { kept: false, reason: noGain };
     const largestBatch = file.unbatchableReason === "" ? full.largestBatch : 1;
-    const variants = yield* this.profiles(profiled, { file, answers, costs, largestBatch });
+    const variants = yield* this.profiles(profiled, { file, answers, largestBatch });
     yield this.step("generate", "int8", "uploads the int8 file");
     const digest = await this.ports.storeArtifact(file.path);
     for (const variant of variants) variant.modelDigest = digest;
     return { kept: true, variants, unbatchableReason: file.unbatchableReason };
+  }
+
+  /** A derived file that is not much smaller must be faster. */
+  private async gainFault(
+    profiled: ProfiledArchitecture,
+    full: ModelVersionFile,
+    derived: ModelVersionFile,
+  ): Promise<string | null> {
+    if (full.fileBytes / derived.fileBytes >= GAIN_MIN) return null;
+    const [before, after] = [full, derived].map((file) => profiledModel(profiled, file, this.ports));
+    const gain = await compareLoneRows(before!, after!);
+    if (gain >= GAIN_MIN) return null;
+    const sizes = `${derived.fileBytes} bytes against ${full.fileBytes}`;
+    return `neither smaller (${sizes}) nor faster (a row takes ${(1 / gain).toFixed(2)} times the time)`;
   }
 
   private step(stage: string, variant: string, message: string): RegistrationProgress {
@@ -197,20 +209,4 @@ function lossFault(full: FileAnswers, derived: FileAnswers, tolerance: number): 
   const after = derived.accuracy ?? 0;
   if (before - after <= tolerance) return null;
   return `accuracy falls from ${before.toFixed(4)} to ${after.toFixed(4)}; a loss of ${tolerance} is allowed`;
-}
-
-type Weighed = Pick<MeasuredFile, "file" | "costs">;
-
-function gainFault(full: Weighed, derived: Weighed): string | null {
-  const smaller = full.file.fileBytes / derived.file.fileBytes;
-  const before = loneCpuMs(full);
-  const after = loneCpuMs(derived);
-  if (smaller >= GAIN_MIN || before / after >= GAIN_MIN) return null;
-  const sizes = `${derived.file.fileBytes} bytes against ${full.file.fileBytes}`;
-  return `neither smaller (${sizes}) nor faster (${after.toFixed(4)} ms a row against ${before.toFixed(4)})`;
-}
-
-/** CPU time of one row on one core. */
-function loneCpuMs({ costs }: Weighed): number {
-  return costs.get(1) ?? Number.POSITIVE_INFINITY;
 }
