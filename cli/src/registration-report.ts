@@ -25,6 +25,7 @@ export function printRegistration(result: RegistrationResult, terminal: Terminal
       Math.round(v.profile?.saturationPerSecond ?? 0).toLocaleString("en"),
     ]),
   );
+  for (const warning of result.warnings) terminal.print(`warning: ${warning}`);
   for (const { name, reason } of rejected) terminal.print(`not kept: ${name}: ${reason}`);
 }
 

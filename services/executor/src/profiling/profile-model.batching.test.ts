@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { create } from "@bufbuild/protobuf";
 import { BatchingCertificate, TaskSchema } from "@infaas/api";
 import { Code, systemClock } from "@infaas/runtime";
+import type { Engine, EnginePort } from "../engines/engine-port";
 import { nativeEngines } from "../engines/native-engine";
 import { crossRowModel, denseModel, fixtureModel } from "../testing/dense-models";
 import { ProfilingBench, WIDTH } from "../testing/profiling-bench";
@@ -29,6 +30,22 @@ describe("profileModel: whether rows share a batch", () => {
         "ReduceMax reduces over the axis of the rows (node ReduceMax:m), and output y depends on it",
     });
     expect(result.variants.map(({ maxBatch }) => maxBatch)).toEqual([1]);
+  });
+
+  it("asks for a report where the engine contradicts the proof, and does not batch", async () => {
+    const { result } = await bench.register(denseModel([WIDTH, 8]), create(TaskSchema, { name: "toy" }), {
+      engines: mixingEngines,
+    });
+    const asks = expect.stringMatching(
+      /although the graph says that rows keep apart: please report this model as a bug$/,
+    );
+    expect(result.warnings).toEqual([asks]);
+    expect(result.architecture).toMatchObject({ batchable: false, unbatchableReason: asks });
+    const { result: trusted } = await bench.register(
+      denseModel([WIDTH, 8]),
+      create(TaskSchema, { name: "toy" }),
+    );
+    expect(trusted.warnings).toEqual([]);
   });
 
   describe("of a model that is quantised as it runs", () => {
@@ -120,3 +137,20 @@ describe("profileModel: whether rows share a batch", () => {
     ).toEqual([[1, 4 * WIDTH]]);
   });
 });
+
+/** The native engines with a fault: what rows are answered in company is moved by their number. */
+const mixingEngines: EnginePort = {
+  async open(options): Promise<Engine> {
+    const engine = await nativeEngines.open(options);
+    const submit = engine.submit.bind(engine);
+    engine.submit = async (inputs, query) => {
+      const answer = await submit(inputs, query);
+      const outputs = answer.outputs.map((bytes) => {
+        const values = new Float32Array(Uint8Array.from(bytes).buffer);
+        return new Uint8Array(values.map((value) => value + query.rows - 1).buffer);
+      });
+      return { ...answer, outputs, release: () => answer.release() };
+    };
+    return engine;
+  },
+};

@@ -93,7 +93,8 @@ class Registration {
     const loaded = await loadModel(request, path, this.ports);
     yield this.step("inspect", "", "proves from the graph whether rows may share a batch, and checks it");
     const profiled = await inspectModel(loaded, request, this.ports);
-    const { unbatchableReason } = profiled.architecture;
+    const { architecture, warnings } = profiled;
+    const { unbatchableReason } = architecture;
     const original = {
       path,
       precision: Precision.FP32,
@@ -106,7 +107,7 @@ class Registration {
     const int8 = yield* this.int8(profiled, full);
     const variants = int8.kept ? [...full.variants, ...int8.variants] : full.variants;
     const rejected = int8.kept ? batchRejections(profiled, int8) : [rejection(profiled, "", int8.reason)];
-    return create(RegistrationResultSchema, { architecture: profiled.architecture, variants, rejected });
+    return create(RegistrationResultSchema, { architecture, variants, rejected, warnings: [...warnings] });
   }
 
   private async *measure(profiled: ProfiledArchitecture, file: ModelVersionFile): Steps<MeasuredFile> {

@@ -13,6 +13,7 @@ import {
   type TensorMapping,
 } from "@infaas/api";
 import { systemClock } from "@infaas/runtime";
+import type { EnginePort } from "../engines/engine-port";
 import { nativeEngines } from "../engines/native-engine";
 import type { ProfilePorts } from "../profiling/measurement/profile-ports";
 import { encodeModel, type OnnxModel } from "../profiling/onnx/model-file";
@@ -37,6 +38,8 @@ export interface RegisterOptions {
   readonly axisSizes?: Record<string, number>;
   readonly mapping?: readonly TensorMapping[];
   readonly examples?: ExampleFile[];
+  /** Default: the native ones. */
+  readonly engines?: EnginePort;
   /** Called with the stage of every progress event. */
   readonly onStep?: (stage: string) => void;
 }
@@ -77,7 +80,14 @@ export class ProfilingBench {
   async register(
     model: OnnxModel | Uint8Array,
     task: Task,
-    { accuracyTolerance = 0.05, cores = 1, mapping = [], onStep, ...stated }: RegisterOptions = {},
+    {
+      accuracyTolerance = 0.05,
+      cores = 1,
+      mapping = [],
+      engines = nativeEngines,
+      onStep,
+      ...stated
+    }: RegisterOptions = {},
   ): Promise<{ result: RegistrationResult; steps: RegistrationProgress[] }> {
     const modelDigest = await this.put(model instanceof Uint8Array ? model : encodeModel(model));
     const architecture = {
@@ -90,7 +100,7 @@ export class ProfilingBench {
     };
     const steps: RegistrationProgress[] = [];
     const request = create(ProfileModelRequestSchema, { architecture, task, ...stated });
-    for await (const { event } of profileModel(request, this.ports(cores))) {
+    for await (const { event } of profileModel(request, this.ports(cores, engines))) {
       if (event.case === "progress") {
         steps.push(event.value);
         onStep?.(event.value.stage);
@@ -123,12 +133,12 @@ export class ProfilingBench {
     });
   }
 
-  private ports(cores: number): ProfilePorts {
+  private ports(cores: number, engines: EnginePort): ProfilePorts {
     return {
       fetchModel: async (digest) => this.pathOf(digest),
       storeArtifact: async (path) => this.put(await readFile(path)),
       readArtifact: (digest) => readFile(this.pathOf(digest)),
-      engines: nativeEngines,
+      engines,
       engineVersion: "onnxruntime test",
       clock: systemClock,
       host: { ...HOST, cores },

@@ -68,6 +68,7 @@ export async function* registerModel(
   await expectUploaded(o.artifacts, request);
   const nextVersion = Math.max(versionAtLeast, versionAfter(o.view, request.name));
   const profiled = yield* profile(o, request, { task, nextVersion }, signal);
+  for (const warning of profiled.warnings) o.logger.warn("registration", { model: request.name, warning });
   yield progress("record", `recording ${profiled.variants.length} variants`);
   const result = await record(o.registry, profiled);
   await o.placeInitially(result);
@@ -126,7 +127,14 @@ function unchanged(view: ClusterView, request: RegisterModelRequest, task: Task)
   if (request.examples.length > 0 && exampleDigest(request) !== architecture.exampleDigest) return null;
   const variants = view.catalog.wireVariants.filter((v) => v.architecture === request.name);
   if (variants.length === 0) return null;
-  return { $typeName: "infaas.v1.RegistrationResult", architecture, variants, rejected: [], unchanged: true };
+  return {
+    $typeName: "infaas.v1.RegistrationResult",
+    architecture,
+    variants,
+    rejected: [],
+    warnings: [],
+    unchanged: true,
+  };
 }
 
 function samePadding(a: Padding | undefined, b: Padding | undefined): boolean {

@@ -60,7 +60,7 @@ export async function loadModel(
 
 /**
  * Finds out whether a model's rows may share a batch, unless its owner has said so, and whether a padding
- * that is stated leaves its answers alone.
+ * that is stated leaves its answers alone. `warnings` ask for reports.
  * @throws ServiceError INVALID_ARGUMENT when the owner says yes to what cannot be run as a batch, or to a padding that changes an
  * answer.
  */
@@ -68,7 +68,7 @@ export async function inspectModel(
   loaded: LoadedModel,
   request: ProfileModelRequest,
   ports: ProfilePorts,
-): Promise<ProfiledArchitecture> {
+): Promise<ProfiledArchitecture & { readonly warnings: readonly string[] }> {
   await expectPadding(loaded, ports);
   const verdict = await judgeBatching(loaded, request.statedBatchable ?? null, ports);
   const architecture = clone(ArchitectureSchema, loaded.architecture);
@@ -76,7 +76,7 @@ export async function inspectModel(
   architecture.batchingCertificate = verdict.certificate;
   architecture.unbatchableReason = verdict.batchable ? "" : verdict.reason;
   architecture.batchingNote = verdict.batchable ? verdict.note : "";
-  return { ...loaded, architecture };
+  return { ...loaded, architecture, warnings: verdict.warning === "" ? [] : [verdict.warning] };
 }
 
 function named({ architecture, task }: ProfileModelRequest): { architecture: Architecture; task: Task } {

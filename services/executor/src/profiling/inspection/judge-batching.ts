@@ -9,8 +9,11 @@ import { ModelRunner, withRunner } from "../onnx/model-runner";
 import { findBatchAxis } from "../onnx/signature";
 import { analyseRows } from "../rows/analyse-rows";
 
-/** Whether rows of a model may share a batch, and on what ground; `note` is what its owner overrode, empty otherwise. */
-export type BatchingVerdict =
+/**
+ * Whether rows of a model may share a batch, and on what ground; `note` is what its owner overrode, empty otherwise.
+ * `warning`: the probe contradicts the proof; empty otherwise.
+ */
+export type BatchingVerdict = { readonly warning: string } & (
   | {
       readonly batchable: true;
       readonly certificate: BatchingCertificate.PROVEN | BatchingCertificate.OWNER;
@@ -20,7 +23,8 @@ export type BatchingVerdict =
       readonly batchable: false;
       readonly certificate: BatchingCertificate.ALONE;
       readonly reason: string;
-    };
+    }
+);
 
 /** What a probe that contradicts a proof asks for: one of the two is wrong. */
 const PLEASE_REPORT = "although the graph says that rows keep apart: please report this model as a bug";
@@ -53,19 +57,20 @@ export async function judgeBatching(
     : analysis.proven
       ? `${probe.reason}, ${PLEASE_REPORT}`
       : probe.reason;
-  if (stated === null) return reason === null ? PROVEN : alone(reason);
+  const warning = analysis.proven ? (reason ?? "") : "";
+  if (stated === null) return reason === null ? PROVEN : alone(reason, warning);
   const overridden = analysis.proven ? reason : analysis.reason;
   return overridden === null
     ? PROVEN
-    : { ...OWNER, note: `batched because its owner says so, although ${overridden}` };
+    : { ...OWNER, warning, note: `batched because its owner says so, although ${overridden}` };
 }
 
 const IMPOSSIBLE = { invariant: false, impossible: true } as const;
-const PROVEN = { batchable: true, certificate: BatchingCertificate.PROVEN, note: "" } as const;
+const PROVEN = { batchable: true, certificate: BatchingCertificate.PROVEN, note: "", warning: "" } as const;
 const OWNER = { batchable: true, certificate: BatchingCertificate.OWNER } as const;
 
-function alone(reason: string): BatchingVerdict {
-  return { batchable: false, certificate: BatchingCertificate.ALONE, reason };
+function alone(reason: string, warning = ""): BatchingVerdict {
+  return { batchable: false, certificate: BatchingCertificate.ALONE, reason, warning };
 }
 
 function whyNoAxis({ signature, rows }: LoadedModel): string | null {
