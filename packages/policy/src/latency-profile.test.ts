@@ -27,6 +27,12 @@ describe("fitProfile", () => {
   });
 
   it("has a flat line when nothing or one size was measured", () => {
+    // A host under a quota: small batches run unhindered, larger ones are stopped.
+    const stopped = fitProfile(
+      [1, 8, 16].map((batch) => ({ batch, samplesMs: [batch < 8 ? 0.2 : batch - 6] })),
+    );
+    expect(stopped.fit.alphaMs).toBe(0);
+    expect(stopped.fit.betaMs).toBeCloseTo((0.2 + 16 + 160) / (1 + 64 + 256), 9);
     expect(fitProfile([]).fit).toEqual({ alphaMs: 0, betaMs: 0, worstResidualMs: 0 });
     expect(fitProfile([{ batch: 1, samplesMs: [3] }]).fit).toMatchObject({ alphaMs: 3, betaMs: 0 });
   });

@@ -98,6 +98,16 @@ function fitLine(points: readonly BatchLatency[]): AffineFit {
   }
   const betaMs = variance > 0 ? covariance / variance : 0;
   const alphaMs = meanMs - betaMs * meanBatch;
+  // A host with a quota runs small batches unhindered and stops in large ones: the line would begin below 0.
+  return alphaMs < 0 ? withResidual(points, 0, throughOrigin(points)) : withResidual(points, alphaMs, betaMs);
+}
+
+function throughOrigin(points: readonly BatchLatency[]): number {
+  const products = points.reduce((sum, p) => sum + p.batch * p.p50Ms, 0);
+  return products / points.reduce((sum, p) => sum + p.batch ** 2, 0);
+}
+
+function withResidual(points: readonly BatchLatency[], alphaMs: number, betaMs: number): AffineFit {
   const residuals = points.map((p) => Math.abs(p.p50Ms - (alphaMs + betaMs * p.batch)));
   return { alphaMs, betaMs, worstResidualMs: Math.max(...residuals) };
 }

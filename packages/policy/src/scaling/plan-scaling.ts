@@ -7,7 +7,7 @@ import {
   type HoldOptions,
   mostOfHold,
   notedIn,
-  notedLow,
+  notedNeed,
   notedOut,
   type ScalingMemory,
 } from "./scaling-memory";
@@ -78,16 +78,16 @@ export interface ScalingPlan {
 /**
  * Returns how many hosts there should be and what each should hold (docs/design/policy.md, section 6). Equal input gives equal
  * output. Out: as soon as the upper bound of demand needs more than there are, or queues outgrow an objective. In: one at
- * a time, once the lower bound fitted on fewer during a whole hold and the upper bound fits now; the last ready instance
- * of a class with demand stays until another host has one.
+ * a time, once fewer were enough during a whole hold, by the upper bound as well; the last ready instance of a class with
+ * demand stays until another host has one.
  */
 export function planScaling(facts: ScalingFacts, before: ScalingMemory, o: ScalingOptions): ScalingPlan {
   const { nowMs, pool, hosts, demandKnown } = facts;
   const load = hostLoad(facts.catalog, pool, facts.demand);
   const active = hosts.filter((h) => h.state !== "draining" && !h.withdrawn);
   const need = neededHosts(facts, load, active, o.utilisationMax);
-  const least = demandKnown ? hostsFor(load.lowerHosts, o.utilisationMax) : active.length;
-  let memory = notedLow(calmed(before, o, nowMs), least, nowMs);
+  const needed = demandKnown ? need.hosts : Math.max(need.hosts, active.length);
+  let memory = notedNeed(calmed(before, o, nowMs), needed, nowMs);
   const situation = { facts, load, active };
   const changes: HostChange[] = withdrawals(hosts);
   let waits = "";

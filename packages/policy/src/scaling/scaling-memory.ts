@@ -1,5 +1,5 @@
-/** Hosts that the lower bound of demand needed from a moment on, until the next entry. */
-interface Low {
+/** Hosts that demand needed from a moment on, until the next entry. */
+interface Need {
   readonly fromMs: number;
   readonly hosts: number;
 }
@@ -15,7 +15,7 @@ export interface ScalingMemory {
   readonly outAtMs: number | null;
   /** When a host was asked for last although one had been let go just before. */
   readonly reversedAtMs: number | null;
-  readonly lows: readonly Low[];
+  readonly needs: readonly Need[];
 }
 
 export interface HoldOptions {
@@ -23,28 +23,29 @@ export interface HoldOptions {
   readonly holdMaxMs: number;
 }
 
-/** A reversal is a start that follows an end within so many holds. */
+/** A reversal is a start that folneeds an end within so many holds. */
 const REVERSAL_HOLDS = 2;
 /** After so many holds without a reversal the hold is the first one again. */
 const CALM_HOLDS = 4;
 
 /** Nothing is known of before `nowMs`, so nothing goes within the first hold. */
 export function freshMemory({ holdMs }: HoldOptions, nowMs: number): ScalingMemory {
-  return { sinceMs: nowMs, holdMs, inAtMs: null, outAtMs: null, reversedAtMs: null, lows: [] };
+  return { sinceMs: nowMs, holdMs, inAtMs: null, outAtMs: null, reversedAtMs: null, needs: [] };
 }
 
-/** Notes how many hosts are needed at the least. */
-export function notedLow(memory: ScalingMemory, hosts: number, nowMs: number): ScalingMemory {
-  const lows = memory.lows.at(-1)?.hosts === hosts ? memory.lows : [...memory.lows, { fromMs: nowMs, hosts }];
+/** Notes how many hosts are needed. */
+export function notedNeed(memory: ScalingMemory, hosts: number, nowMs: number): ScalingMemory {
+  const needs =
+    memory.needs.at(-1)?.hosts === hosts ? memory.needs : [...memory.needs, { fromMs: nowMs, hosts }];
   // The entry before the window still counts at its beginning.
-  const first = lows.findLastIndex(({ fromMs }) => fromMs <= nowMs - memory.holdMs);
-  return { ...memory, lows: first > 0 ? lows.slice(first) : lows };
+  const first = needs.findLastIndex(({ fromMs }) => fromMs <= nowMs - memory.holdMs);
+  return { ...memory, needs: first > 0 ? needs.slice(first) : needs };
 }
 
 /** The most hosts that were needed at any time of the last hold; Infinity: not so long known, or one was asked for meanwhile. */
-export function mostOfHold({ sinceMs, outAtMs, holdMs, lows }: ScalingMemory, nowMs: number): number {
+export function mostOfHold({ sinceMs, outAtMs, holdMs, needs }: ScalingMemory, nowMs: number): number {
   if (nowMs - Math.max(sinceMs, outAtMs ?? sinceMs) < holdMs) return Number.POSITIVE_INFINITY;
-  return Math.max(0, ...lows.map(({ hosts }) => hosts));
+  return Math.max(0, ...needs.map(({ hosts }) => hosts));
 }
 
 /** Notes that a host is let go. */

@@ -329,7 +329,7 @@ export class Flight implements LinkListener, FairQuery {
   }
 
   private leave({ chosen, place, link }: Sent): void {
-    chosen.instance.settled();
+    chosen.instance.settled(this.rows);
     link.shares.give(this.tenant);
     this.leaveQueue(chosen, place);
   }

@@ -262,7 +262,9 @@ export class ClusterView implements FiguresSink, WatchListener {
   ): LiveInstance {
     const endpoint = endpointName(executor, status.process);
     if (known !== undefined && known.profiled === variant && known.endpoint === endpoint) return known;
-    return new LiveInstance(variant, executor, endpoint, Number(status.memoryBytes));
+    const facts = this.executors.get(executor)?.facts;
+    const isRationed = facts !== undefined && facts.cpuCores < facts.cores;
+    return new LiveInstance(variant, executor, endpoint, Number(status.memoryBytes), isRationed);
   }
 
   private isServing(instance: LiveInstance): boolean {

@@ -35,18 +35,24 @@ export class LiveInstance implements Instance {
   /** Order of queries where several tenants share the instance. */
   readonly fair: FairQueue;
   private readonly rowMs: number;
+  private rowsInFlight = 0;
   private readonly pace: Omit<FairPace, "hopMs">;
   private hopDeviationMs = 0;
   private hopIsNew = false;
   private track: StateTrack = FRESH_STATE;
   private served: { readonly total: number; readonly atMs: number } | null = null;
 
-  /** `endpoint` names where its links lead, as `ClusterView.endpoints` does. */
+  /**
+   * `endpoint` names where its links lead, as `ClusterView.endpoints` does. `isRationed`: its host is stopped again and again by
+   * a quota of CPU time. Engines see batches that ran between two stops, so what they predict is too short; no queue is
+   * answered faster than at saturation throughput, which was measured under the quota.
+   */
   constructor(
     readonly profiled: Variant,
     readonly executor: string,
     readonly endpoint: string,
     readonly memoryBytes: number,
+    private readonly isRationed = false,
   ) {
     this.variant = profiled.name;
     const perSecond = profiled.profile.saturationPerSecond;
@@ -67,18 +73,20 @@ export class LiveInstance implements Instance {
   /** Counts a query that is sent: its rows, at saturation throughput, lengthen the queue. */
   sent(rows: number, nowMs: number): void {
     this.inFlight++;
+    this.rowsInFlight += rows;
     this.drainMs = Math.max(0, this.drainMs - (nowMs - this.reportedAtMs)) + rows * this.rowMs;
     this.reportedAtMs = nowMs;
   }
 
-  /** Counts a query that has ended, however it did. */
-  settled(): void {
+  /** Counts a query of so many rows that has ended, however it did. */
+  settled(rows: number): void {
     this.inFlight--;
+    this.rowsInFlight -= rows;
   }
 
   /** Takes over the executor's own figure, which lacks only queries still on the wire. */
   reported(drainMs: number, nowMs: number): void {
-    this.drainMs = drainMs;
+    this.drainMs = this.isRationed ? Math.max(drainMs, this.rowsInFlight * this.rowMs) : drainMs;
     this.reportedAtMs = nowMs;
   }
 

@@ -1,0 +1,31 @@
+import { variantFromWire } from "@infaas/api";
+import { wireVariant } from "../testing/house";
+import { LiveInstance } from "./live-instance";
+
+/** An instance that answers 1,000 rows a second at most. */
+function instance(isRationed: boolean) {
+  const converted = variantFromWire(wireVariant({ name: "mlp@1", latencyMs: 1 }));
+  if (!converted.ok) throw new Error("the fixture is wrong");
+  return new LiveInstance(converted.value, "e1", "e1", 1e6, isRationed);
+}
+
+describe("LiveInstance.reported", () => {
+  it("takes over what the executor predicts", () => {
+    const live = instance(false);
+    for (let i = 0; i < 10; i++) live.sent(40, 0);
+    live.reported(25, 1);
+    expect(live.drainMs).toBe(25);
+  });
+
+  it("lets a host under a quota be no faster than at saturation throughput", () => {
+    const live = instance(true);
+    for (let i = 0; i < 10; i++) live.sent(40, 0);
+    live.reported(25, 1);
+    expect(live.drainMs).toBe(400);
+    live.reported(900, 2);
+    expect(live.drainMs).toBe(900);
+    for (let i = 0; i < 10; i++) live.settled(40);
+    live.reported(0, 3);
+    expect(live.drainMs).toBe(0);
+  });
+});
