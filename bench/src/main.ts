@@ -2,10 +2,11 @@ import { benchBatching } from "./batching";
 import { type BenchScope, readArguments } from "./bench-scope";
 import { compareCheckouts } from "./compare";
 import { benchDensity } from "./density";
-import { benchEcho } from "./echo";
+import { benchEcho } from "./echo/bench-echo";
 import { benchFuzz } from "./fuzz";
 import { benchGoodput } from "./goodput";
 import { benchLink } from "./link";
+import { benchProofs } from "./proofs";
 import { benchRegistrations } from "./registrations";
 import { benchSelection, describeSelection } from "./selection";
 import { benchStorm } from "./storm";
@@ -25,6 +26,7 @@ const benches: Readonly<Record<string, (scope: BenchScope) => void | Promise<voi
   density: benchDensity,
   fuzz: benchFuzz,
   registrations: benchRegistrations,
+  proofs: benchProofs,
 };
 
 async function main(args: readonly string[]): Promise<void> {

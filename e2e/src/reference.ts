@@ -1,42 +1,92 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
+import { createInterface, type Interface } from "node:readline";
 import type { Tensor } from "@infaas/client";
 import { root } from "./cluster";
+import { pythonWith } from "./python-environment";
 
-const script = join(root, "e2e", "clients", "node", "reference.cjs");
+const script = join(root, "e2e", "clients", "python", "engine.py");
+/** The engine of the same version as the system's own, see `onnxruntime-node` in the lock file. */
+const requirements = ["onnxruntime==1.30.0", "numpy==2.3.5"];
 
-/** Output of one run of onnxruntime's own binding. */
-export type ReferenceOutput = Omit<Tensor, "datatype">;
+/** What onnxruntime answered to one set of inputs, or why it did not. */
+export type ReferenceAnswer = { readonly outputs: readonly Tensor[] } | { readonly fault: string };
 
-/** Runs a model file by onnxruntime's own JavaScript binding, once for each set of inputs. */
-export async function referenceAnswers(
-  path: string,
-  runs: readonly (readonly Tensor[])[],
-): Promise<readonly (readonly ReferenceOutput[])[]> {
-  const child = spawn(process.execPath, [script], { cwd: root, stdio: ["pipe", "pipe", "pipe"] });
-  const [stdout, stderr] = [textOf(child.stdout), textOf(child.stderr)];
-  const ended = new Promise<number | null>((done) => child.once("close", done));
-  child.stdin.end(JSON.stringify({ path, runs: runs.map((inputs) => inputs.map(encoded)) }));
-  const status = await ended;
-  if (status !== 0) throw new Error(`the reference ended with status ${status}: ${await stderr}`);
-  const answers = JSON.parse(await stdout) as readonly (readonly Encoded[])[];
-  return answers.map((outputs) => outputs.map(decoded));
+/** What onnxruntime makes of one file: one answer for each set of inputs, or why it does not open it. */
+export type ReferenceAnswers = { readonly answers: readonly ReferenceAnswer[] } | { readonly fault: string };
+
+/** onnxruntime by its own Python binding, in a process that is started again where a model has ended it. */
+export class ReferenceEngine {
+  private child: ChildProcess | null = null;
+  private lines: Interface | null = null;
+  private last: Promise<unknown> = Promise.resolve();
+
+  private constructor(private readonly python: string) {}
+
+  /** Installs the engine under .cache once; rejects with pip's output. */
+  static async open(): Promise<ReferenceEngine> {
+    return new ReferenceEngine(await pythonWith(requirements));
+  }
+
+  /** Runs a model file once for each set of inputs. */
+  answers(path: string, runs: readonly (readonly Tensor[])[]): Promise<ReferenceAnswers> {
+    const asked = this.last.then(() =>
+      this.ask(JSON.stringify({ path, runs: runs.map((run) => run.map(encoded)) })),
+    );
+    this.last = asked.catch(() => undefined);
+    return asked;
+  }
+
+  close(): void {
+    this.child?.kill();
+    this.child = null;
+  }
+
+  private async ask(line: string): Promise<ReferenceAnswers> {
+    const { child, lines } = this.started();
+    return await new Promise((resolve) => {
+      const ended = () => {
+        this.child = null;
+        resolve({ fault: `onnxruntime's process ended by ${child.signalCode ?? child.exitCode}` });
+      };
+      child.once("exit", ended);
+      lines.once("line", (answer) => {
+        child.off("exit", ended);
+        resolve(decoded(JSON.parse(answer)));
+      });
+      child.stdin?.write(`${line}\n`);
+    });
+  }
+
+  private started(): { readonly child: ChildProcess; readonly lines: Interface } {
+    if (this.child !== null && this.lines !== null) return { child: this.child, lines: this.lines };
+    const child = spawn(this.python, [script], { stdio: ["pipe", "pipe", "ignore"] });
+    child.stdin?.on("error", () => undefined);
+    const lines = createInterface({ input: child.stdout! });
+    this.child = child;
+    this.lines = lines;
+    return { child, lines };
+  }
 }
 
-interface Encoded extends Omit<ReferenceOutput, "bytes"> {
+interface Encoded extends Omit<Tensor, "bytes"> {
   readonly bytes: string;
 }
 
-function encoded(tensor: Tensor): object {
+type EncodedAnswers =
+  | { readonly answers: readonly ({ readonly outputs: readonly Encoded[] } | { readonly fault: string })[] }
+  | { readonly fault: string };
+
+function encoded(tensor: Tensor): Encoded {
   return { ...tensor, bytes: Buffer.from(tensor.bytes).toString("base64") };
 }
 
-function decoded(output: Encoded): ReferenceOutput {
-  return { ...output, bytes: Buffer.from(output.bytes, "base64") };
-}
-
-async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
-  let text = "";
-  for await (const chunk of stream) text += String(chunk);
-  return text;
+function decoded(told: EncodedAnswers): ReferenceAnswers {
+  if ("fault" in told) return told;
+  const answers = told.answers.map((answer) =>
+    "fault" in answer
+      ? answer
+      : { outputs: answer.outputs.map((o) => ({ ...o, bytes: Buffer.from(o.bytes, "base64") })) },
+  );
+  return { answers };
 }

@@ -8,7 +8,8 @@ import { ClusterService, ExecutionService } from "@infaas/api";
 import { addressOf, Code, type DialSecurity, dialPlain, dialWith, openRawBidi } from "@infaas/runtime";
 import { type CertificateFiles, TestAuthority } from "@infaas/runtime/testing/certificates";
 import { Cluster, infaas, root } from "./cluster";
-import { hasPython, installStockClient, runStockClient } from "./stock-client";
+import { hasPython } from "./python-environment";
+import { installStockClient, runStockClient } from "./stock-client";
 import type { Face } from "./tritonclient/face";
 
 jest.setTimeout(300_000);

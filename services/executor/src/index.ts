@@ -22,3 +22,5 @@ export {
 } from "./instances/plan-reconcile";
 export { instanceKey, type VariantSpec, variantSpec } from "./instances/variant-spec";
 export { instruments } from "./metrics";
+export { decodeModel, type OnnxModel } from "./profiling/onnx/model-file";
+export { analyseRows, type RowAnalysis } from "./profiling/rows/analyse-rows";

@@ -1,8 +1,8 @@
 import { type RpcServer, tuneProcess } from "@infaas/runtime";
-import { cpuMicroseconds } from "./cpu-time";
+import { cpuMicroseconds } from "../cpu-time";
+import { buildLoadGenerator } from "../system";
+import { runLoad } from "../whole-path";
 import { carriers, type Protection, protections } from "./echo-servers";
-import { buildLoadGenerator } from "./system";
-import { runLoad } from "./whole-path";
 
 const windowSeconds = 1.5;
 const warmUpSeconds = 0.3;

@@ -1,0 +1,42 @@
+import { numbersOf, type Tensor } from "@infaas/client";
+
+/** Largest difference from onnxruntime's own answer, absolute or relative to its largest value. */
+const TOLERANCE = 1e-5;
+
+/** How two answers to one question differ, in a sentence; null when they are the same within tolerance. */
+export function difference(got: readonly Tensor[], wanted: readonly Tensor[]): string | null {
+  const names = (outputs: readonly Tensor[]) => outputs.map(({ name }) => name).join();
+  if (names(got) !== names(wanted)) return `outputs are ${names(got)}, onnxruntime has ${names(wanted)}`;
+  for (const [index, own] of got.entries()) {
+    const fault = tensorDifference(own, wanted[index]!);
+    if (fault !== null) return `output ${own.name}: ${fault}`;
+  }
+  return null;
+}
+
+/** How two answers differ in what they are, whatever their values. */
+export function shapeDifference(got: readonly Tensor[], wanted: readonly Tensor[]): string | null {
+  const kinds = (outputs: readonly Tensor[]) =>
+    outputs.map(({ name, datatype, shape }) => `${name} ${datatype} [${shape}]`).join(", ");
+  return kinds(got) === kinds(wanted) ? null : `${kinds(got)}, onnxruntime has ${kinds(wanted)}`;
+}
+
+function tensorDifference(got: Tensor, wanted: Tensor): string | null {
+  const kind = shapeDifference([got], [wanted]);
+  if (kind !== null) return kind;
+  if (Buffer.compare(got.bytes, wanted.bytes) === 0) return null;
+  if (got.datatype === "BYTES") return "texts differ";
+  return numberDifference(numbersOf(got), numbersOf(wanted));
+}
+
+/** Numbers of 16 bits are as far apart as they are: the engine computes them alike. */
+function numberDifference(got: readonly number[], wanted: readonly number[]): string | null {
+  const finite = wanted.map(Math.abs).filter(Number.isFinite);
+  const largest = finite.reduce((most, value) => Math.max(most, value), 1);
+  for (const [at, value] of got.entries()) {
+    const other = wanted[at]!;
+    if (Object.is(value, other) || Math.abs(value - other) <= TOLERANCE * largest) continue;
+    return `element ${at} is ${value}, onnxruntime has ${other}`;
+  }
+  return null;
+}
