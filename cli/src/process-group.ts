@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Code, ServiceError, systemClock } from "@infaas/runtime";
+import { Code, ServiceError, systemClock, type Timer } from "@infaas/runtime";
 import { ProcessLog } from "./process-log";
 
 /** Time from SIGTERM to SIGKILL, milliseconds; Ctrl-C ends everything within 5 s. */
 const STOP_GRACE_MS = 4_000;
 /** Lines of a process's log that are shown when it exits unexpectedly. */
 const LAST_LINES = 8;
-/** Most restarts of one process within `RESTARTS_WITHIN_MS`; after one more exit it stays down. */
+/** Most restarts of one process within `RESTARTS_WITHIN_MS`; after one more exit it rests until fewer count. */
 const RESTARTS_MAX = 5;
 /** Window in which restarts are counted, milliseconds. */
 const RESTARTS_WITHIN_MS = 600_000;
@@ -45,7 +45,7 @@ export interface ProcessWatch {
 export interface ProcessGroupOptions {
   readonly folder: string;
   note(line: string): void;
-  /** Called when a process exceeded its restarts and stays down. */
+  /** Called when a process exits before all are up. */
   onLoss(error: ServiceError): void;
 }
 
@@ -54,6 +54,7 @@ export class ProcessGroup {
   private readonly children = new Map<string, ChildProcess>();
   /** When each process was started again, milliseconds, within `RESTARTS_WITHIN_MS`. */
   private readonly restarts = new Map<string, readonly number[]>();
+  private readonly timers = new Set<Timer>();
   private state: "starting" | "up" | "stopping" = "starting";
 
   constructor(private readonly options: ProcessGroupOptions) {
@@ -88,7 +89,7 @@ export class ProcessGroup {
     child.on("error", (error) => tail.push(error.message));
     child.on("close", (status, signal) => {
       this.children.delete(spec.name);
-      rmSync(pidFile, { force: true });
+      this.forgetPid(pidFile);
       log.close();
       const how = signal ?? `status ${status}`;
       if (watch === undefined) this.afterDeath(spec, how, tail);
@@ -106,6 +107,7 @@ export class ProcessGroup {
   /** Stops all, last started first; what does not stop in time is killed. */
   async stop(): Promise<void> {
     this.state = "stopping";
+    for (const timer of this.timers) timer.cancel();
     const ends = [...this.children.values()].reverse().map((child) => {
       const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
       endChild(child);
@@ -123,24 +125,37 @@ export class ProcessGroup {
     }
   }
 
+  private forgetPid(file: string): void {
+    try {
+      rmSync(file, { force: true });
+    } catch (error) {
+      this.options.note(`${file} could not be removed: ${ServiceError.from(error).message}`);
+    }
+  }
+
   private afterDeath(spec: ProcessSpec, how: string, tail: readonly string[]): void {
     if (this.state === "stopping") return;
-    const nowMs = systemClock.nowMs();
-    const recent = (this.restarts.get(spec.name) ?? []).filter((atMs) => nowMs - atMs < RESTARTS_WITHIN_MS);
-    const count = recent.length + 1;
-    if (this.state === "starting" || count > RESTARTS_MAX) {
-      this.options.onLoss(
-        new ServiceError(Code.UNAVAILABLE, `${spec.name} ended with ${how}: ${reasonOf(tail)}`),
-      );
+    if (this.state === "starting") {
+      const sentence = `${spec.name} ended with ${how}: ${reasonOf(tail)}`;
+      this.options.onLoss(new ServiceError(Code.UNAVAILABLE, sentence));
       return;
     }
-    this.restarts.set(spec.name, [...recent, nowMs]);
+    const nowMs = systemClock.nowMs();
+    const recent = (this.restarts.get(spec.name) ?? []).filter((atMs) => nowMs - atMs < RESTARTS_WITHIN_MS);
+    const [oldest = nowMs] = recent;
+    const isResting = recent.length >= RESTARTS_MAX;
+    const pauseMs = isResting ? oldest + RESTARTS_WITHIN_MS - nowMs : RESTART_DELAY_MS;
+    this.restarts.set(spec.name, [...recent, nowMs + pauseMs]);
     this.options.note(
-      `${spec.name} ended with ${how}; starting it again (${count} of ${RESTARTS_MAX} within ten minutes)`,
+      isResting
+        ? `${spec.name} ended with ${how} after ${recent.length} restarts within ten minutes (${reasonOf(tail)}); it rests for ${Math.ceil(pauseMs / 1_000)} s; everything else stays up`
+        : `${spec.name} ended with ${how}; starting it again (${recent.length + 1} of ${RESTARTS_MAX} within ten minutes)`,
     );
-    systemClock.setTimer(RESTART_DELAY_MS, () => {
-      if (this.state === "up") this.start(spec);
-    });
+    this.timers.add(
+      systemClock.setTimer(pauseMs, () => {
+        if (this.state === "up") this.start(spec);
+      }),
+    );
   }
 }
 

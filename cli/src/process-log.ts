@@ -33,14 +33,16 @@ export class ProcessLog {
   }
 
   close(): void {
-    if (this.descriptor !== null) closeSync(this.descriptor);
+    const { descriptor } = this;
     this.descriptor = null;
+    if (descriptor !== null) attempt(() => closeSync(descriptor));
   }
 
   private opened(): number {
+    // A log that can't be renamed goes on growing: what it has is worth more than its bound.
     if (this.descriptor !== null && this.bytes > this.bytesMax) {
       this.close();
-      renameSync(this.path, `${this.path}.1`);
+      attempt(() => renameSync(this.path, `${this.path}.1`));
     }
     if (this.descriptor === null) {
       this.descriptor = openSync(this.path, "a");
@@ -55,5 +57,14 @@ export class ProcessLog {
       at += count;
       this.bytes += count;
     }
+  }
+}
+
+/** Does what the disk may refuse without consequence. */
+function attempt(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // The next write tells of it, if it still matters.
   }
 }

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInfaasClient, type InfaasClient } from "@infaas/client";
-import { Code, ServiceError, sleep, systemClock } from "@infaas/runtime";
+import { Code, ServiceError, sleep, surviveLostOutput, systemClock } from "@infaas/runtime";
 import { addressesOf, type ClusterPlan, executorOf, hostOf, ownEtcdAddress, processesOf } from "../cluster";
 import { clusterSecurity, clusterSecurityOptions, memberConnection } from "../cluster-security";
 import { etcdProcess } from "../etcd";
@@ -58,6 +58,7 @@ export const up: Verb = {
     },
   },
   async run(args, terminal) {
+    surviveLostOutput();
     const plan = planOf(args);
     const { frontend, http, metadata, executors } = addressesOf(plan);
     await mustBeFree([frontend, http, metadata, ...executors]);

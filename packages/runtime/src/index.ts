@@ -12,8 +12,10 @@ export {
   type OptionTable,
   readConfig,
 } from "./process/config";
+export { diskFailure, diskFreeBytes, isDiskFull } from "./process/disk-failure";
 export { Lifecycle, runMain } from "./process/lifecycle";
 export { createLogger, type Logger, type LogLevel, LogLevels } from "./process/logger";
+export { surviveLostOutput } from "./process/lost-output";
 export { type Random, seededRandom, systemRandom } from "./process/random";
 export { SharedMemoryFile } from "./process/shared-memory-file";
 export { tuneProcess } from "./process/tune-process";

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ArtifactService, ClusterService } from "@infaas/api";
 import { ArtifactClient, RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
@@ -70,6 +70,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const { dial } = security;
   const models = join(config.dataDir, "models");
   const scratch = join(config.dataDir, "scratch");
+  await dropLeftovers([scratch, join(config.dataDir, "runs")]);
   await Promise.all([models, scratch].map((folder) => mkdir(folder, { recursive: true })));
   const artifacts = createRpcClient(ArtifactService, config.metadata, { dial });
   lifecycle.onStop("artifact client", () => artifacts.close());
@@ -125,7 +126,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const links = new LinkServer(linkPorts);
   const profiles = profileQueue(config, clock, {
     fetchModel: modelFile,
-    storeArtifact: (path) => artifactClient.uploadFile(path),
+    storeArtifact: (path, tenant) => new ArtifactClient(artifacts, tenant).uploadFile(path),
     scratchDir: scratch,
   });
   const server = executorServer({
@@ -169,6 +170,11 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   return address;
 }
 
+/** Drops what processes of an earlier life left behind; what can't be dropped is in nobody's way. */
+async function dropLeftovers(folders: readonly string[]): Promise<void> {
+  await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }).catch(() => null)));
+}
+
 /** The processes that engines run in; null where they run in this one, or a test has brought its own. */
 function openProcesses(
   config: Config,
@@ -208,7 +214,9 @@ function cpuUsage(processes: EngineProcesses | null) {
 function profileQueue(
   config: Config,
   clock: Clock,
-  ports: Pick<ConfinedProfileOptions, "fetchModel" | "storeArtifact" | "scratchDir">,
+  ports: Pick<ConfinedProfileOptions, "fetchModel" | "scratchDir"> & {
+    readonly storeArtifact: (path: string, tenant: string) => Promise<string>;
+  },
 ): ProfileQueue {
   const { hostType, cores, memoryBytes } = config;
   const limits = {
@@ -222,6 +230,7 @@ function profileQueue(
     if (!request.retry) refusals.check(digest);
     const onDeath = (reason: ServiceError) => refusals.remember(digest, reason);
     const host = { hostType, cores: wholeCores(cores), memoryBytes };
-    return confinedProfile(request, { ...ports, clock, host, limits, onDeath }, signal);
+    const storeArtifact = (path: string) => ports.storeArtifact(path, request.tenant);
+    return confinedProfile(request, { ...ports, storeArtifact, clock, host, limits, onDeath }, signal);
   });
 }

@@ -1,46 +1,27 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { ClusterService, RegistryService } from "@infaas/api";
 import { createRpcClient } from "@infaas/runtime";
 import { EtcdServer, findEtcd } from "./testing/etcd-server";
 import { exampleTask, executorMember, Watching } from "./testing/examples";
-
-/** Runs the real process; resolves with its address when it serves. */
-async function run(...argv: string[]): Promise<{ child: ChildProcess; address: string }> {
-  const hook = join(__dirname, "testing/typescript.cjs");
-  const entry = join(__dirname, "main.ts");
-  const child = spawn(process.execPath, ["--require", hook, entry, "--listen", "127.0.0.1:0", ...argv], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  for await (const line of createInterface({ input: child.stderr! })) {
-    const { message, port } = JSON.parse(line) as { message: string; port?: number };
-    if (message === "serving") return { child, address: `127.0.0.1:${port}` };
-  }
-  throw new Error("metadata ended before it served");
-}
-
-async function kill(child: ChildProcess, signal: NodeJS.Signals) {
-  child.kill(signal);
-  return once(child, "exit");
-}
+import { MetadataProcess } from "./testing/metadata-process";
 
 describe("metadata process", () => {
   let folder: string;
-  const children: ChildProcess[] = [];
+  const processes: MetadataProcess[] = [];
   const start = async (...argv: string[]) => {
-    const started = await run("--data-dir", folder, ...argv);
-    children.push(started.child);
+    const started = await MetadataProcess.start(["--data-dir", folder, ...argv]);
+    processes.push(started);
     return started;
   };
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "infaas-main-"));
   });
   afterEach(() => {
-    for (const child of children.splice(0)) child.kill("SIGKILL");
+    for (const { child } of processes.splice(0)) child.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -53,7 +34,7 @@ describe("metadata process", () => {
     const { leadership } = await cluster.campaign({ leaseId, member: "one" });
     const watching = new Watching(cluster.watch({ fromRevision: 0n }));
     await watching.until(({ complete }) => complete);
-    await kill(first.child, "SIGKILL");
+    await first.end("SIGKILL");
     await watching.until(({ ended }) => ended !== null);
     cluster.close();
     registry.close();
@@ -71,7 +52,7 @@ describe("metadata process", () => {
     await all.until(({ complete }) => complete);
     expect(all.kinds()).toEqual(["leadership", "member", "task"]);
     again.close();
-    expect(await kill(second.child, "SIGTERM")).toEqual([0, null]);
+    expect(await second.end("SIGTERM")).toEqual([0, null]);
   };
 
   it(

@@ -1,5 +1,6 @@
 import { type Clock, sleep, systemClock } from "../time/clock";
 import { createLogger, type Logger } from "./logger";
+import { surviveLostOutput } from "./lost-output";
 
 /** Longest time to close one part, milliseconds; then the next is closed. */
 export const STOP_STEP_MAX_MS = 5_000;
@@ -80,6 +81,7 @@ export class Lifecycle {
  * status 1.
  */
 export function runMain(main: (lifecycle: Lifecycle) => Promise<void>): void {
+  surviveLostOutput();
   const lifecycle = new Lifecycle();
   lifecycle.stopOnSignals();
   main(lifecycle).catch(async (error: unknown) => {

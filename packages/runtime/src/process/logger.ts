@@ -1,4 +1,5 @@
 import { systemClock } from "../time/clock";
+import { writeLogLine } from "./lost-output";
 
 /** Severity of a line, least severe first. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -46,7 +47,7 @@ export function createLogger(o: {
   write?: (line: string) => void;
 }): Logger {
   const levels = new LogLevels(o.level ?? "info");
-  const write = o.write ?? ((line: string) => void process.stderr.write(line));
+  const write = o.write ?? writeLogLine;
   const make = (base: object): Logger => {
     const log =
       (level: LogLevel) =>

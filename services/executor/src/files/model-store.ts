@@ -4,7 +4,7 @@ import { mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { ArtifactSource } from "@infaas/cluster";
-import { type Clock, Code, ServiceError } from "@infaas/runtime";
+import { type Clock, Code, diskFailure, isDiskFull, ServiceError } from "@infaas/runtime";
 import { type ModelFiles, ModelFolders } from "./model-folders";
 
 /** Attempts of one call of `file` to download the same bytes. */
@@ -43,10 +43,15 @@ export class ModelStore {
 
   /**
    * Returns the path of a model's file, its external data beside it. Fails like `file` and
-   * `ModelFolders.path`.
+   * `ModelFolders.path`, with RESOURCE_EXHAUSTED on a full disk and UNAVAILABLE on one that fails.
    */
-  model(files: ModelFiles): Promise<string> {
-    return files.externalData.length === 0 ? this.file(files.modelDigest) : this.folders.path(files);
+  async model(files: ModelFiles): Promise<string> {
+    const arrival = files.externalData.length === 0 ? this.file(files.modelDigest) : this.folders.path(files);
+    try {
+      return await arrival;
+    } catch (cause) {
+      throw diskFailure(`model file ${files.modelDigest}`, cause, this.options.folder);
+    }
   }
 
   /**
@@ -74,7 +79,7 @@ export class ModelStore {
     }
     await mkdir(this.options.folder, { recursive: true });
     const partial = `${path}.part`;
-    await this.download(digest, partial);
+    await this.downloadWithRoom(digest, partial);
     const got = await sha256(partial);
     if (got !== hex) {
       await rm(partial, { force: true });
@@ -93,9 +98,23 @@ export class ModelStore {
     return path;
   }
 
-  /** Removes the files unused for longest until the rest fits; abandoned downloads count as files. */
-  private async makeRoom(): Promise<void> {
-    const { folder, clock, bytesMax } = this.options;
+  /** A full disk gives what was not used lately for what is needed now. */
+  private async downloadWithRoom(digest: string, partial: string): Promise<void> {
+    try {
+      await this.download(digest, partial);
+    } catch (fault) {
+      if (!isDiskFull(fault)) throw fault;
+      await this.makeRoom(0);
+      await this.download(digest, partial);
+    }
+  }
+
+  /**
+   * Removes the files unused for longest until the rest fits into `bytesMax`; abandoned downloads count as
+   * files.
+   */
+  private async makeRoom(bytesMax = this.options.bytesMax): Promise<void> {
+    const { folder, clock } = this.options;
     const kept = await usedFiles(folder);
     let bytes = kept.reduce((sum, { size }) => sum + size, 0);
     if (bytes <= bytesMax) return;
@@ -117,8 +136,9 @@ export class ModelStore {
         await append(partial, this.options.source.download(digest, offset));
         return;
       } catch (fault) {
+        if (isDiskFull(fault)) throw fault;
         const error = ServiceError.from(fault);
-        if (error.code !== Code.UNAVAILABLE || attempt >= DOWNLOAD_ATTEMPTS_MAX) throw error;
+        if (error.code !== Code.UNAVAILABLE || attempt >= DOWNLOAD_ATTEMPTS_MAX) throw fault;
       }
     }
   }
@@ -140,7 +160,7 @@ async function usedFiles(folder: string) {
 async function append(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   const file = await open(path, "a");
   try {
-    for await (const chunk of chunks) await file.write(chunk);
+    for await (const chunk of chunks) await file.writeFile(chunk);
     await file.sync();
   } finally {
     await file.close();

@@ -42,7 +42,8 @@ export class LoadJournal {
   }
 
   /**
-   * Runs a load with a note of it on disk until it succeeds or fails.
+   * Runs a load with a note of it on disk until it succeeds or fails. Where the disk takes no note the load
+   * runs all the same; a note that it does not let go of counts only if the process ends.
    * @throws ServiceError FAILED_PRECONDITION, before loading, for a variant that rests.
    */
   async during<T>(spec: VariantSpec, load: () => Promise<T>): Promise<T> {
@@ -51,12 +52,12 @@ export class LoadJournal {
     if (before !== undefined) this.refuse(spec, before);
     const path = join(this.folder, file);
     const note: Note = { deaths: (before?.deaths ?? 0) + 1, begunAtMs: this.clock.epochMs() };
-    await writeFile(path, JSON.stringify(note));
+    await writeFile(path, JSON.stringify(note)).catch(() => undefined);
     try {
       return await load();
     } finally {
       this.notes.delete(file);
-      await rm(path, { force: true });
+      await rm(path, { force: true }).catch(() => undefined);
     }
   }
 

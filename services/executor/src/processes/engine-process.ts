@@ -4,13 +4,21 @@
  */
 import { memberMethodRole } from "@infaas/api";
 import { confineProcess } from "@infaas/cuda-batcher";
-import { createLogger, createTelemetry, loadSecurity, systemClock, tuneProcess } from "@infaas/runtime";
+import {
+  createLogger,
+  createTelemetry,
+  loadSecurity,
+  surviveLostOutput,
+  systemClock,
+  tuneProcess,
+} from "@infaas/runtime";
 import { writableBytes } from "../profiling/confinement/resident-memory";
 import { EngineHost } from "./engine-host";
 import type { EngineProcessConfig } from "./engine-process-config";
 import type { ProcessOrder, ProcessReport } from "./process-messages";
 
 tuneProcess();
+surviveLostOutput();
 
 let host: Promise<EngineHost> | null = null;
 

@@ -11,11 +11,32 @@ export class ServiceProcess {
   ) {}
 
   /** Starts `services/<service>/src/main.ts`; resolves when it serves. */
-  static async start(service: string, ...argv: string[]): Promise<ServiceProcess> {
-    const sources = join(__dirname, "../../..", service, "src");
+  static start(service: string, ...argv: string[]): Promise<ServiceProcess> {
     const hook = join(__dirname, "../../../metadata/src/testing/typescript.cjs");
-    const options = { stdio: ["ignore", "ignore", "pipe"] as ["ignore", "ignore", "pipe"] };
-    const child = spawn(process.execPath, ["--require", hook, join(sources, "main.ts"), ...argv], options);
+    const entry = join(__dirname, "../../..", service, "src", "main.ts");
+    return ServiceProcess.run(service, ["--require", hook, entry, ...argv], {});
+  }
+
+  /** Starts it as it ships, so that it writes nothing but what it writes then; the build comes before. */
+  static startBuilt(
+    service: string,
+    environment: Readonly<Record<string, string>>,
+    ...argv: string[]
+  ): Promise<ServiceProcess> {
+    const entry = join(__dirname, "../../..", service, "dist", "main.js");
+    return ServiceProcess.run(service, [entry, ...argv], environment);
+  }
+
+  private static async run(
+    service: string,
+    words: readonly string[],
+    environment: Readonly<Record<string, string>>,
+  ): Promise<ServiceProcess> {
+    const options = {
+      stdio: ["ignore", "ignore", "pipe"] as ["ignore", "ignore", "pipe"],
+      env: { ...process.env, ...environment },
+    };
+    const child = spawn(process.execPath, words, options);
     const lines: string[] = [];
     for await (const line of createInterface({ input: child.stderr })) {
       lines.push(line);

@@ -1,120 +1,142 @@
 import { mkdirSync } from "node:fs";
-import { statfs } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Code, ServiceError } from "@infaas/runtime";
-import { type Database, open, type RootDatabase } from "lmdb";
+import { Code, diskFailure, ServiceError } from "@infaas/runtime";
+import { readLmdb } from "./lmdb-import";
 import {
-  FIRST_REVISION,
   LocalStore,
   type LocalStoreOptions,
   type StoreBacking,
   type StoreState,
   type StoreStep,
 } from "./local-store";
-import type { Lease, StoreEntry } from "./store";
-
-/** Changes with the layout of the file; a file of another layout is refused, never guessed at. */
-const layout = 1;
-/** File of the store inside its folder. */
-const fileName = "metadata.lmdb";
-/** Read transactions at once; this process has one. */
-const READERS_MAX = 8;
-
-interface StoredEntry {
-  readonly value: Uint8Array;
-  readonly revision: bigint;
-  readonly leaseId: string | null;
-}
+import { LOG_BEGINNING, LogFile, type LogPlace, readLog } from "./log-file";
+import { lockFolder } from "./store-lock";
+import { recordOf, StoredState } from "./store-state";
 
 /**
- * A store in one LMDB file under `folder`, for a single metadata process. A step is answered only after LMDB
- * has committed and fsynced it (`noSync` off, `overlappingSync` off), so that what was answered survives kill
- * -9 and power loss; LMDB's copy-on-write pages mean a torn write is never seen. Costs one fsync per step;
- * steps of metadata are rare. FAILED_PRECONDITION when the file has another layout, or another process has it
- * open.
+ * A store in one log file under `folder`, for a single metadata process. A step is answered only after its
+ * record is fsynced, so that what was answered survives kill -9 and power loss; what a crash leaves half-written
+ * at the end is no part of the log. Costs one fsync per step; steps of metadata are rare. FAILED_PRECONDITION
+ * when the file has another layout, or another process has it open; DATA_LOSS when it is damaged.
  */
 export function openEmbeddedStore(folder: string, options: LocalStoreOptions): LocalStore {
   mkdirSync(folder, { recursive: true });
-  return new LocalStore(new LmdbBacking(folder), options);
+  const unlock = lockFolder(folder);
+  try {
+    return new LocalStore(new LogBacking(folder, unlock), options);
+  } catch (fault) {
+    unlock();
+    throw fault;
+  }
 }
 
-class LmdbBacking implements StoreBacking {
-  private readonly root: RootDatabase;
-  private readonly entries: Database<StoredEntry, string>;
-  private readonly leases: Database<Lease, string>;
-  private readonly facts: Database<bigint | number, string>;
+/** File of the store inside its folder. */
+const FILE_NAME = "metadata.log";
+/** A log is rewritten when it is larger than this and than so many times what it had when it was written. */
+const REWRITE_MIN_BYTES = 8 * 1024 ** 2;
+const REWRITE_FACTOR = 3;
 
-  constructor(private readonly folder: string) {
-    const path = join(folder, fileName);
-    this.root = open({ path, overlappingSync: false, noSync: false, maxReaders: READERS_MAX, maxDbs: 3 });
-    this.entries = this.root.openDB({ name: "entries", encoding: "msgpack" });
-    this.leases = this.root.openDB({ name: "leases", encoding: "msgpack" });
-    this.facts = this.root.openDB({ name: "facts", encoding: "msgpack" });
-    const found = this.facts.get("layout");
-    this.refuseSecondProcess();
-    if (found === undefined) this.facts.putSync("layout", layout);
-    else if (found !== layout) {
-      throw new ServiceError(
-        Code.FAILED_PRECONDITION,
-        `metadata file has layout ${found}, this version reads ${layout}`,
-      );
-    }
-  }
+/** The log of a store: a snapshot, then one record a step. It is rewritten when most of it is outdated. */
+class LogBacking implements StoreBacking {
+  private readonly path: string;
+  private readonly stored = new StoredState();
+  /** Where the log of an earlier life goes on; null when there was none. */
+  private readonly found: LogPlace | null;
+  /** Null before the first step. */
+  private log: LogFile | null = null;
+  private rewriteAtBytes: number;
+  /** A log took the place of another, which is not durable yet. */
+  private isFolderDirty = false;
 
-  /**
-   * Every process that reads the file is in its reader table; LMDB clears those that the system says are
-   * dead.
-   */
-  private refuseSecondProcess(): void {
-    this.root.readerCheck();
-    const readers = [...this.root.readerList().matchAll(/^\s*(\d+)\s/gm)].map(([, id]) => Number(id));
-    const other = readers.find((id) => id !== process.pid);
-    if (other === undefined) return;
-    void this.root.close();
-    throw new ServiceError(
-      Code.FAILED_PRECONDITION,
-      `metadata file is in use by process ${other}; the embedded store is for one metadata process at a time`,
-    );
+  constructor(
+    private readonly folder: string,
+    private readonly unlock: () => void,
+  ) {
+    this.path = join(folder, FILE_NAME);
+    const read = readLog(this.path);
+    for (const payload of read?.payloads ?? []) this.stored.read(payload);
+    this.found = read === null || read.payloads.length === 0 ? null : read.place;
+    if (this.found === null) this.stored.take(readLmdb(folder) ?? this.stored.state);
+    this.rewriteAtBytes = rewriteAt(this.found?.bytes ?? 0);
   }
 
   load(): StoreState {
-    const entries = [...this.entries.getRange({})].map(({ key, value }): StoreEntry => ({ key, ...value }));
-    const leases = [...this.leases.getRange({})].map(({ value }) => value);
-    return { revision: BigInt(this.facts.get("revision") ?? FIRST_REVISION), entries, leases };
+    return this.stored.state;
   }
 
   /**
-   * RESOURCE_EXHAUSTED when the disk does not take it; the step is not in the file then, and the next may be.
-   * Written on this thread: of LMDB's own, promises that nobody can reach reject when a commit fails.
+   * RESOURCE_EXHAUSTED when the disk has no room for the step, UNAVAILABLE when it fails; the step is no part
+   * of the log then, and the next may be taken.
    */
   async commit(step: StoreStep): Promise<void> {
+    const record = recordOf(step);
     try {
-      this.write(step);
+      const log = await this.opened();
+      if (this.isFolderDirty) await this.syncFolder();
+      await log.append(record);
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      const { bavail, bsize } = await statfs(this.folder);
-      const sentence = `metadata could not be written (${reason}); its disk has ${bavail * bsize} bytes free`;
-      throw new ServiceError(Code.RESOURCE_EXHAUSTED, sentence, { cause });
+      throw this.failureOf(record, cause);
     }
-  }
-
-  private write(step: StoreStep): void {
-    this.root.transactionSync(() => {
-      for (const change of step.changes) {
-        if (change.kind === "delete") this.entries.remove(change.key);
-        else this.entries.put(change.entry.key, stored(change.entry));
-      }
-      if (step.grantedLease !== null) this.leases.put(step.grantedLease.id, step.grantedLease);
-      if (step.endedLeaseId !== null) this.leases.remove(step.endedLeaseId);
-      this.facts.put("revision", step.revision);
-    });
+    this.stored.read(record);
+    if ((this.log?.bytes ?? 0) > this.rewriteAtBytes) await this.rewriteLater();
   }
 
   async close(): Promise<void> {
-    await this.root.close();
+    await this.log?.close();
+    this.unlock();
+  }
+
+  private async opened(): Promise<LogFile> {
+    if (this.log === null) {
+      if (this.found === null) await this.rewrite();
+      else this.log = await LogFile.open(this.path, this.found);
+    }
+    return this.log!;
+  }
+
+  /** A log that can't be rewritten now goes on growing; it is tried again when it has grown by as much. */
+  private async rewriteLater(): Promise<void> {
+    try {
+      await this.rewrite();
+    } catch {
+      this.rewriteAtBytes += REWRITE_MIN_BYTES;
+    }
+  }
+
+  private async rewrite(): Promise<void> {
+    const path = `${this.path}.new`;
+    const log = await LogFile.open(path, LOG_BEGINNING);
+    try {
+      for (const record of this.stored.snapshot()) await log.write(record);
+      await log.sync();
+      await rename(path, this.path);
+    } catch (fault) {
+      await log.close().catch(() => undefined);
+      await rm(path, { force: true }).catch(() => undefined);
+      throw fault;
+    }
+    const before = this.log;
+    this.log = log;
+    this.isFolderDirty = true;
+    this.rewriteAtBytes = rewriteAt(log.bytes);
+    await before?.close().catch(() => undefined);
+  }
+
+  private async syncFolder(): Promise<void> {
+    const folder = await open(this.folder, "r");
+    await folder.sync().finally(() => folder.close());
+    this.isFolderDirty = false;
+  }
+
+  private failureOf(record: Buffer, cause: unknown): ServiceError {
+    const what = `metadata's store, asked to write ${record.length} bytes,`;
+    const failure = diskFailure(what, cause, this.folder);
+    if (failure.code !== Code.INTERNAL) return failure;
+    return new ServiceError(Code.UNAVAILABLE, `metadata's store failed: ${failure.message}`, { cause });
   }
 }
 
-function stored({ value, revision, leaseId }: StoreEntry): StoredEntry {
-  return { value, revision, leaseId };
+function rewriteAt(bytes: number): number {
+  return Math.max(REWRITE_MIN_BYTES, REWRITE_FACTOR * bytes);
 }

@@ -1,6 +1,6 @@
 import { Code, ServiceError } from "@infaas/runtime";
 
-/** Longest key in UTF-8 bytes; the tightest limit among the stores is LMDB's 1,978. */
+/** Longest key in UTF-8 bytes; far above what names allow. */
 export const KEY_MAX_BYTES = 1024;
 /**
  * Most writes in one transaction: etcd's own default (`--max-txn-ops`), kept by every store so that they

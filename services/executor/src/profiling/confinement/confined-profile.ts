@@ -9,7 +9,7 @@ import {
   type ProfileModelResponse,
   ProfileModelResponseSchema,
 } from "@infaas/api";
-import { type Clock, Code, ServiceError } from "@infaas/runtime";
+import { type Clock, Code, diskFailure, ServiceError } from "@infaas/runtime";
 import type { ModelFiles } from "../../files/model-folders";
 import type { ProfilePorts } from "../measurement/profile-ports";
 import { grantedBytes, type ProcessLimits } from "./process-limits";
@@ -53,11 +53,20 @@ export async function* confinedProfile(
   signal: AbortSignal,
 ): AsyncGenerator<ProfileModelResponse, void, void> {
   const files = await fetchFiles(request, o);
-  const scratchDir = await mkdtemp(join(o.scratchDir, "profile-"));
+  const scratchDir = await scratchFolder(o.scratchDir);
   try {
     yield* runChild({ request, files, scratchDir }, o, signal);
   } finally {
-    await rm(scratchDir, { recursive: true, force: true });
+    // What stays is dropped at the next start.
+    await rm(scratchDir, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+async function scratchFolder(parent: string): Promise<string> {
+  try {
+    return await mkdtemp(join(parent, "profile-"));
+  } catch (cause) {
+    throw diskFailure("a folder for the profiling process", cause, parent);
   }
 }
 
@@ -127,10 +136,11 @@ async function* events(
 function startChild(scratchDir: string, { execArgv }: ConfinedProfileOptions): ChildProcess {
   // TypeScript when run from sources, JavaScript when built: as this file is.
   const entry = join(__dirname, `profile-process${extname(__filename)}`);
-  const { PATH, LD_LIBRARY_PATH, CB_ONNXRUNTIME_LIB } = process.env;
+  const { PATH, LD_LIBRARY_PATH, LD_PRELOAD, CB_ONNXRUNTIME_LIB } = process.env;
   return fork(entry, [], {
     cwd: scratchDir,
-    env: { PATH, LD_LIBRARY_PATH, CB_ONNXRUNTIME_LIB, TMPDIR: scratchDir },
+    // A preloaded allocator is measured too: the model will run with it.
+    env: { PATH, LD_LIBRARY_PATH, LD_PRELOAD, CB_ONNXRUNTIME_LIB, TMPDIR: scratchDir },
     serialization: "advanced",
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }),

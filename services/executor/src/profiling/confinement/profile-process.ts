@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ProfileModelRequestSchema, ProfileModelResponseSchema } from "@infaas/api";
 import { confineProcess } from "@infaas/cuda-batcher";
-import { Code, ServiceError, systemClock } from "@infaas/runtime";
+import { Code, diskFailure, ServiceError, systemClock } from "@infaas/runtime";
 import { nativeEngines, nativeEngineVersion } from "../../engines/native-engine";
 import type { ProfilePorts } from "../measurement/profile-ports";
 import { profileModel } from "../profile-model";
@@ -29,7 +29,7 @@ async function profile(order: Profile): Promise<void> {
     for await (const event of profileModel(request, portsOf(order)))
       await report({ kind: "event", event: toBinary(ProfileModelResponseSchema, event) });
   } catch (fault) {
-    const { code, message } = ServiceError.from(fault);
+    const { code, message } = diskFailure("profiling, which writes derived files,", fault, order.scratchDir);
     await report({ kind: "refused", code, message });
   }
   process.exit(0);
