@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { create } from "@bufbuild/protobuf";
 import { type Task, TaskSchema, TaskSignatureSchema } from "@infaas/api";
+import type { InfaasClient } from "@infaas/client";
 import { Code, ServiceError } from "@infaas/runtime";
 import { withClient } from "../connect";
 import { onlyPositional } from "../needs";
@@ -27,10 +28,9 @@ export const task: Verb = {
     const name = onlyPositional(args, "task");
     const stated = await statedBy(args);
     const shown = await withClient(args, async (client) => {
+      if (Object.keys(stated).length > 0) return await putStated(client, name, stated);
       const { tasks } = await client.listModels();
       const before = tasks.find((known) => known.name === name);
-      if (Object.keys(stated).length > 0)
-        return client.putTask({ ...(before ?? create(TaskSchema, { name, metric: "accuracy" })), ...stated });
       if (before !== undefined) return before;
       const known = tasks.map((one) => one.name).join(", ") || "none";
       throw new ServiceError(Code.NOT_FOUND, `task '${name}' is not known; known: ${known}`);
@@ -38,6 +38,23 @@ export const task: Verb = {
     terminal.result(shown, () => printTask(shown, terminal));
   },
 };
+
+/** How often a task is read and put anew because another changed it in between. */
+const PUT_ATTEMPTS_MAX = 8;
+
+/** Puts what the task is now with what is stated; what another states at the same time stays. */
+async function putStated(client: InfaasClient, name: string, stated: Partial<Task>): Promise<Task> {
+  for (let attempt = 1; ; attempt += 1) {
+    const { tasks, revision } = await client.listModels();
+    const before = tasks.find((known) => known.name === name);
+    const task = { ...(before ?? create(TaskSchema, { name, metric: "accuracy" })), ...stated };
+    try {
+      return await client.putTask(task, revision);
+    } catch (fault) {
+      if (ServiceError.from(fault).code !== Code.ABORTED || attempt === PUT_ATTEMPTS_MAX) throw fault;
+    }
+  }
+}
 
 async function statedBy(args: Arguments): Promise<Partial<Task>> {
   const [inputs, outputs] = [args.texts("input"), args.texts("output")];

@@ -25,6 +25,7 @@ export {
   nameFault,
   ownTaskPrefix,
 } from "./convert/names";
+export { ownershipFault, type Writer } from "./convert/ownership";
 export {
   sameMapping,
   shapeFits,
@@ -130,6 +131,8 @@ export {
   ScalingStatusSchema,
 } from "./gen/infaas/v1/catalog_pb";
 export {
+  type Actor,
+  ActorSchema,
   type CampaignRequest,
   CampaignRequestSchema,
   type CampaignResponse,

@@ -96,7 +96,11 @@ export interface InfaasClient {
   query(target: string, inputs: readonly Tensor[], needs?: Requirements, o?: QueryOptions): Promise<Answer>;
   /** Which variant a query would get now, and why. */
   explain(target: string, needs?: Requirements, rows?: number): Promise<ExplainResponse>;
-  putTask(task: MessageInitShape<typeof TaskSchema>): Promise<Task>;
+  /**
+   * Creates or replaces a task. Made of a listing, it is given with the listing's `revision`: ABORTED when the
+   * task changed since, so that nothing another changed is undone; list again then.
+   */
+  putTask(task: MessageInitShape<typeof TaskSchema>, readRevision?: bigint): Promise<Task>;
   /** Uploads the file if needed, then has its variants generated and profiled. */
   register(r: Registration, onProgress?: (p: RegistrationProgress) => void): Promise<RegistrationResult>;
   /** Uploads a file by content; returns its digest. */
@@ -189,8 +193,8 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
     throw new ServiceError(Code.UNAVAILABLE, `registration of '${name}' ended without a result`);
   }
 
-  async function putTask(task: MessageInitShape<typeof TaskSchema>) {
-    const response = await catalog.putTask({ task });
+  async function putTask(task: MessageInitShape<typeof TaskSchema>, readRevision = 0n) {
+    const response = await catalog.putTask({ task, readRevision });
     if (response.task === undefined)
       throw new ServiceError(Code.INTERNAL, "putTask answered without the task: this is a bug");
     return response.task;

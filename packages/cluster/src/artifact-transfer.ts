@@ -32,7 +32,11 @@ interface Content {
  * ServiceError.
  */
 export class ArtifactClient implements ArtifactSource {
-  constructor(private readonly artifacts: ClientOf<typeof ArtifactService>) {}
+  /** Files belong to `tenant`, which only members say: of a user the frontend knows it. Default: to everybody. */
+  constructor(
+    private readonly artifacts: ClientOf<typeof ArtifactService>,
+    private readonly tenant = "",
+  ) {}
 
   async *download(digest: string, offset: number): AsyncIterable<Uint8Array> {
     const messages = this.artifacts.downloadArtifact({ digest, offset: BigInt(offset) });
@@ -57,12 +61,13 @@ export class ArtifactClient implements ArtifactSource {
   private async upload(content: Content, signal?: AbortSignal): Promise<string> {
     const { digest } = content;
     const cancelled = signal === undefined ? {} : { signal };
+    const { tenant } = this;
     const known = await this.artifacts.statArtifact(
-      { digest },
+      { digest, tenant },
       { timeoutMs: USER_CALL_TIMEOUT_MS, ...cancelled },
     );
     if (known.complete) return digest;
-    const messages = messagesOf(content, Number(known.receivedBytes));
+    const messages = messagesOf(content, { tenant, startBytes: Number(known.receivedBytes) });
     await this.artifacts.uploadArtifact(messages, { timeoutMs: UPLOAD_TIMEOUT_MS, ...cancelled });
     return digest;
   }
@@ -80,10 +85,13 @@ async function digestOf(chunks: Chunks): Promise<string> {
 }
 
 /** The first message carries no bytes: it says what is coming also when nothing is left to send. */
-async function* messagesOf({ digest, sizeBytes, from }: Content, startBytes: number) {
+async function* messagesOf(
+  { digest, sizeBytes, from }: Content,
+  { tenant, startBytes }: { readonly tenant: string; readonly startBytes: number },
+) {
   const totalBytes = BigInt(sizeBytes);
   let offset = BigInt(startBytes);
-  yield { digest, totalBytes, offset, data: new Uint8Array(0) };
+  yield { digest, tenant, totalBytes, offset, data: new Uint8Array(0) };
   for await (const data of from(startBytes)) {
     yield { digest, totalBytes, offset, data };
     offset += BigInt(data.length);

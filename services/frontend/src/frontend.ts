@@ -90,7 +90,8 @@ export async function startFrontend(
     ...metadata,
     logger,
     dial,
-    placeInitially: (result: RegistrationResult) => placeInitially({ view, cluster, logger }, result),
+    placeInitially: (result: RegistrationResult, readRevision: bigint) =>
+      placeInitially({ view, cluster, logger }, result, readRevision),
   };
   const repository = new ModelRepository({ view, clock, ...metadata });
   const protocol = openInference({

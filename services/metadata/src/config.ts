@@ -26,6 +26,14 @@ export const options = {
     unit: "bytes",
     doc: "Disk space of all model files; beyond it an upload is refused with RESOURCE_EXHAUSTED.",
   },
+  artifactTenantBytesMax: {
+    type: "number",
+    default: 53_687_091_200,
+    min: 1_048_576,
+    max: 1e15,
+    unit: "bytes",
+    doc: "Disk space of the model files of one tenant, which its token names; beyond it an upload is refused with RESOURCE_EXHAUSTED.",
+  },
   diskReserveBytes: {
     type: "number",
     default: 268_435_456,

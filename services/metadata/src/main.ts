@@ -37,7 +37,11 @@ runService({
 async function start(config: ConfigOf<typeof options>, world: ServiceWorld): Promise<void> {
   const { clock, logger, security, telemetry, lifecycle } = world;
   const store = openStore(config, security);
-  const artifactLimits = { bytesMax: config.artifactBytesMax, reserveBytes: config.diskReserveBytes };
+  const artifactLimits = {
+    bytesMax: config.artifactBytesMax,
+    tenantBytesMax: config.artifactTenantBytesMax,
+    reserveBytes: config.diskReserveBytes,
+  };
   const metadata = await openMetadata({ store, dataDir: config.dataDir, clock, logger, artifactLimits });
   lifecycle.onStop("metadata", () => metadata.close());
   registerMetrics(telemetry.meter, metadata);

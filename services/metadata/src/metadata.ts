@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Clock, Logger } from "@infaas/runtime";
+import { ArtifactCollection } from "./catalog/artifact-collection";
 import type { ArtifactLimits } from "./catalog/artifact-space";
 import { Artifacts } from "./catalog/artifacts";
 import { Registry } from "./catalog/registry";
@@ -16,6 +17,7 @@ export interface Metadata {
   readonly members: Members;
   readonly registry: Registry;
   readonly artifacts: Artifacts;
+  readonly collection: ArtifactCollection;
   /** Ends every watch, then closes the store. */
   close(): Promise<void>;
 }
@@ -36,10 +38,14 @@ export async function openMetadata(o: MetadataOptions): Promise<Metadata> {
   const artifacts = await Artifacts.open(join(dataDir, "artifacts"), o.artifactLimits, clock);
   const hub = await WatchHub.open(store, clock, logger);
   const writer = new GuardedWriter(store, hub);
+  const collection = new ArtifactCollection({ artifacts, store, clock, logger });
+  await collection.start();
   const close = async () => {
+    collection.close();
     hub.close();
     await store.close();
   };
   const members = new Members(store, hub);
-  return { store, hub, writer, members, registry: new Registry(writer, artifacts), artifacts, close };
+  const registry = new Registry(writer, artifacts);
+  return { store, hub, writer, members, registry, artifacts, collection, close };
 }

@@ -25,12 +25,17 @@ export const instruments = {
     unit: "By",
     description: "Bytes of model files received by uploads.",
   },
+  collected: {
+    name: "infaas.metadata.artifact.collected",
+    unit: "{file}",
+    description: "Leftovers collected: parts of broken uploads, and files that no record names.",
+  },
 } as const;
 
 type Instrument = (typeof instruments)[keyof typeof instruments];
 
 /** Registers every instrument; values are read when the exporter asks. */
-export function registerMetrics(meter: Telemetry["meter"], { hub, artifacts }: Metadata): void {
+export function registerMetrics(meter: Telemetry["meter"], { hub, artifacts, collection }: Metadata): void {
   const gauge = ({ name, ...meaning }: Instrument, read: () => number) =>
     meter.createObservableGauge(name, meaning).addCallback((result) => result.observe(read()));
   const counter = ({ name, ...meaning }: Instrument, read: () => number) =>
@@ -41,4 +46,5 @@ export function registerMetrics(meter: Telemetry["meter"], { hub, artifacts }: M
   counter(instruments.watchersDropped, () => hub.droppedCount);
   counter(instruments.snapshots, () => hub.readCount);
   counter(instruments.receivedBytes, () => artifacts.receivedBytes);
+  counter(instruments.collected, () => collection.collectedCount);
 }

@@ -63,8 +63,9 @@ function cluster({ store, hub, writer, members, registry }: Metadata): Implement
     async campaign({ leaseId, member }) {
       return { leadership: await campaign({ store, hub }, { leaseId, member }) };
     },
-    async setPlacement({ placement, wanted }) {
-      return { revision: await setPlacement(writer, given("placement", placement), wanted) };
+    async setPlacement({ placement, wanted, readRevision }) {
+      const planned = { wanted, readRevision };
+      return { revision: await setPlacement(writer, given("placement", placement), planned) };
     },
     async setHost({ host, from, term }) {
       return { revision: await setHost(writer, { host: given("host", host), from, term }) };
@@ -74,15 +75,17 @@ function cluster({ store, hub, writer, members, registry }: Metadata): Implement
 
 function registry({ registry }: Metadata): Implementation {
   return implementService(RegistryService, {
-    async putTaskRecord({ task }) {
-      return await registry.putTask(given("task", task));
+    async putTaskRecord({ task, actor, readRevision }) {
+      return await registry.putTask(given("task", task), { writer: actor, readRevision });
     },
-    putArchitecture: ({ architecture }) => registry.putArchitecture(given("architecture", architecture)),
-    async putVariants({ architecture, version, variants, readRevision }) {
-      return { revision: await registry.putVariants(architecture, version, variants, readRevision) };
+    putArchitecture: ({ architecture, actor }) =>
+      registry.putArchitecture(given("architecture", architecture), { writer: actor }),
+    async putVariants({ architecture, version, variants, actor, readRevision }) {
+      const writing = { writer: actor, readRevision };
+      return { revision: await registry.putVariants(architecture, version, variants, writing) };
     },
-    async deleteArchitecture({ architecture }) {
-      await registry.deleteArchitecture(architecture);
+    async deleteArchitecture({ architecture, actor }) {
+      await registry.deleteArchitecture(architecture, { writer: actor });
       return {};
     },
   });
@@ -90,15 +93,15 @@ function registry({ registry }: Metadata): Implementation {
 
 function artifacts({ artifacts }: Metadata): Implementation {
   return implementService(ArtifactService, {
-    async statArtifact({ digest }) {
-      const { complete, receivedBytes } = await artifacts.stat(digest);
+    async statArtifact({ digest, tenant }) {
+      const { complete, receivedBytes } = await artifacts.stat(digest, tenant);
       return { complete, receivedBytes: BigInt(receivedBytes) };
     },
     async uploadArtifact(pieces) {
       return { totalBytes: BigInt(await artifacts.upload(pieces)) };
     },
-    async *downloadArtifact({ digest, offset }) {
-      for await (const { data, totalBytes } of artifacts.download(digest, offset)) {
+    async *downloadArtifact({ digest, offset, tenant }) {
+      for await (const { data, totalBytes } of artifacts.download(digest, offset, tenant)) {
         yield { data, totalBytes: BigInt(totalBytes) };
       }
     },

@@ -1,9 +1,10 @@
 import { hostOfPeer } from "../process/address";
 
 /**
- * Roles of a caller: query, register models, operate the system; `member` is for the system's own processes.
+ * Roles of a caller: query, register models, operate the system; `share` extends these to what other tenants made;
+ * `member` is for the system's own processes.
  */
-export const roles = ["query", "register", "operate", "member"] as const;
+export const roles = ["query", "register", "operate", "share", "member"] as const;
 export type Role = (typeof roles)[number];
 
 /** What a method asks of its caller; `anyone` needs no token (health probes). */
@@ -22,6 +23,8 @@ export interface CallerQuota {
 export interface Caller {
   /** Whom queries are counted for: the tenant of the token, else the address of the peer. */
   readonly tenant: string;
+  /** Whether a token says so; what is made belongs to such a tenant, and else to everybody. */
+  readonly isNamed: boolean;
   readonly roles: ReadonlySet<Role>;
   readonly quota: CallerQuota;
 }
@@ -40,8 +43,13 @@ const everything: ReadonlySet<Role> = new Set(roles);
  * every role.
  */
 export function unnamedCaller(peer: string): Caller {
-  return { tenant: hostOfPeer(peer), roles: everything, quota: noQuota };
+  return { tenant: hostOfPeer(peer), isNamed: false, roles: everything, quota: noQuota };
 }
 
 /** A process of the system. */
-export const memberCaller: Caller = { tenant: "members", roles: everything, quota: noQuota };
+export const memberCaller: Caller = {
+  tenant: "members",
+  isNamed: false,
+  roles: everything,
+  quota: noQuota,
+};

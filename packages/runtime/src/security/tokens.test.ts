@@ -9,6 +9,7 @@ describe("TokenTable", () => {
     const table = parse({ ...good, queriesPerSecond: 10.5, queuedBytesMax: 1e6 });
     expect(table.find("secret")).toEqual({
       tenant: "vision",
+      isNamed: true,
       roles: new Set(["query"]),
       quota: { queriesPerSecond: 10.5, burst: null, inFlightMax: null, queuedBytesMax: 1e6 },
     });

@@ -83,7 +83,7 @@ function entryOf(at: string, entry: Record<string, unknown>): { digest: string; 
     throw new Error(`${at}.sha256 is not 64 lower-case hexadecimal digits`);
   if (typeof tenant !== "string" || !tenantPattern.test(tenant))
     throw new Error(`${at}.tenant is '${String(tenant)}'; allowed: 1 to 64 letters, digits and . _ -`);
-  return { digest, caller: { tenant, roles: rolesOf(at, given), quota: quotaOf(at, entry) } };
+  return { digest, caller: { tenant, isNamed: true, roles: rolesOf(at, given), quota: quotaOf(at, entry) } };
 }
 
 function rolesOf(at: string, given: unknown): ReadonlySet<Role> {

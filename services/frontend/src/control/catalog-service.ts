@@ -6,7 +6,7 @@ import {
   type InstanceStatusSchema,
   type RegistryService,
 } from "@infaas/api";
-import { USER_CALL_TIMEOUT_MS } from "@infaas/cluster";
+import { actingFor, USER_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import {
   type ClientOf,
   type Clock,
@@ -41,12 +41,14 @@ const AGE_NEVER_MS = -1;
 export function catalogService(o: CatalogServiceOptions): Implementation {
   const { view } = o;
   return implementService(CatalogService, {
-    putTask: async ({ task }) => {
+    putTask: async ({ task, readRevision }, { caller }) => {
       if (task === undefined) throw new ServiceError(Code.INVALID_ARGUMENT, "task is missing");
-      const put = await o.registry.putTaskRecord({ task }, { timeoutMs: USER_CALL_TIMEOUT_MS });
+      const asked = { task, readRevision, ...actingFor(caller) };
+      const put = await o.registry.putTaskRecord(asked, { timeoutMs: USER_CALL_TIMEOUT_MS });
       return { task: put.task ?? task };
     },
-    registerModel: (request, { signal }) => registerModel(o.registration, request, signal),
+    registerModel: (request, { caller, signal }) =>
+      registerModel(o.registration, request, { caller, signal }),
     listModels: async ({ task }) => listModels(view, task),
     getStatus: async () => ({
       executors: [...view.executors.values()].map(executorStatus),
@@ -87,6 +89,7 @@ function listModels(view: ClusterView, task: string) {
     architectures: architectures.filter((a) => isAsked(a.task)),
     variants,
     instances: [...instanceStatuses(view)].filter((i) => names.has(i.variant ?? "")),
+    revision: view.revision,
   };
 }
 

@@ -39,13 +39,13 @@ export class LeaderLoop {
   private async round(): Promise<void> {
     const { view, clock, isLeader } = this.o;
     if (!isLeader() || view.ageMs > VIEW_AGE_MAX_MS) return this.repair.forget();
-    const { catalog, placements } = view;
+    const { catalog, placements, revision } = view;
     const executors = [...view.executors.values()];
     const plan = this.repair.plan({ catalog, placements, executors, nowMs: clock.nowMs() });
     if (plan.wanted.length > 0) this.o.logger.info("placed anew", { placements: plan.wanted });
     this.tellUnplaced(plan.leftOut.filter((v) => v.reason !== "dominated"));
-    await wantInstances(this.o, plan.wanted, "registration");
-    for (const { variant, executor } of plan.dropped) await this.drop(variant, executor);
+    await wantInstances(this.o, plan.wanted, { reason: "registration", readRevision: revision });
+    for (const { variant, executor } of plan.dropped) await this.drop(variant, executor, revision);
   }
 
   /** Logs instances that no host has room for, with the hosts there are and whether there could be more. */
@@ -54,11 +54,12 @@ export class LeaderLoop {
       this.o.logger.warn("no host has room", { variants, pools: this.o.hosts.pools() });
   }
 
-  private async drop(variant: string, executor: string): Promise<void> {
+  /** A placement that changed since it was seen stays: the next round sees it as it is. */
+  private async drop(variant: string, executor: string, readRevision: bigint): Promise<void> {
     const { cluster, logger } = this.o;
     try {
       await cluster.setPlacement(
-        { placement: { variant, executor }, wanted: false },
+        { placement: { variant, executor }, wanted: false, readRevision },
         { timeoutMs: RECORD_CALL_TIMEOUT_MS },
       );
       logger.info("placement dropped: its executor left", { variant, executor });

@@ -1,5 +1,6 @@
 import { create, equals, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import {
+  type Architecture,
   type ArtifactService,
   ExampleFileSchema,
   ExecutionService,
@@ -16,9 +17,11 @@ import {
   sameMapping,
   type Task,
   TaskSchema,
+  type Variant,
 } from "@infaas/api";
-import { digestOfBytes, USER_CALL_TIMEOUT_MS } from "@infaas/cluster";
+import { actingFor, digestOfBytes, readerOf, USER_CALL_TIMEOUT_MS, writerOf } from "@infaas/cluster";
 import {
+  type Caller,
   type ClientOf,
   Code,
   createRpcClient,
@@ -26,6 +29,7 @@ import {
   type Logger,
   ServiceError,
 } from "@infaas/runtime";
+import { checkOwner } from "../view/check-owner";
 import type { ClusterView } from "../view/cluster-view";
 import type { LiveExecutor } from "../view/live-instance";
 
@@ -37,7 +41,15 @@ export interface RegistrationOptions {
   /** How executors are called. */
   readonly dial: DialSecurity;
   /** Places the first instances of a new architecture. */
-  readonly placeInitially: (result: RegistrationResult) => Promise<void>;
+  readonly placeInitially: (result: RegistrationResult, readRevision: bigint) => Promise<void>;
+}
+
+/** Who registers. */
+export interface RegistrationCall {
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+  /** Default 1. */
+  readonly versionAtLeast?: number;
 }
 
 type Event = MessageInitShape<typeof RegisterModelResponseSchema>;
@@ -52,35 +64,54 @@ const TOLERANCE_DEFAULT = 0.01;
 export async function* registerModel(
   o: RegistrationOptions,
   request: RegisterModelRequest,
-  signal: AbortSignal,
-  versionAtLeast = 1,
+  { caller, signal, versionAtLeast = 1 }: RegistrationCall,
 ): AsyncGenerator<Event> {
   const wrong = modelNameFault(request.name);
   if (wrong !== null) throw new ServiceError(Code.INVALID_ARGUMENT, wrong);
   const unread = exampleFilesFault(request.examples);
   if (unread !== null) throw new ServiceError(Code.INVALID_ARGUMENT, unread);
-  const task = signedFor(request, await taskOf(o, request), o.view);
+  checkOwners(o.view, request, caller);
+  const task = signedFor(request, await taskOf(o, request, caller), o.view);
   const before = request.retry ? null : unchanged(o.view, request, task);
   if (before !== null) {
     yield { event: { case: "result", value: before } };
     return;
   }
-  await expectUploaded(o.artifacts, request);
+  await expectUploaded(o.artifacts, request, caller);
   const nextVersion = Math.max(versionAtLeast, versionAfter(o.view, request.name));
-  const profiled = yield* profile(o, request, { task, nextVersion }, signal);
+  const profiled = yield* profile(
+    o,
+    request,
+    { task, nextVersion, tenant: writerOf(caller)?.tenant ?? "" },
+    signal,
+  );
   for (const warning of profiled.warnings) o.logger.warn("registration", { model: request.name, warning });
   yield progress("record", `recording ${profiled.variants.length} variants`);
-  const result = await record(o.registry, profiled);
-  await o.placeInitially(result);
+  const { result, revision } = await record(o.registry, profiled, caller);
+  await o.placeInitially(result, revision);
   yield { event: { case: "result", value: result } };
+}
+
+/** Before anything is profiled: the architecture and the task must be the caller's to change. */
+function checkOwners({ catalog }: ClusterView, request: RegisterModelRequest, caller: Caller): void {
+  const writer = writerOf(caller);
+  const before = catalog.architectures.find((a) => a.name === request.name);
+  if (before !== undefined) checkOwner(`architecture '${before.name}'`, before.owner, writer);
+  const task = catalog.tasks.find((t) => t.name === (request.task || before?.task));
+  if (task !== undefined) checkOwner(`task '${task.name}'`, task.owner, writer);
 }
 
 async function expectUploaded(
   artifacts: ClientOf<typeof ArtifactService>,
   { modelDigest, externalData }: RegisterModelRequest,
+  caller: Caller,
 ): Promise<void> {
+  const tenant = readerOf(caller);
   for (const digest of [modelDigest, ...externalData.map((file) => file.digest)]) {
-    const { complete } = await artifacts.statArtifact({ digest }, { timeoutMs: USER_CALL_TIMEOUT_MS });
+    const { complete } = await artifacts.statArtifact(
+      { digest, tenant },
+      { timeoutMs: USER_CALL_TIMEOUT_MS },
+    );
     if (complete) continue;
     throw new ServiceError(
       Code.FAILED_PRECONDITION,
@@ -90,7 +121,11 @@ async function expectUploaded(
 }
 
 /** The task that is asked for; without one that of an earlier registration, else a task for this model alone, made here. */
-async function taskOf({ view, registry }: RegistrationOptions, request: RegisterModelRequest): Promise<Task> {
+async function taskOf(
+  { view, registry }: RegistrationOptions,
+  request: RegisterModelRequest,
+  caller: Caller,
+): Promise<Task> {
   const { tasks, architectures } = view.catalog;
   const before = architectures.find((a) => a.name === request.name)?.task;
   const name = request.task || before || `${ownTaskPrefix}${request.name}`;
@@ -98,7 +133,8 @@ async function taskOf({ view, registry }: RegistrationOptions, request: Register
   if (task !== undefined) return task;
   if (request.task === "") {
     const made = create(TaskSchema, { name, metric: "accuracy", description: `what ${request.name} does` });
-    await registry.putTaskRecord({ task: made }, { timeoutMs: USER_CALL_TIMEOUT_MS });
+    const asked = { task: made, ...actingFor(caller) };
+    await registry.putTaskRecord(asked, { timeoutMs: USER_CALL_TIMEOUT_MS });
     return made;
   }
   const known = tasks.map((t) => t.name).join(", ");
@@ -173,7 +209,7 @@ function versionAfter(view: ClusterView, name: string): number {
 async function* profile(
   { view, dial }: RegistrationOptions,
   request: RegisterModelRequest,
-  { task, nextVersion }: { task: Task; nextVersion: number },
+  { task, nextVersion, tenant }: { task: Task; nextVersion: number; tenant: string },
   signal: AbortSignal,
 ): AsyncGenerator<Event, RegistrationResult> {
   const executor = leastBusy(view);
@@ -197,7 +233,7 @@ async function* profile(
     };
     const { retry, axisSizes, batchable, examples } = request;
     const stated = batchable === undefined ? {} : { statedBatchable: batchable };
-    const order = { architecture, task, retry, axisSizes, examples, ...stated };
+    const order = { architecture, task, retry, axisSizes, examples, tenant, ...stated };
     for await (const { event } of execution.profileModel(order, { signal })) {
       if (event.case === "progress") yield { event };
       if (event.case === "result") return event.value;
@@ -211,7 +247,8 @@ async function* profile(
 async function record(
   registry: ClientOf<typeof RegistryService>,
   profiled: RegistrationResult,
-): Promise<RegistrationResult> {
+  caller: Caller,
+): Promise<{ readonly result: RegistrationResult; readonly revision: bigint }> {
   const { architecture } = profiled;
   if (architecture === undefined || profiled.variants.length === 0) {
     const reasons = profiled.rejected.map((r) => `${r.name}: ${r.reason}`).join("; ");
@@ -220,14 +257,30 @@ async function record(
       `no variant could be made${reasons === "" ? "" : `: ${reasons}`}`,
     );
   }
-  const put = await registry.putArchitecture({ architecture }, { timeoutMs: USER_CALL_TIMEOUT_MS });
-  const recorded = put.architecture ?? architecture;
-  const variants = profiled.variants.map((v) => ({ ...v, version: recorded.version }));
-  await registry.putVariants(
-    { architecture: recorded.name, version: recorded.version, variants },
+  const acting = actingFor(caller);
+  const put = await registry.putArchitecture(
+    { architecture, ...acting },
     { timeoutMs: USER_CALL_TIMEOUT_MS },
   );
-  return { ...profiled, architecture: recorded, variants };
+  const recorded = put.architecture ?? architecture;
+  const variants = profiled.variants.map((v) => ofVersion(v, architecture, recorded.version));
+  const { revision } = await registry.putVariants(
+    { architecture: recorded.name, version: recorded.version, variants, ...acting },
+    { timeoutMs: USER_CALL_TIMEOUT_MS },
+  );
+  return { result: { ...profiled, architecture: recorded, variants }, revision };
+}
+
+/** Another registration may have taken the version that variants were named after. */
+function ofVersion(variant: Variant, { name, version }: Architecture, recorded: number): Variant {
+  const before = `${name}.v${version}.`;
+  const isNamed = variant.name.startsWith(before);
+  const rest = variant.name.slice(before.length);
+  return {
+    ...variant,
+    version: recorded,
+    name: isNamed ? `${name}.v${recorded}.${rest}` : variant.name,
+  };
 }
 
 function progress(stage: string, message: string): Event {

@@ -99,6 +99,7 @@ export class ScalingLoop {
       return;
     }
     const nowMs = clock.nowMs();
+    const readRevision = view.revision;
     const options = { ...SCALING_DEFAULTS, holdMs };
     const facts = scalingFacts(provider, { view, table, periodMs, nowMs }, this.startsRestUntilMs(nowMs));
     const plan = planScaling(facts, this.memory ?? freshMemory(options, nowMs), options);
@@ -106,20 +107,20 @@ export class ScalingLoop {
     const { minHosts, maxHosts } = facts.pool;
     const { wantedHosts, summary } = plan;
     this.planned = { minHosts, maxHosts, wantedHosts, summary, holdMs: plan.memory.holdMs };
-    await this.carryOut(plan);
+    await this.carryOut(plan, readRevision);
     for (const { host, step } of this.drains.steps(nowMs)) {
       if (step === "withdraw") await this.withdraw(host);
       if (step === "remove") await this.remove(host);
     }
   }
 
-  private async carryOut({ changes, placements, summary }: ScalingPlan): Promise<void> {
+  private async carryOut({ changes, placements, summary }: ScalingPlan, readRevision: bigint): Promise<void> {
     const { hosts, cluster, logger } = this.o;
     for (const { kind, host, because } of changes) {
       const act = { start: hosts.ensure, drain: hosts.drain, cancel: hosts.remove }[kind];
       await this.change({ kind, host, because }, () => act.call(hosts, host, because));
     }
-    await wantInstances({ cluster, logger }, placements, "autoscaler");
+    await wantInstances({ cluster, logger }, placements, { reason: "autoscaler", readRevision });
     for (const { variant, executor } of placements)
       this.note({ kind: "load", host: executor, because: `${variant}: ${summary}` });
   }
@@ -140,10 +141,12 @@ export class ScalingLoop {
     );
     if (!isRemoved) return;
     const { view, cluster, logger } = this.o;
+    const { revision: readRevision } = view;
     for (const { variant, executor } of [...view.placements].filter((p) => p.executor === host)) {
       try {
         const placement = { variant, executor };
-        await cluster.setPlacement({ placement, wanted: false }, { timeoutMs: RECORD_CALL_TIMEOUT_MS });
+        const asked = { placement, wanted: false, readRevision };
+        await cluster.setPlacement(asked, { timeoutMs: RECORD_CALL_TIMEOUT_MS });
       } catch (error) {
         logger.warn("placement not dropped", { variant, executor, error: ServiceError.from(error).message });
       }

@@ -1,8 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { externalNames, type RegisterModelRequest, RegisterModelRequestSchema } from "@infaas/api";
-import { ArtifactClient, digestOfBytes } from "@infaas/cluster";
+import { ArtifactClient, digestOfBytes, writerOf } from "@infaas/cluster";
 import { type Caller, Code, ServiceError } from "@infaas/runtime";
 import { type RegistrationOptions, registerModel } from "../control/registration";
+import { checkOwner } from "../view/check-owner";
 import type { LoadFiles } from "./load-files";
 import { readWarmup } from "./load-warmup";
 
@@ -29,11 +30,15 @@ export async function registerFiles(o: RegistrationOptions, asked: FilesToLoad):
     throw new ServiceError(Code.PERMISSION_DENIED, sentence);
   }
   const request = requestOf(name, files, config);
-  checkName(o, name);
-  const artifacts = new ArtifactClient(o.artifacts);
+  checkName(o, name, caller);
+  const artifacts = new ArtifactClient(o.artifacts, writerOf(caller)?.tenant);
   await artifacts.uploadBytes(files.model, signal);
   for (const { bytes } of files.externalData) await artifacts.uploadBytes(bytes, signal);
-  for await (const { event } of registerModel(o, request, signal, files.version)) {
+  for await (const { event } of registerModel(o, request, {
+    caller,
+    signal,
+    versionAtLeast: files.version,
+  })) {
     if (event?.case === "result") return event.value.architecture?.version ?? files.version;
   }
   throw new ServiceError(Code.INTERNAL, `registration of '${name}' ended without a result: this is a bug`);
@@ -71,8 +76,9 @@ function requestOf(name: string, files: LoadFiles, config: string | null): Regis
   });
 }
 
-function checkName({ view: { catalog } }: RegistrationOptions, name: string) {
+function checkName({ view: { catalog } }: RegistrationOptions, name: string, caller: Caller) {
   const before = catalog.architectures.find((a) => a.name === name);
+  if (before !== undefined) checkOwner(`architecture '${name}'`, before.owner, writerOf(caller));
   const known = catalog.find(name, "");
   if (before === undefined && known.kind === "found")
     throw new ServiceError(

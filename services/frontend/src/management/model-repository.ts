@@ -7,15 +7,18 @@ import {
   type RegistryService,
   sameOverride,
   type Variant,
+  type Writer,
 } from "@infaas/api";
-import { USER_CALL_TIMEOUT_MS } from "@infaas/cluster";
+import { USER_CALL_TIMEOUT_MS, writerOf } from "@infaas/cluster";
 import { type PlannedInstance, planInitialPlacement } from "@infaas/policy";
-import { type ClientOf, type Clock, Code, ServiceError } from "@infaas/runtime";
+import { type Caller, type ClientOf, type Clock, Code, ServiceError } from "@infaas/runtime";
 import { instancesPerExecutor } from "../control/placement-repair";
 import type { CatalogModel } from "../view/catalog";
+import { checkOwner } from "../view/check-owner";
 import type { ClusterView } from "../view/cluster-view";
 import { findModel } from "../view/find-model";
 import { repositoryState } from "../view/model-readiness";
+import { planAnew, TOLD_MAX_MS } from "../view/plan-anew";
 import { ViewChanges } from "../view/view-changes";
 import { readLoadConfig } from "./load-config";
 import { modelConfigMessage } from "./model-config";
@@ -31,13 +34,6 @@ export interface ModelRepositoryOptions {
 const LOAD_MAX_MS = 120_000;
 /** How long an operator's unload may take: an instance drains for 30 s at most. */
 const UNLOAD_MAX_MS = 40_000;
-/**
- * How often a wish is made anew because others changed variants of the same architecture meanwhile; then
- * ABORTED.
- */
-const RECORD_ATTEMPTS_MAX = 16;
-/** How long metadata may take to tell by its watch of what was recorded. */
-const TOLD_MAX_MS = 10_000;
 
 /**
  * Loads and unloads by name, as an operator wants it: a variant, or the efficient variants of an architecture
@@ -47,7 +43,7 @@ const TOLD_MAX_MS = 10_000;
  */
 export class ModelRepository {
   readonly view: ClusterView;
-  private readonly changes: ViewChanges;
+  readonly changes: ViewChanges;
 
   constructor(private readonly o: ModelRepositoryOptions) {
     this.view = o.view;
@@ -58,31 +54,39 @@ export class ModelRepository {
    * Resolves when what was placed answers queries as `config` says (Triton's ModelConfig in JSON), or as it
    * was registered without one; at once when it does already. NOT_FOUND for an unknown name, INVALID_ARGUMENT
    * for a config that cannot be, RESOURCE_EXHAUSTED when no executor has room, UNAVAILABLE when there is none
-   * or the load failed; what answered before goes on as it was then.
+   * or the load failed; what answered before goes on as it was then. PERMISSION_DENIED when it is another
+   * tenant's.
    */
-  async load(name: string, config: string | null = null): Promise<void> {
+  async load(name: string, config: string | null = null, caller?: Caller): Promise<void> {
     const model = findModel(this.view, name, "");
+    const writer = this.checkOwners(model, caller);
     const override = config === null ? null : this.overrideOf(name, model, config);
     const before = new Map(this.recordsOf(model).map((v) => [v.name, v.loadOverride]));
     const serving = this.servingOf(model);
-    await this.record(model, (v) => loadedWith(v, override));
+    await this.record(model, (v) => loadedWith(v, override), writer);
     try {
       await this.place(name, serving);
     } catch (fault) {
-      await this.record(model, (v) => loadedWith(v, before.get(v.name) ?? null));
+      // What another load or an unload has recorded since is not this one's to take back.
+      const isOwn = (v: Variant) => !v.withheld && sameOverride(v.loadOverride, override ?? undefined);
+      const undone = (v: Variant) => (isOwn(v) ? loadedWith(v, before.get(v.name) ?? null) : v);
+      await this.record(model, undone, writer);
       throw fault;
     }
   }
 
   private async place(name: string, serving: readonly AwaitedInstance[]): Promise<void> {
-    const model = findModel(this.view, name, "");
-    const plan = this.plan(model).map((placement) => ({ ...placement, reasonBefore: "" }));
-    for (const { variant, executor } of plan) {
-      await this.o.cluster.setPlacement(
-        { placement: { variant, executor, reason: "operator" }, wanted: true },
-        { timeoutMs: USER_CALL_TIMEOUT_MS },
-      );
-    }
+    let plan: readonly AwaitedInstance[] = [];
+    await planAnew(this, async (readRevision) => {
+      const model = findModel(this.view, name, "");
+      plan = this.plan(model).map((placement) => ({ ...placement, reasonBefore: "" }));
+      for (const { variant, executor } of plan) {
+        await this.o.cluster.setPlacement(
+          { placement: { variant, executor, reason: "operator" }, wanted: true, readRevision },
+          { timeoutMs: USER_CALL_TIMEOUT_MS },
+        );
+      }
+    });
     const late = `'${name}' was not loaded within ${LOAD_MAX_MS} ms`;
     await this.changes.until(
       (view) => [...plan, ...serving].every((placement) => isServing(view, placement)),
@@ -93,18 +97,15 @@ export class ModelRepository {
 
   /**
    * Resolves when the last query that ran is answered and the memory is given back. NOT_FOUND for an unknown
-   * name.
+   * name, PERMISSION_DENIED when it is another tenant's, FAILED_PRECONDITION when another
+   * loads it meanwhile.
    */
-  async unload(name: string): Promise<void> {
+  async unload(name: string, caller?: Caller): Promise<void> {
     const model = findModel(this.view, name, "");
-    await this.record(model, (v) => ({ ...v, withheld: true }));
+    const writer = this.checkOwners(model, caller);
+    await this.record(model, (v) => ({ ...v, withheld: true }), writer);
     const names = new Set(model.variants.map((v) => v.name));
-    for (const { variant, executor } of [...this.view.placements].filter((p) => names.has(p.variant))) {
-      await this.o.cluster.setPlacement(
-        { placement: { variant, executor }, wanted: false },
-        { timeoutMs: USER_CALL_TIMEOUT_MS },
-      );
-    }
+    await planAnew(this, (readRevision) => this.unplace(model, names, readRevision));
     const late = `'${name}' was not unloaded within ${UNLOAD_MAX_MS} ms`;
     await this.changes.until(
       (view) =>
@@ -112,6 +113,33 @@ export class ModelRepository {
       UNLOAD_MAX_MS,
       new ServiceError(Code.DEADLINE_EXCEEDED, late),
     );
+  }
+
+  private async unplace(
+    model: CatalogModel,
+    names: ReadonlySet<string>,
+    readRevision: bigint,
+  ): Promise<void> {
+    const loaded = this.recordsOf(model).find((v) => !v.withheld);
+    if (loaded !== undefined) {
+      const sentence = `'${loaded.name}' was loaded by another while it was unloaded; unload it again`;
+      throw new ServiceError(Code.FAILED_PRECONDITION, sentence);
+    }
+    for (const { variant, executor } of [...this.view.placements].filter((p) => names.has(p.variant))) {
+      await this.o.cluster.setPlacement(
+        { placement: { variant, executor }, wanted: false, readRevision },
+        { timeoutMs: USER_CALL_TIMEOUT_MS },
+      );
+    }
+  }
+
+  /** Throws unless all that the name stands for may be changed by the caller; returns on whose behalf it is. */
+  private checkOwners(model: CatalogModel, caller: Caller | undefined): Writer | undefined {
+    const writer = caller === undefined ? undefined : writerOf(caller);
+    const names = new Set(model.variants.map((v) => v.architecture));
+    for (const { name, owner } of this.view.catalog.architectures)
+      if (names.has(name)) checkOwner(`architecture '${name}'`, owner, writer);
+    return writer;
   }
 
   /** Resolves once this version of an architecture is known here with its variants. */
@@ -188,12 +216,16 @@ export class ModelRepository {
   }
 
   /** Records the operator's wish, which `change` makes of a variant however often, and waits to see it. */
-  private async record(model: CatalogModel, change: (variant: Variant) => Variant): Promise<void> {
+  private async record(
+    model: CatalogModel,
+    change: (variant: Variant) => Variant,
+    actor: Writer | undefined,
+  ): Promise<void> {
     const differs = () => this.recordsOf(model).filter((v) => !isSameWish(v, change(v)));
     const names = new Set(model.variants.map((v) => v.name));
     const wish = (v: Variant) => (names.has(v.name) ? change(v) : v);
     for (const architecture of new Set(differs().map((v) => v.architecture)))
-      await this.recordVariants(architecture, wish);
+      await this.recordVariants(architecture, wish, actor);
     const late = new ServiceError(Code.UNAVAILABLE, `metadata did not tell of '${model.name}' in time`);
     await this.changes.until(() => differs().length === 0, TOLD_MAX_MS, late);
   }
@@ -202,21 +234,18 @@ export class ModelRepository {
    * Variants are replaced by architecture: where another changed one of them meanwhile, the wish is made anew
    * of what it is now.
    */
-  private async recordVariants(architecture: string, wish: (variant: Variant) => Variant): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      const readRevision = this.view.revision;
+  private async recordVariants(
+    architecture: string,
+    wish: (variant: Variant) => Variant,
+    actor: Writer | undefined,
+  ): Promise<void> {
+    await planAnew(this, async (readRevision) => {
       const read = this.view.catalog.wireVariants.filter((v) => v.architecture === architecture);
+      const acting = actor === undefined ? {} : { actor };
       const version = read[0]?.version ?? 1;
-      const put = { architecture, version, variants: read.map(wish), readRevision };
-      try {
-        await this.o.registry.putVariants(put, { timeoutMs: USER_CALL_TIMEOUT_MS });
-        return;
-      } catch (fault) {
-        if (ServiceError.from(fault).code !== Code.ABORTED || attempt === RECORD_ATTEMPTS_MAX) throw fault;
-      }
-      const late = new ServiceError(Code.UNAVAILABLE, `metadata did not tell of '${architecture}' in time`);
-      await this.changes.until((view) => view.revision > readRevision, TOLD_MAX_MS, late);
-    }
+      const put = { architecture, version, variants: read.map(wish), readRevision, ...acting };
+      await this.o.registry.putVariants(put, { timeoutMs: USER_CALL_TIMEOUT_MS });
+    });
   }
 }
 

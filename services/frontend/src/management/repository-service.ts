@@ -31,14 +31,14 @@ export function repositoryHandlers({
       const stated = parameters.config?.parameterChoice;
       const config = stated?.case === "stringParam" ? stated.value : null;
       if (read.files !== null) await register({ name, files: read.files, config, caller, signal });
-      await repository.load(name, config);
+      await repository.load(name, config, caller);
       return {};
     },
-    repositoryModelUnload: async ({ repositoryName, modelName, parameters }) => {
+    repositoryModelUnload: async ({ repositoryName, modelName, parameters }, { caller }) => {
       refuseRepository(repositoryName);
       // Nothing here depends on another model, so `unload_dependents` changes nothing either way.
       checkTypes(parameters, { unload_dependents: "boolParam" });
-      await repository.unload(modelName);
+      await repository.unload(modelName, caller);
       return {};
     },
   };

@@ -2,6 +2,8 @@ import { type ClusterService, InstancePhase } from "@infaas/api";
 import { RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import { type ClientOf, type Clock, Code, type Logger, ServiceError, type Timer } from "@infaas/runtime";
 import type { ClusterView } from "../view/cluster-view";
+import { planAnew } from "../view/plan-anew";
+import { ViewChanges } from "../view/view-changes";
 
 /** What cold starts need. */
 export interface ColdStartOptions {
@@ -31,7 +33,10 @@ export class ColdStarts {
   private readonly requested = new Set<string>();
   private waiting = 0;
 
+  private readonly changes: ViewChanges;
+
   constructor(private readonly o: ColdStartOptions) {
+    this.changes = new ViewChanges(o.view, o.clock);
     o.view.onStructure(() => this.look());
   }
 
@@ -89,7 +94,11 @@ export class ColdStarts {
     this.requested.add(key);
     try {
       const placement = { executor, variant, reason: "query" };
-      await this.o.cluster.setPlacement({ placement, wanted: true }, { timeoutMs: RECORD_CALL_TIMEOUT_MS });
+      await planAnew({ view: this.o.view, changes: this.changes }, async (readRevision) => {
+        this.expectServable(variant);
+        const asked = { placement, wanted: true, readRevision };
+        await this.o.cluster.setPlacement(asked, { timeoutMs: RECORD_CALL_TIMEOUT_MS });
+      });
     } catch (error) {
       const fault = ServiceError.from(error);
       this.o.logger.warn("placement not recorded", { variant, executor, error: fault.message });
@@ -98,6 +107,13 @@ export class ColdStarts {
     } finally {
       this.requested.delete(key);
     }
+  }
+
+  /** An operator may have unloaded it since it was chosen. */
+  private expectServable(variant: string): void {
+    const { catalog } = this.o.view;
+    if (catalog.policy.variants.has(variant) && !catalog.withheld.has(variant)) return;
+    throw new ServiceError(Code.UNAVAILABLE, `${variant} was unloaded`);
   }
 
   /** Something changed in the cluster: who waits for it? */

@@ -3,7 +3,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Code } from "@infaas/runtime";
-import { ARTIFACT_MAX_BYTES, type ArtifactPiece, Artifacts } from "./artifacts";
+import type { ArtifactPiece } from "./artifact-upload";
+import { ARTIFACT_MAX_BYTES, Artifacts } from "./artifacts";
 
 const content = Buffer.from("ten bytes!");
 const digest = `sha256:${createHash("sha256").update(content).digest("hex")}`;

@@ -1,16 +1,26 @@
-import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { type Clock, Code, ServiceError, systemClock } from "@infaas/runtime";
-import { ARTIFACT_LIMITS, type ArtifactLimits, ArtifactSpace, writeFailure } from "./artifact-space";
+import { link, rename, rm, utimes } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type Clock, Code, diskFailure, ServiceError, systemClock } from "@infaas/runtime";
+import {
+  ArtifactFiles,
+  digestOf,
+  failedWith,
+  makeFolder,
+  sizeOf,
+  statOf,
+  syncFolder,
+  unlessMissing,
+} from "./artifact-files";
+import { ARTIFACT_LIMITS, type ArtifactLimits, ArtifactSpace } from "./artifact-space";
+import { type ArtifactPiece, receivePieces } from "./artifact-upload";
 
 /** Largest file taken: well beyond any model of this system's engines, far below a full disk by mistake. */
 export const ARTIFACT_MAX_BYTES = 4 * 1024 ** 3;
 /** A download comes in pieces of this size, so that a slow reader holds little memory. */
 const downloadChunkBytes = 1 << 20;
-
-const digestPattern = /^sha256:([0-9a-f]{64})$/;
+/** A file that was used more recently need not be marked as used. */
+const USE_MARKED_MS = 60 * 60_000;
 
 /** How much of a file is there. */
 export interface ArtifactState {
@@ -18,35 +28,34 @@ export interface ArtifactState {
   readonly receivedBytes: number;
 }
 
-/** One piece of an upload; every piece but the first may leave out digest and total. */
-export interface ArtifactPiece {
-  readonly digest: string;
-  readonly totalBytes: bigint;
-  readonly offset: bigint;
-  readonly data: Uint8Array;
-}
-
 /**
  * Files by the sha256 of their content, in one folder. A file appears under its name only whole and verified;
- * until then it is `<hex>.part`, which an interrupted upload goes on with, also after a restart. Names are
- * made of the 64 digits of a checked digest and nothing else.
+ * until then it is a part, which an interrupted upload goes on with, also after a restart.
+ *
+ * A file belongs to the tenants that uploaded all of it. To other tenants it is not there, until they upload it themselves;
+ * a file that belongs to none is everybody's. The empty tenant is a member, which sees all (decision 0036).
  */
 export class Artifacts {
-  private readonly uploading = new Set<string>();
+  readonly space: ArtifactSpace;
+  /** Paths of the parts that uploads of this process write to. */
+  private readonly writing = new Set<string>();
   private received = 0;
 
   private constructor(
-    private readonly folder: string,
-    private readonly space: ArtifactSpace,
-  ) {}
+    readonly files: ArtifactFiles,
+    limits: ArtifactLimits,
+    private readonly clock: Clock,
+  ) {
+    this.space = new ArtifactSpace(files, limits, clock);
+  }
 
   static async open(
     folder: string,
     limits: ArtifactLimits = ARTIFACT_LIMITS,
     clock: Clock = systemClock,
   ): Promise<Artifacts> {
-    await mkdir(folder, { recursive: true });
-    return new Artifacts(folder, await ArtifactSpace.open(folder, limits, clock));
+    await makeFolder(folder);
+    return new Artifacts(new ArtifactFiles(folder), limits, clock);
   }
 
   /** Bytes received by uploads since the start. */
@@ -54,56 +63,78 @@ export class Artifacts {
     return this.received;
   }
 
+  /** Paths of the parts that are being uploaded. */
+  get uploading(): ReadonlySet<string> {
+    return this.writing;
+  }
+
   /** INVALID_ARGUMENT for a malformed digest; an unknown one has received 0 bytes. */
-  async stat(digest: string): Promise<ArtifactState> {
-    const path = this.path(digest);
-    const complete = await sizeOf(path);
-    if (complete !== null) return { complete: true, receivedBytes: complete };
-    return { complete: false, receivedBytes: (await sizeOf(partOf(path))) ?? 0 };
+  async stat(digest: string, tenant = ""): Promise<ArtifactState> {
+    const path = this.files.whole(digest);
+    const complete = (await this.isSeenBy(digest, tenant)) ? await sizeOf(path) : null;
+    if (complete === null)
+      return { complete: false, receivedBytes: (await sizeOf(this.files.part(digest, tenant))) ?? 0 };
+    // A disk that does not take the mark gives what is asked for all the same.
+    await this.markUsed(path).catch(() => undefined);
+    return { complete: true, receivedBytes: complete };
   }
 
   /**
-   * Takes a file in pieces; returns its size once it is whole and verified. A stream that ends early leaves
-   * what it brought. ABORTED while another upload of the same file runs, RESOURCE_EXHAUSTED when there is no
-   * room for it, OUT_OF_RANGE for a piece in the wrong place, INVALID_ARGUMENT for a bad size, DATA_LOSS when the content is not what the digest says (all
-   * of it is dropped).
+   * As `stat`; a complete file is not collected before a record that is written now can name it. Fails when the disk does
+   * not take the mark.
+   */
+  async keep(digest: string, tenant = ""): Promise<ArtifactState> {
+    try {
+      await this.markUsed(this.files.whole(digest));
+      return await this.stat(digest, tenant);
+    } catch (cause) {
+      throw diskFailure(`marking ${digest} as used`, cause, this.files.folder);
+    }
+  }
+
+  /**
+   * Takes a file in pieces; returns its size once it is whole, verified and durable. A stream that ends early
+   * leaves what it brought. ABORTED while another upload of the same file runs, RESOURCE_EXHAUSTED when there
+   * is no room for it, OUT_OF_RANGE for a piece in the wrong place, INVALID_ARGUMENT for a bad size, DATA_LOSS
+   * when the content is not what the digest says (all of it is dropped).
    */
   async upload(pieces: AsyncIterable<ArtifactPiece>): Promise<number> {
     const iterator = pieces[Symbol.asyncIterator]();
     const first = await iterator.next();
     if (first.done === true)
       throw new ServiceError(Code.INVALID_ARGUMENT, "upload has no message: digest is not known");
-    const { digest } = first.value;
-    const path = this.path(digest);
+    const { digest, tenant = "" } = first.value;
+    const part = this.files.part(digest, tenant);
     const totalBytes = checkedTotal(first.value.totalBytes);
-    const there = await sizeOf(path);
-    if (there !== null) return there;
-    if (this.uploading.has(digest))
+    if (this.writing.has(part))
       throw new ServiceError(Code.ABORTED, `${digest} is being uploaded by another call`);
-    this.uploading.add(digest);
+    this.writing.add(part);
     try {
-      await this.checkFile(totalBytes - ((await sizeOf(partOf(path))) ?? 0));
-      await this.receive(partOf(path), totalBytes, first.value, iterator);
-      await this.finish(path, digest);
-      return totalBytes;
+      const there = (await this.stat(digest, tenant)).complete;
+      if (!there) await this.receive({ digest, tenant, part, totalBytes }, first.value, iterator);
+      await syncFolder(this.files.folder);
+      return (await sizeOf(this.files.whole(digest))) ?? totalBytes;
     } catch (cause) {
-      throw writeFailure(`the upload of ${digest}`, cause);
+      const what = `the upload of ${digest}, ${totalBytes} bytes,`;
+      throw diskFailure(what, cause, this.files.folder);
     } finally {
-      this.uploading.delete(digest);
+      this.writing.delete(part);
     }
   }
 
   /**
    * The file from `offset` on; NOT_FOUND unless it is complete, OUT_OF_RANGE for an offset beyond its end.
    */
-  async *download(digest: string, offset: bigint): AsyncGenerator<{ data: Uint8Array; totalBytes: number }> {
-    const path = this.path(digest);
-    const totalBytes = await sizeOf(path);
-    if (totalBytes === null) {
-      const { receivedBytes } = await this.stat(digest);
+  async *download(
+    digest: string,
+    offset: bigint,
+    tenant = "",
+  ): AsyncGenerator<{ data: Uint8Array; totalBytes: number }> {
+    const { complete, receivedBytes: totalBytes } = await this.stat(digest, tenant);
+    if (!complete) {
       throw new ServiceError(
         Code.NOT_FOUND,
-        `${digest} is not here whole: ${receivedBytes} bytes of it were received`,
+        `${digest} is not here whole: ${totalBytes} bytes of it were received`,
       );
     }
     if (offset < 0n || offset > BigInt(totalBytes)) {
@@ -112,88 +143,69 @@ export class Artifacts {
         `offset ${offset} is outside the ${totalBytes} bytes of ${digest}`,
       );
     }
+    const path = this.files.whole(digest);
     const stream = createReadStream(path, { start: Number(offset), highWaterMark: downloadChunkBytes });
     for await (const data of stream) yield { data: data as Buffer, totalBytes };
   }
 
   private async receive(
-    part: string,
-    totalBytes: number,
+    upload: { digest: string; tenant: string; part: string; totalBytes: number },
     first: ArtifactPiece,
     rest: AsyncIterator<ArtifactPiece>,
   ): Promise<void> {
-    const file = await open(part, "a");
-    try {
-      let received = (await file.stat()).size;
-      if (received > totalBytes) {
-        await file.truncate();
-        received = 0;
-      }
-      for (let piece: ArtifactPiece | null = first; piece !== null; piece = await nextPiece(rest)) {
-        received = await this.append(file, piece, { received, totalBytes });
-      }
-      if (received < totalBytes) {
-        const both = `upload ended after ${received} of ${totalBytes} bytes; go on from offset ${received}`;
-        throw new ServiceError(Code.FAILED_PRECONDITION, both);
-      }
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  }
-
-  private async append(
-    file: FileHandle,
-    piece: ArtifactPiece,
-    at: { received: number; totalBytes: number },
-  ): Promise<number> {
-    const { received, totalBytes } = at;
-    if (piece.offset !== BigInt(received)) {
-      const both = `piece is for offset ${piece.offset}, ${received} bytes were received; go on from there`;
-      throw new ServiceError(Code.OUT_OF_RANGE, both);
-    }
-    const after = received + piece.data.length;
-    if (after > totalBytes) {
-      throw new ServiceError(
-        Code.INVALID_ARGUMENT,
-        `upload of ${after} bytes exceeds the ${totalBytes} announced`,
-      );
-    }
-    await this.space.takePiece(piece.data.length);
-    await file.writeFile(piece.data);
-    this.received += piece.data.length;
-    return after;
-  }
-
-  private async finish(path: string, digest: string): Promise<void> {
-    const found = `sha256:${await hashOf(partOf(path))}`;
+    const { digest, tenant, part, totalBytes } = upload;
+    await this.space.checkFile(totalBytes - ((await sizeOf(part)) ?? 0), tenant, this.writing);
+    if (tenant !== "") await makeFolder(dirname(part));
+    const take = async (bytes: number) => {
+      await this.space.takePiece(bytes, tenant);
+      this.received += bytes;
+    };
+    await receivePieces({ part, totalBytes, take }, first, rest);
+    const found = await digestOf(part);
     if (found !== digest) {
-      await rm(partOf(path), { force: true });
+      await rm(part, { force: true });
       throw new ServiceError(Code.DATA_LOSS, `content is ${found}, announced was ${digest}; it was dropped`);
     }
-    await rename(partOf(path), path);
-    const folder = await open(this.folder, "r");
-    await folder.sync().finally(() => folder.close());
+    if (tenant === "") await rename(part, this.files.whole(digest));
+    else await this.own(digest, tenant, part);
   }
 
-  private checkFile(bytes: number): Promise<void> {
-    const uploading = new Set([...this.uploading].map((digest) => basename(partOf(this.path(digest)))));
-    return this.space.checkFile(bytes, uploading);
+  /**
+   * Makes a verified part the tenant's, then everybody's that owns it: a file is never there for all without its owner. Of
+   * content that is there already one copy is kept.
+   */
+  private async own(digest: string, tenant: string, part: string): Promise<void> {
+    const [whole, owned] = [this.files.whole(digest), this.files.owned(digest, tenant)];
+    const isThere = (await sizeOf(owned)) === null && (await this.markUsed(whole));
+    if (isThere && (await addName(whole, owned))) await rm(part, { force: true });
+    else await rename(part, owned);
+    await syncFolder(dirname(owned));
+    await addName(owned, whole);
   }
 
-  private path(digest: string): string {
-    const hex = digestPattern.exec(digest)?.[1];
-    if (hex !== undefined) return join(this.folder, hex);
-    const shown = JSON.stringify(digest.slice(0, 80));
-    throw new ServiceError(
-      Code.INVALID_ARGUMENT,
-      `digest ${shown} is not sha256: and 64 lower-case hex digits`,
-    );
+  private async isSeenBy(digest: string, tenant: string): Promise<boolean> {
+    if (tenant === "") return true;
+    if ((await sizeOf(this.files.owned(digest, tenant))) !== null) return true;
+    return !(await this.files.isOwned(digest));
+  }
+
+  /** Marks a file as used, where it was not lately; false when there is none. */
+  private async markUsed(path: string): Promise<boolean> {
+    const nowMs = this.clock.epochMs();
+    const entry = await statOf(path);
+    if (entry === null || nowMs - entry.mtimeMs < USE_MARKED_MS) return entry !== null;
+    return await unlessMissing(() => utimes(path, nowMs / 1_000, nowMs / 1_000));
   }
 }
 
-function partOf(path: string): string {
-  return `${path}.part`;
+/** Gives a file one more name, where that is free; false when there is no such file. */
+async function addName(file: string, name: string): Promise<boolean> {
+  try {
+    return await unlessMissing(() => link(file, name));
+  } catch (error) {
+    if (failedWith("EEXIST", error)) return true;
+    throw error;
+  }
 }
 
 function checkedTotal(totalBytes: bigint): number {
@@ -202,25 +214,4 @@ function checkedTotal(totalBytes: bigint): number {
     Code.INVALID_ARGUMENT,
     `file of ${totalBytes} bytes is outside 1 to ${ARTIFACT_MAX_BYTES}`,
   );
-}
-
-async function nextPiece(pieces: AsyncIterator<ArtifactPiece>): Promise<ArtifactPiece | null> {
-  const next = await pieces.next();
-  return next.done === true ? null : next.value;
-}
-
-async function sizeOf(path: string): Promise<number | null> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (typeof error === "object" && error !== null && "code" in error && error.code === "ENOENT")
-      return null;
-    throw error;
-  }
-}
-
-async function hashOf(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest("hex");
 }

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { Code, systemClock, systemRandom } from "@infaas/runtime";
 import { mountSmallDisk } from "@infaas/runtime/testing/small-disk";
 import { openEmbeddedStore } from "../store/embedded-store";
-import { type ArtifactPiece, Artifacts } from "./artifacts";
+import { ARTIFACT_LIMITS } from "./artifact-space";
+import type { ArtifactPiece } from "./artifact-upload";
+import { Artifacts } from "./artifacts";
 
 const MIB = 1024 ** 2;
 const disk = mountSmallDisk(16 * MIB);
@@ -16,11 +18,12 @@ const fileOf = (bytes: number) => Buffer.alloc(bytes, "m");
 const digestOf = (content: Buffer) => `sha256:${createHash("sha256").update(content).digest("hex")}`;
 
 /** Uploads a file in pieces; before each `between` is called. */
-async function* pieces(content: Buffer, between = () => {}): AsyncGenerator<ArtifactPiece> {
+async function* pieces(content: Buffer, between = () => {}, tenant = ""): AsyncGenerator<ArtifactPiece> {
   for (let offset = 0; offset < content.length; offset += MIB) {
     if (offset > 0) between();
     const data = content.subarray(offset, offset + MIB);
-    yield { digest: digestOf(content), totalBytes: BigInt(content.length), offset: BigInt(offset), data };
+    const totalBytes = BigInt(content.length);
+    yield { digest: digestOf(content), tenant, totalBytes, offset: BigInt(offset), data };
   }
 }
 
@@ -32,7 +35,11 @@ describe("Artifacts whose bytes are bounded", () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   it("refuses the file that goes beyond, with both sizes, and keeps nothing of it", async () => {
-    const artifacts = await Artifacts.open(folder, { bytesMax: 3 * MIB, reserveBytes: 0 });
+    const artifacts = await Artifacts.open(folder, {
+      ...ARTIFACT_LIMITS,
+      bytesMax: 3 * MIB,
+      reserveBytes: 0,
+    });
     await artifacts.upload(pieces(fileOf(2 * MIB)));
     await expect(artifacts.upload(pieces(fileOf(2 * MIB + 1)))).rejects.toMatchObject({
       code: Code.RESOURCE_EXHAUSTED,
@@ -43,7 +50,11 @@ describe("Artifacts whose bytes are bounded", () => {
   });
 
   it("lets idle uploads give way, and no others", async () => {
-    const artifacts = await Artifacts.open(folder, { bytesMax: 3 * MIB, reserveBytes: 0 });
+    const artifacts = await Artifacts.open(folder, {
+      ...ARTIFACT_LIMITS,
+      bytesMax: 3 * MIB,
+      reserveBytes: 0,
+    });
     const [idle, recent] = ["a", "b"].map((letter) => join(folder, `${letter.repeat(64)}.part`));
     for (const path of [idle!, recent!]) writeFileSync(path, fileOf(MIB));
     const longAgo = new Date(systemClock.epochMs() - 11 * 60_000);
@@ -52,13 +63,24 @@ describe("Artifacts whose bytes are bounded", () => {
     expect(readdirSync(folder).filter((name) => name.endsWith(".part"))).toEqual([`${"b".repeat(64)}.part`]);
   });
 
-  it("drops what uploads left behind a day ago when it is opened", async () => {
-    const old = join(folder, `${"a".repeat(64)}.part`);
-    writeFileSync(old, "x");
-    const yesterday = new Date(systemClock.epochMs() - 25 * 60 * 60_000);
-    utimesSync(old, yesterday, yesterday);
-    await Artifacts.open(folder);
-    expect(readdirSync(folder)).toEqual([]);
+  it("refuses the file that goes beyond its tenant's share, and takes another tenant's", async () => {
+    const limits = { ...ARTIFACT_LIMITS, tenantBytesMax: 2 * MIB, reserveBytes: 0 };
+    const artifacts = await Artifacts.open(folder, limits);
+    const of = (tenant: string, content: Buffer) => pieces(content, () => {}, tenant);
+    await artifacts.upload(of("vision", fileOf(2 * MIB)));
+    const more = Buffer.alloc(MIB, "o");
+    await expect(artifacts.upload(of("vision", more))).rejects.toMatchObject({
+      code: Code.RESOURCE_EXHAUSTED,
+      message: "1048576 bytes of a file are to come, files of tenant 'vision' hold 2097152 of 2097152",
+    });
+    expect(await artifacts.upload(of("speech", more))).toBe(MIB);
+    const restarted = await Artifacts.open(folder, limits);
+    await expect(restarted.upload(of("vision", fileOf(2 * MIB + 1)))).rejects.toMatchObject({
+      code: Code.RESOURCE_EXHAUSTED,
+    });
+    const two = [MIB + 1, MIB + 2].map((bytes) => restarted.upload(of("text", fileOf(bytes))));
+    const ends = await Promise.allSettled(two);
+    expect(ends.map(({ status }) => status)).toContain("rejected");
   });
 });
 
@@ -72,7 +94,7 @@ onSmallDisk("a disk that is full", () => {
   afterEach(() => small.empty());
 
   it("refuses a file larger than it is before any of it is kept, and one that no longer fits while it comes", async () => {
-    const artifacts = await Artifacts.open(folder("artifacts"), { bytesMax: 1e9, reserveBytes: MIB });
+    const artifacts = await Artifacts.open(folder("artifacts"), { ...ARTIFACT_LIMITS, reserveBytes: MIB });
     const full = {
       code: Code.RESOURCE_EXHAUSTED,
       message: expect.stringMatching(/the disk has \d+ besides/),
@@ -92,7 +114,7 @@ onSmallDisk("a disk that is full", () => {
   });
 
   it("tells an upload that found it full so, where nothing is kept free", async () => {
-    const artifacts = await Artifacts.open(folder("unreserved"), { bytesMax: 1e9, reserveBytes: 0 });
+    const artifacts = await Artifacts.open(folder("unreserved"), { ...ARTIFACT_LIMITS, reserveBytes: 0 });
     small.fill(0);
     await expect(artifacts.upload(pieces(fileOf(MIB)))).rejects.toMatchObject({
       code: Code.RESOURCE_EXHAUSTED,
@@ -109,7 +131,9 @@ onSmallDisk("a disk that is full", () => {
     for (let i = 0; i < 3; i++) {
       await expect(store.transaction(put(`large-${i}`, 200_000))).rejects.toMatchObject({
         code: Code.RESOURCE_EXHAUSTED,
-        message: expect.stringContaining("metadata could not be written"),
+        message: expect.stringMatching(
+          /asked to write \d+ bytes, found its disk full \(ENOSPC\); \d+ bytes are free/,
+        ),
       });
     }
     expect((await store.list("")).entries.map(({ key }) => key)).toEqual(["before"]);

@@ -248,7 +248,7 @@ describe("Registry", () => {
       const { registry, hub } = await withVariant();
       const { revision } = hub.view;
       await registry.endBatching(end);
-      const late = registry.putVariants("mlp", 1, [exampleVariant()], revision);
+      const late = registry.putVariants("mlp", 1, [exampleVariant()], { readRevision: revision });
       await expect(late).rejects.toMatchObject({ code: Code.ABORTED });
     });
 
@@ -266,8 +266,8 @@ describe("Registry", () => {
       const { registry, hub } = await withVariant();
       const { revision } = hub.view;
       const withheld = { ...exampleVariant(), withheld: true };
-      const first = registry.putVariants("mlp", 1, [withheld], revision);
-      const second = registry.putVariants("mlp", 1, [exampleVariant()], revision);
+      const first = registry.putVariants("mlp", 1, [withheld], { readRevision: revision });
+      const second = registry.putVariants("mlp", 1, [exampleVariant()], { readRevision: revision });
       await first;
       await expect(second).rejects.toMatchObject({
         code: Code.ABORTED,
@@ -275,7 +275,7 @@ describe("Registry", () => {
       });
       expect(hub.view.of("variant")).toMatchObject([{ withheld: true }]);
       await registry.putTask(exampleTask());
-      await registry.putVariants("mlp", 1, [exampleVariant()], hub.view.revision);
+      await registry.putVariants("mlp", 1, [exampleVariant()], { readRevision: hub.view.revision });
       expect(hub.view.of("variant")).toMatchObject([{ withheld: false }]);
     });
 
@@ -283,7 +283,7 @@ describe("Registry", () => {
       const { registry, hub } = await withVariant();
       const { revision } = hub.view;
       await registry.putVariants("mlp", 1, [exampleVariant({ name: "mlp-other" })]);
-      const late = registry.putVariants("mlp", 1, [exampleVariant()], revision);
+      const late = registry.putVariants("mlp", 1, [exampleVariant()], { readRevision: revision });
       await expect(late).rejects.toMatchObject({ code: Code.ABORTED });
     });
 
@@ -381,7 +381,7 @@ describe("Registry", () => {
     it("drops the variants of the version before, and their placements", async () => {
       const { registry, hub, writer, members } = await withVariant();
       await members.join(executorMember("one"), 0);
-      await setPlacement(writer, placement("mlp-fp32", "one"), true);
+      await setPlacement(writer, placement("mlp-fp32", "one"), { wanted: true });
       await registry.putArchitecture(exampleArchitecture({ modelDigest: otherDigest }));
       await registry.putVariants("mlp", 2, [exampleVariant({ name: "mlp-v2", version: 2 })]);
       expect(hub.view.of("variant").map(({ name }) => name)).toEqual(["mlp-v2"]);
@@ -393,7 +393,7 @@ describe("Registry", () => {
     it("takes versions, variants, placements and aliases along in one change, and nothing else", async () => {
       const { registry, hub, writer, members } = await withVariant();
       await members.join(executorMember("one"), 0);
-      await setPlacement(writer, placement("mlp-fp32", "one"), true);
+      await setPlacement(writer, placement("mlp-fp32", "one"), { wanted: true });
       await registry.putArchitecture(exampleArchitecture({ name: "mlp-large" }));
       const stream = hub.subscribe(hub.view.revision + 1n, new AbortController().signal);
       await registry.deleteArchitecture("mlp");
@@ -413,18 +413,18 @@ describe("setPlacement", () => {
     await registry.putArchitecture(exampleArchitecture());
     await registry.putVariants("mlp", 1, [exampleVariant()]);
     await members.join(executorMember("one"), 0);
-    const first = await setPlacement(writer, placement("mlp-fp32", "one", "query"), true);
-    expect(await setPlacement(writer, placement("mlp-fp32", "one"), true)).toBeGreaterThan(first);
+    const first = await setPlacement(writer, placement("mlp-fp32", "one", "query"), { wanted: true });
+    expect(await setPlacement(writer, placement("mlp-fp32", "one"), { wanted: true })).toBeGreaterThan(first);
     expect(hub.view.of("placement")).toMatchObject([{ reason: "operator" }]);
-    await setPlacement(writer, placement("mlp-fp32", "one"), false);
-    await setPlacement(writer, placement("mlp-fp32", "one"), false);
+    await setPlacement(writer, placement("mlp-fp32", "one"), { wanted: false });
+    await setPlacement(writer, placement("mlp-fp32", "one"), { wanted: false });
     expect(hub.view.of("placement")).toEqual([]);
   });
 
   it("refuses what is unknown or cannot run there", async () => {
     const { registry, writer, members } = await inMemory();
     const want = (variant: string, executor: string, reason?: string) =>
-      setPlacement(writer, placement(variant, executor, reason), true);
+      setPlacement(writer, placement(variant, executor, reason), { wanted: true });
     await expect(want("mlp-fp32", "one", "whim")).rejects.toThrow(
       'reason "whim" is none of registration, query',
     );

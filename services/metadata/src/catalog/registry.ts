@@ -3,10 +3,12 @@ import {
   type Architecture,
   ArchitectureSchema,
   BatchingCertificate,
+  ownershipFault,
   sameMapping,
   type Task,
   type Variant,
   VariantSchema,
+  type Writer,
 } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { GuardedPlan, GuardedWriter } from "../records/guarded-writer";
@@ -20,11 +22,12 @@ import {
   variantPrefix,
 } from "../records/keys";
 import { checkName } from "../records/names";
-import type { RecordView } from "../records/record-view";
+import { checkRead, type RecordView } from "../records/record-view";
 import { encodeRecord, type RecordKind, type RecordOf } from "../records/records";
 import type { StoreWrite } from "../store/store";
 import type { ArtifactState } from "./artifacts";
 import { architectureFaults, taskFaults } from "./catalog-rules";
+import { filesOf } from "./named-files";
 import { taskPut, taskWith } from "./task-versions";
 import { familyFaults, variantFaults } from "./variant-rules";
 
@@ -46,9 +49,18 @@ export interface BatchingEnd {
   readonly reason: string;
 }
 
+/** Who writes, and what of. */
+export interface Writing {
+  /** Undefined: a member, or a user whom no token names. */
+  readonly writer?: Writer | undefined;
+  /** Revision up to which the records were seen that the new one was made of; default 0: it was made of none. */
+  readonly readRevision?: bigint;
+}
+
 /** What the registry asks of the artifact store. */
 export interface ArtifactLookup {
-  stat(digest: string): Promise<ArtifactState>;
+  /** As the tenant sees the file; a complete one is not collected before a record can name it. */
+  keep(digest: string, tenant?: string): Promise<ArtifactState>;
 }
 
 /** What may exist. Every change is checked against everything else and written as a whole, or refused. */
@@ -61,19 +73,26 @@ export class Registry {
   /**
    * Creates or replaces a task; see `taskPut` for its signature and version. Metric and validation set may not
    * change under variants whose accuracy was measured by them (FAILED_PRECONDITION); ALREADY_EXISTS when
-   * something else has the name.
+   * something else has the name, PERMISSION_DENIED when it is another tenant's, ABORTED when it was made of a
+   * record up to `readRevision` (0 = of none) that changed after it.
    */
-  async putTask(task: Task): Promise<{ revision: bigint; task: Task }> {
+  async putTask(
+    task: Task,
+    { writer, readRevision = 0n }: Writing = {},
+  ): Promise<{ revision: bigint; task: Task }> {
     refuse(Code.INVALID_ARGUMENT, taskFaults(task));
-    await this.checkValidation(task);
+    await this.checkValidation(task, writer);
     const { revision, result } = await this.writer.write((view) => {
+      const before = findTask(view, task.name);
+      if (before !== undefined) checkOwner(`task "${task.name}"`, before.owner, writer);
+      if (readRevision > 0n) checkRead(view, taskKey(task.name), `task "${task.name}"`, readRevision);
       checkFree(view, task.name, { kind: "task", owner: task.name });
       const measured = view.of("variant").filter((variant) => variant.task === task.name);
       refuse(
         Code.FAILED_PRECONDITION,
         measured.flatMap((variant) => contradiction(task, variant)),
       );
-      const recorded = taskPut(task, findTask(view, task.name));
+      const recorded = taskPut(task, before, writer?.tenant ?? "");
       return { writes: [put(taskKey(task.name), "task", recorded)], result: recorded };
     });
     return { revision, task: result };
@@ -82,33 +101,38 @@ export class Registry {
   /**
    * Records an architecture. The newest version's own file again updates the description in place
    * (`unchanged`); another file is the next version, or the one asked for where that is later, and takes over
-   * the aliases. It gives its task a signature or fits the task's (FAILED_PRECONDITION).
+   * the aliases. It gives its task a signature or fits the task's (FAILED_PRECONDITION). PERMISSION_DENIED
+   * when it or its task is another tenant's.
    */
-  async putArchitecture(asked: Architecture): Promise<{ architecture: Architecture; unchanged: boolean }> {
+  async putArchitecture(
+    asked: Architecture,
+    { writer }: Writing = {},
+  ): Promise<{ architecture: Architecture; unchanged: boolean }> {
     refuse(Code.INVALID_ARGUMENT, architectureFaults(asked));
-    for (const digest of filesOf(asked)) await this.checkComplete(digest);
-    const { result } = await this.writer.write((view) => planArchitecture(view, asked));
+    for (const digest of filesOf(asked)) await this.checkComplete(digest, writer);
+    const { result } = await this.writer.write((view) => planArchitecture(view, asked, writer));
     return result;
   }
 
   /**
    * Replaces the variants of an architecture by those of its newest version; earlier versions keep their
    * record, but are served no more. Placements of variants that are gone go too. ABORTED when they were made
-   * of records up to `readRevision` (0 = of none) and one changed after it.
+   * of records up to `readRevision` (0 = of none) and one changed after it, PERMISSION_DENIED when the
+   * architecture is another tenant's.
    */
   async putVariants(
     name: string,
     version: number,
     variants: readonly Variant[],
-    readRevision = 0n,
+    { writer, readRevision = 0n }: Writing = {},
   ): Promise<bigint> {
     if (variants.length === 0 || variants.length > VARIANTS_MAX) {
       const both = `${variants.length} variants of "${name}" are outside the 1 to ${VARIANTS_MAX} allowed`;
       throw new ServiceError(Code.INVALID_ARGUMENT, both);
     }
-    for (const digest of new Set(variants.flatMap(filesOf))) await this.checkComplete(digest);
+    for (const digest of new Set(variants.flatMap(filesOf))) await this.checkComplete(digest, writer);
     const { revision } = await this.writer.write((view) =>
-      planVariants(view, { name, version, variants, readRevision }),
+      planVariants(view, { name, version, variants, readRevision, writer }),
     );
     return revision;
   }
@@ -125,28 +149,29 @@ export class Registry {
 
   /**
    * Deletes all versions, variants, placements and aliases of an architecture at once; NOT_FOUND if there is
-   * none.
+   * none, PERMISSION_DENIED when it is another tenant's.
    */
-  async deleteArchitecture(name: string): Promise<void> {
+  async deleteArchitecture(name: string, { writer }: Writing = {}): Promise<void> {
     checkName("architecture", name);
     await this.writer.write((view) => {
-      newest(view, name);
+      checkOwner(`architecture "${name}"`, newest(view, name).owner, writer);
       const prefixes = [architecturePrefix(name), variantPrefix(name), placementPrefix(name)];
       return { writes: prefixes.map((prefix) => ({ kind: "deletePrefix", prefix })), result: null };
     });
   }
 
-  private async checkComplete(digest: string): Promise<number> {
-    const { complete, receivedBytes } = await this.artifacts.stat(digest);
+  private async checkComplete(digest: string, writer: Writer | undefined): Promise<number> {
+    const tenant = writer === undefined || writer.shares ? "" : writer.tenant;
+    const { complete, receivedBytes } = await this.artifacts.keep(digest, tenant);
     if (complete) return receivedBytes;
     const missing = `file ${digest} must be uploaded first; ${receivedBytes} bytes of it are here`;
     throw new ServiceError(Code.FAILED_PRECONDITION, missing);
   }
 
-  private async checkValidation({ name, validation }: Task): Promise<void> {
+  private async checkValidation({ name, validation }: Task, writer: Writer | undefined): Promise<void> {
     if (validation === undefined) return;
-    const inputs = await this.checkComplete(validation.inputsDigest);
-    const labels = await this.checkComplete(validation.labelsDigest);
+    const inputs = await this.checkComplete(validation.inputsDigest, writer);
+    const labels = await this.checkComplete(validation.labelsDigest, writer);
     const { count } = validation;
     const of = `of task "${name}" for ${count} examples`;
     refuse(Code.INVALID_ARGUMENT, [
@@ -158,14 +183,6 @@ export class Registry {
   }
 }
 
-/** Digests of all files that a model is read from. */
-function filesOf({
-  modelDigest,
-  externalData,
-}: Pick<Architecture, "modelDigest" | "externalData">): string[] {
-  return [modelDigest, ...externalData.map(({ digest }) => digest)];
-}
-
 /** Whether both serve the same files in the same way: fitted to its task otherwise, a file gives other answers. */
 function sameFiles(a: Architecture, b: Architecture): boolean {
   return filesOf(a).join() === filesOf(b).join() && sameMapping(a.mapping, b.mapping);
@@ -174,18 +191,22 @@ function sameFiles(a: Architecture, b: Architecture): boolean {
 function planArchitecture(
   view: RecordView,
   asked: Architecture,
+  writer: Writer | undefined,
 ): GuardedPlan<{ architecture: Architecture; unchanged: boolean }> {
   const task = requireTask(view, asked.task);
+  checkOwner(`task "${task.name}"`, task.owner, writer);
   for (const name of [asked.name, ...asked.aliases]) {
     checkFree(view, name, { kind: "architecture", owner: asked.name });
   }
   const before = versions(view, asked.name).at(-1);
+  if (before !== undefined) checkOwner(`architecture "${asked.name}"`, before.owner, writer);
   if (before !== undefined && before.task !== asked.task) {
     const both = `architecture "${asked.name}" belongs to task "${before.task}", not "${asked.task}"; delete it first`;
     throw new ServiceError(Code.FAILED_PRECONDITION, both);
   }
   const unchanged = before !== undefined && sameFiles(before, asked);
   const architecture = clone(ArchitectureSchema, asked);
+  architecture.owner = before === undefined ? (writer?.tenant ?? "") : before.owner;
   architecture.version = unchanged ? before.version : Math.max(asked.version, (before?.version ?? 0) + 1);
   if (unchanged) checkAgainstVariants(view, architecture);
   const writes = [put(architectureKey(asked.name, architecture.version), "architecture", architecture)];
@@ -197,10 +218,11 @@ function planArchitecture(
 
 function planVariants(
   view: RecordView,
-  asked: { name: string; version: number; variants: readonly Variant[]; readRevision: bigint },
+  asked: Required<Writing> & { name: string; version: number; variants: readonly Variant[] },
 ): GuardedPlan<null> {
   if (asked.readRevision > 0n) checkUnchanged(view, asked);
   const architecture = newest(view, asked.name);
+  checkOwner(`architecture "${asked.name}"`, architecture.owner, asked.writer);
   if (architecture.version !== asked.version) {
     const both = `version ${asked.version} of "${asked.name}" is not its newest, which is ${architecture.version}`;
     throw new ServiceError(Code.FAILED_PRECONDITION, both);
@@ -245,10 +267,10 @@ function checkUnchanged(
 ): void {
   const names = new Set([...variantsOf(view, asked.name), ...asked.variants].map((variant) => variant.name));
   for (const name of names) {
-    const revision = view.at(variantKey(asked.name, name))?.revision;
-    if (revision !== undefined && revision <= asked.readRevision) continue;
-    const change = revision === undefined ? "was deleted" : `changed at revision ${revision}`;
-    const sentence = `variant "${name}" ${change}, it was read at ${asked.readRevision}; read it again`;
+    const key = variantKey(asked.name, name);
+    checkRead(view, key, `variant "${name}"`, asked.readRevision);
+    if (view.at(key) !== null) continue;
+    const sentence = `variant "${name}" was deleted, it was read at ${asked.readRevision}; read it again`;
     throw new ServiceError(Code.ABORTED, sentence);
   }
 }
@@ -296,6 +318,11 @@ function checkFree(view: RecordView, name: string, by: { kind: RecordKind; owner
     if (variant.name !== name || (by.kind === "variant" && variant.architecture === by.owner)) continue;
     throw taken(`a variant of architecture`, variant.architecture);
   }
+}
+
+function checkOwner(what: string, owner: string, writer: Writer | undefined): void {
+  const fault = ownershipFault(what, owner, writer);
+  if (fault !== null) throw new ServiceError(Code.PERMISSION_DENIED, fault);
 }
 
 function versions(view: RecordView, name: string): Architecture[] {

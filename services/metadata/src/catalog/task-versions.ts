@@ -11,11 +11,12 @@ import {
 import { Code, ServiceError } from "@infaas/runtime";
 
 /**
- * Returns a task as it is recorded when it is put: without a signature of its own it keeps the one it has, and another
+ * Returns a task as it is recorded when it is put: it stays its owner's, and a new one is `tenant`'s. Without a signature of its own it keeps the one it has, and another
  * signature, or other labels, make the next version.
  */
-export function taskPut(asked: Task, before: Task | undefined): Task {
+export function taskPut(asked: Task, before: Task | undefined, tenant: string): Task {
   const task = clone(TaskSchema, asked);
+  task.owner = before === undefined ? tenant : before.owner;
   const { signature } = task;
   if (signature === undefined && before?.signature !== undefined) task.signature = before.signature;
   if (

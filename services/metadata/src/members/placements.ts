@@ -1,8 +1,8 @@
 import { DeviceKind, MemberKind, type Placement, type Variant } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { GuardedWriter } from "../records/guarded-writer";
-import { memberKey, placementKey } from "../records/keys";
-import type { RecordView } from "../records/record-view";
+import { memberKey, placementKey, variantKey } from "../records/keys";
+import { checkRead, type RecordView } from "../records/record-view";
 import { encodeRecord } from "../records/records";
 
 /** Who may want an instance. */
@@ -12,18 +12,27 @@ const reasons = ["registration", "query", "autoscaler", "operator"];
  * Wants one instance of a variant on an executor, or wants it no longer. The same wish again is told to
  * watchers again, so that an executor that gave the instance up for want of memory knows it is wanted anew.
  * NOT_FOUND for an unknown variant or an executor that has not joined, FAILED_PRECONDITION when it lacks the
- * variant's device.
+ * variant's device, ABORTED when it was planned by records up to `readRevision` (0 = by none) and the variant or
+ * this placement changed after it.
  */
 export async function setPlacement(
   writer: GuardedWriter,
   placement: Placement,
-  wanted: boolean,
+  { wanted, readRevision = 0n }: { readonly wanted: boolean; readonly readRevision?: bigint },
 ): Promise<bigint> {
-  const { revision } = await writer.write((view) => ({
-    writes: wanted ? want(view, placement) : wantNot(view, placement),
-    result: null,
-  }));
+  const { revision } = await writer.write((view) => {
+    if (readRevision > 0n) checkPlanned(view, placement, readRevision);
+    return { writes: wanted ? want(view, placement) : wantNot(view, placement), result: null };
+  });
   return revision;
+}
+
+function checkPlanned(view: RecordView, { variant, executor }: Placement, readRevision: bigint): void {
+  const found = view.of("variant").find(({ name }) => name === variant);
+  if (found === undefined) return;
+  checkRead(view, variantKey(found.architecture, variant), `variant "${variant}"`, readRevision);
+  const key = placementKey(found.architecture, variant, executor);
+  checkRead(view, key, `placement of "${variant}" on "${executor}"`, readRevision);
 }
 
 function want(view: RecordView, placement: Placement) {

@@ -22,6 +22,10 @@ export const termKey = `${rootPrefix}term`;
  */
 export const guardKey = `${rootPrefix}guard`;
 
+/** Whether a key of ours holds a record that watchers see; the others are the store's own business. */
+export const isRecordKey = (key: string): boolean =>
+  key !== guardKey && key !== termKey && !key.startsWith(prefixes.session);
+
 /** Key of a task record. */
 export const taskKey = (task: string): string => prefixes.task + part(task);
 

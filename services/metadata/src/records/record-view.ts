@@ -1,7 +1,7 @@
 import type { Record } from "@infaas/api";
-import { ServiceError } from "@infaas/runtime";
+import { Code, ServiceError } from "@infaas/runtime";
 import type { Change, StoreEntry, StoreListing } from "../store/store";
-import { guardKey, prefixes, rootPrefix } from "./keys";
+import { guardKey, isRecordKey } from "./keys";
 import { decodeRecord, type RecordKind, type RecordOf } from "./records";
 
 /** One record with what the store knows of it. */
@@ -19,10 +19,6 @@ export interface RecordChanges {
   readonly puts: readonly Record[];
   readonly deletedKeys: readonly string[];
 }
-
-/** Keys of the store that are ours alone: no record, never shown to watchers. */
-const isInternal = (key: string): boolean =>
-  key === guardKey || key === `${rootPrefix}term` || key.startsWith(prefixes.session);
 
 /** Every record as of one revision, decoded once; follows the store by `apply`. */
 export class RecordView {
@@ -102,11 +98,19 @@ export class RecordView {
 
   private put(entry: StoreEntry): HeldRecord | null {
     if (entry.key === guardKey) this.lastGuardRevision = entry.revision;
-    if (isInternal(entry.key)) return null;
+    if (!isRecordKey(entry.key)) return null;
     const record = this.decode(entry);
     if (record === null) return null;
     const held = { record, revision: entry.revision, leaseId: entry.leaseId, bytes: entry.value.length };
     this.held.set(entry.key, held);
     return held;
   }
+}
+
+/** Throws ABORTED when the record changed after the revision up to which it was read: what was made of it would undo that. */
+export function checkRead(view: RecordView, key: string, what: string, readRevision: bigint): void {
+  const revision = view.at(key)?.revision ?? 0n;
+  if (revision <= readRevision) return;
+  const sentence = `${what} changed at revision ${revision}, it was read at ${readRevision}; read it again`;
+  throw new ServiceError(Code.ABORTED, sentence);
 }

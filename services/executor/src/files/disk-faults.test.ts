@@ -15,11 +15,11 @@ import {
 import { ArtifactClient } from "@infaas/cluster";
 import { Code, createRpcClient, ServiceError } from "@infaas/runtime";
 import { diskFaults, FaultyDisk } from "@infaas/runtime/testing/disk-faults";
-import { createNode } from "./profiling/onnx/node";
-import { ClusterView } from "./testing/cluster-view";
-import { graphFile } from "./testing/graph-models";
-import { GrpcCaller } from "./testing/link-caller";
-import { ServiceProcess } from "./testing/service-process";
+import { createNode } from "../profiling/onnx/node";
+import { ClusterView } from "../testing/cluster-view";
+import { graphFile } from "../testing/graph-models";
+import { GrpcCaller } from "../testing/link-caller";
+import { ServiceProcess } from "../testing/service-process";
 
 /** Rounds with a fault of a test run; INFAAS_DISK_FAULTS=all tries all. */
 const ROUNDS_TRIED = 3;
