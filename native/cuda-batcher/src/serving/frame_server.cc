@@ -148,6 +148,8 @@ void Server::stop(double graceMs) {
   stopping_ = true;
   wake_.now();
   thread_.join();
+  // Who was not accepted yet is cut off too.
+  shutdown(listener_, SHUT_RDWR);
 }
 
 void Server::work() {
