@@ -19,11 +19,17 @@ export interface AdmissionRefusal {
   readonly pairs: readonly string[];
 }
 
+/** What every caller has. */
+export interface WireCaller {
+  /** Whom what its calls hold is counted for, where tokens tell callers apart. */
+  readonly tenant: string;
+}
+
 /** Who makes a call, or why it may not be made. */
 export type Admission<Caller> = { readonly caller: Caller } | { readonly refusal: AdmissionRefusal };
 
 /** Decides about calls. */
-export interface WireGuard<Caller> {
+export interface WireGuard<Caller extends WireCaller> {
   /** Whether `authorization` tells callers apart; else their connections do, and it is metadata like any other. */
   readonly tokens: boolean;
   /**
@@ -36,7 +42,7 @@ export interface WireGuard<Caller> {
 const CANCELLED = 1;
 
 /** Knows the callers behind the numbers of their credentials. */
-export class Admissions<Caller> {
+export class Admissions<Caller extends WireCaller> {
   guard: WireGuard<Caller> | null = null;
   /** By credential; the add-on says when one is forgotten. */
   private readonly callers: (Caller | undefined)[] = [];
@@ -61,7 +67,7 @@ export class Admissions<Caller> {
       asked === undefined || this.guard === null ? gone : this.guard.admit({ path, ...asked });
     if ("caller" in admission) {
       this.callers[credential] = admission.caller;
-      addon.admit(handle, call);
+      addon.admit(handle, call, admission.caller.tenant);
       return;
     }
     const { code, message, pairs } = admission.refusal;

@@ -1,4 +1,4 @@
-export type { Admission, AdmissionRefusal, AskedCall, WireGuard } from "./admission";
+export type { Admission, AdmissionRefusal, AskedCall, WireCaller, WireGuard } from "./admission";
 export { probeWire, type WireLimits } from "./native";
 export { type StreamHandler, type UnaryHandler, Wire, type WireTls } from "./wire";
 export type { CallListener, MessageParts, WireCall } from "./wire-call";

@@ -65,7 +65,8 @@ export interface Native {
   close(wire: WireHandle): void;
   /** Who makes a call that is asked about; undefined when the call is gone. */
   asked(wire: WireHandle, call: number): { peer: string; authorization: string | undefined } | undefined;
-  admit(wire: WireHandle, call: number): void;
+  /** `tenant`: whom what the call holds is counted for. */
+  admit(wire: WireHandle, call: number, tenant: string): void;
   refuse(wire: WireHandle, call: number, code: number, message: string, trailers: string): void;
   /** Names and values by turns. */
   metadata(wire: WireHandle, call: number): string[];

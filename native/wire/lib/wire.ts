@@ -1,5 +1,5 @@
 import { DEFAULT_CIPHERS, DEFAULT_MIN_VERSION } from "node:tls";
-import { Admissions, type WireGuard } from "./admission";
+import { Admissions, type WireCaller, type WireGuard } from "./admission";
 import type { CallHost } from "./call-host";
 import {
   encoding,
@@ -39,7 +39,7 @@ export type StreamHandler<Caller = unknown> = (call: WireCall<Caller>) => void;
  * A gRPC server in native code, on the thread that made it. Sockets are read together, and JavaScript is
  * called once for all that came. `Caller` is what its guard says of who calls.
  */
-export class Wire<Caller = unknown> implements CallHost {
+export class Wire<Caller extends WireCaller = WireCaller> implements CallHost {
   readonly addon: Native = native();
   readonly handle: WireHandle;
   readonly inflater: Inflater;
@@ -54,7 +54,7 @@ export class Wire<Caller = unknown> implements CallHost {
   private readonly arrival: InferArrival<Caller> = {
     deadlineMs: -1,
     byteLength: 0,
-    caller: undefined as Caller,
+    caller: undefined as unknown as Caller,
     traceparent: undefined,
   };
   /** What was read of the heads that the add-on remembers. */

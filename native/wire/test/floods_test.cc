@@ -11,6 +11,7 @@
 #include "echo_server.h"
 #include "http2_client.h"
 #include "sockets/sockets.h"
+#include "talker.h"
 
 using namespace wire;
 
@@ -24,64 +25,9 @@ ServerLimits withHeld(size_t heldMaxBytes) {
   return limits;
 }
 
-// A client that writes as far as the server reads, and reads only when it is told to.
-class Client {
- public:
-  explicit Client(Echo& echo) : echo_(echo) {
-    std::string why;
-    socket_ = connectTo("127.0.0.1", echo.port(), why);
-    // So that little waits in the kernel of a client that does not read.
-    const int bytes = 64 * 1024;
-    setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-    echo_.turn();
-  }
-  ~Client() {
-    close(socket_);
-    echo_.turn();
-    echo_.turn();
-  }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-
-  // False: the server reads no more of it, or has cut it off. `sent()` says how far it came.
-  bool say(const std::string& bytes) {
-    size_t at = 0;
-    for (int idle = 0; at < bytes.size() && idle < 200;) {
-      const ssize_t count = send(socket_, bytes.data() + at, std::min<size_t>(bytes.size() - at, 65'536),
-                                 MSG_NOSIGNAL | MSG_DONTWAIT);
-      idle = count > 0 ? 0 : idle + 1;
-      if (count > 0) at += static_cast<size_t>(count);
-      echo_.turn();
-    }
-    for (int turns = 0; turns < 20; turns++) echo_.turn();
-    sent_ += at;
-    return at == bytes.size();
-  }
-
-  // What the server said so far, until nothing more comes.
-  std::string& hear() {
-    std::vector<char> chunk(65'536);
-    for (int idle = 0; idle < 20;) {
-      echo_.turn();
-      const ssize_t count = recv(socket_, chunk.data(), chunk.size(), MSG_DONTWAIT);
-      if (count > 0) heard_.append(chunk.data(), static_cast<size_t>(count));
-      idle = count > 0 ? 0 : idle + 1;
-    }
-    return heard_;
-  }
-
-  size_t sent() const { return sent_; }
-
- private:
-  Echo& echo_;
-  int socket_;
-  size_t sent_ = 0;
-  std::string heard_;
-};
-
 // Somebody else's call is answered.
 bool servesOthers(Echo& echo, size_t bytes = 50'000) {
-  Client other(echo);
+  Talker other(echo);
   other.say(http2::preface() + http2::call(1, "/t.T/Say", patterned(bytes)));
   return http2::answers(other.hear())[1] == http2::message(patterned(bytes));
 }
@@ -141,7 +87,7 @@ TEST("messages that are announced and do not come hold nothing") {
   ServerLimits limits = withHeld(64 * kMib);
   limits.messageMaxBytes = 64 * kMib;
   Echo echo(*api, limits);
-  Client liar(echo);
+  Talker liar(echo);
   std::string said = http2::preface();
   for (uint32_t stream = 1; stream < 33; stream += 2)
     said += http2::headers(stream, "/t.T/Say") + http2::data(stream, announced(64 * kMib), false);
@@ -159,7 +105,7 @@ TEST("a message larger than what room is made for at once comes whole, in any pi
   limits.receiveWindowBytes = 32 * kMib;
   for (const size_t frame : {size_t{16'000}, kMib}) {
     Echo echo(*api, limits);
-    Client client(echo);
+    Talker client(echo);
     const std::string whole = http2::message(patterned(9 * kMib + 77));
     std::string said = http2::preface() + setting(4, 16 * kMib) + http2::frame(8, 0, 0, std::string("\x01\x00\x00\x00", 4)) +
                        http2::headers(1, "/t.T/Say");
@@ -175,9 +121,9 @@ TEST("what comes of one client leaves room for the next") {
   const ng::Api* api = library();
   if (api == nullptr) return;
   Echo echo(*api, withHeld(8 * kMib));
-  std::vector<std::unique_ptr<Client>> greedy;
+  std::vector<std::unique_ptr<Talker>> greedy;
   for (int i = 0; i < 6; i++) {
-    greedy.push_back(std::make_unique<Client>(echo));
+    greedy.push_back(std::make_unique<Talker>(echo));
     std::string said = http2::preface();
     for (uint32_t stream = 1; stream < 17; stream += 2) said += http2::call(stream, "/t.T/Hold", patterned(900'000));
     greedy.back()->say(said);
@@ -186,6 +132,7 @@ TEST("what comes of one client leaves room for the next") {
   CHECK(echo.server().heldBytes() < 6 * kMib);
   CHECK(servesOthers(echo));
   greedy.clear();
+  for (int turns = 0; turns < 5; turns++) echo.turn();
   CHECK(echo.server().heldBytes() == 0);
 }
 
@@ -193,7 +140,7 @@ TEST("answers that a window of nothing keeps back are kept up to a share, and th
   const ng::Api* api = library();
   if (api == nullptr) return;
   Echo echo(*api, withHeld(8 * kMib));
-  Client deaf(echo);
+  Talker deaf(echo);
   std::string said = http2::preface() + setting(4, 0);
   for (uint32_t stream = 1; stream < 161; stream += 2) said += http2::call(stream, "/t.T/Say", patterned(100'000));
   CHECK(deaf.say(said));
@@ -206,7 +153,7 @@ TEST("a client that reads no answers to PING is not read from") {
   const ng::Api* api = library();
   if (api == nullptr) return;
   Echo echo(*api, withHeld(256 * kMib));
-  Client deaf(echo);
+  Talker deaf(echo);
   std::string pings;
   for (int i = 0; i < 40'000; i++) pings += http2::frame(6, 0, 0, "12345678");
   deaf.say(http2::preface());
@@ -221,7 +168,7 @@ TEST("a client that reads no refusals is not read from") {
   const ng::Api* api = library();
   if (api == nullptr) return;
   Echo echo(*api, withHeld(256 * kMib));
-  Client deaf(echo);
+  Talker deaf(echo);
   deaf.say(http2::preface());
   bool reads = true;
   for (uint32_t stream = 1; stream < 800'000 && reads;) {
@@ -238,7 +185,7 @@ TEST("empty messages of a stream that nobody takes are counted, and have an end"
   const ng::Api* api = library();
   if (api == nullptr) return;
   Echo echo(*api, withHeld(256 * kMib));
-  Client client(echo);
+  Talker client(echo);
   client.say(http2::preface() + http2::headers(1, "/t.T/Listen"));
   std::string many;
   for (int i = 0; i < 3'000; i++) many += http2::message("");
@@ -255,7 +202,7 @@ TEST("a header block that stands for gigabytes costs its call and no more") {
   const ng::Api* api = library();
   if (api == nullptr) return;
   Echo echo(*api);
-  Client client(echo);
+  Talker client(echo);
   client.say(http2::preface());
   const double beforeMs = cpuMs();
   CHECK(client.say(bomb(1, 1'000'000)));
@@ -270,7 +217,7 @@ TEST("trailers that stand for gigabytes cost their call and no more") {
   const ng::Api* api = library();
   if (api == nullptr) return;
   Echo echo(*api);
-  Client client(echo);
+  Talker client(echo);
   client.say(http2::preface() + http2::headers(1, "/t.T/Chat"));
   std::string block = "\x40\x01x\x64" + std::string(100, 'v') + std::string(1'000'000, '\xbe');
   CHECK(client.say(http2::frame(1, 5, 1, block)));
@@ -301,13 +248,13 @@ TEST("connections without a call make way for new ones, those that never had one
   const ng::Api* api = library();
   if (api == nullptr) return;
   Echo echo(*api);
-  Client known(echo);
+  Talker known(echo);
   known.say(http2::preface() + http2::call(1, "/t.T/Say", "x"));
-  Client busy(echo);
+  Talker busy(echo);
   busy.say(http2::preface() + http2::call(1, "/t.T/Hold", "x"));
-  std::vector<std::unique_ptr<Client>> idle;
+  std::vector<std::unique_ptr<Talker>> idle;
   for (int i = 0; i < 200; i++) {
-    idle.push_back(std::make_unique<Client>(echo));
+    idle.push_back(std::make_unique<Talker>(echo));
     if (i % 2 == 0) idle.back()->say(http2::preface());
     CHECK(echo.server().connections() <= kLimits.connectionsMax + 1);
     if (i == 62) CHECK(servesOthers(echo));
@@ -323,7 +270,7 @@ TEST("without descriptors accepting pauses, those without a call make way, and c
   rlimit before{};
   getrlimit(RLIMIT_NOFILE, &before);
   Echo echo(*api);
-  Client busy(echo);
+  Talker busy(echo);
   busy.say(http2::preface() + http2::call(1, "/t.T/Hold", "x"));
   std::vector<int> waiting;
   std::string why;

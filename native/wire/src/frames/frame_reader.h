@@ -53,6 +53,8 @@ class FrameReader {
   // Bytes that the body begun is still waiting for; 0 between frames.
   size_t bodyRest() const { return begun_ ? frame_.body.size() - bodyFilled_ : 0; }
 
+  // Bytes of the body begun that have come; 0 between frames.
+  size_t bodyFilled() const { return begun_ ? bodyFilled_ : 0; }
   // Why the connection must be cut; empty while all is well. It stays.
   const std::string& fault() const { return fault_; }
 

@@ -81,10 +81,14 @@ void Connection::count() {
   share_->hold(countedBytes_);
 }
 
-// Whoever does not read what is said to him is not read from.
+// Whoever does not read what is said to him is not read from, nor who holds all that he may.
 void Connection::watch(bool blocked) {
-  const uint32_t reading = outbox_.bytes() > kOutboxMaxBytes ? 0u : uint32_t{EPOLLIN};
-  const uint32_t wanted = blocked ? reading | EPOLLOUT : uint32_t{EPOLLIN};
+  const bool deaf = blocked && outbox_.bytes() > kOutboxMaxBytes;
+  if (!heldBack_ && isHeldBack()) {
+    heldBack_ = true;
+    server_.unread_.push_back(this);
+  }
+  const uint32_t wanted = (deaf || heldBack_ ? uint32_t{EPOLLRDHUP} : uint32_t{EPOLLIN}) | (blocked ? uint32_t{EPOLLOUT} : 0u);
   if (wanted == watched_) return;
   watched_ = wanted;
   server_.poller_.change(socket_, this, wanted);

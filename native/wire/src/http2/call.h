@@ -60,11 +60,12 @@ struct CallState {
   size_t filled = 0;      // of the message being received
   size_t expected = 0;    // its whole size; room is made for it as it comes
   size_t unconsumed = 0;  // received, but not yet given back to the peer's window
-  // On the account of its connection: for being there, for what was received and not taken, for what was not
+  // On the account of its caller: for being there, for what was received and not taken, for what was not
   // sent.
   std::shared_ptr<Ledger::Share> share;
   size_t baseBytes = 0;
   size_t inputBytes = 0;
+  size_t workBytes = 0;  // of that, what came whole; of a stream nothing
   size_t outputBytes = 0;
   bool inputEnded = false;
 

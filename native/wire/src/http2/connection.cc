@@ -58,6 +58,7 @@ Connection::Connection(Server& server, int socket, std::string peer)
 }
 
 Connection::~Connection() {
+  if (heldBack_) server_.forgetUnread(*this);
   share_->letGo(countedBytes_);
   for (Call* call : calls_) {
     call->connection = nullptr;
@@ -72,8 +73,15 @@ Connection::~Connection() {
 
 void Connection::ready(uint32_t flags) {
   if (broken_) return;
-  if (flags & (EPOLLIN | EPOLLHUP | EPOLLERR)) read();
+  // Of a connection that is not read, nothing else tells that its client is gone.
+  if (flags & EPOLLRDHUP) broken_ = true;
+  if ((flags & (EPOLLHUP | EPOLLERR)) != 0 || ((flags & EPOLLIN) != 0 && !isHeldBack())) read();
   server_.dirty(*this);
+}
+
+// A gateway brings the calls of several: there the one who holds too much is refused, and the others are read.
+bool Connection::isHeldBack() const {
+  return lastShare_ != nullptr && credentials_.size() <= 1 && server_.ledger_.isOver(*lastShare_);
 }
 
 void Connection::read() {
@@ -130,8 +138,13 @@ bool Connection::directTarget(uint8_t*& to, size_t& room) const {
   return true;
 }
 
+void Connection::readAgain() {
+  heldBack_ = false;
+  server_.dirty(*this);
+}
+
 bool Connection::turnIsOver() const {
-  return asked_ || callsRead_ >= kReadBudgetCalls || messagesRead_ >= kReadBudgetMessages ||
+  return asked_ || isHeldBack() || callsRead_ >= kReadBudgetCalls || messagesRead_ >= kReadBudgetMessages ||
          headRead_ >= kReadBudgetHeadBytes;
 }
 
@@ -228,6 +241,7 @@ int Connection::chunk(int32_t stream, const uint8_t* data, size_t size) {
   ng_.session_consume_connection(session_, size);
   Call* call = callOf(stream);
   if (call == nullptr) return 0;
+  lastShare_ = call->share;
   server_.receive(*call, data, size);
   direct_ = call->incoming.bytes.owner ? call : nullptr;
   return 0;

@@ -26,6 +26,8 @@ class Connection : public Pollable {
   Connection& operator=(const Connection&) = delete;
 
   void ready(uint32_t flags) override;
+  // Nothing is read: its caller holds its share, and some of that will be answered.
+  bool isHeldBack() const;
   // Moves what calls have answered to the socket.
   void flush();
   // Makes the session look at a call's output again.
@@ -50,6 +52,8 @@ class Connection : public Pollable {
   // When there was a call last, or none yet.
   double calledMs() const { return calledMs_; }
 
+  // Its caller holds less again.
+  void readAgain();
   // True the first time since the last flush.
   bool markDirty() { return !std::exchange(dirty_, true); }
 
@@ -94,6 +98,8 @@ class Connection : public Pollable {
   Credentials::Known credentials_;
   std::shared_ptr<Ledger::Share> share_;
   size_t countedBytes_ = 0;  // of the outbox, on its account
+  std::shared_ptr<Ledger::Share> lastShare_;  // of the call that sent last
+  bool heldBack_ = false;                     // the server knows it as unread
   ng::Session* session_ = nullptr;
   std::unique_ptr<TlsSession> tls_;  // null: in the clear
   Outbox outbox_;

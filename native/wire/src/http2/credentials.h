@@ -5,10 +5,12 @@
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "http2/ledger.h"
 #include "net/event.h"
 
 namespace wire {
@@ -48,6 +50,9 @@ class Credentials {
 
   bool admits(int32_t number, int32_t method) const;
   void admit(int32_t number, int32_t method);
+  // What its caller holds on its connection; null before it was admitted.
+  const std::shared_ptr<Ledger::Share>& shareOf(int32_t number) const { return entries_[static_cast<size_t>(number)].share; }
+  void own(int32_t number, std::shared_ptr<Ledger::Share> share) { entries_[static_cast<size_t>(number)].share = std::move(share); }
   // What was admitted so far has to be asked again.
   void askAnew() { epoch_++; }
   // Held by anybody.
@@ -63,6 +68,7 @@ class Credentials {
     size_t holders = 0;
     uint64_t epoch = 0;  // of `admitted`
     std::bitset<kMethodsMax> admitted;
+    std::shared_ptr<Ledger::Share> share;
   };
 
   static bool same(const Entry& entry, const Presented& presented);

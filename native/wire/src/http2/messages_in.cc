@@ -114,6 +114,10 @@ void Server::failOverfull(Call& call) {
 void Server::messageDone(Call& call) {
   call.connection->messageRead();
   call.prefixGot = 0;
+  if (call.kind != MethodKind::kStream) {
+    call.workBytes += call.incoming.bytes.size + kMessageBytes;
+    call.share->account->workBytes += call.incoming.bytes.size + kMessageBytes;
+  }
   call.inbox.push_back(std::move(call.incoming));
   call.incoming = {};
   if (call.kind == MethodKind::kStream && call.announced) tell(EventKind::kMessage, call);
@@ -124,6 +128,7 @@ Message Server::take(Call& call) {
   if (call.inbox.empty()) return message;
   message = std::move(call.inbox.front());
   call.inbox.pop_front();
+  if (call.workBytes > 0) letGoWork(call, message.bytes.size + kMessageBytes);
   letGoInput(call, message.bytes.size + kMessageBytes);
   if (call.inbox.empty() && call.unconsumed > 0 && call.connection != nullptr)
     call.connection->consume(call, std::exchange(call.unconsumed, 0));
@@ -133,6 +138,11 @@ Message Server::take(Call& call) {
 void Server::letGoInput(Call& call, size_t bytes) {
   call.inputBytes -= bytes;
   call.share->letGo(bytes);
+}
+
+void Server::letGoWork(Call& call, size_t bytes) {
+  call.workBytes -= bytes;
+  call.share->account->workBytes -= bytes;
 }
 
 void Server::letGoOutput(Call& call, size_t bytes) {

@@ -142,12 +142,32 @@ void Server::dirty(Connection& connection) {
 
 void Server::flush() {
   bool broken = false;
-  for (size_t i = 0; i < dirty_.size(); i++) {
-    dirty_[i]->flush();
-    broken = broken || dirty_[i]->over();
-  }
-  dirty_.clear();
+  do {
+    for (size_t i = 0; i < dirty_.size(); i++) {
+      dirty_[i]->flush();
+      broken = broken || dirty_[i]->over();
+    }
+    dirty_.clear();
+    resumeReading();
+  } while (!dirty_.empty());
   if (broken) reap();
+}
+
+// Those whose callers hold less again.
+void Server::resumeReading() {
+  for (size_t i = 0; i < unread_.size();) {
+    if (unread_[i]->isHeldBack()) {
+      i++;
+      continue;
+    }
+    unread_[i]->readAgain();
+    unread_[i] = unread_.back();
+    unread_.pop_back();
+  }
+}
+
+void Server::forgetUnread(const Connection& connection) {
+  unread_.erase(std::find(unread_.begin(), unread_.end(), &connection));
 }
 
 void Server::reap() {
@@ -217,10 +237,28 @@ void Server::headersDone(Call& call) {
 // Before anything of its messages is taken in: bytes of a caller without permission are held for this turn at most.
 void Server::ask(Call& call) {
   call.credential = credentials_.take(call.connection->credentials(), call.presented);
-  if (credentials_.admits(call.credential, call.method)) return;
+  if (credentials_.admits(call.credential, call.method)) return charge(call, credentials_.shareOf(call.credential));
   call.asked = true;
   call.connection->await();
   tell(EventKind::kAsked, call);
+}
+
+void Server::admit(Call& call, const std::string& tenant) {
+  credentials_.admit(call.credential, call.method);
+  if (!tokens_) return;
+  if (credentials_.shareOf(call.credential) == nullptr) credentials_.own(call.credential, ledger_.open("tenant " + tenant));
+  charge(call, credentials_.shareOf(call.credential));
+}
+
+// What the call holds is its caller's from now on.
+void Server::charge(Call& call, const std::shared_ptr<Ledger::Share>& share) {
+  if (share == nullptr || call.share == share) return;
+  const size_t bytes = call.baseBytes + call.inputBytes + call.outputBytes;
+  call.share->letGo(bytes);
+  call.share->account->workBytes -= call.workBytes;
+  call.share = share;
+  call.share->account->workBytes += call.workBytes;
+  call.share->hold(bytes);
 }
 
 void Server::refuse(Call& call, int32_t code, std::string_view message, std::string_view trailers) {
@@ -340,11 +378,13 @@ void Server::finish(Call& call, int32_t code, std::string_view message, std::str
 
 void Server::release(Call& call) {
   Calls::forget(call);
+  letGoWork(call, call.workBytes);
   letGoInput(call, call.inputBytes);
   if (call.connection == nullptr) close(call);
 }
 
 void Server::close(Call& call) {
+  letGoWork(call, call.workBytes);
   call.share->letGo(call.baseBytes + call.inputBytes + call.outputBytes);
   credentials_.release(call.credential);
   calls_.close(&call);

@@ -94,7 +94,8 @@ class Server {
 
   // What JavaScript does about a call that was asked about.
   Call* findAsked(int32_t handle) const { return calls_.findAsked(handle); }
-  void admit(const Call& call) { credentials_.admit(call.credential, call.method); }
+  // `tenant`: whom what it holds is counted for, where tokens tell callers apart.
+  void admit(Call& call, const std::string& tenant);
   void refuse(Call& call, int32_t code, std::string_view message, std::string_view trailers);
 
   // What JavaScript does to a call. All do nothing for a stale handle.
@@ -145,7 +146,11 @@ class Server {
   bool announceInfer(Call& call);
   void end(Call& call, int32_t code, std::string_view message, std::string_view trailers);
   void close(Call& call);
+  void charge(Call& call, const std::shared_ptr<Ledger::Share>& share);
+  void resumeReading();
+  void forgetUnread(const Connection& connection);
   void letGoInput(Call& call, size_t bytes);
+  void letGoWork(Call& call, size_t bytes);
   void letGoOutput(Call& call, size_t bytes);
   void reap();
 
@@ -158,6 +163,7 @@ class Server {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> dirty_;
+  std::vector<Connection*> unread_;  // whose callers hold their share, and may be read again
   Ledger ledger_;
   Calls calls_;
   Credentials credentials_;

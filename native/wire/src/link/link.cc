@@ -162,6 +162,12 @@ void Links::close(int32_t number) {
   links_.erase(found);
 }
 
+size_t Links::heldBytes() const {
+  size_t bytes = 0;
+  for (const auto& link : links_) bytes += link->heldBytes();
+  return bytes;
+}
+
 void Links::flush() {
   for (size_t i = 0; i < dirty_.size(); i++)
     if (Link* link = find(dirty_[i])) link->flush();

@@ -28,6 +28,8 @@ class Link : public Pollable {
   void present(std::string_view credential);
   void send(uint32_t id, const InferHeader& header, Piece body);
   void cancel(uint32_t id);
+  // What waits to be sent, and what has come of a frame that is not whole.
+  size_t heldBytes() const { return outbox_.bytes() + reader_.bodyFilled(); }
   void flush();
   bool broken() const { return broken_; }
   int32_t number() const { return number_; }
@@ -62,6 +64,7 @@ class Links {
   // Cuts it off; nothing more is told of it.
   void close(int32_t number);
   void closeAll() { links_.clear(); }
+  size_t heldBytes() const;
   void flush();
 
  private:

@@ -3,6 +3,7 @@
 #include <malloc.h>
 #include <napi.h>
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -15,11 +16,14 @@ namespace wire {
 namespace {
 
 // Messages of 602 KB come and go all the time: they are kept by the allocator instead of returned to the
-// kernel each time.
+// kernel each time. What the environment says stands.
 void tuneAllocator() {
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
-  mallopt(M_TOP_PAD, 64 << 20);
+  const auto set = [](int parameter, const char* variable, int value) {
+    if (std::getenv(variable) == nullptr) mallopt(parameter, value);
+  };
+  set(M_MMAP_THRESHOLD, "MALLOC_MMAP_THRESHOLD_", 1 << 30);
+  set(M_TRIM_THRESHOLD, "MALLOC_TRIM_THRESHOLD_", 1 << 30);
+  set(M_TOP_PAD, "MALLOC_TOP_PAD_", 64 << 20);
 }
 
 Napi::Value probe(const Napi::CallbackInfo& info) {
@@ -122,7 +126,8 @@ Napi::Value connections(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value heldBytes(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(wireOf(info).server().heldBytes()));
+  WireHandle& wire = wireOf(info);
+  return Napi::Number::New(info.Env(), static_cast<double>(wire.server().heldBytes() + wire.links().heldBytes()));
 }
 
 // {connections, bytes, time}

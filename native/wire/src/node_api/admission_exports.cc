@@ -28,8 +28,8 @@ Napi::Value asked(const Napi::CallbackInfo& info) {
 
 napi_value admit(napi_env env, napi_callback_info info) {
   const Arguments in(env, info);
-  const Call* call = in.wire().server().findAsked(in.integer(1));
-  if (call != nullptr) in.wire().server().admit(*call);
+  Call* call = in.wire().server().findAsked(in.integer(1));
+  if (call != nullptr) in.wire().server().admit(*call, in.text(2));
   return nullptr;
 }
 
