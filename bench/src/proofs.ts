@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { analyseRows, decodeModel } from "@infaas/executor";
-import { cpuMicroseconds } from "./cpu-time";
 import { writeBenchModels } from "./models";
 import { zooSubjects } from "./subjects";
 import { cache, root } from "./system";
@@ -23,9 +22,10 @@ export function benchProofs(): void {
 
 function prove(name: string, path: string): void {
   const model = decodeModel(readFileSync(path));
-  const startedUs = cpuMicroseconds(process.pid);
+  const started = process.cpuUsage();
   const analysis = analyseRows(model);
-  const tookMs = (cpuMicroseconds(process.pid) - startedUs) / 1000;
+  const { user, system } = process.cpuUsage(started);
+  const tookMs = (user + system) / 1000;
   const outcome = analysis.proven ? "proven" : `alone: ${analysis.reason}`;
   process.stdout.write(`| ${name} | ${model.graph.node.length} | ${tookMs.toFixed(1)} | ${outcome} |\n`);
 }
@@ -41,5 +41,5 @@ function modelsBelow(folder: string): string[] {
 /** Package, version and file: `silero-vad-6.2.3 silero_vad`. */
 function nameOf(path: string): string {
   const [own = ""] = relative(packages, path).split("/");
-  return `${own}, \`${basename(path, ".onnx")}\``;
+  return `${own.replace(/^\+([^+]+)\+/, "@$1/")}, \`${basename(path, ".onnx")}\``;
 }
