@@ -6,6 +6,7 @@ import { benchEcho } from "./echo/bench-echo";
 import { benchFuzz } from "./fuzz";
 import { benchGoodput } from "./goodput";
 import { benchLink } from "./link";
+import { benchManyRows } from "./many-rows";
 import { benchProofs } from "./proofs";
 import { benchRegistrations } from "./registrations";
 import { benchSelection, describeSelection } from "./selection";
@@ -27,6 +28,7 @@ const benches: Readonly<Record<string, (scope: BenchScope) => void | Promise<voi
   fuzz: benchFuzz,
   registrations: benchRegistrations,
   proofs: benchProofs,
+  "many-rows": benchManyRows,
 };
 
 async function main(args: readonly string[]): Promise<void> {

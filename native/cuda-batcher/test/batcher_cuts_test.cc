@@ -165,9 +165,11 @@ TEST("one that shares no batch runs by itself, its pieces too") {
   CHECK(bench.right(bench.await(2), 1, 7));
   for (uint32_t i = 3; i < 6; i++) CHECK(bench.right(bench.await(i), 1, static_cast<float>(i)));
   std::lock_guard<std::mutex> lock(bench.fake->mutex);
-  std::vector<int64_t> sizes = bench.fake->batches;
-  std::sort(sizes.begin(), sizes.end());
-  CHECK(sizes == std::vector<int64_t>({1, 1, 3, 4, 4, 4, 4, 4}));
+  // The five pieces are the only batches of four rows; how many of the three others share one, latencies decide.
+  const std::vector<int64_t>& sizes = bench.fake->batches;
+  CHECK(std::count(sizes.begin(), sizes.end(), 4) == 5);
+  CHECK(*std::max_element(sizes.begin(), sizes.end()) == 4);
+  CHECK(std::count(sizes.begin(), sizes.end(), 1) >= 2);
 }
 
 TEST("two at once, and one that fails, keep apart") {
