@@ -15,19 +15,25 @@ export function printRegistration(result: RegistrationResult, terminal: Terminal
     for (const spec of architecture.outputs) terminal.print(`output  ${tensorSpecText(spec)}`);
     terminal.print(`batched ${batching(architecture)}`);
     terminal.print(`golden  ${goldenInput(result)}`);
+    const { unprofiledReason = "" } = variants[0] ?? {};
+    if (unprofiledReason !== "") terminal.print(`profiled no: ${unprofiledReason}; ${FIRST_QUERIES}`);
   }
   terminal.table(
     ["variant", "accuracy", "p50 at batch 1", "items/s"],
     variants.map((v) => [
       v.name,
       v.accuracy === undefined ? "not measured" : percent(v.accuracy.value),
-      ms(v.profile?.points[0]?.p50Ms ?? Number.NaN),
-      Math.round(v.profile?.saturationPerSecond ?? 0).toLocaleString("en"),
+      v.unprofiledReason === "" ? ms(v.profile?.points[0]?.p50Ms ?? Number.NaN) : "not measured",
+      v.unprofiledReason === ""
+        ? Math.round(v.profile?.saturationPerSecond ?? 0).toLocaleString("en")
+        : "not measured",
     ]),
   );
   for (const warning of result.warnings) terminal.print(`warning: ${warning}`);
   for (const { name, reason } of rejected) terminal.print(`not kept: ${name}: ${reason}`);
 }
+
+const FIRST_QUERIES = "its first answered queries become its profile and its golden input";
 
 function batching(architecture: Architecture) {
   const { batchable, unbatchableReason, batchingNote, batchingCertificate } = architecture;

@@ -48,12 +48,18 @@ function rowsOf(listed: ListModelsResponse): string[][] {
       String(variant.maxBatch),
       groundOf(listed, variant),
       variant.accuracy === undefined ? "-" : percent(variant.accuracy.value),
-      ms(variant.profile?.points[0]?.p50Ms ?? Number.NaN),
-      Math.round(variant.profile?.saturationPerSecond ?? 0).toLocaleString("en"),
+      ...measured(variant),
       mebibytes(variant.profile?.peakMemoryBytes ?? 0n),
       ready.map((i) => i.executor).join(", "),
     ];
   });
+}
+
+/** Latency and throughput; of what no query was answered yet, neither is known. */
+function measured({ profile, unprofiledReason }: Variant): string[] {
+  if (unprofiledReason !== "") return ["not measured", "not measured"];
+  const perSecond = Math.round(profile?.saturationPerSecond ?? 0).toLocaleString("en");
+  return [ms(profile?.points[0]?.p50Ms ?? Number.NaN), perSecond];
 }
 
 /** Returns the certificate of batching, or why each request is computed alone. */

@@ -276,6 +276,8 @@ export {
   TaskSignatureSchema,
   type TensorMapping,
   TensorMappingSchema,
+  type TensorShape,
+  TensorShapeSchema,
   type TensorSpec,
   TensorSpecSchema,
   type TextHint,
@@ -631,6 +633,7 @@ export {
 export { decodeTensorProto, encodeTensorProto, type NamedTensor } from "./onnx/tensor-proto";
 export { bfloatBits, bfloatValue, halfBits, halfValue } from "./tensors/half-float";
 export { numberBytes } from "./tensors/number-bytes";
+export { readNumbers } from "./tensors/read-numbers";
 export {
   countBytes,
   type DataType,

@@ -19,6 +19,7 @@ export interface VariantEntry {
 /** The variants behind one name, most accurate first. */
 export interface TargetIndex {
   readonly target: Target;
+  /** Those that were measured; all where none was. */
   readonly entries: readonly VariantEntry[];
   /** Most rows any of them takes; 0 when there is none. */
   readonly maxBatch: number;
@@ -28,6 +29,8 @@ export interface TargetIndex {
   readonly levelEnds: readonly number[];
   /** Entries of a level by cold floor, ascending; filled on first use. */
   readonly coldOrders: (readonly VariantEntry[] | undefined)[];
+  /** The variants beside them of which nothing was measured: asked where none of `entries` fits. Null: there are none. */
+  readonly unprofiled: TargetIndex | null;
 }
 
 /** Everything that may be asked for, indexed. A value: built anew when the registry changes. */
@@ -91,6 +94,11 @@ export function restrictTarget({ target }: TargetIndex, entries: readonly Varian
   return toTarget(target, entries);
 }
 
+/** Returns the variants of a target, measured or not. */
+export function allEntries({ entries, unprofiled }: TargetIndex): readonly VariantEntry[] {
+  return unprofiled === null ? entries : [...entries, ...unprofiled.entries];
+}
+
 /** Returns the index behind a target, or undefined when the catalog does not know it. O(1). */
 export function findTarget(catalog: Catalog, target: Target): TargetIndex | undefined {
   if (target.kind === "task") return catalog.tasks.get(target.name);
@@ -152,7 +160,11 @@ function toEntry(variant: Variant, index: number): VariantEntry {
 }
 
 function toTarget(target: Target, list: readonly VariantEntry[]): TargetIndex {
-  const entries = [...list].sort((a, b) => b.accuracy - a.accuracy || byText(a.variant.name, b.variant.name));
+  const measured = list.filter(({ variant }) => variant.unprofiledReason === undefined);
+  const others = measured.length === 0 ? [] : list.filter((entry) => !measured.includes(entry));
+  const entries = (measured.length === 0 ? [...list] : measured).sort(
+    (a, b) => b.accuracy - a.accuracy || byText(a.variant.name, b.variant.name),
+  );
   const levels: number[] = [];
   const levelEnds: number[] = [];
   entries.forEach((entry, position) => {
@@ -160,7 +172,8 @@ function toTarget(target: Target, list: readonly VariantEntry[]): TargetIndex {
     levelEnds[levels.length - 1] = position + 1;
   });
   const maxBatch = entries.reduce((most, e) => Math.max(most, e.variant.maxBatch), 0);
-  return { target, entries, maxBatch, levels, levelEnds, coldOrders: [] };
+  const unprofiled = others.length === 0 ? null : toTarget(target, others);
+  return { target, entries, maxBatch, levels, levelEnds, coldOrders: [], unprofiled };
 }
 
 function uniqueByName(variants: readonly Variant[]): readonly Variant[] {

@@ -1,6 +1,6 @@
 import { EXPLAINED_MAX, ROWS_MAX } from "./bounds";
 import { candidatesOf } from "./candidates";
-import { NO_ACCURACY, serviceMs, type TargetIndex, type VariantEntry } from "./catalog";
+import { allEntries, NO_ACCURACY, serviceMs, type TargetIndex, type VariantEntry } from "./catalog";
 import { costPerThousandUsd } from "./cost";
 import type { Decision, Verdict } from "./decision";
 import type { Query } from "./query";
@@ -64,7 +64,7 @@ function judgeAll(
   const winner: Candidate[] = [];
   const loaded: Candidate[] = [];
   const rest: Candidate[] = [];
-  for (const entry of index.entries) {
+  for (const entry of allEntries(index)) {
     const members = groupsOf(snapshot, entry).flatMap((group) =>
       group.members.map((member) => ({ group, member })),
     );

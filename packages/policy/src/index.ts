@@ -10,6 +10,7 @@ export {
   UNSTATED_WAIT_MAX_MS,
 } from "./bounds";
 export {
+  allEntries,
   buildCatalog,
   type Catalog,
   type CatalogInput,

@@ -209,6 +209,39 @@ describe("selectVariant", () => {
     });
   });
 
+  describe("when nothing was measured of a variant", () => {
+    const unprofiledReason = "no input was found that it takes";
+    const guessed = {
+      ...variant({ name: "guessed", accuracy: null, points: pointsOf(0.1) }),
+      unprofiledReason,
+    };
+    const loaded = [...both, instance({ variant: "guessed" })];
+    const snapshot = snapshotOf({ variants: [...variants, guessed], instances: loaded });
+
+    it("takes another one, also where the stated default is cheaper, sooner or already loaded", () => {
+      for (const objective of ["min-cost", "max-accuracy", "min-latency"] as const) {
+        const decision = selectVariant(snapshot, asking({ objective }), 0);
+        expect(decision).toMatchObject({ kind: "selected", variant: { accuracy: expect.anything() } });
+      }
+      const unloaded = snapshotOf({ variants: [...variants, guessed], instances: loaded.slice(2) });
+      expect(selectVariant(unloaded, asking(), 0)).toMatchObject({ kind: "cold" });
+    });
+
+    it("takes it where none of the others could ever do, and where it is named", () => {
+      const soon = asking({ latencyMs: 1 });
+      expect(selectVariant(snapshot, soon, 0)).toMatchObject({ variant: { name: "guessed" } });
+      const named = { ...asking(), target: { kind: "variant", name: "guessed" } } as const;
+      expect(selectVariant(snapshot, named, 0)).toMatchObject({ variant: { name: "guessed" } });
+    });
+
+    it("takes it where it is the only one, and refuses by the others where it does not fit either", () => {
+      const alone = snapshotOf({ variants: [guessed], instances: loaded.slice(2) });
+      expect(selectVariant(alone, asking(), 0)).toMatchObject({ variant: { name: "guessed" } });
+      const refused = selectVariant(snapshot, asking({ minAccuracy: 0.999 }), 0);
+      expect(refused).toMatchObject({ kind: "infeasible", reason: "accuracy-below-floor", value: 0.98 });
+    });
+  });
+
   describe("when nothing can ever satisfy it", () => {
     it.each([
       [{ minAccuracy: 0.99 }, "accuracy-below-floor", 0.98],

@@ -41,11 +41,18 @@ interface Placed {
  * Returns where one query goes (docs/design/policy.md, section 3). Pure: equal arguments give equal answers.
  * Microseconds at thousands of variants: only loaded instances of the target that meet the accuracy floor are
  * looked at, best first. An overloaded or interfered instance that is still in time goes before a load, which
- * it outruns.
+ * it outruns. Variants of which nothing was measured are asked where none of the others could ever do.
  */
 export function selectVariant(snapshot: Snapshot, query: Query, nowMs: number): Decision {
   const index = candidatesOf(snapshot.catalog, query);
   if (!index) return { kind: "unknown", name: query.target.name };
+  const decision = selectAmong(snapshot, index, query, nowMs);
+  if (decision.kind !== "infeasible" || index.unprofiled === null) return decision;
+  const unprofiled = selectAmong(snapshot, index.unprofiled, query, nowMs);
+  return unprofiled.kind === "infeasible" ? decision : unprofiled;
+}
+
+function selectAmong(snapshot: Snapshot, index: TargetIndex, query: Query, nowMs: number): Decision {
   let floor = query.slo.minAccuracy;
   let scan = scanLoaded(snapshot, index, query, floor, nowMs);
   if (query.slo.noDowngrade && scan.idleKey !== null && (floor === null || scan.idleAccuracy > floor)) {

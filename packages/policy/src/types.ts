@@ -80,6 +80,8 @@ export interface Variant {
   readonly batching?: BatchingGround;
   readonly accuracy: Accuracy | null;
   readonly profile: Profile;
+  /** Why nothing was measured of it: its profile is a stated default. Absent: it is profiled. */
+  readonly unprofiledReason?: string;
 }
 
 /** INFaaS instance states (paper section 4.1); an inactive variant has no instance. */

@@ -17,6 +17,7 @@ import type { FrontendConfig } from "./config";
 import { artifactRelay } from "./control/artifact-relay";
 import { catalogService } from "./control/catalog-service";
 import { exchangeDemand } from "./control/demand-exchange";
+import { FirstProfiles } from "./control/first-profiles";
 import { placeInitially } from "./control/initial-placement";
 import { joinCluster } from "./control/join-cluster";
 import type { Leader } from "./control/leader";
@@ -78,7 +79,9 @@ export async function startFrontend(
   const demandTable = new DemandTable();
   const wire = openIngress(config.ingress, security, logger);
   const pool = openLinks(config, { ...world, view, wire }, lifecycle);
-  const { router, selector, coldStarts } = openRouting(config, { ...world, view, pool, cluster }, lifecycle);
+  const firstAnswers = new FirstProfiles({ view, registry: metadata.registry, clock, logger });
+  const routing = { ...world, view, pool, cluster, firstAnswers };
+  const { router, selector, coldStarts } = openRouting(config, routing, lifecycle);
   const tenants = new Tenants({
     clock,
     inFlightMax: config.tenantInFlightMax,

@@ -109,6 +109,7 @@ export function variantFromWire(record: Variant): Converted<policy.Variant> {
       batching: batchingFromWire(v),
       accuracy: v.accuracy === undefined ? null : accuracyFromWire(v.accuracy, what),
       profile: profileFromWire(need(v.profile, `${what}: profile`), what),
+      ...(v.unprofiledReason === "" ? {} : { unprofiledReason: v.unprofiledReason }),
     };
   });
 }
@@ -188,6 +189,7 @@ export function variantToWire(v: policy.Variant): MessageInitShape<typeof Varian
     maxBatch: v.maxBatch,
     unbatched: v.batching === "alone",
     batchingCertificate: batchingToWire(v.batching),
+    unprofiledReason: v.unprofiledReason ?? "",
     ...(accuracy === null ? {} : { accuracy: { ...accuracy, origin: originToWire(accuracy.origin) } }),
     profile: {
       points: profile.points.map((point) => ({ ...point })),

@@ -1,4 +1,5 @@
-import { largestDifference, readNumbers } from "./tensor-difference";
+import { readNumbers } from "@infaas/api";
+import { largestDifference } from "./tensor-difference";
 
 function bytesOf(...values: number[]): Uint8Array {
   return new Uint8Array(Uint16Array.from(values).buffer);

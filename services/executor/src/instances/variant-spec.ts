@@ -26,6 +26,7 @@ export interface VariantSpec {
   readonly loadOverride?: LoadOverride;
   /** Peak memory of one instance as measured at registration. */
   readonly memoryBytes: number;
+  /** Empty where nothing was measured: no query is refused by a figure that is a stated default. */
   readonly latency: readonly LatencyPoint[];
   /** One row of every input, raw; empty when the registration gave none. */
   readonly goldenInputs: readonly Uint8Array[];
@@ -43,7 +44,7 @@ export function variantSpec(
   const wire = loadedVariant(record);
   const faults = variantFaults(wire);
   if (faults.length > 0) return { ok: false, fault: `variant ${wire.name}: ${faults.join("; ")}` };
-  const points = wire.profile?.points ?? [];
+  const points = wire.unprofiledReason === "" ? (wire.profile?.points ?? []) : [];
   return {
     ok: true,
     value: {

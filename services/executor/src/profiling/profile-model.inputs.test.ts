@@ -1,13 +1,16 @@
 import { create } from "@bufbuild/protobuf";
-import { type RegistrationResult, TaskSchema, ValueInfoProtoSchema } from "@infaas/api";
+import { type RegistrationResult, TaskSchema, TensorProtoSchema, ValueInfoProtoSchema } from "@infaas/api";
 import { Code } from "@infaas/runtime";
 import { fixtureModel } from "../testing/dense-models";
 import { ProfilingBench, WIDTH } from "../testing/profiling-bench";
-import { constantTensor } from "./onnx/float-tensor";
+import { constantTensor, ElementType } from "./onnx/float-tensor";
 import { createNode } from "./onnx/node";
 
 /** The format's number for strings. */
 const STRING = 8;
+const INT64 = ElementType.int64;
+const int64Of = (name: string, value: number) =>
+  create(TensorProtoSchema, { name, dims: [1n], dataType: INT64, int64Data: [BigInt(value)] });
 
 describe("profileModel: inputs and files", () => {
   let bench: ProfilingBench;
@@ -81,6 +84,48 @@ describe("profileModel: inputs and files", () => {
     expect(result.architecture?.inputs).toMatchObject([{ name: "x", shape: [-1n], anyRank: true }]);
     expect(result.architecture?.unbatchableReason).toBe("input x does not say how many axes it has");
     expect(result.variants[0]?.goldenInputShapes).toMatchObject([{ dims: [1n, 64n] }]);
+  });
+
+  describe("when nothing is found that it takes", () => {
+    const idsFrom = (first: number) => {
+      const nodes = [
+        createNode("Sub", { inputs: ["x", "first"], outputs: ["row"] }),
+        createNode("Gather", { inputs: ["table", "row"], outputs: ["y"] }),
+      ];
+      const constants = [int64Of("first", first), constantTensor("table", [3], Float32Array.of(5, 6, 7))];
+      const model = fixtureModel({ nodes, constants, input: ["N"], output: ["N"], elemType: INT64 });
+      model.graph.output[0]!.type!.tensorType!.elemType = 1;
+      return model;
+    };
+
+    it("registers it with a stated default, alone, and with nothing golden", async () => {
+      const { result } = await bench.register(idsFrom(1_000_000), create(TaskSchema, { name: "toy" }));
+      const reason = expect.stringMatching(/^no input was found that it takes: .*indices/);
+      expect(result.architecture).toMatchObject({ batchable: false, unbatchableReason: reason });
+      expect(result.variants).toMatchObject([
+        { unprofiledReason: reason, unbatched: true, maxBatch: 1, goldenInputs: [], goldenTolerance: 1e-4 },
+      ]);
+      expect(result.variants[0]?.profile).toMatchObject({ points: [{ batch: 1, p50Ms: 100, p99Ms: 100 }] });
+      expect(result.variants[0]?.profile?.loadMs).toBeGreaterThan(0);
+      expect(result.variants[0]?.profile?.peakMemoryBytes).toBeGreaterThan(0n);
+    });
+
+    it("keeps nothing golden of a model that draws its answers", async () => {
+      const model = idsFrom(1_000_000);
+      model.graph.node.push(createNode("RandomUniformLike", { inputs: ["table"], outputs: ["noise"] }));
+      const { result } = await bench.register(model, create(TaskSchema, { name: "toy" }));
+      expect(result.variants[0]?.goldenTolerance).toBe(0);
+    });
+
+    it("refuses it where its owner states that it is batchable: nothing can be tried", async () => {
+      const task = create(TaskSchema, { name: "toy" });
+      await expect(bench.register(idsFrom(1_000_000), task, { statedBatchable: true })).rejects.toMatchObject(
+        {
+          code: Code.INVALID_ARGUMENT,
+          message: expect.stringContaining("stated to be batchable, but no input was found"),
+        },
+      );
+    });
   });
 
   it("refuses a model with an operator that the engine does not have, in the engine's words", async () => {

@@ -20,8 +20,9 @@ import { type FileAnswers, measureAnswers } from "./measurement/golden-answer";
 import { compareLoneRows, largestBatchOf, measureBatchCosts } from "./measurement/largest-batch";
 import type { ProfilePorts } from "./measurement/profile-ports";
 import { profiledModel, profileVariants } from "./measurement/profile-variants";
-import type { ModelVersionFile, ProfiledArchitecture } from "./measurement/profiled-model";
+import type { ModelVersionFile, ProfiledArchitecture, UnprofiledModel } from "./measurement/profiled-model";
 import { PROFILE_BATCH_MAX } from "./measurement/profiler";
+import { unprofiledVariant } from "./measurement/unprofiled-variant";
 import { corePlans, ENGINE, precisionName } from "./measurement/variant-generator";
 import { modelBytes } from "./onnx/inline-weights";
 import { deriveInt8, planInt8 } from "./quantization/derive-int8";
@@ -91,6 +92,7 @@ class Registration {
   private async *fitted(request: ProfileModelRequest, fitted: FittedFile): Steps<RegistrationResult> {
     const { path } = fitted;
     const loaded = await loadModel(request, path, this.ports);
+    if ("unprofiledReason" in loaded) return yield* this.unprofiled(loaded, fitted);
     yield this.step("inspect", "", "proves from the graph whether rows may share a batch, and checks it");
     const profiled = await inspectModel(loaded, request, this.ports);
     const { architecture, warnings } = profiled;
@@ -108,6 +110,18 @@ class Registration {
     const variants = int8.kept ? [...full.variants, ...int8.variants] : full.variants;
     const rejected = int8.kept ? batchRejections(profiled, int8) : [rejection(profiled, "", int8.reason)];
     return create(RegistrationResultSchema, { architecture, variants, rejected, warnings: [...warnings] });
+  }
+
+  private async *unprofiled(model: UnprofiledModel, fitted: FittedFile): Steps<RegistrationResult> {
+    yield this.step(
+      "profile",
+      "",
+      "measures how long it takes to open; its first answered queries will be its profile",
+    );
+    const variant = await unprofiledVariant(model, this.ports);
+    variant.modelDigest = (await fitted.store()) ?? variant.modelDigest;
+    const { architecture } = model;
+    return create(RegistrationResultSchema, { architecture, variants: [variant], rejected: [] });
   }
 
   private async *measure(profiled: ProfiledArchitecture, file: ModelVersionFile): Steps<MeasuredFile> {

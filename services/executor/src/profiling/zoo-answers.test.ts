@@ -9,6 +9,7 @@ import fc from "fast-check";
 import type { EnginePort } from "../engines/engine-port";
 import { nativeEngines } from "../engines/native-engine";
 import { largestDifference } from "../engines/tensor-difference";
+import { expectProfiled } from "../testing/expect-profiled";
 import { referenceEngines } from "../testing/onnxruntime-reference";
 import { inspectModel, loadModel } from "./inspection/inspect-model";
 import type { ProfilePorts } from "./measurement/profile-ports";
@@ -60,7 +61,7 @@ describe.each(manifest.architectures)("zoo model $name", ({ name, task: taskName
     const architecture = { name, version: 1, task: taskName, modelDigest: "sha256:zoo" };
     const task = { name: taskName, metric, validation: set };
     const request = create(ProfileModelRequestSchema, { architecture, task });
-    profiled = await inspectModel(await loadModel(request, path, ports), request, ports);
+    profiled = await inspectModel(expectProfiled(await loadModel(request, path, ports)), request, ports);
   });
   afterAll(() => rm(scratchDir, { recursive: true }));
 

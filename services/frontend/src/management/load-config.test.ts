@@ -18,6 +18,7 @@ const model: CatalogModel = {
   architecture,
   tensors: architecture,
   requiredInputs: architecture.inputs,
+  unprofiledReason: null,
   batched: true,
   maxBatch: 16,
   loadOverride: null,

@@ -42,6 +42,7 @@ const configOf = (
     architecture,
     tensors: architecture,
     requiredInputs: architecture.inputs.filter(({ optional }) => !optional),
+    unprofiledReason: null,
     batched: fields.batchable,
     maxBatch: fields.batchable ? 8 : 0,
     loadOverride: null,

@@ -137,9 +137,10 @@ function keptParameters(override: LoadOverride | null) {
 
 /**
  * On what ground requests of a model are batched, why they are not, what its owner overrode to have them batched, and what
- * was found in service after which they no longer are; which tensors may have any number of axes.
+ * was found in service after which they no longer are; which tensors may have any number of axes; why nothing was measured.
  */
-function toldParameters({ architecture, tensors, variants, batchingEnded }: CatalogModel) {
+function toldParameters(model: CatalogModel) {
+  const { architecture, tensors, variants, batchingEnded, unprofiledReason } = model;
   const { unbatchableReason = "", batchingNote = "" } = architecture ?? {};
   const anyRank = [...tensors.inputs, ...tensors.outputs].filter((spec) => spec.anyRank);
   const ended = variants.flatMap(({ name }) => {
@@ -147,6 +148,7 @@ function toldParameters({ architecture, tensors, variants, batchingEnded }: Cata
     return reason === undefined ? [] : [`${name}: ${reason}`];
   });
   const told = {
+    unprofiled_reason: unprofiledReason ?? "",
     any_rank: anyRank.map(({ name }) => name).join(", "),
     batching: architecture === null ? "" : batchingGround(architecture),
     unbatchable_reason: unbatchableReason,

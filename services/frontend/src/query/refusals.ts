@@ -14,7 +14,7 @@ import type { CatalogModel } from "../view/catalog";
 
 /** What was asked, as far as a refusal repeats it. */
 export interface RefusedQuestion {
-  readonly model: Pick<CatalogModel, "name">;
+  readonly model: Pick<CatalogModel, "name"> & Partial<Pick<CatalogModel, "unprofiledReason">>;
   readonly rows: number;
   /** The latency objective is the deadline of the transport; nobody stated it as a requirement. */
   readonly deadlineBinds: boolean;
@@ -78,8 +78,12 @@ function sentence(decision: Refusing, question: RefusedQuestion): string {
   const wanted = infeasibleSentence(decision, question);
   const offers = decision.offers.map(offerSentence).join("; ");
   const accepted = offers === "" ? "" : `; accepted would be: ${offers}`;
-  return `no variant of '${name}' can do this, even idle: ${wanted}${accepted}`;
+  const unprofiled = question.model.unprofiledReason == null ? "" : UNPROFILED;
+  return `no variant of '${name}' can do this, even idle: ${wanted}${accepted}${unprofiled}`;
 }
+
+const UNPROFILED =
+  "; nothing was measured of it yet, figures are stated defaults and none can be promised: ask without requirements";
 
 /** The refusal for what an executor said; its code and sentence are passed on. */
 export function refusedByExecutor(

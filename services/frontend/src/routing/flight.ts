@@ -1,5 +1,5 @@
 import { type Explanation, type InferHeadInput, LANE_ALONE } from "@infaas/api";
-import { type FairPlace, type FairQuery, LANE_COUNT } from "@infaas/policy";
+import { type FairPlace, type FairQuery, LANE_COUNT, type Variant } from "@infaas/policy";
 import { type Clock, Code, ServiceError, type SpanContext } from "@infaas/runtime";
 import type { ExecutorLink, LinkAnswer, LinkListener, LinkRefusal } from "../links/executor-link";
 import type { ExecutorPool } from "../links/executor-pool";
@@ -37,6 +37,20 @@ export interface QueryListener {
   refused(error: ServiceError): void;
 }
 
+/** An answer of a variant of which nothing was measured. */
+export interface FirstAnswer {
+  /** The ModelInferRequest, and the tensors of its answer; they can be read now and not later. */
+  readonly request: Body;
+  readonly answer: Body;
+  /** The engine's time. */
+  readonly runMs: number;
+}
+
+/** Learns of the first answers of variants of which nothing was measured. */
+export interface FirstAnswers {
+  answered(variant: Variant, answer: FirstAnswer): void;
+}
+
 /** What a query in flight needs. */
 export interface FlightPorts {
   readonly clock: Clock;
@@ -44,6 +58,7 @@ export interface FlightPorts {
   readonly pool: ExecutorPool;
   readonly selector: Selector;
   readonly coldStarts: ColdStarts;
+  readonly firstAnswers: FirstAnswers;
   /** A query without deadline is given up after this long. */
   readonly queryMaxMs: number;
 }
@@ -142,6 +157,10 @@ export class Flight implements LinkListener, FairQuery {
     const networkMs = Math.max(0, nowMs - state.sentMs - frame.executorMs);
     this.ports.view.report(instance, frame.load, nowMs);
     instance.hopMeasured(networkMs);
+    if (instance.profiled.unprofiledReason !== undefined) {
+      const { body: answer, runMs } = frame;
+      this.ports.firstAnswers.answered(instance.profiled, { request: query.body, answer, runMs });
+    }
     this.leave(state);
     const receipt = this.receipt(state.chosen, frame, networkMs, nowMs);
     this.finish();

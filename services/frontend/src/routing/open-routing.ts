@@ -4,6 +4,7 @@ import type { FrontendConfig } from "../config";
 import type { ExecutorPool } from "../links/executor-pool";
 import type { ClusterView } from "../view/cluster-view";
 import { ColdStarts } from "./cold-starts";
+import type { FirstAnswers } from "./flight";
 import { Router } from "./router";
 import { Selector } from "./selector";
 
@@ -13,6 +14,7 @@ interface RoutingPorts {
   readonly view: ClusterView;
   readonly pool: ExecutorPool;
   readonly cluster: ClientOf<typeof ClusterService>;
+  readonly firstAnswers: FirstAnswers;
 }
 
 /** What brings queries to instances. */

@@ -152,12 +152,19 @@ export class Selector {
     });
   }
 
-  private queryOf({ model, sent, rows, slo: stated, remainingMs }: SelectorQuestion): Query {
+  private queryOf(question: SelectorQuestion): Query {
+    const { model, sent, rows, remainingMs } = question;
     const { target } = model;
+    const stated = askedOf(question);
     const spent = stated.latencyMs !== null && stated.latencyMs - remainingMs > SPENT_IGNORED_MS;
     const slo = spent ? { ...stated, latencyMs: remainingMs } : stated;
     if (sent === null || target.kind !== "task") return { target, rows, slo };
     const among = this.view.catalog.accepting.of(target.name, sent);
     return among === null ? { target, rows, slo } : { target, rows, slo, among };
   }
+}
+
+/** Nobody knows whether a deadline can be met by what was never measured: it is tried, and ends when it is over. */
+function askedOf({ model, slo, deadlineBinds }: SelectorQuestion): Slo {
+  return deadlineBinds && model.unprofiledReason !== null ? { ...slo, latencyMs: null } : slo;
 }

@@ -1,5 +1,6 @@
 import { type Architecture, type InferHeadInput, shapeFits, signatureFault, type Task } from "@infaas/api";
 import {
+  allEntries,
   type Catalog as PolicyCatalog,
   restrictTarget,
   type TargetIndex,
@@ -51,8 +52,9 @@ export class AcceptingVariants {
   }
 
   private restrict(index: TargetIndex, keep: (entry: VariantEntry) => boolean): TargetIndex | null {
-    const kept = index.entries.filter(keep);
-    if (kept.length === 0 || kept.length === index.entries.length) return null;
+    const all = allEntries(index);
+    const kept = all.filter(keep);
+    if (kept.length === 0 || kept.length === all.length) return null;
     const key = `${index.target.name} ${kept.map((entry) => entry.index).join()}`;
     let restricted = this.restricted.get(key);
     if (restricted === undefined) {

@@ -1,6 +1,7 @@
 import type { Architecture, LoadOverride, Task, TensorSpecs, Variant as WireVariant } from "@infaas/api";
 import { sameOverride, variantFromWire } from "@infaas/api";
 import {
+  allEntries,
   buildCatalog as buildPolicyCatalog,
   type Catalog as PolicyCatalog,
   type Resolution,
@@ -29,6 +30,8 @@ export interface CatalogModel {
   readonly batched: boolean;
   /** Most rows one request may have; 0 when not batched. */
   readonly maxBatch: number;
+  /** Why nothing was measured of any of its variants; null: something was, or it has none. */
+  readonly unprofiledReason: string | null;
   /** Load override that all its variants share; null: none, or several. */
   readonly loadOverride: LoadOverride | null;
   /** Variants, of this model and others, whose rows were found in service to change each other's answers, and how. */
@@ -171,9 +174,15 @@ function modelOf(
     requiredInputs: tensors.inputs.filter(({ optional }) => !optional),
     batched,
     maxBatch: batched ? variants.reduce((max, v) => Math.max(max, v.maxBatch), 0) : 0,
+    unprofiledReason: sharedReason(variants),
     loadOverride: overrides.size === 0 ? null : sharedOverride(variants, overrides),
     batchingEnded,
   };
+}
+
+function sharedReason(variants: readonly Variant[]): string | null {
+  const isMeasured = variants.some(({ unprofiledReason }) => unprofiledReason === undefined);
+  return isMeasured ? null : (variants[0]?.unprofiledReason ?? null);
 }
 
 function sharedOverride(variants: readonly Variant[], overrides: Catalog["overrides"]): LoadOverride | null {
@@ -181,8 +190,8 @@ function sharedOverride(variants: readonly Variant[], overrides: Catalog["overri
   return first !== undefined && rest.every((other) => sameOverride(first, other)) ? first : null;
 }
 
-function variantsOf({ entries }: TargetIndex): Variant[] {
-  return entries.map((e) => e.variant);
+function variantsOf(index: TargetIndex): Variant[] {
+  return allEntries(index).map((e) => e.variant);
 }
 
 function targetKey({ kind, name }: Target): string {

@@ -125,6 +125,10 @@ function goldenFaults(variant: Variant, architecture: Architecture): (string | n
   const { goldenInputs, goldenInputShapes, goldenOutputs, goldenTolerance } = variant;
   const inputs = architecture.inputs.filter(({ optional }) => !optional).length;
   const tolerable = goldenTolerance >= 0 && Number.isFinite(goldenTolerance);
+  // Nothing is golden of what was never answered, of what draws its answers, and of queries too large for a record.
+  const isNone = goldenInputs.length === 0 && goldenOutputs.length === 0;
+  if (isNone && (variant.unprofiledReason !== "" || goldenTolerance === 0))
+    return [tolerable ? null : `golden tolerance ${goldenTolerance} is not a number from 0 up`];
   const empty = goldenInputs.findIndex(
     (bytes, i) => bytes.length === 0 && goldenInputShapes[i]?.dims.includes(0n) !== true,
   );

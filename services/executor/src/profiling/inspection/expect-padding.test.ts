@@ -6,6 +6,7 @@ import { ProfileModelRequestSchema } from "@infaas/api";
 import { Code, systemClock } from "@infaas/runtime";
 import { nativeEngines } from "../../engines/native-engine";
 import { paddedEngines } from "../../engines/padded-engine";
+import { expectProfiled } from "../../testing/expect-profiled";
 import { graphFile } from "../../testing/graph-models";
 import type { ProfilePorts } from "../measurement/profile-ports";
 import { createNode } from "../onnx/node";
@@ -64,7 +65,7 @@ describe("expectPadding", () => {
     };
     const architecture = { name: "pooling", modelDigest: "sha256:0", padding: stated };
     const request = create(ProfileModelRequestSchema, { architecture });
-    return { loaded: await loadModel(request, path, ports), ports };
+    return { loaded: expectProfiled(await loadModel(request, path, ports)), ports };
   }
 
   it("lets a padding pass that changes no answer, and answers are cut back", async () => {

@@ -3,6 +3,8 @@ import { clone, create } from "@bufbuild/protobuf";
 import {
   type Architecture,
   ArchitectureSchema,
+  BatchingCertificate,
+  type DataType,
   type ProfileModelRequest,
   signatureFault,
   type Task,
@@ -17,7 +19,7 @@ import { type FittedExamples, fitExamples } from "../examples/fit-examples";
 import { readExamples } from "../examples/read-examples";
 import { type LabelledRows, readValidation } from "../measurement/accuracy";
 import type { ProfilePorts } from "../measurement/profile-ports";
-import type { LoadedModel, ProfiledArchitecture } from "../measurement/profiled-model";
+import type { LoadedModel, ProfiledArchitecture, UnprofiledModel } from "../measurement/profiled-model";
 import { type AxisSizes, freeAxes, statedSizes } from "../onnx/axis-sizes";
 import { expectFiles } from "../onnx/expect-files";
 import { decodeModel, type OnnxModel } from "../onnx/model-file";
@@ -29,19 +31,21 @@ import { wordsOf } from "../onnx/vocabulary";
 import { findWorkingRows, type InputHints } from "../onnx/working-rows";
 import { analyseRows } from "../rows/analyse-rows";
 import { findAxisConstraints } from "../rows/axis-constraints";
+import { drawsValues } from "../rows/draws-values";
 import { expectPadding } from "./expect-padding";
 import { judgeBatching } from "./judge-batching";
 
 /**
  * Reads a model file and its validation set, and runs one row. Rows are its owner's examples,
- * those of the validation set where there are none, else worked out.
+ * those of the validation set where there are none, else worked out; where none is found, the model can be served
+ * nevertheless, and nothing can be measured.
  * @throws ServiceError INVALID_ARGUMENT when the request, the file, an example or the validation set cannot be used.
  */
 export async function loadModel(
   request: ProfileModelRequest,
   path: string,
   ports: ProfilePorts,
-): Promise<LoadedModel> {
+): Promise<LoadedModel | UnprofiledModel> {
   const { architecture, task } = named(request);
   expectFiles(path, architecture.externalData);
   const model = decodeModel(await readFile(path));
@@ -50,11 +54,18 @@ export async function loadModel(
   const rowsApart = () => request.statedBatchable ?? analyseRows(model).proven;
   const examples = fitExamples(inputs, await readExamples(request.examples, inputs), rowsApart);
   const told = new Map([...statedSizes(inputs, request.axisSizes), ...examples.sizes]);
-  const first = { path, inputs, task, validation, examples, told, model };
-  const { rows, outputs, optional } = await runFirst(first, ports);
+  const { rows, reason, outputs, optional } = await runFirst(
+    { path, inputs, task, validation, examples, told, model },
+    ports,
+  );
   architecture.inputs = [...inputs.map(specOf), ...optional];
   architecture.outputs = outputs.map(specOf);
   expectSignature(task, architecture);
+  if (rows === null) {
+    const unprofiledReason = `no input was found that it takes: ${reason}`;
+    const drawsAnswers = drawsValues(model);
+    return unprofiled(request, { architecture, task, path, drawsAnswers, unprofiledReason });
+  }
   return { architecture, task, model, signature: { inputs, outputs }, rows, validation, path };
 }
 
@@ -105,11 +116,33 @@ function hintsOf(model: OnnxModel, inputs: readonly TensorSignature[]): InputHin
   return { constraints: findAxisConstraints(model), words };
 }
 
+/** Rows may share a batch, and may be padded, only where that was tried. */
+function unprofiled(
+  { statedBatchable, architecture: asked }: ProfileModelRequest,
+  model: UnprofiledModel,
+): UnprofiledModel {
+  const { architecture, unprofiledReason } = model;
+  const stated = statedBatchable === true ? "batchable" : asked?.padding === undefined ? null : "padded";
+  if (stated !== null) {
+    const message = `the model is stated to be ${stated}, but ${unprofiledReason}`;
+    throw new ServiceError(Code.INVALID_ARGUMENT, message);
+  }
+  architecture.batchable = false;
+  architecture.batchingCertificate = BatchingCertificate.ALONE;
+  architecture.unbatchableReason = unprofiledReason;
+  return model;
+}
+
+/** What the first run found out; `rows` is null where nothing was found that can be run, and `reason` says why. */
+interface FirstAnswer {
+  readonly rows: RowSet | null;
+  readonly reason: string;
+  readonly outputs: readonly TensorSignature[];
+  readonly optional: readonly TensorSpec[];
+}
+
 /** Opens the file and runs one row at least: of the examples, of the validation set, or one that is worked out. */
-async function runFirst(
-  o: FirstRun,
-  ports: ProfilePorts,
-): Promise<{ rows: RowSet; outputs: TensorSignature[]; optional: TensorSpec[] }> {
+async function runFirst(o: FirstRun, ports: ProfilePorts): Promise<FirstAnswer> {
   const { path, inputs, task, validation } = o;
   const { given } = o.examples;
   const { engines, clock } = ports;
@@ -126,14 +159,11 @@ async function runFirst(
     const answer = async (rows: RowSet): Promise<RunAnswer> => runner.over(rows).run([0]);
     if (validation && given.size === 0) {
       const first = await answer(validation.rows).catch(refuse);
-      return {
-        rows: validation.rows,
-        optional,
-        outputs: answeredSignature(runner.outputs, first.outputDims),
-      };
+      const outputs = answeredSignature(runner.outputs, first.outputDims);
+      return { rows: validation.rows, reason: "", optional, outputs };
     }
     const run = (rows: RowSet, row: number) => runner.over(rows).run([row]);
-    const { rows } = await findWorkingRows({
+    const found = await findWorkingRows({
       inputs,
       told: withTextLength(o.told, inputs, task),
       given,
@@ -141,7 +171,14 @@ async function runFirst(
       run,
       clock,
     });
-    return { rows, optional, outputs: answeredSignature(runner.outputs, (await answer(rows)).outputDims) };
+    if (found.kind === "none") {
+      const { reason } = found;
+      if (given.size > 0) refuse(new ServiceError(Code.INVALID_ARGUMENT, reason));
+      return { rows: null, reason, optional, outputs: runner.outputs.map(declaredSignature) };
+    }
+    const { rows } = found;
+    const outputs = answeredSignature(runner.outputs, (await answer(rows)).outputDims);
+    return { rows, reason: "", optional, outputs };
   });
 }
 
@@ -164,6 +201,11 @@ function expectSignature(task: Task, offered: TensorSpecs): void {
   if (fault === null) return;
   const hint = "map its tensors (--map), or register it under a task of its own";
   throw new ServiceError(Code.FAILED_PRECONDITION, `${fault}; ${hint}`);
+}
+
+function declaredSignature({ name, datatype, dims, anyRank }: EngineTensor): TensorSignature {
+  const declared = { name, datatype: datatype as DataType, shape: dims };
+  return anyRank ? { ...declared, anyRank } : declared;
 }
 
 function declaredSpec({ name, datatype, dims, anyRank }: EngineTensor): TensorSpec {

@@ -1,7 +1,6 @@
 import { create } from "@bufbuild/protobuf";
-import { type Accuracy, AccuracyOrigin, AccuracySchema, type Task } from "@infaas/api";
+import { type Accuracy, AccuracyOrigin, AccuracySchema, readNumbers, type Task } from "@infaas/api";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
-import { readNumbers } from "../../engines/tensor-difference";
 import type { ModelRunner } from "../onnx/model-runner";
 import { exampleRows, type RowSet } from "../onnx/row-set";
 import type { TensorSignature } from "../onnx/signature";

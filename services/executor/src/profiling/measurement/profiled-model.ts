@@ -20,6 +20,17 @@ export interface LoadedModel extends ProfiledArchitecture {
   readonly path: string;
 }
 
+/** A model that the engine opens, and of which no input is known that it takes. */
+export interface UnprofiledModel {
+  readonly architecture: Architecture;
+  readonly task: Task;
+  readonly path: string;
+  /** Equal inputs have different answers, so that none can be golden. */
+  readonly drawsAnswers: boolean;
+  /** What the engine said of the inputs that were tried. */
+  readonly unprofiledReason: string;
+}
+
 /** One file of an architecture: the registered one, or one derived from it. */
 export interface ModelVersionFile {
   readonly path: string;

@@ -34,7 +34,7 @@ const IN_FLIGHT_PER_THREAD = 3;
  * Memory of an opened model as a multiple of its file: weights as read and as packed for the kernels.
  * Measured in a new process: 1.3 for a dense net of 33 MB in fp32, 1.9 for the same in int8.
  */
-const OPENED_FILE_FACTOR = 2;
+export const OPENED_FILE_FACTOR = 2;
 /** Slabs of an engine beside one for each thread: forming, ready, lent. */
 const SPARE_SLABS = 3;
 

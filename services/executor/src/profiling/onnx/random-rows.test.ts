@@ -1,5 +1,5 @@
 import type { DataType } from "@infaas/api";
-import { readNumbers } from "../../engines/tensor-difference";
+import { readNumbers } from "@infaas/api";
 import { randomRows } from "./random-rows";
 import type { TensorSignature } from "./signature";
 

@@ -1,5 +1,5 @@
+import { readNumbers } from "@infaas/api";
 import { Code, ServiceError, systemClock } from "@infaas/runtime";
-import { readNumbers } from "../../engines/tensor-difference";
 import type { RowSet } from "./row-set";
 import type { TensorSignature } from "./signature";
 import { findWorkingRows } from "./working-rows";
@@ -25,7 +25,9 @@ describe("findWorkingRows", () => {
     [[1, 1], 1],
     [[16, 16], 1],
   ])("finds a shape of [%p] with indices below %d", async (shape, below) => {
-    const { rows } = await find(modelOf(shape, below));
+    const found = await find(modelOf(shape, below));
+    if (found.kind !== "found") throw new Error(found.reason);
+    const { rows } = found;
     expect(rows.dimsOf(1)).toEqual([shape]);
     await modelOf(shape, below)(rows, rows.count - 1);
   });
@@ -35,18 +37,26 @@ describe("findWorkingRows", () => {
     async (shape) => {
       const any: TensorSignature = { name: "ids", datatype: "INT64", shape: [], anyRank: true };
       const run = modelOf(shape, 2);
-      const { rows } = await findWorkingRows({ inputs: [any], told: new Map(), run, clock: systemClock });
-      expect(rows.dimsOf(1)).toEqual([shape]);
+      const found = await findWorkingRows({ inputs: [any], told: new Map(), run, clock: systemClock });
+      expect(found.kind === "found" && found.rows.dimsOf(1)).toEqual([shape]);
     },
   );
 
   it("repeats what the engine said first when nothing can be run", async () => {
-    await expect(find(modelOf([0], 0))).rejects.toMatchObject({
-      code: Code.INVALID_ARGUMENT,
-      message: expect.stringMatching(
-        /^the engine cannot run this model: shapes do not fit; \d+ inputs of other sizes and values were refused too$/,
+    await expect(find(modelOf([0], 0))).resolves.toEqual({
+      kind: "none",
+      reason: expect.stringMatching(
+        /^shapes do not fit; \d+ inputs of other sizes and values were refused too$/,
       ),
     });
+  });
+
+  it("tries nothing of a model whose inputs are larger than any that is tried", async () => {
+    const large: TensorSignature = { name: "ids", datatype: "INT64", shape: [2 ** 22] };
+    const run = modelOf([1], 1);
+    await expect(
+      findWorkingRows({ inputs: [large], told: new Map(), run, clock: systemClock }),
+    ).resolves.toEqual({ kind: "none", reason: expect.stringContaining("more than 2097152 elements") });
   });
 
   it("passes on a failure that is not about the input", async () => {

@@ -52,17 +52,17 @@ export interface RowSearch {
   readonly clock: Clock;
 }
 
-/** Rows that a model answers, and how they were found. */
-export interface WorkingRows {
-  readonly rows: RowSet;
-  /** Sizes of the free axes. */
-  readonly sizes: AxisSizes;
-}
+/** Rows that a model answers; or why none were found, in the engine's words. */
+export type WorkingRows =
+  | {
+      readonly kind: "found";
+      readonly rows: RowSet;
+      /** Sizes of the free axes. */
+      readonly sizes: AxisSizes;
+    }
+  | { readonly kind: "none"; readonly reason: string };
 
-/**
- * Finds inputs that a model answers when nobody gave any: sizes for its free axes and small enough integers.
- * @throws ServiceError INVALID_ARGUMENT, in the engine's words, when nothing that was tried can be run.
- */
+/** Finds inputs that a model answers when nobody gave any: sizes for its free axes and small enough integers. */
 export async function findWorkingRows(o: RowSearch): Promise<WorkingRows> {
   const given = o.given ?? new Map<string, GivenInput>();
   const drawn = o.inputs.filter(({ name }) => !given.has(name));
@@ -76,15 +76,21 @@ export async function findWorkingRows(o: RowSearch): Promise<WorkingRows> {
     if (shapesWith(undecided, sizes).some((shape) => elementCount(shape) > ELEMENTS_MAX)) continue;
     const shapes = shapesGiven(inputs, sizes, given);
     for (const values of styles) {
-      if (first !== null && (trials >= TRIALS_MAX || o.clock.nowMs() > untilMs)) throw refusal(first, trials);
+      if (first !== null && (trials >= TRIALS_MAX || o.clock.nowMs() > untilMs))
+        return refused(first, trials);
       trials += 1;
       const some = ROWS_TRIED.map((count) => () => randomRows(inputs, { shapes, given, ...values, count }));
       const fault = await faultOf(some, o.run);
-      if (fault === null) return { rows: randomRows(inputs, { shapes, given, ...values }), sizes };
+      if (fault === null)
+        return { kind: "found", rows: randomRows(inputs, { shapes, given, ...values }), sizes };
       first ??= fault;
     }
   }
-  throw refusal(first ?? new ServiceError(Code.INTERNAL, "nothing was tried: this is a bug"), trials);
+  if (first !== null) return refused(first, trials);
+  return {
+    kind: "none",
+    reason: `none was tried, every one has an input of more than ${ELEMENTS_MAX} elements`,
+  };
 }
 
 /**
@@ -104,7 +110,7 @@ async function runGiven(
     const message = `the engine refuses example ${row + 1} of ${rows.count}: ${fault.message}`;
     throw new ServiceError(Code.INVALID_ARGUMENT, message, { cause: fault });
   }
-  return { rows, sizes: told };
+  return { kind: "found", rows, sizes: told };
 }
 
 /** Whole shape of each input, with the free axes of these sizes where no values are given. */
@@ -179,8 +185,7 @@ async function faultOfRow(run: () => Promise<unknown>): Promise<ServiceError | n
   }
 }
 
-function refusal(first: ServiceError, trials: number): ServiceError {
+function refused(first: ServiceError, trials: number): WorkingRows {
   const tried = trials === 1 ? "" : `; ${trials} inputs of other sizes and values were refused too`;
-  const message = `the engine cannot run this model: ${first.message}${tried}`;
-  return new ServiceError(Code.INVALID_ARGUMENT, message, { cause: first });
+  return { kind: "none", reason: `${first.message}${tried}` };
 }

@@ -1,7 +1,7 @@
 import { unlink, writeFile } from "node:fs/promises";
+import { readNumbers } from "@infaas/api";
 import type { Clock } from "@infaas/runtime";
 import type { EnginePort } from "../../engines/engine-port";
-import { readNumbers } from "../../engines/tensor-difference";
 import { encodeModel, type OnnxModel } from "../onnx/model-file";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
 import type { RowSet } from "../onnx/row-set";

@@ -1,11 +1,11 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { elementCount, numberBytes } from "@infaas/api";
+import { elementCount, numberBytes, readNumbers } from "@infaas/api";
 import fc from "fast-check";
 import type { Engine } from "../../engines/engine-port";
 import { nativeEngines } from "../../engines/native-engine";
-import { largestDifference, readNumbers } from "../../engines/tensor-difference";
+import { largestDifference } from "../../engines/tensor-difference";
 import { type Choice, randomGraph } from "../../testing/random-graph";
 import { FREE_SIZE, type RandomGraph } from "../../testing/random-graph-draft";
 import { extremeRows } from "../onnx/extreme-rows";

@@ -50,6 +50,16 @@ export const dropout: Rule = (at) => {
   return withoutValues(input(at, 0)!);
 };
 
+/** Operators that draw values. */
+export const DRAWING_OPERATORS: ReadonlySet<string> = new Set([
+  "Bernoulli",
+  "Multinomial",
+  "RandomNormal",
+  "RandomNormalLike",
+  "RandomUniform",
+  "RandomUniformLike",
+]);
+
 /** Draws its values: no answer can be given twice. */
 export const random: Rule = (at) => taint(at, "random", "draws its values anew in each run");
 

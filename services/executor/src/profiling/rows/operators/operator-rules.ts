@@ -28,7 +28,7 @@ import {
 } from "./attention";
 import { conditional, loop, scan } from "./control-flow";
 import { einsum } from "./einsum";
-import { castRule, dropout, elementwise, pointwise, random } from "./elementwise";
+import { castRule, DRAWING_OPERATORS, dropout, elementwise, pointwise, random } from "./elementwise";
 import { featureExtractor, gather, gatherElements, gatherND, scatterElements, scatterND } from "./indexing";
 import { compress, concat, pad, slice, split } from "./joining";
 import { fusedMatMul, gemm, matMul, packedMatMul, scaledMatMul } from "./matrices";
@@ -88,7 +88,7 @@ const ONNX: ReadonlyMap<string, Rule> = new Map([
   ...each("CumSum CumProd", cumulative),
   ...each("DepthToSpace SpaceToDepth", blocks),
   ...each("LSTM GRU RNN", recurrent),
-  ...each("RandomNormal RandomNormalLike RandomUniform RandomUniformLike Bernoulli Multinomial", random),
+  ...each([...DRAWING_OPERATORS].join(" "), random),
   ...each("NonZero Unique NonMaxSuppression", sizedByValues),
   ...each("Resize Upsample", resize),
   ...each("ScatterElements Scatter", scatterElements),

@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { GRPCInferenceService } from "@infaas/api";
+import { Code, createRpcClient } from "@infaas/runtime";
+import { Cluster, eventually, infaas } from "./cluster";
+import { elementTypes, onnxFile, tensor } from "./onnx-file";
+
+const { FP32: FLOAT, INT64 } = elementTypes;
+const ints = (...values: bigint[]) => new Uint8Array(BigInt64Array.from(values).buffer);
+
+/** `y = table[id - 1,000,000]`: ids of a catalogue that nobody tries. */
+const catalogue = onnxFile({
+  name: "catalogue",
+  node: [
+    { opType: "Sub", input: ["id", "first"], output: ["row"] },
+    { opType: "Gather", input: ["table", "row"], output: ["y"] },
+  ],
+  initializer: [
+    { name: "first", dims: [1n], dataType: INT64, rawData: ints(1_000_000n) },
+    { name: "table", dims: [3n], dataType: FLOAT, rawData: new Uint8Array(Float32Array.of(5, 6, 7).buffer) },
+  ],
+  input: [tensor("id", INT64, ["n"])],
+  output: [tensor("y", FLOAT, ["n"])],
+});
+
+describe("a model of which no input is known", () => {
+  let cluster: Cluster;
+  const connect = () => createRpcClient(GRPCInferenceService, cluster.address);
+  let inference: ReturnType<typeof connect>;
+  const folder = mkdtempSync(join(tmpdir(), "infaas-unprofiled-"));
+  const path = join(folder, "catalogue.onnx");
+  const ask = async (id: bigint, parameters: object = {}) => {
+    const { rawOutputContents } = await inference.modelInfer({
+      modelName: "catalogue",
+      inputs: [{ name: "id", datatype: "INT64", shape: [1n] }],
+      rawInputContents: [ints(id)],
+      parameters: { ...parameters },
+    });
+    return [...new Float32Array(Uint8Array.from(rawOutputContents[0]!).buffer)];
+  };
+  const variants = async () => (await cluster.client.listModels()).variants;
+  const parameters = async () =>
+    (await inference.modelConfig({ name: "catalogue" })).config?.parameters ?? {};
+
+  beforeAll(async () => {
+    cluster = await Cluster.start({ zoo: "none" });
+    inference = connect();
+    writeFileSync(path, catalogue);
+  });
+  afterAll(async () => {
+    inference?.close();
+    await cluster?.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  it("registers, alone and without figures, and everybody is told", async () => {
+    const { status, stdout, stderr } = await infaas(cluster, "register", path);
+    expect([status, stderr]).toEqual([0, expect.anything()]);
+    expect(stdout).toContain("profiled no: no input was found that it takes: ");
+    expect(stdout).toContain("not measured");
+    expect((await infaas(cluster, "models")).stdout).toContain("not measured");
+    const { config } = await inference.modelConfig({ name: "catalogue" });
+    expect(config?.maxBatchSize).toBe(0);
+    expect(config?.parameters.unprofiled_reason?.stringValue).toContain("no input was found");
+    expect(await variants()).toMatchObject([{ goldenInputs: [], goldenOutputs: [], unbatched: true }]);
+  });
+
+  it("promises no latency: an objective is refused with the reason, a deadline is tried", async () => {
+    const latency = { slo_latency_ms: { parameterChoice: { case: "doubleParam", value: 5 } } };
+    await expect(ask(1_000_000n, latency)).rejects.toMatchObject({
+      code: Code.FAILED_PRECONDITION,
+      message: expect.stringContaining("nothing was measured of it yet"),
+    });
+  });
+
+  it("gets its profile and its golden input from the first queries that are answered", async () => {
+    await expect(ask(1n)).rejects.toMatchObject({ code: Code.INTERNAL });
+    for (let turn = 0; turn < 8; turn++) expect(await ask(1_000_001n)).toEqual([6]);
+    await eventually("it is profiled", 20_000, async () => !("unprofiled_reason" in (await parameters())));
+    const [variant] = await variants();
+    expect(variant).toMatchObject({
+      unprofiledReason: "",
+      goldenInputs: [ints(1_000_001n)],
+      goldenOutputs: [new Uint8Array(Float32Array.of(6).buffer)],
+      goldenInputShapes: [{ dims: [1n] }],
+    });
+    expect(variant!.goldenTolerance).toBeCloseTo(6e-4);
+    expect(variant!.profile!.points).toHaveLength(1);
+    expect(variant!.profile!.points[0]!.p50Ms).toBeLessThan(100);
+    expect(variant!.profile!.measuredAtMs).toBeGreaterThan(0n);
+    expect(await ask(1_000_002n)).toEqual([7]);
+  });
+
+  it("is loaded with its golden input from then on", async () => {
+    await inference.repositoryModelUnload({ modelName: "catalogue" });
+    await inference.repositoryModelLoad({ modelName: "catalogue" });
+    expect(await ask(1_000_000n)).toEqual([5]);
+  });
+});
