@@ -3,10 +3,11 @@ import { Code, ServiceError } from "../errors";
 import { decodedBytes } from "./decoded-bytes";
 
 /**
- * What the objects of one decoded message may take, texts and byte strings themselves aside: 262,144 nested
- * messages or 4,194,304 numbers of floating point. Decoding as much takes about a second of the one thread.
+ * What the objects of one decoded message may take, texts and byte strings themselves aside: 65,536 nested messages,
+ * 131,072 fields that the schema does not know, or 1,048,576 numbers of floating point. Decoding as much takes some
+ * 50 ms of the one thread: a nested message 0.4 to 0.8 µs, a field 0.2, a number 0.05 (Node 20, processor time).
  */
-export const DECODED_BYTES_MAX = 128 * 1024 * 1024;
+export const DECODED_BYTES_MAX = 32 * 1024 * 1024;
 
 /**
  * Returns the message in `bytes`; INVALID_ARGUMENT when it is none, or when its objects would take more than

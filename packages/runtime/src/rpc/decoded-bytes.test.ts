@@ -107,6 +107,11 @@ describe("decodeMessage", () => {
     });
   });
 
+  it("refuses half a million fields that the schema does not know before it keeps one of them", () => {
+    const bytes = repeated([0xf8, 0x07, 0x01], 500_000);
+    expect(decodeMessage(StringValueSchema, bytes)).toMatchObject({ code: Code.INVALID_ARGUMENT });
+  });
+
   it("says of other bytes that they are no such message", () => {
     for (const bytes of [
       [0xff, 0xff],

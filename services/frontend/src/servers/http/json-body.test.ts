@@ -51,6 +51,11 @@ describe("parseObject", () => {
       `{"a":[${list(32_768, (i) => `"${i.toString(36)}"`)}]}`,
       "32769 texts and bare words came, at most 32768",
     ],
+    [
+      "bare words, of which it looks at no more",
+      `{"a":[${list(1_000_000, () => "NaN")}]}`,
+      "32770 texts and bare words came",
+    ],
   ])("refuses too many %s before they are made", (_, text, sentence) => {
     expect(() => parseObject(Buffer.from(text))).toThrow(sentence);
   });

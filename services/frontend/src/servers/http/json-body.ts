@@ -47,7 +47,7 @@ export function invalid(sentence: string): ServiceError {
 }
 
 function parse(bytes: Buffer): unknown {
-  const shape = shapeOf(bytes, bytes.includes(WIDE));
+  const shape = shapeOf(bytes, bytes.includes(WIDE), JSON_STRINGS_MAX);
   bounded("names of members", shape.names, JSON_NAMES_MAX);
   bounded("arrays and objects", shape.nested, JSON_NESTED_MAX);
   bounded("texts and bare words", shape.strings + shape.bare.length / 2, JSON_STRINGS_MAX);
@@ -64,7 +64,7 @@ const WIDE = 'INT64"';
 
 function bounded(what: string, count: number, max: number): void {
   if (count <= max) return;
-  const sentence = `JSON with ${count} ${what} came, at most ${max} are read; send tensors as binary data`;
+  const sentence = `JSON with at least ${count} ${what} came, at most ${max} are read; send tensors as binary data`;
   throw new HttpError(413, Code.INVALID_ARGUMENT, sentence);
 }
 

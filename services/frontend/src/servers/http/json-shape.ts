@@ -43,13 +43,16 @@ const SMALL = 0x20;
 
 const words = [Buffer.from("NaN"), Buffer.from("Infinity")] as const;
 
-/** Returns the shape of a JSON text in one pass; of what is no JSON, some shape. */
-export function shapeOf(bytes: Buffer, wideIntegers: boolean): JsonShape {
+/**
+ * Returns the shape of a JSON text in one pass; of what is no JSON, some shape. It is that of the beginning where
+ * there are more than `bareMax` bare tokens: each costs more than the byte it is looked for by.
+ */
+export function shapeOf(bytes: Buffer, wideIntegers: boolean, bareMax: number): JsonShape {
   const bare: number[] = [];
   let names = 0;
   let nested = 0;
   let strings = 0;
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length && bare.length <= 2 * bareMax; ) {
     const byte = bytes[at]!;
     if (byte === char.quote) {
       strings += 1;

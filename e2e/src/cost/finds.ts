@@ -1,0 +1,29 @@
+/** The costliest messages that were found so far, each as what it is made of. */
+
+function repeated(head: string, part: string, times: number, tail = ""): Buffer {
+  return Buffer.concat([Buffer.from(head), Buffer.alloc(part.length * times, part), Buffer.from(tail)]);
+}
+
+function bytesRepeated(part: readonly number[], times: number): Buffer {
+  return Buffer.alloc(part.length * times, Buffer.from(part));
+}
+
+export const finds = {
+  protobuf: [
+    // Empty inputs, outputs and parameters; fields that nobody knows; numbers, not packed.
+    bytesRepeated([0x2a, 0x00], 500_000),
+    bytesRepeated([0x32, 0x00], 500_000),
+    bytesRepeated([0x22, 0x00], 500_000),
+    bytesRepeated([0xf8, 0x07, 0x01], 500_000),
+    bytesRepeated([0x3a, 0x00], 500_000),
+  ],
+  json: [
+    repeated('{"inputs":[', "{},", 30_000, "{}]}"),
+    repeated('{"inputs":[{"data":[', '"",', 30_000, '""]}]}'),
+    repeated("[", "[", 30_000),
+    repeated('{"a":"', "\\u0041", 600_000, '"}'),
+    repeated('{"a":[', "1e9,", 900_000, "1]}"),
+    repeated('{"a":[', "NaN,", 30_000, "1]}"),
+    repeated('{"a":[', "12345678901234567,", 30_000, "1]}"),
+  ],
+} as const;
