@@ -149,10 +149,10 @@ function untilUp(supervisor: ChildProcess): Promise<string> {
  * Offsets of what `infaas up` listens on: frontend (gRPC, HTTP), metadata, two executors, etcd for clients
  * and peers.
  */
-const portOffsets = [0, -1, 100, 200, 201, 300, 301];
+const portOffsets = [0, -1, 100, 200, 201, 202, 300, 301];
 
 /** A base port that is free with all that follow it. */
-async function freePorts(): Promise<number> {
+export async function freePorts(): Promise<number> {
   for (let attempt = 0; attempt < 20; attempt++) {
     const base = 20_000 + Math.floor(Math.random() * 30_000);
     const free = await Promise.all(portOffsets.map((offset) => isFree(base + offset)));

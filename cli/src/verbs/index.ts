@@ -1,4 +1,5 @@
 import type { Verb } from "../verb";
+import { demo } from "./demo";
 import { drain } from "./drain";
 import { explain } from "./explain";
 import { models } from "./models";
@@ -9,4 +10,4 @@ import { task } from "./task";
 import { up } from "./up";
 
 /** Every verb, in the order of the help. */
-export const verbs: readonly Verb[] = [up, register, task, query, models, explain, status, drain];
+export const verbs: readonly Verb[] = [up, register, task, query, models, explain, status, drain, demo];

@@ -1,0 +1,105 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePorts, root } from "./cluster";
+
+/** Row of the table that `infaas demo scale` makes from OpenTelemetry metrics. */
+interface Row {
+  readonly phase: string;
+  readonly offeredPerSecond: number;
+  readonly inTime: number | null;
+  readonly hostsUp: number;
+  readonly instances: number;
+  readonly changes: readonly { readonly kind: string; readonly host: string; readonly because: string }[];
+}
+
+interface Report {
+  readonly budget: string;
+  readonly rows: readonly Row[];
+  readonly outcome: {
+    readonly sent: number;
+    readonly answered: number;
+    readonly wrong: number;
+    readonly rows: number;
+    readonly rightRows: number;
+    readonly refused: Readonly<Record<string, number>>;
+    readonly lost: number;
+  };
+}
+
+const high = "2.2x";
+/** Canonical refusals: full, late, too slow at a moment even if idle, or lost with a host and not answered elsewhere either. */
+const refusals = ["RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "FAILED_PRECONDITION", "UNAVAILABLE"];
+
+/** Runs the command of the README, shortened; rejects with what it said when it fails. */
+function demo(folder: string, port: number, ...words: string[]): Promise<Report> {
+  const args = ["demo", "scale", "--json", "--port", String(port), "--data-dir", folder, ...words];
+  const child = spawn(process.execPath, [join(root, "cli", "bin", "infaas.js"), ...args], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  return new Promise((done, failed) => {
+    child.once("close", (status) => {
+      if (status === 0) done(JSON.parse(stdout) as Report);
+      else failed(new Error(`infaas demo scale ended with status ${status}:\n${stderr}`));
+    });
+  });
+}
+
+/** Best share of queries in time among the rows of the high load, whatever a busy machine did to the others. */
+function bestUnderLoad({ rows }: Report): number {
+  return Math.max(...rows.filter((row) => row.phase === high).map((row) => row.inTime ?? 0));
+}
+
+describe("hosts of this machine under 0.3x, 2.2x and 0.3x of what one gives", () => {
+  const folder = mkdtempSync(join(tmpdir(), "infaas-scaling-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  let frozen: Report;
+  let scaled: Report;
+  beforeAll(async () => {
+    const port = await freePorts();
+    frozen = await demo(folder, port, "--max-hosts", "1", "--low-seconds", "5", "--high-seconds", "10");
+    scaled = await demo(folder, port, "--hold", "5", "--low-seconds", "10", "--high-seconds", "40");
+  }, 600_000);
+
+  it("come one after another, then drain and leave, each change with its reason", () => {
+    const hosts = scaled.rows.map((row) => row.hostsUp);
+    expect(hosts[0]).toBe(1);
+    expect(Math.max(...hosts)).toBeGreaterThanOrEqual(2);
+    expect(Math.max(...hosts)).toBeLessThanOrEqual(3);
+    expect(hosts.at(-1)).toBe(1);
+    const changes = scaled.rows.flatMap((row) => row.changes);
+    const kinds = new Set(changes.map((change) => change.kind));
+    for (const kind of ["start", "drain", "remove"]) expect(kinds).toContain(kind);
+    const start = changes.find((change) => change.kind === "start");
+    expect(start?.because).toMatch(/demand keeps [\d.]+ to [\d.]+ hosts busy: 'digits-vit/);
+    expect(frozen.rows.flatMap((row) => row.changes)).toEqual([]);
+  });
+
+  it("lose no query and answer none wrongly", () => {
+    for (const { outcome } of [frozen, scaled]) {
+      const refused = Object.values(outcome.refused).reduce((sum, count) => sum + count, 0);
+      expect(outcome.lost).toBe(0);
+      expect(outcome.answered + refused).toBe(outcome.sent);
+      expect(Object.keys(outcome.refused).filter((code) => !refusals.includes(code))).toEqual([]);
+      expect(outcome.wrong).toBe(0);
+      expect(outcome.rightRows / outcome.rows).toBeGreaterThan(0.9);
+    }
+  });
+
+  it("answer more queries in time than one host that nobody may follow", () => {
+    if (scaled.budget.includes("NOT") || scaled.budget.includes("MORE") || scaled.budget.includes("SHARES")) {
+      console.warn(`SKIPPED: more hosts give no more here, because ${scaled.budget}`);
+      return;
+    }
+    expect(bestUnderLoad(frozen)).toBeLessThan(bestUnderLoad(scaled));
+  });
+});
