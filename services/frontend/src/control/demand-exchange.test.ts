@@ -11,6 +11,8 @@ describe("frontends of one cluster", () => {
     house = await startHouse({ e1: ["mlp@1"] }, undefined, FAST);
     const other = await startAnother(house.metadata, ["--name", "frontend-2", ...FAST]);
     await until(() => house.frontend.view.frontends.length === 2);
+    // What a frontend was asked before it was first heard of is not counted.
+    await until(() => Number.isFinite(other.frontend.demandTable.ageMs("frontend-1", 0)));
     for (let i = 0; i < 3; i++) await house.inference.modelInfer(inferRequest(TASK, { slo_latency_ms: 500 }));
     house.executors[0]!.behaviour = (_frame, reply) => reply.refuse(Code.RESOURCE_EXHAUSTED, "full");
     await refusalOf(house.inference.modelInfer(inferRequest(TASK, { slo_latency_ms: 500 })));
