@@ -9,6 +9,8 @@ export interface ThirdPartyModel {
   readonly file: string;
   /** Kind of its input, for the test's name. */
   readonly modality: string;
+  /** Takes a quarter of a minute and more: left to the full form of the test. */
+  readonly isLong?: boolean;
   /** Name it is registered under; default: that of the file. */
   readonly name?: string;
   /** Why it is served one request at a time; absent = it is batched. */
@@ -29,6 +31,7 @@ export const thirdPartyModels: readonly ThirdPartyModel[] = [
     licence: "Apache-2.0",
     file: "magika/models/standard_v3_3/model.onnx",
     modality: "the bytes of a file",
+    isLong: true,
     name: "magika",
     inputs: (seed) => [integers("bytes", "INT32", [1, 2048], (i) => (i * 31 + seed * 7) % 257)],
   },
@@ -58,12 +61,14 @@ export const thirdPartyModels: readonly ThirdPartyModel[] = [
     ...rapidocr,
     file: ocr("ch_PP-OCRv4_det_infer.onnx"),
     modality: "a picture of any size, to find text in",
+    isLong: true,
     inputs: (seed) => [wave("x", [1, 3, 96, 160], seed)],
   },
   {
     ...rapidocr,
     file: ocr("ch_PP-OCRv4_rec_infer.onnx"),
     modality: "a picture of a line, to read",
+    isLong: true,
     inputs: (seed) => [wave("x", [1, 3, 48, 320], seed)],
   },
   {
@@ -78,6 +83,7 @@ export const thirdPartyModels: readonly ThirdPartyModel[] = [
     licence: "Apache-2.0",
     file: "basic_pitch/saved_models/icassp_2022/nmp.onnx",
     modality: "music, to notes",
+    isLong: true,
     inputs: (seed) => [wave("serving_default_input_2:0", [1, 43_844, 1], seed)],
   },
   {
@@ -122,6 +128,7 @@ export const thirdPartyModels: readonly ThirdPartyModel[] = [
     licence: "MIT",
     file: "captcha_whisperer/models/captcha_crnn.onnx",
     modality: "a picture of letters, answered with time first",
+    isLong: true,
     unbatched: /^output logits has its rows on axis 1 of \[20, N, 37\]/,
     inputs: (seed) => [wave("image", [1, 3, 60, 160], seed)],
   },

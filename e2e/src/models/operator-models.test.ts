@@ -8,8 +8,8 @@ import { sampleOf } from "./sample-of";
 
 /** Models of a short run; the whole is `npm run operator-models`. */
 const SAMPLE = 12;
-/** Another day, another sample; printed, so that it can be run again. */
-const SEED = Number(process.env.OPERATOR_MODELS_SEED ?? Math.floor(Date.now() / 86_400_000));
+/** Which are drawn; another number draws others. */
+const SEED = Number(process.env.OPERATOR_MODELS_SEED ?? 20_787);
 
 const suite = hasPython() ? describe : describe.skip;
 if (!hasPython())

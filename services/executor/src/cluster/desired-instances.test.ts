@@ -64,6 +64,7 @@ describe("desiredVariants", () => {
           goldenInputDims: [],
           goldenOutputs: [],
           goldenTolerance: 0,
+          recheck: { tolerance: 1e-4, proven: false },
         },
       },
     ]);

@@ -198,7 +198,8 @@ describe("EngineProcesses", () => {
     expect((await answer).outputDims).toEqual([[14_000, 4]]);
     watching.cancel();
     expect(peak).toBeGreaterThan(settled + 400 * 1024 ** 2);
-    await eventually(() => resident() < 1.05 * settled);
+    // A twentieth of what it took: Node's own heap may have grown meanwhile.
+    await eventually(() => resident() < settled + 0.05 * (peak - settled));
     await engine.close();
   });
 
