@@ -83,7 +83,8 @@ const runners = [
           "--maxWorkers=2",
           "native/",
           "packages/runtime/",
-          "services/frontend/",
+          "services/frontend/src/servers/",
+          "services/frontend/src/links/",
         ),
       ]
     : []),
