@@ -65,7 +65,19 @@ export {
 export { type InitialPlacement, type PlannedInstance, paretoEfficient, planInitialPlacement } from "./pareto";
 export type { Query } from "./query";
 export { type Resolution, resolveTarget } from "./resolve-target";
+export {
+  type ArrivalEnvelope,
+  ArrivalWindows,
+  addedEnvelopes,
+  type Burst,
+  burstBeyond,
+  ENVELOPE_WINDOW_MAX_MS,
+  type EnvelopePoint,
+  envelopeRate,
+  envelopeWindows,
+} from "./scaling/arrival-envelope";
 export { adequateEntries, type ClassDemand, type Column, columnOf } from "./scaling/capacity";
+export { type DemandFigures, type RefusalReason, refusalReasons } from "./scaling/demand-figures";
 export {
   type HostChange,
   type HostPool,

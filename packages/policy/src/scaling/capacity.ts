@@ -2,6 +2,7 @@ import { type Catalog, findTarget, predictRowsMs, serviceMs, type VariantEntry }
 import { costPerQueryUsd, fitsHost, type Host } from "../cost";
 import { predictBatchMs } from "../latency-profile";
 import type { Objective, Target } from "../types";
+import type { DemandFigures } from "./demand-figures";
 import type { RateInterval } from "./rate-interval";
 
 /** Demand of one class: queries that ask for the same. */
@@ -10,12 +11,18 @@ export interface ClassDemand {
   readonly minAccuracy: number | null;
   readonly latencyMs: number | null;
   readonly objective: Objective;
+  /** Most US dollars per 1,000 queries; absent: any. */
+  readonly maxCostUsd?: number;
+  /** It is refused rather than answered by less than the best adequate variant. */
+  readonly noDowngrade?: boolean;
   /** Mean rows of a query, at least 1. */
   readonly rowsPerQuery: number;
   /** Queries that the rate is of; 0: nobody asks at present. */
   readonly arrivals: number;
   /** Queries per second. */
   readonly rate: RateInterval;
+  /** What became of them; absent where nobody counts. */
+  readonly figures?: DemandFigures;
 }
 
 /** The variant that a class is planned with, and what one host of it gives. */
