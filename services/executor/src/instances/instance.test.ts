@@ -103,6 +103,18 @@ describe("Instance", () => {
       expect(instance.state.phase).toBe("ready");
     });
 
+    it("passes whatever it is, where the model draws its answers", async () => {
+      const { instance } = setUp({}, { goldenOutputs: [] });
+      await instance.load();
+      expect(instance.state.phase).toBe("ready");
+    });
+
+    it("fails where such a model does not take what is to be answered", async () => {
+      const { instance } = setUp({}, { goldenOutputs: [], goldenInputs: [int32(1), int32(2)] });
+      await instance.load();
+      expect(instance.state.phase).toBe("failed");
+    });
+
     it("fails on golden data of another shape", async () => {
       const { instance } = setUp({}, { goldenInputs: [int32(1), int32(2)] });
       await instance.load();

@@ -128,6 +128,16 @@ describe("profileModel: inputs and files", () => {
     });
   });
 
+  it("records an input and no answer of a model that draws its answers", async () => {
+    const nodes = [createNode("RandomNormalLike", { inputs: ["x"], outputs: ["y"] })];
+    const model = fixtureModel({ nodes, constants: [], input: ["N", WIDTH], output: ["N", WIDTH] });
+    const { result } = await bench.register(model, create(TaskSchema, { name: "toy" }));
+    expect(result.architecture).toMatchObject({ batchable: false });
+    expect(result.variants).toMatchObject([
+      { goldenInputs: [expect.any(Uint8Array)], goldenOutputs: [], goldenTolerance: 0, unprofiledReason: "" },
+    ]);
+  });
+
   it("refuses a model with an operator that the engine does not have, in the engine's words", async () => {
     const nodes = [createNode("Frobnicate", { inputs: ["x"], outputs: ["y"] })];
     const model = fixtureModel({ nodes, constants: [], input: ["N", WIDTH], output: ["N", WIDTH] });

@@ -330,12 +330,13 @@ describe("Registry", () => {
       await expect(refused).rejects.toThrow(message);
     });
 
-    it("takes no golden data of what was never answered, and of what keeps none", async () => {
+    it("takes no golden data of what was never answered, and no golden answer of what draws its answers", async () => {
       const { registry } = await withModel();
       const none = { goldenInputs: [], goldenOutputs: [] };
       const unprofiled = exampleVariant({ ...none, unprofiledReason: "no input was found" });
       await registry.putVariants("mlp", 1, [unprofiled]);
       await registry.putVariants("mlp", 1, [exampleVariant({ ...none, goldenTolerance: 0 })]);
+      await registry.putVariants("mlp", 1, [exampleVariant({ goldenOutputs: [], goldenTolerance: 0 })]);
       const kept = registry.putVariants("mlp", 1, [exampleVariant(none)]);
       await expect(kept).rejects.toThrow("number of golden inputs is 0, must be 1");
     });

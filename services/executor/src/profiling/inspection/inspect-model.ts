@@ -61,12 +61,13 @@ export async function loadModel(
   architecture.inputs = [...inputs.map(specOf), ...optional];
   architecture.outputs = outputs.map(specOf);
   expectSignature(task, architecture);
+  const drawsAnswers = drawsValues(model);
   if (rows === null) {
     const unprofiledReason = `no input was found that it takes: ${reason}`;
-    const drawsAnswers = drawsValues(model);
     return unprofiled(request, { architecture, task, path, drawsAnswers, unprofiledReason });
   }
-  return { architecture, task, model, signature: { inputs, outputs }, rows, validation, path };
+  const signature = { inputs, outputs };
+  return { architecture, task, model, signature, rows, validation, drawsAnswers, path };
 }
 
 /**

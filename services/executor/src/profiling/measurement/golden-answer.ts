@@ -6,7 +6,10 @@ import type { ProfilePorts } from "./profile-ports";
 import type { ModelVersionFile, ProfiledArchitecture } from "./profiled-model";
 import { PROFILE_BATCH_MAX } from "./profiler";
 
-/** The accuracy of a file, and its golden row: one input row with its answer at batch 1. */
+/**
+ * The accuracy of a file, and its golden row: one input row with its answer at batch 1. Of a model that draws its answers the
+ * row has none (`goldenOutputs` is empty, `goldenTolerance` 0): an instance has to answer it, and is not held to what it says.
+ */
 export interface FileAnswers {
   /** Null without a validation set. */
   readonly accuracy: number | null;
@@ -19,7 +22,7 @@ export interface FileAnswers {
 
 /** Returns a file's accuracy on the validation set and its first row as the golden row. */
 export async function measureAnswers(
-  { rows, validation, signature }: ProfiledArchitecture,
+  { rows, validation, signature, drawsAnswers }: ProfiledArchitecture,
   { path, precision, unbatchableReason }: ModelVersionFile,
   { engines, host, clock }: ProfilePorts,
 ): Promise<FileAnswers> {
@@ -32,16 +35,16 @@ export async function measureAnswers(
   });
   return await withRunner(open, async (runner) => {
     const output = signature.outputs[0]!;
-    const goldenOutputs = [...(await runner.run([0])).outputs];
+    const answered = [...(await runner.run([0])).outputs];
     const magnitudes = signature.outputs.map(({ datatype }, index) =>
-      magnitudeOf(datatype, goldenOutputs[index]!),
+      magnitudeOf(datatype, answered[index]!),
     );
     return {
       accuracy: validation ? await measureAccuracy({ runner, validation, output, batch, clock }) : null,
       goldenInputs: rows.inputsOf([0]),
       goldenInputDims: rows.dimsOf(1),
-      goldenOutputs,
-      goldenTolerance: answerTolerance(precision) * Math.max(1, ...magnitudes),
+      goldenOutputs: drawsAnswers ? [] : answered,
+      goldenTolerance: drawsAnswers ? 0 : answerTolerance(precision) * Math.max(1, ...magnitudes),
     };
   });
 }

@@ -13,6 +13,8 @@ export interface ProfiledArchitecture {
   readonly rows: RowSet;
   /** Null when the task has no validation set. */
   readonly validation: LabelledRows | null;
+  /** Equal inputs have different answers, so that none can be golden. */
+  readonly drawsAnswers: boolean;
 }
 
 /** A model that the engine has run once; whether it is batchable is not known yet. */
@@ -25,7 +27,7 @@ export interface UnprofiledModel {
   readonly architecture: Architecture;
   readonly task: Task;
   readonly path: string;
-  /** Equal inputs have different answers, so that none can be golden. */
+  /** As in `ProfiledArchitecture`. */
   readonly drawsAnswers: boolean;
   /** What the engine said of the inputs that were tried. */
   readonly unprofiledReason: string;
