@@ -24,6 +24,8 @@ export type Outcome =
       readonly batching: string;
       /** It was registered with the inputs that came with it. */
       readonly byExample: boolean;
+      /** It was registered although no input was found: its first queries are its profile. */
+      readonly unprofiled: boolean;
       /** onnxruntime gives other answers each time: only their shapes were compared. */
       readonly atRandom: boolean;
       readonly queries: number;
@@ -54,10 +56,12 @@ export async function checkModel(
   const { result, byExample } = registered;
   const golden = goldenInputs(result);
   const runs = [
-    ...Array.from({ length: QUERIES }, (_, seed) => varied(golden, seed)),
+    ...(golden === null ? [] : Array.from({ length: QUERIES }, (_, seed) => varied(golden, seed))),
     ...(model.inputs ?? []),
   ];
-  const told = await engine.answers(model.path, [...runs, golden]);
+  const [first] = runs;
+  if (first === undefined) return { kind: "refused", why: "no input is known that it takes" };
+  const told = await engine.answers(model.path, [...runs, first]);
   if ("fault" in told) return { kind: "refused", why: told.fault };
   const atRandom = differs(told.answers[0]!, told.answers.at(-1)!);
   const faults = await Promise.all(
@@ -66,7 +70,7 @@ export async function checkModel(
   const fault = faults.find((one) => one !== null) ?? null;
   if (fault !== null) return fault;
   const batching = batchingOf(result.architecture);
-  return { kind: "right", batching, byExample, atRandom, queries: runs.length };
+  return { kind: "right", batching, byExample, unprofiled: golden === null, atRandom, queries: runs.length };
 }
 
 async function register(
@@ -82,13 +86,15 @@ async function register(
     : { result: given, byExample: true };
 }
 
-/** One row, as every instance answers it before it serves. */
-function goldenInputs({ architecture, variants: [variant] }: RegistrationResult): Tensor[] {
-  return (architecture?.inputs ?? []).map(({ name, datatype }, index) => ({
+/** One row, as every instance answers it before it serves; null where registration found none. */
+function goldenInputs({ architecture, variants: [variant] }: RegistrationResult): Tensor[] | null {
+  if (variant === undefined || variant.unprofiledReason !== "") return null;
+  const required = (architecture?.inputs ?? []).filter(({ optional }) => !optional);
+  return required.map(({ name, datatype }, index) => ({
     name,
     datatype,
-    shape: (variant?.goldenInputShapes[index]?.dims ?? []).map(Number),
-    bytes: variant?.goldenInputs[index] ?? new Uint8Array(),
+    shape: (variant.goldenInputShapes[index]?.dims ?? []).map(Number),
+    bytes: variant.goldenInputs[index] ?? new Uint8Array(),
   }));
 }
 

@@ -15,7 +15,7 @@ export function summary(outcomes: Outcomes): string {
   const lines = [
     `${all.length} models: ${right.length} right, ${of("wrong").length} wrong, ${of("refused").length} refused, ${of("unopened").length} not opened by the engine`,
     `${right.reduce((sum, { queries }) => sum + queries, 0)} queries; ${batched} models batched, ${right.length - batched} one request at a time`,
-    `${right.filter(({ byExample }) => byExample).length} registered by example, ${right.filter(({ atRandom }) => atRandom).length} random by nature`,
+    `${right.filter(({ byExample }) => byExample).length} registered by example, ${right.filter(({ unprofiled }) => unprofiled).length} without a known input, ${right.filter(({ atRandom }) => atRandom).length} random by nature`,
     ...[...of("wrong"), ...of("refused"), ...of("unopened")].map(([name, o]) => outcomeLine(name, o)),
   ];
   return `${lines.join("\n")}\n`;
@@ -31,7 +31,11 @@ export function markdownTable(outcomes: Outcomes): string {
 
 function told(outcome: Outcome): string {
   if (outcome.kind !== "right") return outcome.why;
-  const notes = [outcome.byExample ? "by example" : "", outcome.atRandom ? "random by nature" : ""];
+  const notes = [
+    outcome.byExample ? "by example" : "",
+    outcome.unprofiled ? "unprofiled" : "",
+    outcome.atRandom ? "random by nature" : "",
+  ];
   return [outcome.batching, ...notes.filter(Boolean)].join("; ");
 }
 

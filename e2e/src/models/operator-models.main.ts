@@ -4,12 +4,14 @@ import { ReferenceEngine } from "../reference";
 import { checkAll } from "./check-all";
 import { markdownTable, outcomeLine, summary } from "./model-report";
 import { operatorCases, operatorFiles } from "./operator-models";
+import { partOf } from "./part-of";
 import { sampleOf } from "./sample-of";
 
-/** `npm run operator-models -- [--sample N] [--seed N] [--only TEXT] [--table]`: see docs/foreign-models.md. */
+/** `npm run operator-models -- [--part K/N] [--sample N] [--seed N] [--only TEXT] [--table]`: see docs/foreign-models.md. */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
+      part: { type: "string", default: "1/1" },
       sample: { type: "string" },
       seed: { type: "string", default: "1" },
       only: { type: "string", default: "" },
@@ -21,7 +23,7 @@ async function main(): Promise<void> {
   );
   const seed = Number(values.seed);
   const models = sampleOf(
-    all,
+    partOf(all, values.part),
     values.sample === undefined ? all.length : Number(values.sample),
     seededRandom(seed),
   );
