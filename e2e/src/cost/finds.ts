@@ -25,5 +25,16 @@ export const finds = {
     repeated('{"a":[', "1e9,", 900_000, "1]}"),
     repeated('{"a":[', "NaN,", 30_000, "1]}"),
     repeated('{"a":[', "12345678901234567,", 30_000, "1]}"),
+    // Data of an input: short numbers, long ones, and such as are read in vain.
+    repeated('{"inputs":[{"name":"x","datatype":"FP32","shape":[2000001],"data":[', "7,", 2_000_000, "1]}]}"),
+    repeated('{"inputs":[{"name":"x","datatype":"FP16","shape":[2000001],"data":[', "7,", 2_000_000, "1]}]}"),
+    repeated(
+      '{"inputs":[{"name":"x","datatype":"INT64","shape":[2000001],"data":[',
+      "7,",
+      2_000_000,
+      "1]}]}",
+    ),
+    repeated('{"inputs":[{"name":"x","datatype":"FP64","shape":[262145],"data":[', "1e99,", 262_144, "1]}]}"),
+    repeated('{"inputs":[{"data":[', "1e99,", 800_000, "true]}]}"),
   ],
 } as const;

@@ -633,6 +633,7 @@ export {
 export { decodeTensorProto, encodeTensorProto, type NamedTensor } from "./onnx/tensor-proto";
 export { bfloatBits, bfloatValue, halfBits, halfValue } from "./tensors/half-float";
 export { numberBytes } from "./tensors/number-bytes";
+export { encodeNumbers, type NumberList } from "./tensors/number-list";
 export { readNumbers } from "./tensors/read-numbers";
 export {
   countBytes,

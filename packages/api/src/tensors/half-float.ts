@@ -10,6 +10,11 @@ const SMALLEST_NORMAL_EXPONENT = -14;
 
 const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
+const double = new Float64Array(1);
+/** The lower word first, as on every processor that Node runs tensors on. */
+const doubleWords = new Uint32Array(double.buffer);
+/** What makes eleven bits of a half's significand whole, by exponent from the smallest normal one. */
+const scales = Float64Array.from({ length: 30 }, (_, i) => 2 ** (10 - (i + SMALLEST_NORMAL_EXPONENT)));
 
 /** Returns the bits of the half nearest to `value`, ties to even; beyond 65504 it is an infinity. */
 export function halfBits(value: number): number {
@@ -20,7 +25,7 @@ export function halfBits(value: number): number {
   const exponent = exponentOf(size);
   // Eleven bits of significand; a carry out of them lands in the exponent, where it belongs.
   if (exponent < SMALLEST_NORMAL_EXPONENT) return sign | roundToEven(size * 2 ** 24);
-  return sign | (((exponent + 14) << 10) + roundToEven(size * 2 ** (10 - exponent)));
+  return sign | (((exponent + 14) << 10) + roundToEven(size * scales[exponent - SMALLEST_NORMAL_EXPONENT]!));
 }
 
 /** Returns the number that the bits of a half stand for. */
@@ -47,11 +52,10 @@ export function bfloatValue(bfloat: number): number {
   return float[0]!;
 }
 
+/** Of a number below the smallest normal double, one below its smallest. */
 function exponentOf(size: number): number {
-  const exponent = Math.floor(Math.log2(size));
-  // log2 may be off by one next to a power of two.
-  if (2 ** exponent > size) return exponent - 1;
-  return 2 ** (exponent + 1) <= size ? exponent + 1 : exponent;
+  double[0] = size;
+  return (doubleWords[1]! >>> 20) - 1_023;
 }
 
 function roundToEven(value: number): number {

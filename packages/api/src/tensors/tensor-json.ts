@@ -62,21 +62,28 @@ export function encodeJsonData(
 ): Encoded<Uint8Array> {
   if (!isDataType(datatype)) return { ok: false, fault: `datatype '${datatype}' is unknown` };
   const flat = data.some(Array.isArray) ? data.flat(RANK_MAX) : data;
-  const wanted = elementCount(shape);
-  if (flat.length !== wanted) {
-    return {
-      ok: false,
-      fault: `data has ${flat.length} elements, shape [${shape.join(", ")}] takes ${wanted}`,
-    };
-  }
+  const miscounted = countFault(flat.length, shape);
+  if (miscounted !== null) return { ok: false, fault: miscounted };
   if (datatype === "BYTES") return encodeTexts(flat);
-  const { pack, allowed } = forms[datatype];
-  const packed = pack(flat);
-  if (typeof packed === "number") {
-    const fault = `element ${packed} is ${shown(flat[packed])}; allowed for ${datatype}: ${allowed}`;
-    return { ok: false, fault };
-  }
+  const packed = forms[datatype].pack(flat);
+  if (typeof packed === "number") return wrongElement(datatype, packed, flat[packed]);
   return { ok: true, value: packed };
+}
+
+/** The fault of an element that is none of a datatype. */
+export function wrongElement(
+  datatype: DataType,
+  index: number,
+  value: unknown,
+): { readonly ok: false; readonly fault: string } {
+  const allowed = datatype === "BYTES" ? "text" : forms[datatype].allowed;
+  return { ok: false, fault: `element ${index} is ${shown(value)}; allowed for ${datatype}: ${allowed}` };
+}
+
+/** The fault of data whose shape takes another number of elements; null: it takes as many. */
+export function countFault(count: number, shape: readonly number[]): string | null {
+  const wanted = elementCount(shape);
+  return count === wanted ? null : `data has ${count} elements, shape [${shape.join(", ")}] takes ${wanted}`;
 }
 
 /**
@@ -91,12 +98,7 @@ export function decodeJsonData(datatype: string, raw: Uint8Array): Encoded<strin
 
 function encodeTexts(values: readonly unknown[]): Encoded<Uint8Array> {
   const wrong = values.findIndex((value) => typeof value !== "string");
-  if (wrong >= 0) {
-    return {
-      ok: false,
-      fault: `element ${wrong} is ${shown(values[wrong])}; allowed for BYTES: text`,
-    };
-  }
+  if (wrong >= 0) return wrongElement("BYTES", wrong, values[wrong]);
   return { ok: true, value: encodeBytes(values.map((value) => Buffer.from(String(value)))) };
 }
 

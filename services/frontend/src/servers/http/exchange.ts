@@ -19,7 +19,7 @@ import type { HostLoad } from "./host-load";
 import { HttpError } from "./http-status";
 import { type HttpInferRequest, type InferTarget, readInferRequest } from "./infer-request";
 import { HEAD_LENGTH_HEADER, writeInferResponse } from "./infer-response";
-import { invalid, parseObject } from "./json-body";
+import { invalid, parseObject } from "./json/json-body";
 import { prometheusText } from "./prometheus";
 import { readRawRequest } from "./raw-request";
 import { errorReply, metricsReply, type Reply } from "./reply";

@@ -1,6 +1,6 @@
 import { Code } from "@infaas/runtime";
 import { HttpError } from "./http-status";
-import { invalid } from "./json-body";
+import { invalid } from "./json/json-body";
 import { type ManagementRoute, managementRoutes } from "./management-routes";
 
 /** The route of a path and verb, with the parts of the path. 404 for a path that is none, 405 for a wrong verb. */

@@ -4,7 +4,7 @@ import { deflateSync, gunzipSync, gzipSync, inflateSync } from "node:zlib";
 import { type House, startHouse, TASK, until } from "../../testing/house";
 import { errorOf, HttpCaller, inferBody, row } from "../../testing/http-client";
 import type { Reply as ScriptedReply } from "../../testing/scripted-executor";
-import { JSON_BYTES_MAX } from "./json-body";
+import { JSON_BYTES_MAX } from "./json/json-body";
 import { BODY_BYTES_MAX } from "./request-body";
 
 jest.setTimeout(30_000);

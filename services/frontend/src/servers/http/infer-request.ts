@@ -1,6 +1,13 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { encodeJsonData, type InferParameterSchema, ModelInferRequestSchema } from "@infaas/api";
-import { asObject, invalid, type JsonFields, parseObject } from "./json-body";
+import {
+  type Encoded,
+  encodeJsonData,
+  encodeNumbers,
+  type InferParameterSchema,
+  ModelInferRequestSchema,
+  type NumberList,
+} from "@infaas/api";
+import { asObject, invalid, type JsonFields, readJson } from "./json/json-body";
 
 /** The model of a request's path; an empty version is the current one. */
 export interface InferTarget {
@@ -43,8 +50,8 @@ export function readInferRequest(
       `Inference-Header-Content-Length is ${headBytes}, the whole body has ${body.byteLength} bytes`,
     );
   }
-  const json = parseObject(body.subarray(0, headBytes));
-  const data = new InputData(body.subarray(headBytes));
+  const { fields: json, numbersOf } = readJson(body.subarray(0, headBytes));
+  const data = new InputData(body.subarray(headBytes), numbersOf);
   const inputs = listOf("inputs", json.inputs).map((input, i) => readInput(input, i, data));
   data.mustBeUsedUp();
   const { binary_data_output: binaryDefault, ...own } = fieldsOf("parameters", json.parameters);
@@ -72,7 +79,10 @@ class InputData {
   readonly contents: Uint8Array[] = [];
   private used = 0;
 
-  constructor(private readonly binary: Buffer) {}
+  constructor(
+    private readonly binary: Buffer,
+    private readonly numbersOf: (data: unknown) => NumberList | undefined,
+  ) {}
 
   takeBinary(input: string, size: unknown): void {
     const bytes = sizeOf(`input '${input}': binary_data_size`, size);
@@ -85,10 +95,13 @@ class InputData {
   }
 
   takeJson(input: string, datatype: string, shape: readonly number[], data: unknown): void {
-    if (!Array.isArray(data)) {
-      throw invalid(`input '${input}' has neither data, nor binary_data_size, nor shared_memory_region`);
-    }
-    const encoded = encodeJsonData(datatype, shape, data);
+    const numbers = this.numbersOf(data);
+    if (numbers !== undefined) this.take(input, encodeNumbers(datatype, shape, numbers));
+    else if (Array.isArray(data)) this.take(input, encodeJsonData(datatype, shape, data));
+    else throw invalid(`input '${input}' has neither data, nor binary_data_size, nor shared_memory_region`);
+  }
+
+  private take(input: string, encoded: Encoded<Uint8Array>): void {
     if (!encoded.ok) throw invalid(`input '${input}': ${encoded.fault}`);
     this.contents.push(encoded.value);
   }

@@ -11,7 +11,7 @@ import {
   RepositoryIndexResponse_ModelIndexSchema,
 } from "@infaas/api";
 import { callLocally, type Implementation, type LocalCaller, methodPath } from "@infaas/runtime";
-import { invalid, type JsonFields } from "./json-body";
+import { invalid, type JsonFields } from "./json/json-body";
 import { messageJson } from "./message-json";
 import { emptyReply, jsonReply, type Reply } from "./reply";
 import { changesOf, loadParameters, logSettings, settingsJson, traceSettings } from "./settings-json";

@@ -8,7 +8,7 @@ import {
 } from "@infaas/api";
 import type { CatalogModel } from "../../view/catalog";
 import { type HttpInferRequest, type InferTarget, JSON_OUTPUTS } from "./infer-request";
-import { invalid } from "./json-body";
+import { invalid } from "./json/json-body";
 
 /**
  * Reads a body that has no JSON (`Inference-Header-Content-Length: 0`): all of it is the raw data of the model's one input.

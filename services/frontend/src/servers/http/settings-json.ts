@@ -4,7 +4,7 @@ import type {
   ModelRepositoryParameterSchema,
   TraceSettingRequestSchema,
 } from "@infaas/api";
-import { asObject, invalid, type JsonFields } from "./json-body";
+import { asObject, invalid, type JsonFields } from "./json/json-body";
 
 type LogChanges = NonNullable<MessageInitShape<typeof LogSettingsRequestSchema>["settings"]>;
 type TraceChanges = NonNullable<MessageInitShape<typeof TraceSettingRequestSchema>["settings"]>;

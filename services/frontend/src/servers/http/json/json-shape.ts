@@ -1,3 +1,5 @@
+import { type NumbersRead, readNumbers } from "./json-numbers";
+
 /**
  * What parsing a JSON text costs by: names, arrays and objects, and strings cost up to forty times what a
  * number does.
@@ -9,12 +11,29 @@ export interface JsonShape {
   readonly nested: number;
   /** Strings, names among them. */
   readonly strings: number;
+  /** Numbers, those of `lists` left out. */
+  readonly numbers: number;
+  /** Numbers of `lists` that took the long way: more than 15 digits, or far from 1. */
+  readonly long: number;
+  /** Values of members named `data` that are arrays of numbers alone, in order. */
+  readonly lists: readonly NumbersRead[];
   /**
    * First and last byte, exclusive, of each token that JSON has no value for: NaN, Infinity and -Infinity, as
    * Python's `json` and Triton write them; and, where they are looked for, integers of more digits than a
    * double holds.
    */
   readonly bare: readonly number[];
+}
+
+/** How a text is looked at. */
+export interface ShapeOptions {
+  /** Look for integers that a double does not hold. */
+  readonly wide: boolean;
+  /** Read arrays of numbers at once. */
+  readonly lists: boolean;
+  /** Bare tokens, and long numbers of lists, beyond which no more is looked at: each costs more than its bytes. */
+  readonly bareMax: number;
+  readonly longMax: number;
 }
 
 /** Digits that a double always holds exactly. */
@@ -35,6 +54,8 @@ const char = {
   n: 0x4e,
   i: 0x49,
   a: 0x61,
+  d: 0x64,
+  t: 0x74,
   z: 0x7a,
   underscore: 0x5f,
 } as const;
@@ -45,23 +66,35 @@ const words = [Buffer.from("NaN"), Buffer.from("Infinity")] as const;
 
 /**
  * Returns the shape of a JSON text in one pass; of what is no JSON, some shape. It is that of the beginning where
- * there are more than `bareMax` bare tokens: each costs more than the byte it is looked for by.
+ * there are more than `bareMax` bare tokens, or `longMax` long numbers.
  */
-export function shapeOf(bytes: Buffer, wideIntegers: boolean, bareMax: number): JsonShape {
+export function shapeOf(bytes: Buffer, { wide, bareMax, longMax, lists: asked }: ShapeOptions): JsonShape {
   const bare: number[] = [];
+  const lists: NumbersRead[] = [];
   let names = 0;
   let nested = 0;
   let strings = 0;
-  for (let at = 0; at < bytes.length && bare.length <= 2 * bareMax; ) {
+  let numbers = 0;
+  let long = 0;
+  // What the latest text is, and whether it is the name of what comes next.
+  let named = false;
+  let isData = false;
+  // No list is looked for before.
+  let listsFrom = asked ? 0 : bytes.length;
+  for (let at = 0; at < bytes.length && bare.length <= 2 * bareMax && long <= longMax; ) {
     const byte = bytes[at]!;
     if (byte === char.quote) {
       strings += 1;
-      at = behindString(bytes, at);
+      const end = behindString(bytes, at);
+      named = isDataName(bytes, at, end);
+      isData = false;
+      at = end;
       continue;
     }
     if (byte === char.minus || isDigit(byte)) {
       const end = behindNumber(bytes, at);
-      if (wideIntegers && end < 0 && -end - at > EXACT_DIGITS) bare.push(at, -end);
+      numbers += 1;
+      if (wide && end < 0 && -end - at > EXACT_DIGITS) bare.push(at, -end);
       at = Math.abs(end);
       continue;
     }
@@ -71,11 +104,38 @@ export function shapeOf(bytes: Buffer, wideIntegers: boolean, bareMax: number): 
       at = Math.max(end, at + 1);
       continue;
     }
-    if (byte === char.colon) names += 1;
-    else if (byte === char.bracket || byte === char.brace) nested += 1;
+    if (byte === char.colon) {
+      names += 1;
+      isData = named;
+      named = false;
+    } else if (byte === char.bracket && isData && at >= listsFrom) {
+      isData = false;
+      const read = readNumbers(bytes, at, { wide, wideMax: bareMax, longMax: longMax - long });
+      if (typeof read !== "number") {
+        lists.push(read);
+        nested += read.arrays;
+        long += read.long;
+        at = read.end;
+        continue;
+      }
+      // What was read in vain is not read so again.
+      listsFrom = read;
+      nested += 1;
+    } else if (byte === char.bracket || byte === char.brace) nested += 1;
     at += 1;
   }
-  return { names, nested, strings, bare };
+  return { names, nested, strings, numbers, long, lists, bare };
+}
+
+/** Whether a text is the name of the member whose arrays are read at once. */
+function isDataName(bytes: Buffer, quote: number, end: number): boolean {
+  return (
+    end - quote === 6 &&
+    bytes[quote + 1] === char.d &&
+    bytes[quote + 2] === char.a &&
+    bytes[quote + 3] === char.t &&
+    bytes[quote + 4] === char.a
+  );
 }
 
 /** A text without end ends with the bytes. */

@@ -1,4 +1,4 @@
-import { parseObject } from "./json-body";
+import { parseObject, readJson } from "./json-body";
 
 describe("parseObject", () => {
   it("keeps integers that a double does not hold", () => {
@@ -52,6 +52,11 @@ describe("parseObject", () => {
       "32769 texts and bare words came, at most 32768",
     ],
     [
+      "numbers beside other values",
+      `{"data":[${list(262_144, () => "1")},true,1]}`,
+      "262145 numbers beside other values came, at most 262144",
+    ],
+    [
       "bare words, of which it looks at no more",
       `{"a":[${list(1_000_000, () => "NaN")}]}`,
       "32770 texts and bare words came",
@@ -61,7 +66,7 @@ describe("parseObject", () => {
   });
 
   it("reads many numbers, and as many rows as may be", () => {
-    expect(parseObject(Buffer.from(`{"a":[${list(500_000, () => "1.5")}]}`)).a).toHaveLength(500_000);
+    expect(parseObject(Buffer.from(`{"a":[${list(262_144, () => "1.5")}]}`)).a).toHaveLength(262_144);
     expect(parseObject(Buffer.from(`{"a":[${list(32_766, () => "[1]")}]}`)).a).toHaveLength(32_766);
   });
 
@@ -70,5 +75,54 @@ describe("parseObject", () => {
     const startedMs = performance.now();
     expect(() => parseObject(Buffer.from(endless))).toThrow("request body is not JSON");
     expect(performance.now() - startedMs).toBeLessThan(2_000);
+  });
+});
+
+describe("readJson", () => {
+  const numbers = (text: string) => {
+    const { fields, numbersOf } = readJson(Buffer.from(text));
+    return (fields.inputs as readonly { data: unknown }[]).map(({ data }) => numbersOf(data)?.values ?? data);
+  };
+
+  it("reads arrays of numbers that are data at once, whatever stands around them", () => {
+    const text =
+      '{"inputs": [{"data" : [1, 2.5, NaN]}, {"data":[[1],[2]],"shape":[2, 1]}, {"x": 0, "data":["a", 1]}]}';
+    expect(numbers(text)).toEqual([Float64Array.of(1, 2.5, Number.NaN), Float64Array.of(1, 2), ["a", 1]]);
+  });
+
+  it("keeps integers that a double does not hold", () => {
+    const text =
+      '{"inputs": [{"data": [9007199254740993, 1], "datatype": "INT64", "max": 9007199254740993}]}';
+    const { fields, numbersOf } = readJson(Buffer.from(text));
+    const [input] = fields.inputs as readonly { data: unknown; max: unknown }[];
+    expect(numbersOf(input?.data)?.wide).toEqual(new Map([[0, "9007199254740993"]]));
+    expect(input?.max).toBe("9007199254740993");
+  });
+
+  it("takes nothing that is sent for a list that it read", () => {
+    expect(numbers('{"inputs": [{"data": [1]}, {"data": "0"}, {"data": {"0": 1}}, {"data": true}]}')).toEqual(
+      [Float64Array.of(1), "0", { "0": 1 }, true],
+    );
+  });
+
+  it("reads millions of short numbers, and refuses more long ones than people write into as many bytes", () => {
+    const many = (part: string) =>
+      Buffer.from(`{"inputs":[{"data":[${part.repeat(4_000_000 / part.length)}1]}]}`);
+    const { fields, numbersOf } = readJson(many("7,"));
+    const [input] = fields.inputs as readonly { data: unknown }[];
+    expect(numbersOf(input?.data)?.values).toHaveLength(2_000_001);
+    expect(() => readJson(many("1e99,"))).toThrow(
+      "262145 numbers of more than 15 digits or far from 1 came, at most 262144",
+    );
+    expect(readJson(many("0.37454012036323551,")).fields.inputs).toHaveLength(1);
+  });
+
+  it("reads nothing twice that it reads in vain", () => {
+    const text = `{"data":${'[{"data":[1,'.repeat(16_000)}`;
+    const startedMs = performance.now();
+    expect(() => readJson(Buffer.from(text))).toThrow("names of members");
+    const broken = Buffer.from(`{"data":${"[1,".repeat(32_000)}`);
+    expect(() => readJson(broken)).toThrow("request body is not JSON");
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
   });
 });
