@@ -6,7 +6,7 @@ import { benchEcho } from "./echo/bench-echo";
 import { benchFuzz } from "./fuzz";
 import { benchGoodput } from "./goodput";
 import { benchLink } from "./link";
-import { benchManyRows } from "./many-rows";
+import { benchManyRows } from "./many-rows/bench-many-rows";
 import { benchProofs } from "./proofs";
 import { benchRegistrations } from "./registrations";
 import { benchSelection, describeSelection } from "./selection";
