@@ -3,8 +3,8 @@ import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeBytes, encodeBytes, GRPCInferenceService } from "@infaas/api";
-import { Code, createRpcClient } from "@infaas/runtime";
-import { Cluster, infaas } from "./cluster";
+import { Code, createRpcClient, ServiceError } from "@infaas/runtime";
+import { Cluster, eventually, infaas } from "./cluster";
 import { elementTypes, onnxFile, tensor } from "./onnx-file";
 
 const { FP32: FLOAT, INT64, BYTES: STRING } = elementTypes;
@@ -129,4 +129,92 @@ describe("any model", () => {
       message: expect.stringContaining(`input ${names.text}: 0 elements were sent`),
     });
   });
+
+  it("deletes a model under queries: each is answered or NOT_FOUND, and it may be registered anew", async () => {
+    const path = join(folder, "doubling.onnx");
+    const doubling = onnxFile({
+      name: "doubling",
+      node: [{ opType: "Add", input: ["x", "x"], output: ["y"] }],
+      input: [tensor("x", FLOAT, ["N", 1])],
+      output: [tensor("y", FLOAT, ["N", 1])],
+    });
+    writeFileSync(path, doubling);
+    const ask = async (value: number) => {
+      const bytes = Buffer.from(Float32Array.of(value).buffer);
+      const { outputs } = await cluster.client.query("doubling", [
+        { name: "x", datatype: "FP32", shape: [1, 1], bytes },
+      ]);
+      return new Float32Array(Uint8Array.from(outputs[0]!.bytes).buffer)[0];
+    };
+    await cluster.client.register({ path });
+    expect(await ask(1)).toBe(2);
+    let isDeleted = false;
+    const codes = new Set<Code>();
+    const caller = async () => {
+      for (let value = 0; !isDeleted || value === 0; value++) {
+        const answer = await ask(value).catch((error) => error);
+        if (answer instanceof ServiceError) codes.add(answer.code);
+        else expect(answer).toBe(2 * value);
+      }
+    };
+    const callers = Array.from({ length: 8 }, caller);
+    const deleted = await infaas(cluster, "delete", "doubling");
+    expect([deleted.status, deleted.stdout]).toEqual([
+      0,
+      expect.stringMatching(
+        /^deleted task model\/doubling\ndeleted model doubling\ndeleted variant doubling\.v1\./,
+      ),
+    ]);
+    await eventually("the model is unknown", 5_000, async () => (await failureOf(ask(1))) === Code.NOT_FOUND);
+    isDeleted = true;
+    await Promise.all(callers);
+    expect([...codes].filter((code) => code !== Code.NOT_FOUND)).toEqual([]);
+    const { tasks } = await cluster.client.listModels();
+    expect(tasks.map(({ name }) => name)).not.toContain("model/doubling");
+    await cluster.client.register({ path });
+    expect(await ask(3)).toBe(6);
+    const again = await infaas(cluster, "delete", "tripling");
+    expect([again.status, again.stderr]).toEqual([1, expect.stringContaining('NOT_FOUND: "tripling"')]);
+  }, 120_000);
+
+  it("leaves nothing of a registration that fails, not even the task it would have made", async () => {
+    const path = join(folder, "broken.onnx");
+    writeFileSync(path, "no model");
+    await expect(cluster.client.register({ path })).rejects.toBeInstanceOf(ServiceError);
+    const { tasks, architectures } = await cluster.client.listModels();
+    expect([...tasks, ...architectures].filter(({ name }) => name.includes("broken"))).toEqual([]);
+  });
+
+  it("drains an executor, tells so, and puts it back", async () => {
+    const accepting = async () => (await cluster.client.status()).executors.map((one) => one.accepting);
+    expect((await infaas(cluster, "drain", "executor-1")).status).toBe(0);
+    await eventually("it is drained", 5_000, async () => (await accepting()).join() === "false");
+    expect((await infaas(cluster, "undrain", "executor-1")).stdout).toBe("executor-1 takes new work\n");
+    await eventually("it takes work", 5_000, async () => (await accepting()).join() === "true");
+    const other = await infaas(cluster, "undrain", "executor-7");
+    expect(other.stderr).toContain("executor 'executor-7' is not known; known: executor-1");
+  });
+
+  it("refuses a second system on its data folder and leaves the first as it is", async () => {
+    const second = await infaas(cluster, "up", "--port", "18001", "--data-dir", cluster.folder);
+    expect([second.status, second.stderr]).toEqual([
+      1,
+      expect.stringContaining(`belongs to the system that process ${cluster.pid} runs`),
+    ]);
+    expect((await cluster.client.status()).executors).toHaveLength(1);
+  });
+
+  it("stops by the command line as by Ctrl-C", async () => {
+    const down = await infaas(cluster, "down", "--data-dir", cluster.folder);
+    expect([down.status, down.stdout]).toEqual([0, `stopped (process ${cluster.pid})\n`]);
+    expect((await infaas(cluster, "down", "--data-dir", cluster.folder)).status).toBe(1);
+  });
 });
+
+/** Code that a query failed with; OK where it was answered. */
+async function failureOf(query: Promise<unknown>): Promise<Code> {
+  return query.then(
+    () => Code.OK,
+    (error) => ServiceError.from(error).code,
+  );
+}

@@ -76,12 +76,17 @@ export class Cluster {
   /** Sends Ctrl-C and resolves with the exit status; keeps the state when `keep` is set. */
   async stop(options: { keep?: boolean } = {}): Promise<number> {
     this.client.close();
+    const status = this.supervisor.exitCode ?? (await this.interrupt());
+    if (options.keep !== true) rmSync(this.folder, { recursive: true, force: true });
+    return status;
+  }
+
+  private async interrupt(): Promise<number> {
     const ended = new Promise<number>((done) => this.supervisor.once("exit", (status) => done(status ?? -1)));
     this.supervisor.kill("SIGINT");
     const timer = setTimeout(() => this.supervisor.kill("SIGKILL"), stopTimeoutMs);
     const status = await ended;
     clearTimeout(timer);
-    if (options.keep !== true) rmSync(this.folder, { recursive: true, force: true });
     return status;
   }
 }

@@ -1,5 +1,7 @@
 import type { Verb } from "../verb";
+import { remove } from "./delete";
 import { demo } from "./demo";
+import { down } from "./down";
 import { drain } from "./drain";
 import { explain } from "./explain";
 import { models } from "./models";
@@ -7,7 +9,21 @@ import { query } from "./query";
 import { register } from "./register";
 import { status } from "./status";
 import { task } from "./task";
+import { undrain } from "./undrain";
 import { up } from "./up";
 
 /** Every verb, in the order of the help. */
-export const verbs: readonly Verb[] = [up, register, task, query, models, explain, status, drain, demo];
+export const verbs: readonly Verb[] = [
+  up,
+  down,
+  register,
+  task,
+  query,
+  models,
+  explain,
+  status,
+  drain,
+  undrain,
+  remove,
+  demo,
+];

@@ -9,6 +9,7 @@ import { mustBeFree } from "../free-ports";
 import { hostsPlan } from "../hosts/hosts-plan";
 import { openLocalHosts } from "../hosts/open-local-hosts";
 import { ProcessGroup } from "../process-group";
+import { claimFolder } from "../supervisor";
 import type { Terminal } from "../terminal";
 import type { Arguments, Verb } from "../verb";
 import { registerZoo } from "../zoo";
@@ -61,8 +62,10 @@ export const up: Verb = {
     surviveLostOutput();
     const plan = planOf(args);
     const { frontend, http, metadata, executors } = addressesOf(plan);
-    await mustBeFree([frontend, http, metadata, ...executors]);
     mkdirSync(plan.dataFolder, { recursive: true });
+    const release = claimFolder(plan.dataFolder);
+    process.once("exit", release);
+    await mustBeFree([frontend, http, metadata, ...executors]);
     const stopped = new AbortController();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.abort());
     const group = new ProcessGroup({

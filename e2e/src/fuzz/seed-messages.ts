@@ -42,6 +42,8 @@ const services: readonly DescService[] = [
 /** They do what they say, which takes time and leaves something behind. */
 const costly: readonly string[] = [
   "DrainExecutor",
+  "UndrainExecutor",
+  "Delete",
   "RepositoryModelUnload",
   "RepositoryModelLoad",
   "RegisterModel",

@@ -86,6 +86,10 @@ export {
 } from "./gen/infaas/v1/artifact_pb";
 export {
   CatalogService,
+  type DeleteRequest,
+  DeleteRequestSchema,
+  type DeleteResponse,
+  DeleteResponseSchema,
   type DemandStatus,
   DemandStatusSchema,
   type DrainExecutorRequest,
@@ -129,6 +133,10 @@ export {
   ScalingChangeSchema,
   type ScalingStatus,
   ScalingStatusSchema,
+  type UndrainExecutorRequest,
+  UndrainExecutorRequestSchema,
+  type UndrainExecutorResponse,
+  UndrainExecutorResponseSchema,
 } from "./gen/infaas/v1/catalog_pb";
 export {
   type Actor,
@@ -138,10 +146,10 @@ export {
   type CampaignResponse,
   CampaignResponseSchema,
   ClusterService,
-  type DeleteArchitectureRequest,
-  DeleteArchitectureRequestSchema,
-  type DeleteArchitectureResponse,
-  DeleteArchitectureResponseSchema,
+  type DeleteRecordsRequest,
+  DeleteRecordsRequestSchema,
+  type DeleteRecordsResponse,
+  DeleteRecordsResponseSchema,
   type EngineProcess,
   file_infaas_v1_cluster,
   type Host,

@@ -2,6 +2,7 @@ import { fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   ArtifactService,
   CatalogService,
+  type DeleteResponse,
   type ExplainResponse,
   type Explanation,
   type GetStatusResponse,
@@ -107,7 +108,15 @@ export interface InfaasClient {
   upload(path: string): Promise<string>;
   listModels(task?: string): Promise<ListModelsResponse>;
   status(): Promise<GetStatusResponse>;
+  /** Takes an executor out of service once its queue is empty. */
   drain(executor: string): Promise<void>;
+  /** Puts a drained executor back into service. */
+  undrain(executor: string): Promise<void>;
+  /**
+   * Deletes the task, the model with all its versions, or the one variant of this name; with `withModels` a task goes
+   * with every model registered under it. Resolves with the names of what is gone.
+   */
+  delete(name: string, o?: { readonly withModels?: boolean }): Promise<DeleteResponse>;
   close(): void;
 }
 
@@ -211,6 +220,10 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
     drain: async (executor) => {
       await catalog.drainExecutor({ executor });
     },
+    undrain: async (executor) => {
+      await catalog.undrainExecutor({ executor });
+    },
+    delete: (name, { withModels = false } = {}) => catalog.delete({ name, withModels }),
     close: () => {
       for (const client of [inference, catalog, artifacts]) client.close();
     },

@@ -124,7 +124,7 @@ function describeStory(openStore: (folder: string) => MetadataStore): void {
     const pieces: Uint8Array[] = [];
     for await (const { data } of second.artifacts.downloadArtifact({ digest, offset: 4n })) pieces.push(data);
     expect(Buffer.concat(pieces).toString()).toBe("bytes of a model");
-    await second.registry.deleteArchitecture({ architecture: "mlp" });
+    await second.registry.deleteRecords({ name: "mlp" });
     await afresh.until(() => afresh.kinds().length === 4);
     expect(afresh.kinds()).toEqual(["leadership", "member", "report", "task"]);
     await second.cluster.leave({ leaseId });

@@ -84,9 +84,9 @@ function registry({ registry }: Metadata): Implementation {
       const writing = { writer: actor, readRevision };
       return { revision: await registry.putVariants(architecture, version, variants, writing) };
     },
-    async deleteArchitecture({ architecture, actor }) {
-      await registry.deleteArchitecture(architecture, { writer: actor });
-      return {};
+    async deleteRecords({ name, withModels, actor }) {
+      const { tasks, architectures, variants } = await registry.delete(name, { withModels, writer: actor });
+      return { deleted: { tasks: [...tasks], architectures: [...architectures], variants: [...variants] } };
     },
   });
 }

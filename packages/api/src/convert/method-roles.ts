@@ -55,6 +55,8 @@ state(CatalogService, {
   listModels: "query",
   getStatus: "operate",
   drainExecutor: "operate",
+  undrainExecutor: "operate",
+  delete: "register",
 });
 state(ArtifactService, {
   statArtifact: "register",
@@ -79,7 +81,7 @@ state(RegistryService, {
   putTaskRecord: "member",
   putArchitecture: "member",
   putVariants: "member",
-  deleteArchitecture: "member",
+  deleteRecords: "member",
 });
 state(ExecutionService, { link: "member", profileModel: "member", describeEnd: "member" });
 

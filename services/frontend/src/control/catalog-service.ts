@@ -63,14 +63,31 @@ export function catalogService(o: CatalogServiceOptions): Implementation {
       ...scalingStatus(o.scaling),
     }),
     drainExecutor: async ({ executor }) => {
-      if (!view.executors.has(executor)) {
-        const known = [...view.executors.keys()].join(", ");
-        throw new ServiceError(Code.NOT_FOUND, `executor '${executor}' is not known; known: ${known}`);
-      }
-      await o.cluster.setAccepting({ executor, accepting: false }, { timeoutMs: USER_CALL_TIMEOUT_MS });
+      await setAccepting(o, executor, false);
       return {};
     },
+    undrainExecutor: async ({ executor }) => {
+      await setAccepting(o, executor, true);
+      return {};
+    },
+    delete: async ({ name, withModels }, { caller }) => {
+      const asked = { name, withModels, ...actingFor(caller) };
+      const { deleted } = await o.registry.deleteRecords(asked, { timeoutMs: USER_CALL_TIMEOUT_MS });
+      return deleted ?? {};
+    },
   });
+}
+
+async function setAccepting(
+  { view, cluster }: CatalogServiceOptions,
+  executor: string,
+  accepting: boolean,
+): Promise<void> {
+  if (!view.executors.has(executor)) {
+    const known = [...view.executors.keys()].join(", ");
+    throw new ServiceError(Code.NOT_FOUND, `executor '${executor}' is not known; known: ${known}`);
+  }
+  await cluster.setAccepting({ executor, accepting }, { timeoutMs: USER_CALL_TIMEOUT_MS });
 }
 
 function listModels(view: ClusterView, task: string) {

@@ -71,7 +71,7 @@ export async function* registerModel(
   const unread = exampleFilesFault(request.examples);
   if (unread !== null) throw new ServiceError(Code.INVALID_ARGUMENT, unread);
   checkOwners(o.view, request, caller);
-  const task = signedFor(request, await taskOf(o, request, caller), o.view);
+  const task = signedFor(request, taskOf(o, request), o.view);
   const before = request.retry ? null : unchanged(o.view, request, task);
   if (before !== null) {
     yield { event: { case: "result", value: before } };
@@ -87,7 +87,7 @@ export async function* registerModel(
   );
   for (const warning of profiled.warnings) o.logger.warn("registration", { model: request.name, warning });
   yield progress("record", `recording ${profiled.variants.length} variants`);
-  const { result, revision } = await record(o.registry, profiled, caller);
+  const { result, revision } = await record(o, profiled, { task, caller });
   await o.placeInitially(result, revision);
   yield { event: { case: "result", value: result } };
 }
@@ -120,23 +120,15 @@ async function expectUploaded(
   }
 }
 
-/** The task that is asked for; without one that of an earlier registration, else a task for this model alone, made here. */
-async function taskOf(
-  { view, registry }: RegistrationOptions,
-  request: RegisterModelRequest,
-  caller: Caller,
-): Promise<Task> {
+/** The task that is asked for; without one that of an earlier registration, else one for this model alone, not recorded yet. */
+function taskOf({ view }: RegistrationOptions, request: RegisterModelRequest): Task {
   const { tasks, architectures } = view.catalog;
   const before = architectures.find((a) => a.name === request.name)?.task;
   const name = request.task || before || `${ownTaskPrefix}${request.name}`;
   const task = tasks.find((t) => t.name === name);
   if (task !== undefined) return task;
-  if (request.task === "") {
-    const made = create(TaskSchema, { name, metric: "accuracy", description: `what ${request.name} does` });
-    const asked = { task: made, ...actingFor(caller) };
-    await registry.putTaskRecord(asked, { timeoutMs: USER_CALL_TIMEOUT_MS });
-    return made;
-  }
+  if (request.task === "")
+    return create(TaskSchema, { name, metric: "accuracy", description: `what ${request.name} does` });
   const known = tasks.map((t) => t.name).join(", ");
   throw new ServiceError(
     Code.NOT_FOUND,
@@ -244,10 +236,11 @@ async function* profile(
   throw new ServiceError(Code.UNAVAILABLE, `executor ${executor.name} ended profiling without a result`);
 }
 
+/** Records what was profiled. A task that is made for it goes again when that fails: nothing is left behind. */
 async function record(
-  registry: ClientOf<typeof RegistryService>,
+  { registry, view }: RegistrationOptions,
   profiled: RegistrationResult,
-  caller: Caller,
+  { task, caller }: { readonly task: Task; readonly caller: Caller },
 ): Promise<{ readonly result: RegistrationResult; readonly revision: bigint }> {
   const { architecture } = profiled;
   if (architecture === undefined || profiled.variants.length === 0) {
@@ -258,17 +251,24 @@ async function record(
     );
   }
   const acting = actingFor(caller);
-  const put = await registry.putArchitecture(
-    { architecture, ...acting },
-    { timeoutMs: USER_CALL_TIMEOUT_MS },
-  );
-  const recorded = put.architecture ?? architecture;
-  const variants = profiled.variants.map((v) => ofVersion(v, architecture, recorded.version));
-  const { revision } = await registry.putVariants(
-    { architecture: recorded.name, version: recorded.version, variants, ...acting },
-    { timeoutMs: USER_CALL_TIMEOUT_MS },
-  );
-  return { result: { ...profiled, architecture: recorded, variants }, revision };
+  const limit = { timeoutMs: USER_CALL_TIMEOUT_MS };
+  const isNew = view.catalog.tasks.every((known) => known.name !== task.name);
+  if (isNew) await registry.putTaskRecord({ task, ...acting }, limit);
+  try {
+    const put = await registry.putArchitecture({ architecture, ...acting }, limit);
+    const recorded = put.architecture ?? architecture;
+    const { name, version } = recorded;
+    const variants = profiled.variants.map((v) => ofVersion(v, architecture, version));
+    const { revision } = await registry.putVariants(
+      { architecture: name, version, variants, ...acting },
+      limit,
+    );
+    return { result: { ...profiled, architecture: recorded, variants }, revision };
+  } catch (error) {
+    // Refused when another model was registered under it meanwhile; then it is that one's.
+    if (isNew) await registry.deleteRecords({ name: task.name, ...acting }, limit).catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Another registration may have taken the version that variants were named after. */

@@ -41,7 +41,7 @@ const changes: readonly [
     "unloads or overrides its variants",
     (registry, by) => registry.putVariants("mlp", 1, [{ ...exampleVariant(), withheld: true }], by),
   ],
-  ["deletes its architecture", (registry, by) => registry.deleteArchitecture("mlp", by)],
+  ["deletes its architecture", (registry, by) => registry.delete("mlp", by)],
 ];
 
 describe("what belongs to a tenant", () => {
@@ -86,7 +86,7 @@ describe("what belongs to a tenant", () => {
     await registry.putArchitecture(exampleArchitecture(), vision);
     await registry.putTask(exampleTask({ description: "theirs" }), speech);
     expect(hub.view.of("task")).toMatchObject([{ owner: "", description: "theirs" }]);
-    await expect(registry.deleteArchitecture("mlp", speech)).rejects.toMatchObject({
+    await expect(registry.delete("mlp", speech)).rejects.toMatchObject({
       code: Code.PERMISSION_DENIED,
     });
   });

@@ -399,22 +399,6 @@ describe("Registry", () => {
       expect(hub.view.of("placement")).toEqual([]);
     });
   });
-
-  describe("deleteArchitecture", () => {
-    it("takes versions, variants, placements and aliases along in one change, and nothing else", async () => {
-      const { registry, hub, writer, members } = await withVariant();
-      await members.join(executorMember("one"), 0);
-      await setPlacement(writer, placement("mlp-fp32", "one"), { wanted: true });
-      await registry.putArchitecture(exampleArchitecture({ name: "mlp-large" }));
-      const stream = hub.subscribe(hub.view.revision + 1n, new AbortController().signal);
-      await registry.deleteArchitecture("mlp");
-      const first = await stream.next();
-      expect(first.value?.deletedKeys).toHaveLength(3);
-      await stream.return(undefined);
-      expect(hub.view.of("architecture").map(({ name }) => name)).toEqual(["mlp-large"]);
-      await expect(registry.deleteArchitecture("mlp")).rejects.toMatchObject({ code: Code.NOT_FOUND });
-    });
-  });
 });
 
 describe("setPlacement", () => {

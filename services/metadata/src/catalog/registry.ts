@@ -3,7 +3,6 @@ import {
   type Architecture,
   ArchitectureSchema,
   BatchingCertificate,
-  ownershipFault,
   sameMapping,
   type Task,
   type Variant,
@@ -12,21 +11,14 @@ import {
 } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { GuardedPlan, GuardedWriter } from "../records/guarded-writer";
-import {
-  architectureKey,
-  architecturePrefix,
-  placementKey,
-  placementPrefix,
-  taskKey,
-  variantKey,
-  variantPrefix,
-} from "../records/keys";
-import { checkName } from "../records/names";
+import { architectureKey, placementKey, taskKey, variantKey } from "../records/keys";
 import { checkRead, type RecordView } from "../records/record-view";
 import { encodeRecord, type RecordKind, type RecordOf } from "../records/records";
 import type { StoreWrite } from "../store/store";
 import type { ArtifactState } from "./artifacts";
 import { architectureFaults, taskFaults } from "./catalog-rules";
+import { checkOwner, findTask, newest, othersOf, requireTask, variantsOf, versions } from "./catalog-view";
+import { type Deleted, type Deletion, planDeletion } from "./deletion";
 import { filesOf } from "./named-files";
 import { taskPut, taskWith } from "./task-versions";
 import { familyFaults, variantFaults } from "./variant-rules";
@@ -147,17 +139,10 @@ export class Registry {
     return result;
   }
 
-  /**
-   * Deletes all versions, variants, placements and aliases of an architecture at once; NOT_FOUND if there is
-   * none, PERMISSION_DENIED when it is another tenant's.
-   */
-  async deleteArchitecture(name: string, { writer }: Writing = {}): Promise<void> {
-    checkName("architecture", name);
-    await this.writer.write((view) => {
-      checkOwner(`architecture "${name}"`, newest(view, name).owner, writer);
-      const prefixes = [architecturePrefix(name), variantPrefix(name), placementPrefix(name)];
-      return { writes: prefixes.map((prefix) => ({ kind: "deletePrefix", prefix })), result: null };
-    });
+  /** Deletes what bears a name, with all that belongs to it; see `planDeletion`. */
+  async delete(name: string, deletion: Deletion = {}): Promise<Deleted> {
+    const { result } = await this.writer.write((view) => planDeletion(view, name, deletion));
+    return result;
   }
 
   private async checkComplete(digest: string, writer: Writer | undefined): Promise<number> {
@@ -318,44 +303,6 @@ function checkFree(view: RecordView, name: string, by: { kind: RecordKind; owner
     if (variant.name !== name || (by.kind === "variant" && variant.architecture === by.owner)) continue;
     throw taken(`a variant of architecture`, variant.architecture);
   }
-}
-
-function checkOwner(what: string, owner: string, writer: Writer | undefined): void {
-  const fault = ownershipFault(what, owner, writer);
-  if (fault !== null) throw new ServiceError(Code.PERMISSION_DENIED, fault);
-}
-
-function versions(view: RecordView, name: string): Architecture[] {
-  const found = view.of("architecture").filter((architecture) => architecture.name === name);
-  return found.sort((a, b) => a.version - b.version);
-}
-
-function newest(view: RecordView, name: string): Architecture {
-  const found = versions(view, name).at(-1);
-  if (found === undefined) throw new ServiceError(Code.NOT_FOUND, `architecture "${name}" is not registered`);
-  return found;
-}
-
-function variantsOf(view: RecordView, architecture: string): Variant[] {
-  return view.of("variant").filter((variant) => variant.architecture === architecture);
-}
-
-/** Newest versions of the other architectures of its task, by name. */
-function othersOf(view: RecordView, { name, task }: Architecture): Architecture[] {
-  const names = view.of("architecture").flatMap((other) => (other.task === task ? [other.name] : []));
-  const others = [...new Set(names)].filter((other) => other !== name).sort();
-  return others.map((other) => newest(view, other));
-}
-
-function findTask(view: RecordView, name: string): Task | undefined {
-  const record = view.at(taskKey(name))?.record.value;
-  return record?.case === "task" ? record.value : undefined;
-}
-
-function requireTask(view: RecordView, name: string): Task {
-  const task = findTask(view, name);
-  if (task !== undefined) return task;
-  throw new ServiceError(Code.NOT_FOUND, `task "${name}" is not registered`);
 }
 
 function withoutAliases(architecture: Architecture): StoreWrite {

@@ -1,0 +1,33 @@
+import type { DeleteResponse } from "@infaas/api";
+import { withClient } from "../connect";
+import { onlyPositional } from "../needs";
+import type { Verb } from "../verb";
+
+/** `infaas delete`: deletes a task, a model or one variant, and prints what is gone. */
+export const remove: Verb = {
+  name: "delete",
+  usage: "NAME",
+  summary: "delete a task, a model with all its versions, or one variant",
+  options: {
+    "with-models": {
+      type: "boolean",
+      doc: "Of a task: delete every model that is registered under it, too.",
+    },
+  },
+  async run(args, terminal) {
+    const name = onlyPositional(args, "name");
+    const withModels = args.flag("with-models");
+    const deleted = await withClient(args, (client) => client.delete(name, { withModels }));
+    terminal.result(deleted, () => {
+      for (const line of linesOf(deleted)) terminal.print(line);
+    });
+  },
+};
+
+function linesOf({ tasks, architectures, variants }: DeleteResponse): readonly string[] {
+  return [
+    ...tasks.map((name) => `deleted task ${name}`),
+    ...architectures.map((name) => `deleted model ${name}`),
+    ...variants.map((name) => `deleted variant ${name}`),
+  ];
+}

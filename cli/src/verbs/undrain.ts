@@ -1,0 +1,16 @@
+import { withClient } from "../connect";
+import { onlyPositional } from "../needs";
+import type { Verb } from "../verb";
+
+/** `infaas undrain`: puts a drained executor back into service. */
+export const undrain: Verb = {
+  name: "undrain",
+  usage: "EXECUTOR",
+  summary: "put a drained executor back into service",
+  options: {},
+  async run(args, terminal) {
+    const executor = onlyPositional(args, "executor name");
+    await withClient(args, (client) => client.undrain(executor));
+    terminal.result({ executor, draining: false }, () => terminal.print(`${executor} takes new work`));
+  },
+};
