@@ -71,6 +71,7 @@ export interface Native {
   /** Names and values by turns. */
   metadata(wire: WireHandle, call: number): string[];
   peer(wire: WireHandle, call: number): string;
+  /** The message itself where it is large, else a copy. */
   take(wire: WireHandle, call: number): Buffer | undefined;
   copy(wire: WireHandle, call: number): Buffer | undefined;
   write(wire: WireHandle, call: number, bytes: Uint8Array): boolean;
@@ -89,7 +90,7 @@ export interface Native {
   linkOpen(wire: WireHandle, ip: string, port: number, credential: string): number | string;
   linkClose(wire: WireHandle, link: number): void;
   /**
-   * `body`: the handle of a ModelInfer call, or bytes. Seven arguments, because this is called for every
+   * `body`: the handle of a ModelInfer call, or bytes, or parts of them in order. Seven arguments, because this is called for every
    * query: see rule 3 of docs/native-boundary.md.
    */
   linkSend(
@@ -99,7 +100,7 @@ export interface Native {
     timeoutMs: number,
     lane: number,
     variant: number,
-    body: number | Uint8Array,
+    body: number | Uint8Array | readonly Uint8Array[],
   ): boolean;
   linkCancel(wire: WireHandle, link: number, id: number): void;
 }

@@ -49,7 +49,8 @@ export interface WireQuery {
   readonly trace: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean } | null;
   /** The number that the wire gave the variant's name. */
   readonly variant: number;
-  readonly body: WireInferCall | Uint8Array;
+  /** The parts of bytes, in order, stay untouched until the query has ended. */
+  readonly body: WireInferCall | Uint8Array | readonly Uint8Array[];
 }
 
 /** A link to one executor over plain TCP, frames as docs/decisions/0003 has them. */

@@ -72,19 +72,24 @@ TEST("a link greets, sends queries whole and tells of their answers") {
 
   InferHeader header;
   header.variant = "mlp@1";
-  links.find(number)->send(7, header, Piece::whole(BufferRef::make(100'000)));
+  const Piece body[] = {Piece::whole(BufferRef::make(99'000)), Piece::whole(BufferRef::make(1'000))};
+  std::memset(body[0].owner.data(), 'a', 99'000);
+  std::memset(body[1].owner.data(), 'b', 1'000);
+  links.find(number)->send(7, header, body, 2);
   links.find(number)->cancel(8);
   links.flush();
   std::string expected;
   appendInferHead(7, header, 100'000, expected);
   std::string got;
-  while (got.size() < expected.size() + 100'000 + kPrefixBytes) {
+  const size_t bytes = expected.size() + 100'000 + kPrefixBytes;
+  while (got.size() < bytes) {
     char chunk[65'536];
     poller.dispatch(1);
     links.flush();
     const ssize_t count = recv(executor.peer, chunk, sizeof chunk, 0);
     if (count > 0) got.append(chunk, static_cast<size_t>(count));
   }
+  expected.append(99'000, 'a').append(1'000, 'b');
   CHECK(got.compare(0, expected.size(), expected) == 0);
 
   AnswerHeader answer;

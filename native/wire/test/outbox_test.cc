@@ -54,6 +54,35 @@ TEST("small parts and large ones arrive in order through a socket that takes lit
   close(pair[1]);
 }
 
+TEST("bytes that are lent are given back once they were written, or are no longer wanted") {
+  int pair[2];
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+  const int small = 4 * 1024;
+  setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+  std::string lent(100'000, 'x');
+  int returned = 0;
+  const auto lend = [&] {
+    return Piece::whole(BufferRef::lend(
+        reinterpret_cast<uint8_t*>(lent.data()), lent.size(), [](void* count) { ++*static_cast<int*>(count); }, &returned));
+  };
+  Outbox outbox;
+  outbox.append(lend());
+  size_t got = 0;
+  while (outbox.flush(pair[0]) == Flush::kBlocked) {
+    CHECK(returned == 0);
+    char chunk[3'000];
+    const ssize_t count = read(pair[1], chunk, sizeof chunk);
+    if (count <= 0) break;
+    got += static_cast<size_t>(count);
+  }
+  CHECK(returned == 1 && outbox.bytes() == 0 && got > 0);
+  outbox.append(lend());
+  outbox.clear();
+  CHECK(returned == 2);
+  close(pair[0]);
+  close(pair[1]);
+}
+
 TEST("a peer that is gone breaks it") {
   int pair[2];
   CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);

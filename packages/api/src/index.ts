@@ -44,6 +44,7 @@ export {
   encodeAnswerHead,
   encodeStreamPrefix,
 } from "./frames/infer-answer";
+export { type InferParts, RAW_CONTENTS_TAG, rawContentsHead } from "./frames/infer-parts";
 export {
   type InferHead,
   type InferHeadInput,

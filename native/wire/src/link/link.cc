@@ -105,11 +105,13 @@ void Link::present(std::string_view credential) {
   links_.dirty(*this);
 }
 
-void Link::send(uint32_t id, const InferHeader& header, Piece body) {
+void Link::send(uint32_t id, const InferHeader& header, const Piece* body, size_t parts) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < parts; i++) bytes += body[i].size;
   head_.clear();
-  appendInferHead(id, header, body.size, head_);
+  appendInferHead(id, header, bytes, head_);
   outbox_.append(head_.data(), head_.size());
-  outbox_.append(std::move(body));
+  for (size_t i = 0; i < parts; i++) outbox_.append(body[i]);
   links_.dirty(*this);
 }
 

@@ -26,7 +26,8 @@ class Link : public Pollable {
   void ready(uint32_t flags) override;
   // Sends the credential frame, before any other.
   void present(std::string_view credential);
-  void send(uint32_t id, const InferHeader& header, Piece body);
+  // The body is `parts` pieces in order.
+  void send(uint32_t id, const InferHeader& header, const Piece* body, size_t parts);
   void cancel(uint32_t id);
   // What waits to be sent, and what has come of a frame that is not whole.
   size_t heldBytes() const { return outbox_.bytes() + reader_.bodyFilled(); }

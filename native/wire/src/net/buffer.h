@@ -17,9 +17,16 @@ class Buffer {
   friend class BufferRef;
   explicit Buffer(size_t size) : data_(reinterpret_cast<uint8_t*>(this + 1)), size_(size) {}
   explicit Buffer(Bytes bytes) : adopted_(std::move(bytes)), data_(adopted_.data()), size_(adopted_.size()) {}
-  Bytes adopted_;  // or the bytes lie behind this object
+  Buffer(uint8_t* data, size_t size, void (*giveBack)(void*), void* lender)
+      : data_(data), size_(size), giveBack_(giveBack), lender_(lender) {}
+  ~Buffer() {
+    if (giveBack_ != nullptr) giveBack_(lender_);
+  }
+  Bytes adopted_;  // or the bytes lie behind this object, or are lent
   uint8_t* data_;
   size_t size_;
+  void (*giveBack_)(void*) = nullptr;
+  void* lender_ = nullptr;
   size_t holders_ = 0;
 };
 
@@ -43,10 +50,11 @@ class BufferRef {
   }
 
   // Takes bytes over that were made elsewhere.
-  static BufferRef adopt(Bytes bytes) {
-    void* memory = std::malloc(sizeof(Buffer));
-    if (memory == nullptr) throw std::bad_alloc();
-    return BufferRef(new (memory) Buffer(std::move(bytes)));
+  static BufferRef adopt(Bytes bytes) { return BufferRef(new (allocate()) Buffer(std::move(bytes))); }
+
+  // Bytes of somebody else, which stay as they are until `giveBack(lender)` is called: when nobody holds them any more.
+  static BufferRef lend(uint8_t* data, size_t size, void (*giveBack)(void*), void* lender) {
+    return BufferRef(new (allocate()) Buffer(data, size, giveBack, lender));
   }
 
   void reset() {
@@ -63,6 +71,11 @@ class BufferRef {
 
  private:
   explicit BufferRef(Buffer* buffer) : buffer_(buffer) { hold(); }
+  static void* allocate() {
+    void* memory = std::malloc(sizeof(Buffer));
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+  }
   void hold() {
     if (buffer_ != nullptr) buffer_->holders_++;
   }

@@ -173,15 +173,14 @@ napi_value take(napi_env env, napi_callback_info info) {
   if (call == nullptr || call->inbox.empty()) return nullptr;
   const Message message = wire.server().take(*call);
   wire.written();
-  return toBuffer(env, message.bytes.data, message.bytes.size);
+  return toBuffer(env, message.bytes);
 }
 
 napi_value copy(napi_env env, napi_callback_info info) {
   const Arguments in(env, info);
   const Call* call = in.wire().server().find(in.integer(1));
   if (call == nullptr || call->inbox.empty()) return nullptr;
-  const Piece& bytes = call->inbox.front().bytes;
-  return toBuffer(env, bytes.data, bytes.size);
+  return toBuffer(env, call->inbox.front().bytes);
 }
 
 napi_value write(napi_env env, napi_callback_info info) {
@@ -248,7 +247,7 @@ napi_value head(napi_env env, napi_callback_info info) {
 napi_value eventBytes(napi_env env, napi_callback_info info) {
   const Arguments in(env, info);
   const Event* event = in.wire().handled(static_cast<size_t>(in.integer(1)));
-  return event == nullptr ? nullptr : toBuffer(env, event->bytes.data, event->bytes.size);
+  return event == nullptr ? nullptr : toBuffer(env, event->bytes);
 }
 
 // Answers a ModelInfer call: the head, the request's id behind it, and the body of the event that is being

@@ -31,18 +31,12 @@ Napi::Value variant(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(variants.size() - 1));
 }
 
-// The body is that of a call (its handle), or bytes. False when link or call are gone.
+// The body is that of a call (its handle), or bytes, or parts of them. False when link or call are gone.
 napi_value linkSend(napi_env env, napi_callback_info info) {
   const Arguments in(env, info);
   WireHandle& wire = in.wire();
   Link* link = wire.links().find(in.integer(1));
   if (link == nullptr) return toBoolean(env, false);
-  Piece body = in.bytes(6);
-  if (!body.owner) {
-    const Call* call = wire.server().find(in.integer(6));
-    if (call == nullptr || call->inbox.empty()) return toBoolean(env, false);
-    body = call->inbox.front().bytes;
-  }
   const int32_t lane = in.integer(4);
   InferHeader header;
   header.timeoutMs = in.number(3);
@@ -53,7 +47,15 @@ napi_value linkSend(napi_env env, napi_callback_info info) {
     std::memcpy(header.trace.traceId, wire.scratch() + trace_layout::kTraceId, kTraceIdBytes);
     std::memcpy(header.trace.spanId, wire.scratch() + trace_layout::kSpanId, kSpanIdBytes);
   }
-  link->send(static_cast<uint32_t>(in.integer(2)), header, std::move(body));
+  const auto id = static_cast<uint32_t>(in.integer(2));
+  if (in.isNumber(6)) {
+    const Call* call = wire.server().find(in.integer(6));
+    if (call == nullptr || call->inbox.empty()) return toBoolean(env, false);
+    link->send(id, header, &call->inbox.front().bytes, 1);
+  } else {
+    const std::vector<Piece> body = in.parts(6);
+    link->send(id, header, body.data(), body.size());
+  }
   wire.written();
   return toBoolean(env, true);
 }

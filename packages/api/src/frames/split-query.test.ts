@@ -12,8 +12,10 @@ const tensors = {
   rawInputContents: [new Uint8Array(300).fill(7), new Uint8Array(0)],
 };
 
-function partsOf(bytes: Uint8Array): SplitQuery {
-  const split = splitQuery(bytes);
+const largeMin = 200;
+
+function partsOf(bytes: Uint8Array, min = Number.POSITIVE_INFINITY): SplitQuery {
+  const split = splitQuery(bytes, min);
   if (typeof split === "string") throw new Error(split);
   return split;
 }
@@ -25,15 +27,33 @@ describe("splitQuery", () => {
     for (const bytes of [Buffer.concat([one, two]), Buffer.concat([two, one])]) {
       const split = partsOf(bytes);
       expect(fromBinary(QueryRequestSchema, split.head)).toEqual(create(QueryRequestSchema, asked));
-      expect(fromBinary(ModelInferRequestSchema, split.tensors)).toEqual(
-        create(ModelInferRequestSchema, tensors),
-      );
+      const { skeleton, parts } = split.tensors;
+      expect(fromBinary(ModelInferRequestSchema, skeleton)).toEqual(create(ModelInferRequestSchema, tensors));
+      expect(parts).toEqual([skeleton]);
     }
+  });
+
+  it("leaves large contents where they are, in order among the others", () => {
+    const [a, b, c, d] = [250, 3, 199, 900].map((length, i) => new Uint8Array(length).fill(i + 1));
+    const rawInputContents = [a!, b!, c!, d!, b!];
+    const message = create(QueryRequestSchema, { ...asked, inputs: tensors.inputs, rawInputContents });
+    const bytes = toBinary(QueryRequestSchema, message);
+    const { head, tensors: split } = partsOf(bytes, largeMin);
+    expect(fromBinary(QueryRequestSchema, head)).toEqual(create(QueryRequestSchema, asked));
+    const { inputs } = tensors;
+    expect(fromBinary(ModelInferRequestSchema, new Uint8Array(Buffer.concat(split.parts)))).toEqual(
+      create(ModelInferRequestSchema, { inputs, rawInputContents }),
+    );
+    expect(fromBinary(ModelInferRequestSchema, new Uint8Array(split.skeleton))).toEqual(
+      create(ModelInferRequestSchema, { inputs, rawInputContents: [b!, c!, b!] }),
+    );
+    const large = split.parts.filter(({ byteLength }) => byteLength >= 250);
+    expect(large.map(({ buffer }) => buffer)).toEqual([bytes.buffer, bytes.buffer]);
   });
 
   it("knows a tensor's field by a tag of more bytes than it needs", () => {
     const split = partsOf(new Uint8Array([0x9a, 0x00, 0x03, 0x0a, 0x01, 0x61]));
-    expect(fromBinary(ModelInferRequestSchema, split.tensors).inputs).toMatchObject([{ name: "a" }]);
+    expect(fromBinary(ModelInferRequestSchema, split.tensors.skeleton).inputs).toMatchObject([{ name: "a" }]);
     expect(split.head).toHaveLength(0);
   });
 
@@ -44,11 +64,11 @@ describe("splitQuery", () => {
     ["field 0", [0x02, 0x00]],
     ["a group", [0x3b, 0x3c]],
     ["a fixed number cut short", [0x3d, 0x00]],
-  ])("finds %s broken", (_, bytes) => expect(splitQuery(new Uint8Array(bytes))).toBe("broken"));
+  ])("finds %s broken", (_, bytes) => expect(splitQuery(new Uint8Array(bytes), largeMin)).toBe("broken"));
 
   it("takes no more fields than a query may have", () => {
     const fields = (count: number) => Buffer.alloc(2 * count, Buffer.from([0x22, 0x00]));
-    expect(partsOf(fields(QUERY_FIELDS_MAX)).tensors).toHaveLength(2 * QUERY_FIELDS_MAX);
-    expect(splitQuery(fields(QUERY_FIELDS_MAX + 1))).toBe("too many fields");
+    expect(partsOf(fields(QUERY_FIELDS_MAX)).tensors.skeleton).toHaveLength(2 * QUERY_FIELDS_MAX);
+    expect(splitQuery(fields(QUERY_FIELDS_MAX + 1), largeMin)).toBe("too many fields");
   });
 });

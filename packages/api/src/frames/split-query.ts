@@ -1,9 +1,11 @@
-/** A QueryRequest in two parts, neither of them decoded. */
+import { type InferParts, RAW_CONTENTS_TAG } from "./infer-parts";
+
+/** A QueryRequest in two, neither of them decoded. */
 export interface SplitQuery {
   /** QueryRequest bytes without its tensors. */
   readonly head: Uint8Array;
-  /** Its tensors, as fields of a ModelInferRequest. */
-  readonly tensors: Uint8Array;
+  /** Its tensors, as fields of a ModelInferRequest; large contents are views of the query. */
+  readonly tensors: InferParts;
 }
 
 const VARINT = 0;
@@ -12,42 +14,74 @@ const BYTES = 2;
 const FIXED32 = 5;
 const VARINT_BYTES_MAX = 10;
 
-/**
- * Fields of infaas.v1.QueryRequest that inference.ModelInferRequest has too, by its number there: inputs and
- * raw contents.
- */
-const numberThere: ReadonlyMap<number, number> = new Map([
-  [3, 5],
-  [4, 7],
-]);
+/** Fields of infaas.v1.QueryRequest that inference.ModelInferRequest has too. */
+const INPUTS = 3;
+const RAW_CONTENTS = 4;
+/** The tag of inputs there. */
+const INPUTS_TAG = (5 << 3) | BYTES;
 
 /** Fields of one query, more than any may have: each tensor is one or two. */
 export const QUERY_FIELDS_MAX = 16_384;
 
-/** Separates what is asked from the tensors it is asked of, or says why not. O(fields) and one copy. */
-export function splitQuery(bytes: Uint8Array): SplitQuery | "broken" | "too many fields" {
-  // Neither part is longer than the whole: a field keeps its length, and its tag takes one byte in either
-  // message.
-  const head = Buffer.allocUnsafe(bytes.byteLength);
-  const tensors = Buffer.allocUnsafe(bytes.byteLength);
+/**
+ * Separates what is asked from the tensors it is asked of, or says why not. Contents of `largeMin` bytes and above are not
+ * copied. O(fields), and one copy of the rest.
+ */
+export function splitQuery(bytes: Uint8Array, largeMin: number): SplitQuery | "broken" | "too many fields" {
+  const size = sizeOf(bytes, largeMin);
+  if (typeof size === "string") return size;
+  const head = Buffer.allocUnsafe(size.head);
+  const skeleton = Buffer.allocUnsafe(size.tensors);
+  const parts: Uint8Array[] = [];
   const fields = new FieldCursor(bytes);
   let headAt = 0;
   let tensorsAt = 0;
-  for (let count = 1; fields.more; count += 1) {
-    if (count > QUERY_FIELDS_MAX) return "too many fields";
-    if (!fields.next()) return "broken";
-    const { number, wire, start, bodyAt, end } = fields;
-    const there = wire === BYTES ? numberThere.get(number) : undefined;
-    if (there === undefined) {
+  let partAt = 0;
+  while (fields.more) {
+    fields.next();
+    const { start, bodyAt, end } = fields;
+    const kind = kindOf(fields, largeMin);
+    if (kind === "asked") {
       head.set(bytes.subarray(start, end), headAt);
       headAt += end - start;
+    } else if (kind === "large") {
+      parts.push(skeleton.subarray(partAt, tensorsAt), LARGE_TAG, bytes.subarray(bodyAt, end));
+      partAt = tensorsAt;
     } else {
-      tensors[tensorsAt] = (there << 3) | BYTES;
-      tensors.set(bytes.subarray(bodyAt, end), tensorsAt + 1);
+      skeleton[tensorsAt] = kind;
+      skeleton.set(bytes.subarray(bodyAt, end), tensorsAt + 1);
       tensorsAt += 1 + end - bodyAt;
     }
   }
-  return { head: head.subarray(0, headAt), tensors: tensors.subarray(0, tensorsAt) };
+  parts.push(skeleton.subarray(partAt));
+  return { head, tensors: { skeleton, parts } };
+}
+
+const LARGE_TAG = Uint8Array.of(RAW_CONTENTS_TAG);
+
+/** Bytes that are copied of a query that can be split: a tag takes one byte in a ModelInferRequest. */
+function sizeOf(
+  bytes: Uint8Array,
+  largeMin: number,
+): { head: number; tensors: number } | "broken" | "too many fields" {
+  const size = { head: 0, tensors: 0 };
+  const fields = new FieldCursor(bytes);
+  for (let count = 1; fields.more; count += 1) {
+    if (count > QUERY_FIELDS_MAX) return "too many fields";
+    if (!fields.next()) return "broken";
+    const kind = kindOf(fields, largeMin);
+    if (kind === "asked") size.head += fields.end - fields.start;
+    else if (kind !== "large") size.tensors += 1 + fields.end - fields.bodyAt;
+  }
+  return size;
+}
+
+/** What is asked, large contents, or another part of a tensor: its tag in a ModelInferRequest. */
+function kindOf({ number, wire, length }: FieldCursor, largeMin: number): "asked" | "large" | number {
+  if (wire !== BYTES) return "asked";
+  if (number === INPUTS) return INPUTS_TAG;
+  if (number !== RAW_CONTENTS) return "asked";
+  return length < largeMin ? RAW_CONTENTS_TAG : "large";
 }
 
 /** Goes from field to field of a message without looking into them. */
@@ -58,6 +92,8 @@ class FieldCursor {
   start = 0;
   bodyAt = 0;
   end = 0;
+  /** Of a length-delimited field. */
+  length = 0;
 
   constructor(private readonly bytes: Uint8Array) {}
 
@@ -81,8 +117,8 @@ class FieldCursor {
       case FIXED32:
         return this.advance(4);
       case BYTES: {
-        const length = this.varint();
-        return length >= 0 && this.advance(length);
+        this.length = this.varint();
+        return this.length >= 0 && this.advance(this.length);
       }
       default:
         return false;

@@ -11,7 +11,7 @@ import {
 import { AnswerMessage } from "../query/answer-message";
 import { type Body, BytesBody } from "../query/body";
 import { classified } from "../query/classification";
-import { countRows, type ReadRequest, readRequest } from "../query/infer-head";
+import { countRows, type InferBytes, type ReadRequest, readRequest } from "../query/infer-head";
 import type { NamedModel } from "../query/named-model";
 import { type QueryReceipt, receiptParameters } from "../query/receipts";
 import { type RawValue, readRequirements } from "../query/requirements";
@@ -70,7 +70,7 @@ export interface InferOutcome {
  * head before the executor's own bytes. Tensors are neither decoded nor copied here. `body` must stay
  * untouched until the call ends.
  */
-export function startInfer(o: InferOptions, body: Uint8Array, call: InferCall): StartedQuery {
+export function startInfer(o: InferOptions, body: InferBytes, call: InferCall): StartedQuery {
   const arrivedMs = o.clock.nowMs();
   const request = readRequest(body, o.regions.of(call.caller.tenant));
   if (request instanceof ServiceError) {

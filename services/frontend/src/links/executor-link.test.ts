@@ -10,7 +10,7 @@ import {
   VirtualClock,
 } from "@infaas/runtime";
 import { Wire } from "@infaas/wire";
-import { BytesBody } from "../query/body";
+import { BytesBody, PartsBody } from "../query/body";
 import { until } from "../testing/house";
 import { ScriptedExecutor } from "../testing/scripted-executor";
 import type { ExecutorLink, LinkAnswer, LinkListener, LinkRefusal } from "./executor-link";
@@ -98,6 +98,16 @@ describe.each(kinds)("%s", (_, open) => {
       recorders.map(() => ["mlp@1", 1, [1, 2, 3]]),
     );
     expect(link.inFlight).toBe(0);
+  });
+
+  it("carries bodies in parts, large ones among them, while others are on their way", async () => {
+    const parts = [3, 2_000_000, 0, 9, 80_000].map((length, i) => Buffer.alloc(length, i + 1));
+    const recorders = Array.from({ length: 6 }, () => new Recorder());
+    for (const [i, recorder] of recorders.entries())
+      link.send(i % 2 === 0 ? { ...QUERY, body: new PartsBody(parts) } : QUERY, recorder);
+    await until(() => recorders.every((r) => r.answers.length === 1));
+    const whole = Buffer.concat(parts);
+    for (const [i, { body }] of executor.received.entries()) expect(whole.equals(body)).toBe(i % 2 === 0);
   });
 
   it("passes a refusal on with its code and sentence", async () => {

@@ -13,6 +13,7 @@ import {
   type Timer,
 } from "@infaas/runtime";
 import { type Wire, WireInferCall, type WireLink } from "@infaas/wire";
+import { PartsBody } from "../query/body";
 import {
   type ExecutorLink,
   GREETING_MAX_MS,
@@ -85,7 +86,7 @@ export class NativeLink implements ExecutorLink {
       lane,
       trace,
       variant: variantNumber(this.o.wire, variant),
-      body: body instanceof WireInferCall ? body : body.bytes(),
+      body: body instanceof WireInferCall ? body : body instanceof PartsBody ? body.parts : body.bytes(),
     });
     if (sent !== true) setImmediate(() => this.lose(id));
     return id;

@@ -17,3 +17,20 @@ export class BytesBody implements Body {
     return this.held;
   }
 }
+
+/** Contents of this size and above are not joined with the rest of their message, but sent from where they lie. */
+export const LARGE_CONTENTS_MIN = 64 * 1024;
+
+/** A body in parts that are sent one after another. */
+export class PartsBody implements Body {
+  readonly byteLength: number;
+
+  constructor(readonly parts: readonly Uint8Array[]) {
+    this.byteLength = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  }
+
+  /** Joined anew each time. */
+  bytes(): Uint8Array {
+    return Buffer.concat(this.parts, this.byteLength);
+  }
+}

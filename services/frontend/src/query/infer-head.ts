@@ -2,13 +2,14 @@ import { toBinary } from "@bufbuild/protobuf";
 import {
   type InferHead,
   type InferParameter,
+  type InferParts,
   type ModelInferRequest,
   ModelInferRequestSchema,
   scanInferRequest,
 } from "@infaas/api";
 import { Code, decodeMessage, ServiceError } from "@infaas/runtime";
 import type { CatalogModel } from "../view/catalog";
-import { type Body, BytesBody } from "./body";
+import { type Body, BytesBody, PartsBody } from "./body";
 import { limitFault } from "./request-limits";
 import type { RawValue } from "./requirements";
 import type { TenantRegions } from "./shared-memory-regions";
@@ -33,14 +34,19 @@ export interface ReadRequest {
 
 const NO_CLASSES: WantedClasses = new Map();
 
+/** ModelInferRequest bytes, as one or in parts. */
+export type InferBytes = Uint8Array | InferParts;
+
 /**
  * Reads ModelInferRequest bytes: scanned where that is enough, decoded whole where the message is odd.
  * Without `regions` the parameters of single tensors are dropped. INVALID_ARGUMENT when it cannot be read at
  * all.
  */
-export function readRequest(bytes: Uint8Array, regions: TenantRegions | null): ReadRequest | ServiceError {
-  const scan = scanInferRequest(bytes);
-  if (scan.ok) return plainRequest(scan.head, new BytesBody(bytes));
+export function readRequest(sent: InferBytes, regions: TenantRegions | null): ReadRequest | ServiceError {
+  const scan = scanInferRequest(sent instanceof Uint8Array ? sent : sent.skeleton);
+  const body = sent instanceof Uint8Array ? new BytesBody(sent) : new PartsBody(sent.parts);
+  if (scan.ok) return plainRequest(scan.head, body);
+  const bytes = body.bytes();
   const message = decodeMessage(ModelInferRequestSchema, bytes);
   if (message instanceof ServiceError) return message;
   const plain = plainRequest(headOf(message), new BytesBody(bytes));

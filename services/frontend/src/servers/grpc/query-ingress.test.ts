@@ -48,6 +48,17 @@ describe.each(["native", "grpc"])("Query over the %s ingress", (ingress) => {
     expect((await ask(row)).explanation).toBeUndefined();
   });
 
+  it("sends the executor large tensors as they came, in order among small ones", async () => {
+    const rawInputContents = [70_000, 5, 1_500_000].map((length, i) => new Uint8Array(length).fill(i + 1));
+    const inputs = ["a", "b", "c"].map((name) => ({ ...input, name }));
+    await ask({ ...row, inputs, rawInputContents });
+    const sent = fromBinary(ModelInferRequestSchema, house.executors[0]!.received.at(-1)!.body);
+    expect(sent).toMatchObject({ modelName: TASK, id: "q-1", inputs });
+    expect(sent.rawInputContents.map((bytes) => Buffer.from(bytes))).toEqual(
+      rawInputContents.map((bytes) => Buffer.from(bytes)),
+    );
+  });
+
   it("sends the executor tensors as they came, without parameters of their own", async () => {
     const spoken = {
       shared_memory_region: { parameterChoice: { case: "stringParam", value: "r" } },

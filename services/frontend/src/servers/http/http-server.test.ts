@@ -172,6 +172,30 @@ describe("HTTP face", () => {
       expect(answer.body.subarray(length)).toEqual(Buffer.from(ANSWER_VALUES.buffer));
     });
 
+    it.each([
+      ["announced", {}],
+      ["in chunks", { "transfer-encoding": "chunked" }],
+    ])("sends large ones on as they came, %s", async (_, form) => {
+      const contents = [16, 100_000, 3_000_000].map((length, i) => Buffer.alloc(length, i + 1));
+      const inputs = contents.map(({ byteLength }, i) => ({
+        ...input,
+        name: `pixels-${i}`,
+        parameters: { binary_data_size: byteLength },
+      }));
+      const { body, headers } = binaryBody({ inputs }, Buffer.concat(contents));
+      const received = house.executors[0]?.received ?? [];
+      const seen = received.length;
+      const answer = await http.ask(`/v2/models/${TASK}/infer`, body, { ...headers, ...form });
+      expect(answer.status).toBe(200);
+      const request = fromBinary(ModelInferRequestSchema, received[seen]?.body ?? new Uint8Array());
+      expect(request.inputs.map(({ name }) => name)).toEqual(inputs.map(({ name }) => name));
+      expect(request.rawInputContents.map((each, i) => contents[i]?.equals(each))).toEqual([
+        true,
+        true,
+        true,
+      ]);
+    });
+
     it("answers all outputs so by binary_data_output", async () => {
       const answer = await http.infer({ parameters: { binary_data_output: true } });
       expect(answer.body.subarray(-8)).toEqual(Buffer.from(ANSWER_VALUES.buffer));

@@ -1,12 +1,13 @@
-import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   type Encoded,
   encodeJsonData,
   encodeNumbers,
   type InferParameterSchema,
-  ModelInferRequestSchema,
   type NumberList,
 } from "@infaas/api";
+import type { InferBytes } from "../../query/infer-head";
+import { inferMessage } from "../../query/infer-message";
 import { asObject, invalid, type JsonFields, readJson } from "./json/json-body";
 
 /** The model of a request's path; an empty version is the current one. */
@@ -29,7 +30,7 @@ export const JSON_OUTPUTS: OutputForm = { isBinary: () => false, sharedMemory: (
 /** An infer request of HTTP as a ModelInferRequest. */
 export interface HttpInferRequest {
   /** ModelInferRequest bytes, every input raw. */
-  readonly message: Uint8Array;
+  readonly message: InferBytes;
   readonly form: OutputForm;
 }
 
@@ -56,17 +57,16 @@ export function readInferRequest(
   data.mustBeUsedUp();
   const { binary_data_output: binaryDefault, ...own } = fieldsOf("parameters", json.parameters);
   const outputs = listOf("outputs", json.outputs).map(readOutput);
-  const message = create(ModelInferRequestSchema, {
+  const init = {
     modelName: target.name,
     modelVersion: target.version,
     id: json.id === undefined ? "" : textOf("id", json.id),
     parameters: parametersOf("parameters", own),
     inputs,
     outputs,
-    rawInputContents: data.contents,
-  });
+  };
   return {
-    message: toBinary(ModelInferRequestSchema, message),
+    message: inferMessage(init, data.contents),
     form: formOf(
       outputs,
       binaryDefault === undefined ? false : flagOf("parameters.binary_data_output", binaryDefault),

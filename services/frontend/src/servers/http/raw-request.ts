@@ -1,11 +1,5 @@
-import { create, toBinary } from "@bufbuild/protobuf";
-import {
-  datatypeBytes,
-  encodeBytes,
-  isDataType,
-  ModelInferRequestSchema,
-  type TensorSpec,
-} from "@infaas/api";
+import { datatypeBytes, encodeBytes, isDataType, type TensorSpec } from "@infaas/api";
+import { inferMessage } from "../../query/infer-message";
 import type { CatalogModel } from "../../view/catalog";
 import { type HttpInferRequest, type InferTarget, JSON_OUTPUTS } from "./infer-request";
 import { invalid } from "./json/json-body";
@@ -27,13 +21,12 @@ export function readRawRequest(target: InferTarget, body: Buffer, model: Catalog
   const { name, datatype } = input;
   const isText = datatype === "BYTES";
   const shape = shapeOf(input, model.batched, isText ? 1 : elementsIn(input, body));
-  const message = create(ModelInferRequestSchema, {
+  const init = {
     modelName: target.name,
     modelVersion: target.version,
     inputs: [{ name, datatype, shape: shape.map(BigInt) }],
-    rawInputContents: [isText ? encodeBytes([body]) : body],
-  });
-  return { message: toBinary(ModelInferRequestSchema, message), form: JSON_OUTPUTS };
+  };
+  return { message: inferMessage(init, [isText ? encodeBytes([body]) : body]), form: JSON_OUTPUTS };
 }
 
 function elementsIn({ name, datatype }: TensorSpec, body: Buffer): number {

@@ -13,6 +13,23 @@ function packedRequest(bytes: number): IncomingMessage {
 }
 
 describe("receiveBody", () => {
+  it.each([
+    ["announced", 3_000_000],
+    ["not announced", undefined],
+    ["announced as less than comes", 10],
+  ])("puts a body together as it came: %s", async (_, announced) => {
+    const sizes = [1, 65_536, 0, 900_000, 7, 2_000_000, 34_456];
+    const chunks = sizes.map((size, i) => Buffer.alloc(size, i + 1));
+    const headers = announced === undefined ? {} : { "content-length": String(announced) };
+    const request = Object.assign(Readable.from(chunks), { headers }) as unknown as IncomingMessage;
+    const budget = new ByteBudget(3_000_000);
+    const body = await receiveBody(request, budget);
+    expect(body.bytes.equals(Buffer.concat(chunks))).toBe(true);
+    expect(budget.held).toBe(3_000_000);
+    body.release();
+    expect(budget.held).toBe(0);
+  });
+
   it("counts what a body unpacks to while it does, and gives it back", async () => {
     const budget = new ByteBudget(100_000);
     const body = await receiveBody(packedRequest(80_000), budget);

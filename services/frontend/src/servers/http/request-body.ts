@@ -73,29 +73,67 @@ function collect(request: IncomingMessage, holding: Holding): Promise<Buffer> {
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > BODY_BYTES_MAX) throw tooLarge(announced);
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
+    const body = new GrowingBody(announced);
     request.on("data", (chunk: Buffer) => {
       try {
-        bytes += chunk.byteLength;
+        const bytes = body.filled + chunk.byteLength;
         if (bytes > BODY_BYTES_MAX) throw tooLarge(bytes);
         holding.add(chunk.byteLength);
-        chunks.push(chunk);
+        body.add(chunk);
       } catch (error) {
         request.pause();
-        chunks.length = 0;
+        body.drop();
         reject(error);
       }
     });
-    request.once("end", () =>
-      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
-    );
+    request.once("end", () => resolve(body.bytes));
     const gone = () =>
       reject(new ServiceError(Code.CANCELLED, "the caller went away before its body had come"));
     request.once("error", gone);
     request.once("close", gone);
   });
 }
+
+/** Room is made at once for a body that is announced as so large, and for so many times what has come of a larger one. */
+const TRUSTED_BYTES = 1024 * 1024;
+const GROWTH = 8;
+
+/** A body that is put together as it comes, so that its end costs no more than its other parts. */
+class GrowingBody {
+  filled = 0;
+  private memory: Buffer = NOTHING;
+
+  constructor(private readonly announced: number) {}
+
+  get bytes(): Buffer {
+    return this.memory.subarray(0, this.filled);
+  }
+
+  add(chunk: Buffer): void {
+    const bytes = this.filled + chunk.byteLength;
+    // Most bodies come whole.
+    if (this.filled === 0 && bytes >= this.announced) this.memory = chunk;
+    else {
+      if (bytes > this.memory.byteLength) this.grow(bytes);
+      this.memory.set(chunk, this.filled);
+    }
+    this.filled = bytes;
+  }
+
+  drop(): void {
+    this.memory = NOTHING;
+    this.filled = 0;
+  }
+
+  private grow(bytes: number): void {
+    const believed = Math.min(this.announced, Math.max(TRUSTED_BYTES, GROWTH * bytes));
+    const larger = Buffer.allocUnsafe(Math.max(bytes, believed, 2 * this.memory.byteLength));
+    larger.set(this.bytes);
+    this.memory = larger;
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
 
 /** Its memory is counted as it fills: a small body may hold much. */
 function decompressed(sent: Buffer, stream: ReturnType<Decompressor>, holding: Holding): Promise<Buffer> {
