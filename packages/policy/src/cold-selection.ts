@@ -4,7 +4,7 @@ import { costPerThousandUsd } from "./cost";
 import type { Cold, StartLoad } from "./decision";
 import { efficientPoints } from "./pricing";
 import type { Query } from "./query";
-import { groupsOf, type Snapshot } from "./snapshot";
+import { groupsOf, idleHopMs, type Snapshot } from "./snapshot";
 import type { Executor } from "./types";
 
 /** What loading could do for a query. */
@@ -93,7 +93,7 @@ function wouldDoIdle(snapshot: Snapshot, entry: VariantEntry, query: Query, batc
     (group) =>
       (maxCostUsd === null || costPerThousandUsd(group.itemUsd, query.rows) <= maxCostUsd) &&
       group.members.some(
-        (m) => m.executor.accepting && (latencyMs === null || batchMs + m.instance.hopMs <= latencyMs),
+        (m) => m.executor.accepting && (latencyMs === null || batchMs + idleHopMs(m.instance) <= latencyMs),
       ),
   );
 }

@@ -5,7 +5,7 @@ import { costPerThousandUsd } from "./cost";
 import type { Decision, Verdict } from "./decision";
 import type { Query } from "./query";
 import { selectVariant } from "./selection";
-import { drainMsAt, groupsOf, type InstanceGroup, type Member, type Snapshot } from "./snapshot";
+import { drainMsAt, groupsOf, type InstanceGroup, idleHopMs, type Member, type Snapshot } from "./snapshot";
 import type { Objective } from "./types";
 
 /** One candidate: the verdict and both numbers that led to it, in the unit of the verdict. */
@@ -90,11 +90,11 @@ function judgeLoaded(
 ): Finding {
   const { instance, executor } = member;
   const { latencyMs } = query.slo;
-  const idleMs = serviceMs(group.entry, query.rows) + instance.hopMs;
-  const predictedMs = drainMsAt(instance, nowMs) + idleMs;
+  const batchMs = serviceMs(group.entry, query.rows);
+  const predictedMs = drainMsAt(instance, nowMs) + batchMs + instance.hopMs;
   if (decision.kind === "selected" && decision.instance === instance)
     return selectedAt(predictedMs, latencyMs);
-  const unfit = judgeVariant(group.entry, query, idleMs, group.itemUsd);
+  const unfit = judgeVariant(group.entry, query, batchMs + idleHopMs(instance), group.itemUsd);
   if (unfit) return unfit;
   if (!executor.accepting) return { verdict: "no-executor", value: 0, limit: 1 };
   if (latencyMs !== null && predictedMs > latencyMs) {

@@ -4,7 +4,7 @@ import { costPerThousandUsd } from "./cost";
 import type { Infeasible, Offer, Requirement } from "./decision";
 import { efficientPoints, type IdlePoint } from "./pricing";
 import type { Query } from "./query";
-import { groupsOf, type Snapshot } from "./snapshot";
+import { groupsOf, idleHopMs, type Snapshot } from "./snapshot";
 import type { Executor, Slo } from "./types";
 
 /** An efficient point as a query would meet it on an idle executor. */
@@ -137,7 +137,8 @@ function loadedHopMs(snapshot: Snapshot, point: IdlePoint): number | null {
   for (const group of groupsOf(snapshot, point.entry)) {
     if (group.classIndex !== point.classIndex) continue;
     for (const { executor, instance } of group.members) {
-      if (executor.accepting && (least === null || instance.hopMs < least)) least = instance.hopMs;
+      const hopMs = idleHopMs(instance);
+      if (executor.accepting && (least === null || hopMs < least)) least = hopMs;
     }
   }
   return least;

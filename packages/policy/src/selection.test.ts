@@ -148,6 +148,12 @@ describe("selectVariant", () => {
       expect(decision).toMatchObject({ kind: "selected", variant: { name: "cheap" } });
     });
 
+    it("counts a hop that takes long at this moment as load, not as what can never be", () => {
+      const far = [instance({ variant: "cheap", hopMs: 900, hopLeastMs: 0.5 })];
+      const decision = selectVariant(snapshotOf({ variants, instances: far }), asking({ latencyMs: 30 }), 0);
+      expect(decision).toMatchObject({ kind: "saturated", reason: "busy" });
+    });
+
     it("prefers a dearer active instance to a cheaper overloaded one", () => {
       const instances = [instance({ variant: "cheap", state: "overloaded" }), instance({ variant: "fine" })];
       const decision = selectVariant(snapshotOf({ variants, instances }), asking({ latencyMs: 30 }), 0);

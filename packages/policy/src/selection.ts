@@ -13,7 +13,14 @@ import { costPerThousandUsd } from "./cost";
 import type { Decision, Selected } from "./decision";
 import { explainInfeasible } from "./offers";
 import type { Query } from "./query";
-import { drainMsAt, type InstanceGroup, loadedOrder, type Member, type Snapshot } from "./snapshot";
+import {
+  drainMsAt,
+  type InstanceGroup,
+  idleHopMs,
+  loadedOrder,
+  type Member,
+  type Snapshot,
+} from "./snapshot";
 
 /** What one pass over the loaded instances found. */
 interface Scan {
@@ -164,9 +171,9 @@ function scanGroup(scan: Scan, group: InstanceGroup, of: GroupScan): void {
   for (const member of group.members) {
     const { instance, executor } = member;
     if (!executor.accepting) continue;
-    const idleMs = batchMs + instance.hopMs;
-    if (latencyMs !== null && idleMs > latencyMs) continue;
+    if (latencyMs !== null && batchMs + idleHopMs(instance) > latencyMs) continue;
     noteIdle(scan, group, of);
+    const idleMs = batchMs + instance.hopMs;
     const drainMs = drainMsAt(instance, nowMs);
     const lateMs = latencyMs === null ? drainMs - UNSTATED_WAIT_MAX_MS : drainMs + idleMs - latencyMs;
     if (lateMs > 0) {

@@ -119,6 +119,11 @@ export function drainMsAt(instance: Instance, nowMs: number): number {
   return Math.max(0, drainMs);
 }
 
+/** Returns what a hop to an instance takes when nothing is in its way. */
+export function idleHopMs({ hopMs, hopLeastMs }: Instance): number {
+  return hopLeastMs ?? hopMs;
+}
+
 function groupInstances(
   catalog: Catalog,
   pricing: Pricing,
@@ -153,7 +158,9 @@ function groupInstances(
 
 function smallestHops(instances: readonly Instance[]): ReadonlyMap<string, number> {
   const hops = new Map<string, number>();
-  for (const { executor, hopMs } of instances) {
+  for (const instance of instances) {
+    const { executor } = instance;
+    const hopMs = idleHopMs(instance);
     hops.set(executor, Math.min(hopMs, hops.get(executor) ?? hopMs));
   }
   return hops;

@@ -98,6 +98,8 @@ export interface Instance {
   readonly reportedAtMs?: number;
   /** Measured time of the hop frontend → executor → frontend without queue and compute. */
   readonly hopMs: number;
+  /** Least hop measured lately, ms: that of an idle moment, by which a query is judged feasible. Absent: `hopMs`. */
+  readonly hopLeastMs?: number;
 }
 
 /** One executor and the host it owns. */

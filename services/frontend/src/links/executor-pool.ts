@@ -6,6 +6,7 @@ import {
   type Logger,
   type Random,
   ServiceError,
+  type Timer,
 } from "@infaas/runtime";
 import type { Wire } from "@infaas/wire";
 import type { Endpoint } from "../view/live-instance";
@@ -16,6 +17,10 @@ import { processEnd } from "./process-end";
 
 /** Requests above this size take a large link, so that small ones never wait behind them. */
 export const LARGE_REQUEST_BYTES = 64 * 1024;
+/** How long queries on links to a member that is gone are waited for. */
+const LEAVING_MAX_MS = 1_000;
+/** How often it is looked whether they are answered. */
+const LEAVING_LOOK_MS = 50;
 
 /** Callbacks of the pool: an endpoint became reachable or not, or asked to be taken out of rotation. */
 export interface PoolEvents {
@@ -47,17 +52,23 @@ interface Connection {
 /** The links to every endpoint: one for small requests and a few for large ones each. */
 export class ExecutorPool {
   private readonly connections = new Map<string, Connection>();
+  /** Links of members that are gone, with queries on them that may still be answered. */
+  private readonly leaving = new Map<Connection, Timer>();
 
   constructor(private readonly o: PoolOptions) {}
 
-  /** Opens and closes links so that exactly `members` are connected. A new life of a name gets new links. */
+  /**
+   * Opens and closes links so that exactly `members` are connected. A new life of a name gets new links. A lease may run out
+   * although its process lives: links of a member that is gone take no more queries, and are closed once those on them are
+   * answered, or after `LEAVING_MAX_MS`.
+   */
   reconcile(members: Iterable<Endpoint>): void {
     const wanted = new Map<string, Endpoint>();
     for (const member of members) wanted.set(member.name, member);
     for (const [name, connection] of this.connections) {
       const member = wanted.get(name);
       if (member === undefined || !isSame(member, connection.member)) {
-        this.disconnect(connection, "is gone from the cluster");
+        this.disconnect(connection);
       }
     }
     for (const member of wanted.values()) {
@@ -105,8 +116,8 @@ export class ExecutorPool {
   }
 
   close(): void {
-    for (const connection of this.connections.values())
-      this.disconnect(connection, "is left: frontend stops");
+    for (const connection of this.connections.values()) this.disconnect(connection);
+    for (const connection of this.leaving.keys()) this.end(connection, "is left: frontend stops");
   }
 
   private connect(member: Endpoint): void {
@@ -129,12 +140,24 @@ export class ExecutorPool {
     this.connections.set(member.name, { member, small: link(true), large, nextLarge: 0 });
   }
 
-  private disconnect(connection: Connection, why: string): void {
-    const { name } = connection.member;
-    this.connections.delete(name);
-    const fault = new ServiceError(Code.UNAVAILABLE, `executor ${name} ${why}`);
+  private disconnect(connection: Connection): void {
+    const { clock, events } = this.o;
+    this.connections.delete(connection.member.name);
+    events.reachable(connection.member, false);
+    const untilMs = clock.nowMs() + LEAVING_MAX_MS;
+    const look = () => {
+      if (inFlightOn(connection) === 0 || clock.nowMs() >= untilMs)
+        this.end(connection, "is gone from the cluster");
+      else this.leaving.set(connection, clock.setTimer(LEAVING_LOOK_MS, look));
+    };
+    look();
+  }
+
+  private end(connection: Connection, why: string): void {
+    this.leaving.get(connection)?.cancel();
+    this.leaving.delete(connection);
+    const fault = new ServiceError(Code.UNAVAILABLE, `executor ${connection.member.name} ${why}`);
     for (const link of [connection.small, ...connection.large]) link.close(fault);
-    this.o.events.reachable(connection.member, false);
   }
 
   private setReachable(member: Endpoint, reachable: boolean): void {

@@ -94,6 +94,17 @@ export function refusedByExecutor(
   return new ServiceError(code, frame.message, { details });
 }
 
+/**
+ * The refusal of a query that was lost, or turned away, before (`loss`; null: it was not) and that nobody else takes: it is
+ * told as lost only where others are not there at all. Where they are full, or its time is up, it is told so.
+ */
+export function refusedElsewhere(loss: ServiceError | null, refusal: ServiceError): ServiceError {
+  if (loss === null) return refusal;
+  const { code, message, details } = refusal;
+  if (code !== Code.RESOURCE_EXHAUSTED && code !== Code.DEADLINE_EXCEEDED) return loss;
+  return new ServiceError(code, `${loss.message}; ${message}`, { details, cause: loss });
+}
+
 /** The refusal for a name all of whose variants an operator unloaded. */
 export function unloadedRefusal(name: string): ServiceError {
   const sentence = `Request for unknown model: '${name}' has no available versions; it was unloaded, RepositoryModelLoad brings it back`;

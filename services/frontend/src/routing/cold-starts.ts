@@ -125,7 +125,7 @@ export class ColdStarts {
         continue;
       }
       const status = this.o.view.status(variant, executor);
-      if (!this.o.view.executors.has(executor)) {
+      if (this.o.view.executors.get(executor)?.isLeaving !== false) {
         this.settle(
           key,
           new ServiceError(Code.UNAVAILABLE, `executor ${executor} left while loading ${variant}`),

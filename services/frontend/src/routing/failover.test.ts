@@ -1,6 +1,6 @@
 import { CatalogService } from "@infaas/api";
-import { Code, createRpcClient } from "@infaas/runtime";
-import { type House, inferRequest, putInstances, refusalOf, startHouse, TASK, until } from "../testing/house";
+import { Code, createRpcClient, retryDelayMs, systemClock } from "@infaas/runtime";
+import { type House, inferRequest, refusalOf, startHouse, TASK, until } from "../testing/house";
 
 jest.setTimeout(30_000);
 
@@ -25,13 +25,36 @@ describe("frontend, when executors fail", () => {
       expect(response.outputs).toHaveLength(1);
     });
 
-    it("fails with how the query was lost when nobody else could answer", async () => {
-      putInstances(house.metadata, "e2", []);
-      await until(() => house.frontend.view.instances.length === 1);
-      house.executors[0]!.behaviour = (_f, reply) => reply.refuse(Code.UNAVAILABLE, "e1 is draining");
-      // Loading elsewhere takes longer than this objective.
-      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK, { slo_latency_ms: 45 })));
-      expect([error.code, error.message]).toEqual([Code.UNAVAILABLE, "e1 is draining"]);
+    it("tells a query whose time is up as late, although it was turned away", async () => {
+      house.executors[0]!.behaviour = (_f, reply) =>
+        systemClock.setTimer(60, () => reply.refuse(Code.UNAVAILABLE, "e1 is draining"));
+      const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK, { slo_latency_ms: 50 })));
+      expect(error.code).toBe(Code.DEADLINE_EXCEEDED);
+    });
+
+    it("answers on a link that stands although the member of it is gone", async () => {
+      let answer: () => void = () => undefined;
+      house.executors[0]!.behaviour = (_f, reply) => {
+        answer = reply.answer;
+      };
+      const call = house.inference.modelInfer(inferRequest(TASK));
+      await until(() => house.executors[0]!.received.length === 1);
+      house.metadata.delete("member/e1");
+      await until(() => !house.frontend.view.executors.has("e1"));
+      answer();
+      const response = await call;
+      expect(response.parameters.executor?.parameterChoice.value).toBe("e1");
+      expect(house.executors[1]!.received).toEqual([]);
+      await until(() => house.executors[0]!.openLinks === 0);
+    });
+
+    it("runs a query elsewhere when a member that is gone does not answer it", async () => {
+      house.executors[0]!.behaviour = () => undefined;
+      const call = house.inference.modelInfer(inferRequest(TASK));
+      await until(() => house.executors[0]!.received.length === 1);
+      house.metadata.delete("member/e1");
+      const response = await call;
+      expect(response.parameters.executor?.parameterChoice.value).toBe("e2");
     });
 
     it("gives up after the second UNAVAILABLE", async () => {
@@ -71,6 +94,19 @@ describe("frontend, when executors fail", () => {
         Code.NOT_FOUND,
         "executor 'e9' is not known; known: e1, e2",
       ]);
+    });
+  });
+
+  describe("when the only executor that holds the variant drains", () => {
+    it("refuses as the other does, which cannot load it in time, and says how it was turned away", async () => {
+      house = await startHouse({ e1: ["mlp@1"], e2: [] }, [{ name: "mlp@1", loadMs: 20_000 }]);
+      house.executors[0]!.behaviour = (_f, reply) => reply.refuse(Code.UNAVAILABLE, "e1 is draining");
+      const error = await refusalOf(
+        house.inference.modelInfer(inferRequest(TASK, { slo_latency_ms: 9_000 })),
+      );
+      expect(error.code).toBe(Code.RESOURCE_EXHAUSTED);
+      expect(error.message).toMatch(/^e1 is draining; '.*' is not loaded and loading mlp@1 takes longer/);
+      expect(retryDelayMs(error)).toBeGreaterThan(0);
     });
   });
 

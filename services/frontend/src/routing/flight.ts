@@ -5,7 +5,7 @@ import type { ExecutorLink, LinkAnswer, LinkListener, LinkRefusal } from "../lin
 import type { ExecutorPool } from "../links/executor-pool";
 import type { Body } from "../query/body";
 import type { QueryReceipt } from "../query/receipts";
-import { lateRefusal, refusedByExecutor, unfairRefusal } from "../query/refusals";
+import { lateRefusal, refusedByExecutor, refusedElsewhere, unfairRefusal } from "../query/refusals";
 import type { Requirements } from "../query/requirements";
 import type { CatalogModel } from "../view/catalog";
 import type { ClusterView } from "../view/cluster-view";
@@ -63,8 +63,10 @@ export interface FlightPorts {
   readonly queryMaxMs: number;
 }
 
-/** A lost query is sent once more, to another executor. */
+/** A query that was lost, and may have been run, is sent once more, to another executor. */
 const RETRIES_MAX = 1;
+/** Executors that may turn a query away unrun, because they drain; then it fails. */
+const TURNED_AWAY_MAX = 3;
 /** Loads that one query waits for in turn: an instance may be evicted before the query gets to it. */
 const COLD_WAITS_MAX = 3;
 /** How long after its objective a query is still waited for: the executor sheds what is late, this is for one that hangs. */
@@ -88,6 +90,7 @@ interface Sent {
   readonly sentMs: number;
 }
 
+const NOWHERE: readonly string[] = [];
 const DECIDING: State = { kind: "deciding" };
 const DONE: State = { kind: "done" };
 
@@ -97,8 +100,11 @@ export class Flight implements LinkListener, FairQuery {
   readonly rows: number;
   private state: State = DECIDING;
   private retries = 0;
-  /** Where it was lost, and how: a retry goes elsewhere, and fails with this when there is nowhere else. */
-  private loss: { readonly executor: string | null; readonly fault: ServiceError } | null = null;
+  private turnedAway = 0;
+  /** Executors that lost it or turned it away: it goes elsewhere. */
+  private left: readonly string[] = NOWHERE;
+  /** How it was lost or turned away last; it fails with this where nobody else is there. */
+  private loss: ServiceError | null = null;
   private coldWaits = 0;
   private decidedMs = 0;
   private readonly overdueMs: number;
@@ -174,8 +180,8 @@ export class Flight implements LinkListener, FairQuery {
     this.ports.view.report(instance, frame.load, this.ports.clock.nowMs());
     this.leave(state);
     const error = refusedByExecutor(frame);
-    if (frame.code === Code.UNAVAILABLE && this.retryElsewhere(instance.executor, error)) return;
-    this.refuse(error);
+    if (frame.code === Code.UNAVAILABLE) this.turnAway(instance.executor, error);
+    else this.refuse(error);
   }
 
   lost(fault: ServiceError): void {
@@ -185,7 +191,12 @@ export class Flight implements LinkListener, FairQuery {
     const { executor, endpoint } = state.chosen.instance;
     // The executor of an engine process that ended loads its models again, and may answer.
     const excluded = endpoint === executor ? executor : null;
-    if (fault.code !== Code.UNAVAILABLE || !this.retryElsewhere(excluded, fault)) this.refuse(fault);
+    if (fault.code !== Code.UNAVAILABLE || this.retries >= RETRIES_MAX) {
+      this.refuse(fault);
+      return;
+    }
+    this.retries++;
+    this.goElsewhere(excluded, fault);
   }
 
   /** Its turn has come at the instance that was chosen for it. */
@@ -224,13 +235,18 @@ export class Flight implements LinkListener, FairQuery {
     };
   }
 
-  private retryElsewhere(executor: string | null, fault: ServiceError): boolean {
-    if (this.retries >= RETRIES_MAX) return false;
-    this.retries++;
-    if (this.remainingMs(this.ports.clock.nowMs()) <= 0) return false;
-    this.loss = { executor, fault };
-    this.decide();
-    return true;
+  /** An executor did not run it: it drains, has just unloaded the variant, or cannot be reached. */
+  private turnAway(executor: string, fault: ServiceError): void {
+    this.turnedAway++;
+    if (this.turnedAway > TURNED_AWAY_MAX) this.refuse(fault);
+    else this.goElsewhere(executor, fault);
+  }
+
+  private goElsewhere(executor: string | null, fault: ServiceError): void {
+    this.loss = fault;
+    if (executor !== null) this.left = [...this.left, executor];
+    if (this.remainingMs(this.ports.clock.nowMs()) > 0) this.decide();
+    else this.refuse(this.lateError());
   }
 
   private decide(): void {
@@ -249,7 +265,7 @@ export class Flight implements LinkListener, FairQuery {
       remainingMs,
       explain: query.requirements.explain,
       nowMs,
-      excludedExecutor: this.loss?.executor ?? null,
+      excludedExecutors: this.left,
     });
     this.decidedMs = ports.clock.nowMs();
     if (leftMs <= 0 && (remainingMs <= 0 || decision.kind !== "refuse")) this.refuse(this.lateError());
@@ -257,7 +273,7 @@ export class Flight implements LinkListener, FairQuery {
   }
 
   private follow(decision: Decision): void {
-    if (decision.kind === "refuse") this.refuse(this.loss?.fault ?? decision.error);
+    if (decision.kind === "refuse") this.refuse(refusedElsewhere(this.loss, decision.error));
     else if (decision.kind === "send") this.enter(decision);
     else this.waitFor(decision.variant, decision.executor);
   }
@@ -269,10 +285,11 @@ export class Flight implements LinkListener, FairQuery {
       return;
     }
     this.coldWaits++;
-    const waitMaxMs = this.remainingMs(this.ports.clock.nowMs());
-    const wait = this.ports.coldStarts.wait(variant, executor, waitMaxMs, (fault) => {
+    const { ports } = this;
+    const waitMaxMs = this.remainingMs(ports.clock.nowMs());
+    const wait = ports.coldStarts.wait(variant, executor, waitMaxMs, (fault) => {
       if (this.state.kind === "done") return;
-      if (fault === null) this.decide();
+      if (fault === null || ports.view.executors.get(executor)?.isLeaving !== false) this.decide();
       else this.refuse(fault);
     });
     // Where too many wait already, it was refused before `wait` returned.
@@ -328,8 +345,7 @@ export class Flight implements LinkListener, FairQuery {
       this.refuse(new ServiceError(Code.RESOURCE_EXHAUSTED, message));
       return;
     }
-    const fault = new ServiceError(Code.UNAVAILABLE, `executor ${executor} is out of reach`);
-    if (!this.retryElsewhere(executor, fault)) this.refuse(fault);
+    this.turnAway(executor, new ServiceError(Code.UNAVAILABLE, `executor ${executor} is out of reach`));
   }
 
   private remainingMs(nowMs: number): number {

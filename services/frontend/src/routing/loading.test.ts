@@ -1,5 +1,5 @@
-import { InstancePhase } from "@infaas/api";
-import { Code, retryDelayMs } from "@infaas/runtime";
+import { CatalogService, InstancePhase } from "@infaas/api";
+import { Code, createRpcClient, retryDelayMs } from "@infaas/runtime";
 import {
   type House,
   inferRequest,
@@ -59,6 +59,22 @@ describe("frontend, when instances are missing", () => {
     it("waits no longer than the deadline of the call", async () => {
       const error = await refusalOf(house.inference.modelInfer(inferRequest(TASK), { timeoutMs: 300 }));
       expect(error.code).toBe(Code.DEADLINE_EXCEEDED);
+    });
+  });
+
+  describe("when the executor that loads is taken out of service", () => {
+    it("waits for another that loads, and answers", async () => {
+      house = await startHouse({ e1: [], e2: [] });
+      const call = house.inference.modelInfer(inferRequest(TASK));
+      await until(() => house.metadata.placements.length === 1);
+      const { executor: first } = house.metadata.placements[0]!;
+      const other = first === "e1" ? "e2" : "e1";
+      const catalog = createRpcClient(CatalogService, house.frontend.address);
+      await catalog.drainExecutor({ executor: first });
+      catalog.close();
+      await until(() => house.metadata.placements.some((p) => p.executor === other));
+      putInstances(house.metadata, other, ["mlp@1"]);
+      expect(parametersOf(await call).executor).toBe(other);
     });
   });
 

@@ -30,8 +30,8 @@ export interface SelectorQuestion {
   readonly remainingMs: number;
   readonly explain: boolean;
   readonly nowMs: number;
-  /** An executor that just failed this query. */
-  readonly excludedExecutor: string | null;
+  /** Executors that lost this query or turned it away. */
+  readonly excludedExecutors: readonly string[];
 }
 
 /** Send it there. */
@@ -58,8 +58,8 @@ const SPENT_IGNORED_MS = 0.5;
 export class Selector {
   private snapshot: Snapshot | null = null;
   private builtFrom = -1;
-  /** The snapshot without one executor: when it dies, all its queries are decided again at once. */
-  private without: { readonly executor: string; readonly of: Snapshot; readonly snapshot: Snapshot } | null =
+  /** The snapshot without some executors: when one dies, all its queries are decided again at once. */
+  private without: { readonly names: string; readonly of: Snapshot; readonly snapshot: Snapshot } | null =
     null;
 
   /** `startLoad` is told of a load worth starting though this query does not wait for it. */
@@ -111,7 +111,8 @@ export class Selector {
       return { kind: "load", variant: decision.variant.name, executor: decision.executor.name };
     }
     if (decision.kind === "saturated" && decision.startLoad !== null) this.startLoad(decision.startLoad);
-    return { kind: "refuse", error: refusedByPolicy(decision, question, explanation) };
+    const deadlineBinds = question.deadlineBinds || isSpent(question);
+    return { kind: "refuse", error: refusedByPolicy(decision, { ...question, deadlineBinds }, explanation) };
   }
 
   /** The policy's snapshot of the current structure; its load figures are live. */
@@ -131,23 +132,24 @@ export class Selector {
     return snapshot;
   }
 
-  private snapshotFor({ nowMs, excludedExecutor }: SelectorQuestion): Snapshot {
+  private snapshotFor({ nowMs, excludedExecutors }: SelectorQuestion): Snapshot {
     const snapshot = this.current(nowMs);
-    if (excludedExecutor === null) return snapshot;
-    if (this.without?.of !== snapshot || this.without.executor !== excludedExecutor) {
-      const reduced = this.reduced(snapshot, excludedExecutor, nowMs);
-      this.without = { executor: excludedExecutor, of: snapshot, snapshot: reduced };
+    if (excludedExecutors.length === 0) return snapshot;
+    const names = excludedExecutors.join("\n");
+    if (this.without?.of !== snapshot || this.without.names !== names) {
+      const reduced = this.reduced(snapshot, new Set(excludedExecutors), nowMs);
+      this.without = { names, of: snapshot, snapshot: reduced };
     }
     return this.without.snapshot;
   }
 
-  private reduced(snapshot: Snapshot, excludedExecutor: string, nowMs: number): Snapshot {
+  private reduced(snapshot: Snapshot, excluded: ReadonlySet<string>, nowMs: number): Snapshot {
     return buildSnapshot({
       revision: snapshot.revision,
       atMs: nowMs,
       catalog: snapshot.catalog,
-      instances: this.view.instances.filter((i) => i.executor !== excludedExecutor),
-      executors: snapshot.executors.filter((e) => e.name !== excludedExecutor),
+      instances: this.view.instances.filter((i) => !excluded.has(i.executor)),
+      executors: snapshot.executors.filter((e) => !excluded.has(e.name)),
       previous: snapshot,
     });
   }
@@ -156,12 +158,17 @@ export class Selector {
     const { model, sent, rows, remainingMs } = question;
     const { target } = model;
     const stated = askedOf(question);
-    const spent = stated.latencyMs !== null && stated.latencyMs - remainingMs > SPENT_IGNORED_MS;
-    const slo = spent ? { ...stated, latencyMs: remainingMs } : stated;
+    const isShort = stated.latencyMs !== null && isSpent(question);
+    const slo = isShort ? { ...stated, latencyMs: remainingMs } : stated;
     if (sent === null || target.kind !== "task") return { target, rows, slo };
     const among = this.view.catalog.accepting.of(target.name, sent);
     return among === null ? { target, rows, slo } : { target, rows, slo, among };
   }
+}
+
+/** Part of its objective was spent in a queue, on a load or on its way: what nobody can do any more was feasible before. */
+function isSpent({ slo: { latencyMs }, remainingMs }: SelectorQuestion): boolean {
+  return latencyMs !== null && latencyMs - remainingMs > SPENT_IGNORED_MS;
 }
 
 /** Nobody knows whether a deadline can be met by what was never measured: it is tried, and ends when it is over. */

@@ -29,3 +29,25 @@ describe("LiveInstance.reported", () => {
     expect(live.drainMs).toBe(0);
   });
 });
+
+describe("LiveInstance.hopLeastMs", () => {
+  const window = { variant: "mlp@1", executor: "e1", servedTotal: null, latencyP95Ms: null, batchSize: null };
+
+  it("is the least of the last minutes, whatever hops take at this moment", () => {
+    const live = instance(false);
+    live.hopMeasured(2);
+    for (let i = 0; i < 50; i++) live.hopMeasured(800);
+    expect(live.hopMs).toBeGreaterThan(700);
+    expect(live.hopLeastMs).toBe(2);
+  });
+
+  it("rises when hops have taken longer for two minutes", () => {
+    const live = instance(false);
+    live.hopMeasured(2);
+    for (let minute = 1; minute <= 2; minute++) {
+      for (let i = 0; i < 50; i++) live.hopMeasured(800);
+      live.exported({ ...window, drainMs: 0 }, minute * 60_000);
+    }
+    expect(live.hopLeastMs).toBeGreaterThan(700);
+  });
+});

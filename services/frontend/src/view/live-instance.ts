@@ -19,6 +19,8 @@ import type { InstanceFigures } from "./otlp-receiver";
 const HOP_WEIGHT = 0.1;
 /** Hop assumed before the first measurement. */
 const HOP_FIRST_MS = 0.5;
+/** How long the least hop is remembered, at least. */
+const HOP_LEAST_KEPT_MS = 60_000;
 /** Mean deviations above the mean that few hops exceed, as in TCP's retransmission timer (RFC 6298). */
 const HOP_DEVIATIONS = 4;
 
@@ -39,6 +41,8 @@ export class LiveInstance implements Instance {
   private readonly pace: Omit<FairPace, "hopMs">;
   private hopDeviationMs = 0;
   private hopIsNew = false;
+  /** Least hop of the minute under way, and of the one before. */
+  private hopsLeastMs = { now: Number.POSITIVE_INFINITY, before: Number.POSITIVE_INFINITY, sinceMs: 0 };
   private track: StateTrack = FRESH_STATE;
   private served: { readonly total: number; readonly atMs: number } | null = null;
 
@@ -70,6 +74,12 @@ export class LiveInstance implements Instance {
     return this.track.state;
   }
 
+  /** Least hop of the last one to two minutes: what a hop takes when nothing is in its way. */
+  get hopLeastMs(): number {
+    const { now, before } = this.hopsLeastMs;
+    return Math.min(this.hopMs, now, before);
+  }
+
   /** Counts a query that is sent: its rows, at saturation throughput, lengthen the queue. */
   sent(rows: number, nowMs: number): void {
     this.inFlight++;
@@ -93,7 +103,7 @@ export class LiveInstance implements Instance {
   /** Takes over one export window; while queries of this frontend are in flight, reports in answers are newer. */
   exported({ servedTotal, drainMs, latencyP95Ms, batchSize }: InstanceFigures, nowMs: number): void {
     if (drainMs !== null && this.inFlight === 0) this.reported(drainMs, nowMs);
-    this.forgetHop();
+    this.forgetHop(nowMs);
     if (servedTotal === null) return;
     const before = this.served;
     this.served = { total: servedTotal, atMs: nowMs };
@@ -117,11 +127,15 @@ export class LiveInstance implements Instance {
     this.hopMs += off * HOP_WEIGHT;
     this.hopDeviationMs += (Math.abs(off) - this.hopDeviationMs) * HOP_WEIGHT;
     this.hopIsNew = true;
+    this.hopsLeastMs.now = Math.min(this.hopsLeastMs.now, Math.max(0, hopMs));
     this.fair.resize(this.windowRows());
   }
 
   /** Halves a long hop with each window without a measurement: an instance that gets no queries is never measured again. */
-  private forgetHop(): void {
+  private forgetHop(nowMs: number): void {
+    const { now, sinceMs } = this.hopsLeastMs;
+    if (nowMs - sinceMs >= HOP_LEAST_KEPT_MS)
+      this.hopsLeastMs = { now: Number.POSITIVE_INFINITY, before: now, sinceMs: nowMs };
     if (!this.hopIsNew && this.hopMs > HOP_FIRST_MS) {
       this.hopMs += (HOP_FIRST_MS - this.hopMs) / 2;
       this.hopDeviationMs /= 2;
@@ -197,6 +211,11 @@ export class LiveExecutor implements Executor {
     this.memoryBytes = facts.memoryBytes;
     this.memoryFreeBytes = facts.memoryBytes;
     this.pricePerHourUsd = facts.pricePerHourUsd;
+  }
+
+  /** It takes no new work, by its record or by its own word. */
+  get isLeaving(): boolean {
+    return !this.memberAccepting || this.draining;
   }
 
   get accepting(): boolean {

@@ -39,7 +39,7 @@ export function inferenceService(o: InferenceServiceOptions): Implementation {
         remainingMs: wanted.latencyMs ?? Number.POSITIVE_INFINITY,
         explain: true,
         nowMs: o.clock.nowMs(),
-        excludedExecutor: null,
+        excludedExecutors: [],
       };
       const explained = o.selector.explain(question);
       const { decision } = explained;
