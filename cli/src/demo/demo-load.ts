@@ -28,6 +28,8 @@ export interface LoadOutcome {
   rightRows: number;
   /** Refusals by their canonical code. */
   readonly refused: Record<string, number>;
+  /** What the first refusal of each code said. */
+  readonly sentences: Record<string, string>;
   /** Neither answered nor refused within `QUERY_TIMEOUT_MS`. */
   lost: number;
 }
@@ -50,6 +52,7 @@ export class DemoLoad {
     rows: 0,
     rightRows: 0,
     refused: {},
+    sentences: {},
     lost: 0,
   };
   /** Queries per second. */
@@ -119,7 +122,11 @@ export class DemoLoad {
   private refused(error: ServiceError, afterMs: number): void {
     const { outcome } = this;
     const code = codeName(error.code);
-    if (afterMs >= QUERY_TIMEOUT_MS) outcome.lost++;
-    else outcome.refused[code] = (outcome.refused[code] ?? 0) + 1;
+    if (afterMs >= QUERY_TIMEOUT_MS) {
+      outcome.lost++;
+      return;
+    }
+    outcome.refused[code] = (outcome.refused[code] ?? 0) + 1;
+    outcome.sentences[code] ??= error.message;
   }
 }

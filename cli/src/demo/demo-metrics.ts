@@ -5,13 +5,7 @@ import {
   type NumberDataPoint,
   TraceService,
 } from "@infaas/api";
-import {
-  createLogger,
-  createRpcServer,
-  implementService,
-  type RpcServer,
-  systemClock,
-} from "@infaas/runtime";
+import { createLogger, createRpcServer, implementService, type RpcServer } from "@infaas/runtime";
 
 /** What the system's own metrics say now; counts since its processes began. */
 export interface SystemFigures {
@@ -22,21 +16,15 @@ export interface SystemFigures {
   readonly givenUp: number;
   /** Hosts by state. */
   readonly hosts: Readonly<Record<string, number>>;
-  /** Ready instances of all hosts that still tell. */
+  /** Ready instances that queries are sent to. */
   readonly instances: number;
 }
 
-/** A process that told nothing for so long has ended, and its instances with it; exports come every second. */
-const SILENT_MS = 4_000;
 /** Time that calls may take to end when the receiver stops. */
 const STOP_GRACE_MS = 200;
 
-interface Export {
-  /** When it came, monotonic ms. */
-  readonly atMs: number;
-  /** By metric name. */
-  readonly points: ReadonlyMap<string, readonly NumberDataPoint[]>;
-}
+/** Data points of one export by the name of their metric. */
+type Export = ReadonlyMap<string, readonly NumberDataPoint[]>;
 
 /** A collector that keeps the latest export of every process: OpenTelemetry metrics as anybody may receive them. */
 export class DemoMetrics {
@@ -83,13 +71,12 @@ export class DemoMetrics {
       refused: outcome("refused"),
       givenUp: outcome("given_up"),
       hosts,
-      instances: this.all("infaas.instance.drain", systemClock.nowMs() - SILENT_MS).length,
+      instances: sum(this.all("infaas.frontend.instances")),
     };
   }
 
-  private all(name: string, sinceMs = Number.NEGATIVE_INFINITY): readonly NumberDataPoint[] {
-    const told = [...this.exports.values()].filter(({ atMs }) => atMs >= sinceMs);
-    return told.flatMap(({ points }) => points.get(name) ?? []);
+  private all(name: string): readonly NumberDataPoint[] {
+    return [...this.exports.values()].flatMap((points) => points.get(name) ?? []);
   }
 
   private take({ resourceMetrics }: ExportMetricsServiceRequest): void {
@@ -99,7 +86,7 @@ export class DemoMetrics {
       for (const { name, data } of scopeMetrics.flatMap((scope) => scope.metrics)) {
         if (data.case === "gauge" || data.case === "sum") points.set(name, data.value.dataPoints);
       }
-      this.exports.set(instance, { atMs: systemClock.nowMs(), points });
+      this.exports.set(instance, points);
     }
   }
 }

@@ -19,6 +19,9 @@ export interface StoryRow {
   /** Share of the queries that ended which were answered in time; null: none ended. */
   readonly inTime: number | null;
   readonly hostsUp: number;
+  /** Hosts that are starting or draining. */
+  readonly hostsOnTheirWay: number;
+  /** Ready instances that queries are sent to. */
   readonly instances: number;
   /** Changes of hosts within these seconds, as the leader tells them. */
   readonly changes: readonly StoryChange[];
@@ -38,7 +41,7 @@ export interface StoryOptions {
   /** Queries per second that one host answers. */
   readonly hostPerSecond: number;
   readonly phases: readonly StoryPhase[];
-  /** The last phase ends when so many hosts are left, or after `settleMaxSeconds` more. */
+  /** The last phase ends when so many hosts are there, up or on their way, or after `settleMaxSeconds` more. */
   readonly hostsInTheEnd: number;
   readonly settleMaxSeconds: number;
   readonly rowSeconds: number;
@@ -81,9 +84,11 @@ export async function tellStory(o: StoryOptions): Promise<readonly StoryRow[]> {
     for (let s = 0; s < seconds; s += o.rowSeconds) await row(name, Math.min(o.rowSeconds, seconds - s));
   }
   const last = o.phases.at(-1)?.name ?? "";
-  let hosts = rows.at(-1)?.hostsUp ?? 0;
-  for (let s = 0; s < o.settleMaxSeconds && hosts > o.hostsInTheEnd; s += o.rowSeconds)
-    hosts = (await row(last, o.rowSeconds)).hostsUp;
+  const isSettled = () => {
+    const { hostsUp, hostsOnTheirWay } = rows.at(-1) ?? { hostsUp: 0, hostsOnTheirWay: 0 };
+    return hostsUp + hostsOnTheirWay <= o.hostsInTheEnd;
+  };
+  for (let s = 0; s < o.settleMaxSeconds && !isSettled(); s += o.rowSeconds) await row(last, o.rowSeconds);
   return rows;
 }
 
@@ -94,6 +99,10 @@ function between(before: SystemFigures, now: SystemFigures, seconds: number) {
     offeredPerSecond: (now.offered - before.offered) / seconds,
     inTime: ended > 0 ? inTime / ended : null,
     hostsUp: now.hosts.up ?? 0,
+    hostsOnTheirWay: ["requested", "starting", "draining"].reduce(
+      (sum, state) => sum + (now.hosts[state] ?? 0),
+      0,
+    ),
     instances: now.instances,
   };
 }

@@ -128,10 +128,7 @@ export async function startFrontend(
   const { name, metricPeriodMs: periodMs } = config;
   const sources = { view, statistics, router, coldStarts, demand, demandTable, scaling, faces };
   registerMetrics(meter, { ...sources, frontend: name });
-  exchangeDemand(
-    { ...world, name, view, counters: demand, table: demandTable, telemetry, periodMs },
-    lifecycle,
-  );
+  exchangeDemand({ ...world, name, view, counters: demand, table: demandTable, periodMs }, lifecycle);
   const address = config.advertise ?? withPort(config.listen, port);
   leader = joinCluster(config, ports, { address, view, cluster, lifecycle });
   logger.info("frontend listens", { address, http: httpAddress, metadata: config.metadata });

@@ -8,7 +8,7 @@ import type { DemandCounters } from "./telemetry/demand-counters";
 import type { Face } from "./telemetry/face";
 import type { Statistics } from "./telemetry/statistics";
 import type { ClusterView } from "./view/cluster-view";
-import { demandAttributes, demandMetrics, demandOutcomes } from "./view/demand-metrics";
+import { type DemandMetric, demandAttributes, demandMetrics } from "./view/demand-metrics";
 import type { DemandTable } from "./view/demand-table";
 
 /** Every instrument of a frontend: name, unit, meaning. */
@@ -24,9 +24,7 @@ export const instruments = {
     unit: "ms",
     description: "Time of answered queries by stage: total, queue, gather, run, scatter.",
   },
-  offered: demandMetrics.offered,
-  offeredRows: demandMetrics.rows,
-  ended: demandMetrics.ended,
+  ...demandMetrics,
   attainment: {
     name: "infaas.frontend.slo.attainment",
     unit: "1",
@@ -42,6 +40,12 @@ export const instruments = {
     name: "infaas.frontend.cold_waiters",
     unit: "{query}",
     description: "Queries waiting for an instance to load.",
+  },
+  instances: {
+    name: "infaas.frontend.instances",
+    unit: "{instance}",
+    description:
+      "Ready instances that queries are sent to: not those of executors that drain or cannot be reached.",
   },
   hosts: {
     name: "infaas.frontend.hosts",
@@ -104,7 +108,7 @@ export interface MetricSources {
   readonly faces: ReadonlyMap<string, Face>;
 }
 
-type Instrument = (typeof instruments)[keyof typeof instruments];
+type Instrument = Pick<DemandMetric, "name" | "unit" | "description">;
 type Observe = (value: number, attributes?: Record<string, string>) => void;
 
 /**
@@ -113,10 +117,14 @@ type Observe = (value: number, attributes?: Record<string, string>) => void;
  */
 export function registerMetrics(meter: Telemetry["meter"], sources: MetricSources): void {
   const { view, statistics, router, coldStarts, faces, demand, demandTable, scaling, frontend } = sources;
-  const counter = ({ name, ...meaning }: Instrument, read: (observe: Observe) => void) =>
-    meter.createObservableCounter(name, meaning).addCallback((result) => read(result.observe.bind(result)));
-  const gauge = ({ name, ...meaning }: Instrument, read: (observe: Observe) => void) =>
-    meter.createObservableGauge(name, meaning).addCallback((result) => read(result.observe.bind(result)));
+  const counter = ({ name, unit, description }: Instrument, read: (observe: Observe) => void) =>
+    meter
+      .createObservableCounter(name, { unit, description })
+      .addCallback((result) => read(result.observe.bind(result)));
+  const gauge = ({ name, unit, description }: Instrument, read: (observe: Observe) => void) =>
+    meter
+      .createObservableGauge(name, { unit, description })
+      .addCallback((result) => read(result.observe.bind(result)));
   counter(instruments.queries, (observe) => {
     observe(statistics.answered, { outcome: "answered" });
     for (const reason of failureReasons)
@@ -130,27 +138,23 @@ export function registerMetrics(meter: Telemetry["meter"], sources: MetricSource
     observe(totals.runMs, { stage: "run" });
     observe(totals.scatterMs, { stage: "scatter" });
   });
-  counter(instruments.offered, (observe) => {
-    for (const { demandClass, counts } of demand.readings())
-      observe(counts.offered, demandAttributes(demandClass));
-  });
-  counter(instruments.offeredRows, (observe) => {
-    for (const { demandClass, counts } of demand.readings())
-      observe(counts.rows, demandAttributes(demandClass));
-  });
-  counter(instruments.ended, (observe) => {
-    for (const { demandClass, counts } of demand.readings()) {
-      const attributes = demandAttributes(demandClass);
-      for (const [field, outcome] of Object.entries(demandOutcomes))
-        observe(counts[field as keyof typeof demandOutcomes], { ...attributes, outcome });
-    }
-  });
+  for (const metric of Object.values<DemandMetric>(demandMetrics)) {
+    const register = metric.kind === "counter" ? counter : gauge;
+    register(metric, (observe) => {
+      for (const reading of demand.readings()) {
+        const ofClass = demandAttributes(reading.demandClass);
+        for (const { value, attributes } of metric.points(reading))
+          observe(value, { ...ofClass, ...attributes });
+      }
+    });
+  }
   gauge(instruments.attainment, (observe) => {
     for (const { demandClass, attainment } of demandTable.attainmentOf(frontend))
       observe(attainment, demandAttributes(demandClass));
   });
   gauge(instruments.inFlight, (observe) => observe(router.inFlight));
   gauge(instruments.coldWaiters, (observe) => observe(coldStarts.count));
+  gauge(instruments.instances, (observe) => observe(view.instances.length));
   gauge(instruments.hosts, (observe) => {
     const states = view.hosts.map(({ state }) => stateName(state));
     for (const state of new Set(states)) observe(states.filter((s) => s === state).length, { state });

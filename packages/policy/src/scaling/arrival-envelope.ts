@@ -25,7 +25,7 @@ export function envelopeWindows(latencyMs: number | null): readonly number[] {
 }
 
 /**
- * Counts arrivals in sliding windows of several lengths; time is given with each call and does not go back. Adding is
+ * Counts arrivals in sliding windows of several lengths; time is given with each call; what goes back counts as now. Adding is
  * O(windows). A window slides by a quarter of its length, so that up to a quarter at its beginning is left out.
  */
 export class ArrivalWindows {
@@ -47,7 +47,7 @@ export class ArrivalWindows {
   add(arrivals: number, nowMs: number): void {
     const { windowsMs, counts, sums, newest, now } = this;
     for (let w = 0; w < windowsMs.length; w++) {
-      const slot = Math.floor((nowMs * SLOTS) / windowsMs[w]!);
+      const slot = Math.max(newest[w]!, Math.floor((nowMs * SLOTS) / windowsMs[w]!));
       if (slot !== newest[w]) this.slide(w, slot);
       counts[w * SLOTS + (slot % SLOTS)]! += arrivals;
       sums[w]! += arrivals;

@@ -2,6 +2,7 @@ import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-grpc";
 import {
   AggregationTemporality,
+  InstrumentType,
   type PushMetricExporter,
   type ResourceMetrics,
 } from "@opentelemetry/sdk-metrics";
@@ -67,9 +68,14 @@ export class MetricTargets implements PushMetricExporter {
     }
   }
 
-  /** Values since the process began, so that a lost export loses nothing. */
-  selectAggregationTemporality(): AggregationTemporality {
-    return AggregationTemporality.CUMULATIVE;
+  /**
+   * Counts are of the whole life of the process, so that a lost export loses nothing. Gauges are those observed now: with the
+   * other choice the SDK repeats the last value of what is there no longer, for ever.
+   */
+  selectAggregationTemporality(type: InstrumentType): AggregationTemporality {
+    return type === InstrumentType.OBSERVABLE_GAUGE
+      ? AggregationTemporality.DELTA
+      : AggregationTemporality.CUMULATIVE;
   }
 
   async forceFlush(): Promise<void> {

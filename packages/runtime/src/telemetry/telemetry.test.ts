@@ -53,6 +53,25 @@ describe("createTelemetry", () => {
     await Promise.all([first.stop(), second.stop()]);
   });
 
+  it("no longer exports the gauge of what is there no longer", async () => {
+    const receiver = await startOtlpReceiver();
+    const telemetry = createTelemetry({ ...options, otlpEndpoint: receiver.address });
+    const instances = new Map([
+      ["a", 1],
+      ["b", 2],
+    ]);
+    telemetry.meter.createObservableGauge("drain").addCallback((result) => {
+      for (const [variant, value] of instances) result.observe(value, { variant });
+    });
+    const valuesAre = (expected: string) => (r: Uint8Array) =>
+      valuesOf(r, "drain")?.join() === expected ? true : null;
+    await receiver.metrics(valuesAre("1,2"));
+    instances.delete("a");
+    await receiver.metrics(valuesAre("2"));
+    await telemetry.shutdown();
+    await receiver.stop();
+  });
+
   it("keeps exporting to one target while another is away", async () => {
     const gone = await startOtlpReceiver();
     await gone.stop();

@@ -19,8 +19,12 @@ describe("frontends of one cluster", () => {
     const told = () => other.frontend.demandTable.figures()[0];
     await until(() => told()?.attainment === 0.75);
     expect(told()).toMatchObject({
-      demandClass: { target: TASK, minAccuracy: null, latencyMs: 500, objective: "min-cost" },
+      demandClass: { target: TASK, minAccuracy: null, objective: "min-cost", rowsFrom: 1 },
+      latencyMs: 500,
       arrivals: 4,
+      offered: 4,
+      inTime: 3,
+      refusedByReason: { full: 1, late: 0 },
       rowsPerQuery: 1,
     });
     await other.stop();

@@ -85,11 +85,20 @@ function scaledHost(view: ClusterView, { name, state }: ClusterView["hosts"][num
 
 /** Classes of names that are registered; of any other a query is refused, however many hosts there are. */
 function demandOf({ view, table }: ScalingSources): readonly ClassDemand[] {
-  return table.figures().flatMap(({ demandClass, arrivals, rate, rowsPerQuery }) => {
+  return table.figures().flatMap(({ demandClass, latencyMs, arrivals, rate, rowsPerQuery, ...figures }) => {
     const found = view.catalog.find(demandClass.target, "");
     if (found.kind !== "found") return [];
-    const { minAccuracy, latencyMs, objective } = demandClass;
-    return [{ target: found.model.target, minAccuracy, latencyMs, objective, rowsPerQuery, arrivals, rate }];
+    const { minAccuracy, objective, maxCostUsd, noDowngrade } = demandClass;
+    const asked = {
+      minAccuracy,
+      latencyMs,
+      objective,
+      noDowngrade,
+      ...(maxCostUsd === null ? {} : { maxCostUsd }),
+    };
+    return [
+      { target: found.model.target, ...asked, rowsPerQuery, arrivals, rate, figures: { ...figures, rate } },
+    ];
   });
 }
 

@@ -40,8 +40,8 @@ export function demandStatuses(table: DemandTable): MessageInitShape<typeof Dema
   return table
     .figures()
     .filter(({ arrivals }) => arrivals > 0)
-    .map(({ demandClass, rate, rowsPerQuery, attainment }) => {
-      const { target, minAccuracy, latencyMs, objective } = demandClass;
+    .map(({ demandClass, latencyMs, rate, rowsPerQuery, attainment }) => {
+      const { target, minAccuracy, objective } = demandClass;
       return {
         target,
         objective,

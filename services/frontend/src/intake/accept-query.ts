@@ -13,7 +13,7 @@ import type { Statistics } from "../telemetry/statistics";
 import type { QueryTraces } from "../telemetry/traces";
 import type { CatalogModel } from "../view/catalog";
 import type { ClusterView } from "../view/cluster-view";
-import type { DemandCounts } from "../view/demand-class";
+import type { DemandCounts, DemandField } from "../view/demand-class";
 import type { Tenant, Tenants } from "./tenants";
 
 export interface IntakeOptions {
@@ -44,6 +44,8 @@ export interface IncomingQuery {
   readonly caller: Caller;
   /** W3C Trace Context of the caller's span; undefined: none came. */
   readonly traceparent: string | undefined;
+  /** Its caller, or a proxy, says that it was sent before. */
+  readonly isRetry: boolean;
   /** What it needs, besides what its name states, or why it is refused. */
   demand(named: NamedModel): QueryDemand | ServiceError;
   /** The tensors of the answer as they are told, or why the query is refused after all. */
@@ -95,12 +97,15 @@ export function countUnreadable({ statistics }: IntakeOptions, error: ServiceErr
   statistics.recordFailure("", 0, failureReason(error));
 }
 
+/** Request metadata of a query that was sent before: how often, as gRFC A6 has it. */
+export const RETRY_METADATA = "grpc-previous-rpc-attempts";
+
 /** A query that is counted until it ends. */
 class AcceptedQuery implements QueryListener, StartedQuery {
   /** The tenant that counts it now. */
   private holder: Tenant | null = null;
   private flight: Flight | null = null;
-  /** Where it is counted; null: it is refused before it is known what it asks. */
+  /** Where its end is counted; null: it is refused before it is known what it asks, or was counted when it came first. */
   private counted: DemandCounts | null = null;
   private latencyMs: number | null = null;
 
@@ -122,10 +127,10 @@ class AcceptedQuery implements QueryListener, StartedQuery {
     // Named one by one: a spread would give every query a shape of its own, and all that reads it afterwards is slow.
     const { requirements, rows, sent } = demand;
     const { model } = found;
-    const { body, arrivedMs, caller } = incoming;
+    const { body, arrivedMs, caller, isRetry } = incoming;
     const { tenant } = caller;
     this.latencyMs = requirements.slo.latencyMs;
-    this.counted = o.demand.offered(model.name, requirements.slo, rows);
+    this.counted = o.demand.offered({ target: model.name, slo: requirements.slo, rows, isRetry });
     const query = { model, sent, requirements, rows, tenant, body, arrivedMs, trace, listener: this };
     this.flight = o.router.route(query);
   }
@@ -143,7 +148,7 @@ class AcceptedQuery implements QueryListener, StartedQuery {
       return;
     }
     this.release();
-    if (this.counted !== null) this.counted[isLate(receipt.totalMs, this.latencyMs) ? "late" : "inTime"]++;
+    if (this.counted !== null) countAnswer(this.counted, receipt, this.latencyMs);
     o.statistics.recordAnswer(receipt.variant.name, receipt, o.clock.epochMs());
     if (trace !== null) {
       const { target, id } = incoming;
@@ -156,7 +161,7 @@ class AcceptedQuery implements QueryListener, StartedQuery {
     const { o, incoming, trace } = this;
     this.release();
     const totalMs = o.clock.nowMs() - incoming.arrivedMs;
-    if (this.counted !== null) this.counted[error.code === Code.CANCELLED ? "givenUp" : "refused"]++;
+    if (this.counted !== null) this.counted[refusalField(error)]++;
     o.statistics.recordFailure(this.model?.name ?? "", totalMs, failureReason(error));
     o.traces.refused(trace, error, totalMs);
     incoming.refuse(error, trace);
@@ -178,6 +183,26 @@ class AcceptedQuery implements QueryListener, StartedQuery {
   }
 }
 
-function isLate(totalMs: number, latencyMs: number | null): boolean {
-  return latencyMs !== null && totalMs > latencyMs;
+function countAnswer(
+  counts: DemandCounts,
+  { totalMs, downgraded, cold }: QueryReceipt,
+  latencyMs: number | null,
+): void {
+  counts[latencyMs !== null && totalMs > latencyMs ? "late" : "inTime"]++;
+  if (downgraded) counts.downgraded++;
+  if (cold) counts.cold++;
 }
+
+/** Where the end of a query that was not answered is counted. */
+function refusalField({ code }: ServiceError): DemandField {
+  return refusalFields.get(code) ?? "refused.failed";
+}
+
+const refusalFields: ReadonlyMap<Code, DemandField> = new Map([
+  [Code.CANCELLED, "givenUp"],
+  [Code.RESOURCE_EXHAUSTED, "refused.full"],
+  [Code.DEADLINE_EXCEEDED, "refused.late"],
+  [Code.FAILED_PRECONDITION, "refused.infeasible"],
+  [Code.INVALID_ARGUMENT, "refused.infeasible"],
+  [Code.UNAVAILABLE, "refused.unavailable"],
+]);

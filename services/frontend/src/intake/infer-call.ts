@@ -25,6 +25,7 @@ import {
   type IncomingQuery,
   type IntakeOptions,
   type QueryDemand,
+  RETRY_METADATA,
   type StartedQuery,
 } from "./accept-query";
 
@@ -132,6 +133,10 @@ class InferQuery implements IncomingQuery {
 
   get traceparent(): string | undefined {
     return this.call.traceparent;
+  }
+
+  get isRetry(): boolean {
+    return this.call.metadata(RETRY_METADATA) !== undefined;
   }
 
   demand({ model, stated }: NamedModel): QueryDemand | ServiceError {

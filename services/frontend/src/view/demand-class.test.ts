@@ -20,31 +20,48 @@ describe("demandClass", () => {
     [0, 0],
     [null, null],
   ])("rounds the floor %p up to %p", (minAccuracy, rounded) => {
-    expect(demandClass("t", { ...NO_SLO, minAccuracy }).minAccuracy).toBe(rounded);
+    expect(demandClass("t", { ...NO_SLO, minAccuracy }, 1).minAccuracy).toBe(rounded);
   });
 
   it.each([
-    [50, 50],
-    [9_998.7, 9_900],
-    [0.57, 0.57],
-    [47.9, 47],
+    [50, 38.44],
+    [57.6, 38.44],
+    [58, 57.67],
     [1, 1],
+    [0.57, 0.4444],
     [null, null],
-  ])("rounds the latency %p down to %p", (latencyMs, rounded) => {
-    expect(demandClass("t", { ...NO_SLO, latencyMs }).latencyMs).toBe(rounded);
+  ])("puts the objective %p into the bucket from %p", (latencyMs, from) => {
+    expect(demandClass("t", { ...NO_SLO, latencyMs }, 1).latencyFromMs).toBe(from);
   });
 
-  it("is read back from the attributes that it is told by", () => {
-    const one = demandClass("digits/uci", { ...NO_SLO, minAccuracy: 0.98, objective: "max-accuracy" });
+  it.each([
+    [1, 1],
+    [7, 4],
+    [8, 8],
+    [1_000_000, 524_288],
+  ])("puts %p rows into the bucket from %p", (rows, from) => {
+    expect(demandClass("t", NO_SLO, rows).rowsFrom).toBe(from);
+  });
+
+  it.each([
+    {},
+    { minAccuracy: 0.98, objective: "max-accuracy" as const },
+    { latencyMs: 50, maxCostUsd: 0.0123, noDowngrade: true },
+  ])("of %p is read back from the attributes that it is told by, and no other's", (asked) => {
+    const one = demandClass("digits/uci", { ...NO_SLO, ...asked }, 64);
     expect(demandClassFrom(attributesOf(demandAttributes(one)))).toEqual(one);
-    expect(demandKey(one)).not.toBe(demandKey({ ...one, latencyMs: 50 }));
+    for (const other of [{ latencyFromMs: 7 }, { noDowngrade: !one.noDowngrade }, { rowsFrom: 1 }])
+      expect(demandKey(one)).not.toBe(demandKey({ ...one, ...other }));
   });
 
-  it.each([{ objective: "cheapest" }, { accuracy: "high" }, { latency_ms: "" }])(
-    "reads no class where attributes say %p",
-    (wrong) => {
-      const told = { ...demandAttributes(demandClass("t", NO_SLO)), ...wrong };
-      expect(demandClassFrom(attributesOf(told))).toBeNull();
-    },
-  );
+  it.each([
+    { objective: "cheapest" },
+    { accuracy: "high" },
+    { latency_ms: "" },
+    { rows: "0" },
+    { downgrade: "no" },
+  ])("reads no class where attributes say %p", (wrong) => {
+    const told = { ...demandAttributes(demandClass("t", NO_SLO, 1)), ...wrong };
+    expect(demandClassFrom(attributesOf(told))).toBeNull();
+  });
 });

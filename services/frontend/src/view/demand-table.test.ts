@@ -1,10 +1,10 @@
 import { NO_SLO } from "../query/requirements";
-import { type DemandCounts, demandClass, noDemand } from "./demand-class";
+import { type DemandCounts, type DemandReading, demandClass, noDemand } from "./demand-class";
 import { DemandTable } from "./demand-table";
 
-const digits = demandClass("digits", NO_SLO);
-const reading = (counts: Partial<DemandCounts>) => [
-  { demandClass: digits, counts: { ...noDemand(), ...counts } },
+const digits = demandClass("digits", NO_SLO, 1);
+const reading = (counts: Partial<DemandCounts>, more: Partial<DemandReading> = {}) => [
+  { demandClass: digits, latencyMs: null, bursts: new Map(), ...more, counts: { ...noDemand(), ...counts } },
 ];
 
 /** A table that heard `perSecond` queries of four rows each second. */
@@ -66,9 +66,35 @@ describe("DemandTable", () => {
   it("counts refused queries as not in time, those given up as neither", () => {
     const table = new DemandTable();
     table.take("f1", [], 0);
-    table.take("f1", reading({ offered: 20, inTime: 6, late: 1, refused: 3, givenUp: 10 }), 1_000);
+    table.take(
+      "f1",
+      reading({ offered: 20, inTime: 6, late: 1, "refused.full": 2, "refused.late": 1, givenUp: 10 }),
+      1_000,
+    );
     expect(table.attainmentOf("f1")).toMatchObject([{ demandClass: digits, attainment: 0.6 }]);
     expect(table.attainmentOf("f2")).toEqual([]);
+    expect(table.figures()).toMatchObject([
+      { seconds: 1, inTime: 6, late: 1, refusedByReason: { full: 2, late: 1, failed: 0 }, givenUp: 10 },
+    ]);
+  });
+
+  it("adds up envelopes, and forgets a burst after a minute", () => {
+    const table = new DemandTable();
+    const burst = { bursts: new Map([[500, 312]]) };
+    table.take("f1", reading({ offered: 400 }, burst), 0);
+    table.take("f2", reading({ offered: 400 }, { bursts: new Map([[500, 8]]) }), 0);
+    expect(table.figures()[0]?.envelope).toEqual([{ windowMs: 500, arrivals: 320 }]);
+    for (const ms of [30_000, 59_000]) table.take("f1", reading({ offered: 400 }), ms);
+    expect(table.figures()[0]?.envelope).toEqual([{ windowMs: 500, arrivals: 320 }]);
+    table.take("f1", reading({ offered: 400 }), 60_000);
+    expect(table.figures()[0]?.envelope).toEqual([{ windowMs: 500, arrivals: 8 }]);
+  });
+
+  it("tells the tightest objective over all frontends", () => {
+    const table = new DemandTable();
+    table.take("f1", reading({}, { latencyMs: 57 }), 0);
+    table.take("f2", reading({}, { latencyMs: 50 }), 0);
+    expect(table.figures()).toMatchObject([{ latencyMs: 50 }]);
   });
 
   it("says how old the figures of a frontend are", () => {

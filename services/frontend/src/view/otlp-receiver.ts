@@ -7,7 +7,7 @@ import {
 } from "@infaas/api";
 import { type Implementation, implementService } from "@infaas/runtime";
 import { type DemandCounts, type DemandReading, demandKey, noDemand } from "./demand-class";
-import { demandClassFrom, demandMetrics, demandOutcomes } from "./demand-metrics";
+import { demandClassFrom, demandFact } from "./demand-metrics";
 
 /** Figures of one executor. */
 export interface ExecutorFigures {
@@ -119,49 +119,48 @@ function told(figures: ExecutorFigures, field: Exclude<keyof ExecutorFigures, "e
   return field === "memoryResidentBytes" ? (figures[field] ?? 0) : 0;
 }
 
-const outcomeFields = new Map<string, keyof typeof demandOutcomes>([
-  [demandOutcomes.inTime, "inTime"],
-  [demandOutcomes.late, "late"],
-  [demandOutcomes.refused, "refused"],
-  [demandOutcomes.givenUp, "givenUp"],
-]);
+/** A class as it is read together from the points of one export. */
+type ReadDemand = Mutable<DemandReading> & {
+  readonly counts: DemandCounts;
+  readonly bursts: Map<number, number>;
+};
 
 /** Demand in one export, by the frontend that counted it; of one without demand yet the list is empty. */
 export function readDemand(
   request: ExportMetricsServiceRequest,
 ): ReadonlyMap<string, readonly DemandReading[]> {
-  const byFrontend = new Map<string, Map<string, DemandReading & { readonly counts: DemandCounts }>>();
+  const byFrontend = new Map<string, Map<string, ReadDemand>>();
   for (const resource of request.resourceMetrics) {
     const attributes = resource.resource?.attributes ?? [];
     const frontend = text(attributes, "service.instance.id");
     if (frontend === null || text(attributes, "service.name") !== FRONTEND_SERVICE) continue;
     const readings = getOrAdd(byFrontend, frontend, () => new Map());
-    for (const metric of resource.scopeMetrics.flatMap((scope) => scope.metrics)) {
-      for (const point of pointsOf(metric.data)) {
-        const field = demandField(metric.name, point);
-        const demandClass = field === null ? null : demandClassFrom(point.attributes);
-        const value = numberOf(point);
-        if (field === null || demandClass === null || value === null) continue;
-        const reading = getOrAdd(readings, demandKey(demandClass), () => ({
-          demandClass,
-          counts: noDemand(),
-        }));
-        reading.counts[field] = value;
-      }
-    }
+    for (const metric of resource.scopeMetrics.flatMap((scope) => scope.metrics))
+      for (const point of pointsOf(metric.data)) takePoint(readings, metric.name, point);
   }
   return new Map([...byFrontend].map(([frontend, readings]) => [frontend, [...readings.values()]]));
 }
 
-/** `service.name` of every frontend's telemetry. */
-const FRONTEND_SERVICE = "infaas-frontend";
-
-function demandField(metric: string, { attributes }: NumberDataPoint): keyof DemandCounts | null {
-  if (metric === demandMetrics.offered.name) return "offered";
-  if (metric === demandMetrics.rows.name) return "rows";
-  if (metric !== demandMetrics.ended.name) return null;
-  return outcomeFields.get(text(attributes, "outcome") ?? "") ?? null;
+function takePoint(readings: Map<string, ReadDemand>, metric: string, point: NumberDataPoint): void {
+  const fact = demandFact(metric, point.attributes);
+  const demandClass = fact === null ? null : demandClassFrom(point.attributes);
+  const value = numberOf(point);
+  if (fact === null || demandClass === null || value === null) return;
+  const reading = getOrAdd(readings, demandKey(demandClass), () => ({
+    demandClass,
+    counts: noDemand(),
+    latencyMs: null,
+    bursts: new Map(),
+  }));
+  if (fact.kind === "count") reading.counts[fact.field] = value;
+  else if (fact.kind === "latency") reading.latencyMs = value;
+  else if (reading.bursts.size < BURST_WINDOWS_MAX) reading.bursts.set(fact.windowMs, value);
 }
+
+/** `service.name` of every frontend's telemetry. */
+export const FRONTEND_SERVICE = "infaas-frontend";
+/** Windows of one class that are taken; an envelope has 14 at most. */
+const BURST_WINDOWS_MAX = 16;
 
 function pointsOf(data: ExportMetricsData): readonly NumberDataPoint[] {
   return data.case === "gauge" || data.case === "sum" ? data.value.dataPoints : [];

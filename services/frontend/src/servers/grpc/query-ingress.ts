@@ -8,6 +8,7 @@ import {
   type IncomingQuery,
   type IntakeOptions,
   type QueryDemand,
+  RETRY_METADATA,
 } from "../../intake/accept-query";
 import type { Body } from "../../query/body";
 import { countRows } from "../../query/infer-head";
@@ -55,6 +56,10 @@ class TypedQuery implements IncomingQuery {
 
   get traceparent(): string | undefined {
     return this.call.metadata("traceparent");
+  }
+
+  get isRetry(): boolean {
+    return this.call.metadata(RETRY_METADATA) !== undefined;
   }
 
   demand({ model, stated }: NamedModel): QueryDemand | ServiceError {
