@@ -7,6 +7,7 @@ import { benchFuzz } from "./fuzz";
 import { benchGoodput } from "./goodput";
 import { benchLink } from "./link";
 import { benchManyRows } from "./many-rows/bench-many-rows";
+import { benchPlanning, describePlanning } from "./planning";
 import { benchProofs } from "./proofs";
 import { benchRegistrations } from "./registrations";
 import { benchSelection, describeSelection } from "./selection";
@@ -17,6 +18,9 @@ import { benchWholePath } from "./whole-path";
 const benches: Readonly<Record<string, (scope: BenchScope) => void | Promise<void>>> = {
   selection: () => {
     process.stdout.write(`${describeSelection(benchSelection())}\n`);
+  },
+  planning: () => {
+    process.stdout.write(`${describePlanning(benchPlanning())}\n`);
   },
   batching: benchBatching,
   goodput: benchGoodput,

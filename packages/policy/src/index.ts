@@ -63,6 +63,17 @@ export {
   type Quantile,
 } from "./latency-profile";
 export { type InitialPlacement, type PlannedInstance, paretoEfficient, planInitialPlacement } from "./pareto";
+export { HEADROOM_AXES, headroom, type PoolLoad } from "./planning/headroom";
+export { planningOf, planPlacement } from "./planning/plan-placement";
+export type {
+  PlacementPlan,
+  PlanClass,
+  PlanColumn,
+  PlanHost,
+  PlannedHost,
+  PlanningProblem,
+  PlanPrice,
+} from "./planning/problem";
 export type { Query } from "./query";
 export { type Resolution, resolveTarget } from "./resolve-target";
 export {
@@ -76,20 +87,22 @@ export {
   envelopeRate,
   envelopeWindows,
 } from "./scaling/arrival-envelope";
-export { adequateEntries, type ClassDemand, type Column, columnOf } from "./scaling/capacity";
+export { adequateEntries, type ClassDemand, type Column, classKey, columnOf } from "./scaling/capacity";
 export { type DemandFigures, type RefusalReason, refusalReasons } from "./scaling/demand-figures";
+export type { HostChange } from "./scaling/host-changes";
+export { LOADS_PER_HOST_MAX, type PlacementStep } from "./scaling/placement-steps";
+export { type PlanBasis, planDue, type RoundFacts } from "./scaling/plan-due";
+export type { PlanLine, PlanLineKind } from "./scaling/plan-lines";
 export {
-  type HostChange,
-  type HostPool,
-  hostName,
   planScaling,
   SCALING_DEFAULTS,
-  type ScaledHost,
-  type ScalingFacts,
   type ScalingOptions,
   type ScalingPlan,
+  scalingOf,
 } from "./scaling/plan-scaling";
+export { plannedRows } from "./scaling/planning-problem";
 export { type RateInterval, rateInterval } from "./scaling/rate-interval";
+export { type HostPool, hostName, type ScaledHost, type ScalingFacts } from "./scaling/scaling-facts";
 export { freshMemory, type ScalingMemory } from "./scaling/scaling-memory";
 export { selectVariant } from "./selection";
 export { buildSnapshot, drainMsAt, type Snapshot, type SnapshotInput, withInstances } from "./snapshot";

@@ -103,6 +103,21 @@ export const frontendOptions = {
     unit: "ms",
     doc: "How long fewer hosts must have been enough before one goes, where hosts come and go; longer costs idle hosts, shorter starts them again. Doubles, up to ten minutes, when demand comes back too soon.",
   },
+  attainmentTarget: {
+    type: "number",
+    default: 0.99,
+    min: 0.5,
+    max: 0.9999,
+    doc: "Share of queries that should be answered in time, where hosts come and go; while fewer are, a violation counts for more and hosts get more room, which costs dollars.",
+  },
+  maxUsdPerHour: {
+    type: "number",
+    default: 1_000_000,
+    min: 0,
+    max: 1_000_000,
+    unit: "US dollars",
+    doc: "Most that all hosts together may cost an hour, where hosts come and go; what does not fit is answered by less accurate variants within its floor, then refused. The default bounds nothing.",
+  },
   ...securityOptions,
   ...tokenOptions,
   otlpEndpoint: {

@@ -163,7 +163,7 @@ export function registerMetrics(meter: Telemetry["meter"], sources: MetricSource
     if (scaling.state !== null) observe(scaling.state.wantedHosts);
   });
   counter(instruments.hostChanges, (observe) => {
-    for (const kind of ["start", "drain", "cancel", "remove", "load"] as const)
+    for (const kind of ["start", "drain", "cancel", "remove", "load", "unload"] as const)
       observe(scaling.count(kind), { kind });
   });
   const byFace = (read: (load: ServerLoad) => number) => (observe: Observe) => {

@@ -1,5 +1,5 @@
 import { type Catalog, findTarget, predictRowsMs, serviceMs, type VariantEntry } from "../catalog";
-import { costPerQueryUsd, fitsHost, type Host } from "../cost";
+import { costPerQueryUsd, costPerThousandUsd, fitsHost, type Host, hostShare } from "../cost";
 import { predictBatchMs } from "../latency-profile";
 import type { Objective, Target } from "../types";
 import type { DemandFigures } from "./demand-figures";
@@ -15,6 +15,10 @@ export interface ClassDemand {
   readonly maxCostUsd?: number;
   /** It is refused rather than answered by less than the best adequate variant. */
   readonly noDowngrade?: boolean;
+  /** How much a row counts when not all can be served; absent: 1. */
+  readonly weight?: number;
+  /** Coefficient of variation of the times between queries; absent: 1, as of independent callers. */
+  readonly gapVariation?: number;
   /** Mean rows of a query, at least 1. */
   readonly rowsPerQuery: number;
   /** Queries that the rate is of; 0: nobody asks at present. */
@@ -25,46 +29,95 @@ export interface ClassDemand {
   readonly figures?: DemandFigures;
 }
 
-/** The variant that a class is planned with, and what one host of it gives. */
-export interface Column {
-  readonly entry: VariantEntry;
-  /** Rows per second of a host that does nothing else, in batches that leave every query its objective. */
-  readonly rowsPerSecond: number;
+/** Returns text that is equal for demands of one class only; of rows, the power of two at or below them. */
+export function classKey(demand: ClassDemand): string {
+  const { target, minAccuracy, latencyMs, objective, maxCostUsd, noDowngrade, rowsPerQuery } = demand;
+  const { kind, name, version } = target;
+  const rows = 2 ** Math.floor(Math.log2(Math.max(1, rowsPerQuery)));
+  return JSON.stringify([
+    kind,
+    name,
+    version,
+    minAccuracy,
+    latencyMs,
+    objective,
+    maxCostUsd,
+    noDowngrade,
+    rows,
+  ]);
 }
-
-/** A batch is usable for an objective of so many times its latency: a query may come just after one was closed. */
-const LATENCIES_PER_OBJECTIVE = 2;
 
 /** Hosts of one type; what was measured on another says nothing of these. */
 export interface TypedHost extends Host {
   readonly hostType: string;
 }
 
+/** A variant that may serve a class on hosts of one type, and what one instance gives there. */
+export interface Column {
+  readonly entry: VariantEntry;
+  /** Rows per second of an instance with nothing beside it, in batches that leave every query its objective. */
+  readonly rowsPerSecond: number;
+  /** Largest share of its host that the instance takes. */
+  readonly share: number;
+  /** p95 of what a query is part of, ms: a usable batch, or its own rows. */
+  readonly serviceMs: number;
+  /** Rows of that. */
+  readonly batch: number;
+}
+
+/** A batch is usable for an objective of so many times its latency: a query may come just after one was closed. */
+const LATENCIES_PER_OBJECTIVE = 2;
+
 /**
- * Returns the variant that serves a class on hosts of one type: the one that selection takes there when all are loaded and
- * idle, so the cheapest adequate one for `min-cost`. Null: none that was measured there is adequate, and no number of
- * hosts helps.
+ * Returns the variants that may serve a class on hosts of one type, the one first that selection takes when all are loaded
+ * and idle: for `min-cost` the cheapest adequate one. None: no adequate one was measured there, and no number of hosts
+ * helps.
  */
+export function columnsOf(catalog: Catalog, host: TypedHost, demand: ClassDemand): readonly Column[] {
+  const rows = rowsOf(demand);
+  const able = adequateEntries(catalog, demand).filter(
+    ({ variant }) =>
+      variant.profile.hostType === host.hostType &&
+      fitsHost(variant, host) &&
+      costPerThousandUsd(costPerQueryUsd(variant, host), rows) <=
+        (demand.maxCostUsd ?? Number.POSITIVE_INFINITY),
+  );
+  return able
+    .sort((a, b) => compare(a, b, { demand, host, rows }))
+    .map((entry) => usableColumn(entry, { host, latencyMs: demand.latencyMs, rows }));
+}
+
+/** Returns the first of `columnsOf`, or null. */
 export function columnOf(catalog: Catalog, host: TypedHost, demand: ClassDemand): Column | null {
-  const rows = Math.max(1, Math.round(demand.rowsPerQuery));
-  let best: VariantEntry | null = null;
-  for (const entry of adequateEntries(catalog, demand)) {
-    if (entry.variant.profile.hostType !== host.hostType || !fitsHost(entry.variant, host)) continue;
-    if (best === null || compare(entry, best, { demand, host, rows }) < 0) best = entry;
-  }
-  return best === null ? null : { entry: best, rowsPerSecond: usableRate(best, demand.latencyMs, rows) };
+  return columnsOf(catalog, host, demand)[0] ?? null;
 }
 
 /** Returns the variants that may answer a class: accurate enough, and in time with nothing in their way. */
 export function adequateEntries(catalog: Catalog, demand: ClassDemand): readonly VariantEntry[] {
   const { target, minAccuracy, latencyMs } = demand;
-  const rows = Math.max(1, Math.round(demand.rowsPerQuery));
+  const rows = rowsOf(demand);
   const entries = findTarget(catalog, target)?.entries ?? [];
   return entries.filter(
     (entry) =>
       (minAccuracy === null || entry.accuracy >= minAccuracy) &&
       (latencyMs === null || serviceMs(entry, rows) <= latencyMs),
   );
+}
+
+/**
+ * Returns by how much a variant falls short of what the objective of a class asks for, 0 to 1, beside the best adequate
+ * one; 0 for `min-cost`, which any adequate variant satisfies.
+ */
+export function shortfall(entry: VariantEntry, best: VariantEntry, demand: ClassDemand): number {
+  if (demand.objective === "min-cost") return 0;
+  if (demand.objective === "max-accuracy")
+    return Math.max(0, best.accuracy - entry.accuracy) / Math.max(best.accuracy, Number.EPSILON);
+  const rows = rowsOf(demand);
+  return Math.max(0, 1 - serviceMs(best, rows) / Math.max(serviceMs(entry, rows), Number.EPSILON));
+}
+
+function rowsOf({ rowsPerQuery }: ClassDemand): number {
+  return Math.max(1, Math.round(rowsPerQuery));
 }
 
 interface Comparing {
@@ -82,14 +135,29 @@ function compare(a: VariantEntry, b: VariantEntry, { demand, host, rows }: Compa
 }
 
 /** Rows per second in the largest batches whose latency fits the objective twice; at most saturation throughput. */
-function usableRate({ variant }: VariantEntry, latencyMs: number | null, rows: number): number {
+function usableColumn(
+  entry: VariantEntry,
+  {
+    host,
+    latencyMs,
+    rows,
+  }: { readonly host: Host; readonly latencyMs: number | null; readonly rows: number },
+): Column {
+  const { variant } = entry;
   const { profile, concurrency } = variant;
-  const { saturationPerSecond } = profile;
-  if (latencyMs === null) return saturationPerSecond;
-  const usable = profile.points.filter((p) => LATENCIES_PER_OBJECTIVE * p.p95Ms <= latencyMs);
-  const inBatches = usable.map(
-    ({ batch }) => (concurrency * batch * 1000) / predictBatchMs(profile, batch, "p50"),
-  );
-  const alone = (concurrency * rows * 1000) / predictRowsMs(variant, rows);
-  return Math.min(saturationPerSecond, Math.max(alone, ...inBatches));
+  const share = hostShare(variant, { ...host, memoryBytes: Number.POSITIVE_INFINITY });
+  const rate = (batch: number, ms: number) => (concurrency * batch * 1000) / ms;
+  let best = {
+    batch: rows,
+    perSecond: rate(rows, predictRowsMs(variant, rows)),
+    serviceMs: serviceMs(entry, rows),
+  };
+  for (const { batch, p95Ms } of profile.points) {
+    if (latencyMs !== null && LATENCIES_PER_OBJECTIVE * p95Ms > latencyMs) continue;
+    const perSecond = rate(batch, predictBatchMs(profile, batch, "p50"));
+    if (perSecond > best.perSecond) best = { batch, perSecond, serviceMs: p95Ms };
+  }
+  const rowsPerSecond =
+    latencyMs === null ? profile.saturationPerSecond : Math.min(best.perSecond, profile.saturationPerSecond);
+  return { entry, rowsPerSecond, share, serviceMs: best.serviceMs, batch: best.batch };
 }

@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { buildCatalog } from "../catalog";
 import { executor, pointsOf, variant } from "../testing/snapshots";
 import { adequateEntries, type ClassDemand } from "./capacity";
-import { planScaling, type ScaledHost, type ScalingFacts } from "./plan-scaling";
+import { planScaling, SCALING_DEFAULTS } from "./plan-scaling";
 import { rateInterval } from "./rate-interval";
+import type { ScaledHost, ScalingFacts } from "./scaling-facts";
 import { freshMemory } from "./scaling-memory";
 
 const NAMES = ["v0", "v1", "v2"];
@@ -63,7 +64,7 @@ const anyFacts = fc.record({
   startsRestUntilMs: fc.constantFrom(null, null, 6_000),
 });
 
-const OPTIONS = { utilisationMax: 0.8, holdMs: 1_000, holdMaxMs: 8_000 };
+const OPTIONS = { ...SCALING_DEFAULTS, holdMs: 1_000, holdMaxMs: 8_000 };
 
 type Drawn = Omit<ScalingFacts, "catalog" | "pool"> & {
   readonly minHosts: number;

@@ -1,230 +1,225 @@
-import type { Catalog } from "../catalog";
-import type { PlannedInstance } from "../pareto";
-import { adequateEntries, type ClassDemand, type TypedHost } from "./capacity";
-import { type ClassLoad, describeLoad, type HostLoad, hostLoad } from "./host-load";
+import { planningOf } from "../planning/plan-placement";
+import type { PlacementPlan, PlannedHost, PlanPrice } from "../planning/problem";
+import { classKey } from "./capacity";
+import { type HostChange, planRemoval, planStarts, withdrawals } from "./host-changes";
+import { describeLoad } from "./host-load";
+import { offeredHosts } from "./offered-hosts";
+import { type PlacementStep, placementSteps } from "./placement-steps";
+import { type PlanLine, planLines } from "./plan-lines";
+import { type DemandProblem, demandProblem, plannedRows, violationUsd } from "./planning-problem";
+import { activeHosts, type ScaledHost, type ScalingFacts } from "./scaling-facts";
 import {
   calmed,
   type HoldOptions,
+  isHoldOver,
   mostOfHold,
   notedIn,
-  notedNeed,
+  notedNeeds,
   notedOut,
   type ScalingMemory,
 } from "./scaling-memory";
+import { type AttainmentOptions, nextViolationFactor } from "./violation-price";
 
-/** Hosts of one type that may come and go. */
-export interface HostPool extends TypedHost {
-  readonly minHosts: number;
-  readonly maxHosts: number;
-}
-
-/** A host of the pool that is there or on its way. */
-export interface ScaledHost {
-  readonly name: string;
-  readonly state: "requested" | "starting" | "up" | "draining";
-  /** An operator took its executor out of service. */
-  readonly withdrawn: boolean;
-  /** Variants with a ready instance there that frontends reach. */
-  readonly ready: ReadonlySet<string>;
-  /** Variants that it is to hold. */
-  readonly placed: ReadonlySet<string>;
-}
-
-/** State that hosts are planned from. */
-export interface ScalingFacts {
-  readonly nowMs: number;
-  readonly catalog: Catalog;
-  readonly pool: HostPool;
-  readonly hosts: readonly ScaledHost[];
-  readonly demand: readonly ClassDemand[];
-  /** Every frontend told lately what it is asked; otherwise nothing is removed. */
-  readonly demandKnown: boolean;
-  /** Longest that queued queries wait at some instance beyond what their class allows, ms; 0: none does. */
-  readonly overdueMs: number;
-  /** Starts failed so often that none is tried before this time; null: none did. */
-  readonly startsRestUntilMs: number | null;
-}
-
-export interface ScalingOptions extends HoldOptions {
-  /** Share of a host's time that demand may take: the rest absorbs chance. */
-  readonly utilisationMax: number;
+export interface ScalingOptions extends HoldOptions, AttainmentOptions {
+  /** Most US dollars per hour of all hosts together; null: no bound. */
+  readonly maxUsdPerHour: number | null;
 }
 
 /** Values of the options that are not an operator's. */
 export const SCALING_DEFAULTS = {
-  utilisationMax: 0.8,
+  attainmentTarget: 0.99,
   holdMaxMs: 600_000,
+  maxUsdPerHour: null,
 } as const;
 
-/** One change of the hosts, with its reason as a sentence with figures. */
-export interface HostChange {
-  readonly kind: "start" | "drain" | "cancel";
-  readonly host: string;
-  readonly because: string;
-}
-
-/** What to change now. */
+/** What to change now, and what all of it is meant to become. */
 export interface ScalingPlan {
   /** Hosts that demand needs, within the bounds of the pool. */
   readonly wantedHosts: number;
   readonly changes: readonly HostChange[];
-  /** Instances to load, each on a host that is up. */
-  readonly placements: readonly PlannedInstance[];
+  /** Instances to load now, each on a host that is up. */
+  readonly placements: readonly PlacementStep[];
+  /** Instances to unload now: whatever they serve is ready elsewhere. */
+  readonly unloads: readonly PlacementStep[];
+  /** Steps whose turn has not come, as sentences. */
+  readonly waits: readonly string[];
+  /** What each host that serves somebody is to hold. */
+  readonly hosts: readonly PlannedHost[];
+  /** What is done about each class, with both prices. */
+  readonly lines: readonly PlanLine[];
+  readonly price: PlanPrice;
+  /** Rows per second that each class is planned for, by `classKey`: beyond it a new plan is due. */
+  readonly plannedRows: ReadonlyMap<string, number>;
+  /** Nothing is left to do, and there are as many hosts as are wanted. */
+  readonly isSettled: boolean;
   /** The state of demand and hosts as a sentence. */
   readonly summary: string;
   readonly memory: ScalingMemory;
 }
 
 /**
- * Returns how many hosts there should be and what each should hold (docs/design/policy.md, section 6). Equal input gives equal
- * output. Out: as soon as the upper bound of demand needs more than there are, or queues outgrow an objective. In: one at
- * a time, once fewer were enough during a whole hold, by the upper bound as well; the last ready instance of a class with
- * demand stays until another host has one.
+ * Returns what should run where, on how many hosts, and which steps towards it are due (docs/design/policy.md, section 6).
+ * Equal input gives equal output. Out: as soon as the plan for the upper bound of demand needs more than there are, or
+ * queues outgrow an objective. In: one at a time, once the plan for the largest need of a whole hold has no use for it; the
+ * last ready instance of a class with demand stays until another host has one.
  */
 export function planScaling(facts: ScalingFacts, before: ScalingMemory, o: ScalingOptions): ScalingPlan {
-  const { nowMs, pool, hosts, demandKnown } = facts;
-  const load = hostLoad(facts.catalog, pool, facts.demand);
-  const active = hosts.filter((h) => h.state !== "draining" && !h.withdrawn);
-  const need = neededHosts(facts, load, active, o.utilisationMax);
-  const needed = demandKnown ? need.hosts : Math.max(need.hosts, active.length);
-  let memory = notedNeed(calmed(before, o, nowMs), needed, nowMs);
-  const situation = { facts, load, active };
-  const changes: HostChange[] = withdrawals(hosts);
-  let waits = "";
-  const largest = demandKnown ? mostOfHold(memory, nowMs) : Number.POSITIVE_INFINITY;
-  if (active.length < need.hosts) {
-    const starts = planStarts(facts, need.hosts - active.length, need.because);
-    changes.push(...starts);
-    if (starts.length > 0 && active.length >= pool.minHosts) memory = notedOut(memory, o, nowMs);
-  } else if (active.length > Math.max(need.hosts, largest)) {
-    const held = `; fewer were enough for ${Math.round(memory.holdMs / 1000)} s`;
-    const removal = planRemoval(situation, `${need.because}${held}`);
-    if (typeof removal === "string") waits = `; ${removal}`;
-    else {
-      changes.push(removal);
-      memory = notedIn(memory, nowMs);
-    }
+  const planning = scalingOf(facts, before, o);
+  for (;;) {
+    const { done, value } = planning.next();
+    if (done === true) return value;
   }
-  const counts = `${active.length} of ${pool.minHosts} to ${pool.maxHosts} hosts`;
+}
+
+/** Plans as `planScaling` does, in slices of well below a millisecond each. */
+export function* scalingOf(
+  facts: ScalingFacts,
+  before: ScalingMemory,
+  o: ScalingOptions,
+): Generator<undefined, ScalingPlan> {
+  const noted = remembered(facts, before, o);
+  const terms = {
+    dwellSeconds: noted.holdMs / 1_000,
+    violationFactor: noted.violationFactor,
+    maxUsdPerHour: o.maxUsdPerHour,
+  };
+  const { catalog, pool, demand } = facts;
+  const ground = { catalog, types: [pool], hosts: offeredHosts(facts, terms.dwellSeconds) };
+  const made = yield* demandProblem(ground, demand, mostOfHold(noted), terms);
+  const plan = yield* planningOf(made.problem);
+  const need = neededHosts(facts, made, plan, o);
+  const { changes, waits, memory } = hostSteps(facts, { made, need, memory: noted }, o);
+  const steps = placementSteps({
+    catalog,
+    hosts: facts.hosts.map((h) => placedHost(facts, h)),
+    ...made,
+    plan,
+  });
+  const ready = new Map(activeHosts(facts).map((host) => [host.name, host.ready]));
+  const lines = yield* planLines({
+    ...made,
+    plan,
+    ready,
+    violationUsd: (one) => violationUsd(one, ground, terms),
+  });
+  const all = [...waits, ...steps.waits];
+  const steady = changes.length + steps.loads.length + steps.unloads.length + all.length === 0;
+  const counts = `${activeHosts(facts).length} of ${pool.minHosts} to ${pool.maxHosts} hosts`;
   return {
     wantedHosts: need.hosts,
     changes,
-    placements: missingInstances(situation),
-    summary: `${counts}, ${need.hosts} wanted; ${need.because}${waits}`,
+    placements: steps.loads,
+    unloads: steps.unloads,
+    waits: all,
+    isSettled: steady && facts.hosts.length === need.hosts,
+    hosts: plan.hosts,
+    lines,
+    price: plan.price,
+    plannedRows: new Map(plan.classes.map(({ of }) => [of.key, of.rowsPerSecond])),
+    summary: [`${counts}, ${need.hosts} wanted`, need.because, ...waits].join("; "),
     memory,
   };
 }
 
-interface Situation {
-  readonly facts: ScalingFacts;
-  readonly load: HostLoad;
-  readonly active: readonly ScaledHost[];
+/** The memory with what demand needs now. While a frontend is silent nothing is known, and a new hold begins. */
+function remembered(facts: ScalingFacts, before: ScalingMemory, o: ScalingOptions): ScalingMemory {
+  const { nowMs, demand, demandKnown, startMs } = facts;
+  // Idling for a hold costs no less than what restarting would.
+  const holdMs = Math.max(o.holdMs, START_HOLDS * (startMs ?? 0));
+  const calm = calmed({ ...before, holdMs: Math.max(before.holdMs, holdMs) }, { ...o, holdMs }, nowMs);
+  const needs = new Map(
+    demand.filter((one) => one.arrivals > 0).map((one) => [classKey(one), plannedRows(one)]),
+  );
+  const elapsedSeconds = (nowMs - before.atMs) / 1_000;
+  const violationFactor = nextViolationFactor(before.violationFactor, demand, o, elapsedSeconds);
+  const noted = { ...notedNeeds(calm, needs, nowMs), atMs: nowMs, violationFactor };
+  return demandKnown ? noted : { ...noted, sinceMs: nowMs };
 }
 
-function hostsFor(busyHosts: number, utilisationMax: number): number {
-  return Math.ceil(busyHosts / utilisationMax);
+/** A hold is at least so many starts. */
+const START_HOLDS = 2;
+
+interface Need {
+  /** Within the bounds of the pool. */
+  readonly hosts: number;
+  /** Hosts that are there and serve nobody in the plan. */
+  readonly idle: ReadonlySet<string>;
+  readonly because: string;
 }
 
 function neededHosts(
-  { pool, overdueMs }: ScalingFacts,
-  load: HostLoad,
-  active: readonly ScaledHost[],
-  utilisationMax: number,
-): { readonly hosts: number; readonly because: string } {
-  const { minHosts, maxHosts } = pool;
-  const byRate = hostsFor(load.upperHosts, utilisationMax);
-  const full = `${describeLoad(load)}; a host may be busy ${Math.round(100 * utilisationMax)} % of the time`;
+  facts: ScalingFacts,
+  { problem, demands }: DemandProblem,
+  plan: PlacementPlan,
+  { maxUsdPerHour }: ScalingOptions,
+): Need {
+  const { pool, overdueMs } = facts;
+  const { minHosts, maxHosts, pricePerHourUsd } = pool;
+  const active = activeHosts(facts);
+  const open = new Set(plan.hosts.map((host) => host.name));
+  const kept = new Set(problem.hosts.slice(0, minHosts).map((host) => host.name));
+  const needed = problem.hosts.filter((host) => open.has(host.name) || kept.has(host.name)).length;
+  const idle = new Set(active.map((h) => h.name).filter((name) => !open.has(name) && !kept.has(name)));
+  const full = `${describeLoad(demands)}${describeRoom(plan)}`;
   const isComing = active.some((h) => h.state !== "up");
+  const most = Math.min(
+    maxHosts,
+    maxUsdPerHour === null ? maxHosts : Math.floor(maxUsdPerHour / pricePerHourUsd),
+  );
   const byQueue = overdueMs > 0 && !isComing ? active.length + 1 : 0;
-  if (byQueue > byRate && byQueue <= maxHosts) {
+  if (byQueue > needed && byQueue <= most) {
     const queue = `queries wait ${Math.round(overdueMs)} ms longer than their objective allows`;
-    return { hosts: Math.max(minHosts, byQueue), because: `${queue}; ${full}` };
+    return { hosts: byQueue, idle: new Set(), because: `${queue}; ${full}` };
   }
-  if (byRate < minHosts) return { hosts: minHosts, because: `at least ${minHosts} is kept; ${full}` };
-  if (byRate > maxHosts) return { hosts: maxHosts, because: `${full}; at most ${maxHosts} are allowed` };
-  return { hosts: byRate, because: full };
+  if (open.size < minHosts) return { hosts: needed, idle, because: `at least ${minHosts} is kept; ${full}` };
+  if (plan.classes.every((one) => one.unservedPerSecond === 0)) return { hosts: needed, idle, because: full };
+  const bound =
+    most < maxHosts ? `at most $${maxUsdPerHour} an hour is allowed` : `at most ${maxHosts} are allowed`;
+  return { hosts: needed, idle, because: `${full}; ${bound}` };
 }
 
-/** Hosts that an operator took out of service serve nobody: they go, and others come where demand needs them. */
-function withdrawals(hosts: readonly ScaledHost[]): HostChange[] {
-  return hosts
-    .filter((h) => h.withdrawn && h.state === "up")
-    .map(({ name: host }) => ({
-      kind: "drain",
-      host,
-      because: "an operator took its executor out of service",
-    }));
+function describeRoom({ hosts, classes }: PlacementPlan): string {
+  const shares = classes.flatMap((one) => one.shares);
+  if (shares.length === 0) return "";
+  const busy = hosts.reduce((sum, host) => sum + host.busy, 0);
+  return `; with headroom that takes ${Number(busy.toPrecision(3))} hosts`;
 }
 
-function planStarts(
-  { hosts, pool, nowMs, startsRestUntilMs }: ScalingFacts,
-  count: number,
-  because: string,
-): HostChange[] {
-  if (startsRestUntilMs !== null && nowMs < startsRestUntilMs) return [];
-  const names = new Set(hosts.map((h) => h.name));
-  const starts: HostChange[] = [];
-  // What drains still holds its place.
-  const room = Math.min(count, pool.maxHosts - hosts.length);
-  for (let number = 1; starts.length < room; number++) {
-    const host = hostName(number);
-    if (!names.has(host)) starts.push({ kind: "start", host, because });
+interface HostSituation {
+  readonly made: DemandProblem;
+  readonly need: Need;
+  readonly memory: ScalingMemory;
+}
+
+function hostSteps(facts: ScalingFacts, { made, need, memory }: HostSituation, o: ScalingOptions) {
+  const { nowMs, pool, demandKnown } = facts;
+  const active = activeHosts(facts);
+  const changes: HostChange[] = [...withdrawals(facts)];
+  const missing = need.hosts - (active.length - need.idle.size);
+  if (missing > 0 && active.length < need.hosts) {
+    const starts = planStarts(facts, need.hosts - active.length, need.because);
+    changes.push(...starts);
+    const isOut = starts.length > 0 && active.length >= pool.minHosts;
+    return { changes, waits: [], memory: isOut ? notedOut(memory, o, nowMs) : memory };
   }
-  return starts;
+  if (active.length <= need.hosts || !demandKnown || !isHoldOver(memory, nowMs))
+    return { changes, waits: [], memory };
+  const held = `; fewer were enough for ${Math.round(memory.holdMs / 1000)} s`;
+  const removal = planRemoval(facts, { idle: need.idle, demands: made.demands }, `${need.because}${held}`);
+  if (typeof removal === "string") return { changes, waits: [removal], memory };
+  return { changes: [...changes, removal], waits: [], memory: notedIn(memory, nowMs) };
 }
 
-/** Name of a host of a pool, and of its executor; the number is its place in the pool, from 1. */
-export function hostName(number: number): string {
-  return `executor-${number}`;
-}
-
-/**
- * Lets the host with the highest number go: one that is not up yet at once, another when all it serves is ready elsewhere.
- * Returns what is waited for where none may go now.
- */
-function planRemoval({ facts, load, active }: Situation, because: string): HostChange | string {
-  const byNumber = [...active].sort((a, b) => numberOf(b.name) - numberOf(a.name));
-  const coming = byNumber.find((h) => h.state !== "up");
-  if (coming !== undefined) return { kind: "cancel", host: coming.name, because };
-  const draining = facts.hosts.find((h) => h.state === "draining");
-  if (draining !== undefined) return `${draining.name} drains first`;
-  const [leaving, ...staying] = byNumber;
-  if (leaving === undefined) return "no host is up";
-  const alone = load.classes.find((one) => isServedOnlyBy(leaving, staying, facts.catalog, one));
-  if (alone === undefined) return { kind: "drain", host: leaving.name, because };
-  return `${leaving.name} stays until another host can answer '${alone.demand.target.name}'`;
-}
-
-function isServedOnlyBy(
-  leaving: ScaledHost,
-  staying: readonly ScaledHost[],
-  catalog: Catalog,
-  { demand }: ClassLoad,
-): boolean {
-  if (demand.arrivals === 0) return false;
-  const adequate = adequateEntries(catalog, demand).map((entry) => entry.variant.name);
-  const serves = (host: ScaledHost) => adequate.some((name) => host.ready.has(name));
-  return serves(leaving) && !staying.some(serves);
-}
-
-/** The variant of every class with demand on every host that is up, as far as memory goes. */
-function missingInstances({ facts, load, active }: Situation): PlannedInstance[] {
-  const { catalog, pool } = facts;
-  const bytesOf = (name: string) =>
-    catalog.variants.get(name)?.entries[0]?.variant.profile.peakMemoryBytes ?? 0;
-  const wanted = new Set(load.classes.flatMap(({ column }) => column?.entry.variant.name ?? []));
-  const missing: PlannedInstance[] = [];
-  for (const host of active.filter((h) => h.state === "up")) {
-    let takenBytes = [...host.placed].reduce((sum, name) => sum + bytesOf(name), 0);
-    for (const variant of wanted) {
-      if (host.placed.has(variant) || takenBytes + bytesOf(variant) > pool.memoryBytes) continue;
-      takenBytes += bytesOf(variant);
-      missing.push({ variant, executor: host.name });
-    }
-  }
-  return missing;
-}
-
-function numberOf(name: string): number {
-  return Number(/\d+$/.exec(name)?.[0] ?? 0);
+function placedHost({ pool }: ScalingFacts, host: ScaledHost) {
+  const { name, ready, placed } = host;
+  const none = new Set<string>();
+  return {
+    name,
+    isServing: host.state === "up" && !host.withdrawn,
+    memoryBytes: pool.memoryBytes,
+    ready,
+    placed,
+    loading: host.loading ?? none,
+    removable: host.removable ?? none,
+  };
 }

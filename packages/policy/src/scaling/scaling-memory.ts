@@ -1,12 +1,17 @@
-/** Hosts that demand needed from a moment on, until the next entry. */
-interface Need {
-  readonly fromMs: number;
-  readonly hosts: number;
+import { VIOLATION_FACTOR_LEAST } from "./violation-price";
+
+/** Rows per second that a class needed at a moment, and less ever since. */
+interface Peak {
+  readonly atMs: number;
+  readonly rowsPerSecond: number;
 }
 
 /** What scaling remembers from round to round; a value. A frontend that begins to lead begins with a fresh one. */
 export interface ScalingMemory {
+  /** Since when all demand is known without a gap. */
   readonly sinceMs: number;
+  /** When the last round was. */
+  readonly atMs: number;
   /** How long fewer hosts must have been enough before one goes. */
   readonly holdMs: number;
   /** When a host was let go last. */
@@ -15,7 +20,10 @@ export interface ScalingMemory {
   readonly outAtMs: number | null;
   /** When a host was asked for last although one had been let go just before. */
   readonly reversedAtMs: number | null;
-  readonly needs: readonly Need[];
+  /** The largest needs of the hold by class, each later and lower than the one before. */
+  readonly peaks: ReadonlyMap<string, readonly Peak[]>;
+  /** What a violation costs, in multiples of what answering the query costs. */
+  readonly violationFactor: number;
 }
 
 export interface HoldOptions {
@@ -23,29 +31,57 @@ export interface HoldOptions {
   readonly holdMaxMs: number;
 }
 
-/** A reversal is a start that folneeds an end within so many holds. */
+/** A reversal is a start that follows an end within so many holds. */
 const REVERSAL_HOLDS = 2;
 /** After so many holds without a reversal the hold is the first one again. */
 const CALM_HOLDS = 4;
 
 /** Nothing is known of before `nowMs`, so nothing goes within the first hold. */
 export function freshMemory({ holdMs }: HoldOptions, nowMs: number): ScalingMemory {
-  return { sinceMs: nowMs, holdMs, inAtMs: null, outAtMs: null, reversedAtMs: null, needs: [] };
+  return {
+    sinceMs: nowMs,
+    atMs: nowMs,
+    holdMs,
+    inAtMs: null,
+    outAtMs: null,
+    reversedAtMs: null,
+    peaks: new Map(),
+    violationFactor: VIOLATION_FACTOR_LEAST,
+  };
 }
 
-/** Notes how many hosts are needed. */
-export function notedNeed(memory: ScalingMemory, hosts: number, nowMs: number): ScalingMemory {
-  const needs =
-    memory.needs.at(-1)?.hosts === hosts ? memory.needs : [...memory.needs, { fromMs: nowMs, hosts }];
-  // The entry before the window still counts at its beginning.
-  const first = needs.findLastIndex(({ fromMs }) => fromMs <= nowMs - memory.holdMs);
-  return { ...memory, needs: first > 0 ? needs.slice(first) : needs };
+/** Needs that differ by less than this are one, the larger; it bounds how many peaks a class has. */
+const PEAK_STEP = 1.05;
+
+/** Notes what each class needs now. O(classes). */
+export function notedNeeds(
+  memory: ScalingMemory,
+  needs: ReadonlyMap<string, number>,
+  nowMs: number,
+): ScalingMemory {
+  const peaks = new Map<string, readonly Peak[]>();
+  for (const key of new Set([...memory.peaks.keys(), ...needs.keys()])) {
+    const rowsPerSecond = needs.get(key) ?? 0;
+    const kept = (memory.peaks.get(key) ?? []).filter(
+      (peak) => peak.rowsPerSecond > rowsPerSecond && nowMs - peak.atMs < memory.holdMs,
+    );
+    const last = kept.at(-1);
+    const isSame = last !== undefined && rowsPerSecond > 0 && last.rowsPerSecond < PEAK_STEP * rowsPerSecond;
+    if (isSame) kept[kept.length - 1] = { ...last, atMs: nowMs };
+    else if (rowsPerSecond > 0) kept.push({ atMs: nowMs, rowsPerSecond });
+    if (kept.length > 0) peaks.set(key, kept);
+  }
+  return { ...memory, peaks };
 }
 
-/** The most hosts that were needed at any time of the last hold; Infinity: not so long known, or one was asked for meanwhile. */
-export function mostOfHold({ sinceMs, outAtMs, holdMs, needs }: ScalingMemory, nowMs: number): number {
-  if (nowMs - Math.max(sinceMs, outAtMs ?? sinceMs) < holdMs) return Number.POSITIVE_INFINITY;
-  return Math.max(0, ...needs.map(({ hosts }) => hosts));
+/** The largest need of each class within the hold, rows per second. */
+export function mostOfHold({ peaks }: ScalingMemory): ReadonlyMap<string, number> {
+  return new Map([...peaks].map(([key, [first]]) => [key, first?.rowsPerSecond ?? 0]));
+}
+
+/** Whether a whole hold is known, and no host was asked for within it: only then does one go. */
+export function isHoldOver({ sinceMs, outAtMs, holdMs }: ScalingMemory, nowMs: number): boolean {
+  return nowMs - Math.max(sinceMs, outAtMs ?? sinceMs) >= holdMs;
 }
 
 /** Notes that a host is let go. */

@@ -24,6 +24,8 @@ export function openScaling(config: FrontendConfig, ports: ScalingPorts, lifecyc
     hosts: new RecordedHostProvider(ports),
     isLeader: () => term() !== null,
     holdMs: config.scaleInHoldMs,
+    attainmentTarget: config.attainmentTarget,
+    maxUsdPerHour: config.maxUsdPerHour,
     periodMs: config.metricPeriodMs,
   });
   scaling.start();

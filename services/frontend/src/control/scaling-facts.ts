@@ -1,9 +1,11 @@
-import { HostState } from "@infaas/api";
+import { HostState, InstancePhase } from "@infaas/api";
 import {
   adequateEntries,
   type ClassDemand,
+  classKey,
   drainMsAt,
   type HostPool,
+  plannedRows,
   type ScaledHost,
   type ScalingFacts,
 } from "@infaas/policy";
@@ -33,11 +35,18 @@ const states: ReadonlyMap<HostState, ScaledHost["state"]> = new Map([
   [HostState.DRAINING, "draining"],
 ]);
 
+/** What is known of starts of hosts. */
+export interface StartFacts {
+  /** See `ScalingFacts`. */
+  readonly startsRestUntilMs: number | null;
+  readonly startMs: number | null;
+}
+
 /** Returns the state that hosts of this provider are planned from. */
 export function scalingFacts(
   { name, pool }: HostProviderMember,
   sources: ScalingSources,
-  startsRestUntilMs: number | null,
+  starts: StartFacts,
 ): ScalingFacts {
   const { view, nowMs } = sources;
   const catalog = view.catalog.servable;
@@ -49,9 +58,20 @@ export function scalingFacts(
     hosts: view.hosts.filter((host) => host.provider === name).flatMap((host) => scaledHost(view, host)),
     demand,
     demandKnown: view.frontends.every((f) => isFresh(f.name, sources)),
-    overdueMs: Math.max(0, ...demand.map((one) => overdueMs(view, one, nowMs))),
-    startsRestUntilMs,
+    overdueMs: overdueMost(view, demand, nowMs),
+    ...starts,
   };
+}
+
+/** Returns how many rows per second each class needs, by `classKey`. */
+export function needsOf(sources: ScalingSources): ReadonlyMap<string, number> {
+  const asked = demandOf(sources).filter((one) => one.arrivals > 0);
+  return new Map(asked.map((one) => [classKey(one), plannedRows(one)]));
+}
+
+/** Whether queries of some class wait longer than it allows. */
+export function isOverdue(sources: ScalingSources): boolean {
+  return overdueMost(sources.view, demandOf(sources), sources.nowMs) > 0;
 }
 
 function poolOf(pool: HostProviderMember["pool"]): HostPool {
@@ -70,17 +90,24 @@ function poolOf(pool: HostProviderMember["pool"]): HostPool {
 function scaledHost(view: ClusterView, { name, state }: ClusterView["hosts"][number]): ScaledHost[] {
   const scaled = states.get(state);
   if (scaled === undefined) return [];
+  const placed = [...view.placements].filter((p) => p.executor === name);
   const here = view.instances.filter((i) => i.executor === name).map((i) => i.variant);
-  const wanted = [...view.placements].filter((p) => p.executor === name).map((p) => p.variant);
   return [
     {
       name,
       state: scaled,
       withdrawn: scaled === "up" && view.executors.get(name)?.memberAccepting === false,
       ready: new Set(here),
-      placed: new Set(wanted),
+      placed: new Set(placed.map((p) => p.variant)),
+      loading: new Set(placed.map((p) => p.variant).filter((variant) => isLoading(view, variant, name))),
+      removable: new Set(placed.filter((p) => p.reason !== "operator").map((p) => p.variant)),
     },
   ];
+}
+
+function isLoading(view: ClusterView, variant: string, executor: string): boolean {
+  const phase = view.status(variant, executor)?.phase;
+  return phase === InstancePhase.LOADING || phase === InstancePhase.PROBING;
 }
 
 /** Classes of names that are registered; of any other a query is refused, however many hosts there are. */
@@ -104,6 +131,10 @@ function demandOf({ view, table }: ScalingSources): readonly ClassDemand[] {
 
 function isFresh(frontend: string, { table, periodMs, nowMs }: ScalingSources): boolean {
   return table.ageMs(frontend, nowMs) <= Math.max(AGE_LEAST_MS, AGE_PERIODS * periodMs);
+}
+
+function overdueMost(view: ClusterView, demand: readonly ClassDemand[], nowMs: number): number {
+  return Math.max(0, ...demand.map((one) => overdueMs(view, one, nowMs)));
 }
 
 /** How much longer than its objective the shortest queue is that a class may wait in; 0: it is not. */

@@ -1,6 +1,6 @@
 import { CatalogService, HostState, MemberKind, MetricsService } from "@infaas/api";
 import { createRpcClient } from "@infaas/runtime";
-import { type House, inferRequest, startHouse, TASK, until, untilTurn } from "../testing/house";
+import { type House, inferRequest, putInstances, startHouse, TASK, until, untilTurn } from "../testing/house";
 
 jest.setTimeout(30_000);
 
@@ -71,16 +71,18 @@ describe("ScalingLoop", () => {
     expect(scaling?.changes).toMatchObject([{ kind: "start", host: "executor-2" }]);
   });
 
-  it("loads on every host what is asked, lets one go after the hold, and ends it once it is empty", async () => {
-    house = await startHouse({ "executor-1": ["mlp@1"], "executor-2": [] }, undefined, FAST);
+  it("loads what is asked on the host that stays, lets the other go once it is ready, and ends it when it is empty", async () => {
+    house = await startHouse({ "executor-1": [], "executor-2": ["mlp@1"] }, undefined, FAST);
     for (let i = 0; i < 5; i++) await house.inference.modelInfer(inferRequest(TASK));
     putProvider(house, 1, 3);
     for (const name of ["executor-1", "executor-2"]) putHost(house, name, UP);
-    await until(() => house.metadata.placements.some((p) => p.executor === "executor-2"));
-    expect(house.metadata.placements.find((p) => p.executor === "executor-2")).toMatchObject({
+    await until(() => house.metadata.placements.some((p) => p.executor === "executor-1"));
+    expect(house.metadata.placements.find((p) => p.executor === "executor-1")).toMatchObject({
       variant: "mlp@1",
       reason: "autoscaler",
     });
+    expect(stateOf("executor-2")).toBe(UP);
+    putInstances(house.metadata, "executor-1", ["mlp@1"]);
     await until(() => stateOf("executor-2") === DRAINING);
     await until(() => house.frontend.view.executors.get("executor-2")?.memberAccepting === false);
     // Executors tell it each period.

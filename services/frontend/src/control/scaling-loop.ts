@@ -2,18 +2,23 @@ import { type ClusterService, HostState } from "@infaas/api";
 import { RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import {
   freshMemory,
-  planScaling,
+  type PlanBasis,
+  planDue,
   SCALING_DEFAULTS,
   type ScalingMemory,
+  type ScalingOptions,
   type ScalingPlan,
+  scalingOf,
 } from "@infaas/policy";
 import { type ClientOf, type Clock, every, type Logger, ServiceError, type Timer } from "@infaas/runtime";
-import type { ClusterView } from "../view/cluster-view";
+import type { ClusterView, HostProviderMember } from "../view/cluster-view";
 import type { DemandTable } from "../view/demand-table";
 import { DrainWatch } from "./drain-watch";
 import type { HostProvider } from "./host-provider/host-provider";
 import { wantInstances } from "./initial-placement";
-import { scalingFacts } from "./scaling-facts";
+import { planInSlices } from "./plan-in-slices";
+import { isOverdue, needsOf, scalingFacts } from "./scaling-facts";
+import { StartTimes } from "./start-times";
 
 export interface ScalingLoopOptions {
   readonly clock: Clock;
@@ -26,13 +31,17 @@ export interface ScalingLoopOptions {
   readonly isLeader: () => boolean;
   /** How long fewer hosts must have been enough before one goes. */
   readonly holdMs: number;
+  /** Share of queries that should be answered in time. */
+  readonly attainmentTarget: number;
+  /** Most US dollars per hour of all hosts together; null: no bound. */
+  readonly maxUsdPerHour: number | null;
   /** How often frontends tell what they are asked. */
   readonly periodMs: number;
 }
 
 /** What was changed, and why. */
 export interface ScalingChange {
-  readonly kind: "start" | "drain" | "cancel" | "remove" | "load";
+  readonly kind: "start" | "drain" | "cancel" | "remove" | "load" | "unload";
   readonly host: string;
   readonly because: string;
   readonly epochMs: number;
@@ -47,7 +56,8 @@ export interface ScalingState {
   readonly holdMs: number;
 }
 
-const ROUND_PERIOD_MS = 1_000;
+/** At most so many rounds a second plan: four. */
+const ROUND_PERIOD_MS = 250;
 /** Oldest view on which hosts are changed. */
 const VIEW_AGE_MAX_MS = 3_000;
 /** How long no host is started after one could not be, although its provider tried several times. */
@@ -55,7 +65,7 @@ const START_REST_MS = 60_000;
 /** Latest changes that are told. */
 const CHANGES_MAX = 32;
 
-/** The leader's loop that has hosts come and go with demand: it reads, has the policy plan, and writes. */
+/** The leader's loop that has hosts and instances come and go with demand: it reads, has the policy plan, and writes. */
 export class ScalingLoop {
   /** The latest changes, oldest first. */
   readonly changes: ScalingChange[] = [];
@@ -63,7 +73,9 @@ export class ScalingLoop {
   private readonly drains: DrainWatch;
   /** When hosts that could not be started were seen so, by name and time of their record. */
   private readonly failures = new Map<string, number>();
+  private readonly starts = new StartTimes();
   private memory: ScalingMemory | null = null;
+  private basis: PlanBasis | null = null;
   private planned: ScalingState | null = null;
   private timer: Timer | null = null;
 
@@ -85,44 +97,80 @@ export class ScalingLoop {
     return this.planned;
   }
 
+  /** The plan that stands; null while this frontend does not lead, or hosts do not come and go. */
+  get plan(): ScalingPlan | null {
+    return this.basis?.plan ?? null;
+  }
+
   /** Changes since the process began, by kind. */
   count(kind: ScalingChange["kind"]): number {
     return this.counts.get(kind) ?? 0;
   }
 
   private async round(): Promise<void> {
-    const { view, table, clock, isLeader, holdMs, periodMs } = this.o;
+    const { view, clock, isLeader } = this.o;
     const provider = view.hostProvider;
+    this.starts.take(view.hosts);
     if (provider === null || !isLeader() || view.ageMs > VIEW_AGE_MAX_MS) {
       this.memory = null;
+      this.basis = null;
       this.planned = null;
       return;
     }
-    const nowMs = clock.nowMs();
-    const readRevision = view.revision;
-    const options = { ...SCALING_DEFAULTS, holdMs };
-    const facts = scalingFacts(provider, { view, table, periodMs, nowMs }, this.startsRestUntilMs(nowMs));
-    const plan = planScaling(facts, this.memory ?? freshMemory(options, nowMs), options);
-    this.memory = plan.memory;
-    const { minHosts, maxHosts } = facts.pool;
-    const { wantedHosts, summary } = plan;
-    this.planned = { minHosts, maxHosts, wantedHosts, summary, holdMs: plan.memory.holdMs };
-    await this.carryOut(plan, readRevision);
-    for (const { host, step } of this.drains.steps(nowMs)) {
+    if (this.causeOf(clock.nowMs()) !== null) await this.makePlan(provider);
+    for (const { host, step } of this.drains.steps(clock.nowMs())) {
       if (step === "withdraw") await this.withdraw(host);
       if (step === "remove") await this.remove(host);
     }
   }
 
-  private async carryOut({ changes, placements, summary }: ScalingPlan, readRevision: bigint): Promise<void> {
+  /** Why a new plan is due; null: it is not. */
+  private causeOf(nowMs: number): string | null {
+    const { view, table, periodMs } = this.o;
+    const sources = { view, table, periodMs, nowMs };
+    const structure = Number(view.revision);
+    const round = { nowMs, structure, needs: needsOf(sources), isOverdue: () => isOverdue(sources) };
+    return planDue(this.basis, round);
+  }
+
+  private async makePlan(provider: HostProviderMember): Promise<void> {
+    const { view, table, clock, isLeader, periodMs } = this.o;
+    const options = this.options();
+    const nowMs = clock.nowMs();
+    const readRevision = view.revision;
+    const starts = { startsRestUntilMs: this.startsRestUntilMs(nowMs), startMs: this.starts.longestMs };
+    const facts = scalingFacts(provider, { view, table, periodMs, nowMs }, starts);
+    const before = this.memory ?? freshMemory(options, nowMs);
+    const plan = await planInSlices(scalingOf(facts, before, options), clock);
+    // While it was planned another may have been elected.
+    if (!isLeader()) return;
+    this.memory = plan.memory;
+    this.basis = { plan, atMs: nowMs, structure: Number(readRevision) };
+    const { minHosts, maxHosts } = facts.pool;
+    const { wantedHosts, summary } = plan;
+    this.planned = { minHosts, maxHosts, wantedHosts, summary, holdMs: plan.memory.holdMs };
+    await this.carryOut(plan, readRevision);
+  }
+
+  private options(): ScalingOptions {
+    const { holdMs, attainmentTarget, maxUsdPerHour } = this.o;
+    return { ...SCALING_DEFAULTS, holdMs, attainmentTarget, maxUsdPerHour };
+  }
+
+  private async carryOut(plan: ScalingPlan, readRevision: bigint): Promise<void> {
+    const { changes, placements, unloads } = plan;
     const { hosts, cluster, logger } = this.o;
     for (const { kind, host, because } of changes) {
       const act = { start: hosts.ensure, drain: hosts.drain, cancel: hosts.remove }[kind];
       await this.change({ kind, host, because }, () => act.call(hosts, host, because));
     }
     await wantInstances({ cluster, logger }, placements, { reason: "autoscaler", readRevision });
-    for (const { variant, executor } of placements)
-      this.note({ kind: "load", host: executor, because: `${variant}: ${summary}` });
+    for (const { variant, executor, because } of placements)
+      this.note({ kind: "load", host: executor, because: `${variant}: ${because}` });
+    for (const { variant, executor, because } of unloads) {
+      if (!(await this.dropPlacement(variant, executor, readRevision))) continue;
+      this.note({ kind: "unload", host: executor, because: `${variant}: ${because}` });
+    }
   }
 
   private async withdraw(executor: string): Promise<void> {
@@ -140,16 +188,22 @@ export class ScalingLoop {
       this.o.hosts.remove(host, because),
     );
     if (!isRemoved) return;
-    const { view, cluster, logger } = this.o;
-    const { revision: readRevision } = view;
-    for (const { variant, executor } of [...view.placements].filter((p) => p.executor === host)) {
-      try {
-        const placement = { variant, executor };
-        const asked = { placement, wanted: false, readRevision };
-        await cluster.setPlacement(asked, { timeoutMs: RECORD_CALL_TIMEOUT_MS });
-      } catch (error) {
-        logger.warn("placement not dropped", { variant, executor, error: ServiceError.from(error).message });
-      }
+    const { view } = this.o;
+    const { revision } = view;
+    for (const { variant, executor } of [...view.placements].filter((p) => p.executor === host))
+      await this.dropPlacement(variant, executor, revision);
+  }
+
+  /** A placement that changed since it was read stays: the next plan sees it as it is. */
+  private async dropPlacement(variant: string, executor: string, readRevision: bigint): Promise<boolean> {
+    const { cluster, logger } = this.o;
+    try {
+      const asked = { placement: { variant, executor }, wanted: false, readRevision };
+      await cluster.setPlacement(asked, { timeoutMs: RECORD_CALL_TIMEOUT_MS });
+      return true;
+    } catch (error) {
+      logger.warn("placement not dropped", { variant, executor, error: ServiceError.from(error).message });
+      return false;
     }
   }
 
