@@ -637,6 +637,7 @@ export {
   externalDataFault,
   externalNameFault,
   externalNames,
+  externalNamesInTurns,
   MODEL_FILE_BYTES_MAX,
 } from "./onnx/onnx-external-data";
 export { decodeTensorProto, encodeTensorProto, type NamedTensor } from "./onnx/tensor-proto";

@@ -3,7 +3,7 @@
  * digest.
  */
 export { actingFor, readerOf, writerOf } from "./acting-user";
-export { ArtifactClient, type ArtifactSource, digestOfBytes } from "./artifact-transfer";
+export { ArtifactClient, type ArtifactSource, digestInTurns, digestOfBytes } from "./artifact-transfer";
 export { MEMBER_CALL_TIMEOUT_MS, RECORD_CALL_TIMEOUT_MS, USER_CALL_TIMEOUT_MS } from "./call-limits";
 export { type MemberInit, Membership, type MembershipOptions } from "./membership";
 export { MetricTargets } from "./metric-targets";

@@ -65,4 +65,5 @@ export { formatTraceparent, parseTraceparent, type SpanContext } from "./telemet
 export { Backoff, type BackoffOptions, backoffMs } from "./time/backoff";
 export { deferred, settledWithin } from "./time/bounded-wait";
 export { type Clock, every, sleep, systemClock, type Timer } from "./time/clock";
+export { nextTurn } from "./time/next-turn";
 export { VirtualClock } from "./time/virtual-clock";

@@ -4,6 +4,7 @@ import {
   externalDataFault,
   externalNameFault,
   externalNames,
+  externalNamesInTurns,
 } from "./onnx-external-data";
 
 type Field = readonly [number: number, value: number | string | Buffer];
@@ -178,5 +179,36 @@ describe("externalDataFault", () => {
     expect(faultOf("a/b", "a")).toBe('external data file "a" is a folder of "a/b" too');
     expect(faultOf("../a")).toContain("no path below");
     expect(faultOf(...Array.from({ length: 4_097 }, (_, i) => `${i}`))).toContain("4097 external data files");
+  });
+});
+
+describe("externalNamesInTurns", () => {
+  const turnsOf = async (bytes: Buffer) => {
+    let turns = 0;
+    const found = await externalNamesInTurns(new Bytes(bytes), async () => {
+      turns += 1;
+    });
+    return { found, turns };
+  };
+
+  it("finds what externalNames does, with turns for others between", async () => {
+    const nodes = Buffer.alloc(2_000_000, message([1, ""]));
+    const graph = Buffer.concat([nodes, message([5, external("w.bin")])]);
+    const bytes = message([7, graph]);
+    const { found, turns } = await turnsOf(bytes);
+    expect(found).toEqual(externalNames(new Bytes(bytes)));
+    expect(found).toMatchObject({ names: ["w.bin"] });
+    expect(turns).toBeGreaterThan(3);
+  });
+
+  it("has turns between texts that are long", async () => {
+    const entry = Buffer.concat(Array<Buffer>(600).fill(message([1, "k".repeat(60_000)])));
+    const { found, turns } = await turnsOf(message([7, message([5, message([13, entry])])]));
+    expect(found).toMatchObject({ ok: true, names: [] });
+    expect(turns).toBeGreaterThan(1);
+  });
+
+  it("says what is no file of a model", async () => {
+    expect((await turnsOf(Buffer.from("nonsense"))).found).toMatchObject({ ok: false });
   });
 });

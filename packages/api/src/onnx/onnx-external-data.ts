@@ -51,14 +51,39 @@ const ENTRY_VALUE = 2;
 /** Beyond it a tag is no tag of protobuf, whose own readers cut it to 32 bits or refuse it. */
 const WIDEST_TAG = 0xffff_ffff;
 
+/** Fields that are walked before whoever shares the thread has a turn: some ten milliseconds. */
+const FIELDS_A_TURN = 2 ** 18;
+
 /**
  * Finds the names of the files that an ONNX file takes weights from, in the order of their first use.
  * O(fields).
  */
 export function externalNames(source: ByteSource): ExternalNames {
   const walker = new Walker(source);
+  return walked(source, walker, () => {
+    while (!walker.walk(FIELDS_A_TURN));
+  });
+}
+
+/** The same, while others who share the thread have their turn: `nextTurn` resolves after them. */
+export async function externalNamesInTurns(
+  source: ByteSource,
+  nextTurn: () => Promise<void>,
+): Promise<ExternalNames> {
+  const walker = new Walker(source);
+  for (;;) {
+    let done = true;
+    const found = walked(source, walker, () => {
+      done = walker.walk(FIELDS_A_TURN);
+    });
+    if (done) return found;
+    await nextTurn();
+  }
+}
+
+function walked(source: ByteSource, walker: Walker, walk: () => void): ExternalNames {
   try {
-    walker.walk("model", source.size, 0);
+    walk();
   } catch (fault) {
     if (!(fault instanceof BrokenFile)) throw fault;
     return { ok: false, fault: `file of ${source.size} bytes is no onnx model: ${fault.message}` };
@@ -99,6 +124,14 @@ export function externalDataFault(files: readonly { readonly name: string }[]): 
 
 class BrokenFile extends Error {}
 
+/** Characters of a text that cost as much as a field. */
+const TEXT_A_FIELD = 64;
+
+/** A function is as good as a graph within one: its tensors are none of the model's own. */
+function bodiesOf(kind: Kind): number {
+  return kind === "graph" ? 1 : kind === "function" ? 2 : 0;
+}
+
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Steps `.` lead nowhere; one that is all there is stays, and is refused as a name. */
@@ -108,32 +141,80 @@ function plainName(location: string): string {
   return name === "" ? location : name;
 }
 
+/** A message that is being walked, and where it ends. */
+interface Open {
+  readonly kind: Kind;
+  readonly end: number;
+}
+
 class Walker {
   readonly names = new Set<string>();
   readonly inner = new Set<string>();
+  private readonly open: Open[];
   /** Graphs and functions that are being walked: 1 in the model's own. */
   private bodies = 0;
+  /** Of the entry that is being walked. */
+  private key = "";
+  private value = "";
   private at = 0;
   private window: Uint8Array = new Uint8Array(0);
   private windowAt = 0;
 
-  constructor(private readonly source: ByteSource) {}
+  constructor(private readonly source: ByteSource) {
+    this.open = [{ kind: "model", end: source.size }];
+  }
 
-  walk(kind: Kind, end: number, depth: number): void {
-    if (depth > DEPTH_MAX) throw new BrokenFile(`messages are nested deeper than ${DEPTH_MAX}`);
-    if (kind === "entry") {
-      this.entry(end);
-      return;
+  /** Walks so many fields; returns whether that was all. */
+  walk(fields: number): boolean {
+    for (let left = fields; left > 0; left -= 1) {
+      const message = this.open.at(-1);
+      if (message === undefined) return true;
+      if (this.at < message.end) left -= this.field(message);
+      else this.leave(message);
     }
-    const bodies = kind === "graph" ? 1 : kind === "function" ? 2 : 0;
-    this.bodies += bodies;
-    while (this.at < end) {
-      const tag = this.tag(end);
-      const next = (tag & 7) === 2 ? inner[kind][tag >>> 3] : undefined;
-      if (next === undefined) this.skip(tag & 7, end);
-      else this.walk(next, this.length(end), depth + 1);
+    return this.open.length === 0;
+  }
+
+  /** Reads a field, or enters the message that it is; returns what it cost beside, in fields. */
+  private field({ kind, end }: Open): number {
+    const tag = this.tag(end);
+    if (kind === "entry" && tag === ((ENTRY_KEY << 3) | 2)) {
+      this.key = this.text(end);
+      return this.key.length / TEXT_A_FIELD;
     }
-    this.bodies -= bodies;
+    if (kind === "entry" && tag === ((ENTRY_VALUE << 3) | 2)) {
+      this.value = this.text(end);
+      return this.value.length / TEXT_A_FIELD;
+    }
+    const next = (tag & 7) === 2 ? inner[kind][tag >>> 3] : undefined;
+    if (next === undefined) this.skip(tag & 7, end);
+    else this.enter(next, this.length(end));
+    return 0;
+  }
+
+  private enter(kind: Kind, end: number): void {
+    if (this.open.length > DEPTH_MAX) throw new BrokenFile(`messages are nested deeper than ${DEPTH_MAX}`);
+    this.open.push({ kind, end });
+    this.bodies += bodiesOf(kind);
+    this.key = "";
+    this.value = "";
+  }
+
+  private leave({ kind }: Open): void {
+    this.open.pop();
+    this.bodies -= bodiesOf(kind);
+    if (kind === "entry") this.leaveEntry();
+  }
+
+  /** The value of `location` is a name. */
+  private leaveEntry(): void {
+    if (this.key === LOCATION_KEY) {
+      const name = plainName(this.value);
+      this.names.add(name);
+      if (this.bodies > 1) this.inner.add(name);
+    }
+    if (this.names.size > EXTERNAL_FILES_MAX)
+      throw new BrokenFile(`its weights lie in more than ${EXTERNAL_FILES_MAX} files`);
   }
 
   /**
@@ -145,25 +226,6 @@ class Walker {
     const tag = this.varint(end);
     if (tag > WIDEST_TAG || tag < 8) throw new BrokenFile(`a broken tag at byte ${at}`);
     return tag;
-  }
-
-  /** A key and its value; the value of `location` is a name. */
-  private entry(end: number): void {
-    let key = "";
-    let value = "";
-    while (this.at < end) {
-      const tag = this.tag(end);
-      if (tag === ((ENTRY_KEY << 3) | 2)) key = this.text(end);
-      else if (tag === ((ENTRY_VALUE << 3) | 2)) value = this.text(end);
-      else this.skip(tag & 7, end);
-    }
-    if (key === LOCATION_KEY) {
-      const name = plainName(value);
-      this.names.add(name);
-      if (this.bodies > 1) this.inner.add(name);
-    }
-    if (this.names.size > EXTERNAL_FILES_MAX)
-      throw new BrokenFile(`its weights lie in more than ${EXTERNAL_FILES_MAX} files`);
   }
 
   private text(end: number): string {

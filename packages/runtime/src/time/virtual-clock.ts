@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "./clock";
+import { nextTurn } from "./next-turn";
 
 interface Pending {
   readonly dueMs: number;
@@ -39,12 +40,12 @@ export class VirtualClock implements Clock {
    */
   async advance(ms: number): Promise<void> {
     const endMs = this.elapsedMs + ms;
-    await settle();
+    await nextTurn();
     for (let next = this.next(endMs); next !== null; next = this.next(endMs)) {
       this.pending.delete(next);
       this.elapsedMs = Math.max(this.elapsedMs, next.dueMs);
       next.fire();
-      await settle();
+      await nextTurn();
     }
     this.elapsedMs = endMs;
   }
@@ -58,9 +59,4 @@ export class VirtualClock implements Clock {
     }
     return first;
   }
-}
-
-/** Lets every settled promise run its reactions: an immediate comes after the whole microtask queue. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

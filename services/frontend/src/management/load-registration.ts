@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
-import { externalNames, type RegisterModelRequest, RegisterModelRequestSchema } from "@infaas/api";
-import { ArtifactClient, digestOfBytes, writerOf } from "@infaas/cluster";
-import { type Caller, Code, ServiceError } from "@infaas/runtime";
+import { externalNamesInTurns, type RegisterModelRequest, RegisterModelRequestSchema } from "@infaas/api";
+import { ArtifactClient, digestInTurns, writerOf } from "@infaas/cluster";
+import { type Caller, Code, nextTurn, ServiceError } from "@infaas/runtime";
 import { type RegistrationOptions, registerModel } from "../control/registration";
 import { checkOwner } from "../view/check-owner";
 import type { LoadFiles } from "./load-files";
@@ -29,7 +29,7 @@ export async function registerFiles(o: RegistrationOptions, asked: FilesToLoad):
     const sentence = `a load with files registers a model, which needs the role register; the token of '${caller.tenant}' has: ${[...caller.roles].join(", ")}`;
     throw new ServiceError(Code.PERMISSION_DENIED, sentence);
   }
-  const request = requestOf(name, files, config);
+  const request = await requestOf(name, files, config);
   checkName(o, name, caller);
   const artifacts = new ArtifactClient(o.artifacts, writerOf(caller)?.tenant);
   await artifacts.uploadBytes(files.model, signal);
@@ -44,13 +44,18 @@ export async function registerFiles(o: RegistrationOptions, asked: FilesToLoad):
   throw new ServiceError(Code.INTERNAL, `registration of '${name}' ended without a result: this is a bug`);
 }
 
-function requestOf(name: string, files: LoadFiles, config: string | null): RegisterModelRequest {
+/** Of files that may have millions of fields: read in turns. */
+async function requestOf(
+  name: string,
+  files: LoadFiles,
+  config: string | null,
+): Promise<RegisterModelRequest> {
   const { model, externalData, batchable, examples } = files;
   const source = {
     size: model.length,
     read: (offset: number, length: number) => model.subarray(offset, offset + length),
   };
-  const read = externalNames(source);
+  const read = await externalNamesInTurns(source, nextTurn);
   if (!read.ok) throw new ServiceError(Code.INVALID_ARGUMENT, read.fault);
   const given = new Map(externalData.map((file) => [file.name, file.bytes]));
   const missing = read.names.find((wanted) => !given.has(wanted));
@@ -69,8 +74,10 @@ function requestOf(name: string, files: LoadFiles, config: string | null): Regis
   if (!warmup.ok) throw new ServiceError(Code.INVALID_ARGUMENT, warmup.fault);
   return create(RegisterModelRequestSchema, {
     name,
-    modelDigest: digestOfBytes(model),
-    externalData: externalData.map(({ name: file, bytes }) => ({ name: file, digest: digestOfBytes(bytes) })),
+    modelDigest: await digestInTurns(model),
+    externalData: await Promise.all(
+      externalData.map(async ({ name: file, bytes }) => ({ name: file, digest: await digestInTurns(bytes) })),
+    ),
     examples: [...warmup.examples, ...examples.map(({ bytes, ...file }) => ({ ...file, content: bytes }))],
     ...(batchable === null ? {} : { batchable }),
   });
