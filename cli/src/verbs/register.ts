@@ -44,6 +44,10 @@ export const register: Verb = {
       type: "string",
       doc: "Sizes of free axes to measure with, NAME=N separated by commas; NAME is the axis's own or INPUT.AXIS.",
     },
+    "size-max": {
+      type: "string",
+      doc: "Largest sizes of free axes that requests may have, named as with --size; as the memory that was measured allows unless given.",
+    },
     padding: {
       type: "string",
       doc: "JSON file {sizes, inputs: [{name, axis, value}], outputs: [{name, axis}]}, if requests may be padded to share batches.",
@@ -94,7 +98,8 @@ function registrationOf(args: Arguments): Registration & { readonly name: string
     name: args.text("name") ?? modelNameOf(path),
     accuracyTolerance: args.number("tolerance") ?? 0.01,
     retry: args.flag("retry"),
-    axisSizes: sizesOf(args.text("size") ?? ""),
+    axisSizes: sizesOf("size", args.text("size")),
+    axisLimits: sizesOf("size-max", args.text("size-max")),
     mapping: args.texts("map").map(mappingFromText),
     examples: args.texts("examples").filter(isExample).map(exampleFromText),
     ...(task === undefined ? {} : { task }),
@@ -154,14 +159,17 @@ function yesOrNo(option: string, value: string | undefined): boolean | undefined
   throw new ServiceError(Code.INVALID_ARGUMENT, `--${option} is '${value}'; it may be yes or no`);
 }
 
-function sizesOf(text: string): Record<string, number> {
+function sizesOf(option: string, text = ""): Record<string, number> {
   const pairs = text.split(",").filter((pair) => pair !== "");
   return Object.fromEntries(
     pairs.map((pair) => {
       // An axis may be called anything, also with an equals sign in it.
       const [, axis, size] = /^(.+)=([1-9]\d*)$/.exec(pair) ?? [];
       if (axis !== undefined) return [axis, Number(size)];
-      throw new ServiceError(Code.INVALID_ARGUMENT, `--size has '${pair}'; it takes NAME=N with N from 1`);
+      throw new ServiceError(
+        Code.INVALID_ARGUMENT,
+        `--${option} has '${pair}'; it takes NAME=N with N from 1`,
+      );
     }),
   );
 }

@@ -53,7 +53,7 @@ export class FrameServer {
 
   /** Hands queries of a variant to `onFrame` from now on. */
   withdraw(variant: string): void {
-    native().linkServe(this.handle, variant, null, [], []);
+    native().linkServe(this.handle, variant, null, [], [], null);
   }
 
   /** What every answer tells of the host. */

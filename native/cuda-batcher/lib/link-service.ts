@@ -7,6 +7,8 @@ import { type BatcherHandle, native } from "./native";
 export interface LinkDatatypes {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** How large axes may be; a query beyond is left to JavaScript. As `AxisLimits` takes them; default: as they come. */
+  readonly axisLimits?: Float64Array;
 }
 
 /** One batch that was made of queries of links alone. */
@@ -40,7 +42,8 @@ export class LinkService {
 
   /** Lets a server's links run `variant` on this batcher, instead of whatever ran it before. */
   serveOn(server: FrameServer, variant: string, datatypes: LinkDatatypes): void {
-    native().linkServe(server.handle, variant, this.handle, datatypes.inputs, datatypes.outputs);
+    const { inputs, outputs, axisLimits = null } = datatypes;
+    native().linkServe(server.handle, variant, this.handle, inputs, outputs, axisLimits);
   }
 
   /** Queries accepted and not answered. */

@@ -146,6 +146,7 @@ export interface Native extends NativeModels {
     batcher: BatcherHandle | null,
     inputs: readonly string[],
     outputs: readonly string[],
+    axisLimits: Float64Array | null,
   ): void;
   linkHost(server: ServerHandle, executorUtilisation: number, memoryFreeBytes: number): void;
   linkSecrets(server: ServerHandle, accepted: readonly string[] | null): void;

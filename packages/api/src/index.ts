@@ -1,5 +1,6 @@
 /** Every word on the wire by name, and what reads and writes it without copying. */
 
+export { axisNames, withStatedLimits } from "./convert/axis-limits";
 export {
   batchingFromWire,
   batchingToWire,
@@ -249,6 +250,8 @@ export {
   AccuracySchema,
   type Architecture,
   ArchitectureSchema,
+  type AxisLimit,
+  AxisLimitSchema,
   BatchingCertificate,
   type BatchLatency,
   BatchLatencySchema,

@@ -64,6 +64,11 @@ export interface Registration {
    */
   readonly axisSizes?: Readonly<Record<string, number>>;
   /**
+   * Largest sizes of free axes that requests may have, named in the same way; default: as large as the memory that was measured
+   * allows.
+   */
+  readonly axisLimits?: Readonly<Record<string, number>>;
+  /**
    * How requests of different length may be made one shape, so that they share batches; default: they are
    * not.
    */
@@ -186,6 +191,9 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
         aliases: [...(r.aliases ?? [])],
         retry: r.retry ?? false,
         axisSizes: { ...r.axisSizes },
+        axisLimits: Object.fromEntries(
+          Object.entries(r.axisLimits ?? {}).map(([name, size]) => [name, BigInt(size)]),
+        ),
         mapping: [...(r.mapping ?? [])],
         examples,
         ...(r.batchable === undefined ? {} : { batchable: r.batchable }),

@@ -40,7 +40,7 @@ Napi::Value linkPort(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), serverOf(info[0]).port());
 }
 
-// linkServe(server, variant, batcher | null, inputDatatypes, outputDatatypes)
+// linkServe(server, variant, batcher | null, inputDatatypes, outputDatatypes, axisLimits)
 Napi::Value linkServe(const Napi::CallbackInfo& info) {
   const std::string variant = info[1].As<Napi::String>();
   if (info[2].IsNull()) {
@@ -49,7 +49,7 @@ Napi::Value linkServe(const Napi::CallbackInfo& info) {
   }
   const std::shared_ptr<link::Served> served = batcherOf(info[2]).served();
   if (served == nullptr) throw Napi::Error::New(info.Env(), "the batcher is closed");
-  served->describe({convert::texts(info[3]), convert::texts(info[4])});
+  served->describe({convert::texts(info[3]), convert::texts(info[4]), link::AxisLimits(convert::doubles(info[5]))});
   serverOf(info[0]).serve(variant, served);
   return info.Env().Undefined();
 }

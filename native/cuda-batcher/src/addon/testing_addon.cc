@@ -53,7 +53,8 @@ Napi::Value judge(const Napi::CallbackInfo& info) {
   Request request;
   link::Query query;
   const Napi::Object datatypes = info[2].As<Napi::Object>();
-  const link::Signature signature{convert::texts(datatypes.Get("inputs")), convert::texts(datatypes.Get("outputs"))};
+  const link::Signature signature{convert::texts(datatypes.Get("inputs")), convert::texts(datatypes.Get("outputs")),
+                                  link::AxisLimits(convert::doubles(datatypes.Get("axisLimits")))};
   if (wire::scanInferRequest(body.Data(), body.ByteLength(), head) != wire::Scan::kOk ||
       !link::fits(*model, signature, head, body.Data(), request, query)) {
     return info.Env().Null();

@@ -91,6 +91,7 @@ bool fits(const Model& model, const Signature& signature, const wire::InferHead&
     if (dims[0] > std::numeric_limits<int32_t>::max()) return false;
     request.rows = static_cast<int32_t>(dims[0]);
   }
+  if (!signature.limits.take(request.dims)) return false;
   if (!open) request.dims.clear();
   return outputsFit(model, head, query.outputs);
 }

@@ -8,6 +8,7 @@
 #include "frames/frame.h"
 #include "frames/infer_scan.h"
 #include "scheduling/request.h"
+#include "serving/axis_limits.h"
 
 namespace cb {
 class Model;
@@ -29,14 +30,15 @@ struct Query {
   std::vector<uint32_t> outputs;  // indices of those wanted, in the caller's order
 };
 
-// What the wire calls the element types of a model's inputs and outputs, in the model's order.
+// What the wire calls the element types of a model's inputs and outputs, in the model's order, and how large inputs may be.
 struct Signature {
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
+  AxisLimits limits = {};
 };
 
 // Fills `request` (rows, inputs, dims, bytes) and `query.outputs` from a request that fits the model: all inputs there,
-// raw, in its datatypes and shapes, of the right size. False: it does not, or in some rare way; JavaScript then judges it
+// raw, in its datatypes and shapes, of the right size, no larger than may be. False: it does not, or in some rare way; JavaScript then judges it
 // by the whole rule (services/executor/src/serving/infer-check.ts) and finds the words.
 bool fits(const Model& model, const Signature& signature, const wire::InferHead& head, const uint8_t* body,
           Request& request, Query& query);

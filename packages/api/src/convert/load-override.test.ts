@@ -22,6 +22,25 @@ describe("loadedVariant", () => {
     expect(loadedVariant(variant({ concurrency: 1 })).maxBatch).toBe(8);
   });
 
+  it("limits free axes as they are called, by name or by place, and no others", () => {
+    const axisLimits = [
+      { name: "length", places: [{ input: "ids", axis: 1 }], measured: 64n, max: 4096n },
+      { name: "x.2", places: [{ input: "x", axis: 2 }], measured: 8n, max: 32n },
+    ];
+    const limitsOf = (stated: Record<string, bigint>) =>
+      loadedVariant(
+        create(VariantSchema, { axisLimits, loadOverride: { axisLimits: stated } }),
+      ).axisLimits.map(({ max, stated: said }) => [max, said]);
+    expect(limitsOf({ "ids.1": 100n, width: 9n })).toEqual([
+      [100n, true],
+      [32n, false],
+    ]);
+    expect(limitsOf({ length: 8192n, "x.2": 9n })).toEqual([
+      [8192n, true],
+      [9n, true],
+    ]);
+  });
+
   it.each([
     [4, 200, 2000n],
     [1, 50, 1000n],

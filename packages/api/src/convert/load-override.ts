@@ -1,5 +1,6 @@
 import { toJsonString } from "@bufbuild/protobuf";
 import { type LoadOverride, LoadOverrideSchema, type Variant } from "../gen/infaas/v1/types_pb";
+import { withStatedLimits } from "./axis-limits";
 
 /**
  * Returns a variant as it is while it is loaded: its record, with what an operator overrode. More batches at
@@ -7,9 +8,12 @@ import { type LoadOverride, LoadOverrideSchema, type Variant } from "../gen/infa
  * side of room: weights are shared. Nothing is measured anew. Where batching was ended, batches are of one row.
  */
 export function loadedVariant(recorded: Variant): Variant {
-  const record = recorded.batchingEnded === "" ? recorded : withoutBatches(recorded);
-  const { loadOverride, profile } = record;
-  if (loadOverride === undefined) return record;
+  const withoutOverride = recorded.batchingEnded === "" ? recorded : withoutBatches(recorded);
+  const { loadOverride } = recorded;
+  if (loadOverride === undefined) return withoutOverride;
+  const axisLimits = withStatedLimits(withoutOverride.axisLimits, loadOverride.axisLimits);
+  const record = { ...withoutOverride, axisLimits };
+  const { profile } = record;
   const maxBatch = Math.min(loadOverride.maxBatch ?? record.maxBatch, record.maxBatch);
   const concurrency = loadOverride.concurrency ?? record.concurrency;
   if (profile === undefined || concurrency === record.concurrency)

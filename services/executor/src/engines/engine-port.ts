@@ -1,4 +1,5 @@
 import type { FrameServer } from "@infaas/cuda-batcher";
+import type { AxisLimit, NamedAxisLimit } from "./axis-limits";
 
 /**
  * The port to inference engines. `native-engine.ts` implements it with the add-on; tests have one in memory.
@@ -59,6 +60,8 @@ export interface EngineOptions {
   readonly owner?: EngineOwner;
   /** How requests are padded; default: they are not. */
   readonly padding?: Padding;
+  /** How large free axes of requests may be; default: as large as messages let them be. */
+  readonly axisLimits?: readonly NamedAxisLimit[];
   /** Model file on local disk. */
   readonly path: string;
   /** Batches run at once. */
@@ -231,6 +234,8 @@ export interface Engine {
    */
   readonly unbatchedReason: string | null;
   readonly maxBatch: number;
+  /** Limits of free axes, checked before a query is submitted; absent: there are none. */
+  readonly axisLimits?: readonly AxisLimit[];
   /** Absent where nothing is run again. */
   readonly rechecks?: RecheckFigures;
   /** Absent where every query passes through JavaScript. */

@@ -8,6 +8,7 @@ import {
   type TensorInfo,
 } from "@infaas/cuda-batcher";
 import { Code, ServiceError } from "@infaas/runtime";
+import { type AxisLimit, type NamedAxisLimit, nativeLimits, placedLimits } from "./axis-limits";
 import type {
   DirectFigures,
   DirectService,
@@ -71,7 +72,7 @@ export const nativeEngines: EnginePort = {
         ...(options.preferredBatches === undefined ? {} : { closeAtRows: options.preferredBatches }),
         ...(options.latency.length === 0 ? {} : { latencyMs: options.latency.map(point) }),
       });
-      return new NativeEngine(batcher);
+      return new NativeEngine(batcher, options.axisLimits ?? []);
     } catch (fault) {
       throw serviceError(fault);
     }
@@ -95,12 +96,13 @@ class NativeDirect implements DirectService {
   constructor(
     private readonly batcher: Batcher,
     private readonly datatypes: { readonly inputs: readonly string[]; readonly outputs: readonly string[] },
+    private readonly axisLimits: Float64Array,
   ) {}
 
   serveOn(server: FrameServer, variant: string): boolean {
     const { inputs, outputs } = this.datatypes;
     if ([...inputs, ...outputs].includes(datatypeOf.string)) return false;
-    this.batcher.links.serveOn(server, variant, this.datatypes);
+    this.batcher.links.serveOn(server, variant, { ...this.datatypes, axisLimits: this.axisLimits });
     return true;
   }
 
@@ -126,16 +128,23 @@ class NativeEngine implements Engine {
   readonly inputs: readonly EngineTensor[];
   readonly optionalInputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
+  readonly axisLimits: readonly AxisLimit[];
   readonly direct: DirectService;
 
-  constructor(private readonly batcher: Batcher) {
+  constructor(
+    private readonly batcher: Batcher,
+    axisLimits: readonly NamedAxisLimit[],
+  ) {
     this.inputs = batcher.inputs.map(engineTensor);
     this.optionalInputs = batcher.optionalInputs.map(engineTensor);
     this.outputs = batcher.outputs.map(engineTensor);
-    this.direct = new NativeDirect(batcher, {
+    const datatypes = {
       inputs: this.inputs.map(({ datatype }) => datatype),
       outputs: this.outputs.map(({ datatype }) => datatype),
-    });
+    };
+    this.axisLimits = placedLimits(axisLimits, this.inputs);
+    const shapes = this.inputs.map(({ dims }) => dims);
+    this.direct = new NativeDirect(batcher, datatypes, nativeLimits(this.axisLimits, shapes));
   }
 
   get batchable(): boolean {

@@ -1,4 +1,5 @@
 import { Code, ServiceError } from "@infaas/runtime";
+import type { AxisLimit } from "./axis-limits";
 import {
   type Engine,
   type EngineAnswer,
@@ -92,6 +93,10 @@ class PaddedEngine implements Engine {
 
   get runningRows(): number {
     return this.engine.runningRows;
+  }
+
+  get axisLimits(): readonly AxisLimit[] {
+    return this.engine.axisLimits ?? [];
   }
 
   get rechecks(): RecheckFigures {

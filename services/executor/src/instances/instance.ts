@@ -155,10 +155,11 @@ export class Instance {
     let engine: Engine | null = null;
     try {
       const { concurrency, threads, maxBatch, latency } = this.spec;
-      const { name, architecture, padding, recheck } = this.spec;
+      const { name, architecture, padding, recheck, axisLimits } = this.spec;
       engine = await engines.open({
         owner: { variant: name, architecture },
         ...(padding === undefined ? {} : { padding }),
+        ...(axisLimits === undefined ? {} : { axisLimits }),
         path,
         concurrency,
         threads,

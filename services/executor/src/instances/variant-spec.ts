@@ -1,5 +1,6 @@
 import { batchingFromWire, type LoadOverride, loadedVariant, overrideKey, type Variant } from "@infaas/api";
 import { answerTolerance } from "../engines/answer-tolerance";
+import type { NamedAxisLimit } from "../engines/axis-limits";
 import type { EngineOptions, LatencyPoint, Padding } from "../engines/engine-port";
 import type { ExternalData } from "../files/model-folders";
 
@@ -22,6 +23,8 @@ export interface VariantSpec {
   readonly recheck?: NonNullable<EngineOptions["recheck"]>;
   /** How requests are padded; absent: they are not. */
   readonly padding?: Padding;
+  /** How large free axes of requests may be; absent: as they come. */
+  readonly axisLimits?: readonly NamedAxisLimit[];
   /** The operator's override; absent: loaded as registered (decision 0017). */
   readonly loadOverride?: LoadOverride;
   /** Peak memory of one instance as measured at registration. */
@@ -60,6 +63,7 @@ export function variantSpec(
       measuredAtMs: Number(wire.profile?.measuredAtMs ?? 0n),
       ...(wire.padding === undefined ? {} : { padding: wire.padding }),
       ...(wire.loadOverride === undefined ? {} : { loadOverride: wire.loadOverride }),
+      axisLimits: wire.axisLimits.map(limitOf),
       memoryBytes: Number(wire.profile?.peakMemoryBytes ?? 0n),
       latency: points.map((p) => ({ batch: p.batch, latencyMs: p.p50Ms })),
       goldenInputs: wire.goldenInputs,
@@ -77,7 +81,19 @@ export function variantSpec(
 export function instanceKey(spec: VariantSpec): string {
   const files = [spec.modelDigest, ...spec.externalData.map(({ digest }) => digest)].join("+");
   const padding = spec.padding === undefined ? "" : JSON.stringify(spec.padding);
-  return `${spec.name}|${files}|${padding}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}${spec.unbatched ? "|unbatched" : ""}|${overrideKey(spec.loadOverride)}`;
+  const { axisLimits = [] } = spec;
+  const limits = axisLimits.length === 0 ? "" : `|${JSON.stringify(axisLimits)}`;
+  return `${spec.name}|${files}|${padding}${limits}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}${spec.unbatched ? "|unbatched" : ""}|${overrideKey(spec.loadOverride)}`;
+}
+
+function limitOf({ name, places, measured, max, stated }: Variant["axisLimits"][number]): NamedAxisLimit {
+  return {
+    name,
+    places: places.map(({ input, axis }) => ({ input, axis })),
+    measured: Number(measured),
+    max: Number(max),
+    stated,
+  };
 }
 
 /** Within what a processor may answer otherwise; nothing where rows share no batch. */

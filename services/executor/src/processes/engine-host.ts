@@ -156,7 +156,9 @@ export class EngineHost {
       const hosted = await opening;
       this.open.set(engine, hosted);
       const { inputs, optionalInputs, outputs, batchable, maxBatch, unbatchedReason } = hosted.readyEngine;
-      const described = { inputs, optionalInputs, outputs, batchable, maxBatch, unbatchedReason };
+      const { axisLimits = [] } = hosted.readyEngine;
+      const tensors = { inputs, optionalInputs, outputs, axisLimits };
+      const described = { ...tensors, batchable, maxBatch, unbatchedReason };
       this.ports.report({ kind: "opened", engine, ...described });
     } catch (fault) {
       this.engines.delete(engine);

@@ -1,4 +1,5 @@
 import type { Code } from "@infaas/runtime";
+import type { AxisLimit } from "../engines/axis-limits";
 import type {
   EngineAnswer,
   EngineOptions,
@@ -60,6 +61,7 @@ export type ProcessReport =
       readonly inputs: readonly EngineTensor[];
       readonly optionalInputs: readonly EngineTensor[];
       readonly outputs: readonly EngineTensor[];
+      readonly axisLimits: readonly AxisLimit[];
       readonly batchable: boolean;
       readonly maxBatch: number;
       readonly unbatchedReason: string | null;

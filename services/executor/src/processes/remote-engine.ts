@@ -1,4 +1,5 @@
 import { Code, ServiceError } from "@infaas/runtime";
+import type { AxisLimit } from "../engines/axis-limits";
 import {
   type DirectBatch,
   type DirectFigures,
@@ -38,6 +39,7 @@ export class RemoteEngine implements Engine {
   readonly inputs: readonly EngineTensor[];
   readonly optionalInputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
+  readonly axisLimits: readonly AxisLimit[];
   readonly batchable: boolean;
   readonly maxBatch: number;
   readonly process: string;
@@ -56,6 +58,7 @@ export class RemoteEngine implements Engine {
     this.inputs = opened.inputs;
     this.optionalInputs = opened.optionalInputs;
     this.outputs = opened.outputs;
+    this.axisLimits = opened.axisLimits;
     this.batchable = opened.batchable;
     this.maxBatch = opened.maxBatch;
   }

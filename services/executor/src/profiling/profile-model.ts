@@ -14,8 +14,10 @@ import {
   RejectedVariantSchema,
   type Variant,
 } from "@infaas/api";
+import { Code, ServiceError } from "@infaas/runtime";
 import { type FittedFile, fitModel } from "./inspection/fit-model";
 import { inspectModel, loadModel } from "./inspection/inspect-model";
+import { measureAxisLimits } from "./measurement/axis-limits";
 import { type FileAnswers, measureAnswers } from "./measurement/golden-answer";
 import { compareLoneRows, largestBatchOf, measureBatchCosts } from "./measurement/largest-batch";
 import type { ProfilePorts } from "./measurement/profile-ports";
@@ -92,10 +94,11 @@ class Registration {
   private async *fitted(request: ProfileModelRequest, fitted: FittedFile): Steps<RegistrationResult> {
     const { path } = fitted;
     const loaded = await loadModel(request, path, this.ports);
-    if ("unprofiledReason" in loaded) return yield* this.unprofiled(loaded, fitted);
+    if ("unprofiledReason" in loaded) return yield* this.unprofiled(request, loaded, fitted);
     yield this.step("inspect", "", "proves from the graph whether rows may share a batch, and checks it");
     const profiled = await inspectModel(loaded, request, this.ports);
     const { architecture, warnings } = profiled;
+    const axisLimits = await measureAxisLimits(profiled, path, request.axisLimits, this.ports);
     const { unbatchableReason } = architecture;
     const original = {
       path,
@@ -108,16 +111,26 @@ class Registration {
     if (digest !== null) for (const variant of full.variants) variant.modelDigest = digest;
     const int8 = yield* this.int8(profiled, full);
     const variants = int8.kept ? [...full.variants, ...int8.variants] : full.variants;
+    for (const variant of variants) variant.axisLimits = axisLimits;
     const rejected = int8.kept ? batchRejections(profiled, int8) : [rejection(profiled, "", int8.reason)];
     return create(RegistrationResultSchema, { architecture, variants, rejected, warnings: [...warnings] });
   }
 
-  private async *unprofiled(model: UnprofiledModel, fitted: FittedFile): Steps<RegistrationResult> {
+  private async *unprofiled(
+    request: ProfileModelRequest,
+    model: UnprofiledModel,
+    fitted: FittedFile,
+  ): Steps<RegistrationResult> {
     yield this.step(
       "profile",
       "",
       "measures how long it takes to open; its first answered queries will be its profile",
     );
+    const [limited] = Object.keys(request.axisLimits);
+    if (limited !== undefined) {
+      const message = `axis '${limited}' is given a limit, but ${model.unprofiledReason}`;
+      throw new ServiceError(Code.INVALID_ARGUMENT, message);
+    }
     const variant = await unprofiledVariant(model, this.ports);
     variant.modelDigest = (await fitted.store()) ?? variant.modelDigest;
     const { architecture } = model;

@@ -52,6 +52,16 @@ describe("checkInfer", () => {
     expect(rows(1_048_577)).toEqual({ ok: false, fault: "request of 1048577 rows exceeds max 1048576" });
   });
 
+  it("takes no axis beyond its limit, and says both numbers", () => {
+    const columns = { name: "columns", places: [{ input: 1, axis: 1 }], measured: 4, max: 16, stated: false };
+    const limited: ModelSignature = { ...model, axisLimits: [columns] };
+    expect(checkInfer(limited, [b(1, 16), a(1)], [])).toMatchObject({ ok: true });
+    expect(checkInfer(limited, [b(1, 17), a(1)], [])).toEqual({
+      ok: false,
+      fault: "axis columns has size 17, at most 16 is taken: it was measured with 4",
+    });
+  });
+
   it("gives requested outputs in the caller's order", () => {
     expect(checkInfer(model, [a(1), b(1, 1)], ["z", "y"])).toMatchObject({
       ok: true,

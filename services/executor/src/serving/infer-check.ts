@@ -1,5 +1,6 @@
 import { countBytes, type DataType, datatypeBytes, elementCount } from "@infaas/api";
 import { ROWS_MAX } from "@infaas/policy";
+import { type AxisLimit, axisFault } from "../engines/axis-limits";
 import type { EngineTensor } from "../engines/engine-port";
 
 /** Axes of a tensor, at most; engines are built for so many. */
@@ -21,6 +22,8 @@ export interface ModelSignature {
   readonly optionalInputs: readonly EngineTensor[];
   readonly outputs: readonly EngineTensor[];
   readonly batchable: boolean;
+  /** How large free axes may be; absent: as they come. */
+  readonly axisLimits?: readonly AxisLimit[];
 }
 
 /** A query that fits the model; inputs are in the model's order, optional ones behind them. */
@@ -61,6 +64,11 @@ export function checkInfer(
     if (fault !== null) return fail(`input ${tensor.name}: ${fault}`);
     taken.push(input);
   }
+  const tooLarge = axisFault(
+    model.axisLimits ?? [],
+    taken.map(({ shape }) => shape),
+  );
+  if (tooLarge !== null) return fail(tooLarge);
   const rows = rowCount(model, taken);
   if (!rows.ok) return rows;
   const optional = sent.length === taken.length ? null : takeOptional(model, sent, taken);

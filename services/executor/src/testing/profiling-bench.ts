@@ -36,6 +36,7 @@ export interface RegisterOptions {
   readonly cores?: number;
   readonly statedBatchable?: boolean;
   readonly axisSizes?: Record<string, number>;
+  readonly axisLimits?: Record<string, bigint>;
   readonly mapping?: readonly TensorMapping[];
   readonly examples?: ExampleFile[];
   /** Default: the native ones. */

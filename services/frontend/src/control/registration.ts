@@ -2,6 +2,7 @@ import { create, equals, type MessageInitShape, toBinary } from "@bufbuild/proto
 import {
   type Architecture,
   type ArtifactService,
+  axisNames,
   ExampleFileSchema,
   ExecutionService,
   exampleFilesFault,
@@ -154,7 +155,7 @@ function unchanged(view: ClusterView, request: RegisterModelRequest, task: Task)
   // Without examples, those of before stand.
   if (request.examples.length > 0 && exampleDigest(request) !== architecture.exampleDigest) return null;
   const variants = view.catalog.wireVariants.filter((v) => v.architecture === request.name);
-  if (variants.length === 0) return null;
+  if (variants.length === 0 || variants.some((v) => !hasLimits(v, request))) return null;
   return {
     $typeName: "infaas.v1.RegistrationResult",
     architecture,
@@ -163,6 +164,13 @@ function unchanged(view: ClusterView, request: RegisterModelRequest, task: Task)
     warnings: [],
     unchanged: true,
   };
+}
+
+/** Whether a variant's axes are limited as the request says; those that it leaves out are as they are. */
+function hasLimits({ axisLimits }: Variant, { axisLimits: stated }: RegisterModelRequest): boolean {
+  return Object.entries(stated).every(([name, max]) =>
+    axisLimits.some((limit) => limit.stated && limit.max === max && axisNames(limit).includes(name)),
+  );
 }
 
 function samePadding(a: Padding | undefined, b: Padding | undefined): boolean {
@@ -223,9 +231,9 @@ async function* profile(
       ...(declaredAccuracy === undefined ? {} : { declaredAccuracy }),
       ...(padding === undefined ? {} : { padding }),
     };
-    const { retry, axisSizes, batchable, examples } = request;
+    const { retry, axisSizes, axisLimits, batchable, examples } = request;
     const stated = batchable === undefined ? {} : { statedBatchable: batchable };
-    const order = { architecture, task, retry, axisSizes, examples, tenant, ...stated };
+    const order = { architecture, task, retry, axisSizes, axisLimits, examples, tenant, ...stated };
     for await (const { event } of execution.profileModel(order, { signal })) {
       if (event.case === "progress") yield { event };
       if (event.case === "result") return event.value;

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { ArchitectureSchema } from "@infaas/api";
+import { ArchitectureSchema, AxisLimitSchema } from "@infaas/api";
 import type { CatalogModel } from "../view/catalog";
 import { CONFIG_CHARS_MAX, type LoadFacts, readLoadConfig } from "./load-config";
 import { modelConfigMessage } from "./model-config";
@@ -23,13 +23,17 @@ const model: CatalogModel = {
   maxBatch: 16,
   loadOverride: null,
   batchingEnded: new Map(),
+  axisLimits: new Map(),
 };
+const limitOf = (name: string, measured: bigint, max: bigint) =>
+  create(AxisLimitSchema, { name, measured, max, places: [{ input: "ids", axis: 1 }] });
 const factsOf = (of: CatalogModel): LoadFacts => ({
   registered: modelConfigMessage("mlp", of),
   names: ["mlp", "digits-mlp"],
   version: 2,
   concurrencies: [2],
   concurrencyMax: 4,
+  axisLimits: [limitOf("length", 64n, 4096n)],
 });
 const facts = factsOf(model);
 const read = (config: object, of = facts) => readLoadConfig(JSON.stringify(config), of);
@@ -92,6 +96,16 @@ describe("readLoadConfig", () => {
       { parameters: { a: "2", z: "1" } },
     ],
     [
+      "a limit of a free axis, by its name or its place",
+      {
+        parameters: {
+          "axis_limit.length": { string_value: "65" },
+          "axis_limit.ids.1": { string_value: "100000" },
+        },
+      },
+      { axisLimits: { length: 65n, "ids.1": 100_000n } },
+    ],
+    [
       "fields in camel case",
       { maxBatchSize: 8, dynamicBatching: { maxQueueDelayMicroseconds: "2000" } },
       { maxBatch: 8, queueDelayMaxMs: 2 },
@@ -103,6 +117,14 @@ describe("readLoadConfig", () => {
   it.each<[object, string]>([
     [{ name: "cats" }, "name is 'cats'; accepted: 'mlp' or 'digits-mlp'"],
     [{ backend: "pytorch" }, 'backend is "pytorch", registered and measured is null'],
+    [
+      { parameters: { "axis_limit.width": { string_value: "65" } } },
+      "parameters sets axis_limit.width, but 'width' is no free axis that was measured; free are: length",
+    ],
+    [
+      { parameters: { "axis_limit.length": { string_value: "64" } } },
+      "parameters sets axis_limit.length to '64'; accepted: whole numbers from 65, above what was measured",
+    ],
     [{ max_batch_size: 17 }, "max_batch_size is 17; accepted: 1 to 16"],
     [{ instance_group: [{ count: 5 }] }, "count 5; accepted: 1 to 4, for which an executor has cores"],
     [{ instance_group: [{ kind: "KIND_GPU" }] }, "kind GPU; accepted: CPU or AUTO"],

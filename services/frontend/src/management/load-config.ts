@@ -1,5 +1,7 @@
 import { fromJsonString, type JsonObject, toJson } from "@bufbuild/protobuf";
 import {
+  type AxisLimit,
+  axisNames,
   type ModelConfig,
   ModelConfigSchema,
   ModelInstanceGroup_Kind,
@@ -18,6 +20,8 @@ export interface LoadFacts {
   readonly concurrencies: readonly number[];
   /** Batches at once that the cores of an executor allow. */
   readonly concurrencyMax: number;
+  /** Limits of free axes that its variants were registered with. */
+  readonly axisLimits: readonly AxisLimit[];
 }
 
 /**
@@ -148,19 +152,45 @@ function instanceGroup({ instanceGroup: groups }: ModelConfig, facts: LoadFacts)
  * Parameters that a backend would read are the variant's own; others are kept for whoever asks for the
  * config.
  */
-function readParameters({ parameters: asked }: ModelConfig, { registered }: LoadFacts): Override | string {
+function readParameters({ parameters: asked }: ModelConfig, facts: LoadFacts): Override | string {
+  const { registered } = facts;
   const kept: Record<string, string> = {};
+  const axisLimits: Record<string, bigint> = {};
   for (const name of Object.keys(asked).sort()) {
     const value = asked[name]?.stringValue ?? "";
     const has = registered.parameters[name]?.stringValue;
     if (has === value) continue;
     if (has !== undefined) return `parameters sets ${name}, which says what registration found: '${has}'`;
+    if (name.startsWith(AXIS_LIMIT)) {
+      const fault = axisLimitFault(name.slice(AXIS_LIMIT.length), value, facts);
+      if (fault !== null) return `parameters sets ${name}${fault}`;
+      axisLimits[name.slice(AXIS_LIMIT.length)] = BigInt(value);
+      continue;
+    }
     if (ENGINE_PARAMETER.test(name))
       return `parameters sets ${name}, which would change what was measured; load a variant that has it, or register the model anew`;
     kept[name] = value;
   }
-  return Object.keys(kept).length === 0 ? {} : { parameters: kept };
+  return {
+    ...(Object.keys(kept).length === 0 ? {} : { parameters: kept }),
+    ...(Object.keys(axisLimits).length === 0 ? {} : { axisLimits }),
+  };
 }
+
+/** Why a free axis cannot be limited so. */
+function axisLimitFault(axis: string, value: string, { axisLimits }: LoadFacts): string | null {
+  const limit = axisLimits.find((known) => axisNames(known).includes(axis));
+  if (limit === undefined) {
+    const free = axisLimits.map(({ name }) => name).join(", ") || "none";
+    return `, but '${axis}' is no free axis that was measured; free are: ${free}`;
+  }
+  const least = limit.measured + 1n;
+  if (/^\d{1,18}$/.test(value) && BigInt(value) >= least) return null;
+  return ` to '${value}'; accepted: whole numbers from ${least}, above what was measured`;
+}
+
+/** Before the name of a free axis, a parameter that says how large it may be. */
+const AXIS_LIMIT = "axis_limit.";
 
 /** What Triton's ONNX Runtime backend reads of them. */
 const ENGINE_PARAMETER =

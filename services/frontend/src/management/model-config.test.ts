@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { ArchitectureSchema, BatchingCertificate } from "@infaas/api";
+import { ArchitectureSchema, AxisLimitSchema, BatchingCertificate } from "@infaas/api";
 import type { Variant } from "@infaas/policy";
 import type { CatalogModel } from "../view/catalog";
 import { modelConfig } from "./model-config";
@@ -46,10 +46,16 @@ const configOf = (
     batched: fields.batchable,
     maxBatch: fields.batchable ? 8 : 0,
     loadOverride: null,
+    axisLimits: new Map(ended.map((name) => [name, limits])),
     batchingEnded: new Map([...ended, "another"].map((name) => [name, "rows met"])),
   };
   return modelConfig("net", model);
 };
+
+const limits = [
+  create(AxisLimitSchema, { name: "length", measured: 64n, max: 4096n }),
+  create(AxisLimitSchema, { name: "width", measured: 8n, max: 9n, stated: true }),
+];
 
 describe("modelConfig", () => {
   it("says why a model is not batched", () => {
@@ -70,10 +76,11 @@ describe("modelConfig", () => {
     });
   });
 
-  it("says of which variants batching has ended, and why", () => {
+  it("says how large free axes may be, of which variants batching has ended, and why", () => {
     const told = configOf({ batchable: true, batchingCertificate: BatchingCertificate.OWNER }, ["net-b8"]);
     expect(told.parameters).toEqual({
       batching: { stringValue: "owner" },
+      axis_limits: { stringValue: "length up to 4096, measured with 64, width up to 9, as stated" },
       batching_ended: { stringValue: "net-b8: rows met" },
     });
   });

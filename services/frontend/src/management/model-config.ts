@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type Architecture,
+  type AxisLimit,
   BatchingCertificate,
   ConfigDataType,
   type DataType,
@@ -137,10 +138,11 @@ function keptParameters(override: LoadOverride | null) {
 
 /**
  * On what ground requests of a model are batched, why they are not, what its owner overrode to have them batched, and what
- * was found in service after which they no longer are; which tensors may have any number of axes; why nothing was measured.
+ * was found in service after which they no longer are; which tensors may have any number of axes; how large free axes may be;
+ * why nothing was measured.
  */
 function toldParameters(model: CatalogModel) {
-  const { architecture, tensors, variants, batchingEnded, unprofiledReason } = model;
+  const { architecture, tensors, variants, batchingEnded, axisLimits, unprofiledReason } = model;
   const { unbatchableReason = "", batchingNote = "" } = architecture ?? {};
   const anyRank = [...tensors.inputs, ...tensors.outputs].filter((spec) => spec.anyRank);
   const ended = variants.flatMap(({ name }) => {
@@ -154,12 +156,21 @@ function toldParameters(model: CatalogModel) {
     unbatchable_reason: unbatchableReason,
     batching_note: batchingNote,
     batching_ended: ended.join("; "),
+    axis_limits: [...new Set(variants.map(({ name }) => toldLimits(axisLimits.get(name) ?? [])))].join("; "),
   };
   return Object.fromEntries(
     Object.entries(told).flatMap(([name, stringValue]) =>
       stringValue === "" ? [] : [[name, { stringValue }]],
     ),
   );
+}
+
+function toldLimits(limits: readonly AxisLimit[]): string {
+  return limits
+    .map(({ name, measured, max, stated }) =>
+      stated ? `${name} up to ${max}, as stated` : `${name} up to ${max}, measured with ${measured}`,
+    )
+    .join(", ");
 }
 
 function batchingGround({ batchable, batchingCertificate }: Architecture): string {

@@ -194,6 +194,7 @@ export class ModelRepository {
       version: Number(model.version),
       concurrencies: records.map((v) => v.concurrency),
       concurrencyMax: Math.floor(Math.max(1, ...cores) / threads),
+      axisLimits: records.flatMap((v) => v.axisLimits),
     });
     if (!read.ok) throw new ServiceError(Code.INVALID_ARGUMENT, read.fault);
     return read.override === null ? null : create(LoadOverrideSchema, read.override);

@@ -1,5 +1,14 @@
-import type { Architecture, LoadOverride, Task, TensorSpecs, Variant as WireVariant } from "@infaas/api";
-import { sameOverride, variantFromWire } from "@infaas/api";
+import {
+  type Architecture,
+  type AxisLimit,
+  type LoadOverride,
+  loadedVariant,
+  sameOverride,
+  type Task,
+  type TensorSpecs,
+  variantFromWire,
+  type Variant as WireVariant,
+} from "@infaas/api";
 import {
   allEntries,
   buildCatalog as buildPolicyCatalog,
@@ -36,6 +45,8 @@ export interface CatalogModel {
   readonly loadOverride: LoadOverride | null;
   /** Variants, of this model and others, whose rows were found in service to change each other's answers, and how. */
   readonly batchingEnded: ReadonlyMap<string, string>;
+  /** How large free axes of requests may be, by variant, of this model and others; absent: as they come. */
+  readonly axisLimits: ReadonlyMap<string, readonly AxisLimit[]>;
 }
 
 /** Records a catalog is made of. */
@@ -99,7 +110,11 @@ export function buildCatalog(records: CatalogRecords): Catalog {
   const batchingEnded = new Map(
     wire.flatMap(({ name, batchingEnded: reason }) => (reason === "" ? [] : [[name, reason] as const])),
   );
-  const models = modelsOf(policy, variants, { tasks, architectures, overrides, batchingEnded });
+  const axisLimits = new Map(
+    wire.flatMap((v) => (v.axisLimits.length === 0 ? [] : [[v.name, loadedVariant(v).axisLimits] as const])),
+  );
+  const found = { overrides, batchingEnded, axisLimits };
+  const models = modelsOf(policy, variants, { tasks, architectures, ...found });
   const byTarget = new Map(models.map((m) => [targetKey(m.target), m]));
   const servable = withheld.size === 0 ? policy : policyOf(readable.filter((v) => !withheld.has(v.name)));
   const isServed = ({ name, version }: Architecture) =>
@@ -131,18 +146,20 @@ interface VariantRecords {
   readonly architectureOf: (variant: Variant) => Architecture | null;
   readonly overrides: Catalog["overrides"];
   readonly batchingEnded: CatalogModel["batchingEnded"];
+  readonly axisLimits: CatalogModel["axisLimits"];
 }
 
 function modelsOf(
   policy: PolicyCatalog,
   variants: readonly Variant[],
-  o: Pick<Catalog, "tasks" | "architectures"> & Pick<VariantRecords, "overrides" | "batchingEnded">,
+  o: Pick<Catalog, "tasks" | "architectures"> &
+    Pick<VariantRecords, "overrides" | "batchingEnded" | "axisLimits">,
 ): readonly CatalogModel[] {
   const byVersion = new Map(o.architectures.map((a) => [`${a.name}@${a.version}`, a]));
   const architectureOf = (v: Variant) => byVersion.get(`${v.architecture}@${v.version}`) ?? null;
   const tasks = new Map(o.tasks.map((task) => [task.name, task]));
-  const { overrides, batchingEnded } = o;
-  const records = { tasks, architectureOf, overrides, batchingEnded };
+  const { overrides, batchingEnded, axisLimits } = o;
+  const records = { tasks, architectureOf, overrides, batchingEnded, axisLimits };
   const groups = [...policy.architectures.values(), ...policy.tasks.values()];
   return [
     ...variants.map((v) => modelOf({ kind: "variant", name: v.name }, [v], records)),
@@ -156,7 +173,7 @@ const NO_TENSORS: TensorSpecs = { inputs: [], outputs: [] };
 function modelOf(
   target: Target,
   variants: readonly Variant[],
-  { tasks, architectureOf, overrides, batchingEnded }: VariantRecords,
+  { tasks, architectureOf, overrides, batchingEnded, axisLimits }: VariantRecords,
 ): CatalogModel {
   const architectures = [...new Set(variants.map(architectureOf))].flatMap((a) => a ?? []).sort(byName);
   const task = target.kind === "task" ? tasks.get(target.name) : undefined;
@@ -177,6 +194,7 @@ function modelOf(
     unprofiledReason: sharedReason(variants),
     loadOverride: overrides.size === 0 ? null : sharedOverride(variants, overrides),
     batchingEnded,
+    axisLimits,
   };
 }
 

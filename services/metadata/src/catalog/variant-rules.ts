@@ -1,6 +1,7 @@
 import {
   AccuracyOrigin,
   type Architecture,
+  type AxisLimit,
   DERIVED_NAME_MAX_LENGTH,
   DeviceKind,
   nameFault,
@@ -26,6 +27,7 @@ export function variantFaults(variant: Variant, owner: { architecture: Architect
     ...profileFaults(variant.profile),
     ...goldenFaults(variant, owner.architecture),
     ...overrideFaults(variant),
+    ...variant.axisLimits.map(limitFault),
   ];
   return faults.filter((fault) => fault !== null).map((fault) => `variant "${variant.name}": ${fault}`);
 }
@@ -156,6 +158,13 @@ function overrideFaults({ loadOverride }: Variant): (string | null)[] {
     queueDelayMaxMs === undefined ? null : positive("queue delay to load with in ms", queueDelayMaxMs),
     queueTimeoutMs === undefined ? null : positive("queue timeout to load with in ms", queueTimeoutMs),
   ];
+}
+
+function limitFault({ name, places, measured, max }: AxisLimit): string | null {
+  if (places.length === 0) return `axis "${name}" stands nowhere`;
+  return measured >= 1n && max > measured
+    ? null
+    : `axis "${name}" is limited to ${max}, must be above ${measured}, which is measured with, and that above 0`;
 }
 
 function differs(what: string, found: string | number, wanted: string | number): string | null {
