@@ -5,7 +5,7 @@ const { profile } = variant({ name: "v", points: pointsOf(10), saturationPerSeco
 const run = (windows: readonly Partial<StateWindow>[]) => {
   let track = FRESH_STATE;
   return windows.map((w) => {
-    const usual = { servedPerSecond: 10, instances: 1, p95Ms: 10, batch: 1, batches: 20 };
+    const usual = { offeredPerSecond: 10, overdueMs: 0, instances: 1, p95Ms: 10, batch: 1, batches: 20 };
     track = nextState(track, { ...usual, ...w }, profile);
     return track.state;
   });
@@ -14,11 +14,19 @@ const run = (windows: readonly Partial<StateWindow>[]) => {
 describe("nextState", () => {
   it("is overloaded from the saturation throughput of all instances on, and back below it", () => {
     const windows = [
-      { servedPerSecond: 99 },
-      { servedPerSecond: 100 },
-      { servedPerSecond: 100, instances: 2 },
+      { offeredPerSecond: 99 },
+      { offeredPerSecond: 100 },
+      { offeredPerSecond: 100, instances: 2 },
     ];
     expect(run(windows)).toEqual(["active", "overloaded", "active"]);
+  });
+
+  it("is overloaded while its queue takes longer than an objective, whatever it serves", () => {
+    expect(run([{ overdueMs: -5 }, { overdueMs: 5 }, { overdueMs: 0 }])).toEqual([
+      "active",
+      "overloaded",
+      "active",
+    ]);
   });
 
   it("is interfered after two slow windows in a row, measured at the batch that ran", () => {
@@ -57,7 +65,7 @@ describe("nextState", () => {
   });
 
   it("calls it overloaded while both are true", () => {
-    const both = { p95Ms: 16, servedPerSecond: 120 };
+    const both = { p95Ms: 16, offeredPerSecond: 120 };
     expect(run([both, both, { p95Ms: 16 }])).toEqual(["overloaded", "overloaded", "interfered"]);
   });
 });

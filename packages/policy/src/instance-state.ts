@@ -32,8 +32,10 @@ export const STATE_DEFAULTS: StateOptions = {
 
 /** What was measured of a variant on one executor in one window. */
 export interface StateWindow {
-  /** Items answered per second by all its instances there. */
-  readonly servedPerSecond: number;
+  /** Items per second that came to all its instances there, answered or refused: a batcher that sheds serves less than it could. */
+  readonly offeredPerSecond: number;
+  /** How much longer the queue takes than the tightest latency objective asked for; 0 or less: it does not. */
+  readonly overdueMs: number;
   readonly instances: number;
   /** p95 of the engine time of a batch; null when nothing ran. */
   readonly p95Ms: number | null;
@@ -57,8 +59,8 @@ export interface StateTrack {
 export const FRESH_STATE: StateTrack = { state: "active", interfered: false, against: 0, idle: 0 };
 
 /**
- * Returns the track after one more window. Overloaded: the served rate reached the saturation throughput of
- * the instances; it goes before interfered, because a queue behind a full engine is no contention. A window
+ * Returns the track after one more window. Overloaded: the offered rate reached the saturation throughput of
+ * the instances, or their queue takes longer than an objective; it goes before interfered, because a queue behind a full engine is no contention. A window
  * in which nothing ran changes nothing about interference, but several in a row end it.
  */
 export function nextState(
@@ -69,7 +71,7 @@ export function nextState(
 ): StateTrack {
   const { interfered, against, idle } = nextInterference(track, window, profile, options);
   const saturatedAt = profile.saturationPerSecond * window.instances;
-  const overloaded = window.instances > 0 && window.servedPerSecond >= saturatedAt;
+  const overloaded = window.instances > 0 && (window.offeredPerSecond >= saturatedAt || window.overdueMs > 0);
   return {
     state: overloaded ? "overloaded" : interfered ? "interfered" : "active",
     interfered,

@@ -31,7 +31,14 @@ describe("LiveInstance.reported", () => {
 });
 
 describe("LiveInstance.hopLeastMs", () => {
-  const window = { variant: "mlp@1", executor: "e1", servedTotal: null, latencyP95Ms: null, batchSize: null };
+  const window = {
+    variant: "mlp@1",
+    executor: "e1",
+    servedTotal: null,
+    refusedTotal: null,
+    latencyP95Ms: null,
+    batchSize: null,
+  };
 
   it("is the least of the last minutes, whatever hops take at this moment", () => {
     const live = instance(false);
@@ -49,5 +56,45 @@ describe("LiveInstance.hopLeastMs", () => {
       live.exported({ ...window, drainMs: 0 }, minute * 60_000);
     }
     expect(live.hopLeastMs).toBeGreaterThan(700);
+  });
+});
+
+describe("LiveInstance.state", () => {
+  /** A window of one second with these totals at its end. */
+  const told = (live: LiveInstance, second: number, servedTotal: number, refusedTotal: number) =>
+    live.exported(
+      {
+        variant: "mlp@1",
+        executor: "e1",
+        servedTotal,
+        refusedTotal,
+        drainMs: null,
+        latencyP95Ms: 1,
+        batchSize: 1,
+      },
+      second * 1_000,
+    );
+
+  it("is overloaded by what came, also where most of it was refused", () => {
+    const live = instance(false);
+    told(live, 1, 0, 0);
+    told(live, 2, 600, 100);
+    expect(live.state).toBe("active");
+    told(live, 3, 1_200, 500);
+    expect(live.state).toBe("overloaded");
+    told(live, 4, 1_800, 500);
+    expect(live.state).toBe("active");
+  });
+
+  it("is overloaded while its queue takes longer than the objective of who asks", () => {
+    const live = instance(false);
+    told(live, 1, 0, 0);
+    live.sent(1, 1_900, 50);
+    live.reported(200, 1_990);
+    told(live, 2, 100, 0);
+    expect(live.state).toBe("overloaded");
+    live.reported(20, 2_990);
+    told(live, 3, 200, 0);
+    expect(live.state).toBe("active");
   });
 });

@@ -21,6 +21,8 @@ const HOP_WEIGHT = 0.1;
 const HOP_FIRST_MS = 0.5;
 /** How long the least hop is remembered, at least. */
 const HOP_LEAST_KEPT_MS = 60_000;
+/** Weight of the newest query in the moving average of rows. */
+const ROWS_WEIGHT = 0.05;
 /** Mean deviations above the mean that few hops exceed, as in TCP's retransmission timer (RFC 6298). */
 const HOP_DEVIATIONS = 4;
 
@@ -44,7 +46,11 @@ export class LiveInstance implements Instance {
   /** Least hop of the minute under way, and of the one before. */
   private hopsLeastMs = { now: Number.POSITIVE_INFINITY, before: Number.POSITIVE_INFINITY, sinceMs: 0 };
   private track: StateTrack = FRESH_STATE;
-  private served: { readonly total: number; readonly atMs: number } | null = null;
+  private served: { readonly total: number; readonly refused: number; readonly atMs: number } | null = null;
+  /** Moving average of the rows of a query. */
+  private meanRows = 1;
+  /** Tightest objective of the queries sent in the window under way, and in the one before; Infinity: none had one. */
+  private objectives = { nowMs: Number.POSITIVE_INFINITY, beforeMs: Number.POSITIVE_INFINITY };
 
   /**
    * `endpoint` names where its links lead, as `ClusterView.endpoints` does. `isRationed`: its host is stopped again and again by
@@ -80,9 +86,11 @@ export class LiveInstance implements Instance {
     return Math.min(this.hopMs, now, before);
   }
 
-  /** Counts a query that is sent: its rows, at saturation throughput, lengthen the queue. */
-  sent(rows: number, nowMs: number): void {
+  /** Counts a query that is sent: its rows, at saturation throughput, lengthen the queue. `latencyMs`: its objective, if it has one. */
+  sent(rows: number, nowMs: number, latencyMs: number | null = null): void {
     this.inFlight++;
+    this.meanRows += (rows - this.meanRows) * ROWS_WEIGHT;
+    if (latencyMs !== null && latencyMs < this.objectives.nowMs) this.objectives.nowMs = latencyMs;
     this.rowsInFlight += rows;
     this.drainMs = Math.max(0, this.drainMs - (nowMs - this.reportedAtMs)) + rows * this.rowMs;
     this.reportedAtMs = nowMs;
@@ -101,24 +109,37 @@ export class LiveInstance implements Instance {
   }
 
   /** Takes over one export window; while queries of this frontend are in flight, reports in answers are newer. */
-  exported({ servedTotal, drainMs, latencyP95Ms, batchSize }: InstanceFigures, nowMs: number): void {
+  exported(
+    { servedTotal, refusedTotal, drainMs, latencyP95Ms, batchSize }: InstanceFigures,
+    nowMs: number,
+  ): void {
     if (drainMs !== null && this.inFlight === 0) this.reported(drainMs, nowMs);
     this.forgetHop(nowMs);
     if (servedTotal === null) return;
     const before = this.served;
-    this.served = { total: servedTotal, atMs: nowMs };
+    this.served = { total: servedTotal, refused: refusedTotal ?? 0, atMs: nowMs };
     if (before === null || nowMs <= before.atMs) return;
     const rows = Math.max(0, servedTotal - before.total);
+    const refusedRows = Math.max(0, (refusedTotal ?? 0) - before.refused) * this.meanRows;
+    const seconds = (nowMs - before.atMs) / 1000;
     const batch = Math.max(1, batchSize ?? 1);
-    this.servedPerSecond = (rows * 1000) / (nowMs - before.atMs);
+    this.servedPerSecond = rows / seconds;
     const window = {
-      servedPerSecond: this.servedPerSecond,
+      offeredPerSecond: (rows + refusedRows) / seconds,
+      overdueMs: this.takeOverdueMs(nowMs),
       instances: 1,
       p95Ms: rows > 0 ? latencyP95Ms : null,
       batch,
       batches: rows / batch,
     };
     this.track = nextState(this.track, window, this.profiled.profile);
+  }
+
+  /** How much longer the queue takes now than the tightest objective of this window and the one before; begins a new one. */
+  private takeOverdueMs(nowMs: number): number {
+    const { nowMs: tightest, beforeMs } = this.objectives;
+    this.objectives = { nowMs: Number.POSITIVE_INFINITY, beforeMs: tightest };
+    return this.drainMs - (nowMs - this.reportedAtMs) - Math.min(tightest, beforeMs);
   }
 
   /** Counts a measured hop: round trip less the executor's own time. */
@@ -203,7 +224,13 @@ export class LiveExecutor implements Executor {
   /** A link to one of its processes is up. */
   reachable = false;
 
-  constructor(readonly facts: ExecutorFacts) {
+  /** `isOld` tells of a moment whether figures of then say nothing any more. Default: they never grow old. */
+  constructor(
+    readonly facts: ExecutorFacts,
+    /** When it told its figures last; of a new one, when it joined. */
+    public toldMs = 0,
+    private readonly isOld: (toldMs: number) => boolean = () => false,
+  ) {
     this.name = facts.name;
     this.hostType = facts.hostType;
     this.deviceKinds = facts.deviceKinds;
@@ -222,7 +249,12 @@ export class LiveExecutor implements Executor {
     return this.memberAccepting && !this.draining && this.reachable;
   }
 
-  reported(load: Pick<LinkLoad, "executorUtilisation" | "memoryFreeBytes">): void {
+  get isUnheard(): boolean {
+    return this.isOld(this.toldMs);
+  }
+
+  reported(load: Pick<LinkLoad, "executorUtilisation" | "memoryFreeBytes">, nowMs: number): void {
+    this.toldMs = nowMs;
     this.utilisation = load.executorUtilisation;
     this.memoryFreeBytes = load.memoryFreeBytes;
   }

@@ -27,6 +27,8 @@ export interface InstanceFigures {
   readonly executor: string;
   /** Items answered since the instance was loaded; null when not said. */
   readonly servedTotal: number | null;
+  /** Queries it refused since it was loaded; null when not said. */
+  readonly refusedTotal: number | null;
   /** p95 of its batches' latency in the last window, ms, and the mean batch size it was seen at. */
   readonly latencyP95Ms: number | null;
   readonly batchSize: number | null;
@@ -64,6 +66,7 @@ const executorFields = new Map<string, Exclude<keyof ExecutorFigures, "executor"
 ]);
 const instanceFields = new Map<string, Exclude<keyof InstanceFigures, "executor" | "variant">>([
   [executorMetrics.served.name, "servedTotal"],
+  [executorMetrics.refused.name, "refusedTotal"],
   [executorMetrics.latency.name, "latencyP95Ms"],
   [executorMetrics.batch.name, "batchSize"],
   [executorMetrics.drain.name, "drainMs"],
@@ -91,6 +94,7 @@ export function readFigures(request: ExportMetricsServiceRequest): {
       variant,
       executor,
       servedTotal: null,
+      refusedTotal: null,
       latencyP95Ms: null,
       batchSize: null,
       drainMs: null,
