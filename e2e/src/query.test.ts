@@ -86,6 +86,33 @@ describe("infaas up with the zoo", () => {
     expect(JSON.parse(stdout).receipt.variant).toBeTruthy();
   });
 
+  it("tells a cold query what it waited for: the phases are its whole time, within 5 % of what its caller saw", async () => {
+    const row = validationRow(task, 3);
+    const { variants } = await cluster.client.listModels(task);
+    const { instances } = await cluster.client.status();
+    const loaded = new Set(instances.map(({ variant }) => variant));
+    const cold = variants.map(({ name }) => name).filter((name) => !loaded.has(name));
+    expect(cold.length).toBeGreaterThanOrEqual(3);
+    const gaps: number[] = [];
+    for (const variant of cold.slice(0, 3)) {
+      const startMs = performance.now();
+      const { receipt } = await cluster.client.query(variant, [row.input]);
+      const seenMs = performance.now() - startMs;
+      expect(receipt.cold).toBe(true);
+      expect(receipt.coldPhases.map(({ phase }) => phase)).toEqual(
+        expect.arrayContaining(["decide", "records", "open", "probe", "first-run"]),
+      );
+      const sumMs = receipt.coldPhases.reduce((sum, { ms }) => sum + ms, 0);
+      expect(sumMs).toBeCloseTo(receipt.totalMs, 3);
+      gaps.push((seenMs - sumMs) / seenMs);
+    }
+    // What a busy machine does to one call is not the system's doing.
+    expect(Math.min(...gaps)).toBeLessThanOrEqual(0.05);
+    const { status, stdout } = await infaas(cluster, "why", cold[0] ?? "");
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/ready +\S+ +\S+ +loaded in \d+ ms: fetch/);
+  });
+
   it("is warm after a second start: nothing is registered again and instances come back", async () => {
     const before = await cluster.client.listModels();
     await cluster.stop({ keep: true });

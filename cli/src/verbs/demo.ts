@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
+import { InstancePhase } from "@infaas/api";
 import { createInfaasClient, type InfaasClient, type Requirements } from "@infaas/client";
-import { Code, ServiceError, seededRandom } from "@infaas/runtime";
+import { Code, ServiceError, seededRandom, sleep, systemClock } from "@infaas/runtime";
 import { DemoLoad, type LoadOutcome } from "../demo/demo-load";
 import { DemoMetrics } from "../demo/demo-metrics";
 import { startDemoSystem } from "../demo/demo-system";
@@ -23,6 +24,9 @@ const LOW = 0.3;
 const HIGH = 2.2;
 const ROW_SECONDS = 10;
 const SETTLE_MAX_SECONDS = 90;
+/** How long the first host may take until it has loaded what is asked. */
+const READY_MAX_MS = 60_000;
+const READY_LOOK_MS = 100;
 const SEED = 20_261_130;
 
 /** What `--json` prints. */
@@ -82,6 +86,7 @@ export const demo: Verb = {
     try {
       const queries = zooQueries(join(root, "zoo"), TASK, QUERIES, ROWS);
       const { name: target, perSecond: hostPerSecond } = await fastestVariant(client);
+      await untilReady(client, target);
       terminal.note(`one host answers ${hostPerSecond.toFixed(1)} queries of ${ROWS} rows per second`);
       const load = new DemoLoad({ client, random: seededRandom(SEED), target, needs: NEEDS, queries });
       const running = load.run();
@@ -126,6 +131,18 @@ async function fastestVariant(client: InfaasClient) {
   if (adequate[0] === undefined)
     throw new ServiceError(Code.NOT_FOUND, `no variant of ${TASK} is registered`);
   return adequate[0];
+}
+
+/** Waits until the first host has an instance of it: a system that starts again is up before its hosts are. */
+async function untilReady(client: InfaasClient, target: string): Promise<void> {
+  const startMs = systemClock.nowMs();
+  const isReady = async () =>
+    (await client.status()).instances.some((i) => i.variant === target && i.phase === InstancePhase.READY);
+  while (!(await isReady())) {
+    if (systemClock.nowMs() - startMs > READY_MAX_MS)
+      throw new ServiceError(Code.UNAVAILABLE, `${target} was not loaded within ${READY_MAX_MS} ms`);
+    await sleep(systemClock, READY_LOOK_MS);
+  }
 }
 
 function print({ rows, outcome, hostPerSecond, budget }: DemoReport, terminal: Terminal): void {

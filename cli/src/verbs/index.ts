@@ -5,12 +5,14 @@ import { down } from "./down";
 import { drain } from "./drain";
 import { explain } from "./explain";
 import { models } from "./models";
+import { plan } from "./plan";
 import { query } from "./query";
 import { register } from "./register";
 import { status } from "./status";
 import { task } from "./task";
 import { undrain } from "./undrain";
 import { up } from "./up";
+import { why } from "./why";
 
 /** Every verb, in the order of the help. */
 export const verbs: readonly Verb[] = [
@@ -22,6 +24,8 @@ export const verbs: readonly Verb[] = [
   models,
   explain,
   status,
+  why,
+  plan,
   drain,
   undrain,
   remove,

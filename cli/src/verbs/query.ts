@@ -1,3 +1,4 @@
+import type { Receipt } from "@infaas/api";
 import { type Answer, numbersOf, type Requirements, type Tensor, textsOf } from "@infaas/client";
 import { withClient } from "../connect";
 import { ms, percent, usd } from "../format";
@@ -84,7 +85,7 @@ function printReceipt({ receipt: r }: Answer, needs: Requirements, terminal: Ter
     ["scatter", r.scatterMs],
   ];
   const notes = [
-    r.cold ? "waited for a load" : "",
+    r.cold ? `waited for a load: ${r.coldPhases.map(coldText).join(", ")}` : "",
     r.downgraded ? "load forced a lesser variant" : "",
   ].filter(Boolean);
   terminal.table(
@@ -100,4 +101,8 @@ function printReceipt({ receipt: r }: Answer, needs: Requirements, terminal: Ter
       ...(notes.length === 0 ? [] : [["note", notes.join("; ")]]),
     ],
   );
+}
+
+function coldText({ phase, ms: took, expectedMs }: Receipt["coldPhases"][number]): string {
+  return `${phase} ${ms(took)}${expectedMs === undefined ? "" : ` (expected ${ms(expectedMs)})`}`;
 }

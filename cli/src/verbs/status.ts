@@ -18,7 +18,19 @@ export const status: Verb = {
         `${age}; leader ${now.leader || "none"}; ${now.queriesAnswered} answered, ${now.queriesRefused} refused`,
       );
       terminal.table(
-        ["executor", "address", "host type", "cores", "memory free", "resident", "busy", "$/h", "accepting"],
+        [
+          "executor",
+          "address",
+          "host type",
+          "cores",
+          "memory free",
+          "resident",
+          "busy",
+          "told",
+          "$/h",
+          "used $/h",
+          "accepting",
+        ],
         now.executors.map((e) => [
           e.name,
           e.address,
@@ -27,16 +39,19 @@ export const status: Verb = {
           mebibytes(e.memoryFreeBytes),
           mebibytes(e.memoryResidentBytes),
           percent(e.utilisation),
+          `${ms(e.figuresAgeMs)} ago${e.figuresUnknown ? ": too old" : ""}`,
           e.pricePerHourUsd.toFixed(3),
+          e.usedPerHourUsd.toFixed(3),
           e.accepting ? "yes" : "no",
         ]),
       );
       terminal.table(
-        ["instance", "executor", "phase", "state", "in flight", "served/s"],
+        ["instance", "executor", "wanted", "phase", "state", "in flight", "served/s"],
         now.instances.map((i) => [
           i.variant,
           i.executor,
-          (InstancePhase[i.phase] ?? "").toLowerCase() + (i.reason === "" ? "" : `: ${i.reason}`),
+          i.wantedBecause ?? "no",
+          phaseOf(i.phase) + (i.reason === "" ? "" : `: ${i.reason}`),
           i.loadState,
           String(i.inFlight),
           i.servedPerSecond.toFixed(0),
@@ -46,3 +61,7 @@ export const status: Verb = {
     });
   },
 };
+
+function phaseOf(phase: InstancePhase): string {
+  return phase === InstancePhase.UNSPECIFIED ? "absent" : (InstancePhase[phase] ?? "").toLowerCase();
+}

@@ -5,8 +5,11 @@ import {
   type DeleteResponse,
   type ExplainResponse,
   type Explanation,
+  type FreezePlanResponse,
+  type GetPlanResponse,
   type GetStatusResponse,
   InferenceService,
+  type ListChangesResponse,
   type ListModelsResponse,
   type PaddingSchema,
   type Receipt,
@@ -113,6 +116,12 @@ export interface InfaasClient {
   upload(path: string): Promise<string>;
   listModels(task?: string): Promise<ListModelsResponse>;
   status(): Promise<GetStatusResponse>;
+  /** What changed lately, and why: of one host, variant or architecture, or of all. */
+  changes(subject?: string): Promise<ListChangesResponse>;
+  /** What the leader would do now about hosts and instances; FAILED_PRECONDITION names who leads where it is another. */
+  plan(): Promise<GetPlanResponse>;
+  /** Stops carrying out what is planned, or goes on with it. */
+  freezePlan(frozen: boolean): Promise<FreezePlanResponse>;
   /** Takes an executor out of service once its queue is empty. */
   drain(executor: string): Promise<void>;
   /** Puts a drained executor back into service. */
@@ -225,6 +234,9 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
     upload: (path) => files.uploadFile(path),
     listModels: (task = "") => catalog.listModels({ task }),
     status: () => catalog.getStatus({}),
+    changes: (subject = "") => catalog.listChanges({ subject }),
+    plan: () => catalog.getPlan({}),
+    freezePlan: (frozen) => catalog.freezePlan({ frozen }),
     drain: async (executor) => {
       await catalog.drainExecutor({ executor });
     },

@@ -5,6 +5,7 @@ import type {
   Leadership,
   Member,
   Placement,
+  PlanFreeze,
   Task,
   Variant,
   WatchResponse,
@@ -20,6 +21,7 @@ interface RecordTypes {
   report: InstanceReport;
   leadership: Leadership;
   host: Host;
+  freeze: PlanFreeze;
 }
 
 /** Kinds of record a watch delivers. */

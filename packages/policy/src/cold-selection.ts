@@ -117,7 +117,8 @@ function pickHost(
       if (!executor.accepting || (best && executor.utilisation >= best.executor.utilisation)) continue;
       const hopMs = snapshot.hops.get(executor.name) ?? 0;
       if (latencyMs !== null && batchMs + hopMs > latencyMs) continue;
-      if (peakMemoryBytes > executor.memoryFreeBytes + (executor.memoryEvictableBytes ?? 0)) cramped = true;
+      const roomBytes = executor.memoryFreeBytes + (executor.memoryEvictableBytes ?? 0);
+      if (executor.isUnheard === true || peakMemoryBytes > roomBytes) cramped = true;
       else best = { entry, executor, itemUsd, batchMs, hopMs, totalMs: loadMs + batchMs + hopMs };
     }
   }

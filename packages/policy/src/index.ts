@@ -88,8 +88,17 @@ export {
   envelopeWindows,
 } from "./scaling/arrival-envelope";
 export { adequateEntries, type ClassDemand, type Column, classKey, columnOf } from "./scaling/capacity";
+export { type ColdPhase, type ColdTimes, coldPhases } from "./scaling/cold-start";
 export { type DemandFigures, type RefusalReason, refusalReasons } from "./scaling/demand-figures";
 export type { HostChange } from "./scaling/host-changes";
+export { type HostCost, type HostCosts, hostCosts, type PaidHost } from "./scaling/host-costs";
+export {
+  LoadLedger,
+  type LoadPhase,
+  type LoadPhases,
+  type LoadTimes,
+  loadPhases,
+} from "./scaling/load-ledger";
 export { LOADS_PER_HOST_MAX, type PlacementStep } from "./scaling/placement-steps";
 export { type PlanBasis, planDue, type RoundFacts } from "./scaling/plan-due";
 export type { PlanLine, PlanLineKind } from "./scaling/plan-lines";

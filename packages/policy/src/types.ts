@@ -117,6 +117,8 @@ export interface Executor {
   readonly pricePerHourUsd: number;
   /** False while it drains: it takes no new work. */
   readonly accepting: boolean;
+  /** Its figures are too old to say anything: it counts as full. Absent: they are not. */
+  readonly isUnheard?: boolean;
 }
 
 /** What a query names: one variant, an architecture's variants, or all variants of a task. */

@@ -36,6 +36,7 @@ import { openTelemetry } from "./telemetry/open-telemetry";
 import { ClusterView } from "./view/cluster-view";
 import type { DemandReading } from "./view/demand-class";
 import { DemandTable } from "./view/demand-table";
+import { figureAgeMaxMs } from "./view/figure-age";
 import { otlpReceiver } from "./view/otlp-receiver";
 
 /** What a process gives its frontend. */
@@ -75,7 +76,7 @@ export async function startFrontend(
     { ...world, telemetry },
     lifecycle,
   );
-  const view = new ClusterView({ clock, logger });
+  const view = new ClusterView({ clock, logger, figureAgeMaxMs: figureAgeMaxMs(config.metricPeriodMs) });
   const demandTable = new DemandTable();
   const wire = openIngress(config.ingress, security, logger);
   const pool = openLinks(config, { ...world, view, wire }, lifecycle);
@@ -121,6 +122,7 @@ export async function startFrontend(
     scaling,
     demandTable,
     clock,
+    metricPeriodMs: config.metricPeriodMs,
   });
   const services = [catalog, artifactRelay(metadata.artifacts), otlpReceiver(view, told)];
   const parts = { logger, security, wire, infer, selector, protocol, services };

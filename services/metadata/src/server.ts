@@ -15,6 +15,7 @@ import {
   type Security,
   ServiceError,
 } from "@infaas/runtime";
+import { setFreeze } from "./members/freeze";
 import { setHost } from "./members/hosts";
 import { campaign } from "./members/leader";
 import { setPlacement } from "./members/placements";
@@ -69,6 +70,9 @@ function cluster({ store, hub, writer, members, registry }: Metadata): Implement
     },
     async setHost({ host, from, term }) {
       return { revision: await setHost(writer, { host: given("host", host), from, term }) };
+    },
+    async setFreeze({ freeze }) {
+      return { revision: await setFreeze(writer, freeze) };
     },
   });
 }

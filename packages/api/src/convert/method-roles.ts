@@ -54,6 +54,9 @@ state(CatalogService, {
   registerModel: "register",
   listModels: "query",
   getStatus: "operate",
+  listChanges: "operate",
+  getPlan: "operate",
+  freezePlan: "operate",
   drainExecutor: "operate",
   undrainExecutor: "operate",
   delete: "register",
@@ -76,6 +79,7 @@ state(ClusterService, {
   campaign: "member",
   setPlacement: "member",
   setHost: "member",
+  setFreeze: "member",
 });
 state(RegistryService, {
   putTaskRecord: "member",

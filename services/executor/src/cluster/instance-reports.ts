@@ -103,6 +103,7 @@ export class InstanceReports {
       inFlight: line.inFlight,
       drainMs: line.drainMs,
       loadMs: line.loadMs,
+      ...(line.load === undefined ? {} : { loadPhases: line.load }),
       process: line.process,
       ...(line.loadOverride === undefined ? {} : { loadOverride: line.loadOverride }),
     }));

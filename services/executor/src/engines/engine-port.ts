@@ -79,6 +79,8 @@ export interface EngineOptions {
    */
   readonly preferredBatches?: readonly number[];
   readonly latency: readonly LatencyPoint[];
+  /** Called once the process that runs the engine is up; never where that is this one. */
+  readonly onProcess?: () => void;
   /** Rows that may wait; beyond it a query is refused at once. */
   readonly queueRowsMax: number;
   /** Bytes that may wait; beyond it a query is refused at once. */

@@ -1,6 +1,6 @@
 import { type LoadOverride, overrideKey } from "@infaas/api";
 import type { Logger, Timer } from "@infaas/runtime";
-import { Instance, type InstancePorts } from "./instance";
+import { Instance, type InstancePorts, type LoadPhases } from "./instance";
 import { type HeldInstance, planReconcile, type ReconcilePlan, type Shortfall } from "./plan-reconcile";
 import { instanceKey, type VariantSpec } from "./variant-spec";
 
@@ -22,6 +22,8 @@ export interface InstanceLine {
   readonly drainMs: number;
   /** Duration of the load; 0 before it is ready. */
   readonly loadMs: number;
+  /** What the load took by phase; absent before it is ready. */
+  readonly load?: LoadPhases;
   /** Name of the engine process that runs it; empty: the executor's own. */
   readonly process: string;
   /** The operator's override that it is loaded with; absent: as registered (decision 0017). */
@@ -253,8 +255,9 @@ function instanceLine(instance: Instance): InstanceLine[] {
   const reason = state.phase === "failed" ? state.reason : "";
   const drainMs = instance.readyEngine?.drainTimeMs() ?? 0;
   const loadMs = state.phase === "ready" ? state.loadMs : 0;
+  const load = state.phase === "ready" ? { load: state.load } : {};
   const process = instance.readyEngine?.process ?? "";
-  const figures = { memoryBytes, inFlight, drainMs, loadMs, process };
+  const figures = { memoryBytes, inFlight, drainMs, loadMs, ...load, process };
   return [{ ...overrideOf(spec), variant: spec.name, phase: state.phase, reason, ...figures }];
 }
 

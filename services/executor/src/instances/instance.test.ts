@@ -59,6 +59,21 @@ describe("Instance", () => {
     expect(phases).toEqual(["probing", "ready", "draining", "gone"]);
   });
 
+  it("tells what the load took by phase, which is all of it", async () => {
+    const { instance, clock } = setUp({
+      modelFile: async () => {
+        await clock.advance(5);
+        return "/model";
+      },
+    });
+    await instance.load();
+    expect(instance.state).toMatchObject({
+      phase: "ready",
+      loadMs: 5,
+      load: { fetchMs: 5, processMs: 0, openMs: 0, probeMs: 0 },
+    });
+  });
+
   it("loads once, however many ask", async () => {
     const { instance, engines } = setUp();
     await Promise.all([instance.load(), instance.load(), instance.load()]);

@@ -18,10 +18,22 @@ import type { VariantSpec } from "./variant-spec";
 export type InstanceState =
   | { readonly phase: "loading"; readonly sinceMs: number }
   | { readonly phase: "probing"; readonly sinceMs: number; readonly engine: Engine }
-  | { readonly phase: "ready"; readonly engine: Engine; readonly loadMs: number }
+  | { readonly phase: "ready"; readonly engine: Engine; readonly loadMs: number; readonly load: LoadPhases }
   | { readonly phase: "draining"; readonly engine: Engine | null }
   | { readonly phase: "failed"; readonly reason: string; readonly retryAtMs: number }
   | { readonly phase: "gone" };
+
+/** What a load took, phase by phase, ms; together they are all of it. */
+export interface LoadPhases {
+  /** Until the files were here and verified. */
+  readonly fetchMs: number;
+  /** Until the process that runs the engine was up; 0: it is this one, or was up. */
+  readonly processMs: number;
+  /** Until the engine had opened the file. */
+  readonly openMs: number;
+  /** Until the golden input was answered. */
+  readonly probeMs: number;
+}
 
 export interface InstancePorts {
   readonly clock: Clock;
@@ -153,6 +165,8 @@ export class Instance {
   private async openAndProbe(path: string, startMs: number): Promise<void> {
     const { clock, engines, queueRowsMax, queueBytesMax } = this.ports;
     let engine: Engine | null = null;
+    const fetchedMs = clock.nowMs();
+    let processMs = 0;
     try {
       const { concurrency, threads, maxBatch, latency } = this.spec;
       const { name, architecture, padding, recheck, axisLimits } = this.spec;
@@ -170,7 +184,11 @@ export class Instance {
         latency,
         queueRowsMax,
         queueBytesMax,
+        onProcess: () => {
+          processMs = clock.nowMs() - fetchedMs;
+        },
       });
+      const openedMs = clock.nowMs();
       if (this.leaving !== null) return await engine.close();
       engine.onLost?.((loss) => this.lost(loss));
       this.enter({ phase: "probing", sinceMs: clock.nowMs(), engine });
@@ -178,7 +196,13 @@ export class Instance {
       if (this.leaving !== null) return;
       if (!verdict.ok) throw new ServiceError(Code.FAILED_PRECONDITION, verdict.reason);
       this.usedMs = clock.nowMs();
-      this.enter({ phase: "ready", engine, loadMs: this.usedMs - startMs });
+      const load = {
+        fetchMs: fetchedMs - startMs,
+        processMs,
+        openMs: openedMs - fetchedMs - processMs,
+        probeMs: this.usedMs - openedMs,
+      };
+      this.enter({ phase: "ready", engine, loadMs: this.usedMs - startMs, load });
     } catch (fault) {
       await engine?.close();
       throw fault;

@@ -123,8 +123,11 @@ export class EngineChild implements EngineChannel {
   }
 
   /** Opens an engine in the process. Rejects with what opening fails with, or UNAVAILABLE when the process ends. */
-  async open(options: EngineOptions): Promise<RemoteEngine> {
-    await this.listening;
+  async open({ onProcess, ...options }: EngineOptions): Promise<RemoteEngine> {
+    if (this.ports === null) {
+      await this.listening;
+      onProcess?.();
+    }
     const number = this.next++;
     const firstSlot = this.freeSlot(options.concurrency);
     const variant = options.owner?.variant ?? options.path;

@@ -19,9 +19,16 @@ import type { Statistics } from "../telemetry/statistics";
 import type { ClusterView } from "../view/cluster-view";
 import type { DemandTable } from "../view/demand-table";
 import type { LiveExecutor } from "../view/live-instance";
+import { freezeOf, freezePlan, getPlan, listChanges } from "./plan-service";
 import { type RegistrationOptions, registerModel } from "./registration";
 import type { ScalingLoop } from "./scaling-loop";
-import { demandStatuses, hostStatuses, scalingStatus } from "./scaling-status";
+import {
+  demandStatuses,
+  executorCosts,
+  frontendStatuses,
+  hostStatuses,
+  scalingStatus,
+} from "./scaling-status";
 
 export interface CatalogServiceOptions {
   readonly view: ClusterView;
@@ -32,6 +39,8 @@ export interface CatalogServiceOptions {
   readonly scaling: ScalingLoop;
   readonly demandTable: DemandTable;
   readonly clock: Clock;
+  /** How often figures are told. */
+  readonly metricPeriodMs: number;
 }
 
 /** Age shown before metadata was first reached. */
@@ -51,7 +60,7 @@ export function catalogService(o: CatalogServiceOptions): Implementation {
       registerModel(o.registration, request, { caller, signal }),
     listModels: async ({ task }) => listModels(view, task),
     getStatus: async () => ({
-      executors: [...view.executors.values()].map(executorStatus),
+      executors: executorStatuses(o),
       instances: [...instanceStatuses(view)],
       snapshotRevision: view.revision,
       snapshotAgeMs: Number.isFinite(view.ageMs) ? view.ageMs : AGE_NEVER_MS,
@@ -61,7 +70,12 @@ export function catalogService(o: CatalogServiceOptions): Implementation {
       hosts: hostStatuses(view, o.clock),
       demand: demandStatuses(o.demandTable),
       ...scalingStatus(o.scaling),
+      frontends: frontendStatuses(view, o.demandTable, o),
+      ...freezeOf(view),
     }),
+    listChanges: async ({ subject }) => listChanges(view, subject),
+    getPlan: async () => getPlan(o),
+    freezePlan: ({ frozen }, { caller }) => freezePlan(o, frozen, caller),
     drainExecutor: async ({ executor }) => {
       await setAccepting(o, executor, false);
       return {};
@@ -105,17 +119,24 @@ function listModels(view: ClusterView, task: string) {
     tasks: tasks.filter((t) => isAsked(t.name)),
     architectures: architectures.filter((a) => isAsked(a.task)),
     variants,
-    instances: [...instanceStatuses(view)].filter((i) => names.has(i.variant ?? "")),
+    instances: [...instanceStatuses(view)].filter((i) => i.phase !== undefined && names.has(i.variant ?? "")),
     revision: view.revision,
   };
 }
 
 function* instanceStatuses(view: ClusterView): Generator<MessageInitShape<typeof InstanceStatusSchema>> {
+  const wanted = new Map(
+    [...view.placements].map((p) => [`${p.executor}\n${p.variant}`, `wanted by ${p.reason}`]),
+  );
   for (const [executor, status] of view.allStatuses()) {
+    const key = `${executor}\n${status.variant}`;
+    const wantedBecause = wanted.get(key);
+    wanted.delete(key);
     const live = view.instance(status.variant, executor);
     const { variant, phase, reason, memoryBytes, loadMs, loadOverride } = status;
     const loaded = loadOverride === undefined ? {} : { loadOverride };
-    const base = { variant, executor, phase, reason, memoryBytes, loadMs, ...loaded };
+    const will = wantedBecause === undefined ? {} : { wantedBecause };
+    const base = { variant, executor, phase, reason, memoryBytes, loadMs, ...loaded, ...will };
     if (live === undefined) {
       yield base;
       continue;
@@ -123,6 +144,30 @@ function* instanceStatuses(view: ClusterView): Generator<MessageInitShape<typeof
     const { state, inFlight, drainMs, servedPerSecond } = live;
     yield { ...base, loadState: state, inFlight, drainMs, servedPerSecond };
   }
+  // Wanted, and its executor has said nothing of it.
+  for (const [key, wantedBecause] of wanted) {
+    const [executor = "", variant = ""] = key.split("\n");
+    yield { variant, executor, wantedBecause };
+  }
+}
+
+function executorStatuses({
+  view,
+  scaling,
+  clock,
+}: CatalogServiceOptions): MessageInitShape<typeof ExecutorStatusSchema>[] {
+  const costs = executorCosts(view, scaling.state);
+  const nowMs = clock.nowMs();
+  return [...view.executors.values()].map((executor) => {
+    const cost = costs.get(executor.name);
+    return {
+      ...executorStatus(executor),
+      figuresAgeMs: Math.max(0, nowMs - executor.toldMs),
+      figuresUnknown: executor.isUnheard,
+      usedPerHourUsd: cost?.usedUsd ?? 0,
+      idleBecause: cost?.because ?? "",
+    };
+  });
 }
 
 function executorStatus(executor: LiveExecutor): MessageInitShape<typeof ExecutorStatusSchema> {

@@ -11,6 +11,7 @@ import {
 } from "@infaas/policy";
 import type { ClusterView, HostProviderMember } from "../view/cluster-view";
 import type { DemandTable } from "../view/demand-table";
+import { figureAgeMaxMs } from "../view/figure-age";
 
 /** Where the state of scaling is read. */
 export interface ScalingSources {
@@ -21,10 +22,6 @@ export interface ScalingSources {
   readonly nowMs: number;
 }
 
-/** Counts that are older than so many periods are none: of what their frontend is asked nothing is known. */
-const AGE_PERIODS = 3;
-/** Shortest such age: a busy process may export late. */
-const AGE_LEAST_MS = 3_000;
 /** Longest that queries without a latency objective are meant to wait. */
 const UNSTATED_QUEUE_MS = 1_000;
 
@@ -130,7 +127,7 @@ function demandOf({ view, table }: ScalingSources): readonly ClassDemand[] {
 }
 
 function isFresh(frontend: string, { table, periodMs, nowMs }: ScalingSources): boolean {
-  return table.ageMs(frontend, nowMs) <= Math.max(AGE_LEAST_MS, AGE_PERIODS * periodMs);
+  return table.ageMs(frontend, nowMs) <= figureAgeMaxMs(periodMs);
 }
 
 function overdueMost(view: ClusterView, demand: readonly ClassDemand[], nowMs: number): number {

@@ -1,6 +1,15 @@
-import { CatalogService, HostState, MemberKind, MetricsService } from "@infaas/api";
-import { createRpcClient } from "@infaas/runtime";
-import { type House, inferRequest, putInstances, startHouse, TASK, until, untilTurn } from "../testing/house";
+import { CatalogService, HostState, InstancePhase, MemberKind, MetricsService } from "@infaas/api";
+import { Code, createRpcClient } from "@infaas/runtime";
+import {
+  type House,
+  inferRequest,
+  putInstances,
+  refusalOf,
+  startHouse,
+  TASK,
+  until,
+  untilTurn,
+} from "../testing/house";
 
 jest.setTimeout(30_000);
 
@@ -94,6 +103,68 @@ describe("ScalingLoop", () => {
     expect((await status()).scaling?.changes.map((c) => `${c.kind} ${c.host}`)).toContain(
       "remove executor-2",
     );
+  });
+
+  it("plans and does nothing while plans are frozen, says so, and goes on afterwards", async () => {
+    house = await startHouse({ "executor-1": ["mlp@1"] }, undefined, FAST);
+    const catalog = createRpcClient(CatalogService, house.frontend.address);
+    const planless = await refusalOf(catalog.getPlan({}));
+    expect([planless.code, planless.message]).toEqual([
+      Code.FAILED_PRECONDITION,
+      "hosts do not come and go: no member provides them",
+    ]);
+    await catalog.freezePlan({ frozen: true });
+    await until(() => house.frontend.view.freeze !== null);
+    putProvider(house, 2, 3);
+    putHost(house, "executor-1", UP);
+    await untilTurn(async () => (await status()).scaling !== undefined);
+    const { steps, freeze } = await catalog.getPlan({});
+    expect(steps).toMatchObject([{ kind: "start", host: "executor-2", variant: "" }]);
+    expect(steps[0]?.because).toContain("at least 2 is kept");
+    expect(freeze?.sinceEpochMs).toBeGreaterThan(0);
+    expect((await status()).freeze).toEqual(freeze);
+    expect(stateOf("executor-2")).toBeUndefined();
+    await catalog.freezePlan({ frozen: false });
+    await until(() => stateOf("executor-2") === REQUESTED);
+    catalog.close();
+  });
+
+  it("tells what changed, of one host or variant, and why; and nothing of names nobody knows", async () => {
+    house = await startHouse({ "executor-1": ["mlp@1"] }, undefined, FAST);
+    putProvider(house, 2, 3);
+    putHost(house, "executor-1", UP);
+    await until(() => stateOf("executor-2") === REQUESTED);
+    const catalog = createRpcClient(CatalogService, house.frontend.address);
+    const { changes } = await catalog.listChanges({ subject: "executor-2" });
+    expect(changes).toMatchObject([{ kind: "requested", host: "executor-2" }]);
+    expect(changes[0]?.because).toContain("at least 2 is kept");
+    const all = await catalog.listChanges({});
+    expect(all.changes.map((c) => `${c.kind} ${c.host}`)).toEqual(
+      expect.arrayContaining(["up executor-1", "requested executor-2"]),
+    );
+    expect((await refusalOf(catalog.listChanges({ subject: "x" }))).code).toBe(Code.NOT_FOUND);
+    catalog.close();
+  });
+
+  it("shows the will beside the state, what is paid and used, and the age of figures", async () => {
+    house = await startHouse({ "executor-1": ["mlp@1"] }, undefined, FAST);
+    const value = { executor: "executor-1", variant: "mlp@1", reason: "registration" };
+    house.metadata.put("placement/mlp@1/executor-1", { case: "placement", value });
+    house.metadata.put("placement/mlp@2/executor-1", {
+      case: "placement",
+      value: { ...value, variant: "mlp@2" },
+    });
+    await until(() => [...house.frontend.view.placements].length === 2);
+    await untilTurn(async () => (await status()).frontends.some((f) => f.leads && f.demandAgeMs >= 0));
+    const { instances, executors, frontends } = await status();
+    expect(instances.map((i) => [i.variant, i.phase, i.wantedBecause])).toEqual([
+      ["mlp@1", InstancePhase.READY, "wanted by registration"],
+      ["mlp@2", InstancePhase.UNSPECIFIED, "wanted by registration"],
+    ]);
+    const [executor] = executors;
+    expect(executor).toMatchObject({ figuresUnknown: false, idleBecause: "it does not come and go" });
+    expect(executor!.usedPerHourUsd).toBeCloseTo(executor!.pricePerHourUsd * executor!.utilisation);
+    expect(frontends).toMatchObject([{ name: "frontend-1", leads: true, demandUnknown: false }]);
   });
 
   it("asks for no host while one that could not be started rests", async () => {

@@ -118,6 +118,7 @@ export class ScalingLoop {
       return;
     }
     if (this.causeOf(clock.nowMs()) !== null) await this.makePlan(provider);
+    if (view.freeze !== null) return;
     for (const { host, step } of this.drains.steps(clock.nowMs())) {
       if (step === "withdraw") await this.withdraw(host);
       if (step === "remove") await this.remove(host);
@@ -144,12 +145,14 @@ export class ScalingLoop {
     const plan = await planInSlices(scalingOf(facts, before, options), clock);
     // While it was planned another may have been elected.
     if (!isLeader()) return;
-    this.memory = plan.memory;
+    // What a frozen plan would have changed is not remembered as a change.
+    const isFrozen = view.freeze !== null;
+    this.memory = isFrozen && plan.changes.length > 0 ? before : plan.memory;
     this.basis = { plan, atMs: nowMs, structure: Number(readRevision) };
     const { minHosts, maxHosts } = facts.pool;
     const { wantedHosts, summary } = plan;
     this.planned = { minHosts, maxHosts, wantedHosts, summary, holdMs: plan.memory.holdMs };
-    await this.carryOut(plan, readRevision);
+    if (!isFrozen) await this.carryOut(plan, readRevision);
   }
 
   private options(): ScalingOptions {

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { AccuracyOrigin, batchingToWire, type ReceiptSchema } from "@infaas/api";
-import type { Variant } from "@infaas/policy";
+import type { ColdPhase, Variant } from "@infaas/policy";
 
 /** Path, stage times (ms) and cost of an answered query. */
 export interface QueryReceipt {
@@ -21,6 +21,8 @@ export interface QueryReceipt {
   readonly costUsd: number;
   readonly downgraded: boolean;
   readonly cold: boolean;
+  /** Of a cold query: what it waited for, which adds up to `totalMs`; else empty. */
+  readonly coldPhases: readonly ColdPhase[];
   readonly minAccuracy: number | null;
 }
 
@@ -67,6 +69,9 @@ export function receiptMessage(r: QueryReceipt): MessageInitShape<typeof Receipt
     costUsd: r.costUsd,
     downgraded: r.downgraded,
     cold: r.cold,
+    coldPhases: r.coldPhases.map(({ phase, ms, expectedMs }) =>
+      expectedMs === null ? { phase, ms } : { phase, ms, expectedMs },
+    ),
     ...(r.minAccuracy === null ? {} : { minAccuracy: r.minAccuracy }),
   };
 }

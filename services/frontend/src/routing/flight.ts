@@ -10,6 +10,7 @@ import type { Requirements } from "../query/requirements";
 import type { CatalogModel } from "../view/catalog";
 import type { ClusterView } from "../view/cluster-view";
 import type { LiveInstance } from "../view/live-instance";
+import { ColdClock } from "./cold-clock";
 import type { ColdStarts, ColdWait } from "./cold-starts";
 import { queueRules } from "./queue-rules";
 import type { Chosen, Decision, Selector } from "./selector";
@@ -91,6 +92,7 @@ interface Sent {
 }
 
 const NOWHERE: readonly string[] = [];
+const WARM: QueryReceipt["coldPhases"] = [];
 const DECIDING: State = { kind: "deciding" };
 const DONE: State = { kind: "done" };
 
@@ -106,6 +108,7 @@ export class Flight implements LinkListener, FairQuery {
   /** How it was lost or turned away last; it fails with this where nobody else is there. */
   private loss: ServiceError | null = null;
   private coldWaits = 0;
+  private coldClock: ColdClock | null = null;
   private decidedMs = 0;
   private readonly overdueMs: number;
 
@@ -209,7 +212,7 @@ export class Flight implements LinkListener, FairQuery {
   }
 
   private receipt(
-    { instance, costUsd, downgraded }: Chosen,
+    { instance, costUsd, downgraded, batchLatencyMs }: Chosen,
     frame: LinkAnswer,
     networkMs: number,
     nowMs: number,
@@ -231,6 +234,7 @@ export class Flight implements LinkListener, FairQuery {
       costUsd,
       downgraded,
       cold: this.coldWaits > 0,
+      coldPhases: this.coldClock?.phases(arrivedMs, nowMs, batchLatencyMs) ?? WARM,
       minAccuracy: requirements.slo.minAccuracy,
     };
   }
@@ -286,9 +290,14 @@ export class Flight implements LinkListener, FairQuery {
     }
     this.coldWaits++;
     const { ports } = this;
-    const waitMaxMs = this.remainingMs(ports.clock.nowMs());
+    const nowMs = ports.clock.nowMs();
+    const waitMaxMs = this.remainingMs(nowMs);
+    this.coldClock ??= new ColdClock(ports.view);
+    const { coldClock } = this;
+    coldClock.began(variant, executor, nowMs);
     const wait = ports.coldStarts.wait(variant, executor, waitMaxMs, (fault) => {
       if (this.state.kind === "done") return;
+      coldClock.ended(ports.clock.nowMs());
       if (fault === null || ports.view.executors.get(executor)?.isLeaving !== false) this.decide();
       else this.refuse(fault);
     });
@@ -322,7 +331,7 @@ export class Flight implements LinkListener, FairQuery {
       place.spare ? Number.POSITIVE_INFINITY : this.remainingMs(sentMs),
       queueTimeoutMs === null ? Number.POSITIVE_INFINITY : queueTimeoutMs + chosen.batchLatencyMs,
     );
-    instance.sent(query.rows, sentMs);
+    instance.sent(query.rows, sentMs, query.requirements.slo.latencyMs);
     link.shares.take(this.tenant);
     const linkId = link.send(
       {

@@ -1,4 +1,4 @@
-import { CatalogService, InstancePhase } from "@infaas/api";
+import { CatalogService, InferenceService, InstancePhase } from "@infaas/api";
 import { Code, createRpcClient, retryDelayMs } from "@infaas/runtime";
 import {
   type House,
@@ -36,6 +36,39 @@ describe("frontend, when instances are missing", () => {
         reason: "query",
       });
       expect(responses.map((r) => parametersOf(r).cold)).toEqual(responses.map(() => true));
+    });
+
+    it("tells what it waited for, phase by phase, and what was expected the next time", async () => {
+      const load = { fetchMs: 1, processMs: 0, openMs: 2, probeMs: 1 };
+      const instances = [
+        { variant: "mlp@1", executor: "e1", phase: InstancePhase.READY, loadMs: 4, loadPhases: load },
+      ];
+      const typed = createRpcClient(InferenceService, house.frontend.address);
+      const cold = async () => {
+        const { rawInputContents } = inferRequest(TASK);
+        const inputs = [{ name: "pixels", datatype: "FP32", shape: [1n, 4n] }];
+        const call = typed.query({ target: TASK, inputs, rawInputContents });
+        await until(() => house.metadata.placements.length > 0);
+        house.metadata.put("report/e1", { case: "report", value: { executor: "e1", instances } });
+        return (await call).receipt!;
+      };
+      const first = await cold();
+      expect(first.coldPhases.map((p) => p.phase)).toEqual([
+        "decide",
+        "records",
+        "fetch",
+        "open",
+        "probe",
+        "first-run",
+      ]);
+      expect(first.coldPhases.reduce((sum, p) => sum + p.ms, 0)).toBeCloseTo(first.totalMs, 6);
+      expect(first.coldPhases[3]).toMatchObject({ phase: "open", ms: 2 });
+      expect(first.coldPhases[3]?.expectedMs).toBeUndefined();
+      putInstances(house.metadata, "e1", []);
+      await until(() => house.frontend.view.instances.length === 0);
+      const second = await cold();
+      expect(second.coldPhases.find((p) => p.phase === "open")).toMatchObject({ ms: 2, expectedMs: 2 });
+      typed.close();
     });
 
     it("refuses when the load fails, with the reason", async () => {

@@ -107,6 +107,11 @@ export class MemoryMetadata {
         }
         return {};
       },
+      setFreeze: async ({ freeze }) => {
+        if (freeze === undefined) this.delete("freeze");
+        else this.put("freeze", { case: "freeze", value: freeze });
+        return { revision: this.revision };
+      },
       campaign: async ({ member }) => {
         const leadership = { member, term: 1n };
         if (!this.records.has("leader")) this.put("leader", { case: "leadership", value: leadership });

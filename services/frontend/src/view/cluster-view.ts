@@ -8,13 +8,15 @@ import {
   type Member,
   MemberKind,
   type Placement,
+  type PlanFreeze,
   type WatchResponse,
   DeviceKind as WireDeviceKind,
 } from "@infaas/api";
 import { RecordTable, type WatchListener } from "@infaas/cluster";
-import type { DeviceKind, Variant } from "@infaas/policy";
+import { type DeviceKind, LoadLedger, type Variant } from "@infaas/policy";
 import type { Clock, Logger } from "@infaas/runtime";
 import { buildCatalog, type Catalog } from "./catalog";
+import { ChangeJournal } from "./change-journal";
 import { type Endpoint, type ExecutorFacts, LiveExecutor, LiveInstance } from "./live-instance";
 import type { ExecutorFigures, FiguresSink, InstanceFigures } from "./otlp-receiver";
 
@@ -27,6 +29,8 @@ export interface HostProviderMember {
 export interface ViewOptions {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Figures of executors that are older say nothing any more. */
+  readonly figureAgeMaxMs: number;
 }
 
 /**
@@ -42,6 +46,9 @@ export class ClusterView implements FiguresSink, WatchListener {
   instances: readonly LiveInstance[] = [];
   /** Number of the structure: grows with each change of catalog, executors or instances. */
   structure = 0;
+  readonly journal = new ChangeJournal();
+  /** What loads took, as far as this frontend has seen them. */
+  readonly loads = new LoadLedger();
   private readonly table = new RecordTable();
   private readonly known = new Map<string, LiveInstance>();
   private readonly reachable = new Set<string>();
@@ -101,6 +108,12 @@ export class ClusterView implements FiguresSink, WatchListener {
     return [...this.table.all("host")];
   }
 
+  /** Says that what is planned is not carried out; null: it is. */
+  get freeze(): PlanFreeze | null {
+    for (const freeze of this.table.all("freeze")) return freeze;
+    return null;
+  }
+
   get placements(): Iterable<Placement> {
     return this.table.all("placement");
   }
@@ -118,8 +131,13 @@ export class ClusterView implements FiguresSink, WatchListener {
     this.heardMs = this.o.clock.nowMs();
     this.connected = true;
     const changed = this.table.apply(response, this.heardMs);
+    const recorded = this.journal.take(response, this.o.clock.epochMs());
     if (changed.has("task") || changed.has("architecture") || changed.has("variant")) this.rebuildCatalog();
     if (changed.has("member")) this.rebuildExecutors();
+    for (const { variant, host, load } of recorded) {
+      const hostType = this.executors.get(host)?.hostType;
+      if (load !== undefined && hostType !== undefined) this.loads.add(variant, hostType, load);
+    }
     if (changed.size > 0) this.rebuildInstances();
     if (changed.has("member") || changed.has("report"))
       for (const listener of this.memberListeners) listener();
@@ -163,14 +181,16 @@ export class ClusterView implements FiguresSink, WatchListener {
   /** In-band report that came with an answer of `instance`. */
   report(instance: LiveInstance, load: LinkLoad, nowMs: number): void {
     instance.reported(load.drainMs, nowMs);
-    this.executors.get(instance.executor)?.reported(load);
+    this.executors.get(instance.executor)?.reported(load, nowMs);
   }
 
   executorFigures(figures: ExecutorFigures): void {
     const { executor, utilisation, memoryFreeBytes, memoryResidentBytes, inFlight } = figures;
     const live = this.executors.get(executor);
     if (live === undefined) return;
-    if (inFlight !== null) live.inFlight = { queries: inFlight, toldMs: this.o.clock.nowMs() };
+    const nowMs = this.o.clock.nowMs();
+    live.toldMs = nowMs;
+    if (inFlight !== null) live.inFlight = { queries: inFlight, toldMs: nowMs };
     live.utilisation = utilisation ?? live.utilisation;
     live.memoryFreeBytes = memoryFreeBytes ?? live.memoryFreeBytes;
     live.memoryResidentBytes = memoryResidentBytes ?? live.memoryResidentBytes;
@@ -219,7 +239,10 @@ export class ClusterView implements FiguresSink, WatchListener {
     const known = this.executors.get(member.name);
     const isSameLife =
       known?.facts.incarnation === member.incarnation && known.facts.address === member.address;
-    const live = known !== undefined && isSameLife ? known : new LiveExecutor(factsOf(member));
+    const { clock, figureAgeMaxMs } = this.o;
+    const isOld = (toldMs: number) => clock.nowMs() - toldMs > figureAgeMaxMs;
+    const live =
+      known !== undefined && isSameLife ? known : new LiveExecutor(factsOf(member), clock.nowMs(), isOld);
     live.memberAccepting = member.accepting;
     return live;
   }

@@ -61,6 +61,9 @@ export const reportKey = (executor: string): string => prefixes.report + part(ex
 /** Key of a host that comes and goes; outlives its provider, which knows which of them are there. */
 export const hostKey = (host: string): string => prefixes.host + part(host);
 
+/** Says that what is planned is not carried out; there is none while it is. */
+export const freezeKey = `${rootPrefix}freeze`;
+
 /** Key that says whose a lease is; gone as soon as the lease may no longer write. */
 export const sessionKey = (leaseId: string): string => prefixes.session + part(leaseId);
 

@@ -1,0 +1,49 @@
+import type { PlanFreeze } from "@infaas/api";
+import { Code, ServiceError } from "@infaas/runtime";
+import { withClient } from "../connect";
+import { freezeSentence } from "../scaling-report";
+import type { Arguments, Verb } from "../verb";
+
+/** `infaas plan`: prints what the leader would do now; freezes plans, or has them carried out again. */
+export const plan: Verb = {
+  name: "plan",
+  usage: "",
+  summary: "what would be done now about hosts and instances; stop doing it, or go on",
+  options: {
+    freeze: { type: "boolean", doc: "Have plans made, and not carried out, until --unfreeze." },
+    unfreeze: { type: "boolean", doc: "Have plans carried out again." },
+  },
+  async run(args, terminal) {
+    const frozen = wish(args);
+    if (frozen !== null) {
+      const { freeze } = await withClient(args, (client) => client.freezePlan(frozen));
+      terminal.result({ frozen, freeze }, () => terminal.print(doneSentence(freeze)));
+      return;
+    }
+    const made = await withClient(args, (client) => client.plan());
+    terminal.result(made, () => {
+      terminal.print(`hosts: ${made.scaling?.summary ?? ""}`);
+      if (made.freeze !== undefined) terminal.print(freezeSentence(made.freeze));
+      for (const { because } of made.lines) terminal.print(because);
+      for (const wait of made.waits) terminal.print(`waits: ${wait}`);
+      if (made.steps.length === 0) terminal.print("nothing is to be done now");
+      else
+        terminal.table(
+          ["step", "host", "variant", "because"],
+          made.steps.map(({ kind, host, variant, because }) => [kind, host, variant, because]),
+        );
+    });
+  },
+};
+
+/** Null: neither is asked for. */
+function wish(args: Arguments): boolean | null {
+  const [freeze, unfreeze] = [args.flag("freeze"), args.flag("unfreeze")];
+  if (freeze && unfreeze)
+    throw new ServiceError(Code.INVALID_ARGUMENT, "--freeze and --unfreeze exclude each other");
+  return freeze || unfreeze ? freeze : null;
+}
+
+function doneSentence(freeze: PlanFreeze | undefined): string {
+  return freeze === undefined ? "plans are carried out" : freezeSentence(freeze);
+}
