@@ -15,6 +15,9 @@ double steadyMs() {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+// A clock that stands still.
+double frozenMs() { return 1'000; }
+
 struct Outcome {
   bool served = false;
   bool dropped = false;
@@ -34,7 +37,12 @@ struct Bench {
   std::vector<std::vector<float>> memory;
   std::unique_ptr<Batcher> batcher;
 
-  Bench(int32_t instances, int32_t maxBatch, size_t bytesMax = size_t{1} << 24) {
+  Batcher::Clock clock;
+
+  // `batchMs`: what a batch is expected to take; 0: it is found out.
+  Bench(int32_t instances, int32_t maxBatch, size_t bytesMax = size_t{1} << 24, Batcher::Clock clockOf = steadyMs,
+        double batchMs = 0)
+      : clock(clockOf) {
     std::string error;
     model = Model::load(fakeEngine(), {}, error);
     fake = lastFake();
@@ -44,8 +52,10 @@ struct Bench {
     options.queueRowsMax = 1000;
     options.queueBytesMax = bytesMax;
     options.ageingMs = 1000;
+    options.lanes = 3;
+    if (batchMs > 0) options.seedMs.assign(static_cast<size_t>(maxBatch), batchMs);
     memory.reserve(1000);
-    batcher = std::make_unique<Batcher>(model, options, steadyMs,
+    batcher = std::make_unique<Batcher>(model, options, clock,
                                         [this](std::unique_ptr<Delivery> d) { receive(std::move(d)); });
   }
   ~Bench() {
@@ -76,7 +86,7 @@ struct Bench {
         outcomes[dropped->ticket].stopped = delivery->stopped;
       }
     }
-    batcher->finish(std::move(delivery), false, steadyMs());
+    batcher->finish(std::move(delivery), false, clock());
     changed.notify_all();
   }
 
@@ -87,12 +97,13 @@ struct Bench {
     Request* request = batcher->blank();
     request->ticket = ticket;
     request->rows = rows;
+    request->lane = 0;
     request->alone = alone;
     request->maxBatch = alone ? rows : std::max(batcher->options().maxBatch, rows);
     request->inputs = {{reinterpret_cast<const uint8_t*>(memory.back().data()), memory.back().size() * sizeof(float)}};
     request->bytes = request->inputs[0].bytes;
     request->dims.clear();
-    request->arrivalMs = steadyMs();
+    request->arrivalMs = clock();
     request->deadlineMs = request->arrivalMs + timeoutMs;
     const Submitted submitted = batcher->submit(request);
     if (submitted != Submitted::kAccepted) batcher->recycle(request);
@@ -139,16 +150,53 @@ TEST("a request of more rows than a batch takes comes back as one answer") {
   }
 }
 
-TEST("pieces share batches with others, who need not wait for all of them") {
-  Bench bench(1, 8);
+TEST("pieces let others pass, who came later, and share no batch with them") {
+  for (const double timeoutMs : {kNoDeadline, 60'000.0}) {
+    Bench bench(1, 8);
+    hold(*bench.fake, true);
+    bench.submit(0, 1, 0);
+    awaitRunning(*bench.fake, 1);
+    CHECK(bench.submit(1, 1000, 100, timeoutMs) == Submitted::kAccepted);
+    for (uint32_t i = 2; i < 5; i++) bench.submit(i, 1, static_cast<float>(i));
+    CHECK(bench.batcher->queuedRows() == 1003);
+    hold(*bench.fake, false);
+    for (uint32_t i = 2; i < 5; i++) CHECK(bench.right(bench.await(i), 1, static_cast<float>(i)));
+    CHECK(bench.right(bench.await(1), 1000, 100));
+    std::lock_guard<std::mutex> lock(bench.fake->mutex);
+    CHECK(bench.fake->batches[0] == 1 && bench.fake->batches[1] == 3);
+  }
+}
+
+TEST("a request in pieces that has little time keeps its turn") {
+  Bench bench(1, 8, size_t{1} << 24, frozenMs, 100);
   hold(*bench.fake, true);
   bench.submit(0, 1, 0);
   awaitRunning(*bench.fake, 1);
-  CHECK(bench.submit(1, 1000, 100) == Submitted::kAccepted);
-  for (uint32_t i = 2; i < 6; i++) bench.submit(i, 1, static_cast<float>(i));
-  CHECK(bench.batcher->queuedRows() == 1004);
+  // 25 batches of 100 ms are left, and one that runs: it would be late if others passed.
+  CHECK(bench.submit(1, 200, 100, 5'000) == Submitted::kAccepted);
+  bench.submit(2, 3, 7);
   hold(*bench.fake, false);
-  for (uint32_t i = 2; i < 6; i++) CHECK(bench.right(bench.await(i), 1, static_cast<float>(i)));
+  CHECK(bench.right(bench.await(2), 3, 7));
+  CHECK(bench.right(bench.await(1), 200, 100));
+  std::lock_guard<std::mutex> lock(bench.fake->mutex);
+  CHECK(bench.fake->batches[0] == 1 && bench.fake->batches[1] > 3);
+}
+
+TEST("of two engines one is kept for those who ask now and then") {
+  Bench bench(2, 8, size_t{1} << 24, frozenMs);
+  bench.submit(0, 1, 0);
+  CHECK(bench.await(0).served);
+  hold(*bench.fake, true);
+  CHECK(bench.submit(1, 1000, 100) == Submitted::kAccepted);
+  awaitRunning(*bench.fake, 1);
+  bench.submit(2, 3, 7);
+  awaitRunning(*bench.fake, 2);
+  {
+    std::lock_guard<std::mutex> lock(bench.fake->mutex);
+    CHECK(bench.fake->batches.size() == 3 && bench.fake->batches[2] == 3);
+  }
+  hold(*bench.fake, false);
+  CHECK(bench.right(bench.await(2), 3, 7));
   CHECK(bench.right(bench.await(1), 1000, 100));
 }
 

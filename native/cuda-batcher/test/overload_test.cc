@@ -80,7 +80,7 @@ Outcome serve(const Scenario& s) {
     members.clear();
     dropped.clear();
     Scheduler::Next next{members, dropped};
-    scheduler.next(nowMs, 0, next);
+    scheduler.next(nowMs, 0, 0, next);
     if (members.empty()) {
       nowMs = std::max(nowMs, std::min(arrivalMs, next.startAtMs));
       continue;

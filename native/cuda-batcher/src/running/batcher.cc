@@ -53,6 +53,7 @@ Request* Batcher::blank() {
   Request* request = pool_.back();
   pool_.pop_back();
   request->cut = nullptr;
+  request->yields = false;
   request->alone = false;
   request->ranks.clear();
   request->optionals.clear();
@@ -217,7 +218,7 @@ void Batcher::watch() {
 bool Batcher::takeBatch(size_t engine, Delivery& delivery, double& startAtMs) {
   const double nowMs = clock_();
   Scheduler::Next next{delivery.members, delivery.dropped};
-  scheduler_.next(nowMs, running_.count(), next);
+  scheduler_.next(nowMs, running_.count(), running_.yielding(), next);
   startAtMs = next.startAtMs;
   for (const Request* dropped : delivery.dropped) forget(*dropped);
   counters_.shed += delivery.dropped.size();

@@ -7,8 +7,10 @@ namespace cb {
 
 namespace {
 
-// A piece leaves room in its batch for others.
-constexpr int32_t kPiecesPerBatch = 2;
+// Pieces of one that is to run the same way each time are all equal parts of the largest batch.
+constexpr int32_t kAlonePerBatch = 2;
+// A request in pieces lets everybody pass while it has so many times what is left of it until its deadline.
+constexpr double kPatience = 3;
 
 }  // namespace
 
@@ -30,23 +32,28 @@ Submitted Batcher::submitCut(Request* request) {
     counters_.requests++;
     counters_.rows += static_cast<uint64_t>(request->rows);
     cutBytes_ += request->bytes;
-    cuts_.push_back(std::make_unique<Cut>(request, std::max(1, options_.maxBatch / kPiecesPerBatch)));
+    cuts_.push_back(std::make_unique<Cut>(
+        request, request->alone ? std::max(1, options_.maxBatch / kAlonePerBatch) : scheduler_.pieceRows()));
     pushPieces(*cuts_.back());
   }
   work_.notify_all();
   return Submitted::kAccepted;
 }
 
-// Under the lock. One piece for each engine and one behind them: the rest waits where it is in nobody's way.
+// Under the lock. One piece for each engine and one behind them: the rest waits where it is in nobody's way. A piece is a
+// batch by itself: with others beside it, they would wait for all of it.
 void Batcher::pushPieces(Cut& cut) {
   const Request& whole = cut.whole();
   while (!cut.ended() && cut.under() <= options_.instances) {
+    const double nowMs = clock_();
+    // It takes what others leave; ageing lets it in where they leave nothing.
+    const double leftMs = scheduler_.answeredAtMs(nowMs, cut.rowsLeft()) - nowMs;
     Request* piece = blank();
     cut.next(*piece);
-    // Without a deadline it takes what others leave; ageing lets it in where they leave nothing.
-    piece->lane = whole.deadlineMs == kNoDeadline ? options_.lanes - 1 : whole.lane;
-    piece->maxBatch = whole.alone ? piece->rows : options_.maxBatch;
-    piece->arrivalMs = clock_();
+    piece->yields = nowMs + kPatience * leftMs <= whole.deadlineMs;
+    piece->lane = piece->yields ? options_.lanes - 1 : whole.lane;
+    piece->maxBatch = piece->rows;
+    piece->arrivalMs = nowMs;
     scheduler_.offered(piece->rows);
     scheduler_.push(piece);
   }

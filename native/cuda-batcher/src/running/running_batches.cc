@@ -38,7 +38,9 @@ int32_t rowsOf(const std::vector<Request*>& members) {
 
 void RunningBatches::begin(size_t engine, const std::vector<Request*>& members, double nowMs, double expectedMs) {
   const int32_t others = count();
-  batches_[engine] = {rowsOf(members), others, nowMs, nowMs + expectedMs, endByMs(members, nowMs, expectedMs), false};
+  const double untilMs = nowMs + expectedMs;
+  const double endMs = endByMs(members, nowMs, expectedMs);
+  batches_[engine] = {rowsOf(members), others, nowMs, untilMs, endMs, false, members.front()->yields};
 }
 
 void RunningBatches::restart(size_t engine, const std::vector<Request*>& members, double nowMs) {
@@ -71,6 +73,11 @@ double RunningBatches::unresponsiveMs(double nowMs) const {
 int32_t RunningBatches::count() const {
   return static_cast<int32_t>(
       std::count_if(batches_.begin(), batches_.end(), [](const Batch& batch) { return batch.rows > 0; }));
+}
+
+int32_t RunningBatches::yielding() const {
+  return static_cast<int32_t>(std::count_if(batches_.begin(), batches_.end(),
+                                            [](const Batch& batch) { return batch.rows > 0 && batch.yields; }));
 }
 
 int64_t RunningBatches::rows() const {

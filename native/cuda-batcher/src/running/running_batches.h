@@ -32,6 +32,8 @@ class RunningBatches {
   int32_t othersOf(size_t engine) const { return batches_[engine].others; }
   int32_t count() const;
   int64_t rows() const;
+  // Batches of requests that let others pass.
+  int32_t yielding() const;
   // When the first engine is free, as expected; a batch that is overdue by some time is expected to take as long again.
   double freeAtMs(double nowMs) const;
   // Work left in all batches together, as expected.
@@ -45,6 +47,7 @@ class RunningBatches {
     double untilMs = 0;  // expected
     double endByMs = 0;
     bool asked = false;
+    bool yields = false;
   };
   static double leftMs(const Batch& batch, double nowMs);
 

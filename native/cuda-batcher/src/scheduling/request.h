@@ -50,6 +50,7 @@ struct Request {
   uint64_t shapeKey = 0;  // equal keys may share a batch; dims are compared as well
   Cut* cut = nullptr;     // the request that this one is a piece of; null: it is none
   int32_t cutRow = 0;     // its first row there
+  bool yields = false;    // it lets others pass: a piece of a request that has time
   RequestState state = RequestState::kIdle;
   Request* older = nullptr;  // neighbours in order of arrival within the lane
   Request* newer = nullptr;

@@ -24,6 +24,13 @@ constexpr double kDeliveryFirstMs = 1;
 // Without a batch for so long, what the last ones took no longer counts.
 constexpr double kForgetMs = 1'000;
 
+// A piece is the smallest size with this share of the best items/s: others wait for no more of it than that.
+constexpr double kPieceShare = 0.9;
+// Of a batch, while latencies are not known.
+constexpr int32_t kPiecesPerBatch = 2;
+// Whoever has asked so lately is expected to ask again.
+constexpr double kLatelyMs = 250;
+
 // Where all are of one shape and none can be late, a plan needs no more than one batch has room for.
 size_t windowOf(const BatcherOptions& options, const RequestQueue& queue) {
   return queue.hasDeadlines() || queue.hasShapes() ? windowMax(options) : static_cast<size_t>(options.maxBatch);
@@ -48,15 +55,33 @@ double Scheduler::answeredAtMs(double freeAtMs, int32_t rows) const {
          deliveryMs_ * deliveryTail_.value();
 }
 
+int32_t Scheduler::pieceRows() const {
+  if (latency_.meanMs()[static_cast<size_t>(options_.maxBatch)] <= 0) return std::max(1, options_.maxBatch / kPiecesPerBatch);
+  return efficientBatch(rules(1), options_.maxBatch, kPieceShare);
+}
+
+// Whether an idle engine is kept for those who ask now and then: the last one that does not run what lets them pass. It takes
+// what comes at once, and leaves a core to whoever carries it.
+bool Scheduler::keepsFree(double nowMs, int32_t yielding) const {
+  return nowMs - passedAtMs_ < kLatelyMs && yielding > 0 && yielding >= options_.instances - 1;
+}
+
 void Scheduler::push(Request* request) {
+  if (!request->yields) passedAtMs_ = request->arrivalMs;
   if (lastArrivalMs_ > 0) arrivalGapMs_ += kGapWeight * (request->arrivalMs - lastArrivalMs_ - arrivalGapMs_);
   lastArrivalMs_ = request->arrivalMs;
   queue_.push(request);
 }
 
-void Scheduler::next(double nowMs, int32_t running, Next& next) {
+void Scheduler::next(double nowMs, int32_t running, int32_t yielding, Next& next) {
   if (queue_.empty()) return;
   queue_.front(nowMs, windowOf(options_, queue_), window_);
+  if (keepsFree(nowMs, yielding)) {
+    const auto yields = [](const Request* request) { return request->yields; };
+    window_.erase(std::remove_if(window_.begin(), window_.end(), yields), window_.end());
+    next.startAtMs = passedAtMs_ + kLatelyMs;
+    if (window_.empty()) return;
+  }
   candidates_.clear();
   for (const Request* r : window_) {
     const int32_t maxBatch = alone_ || r->ownForm() ? r->rows : r->maxBatch;

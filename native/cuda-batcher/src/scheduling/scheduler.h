@@ -48,8 +48,11 @@ class Scheduler {
   // From now on every request runs by itself: rows of this model can't share a batch after all.
   void batchNothing() { alone_ = true; }
 
-  // The next batch of an idle engine while `running` others are busy. What leaves the queue is in `members` and `dropped`;
-  // without members, `startAtMs` says when to ask again.
+  // Rows of the pieces that a request of more rows than a batch takes is best cut into, as far as is known.
+  int32_t pieceRows() const;
+
+  // The next batch of an idle engine while `running` others are busy, `yielding` of them with requests that let others pass.
+  // What leaves the queue is in `members` and `dropped`; without members, `startAtMs` says when to ask again.
   struct Next {
     std::vector<Request*>& members;
     std::vector<Request*>& dropped;
@@ -58,7 +61,7 @@ class Scheduler {
     double startAtMs = kNoDeadline;
     double expectedMs = 0;  // how long it will run
   };
-  void next(double nowMs, int32_t running, Next& next);
+  void next(double nowMs, int32_t running, int32_t yielding, Next& next);
 
   // A batch has run beside `running` others until `endedMs`; its answers were in the callers' hands `deliveryMs` after it.
   void ran(int32_t paddedRows, int32_t running, double latencyMs, double endedMs);
@@ -73,6 +76,9 @@ class Scheduler {
   const std::vector<double>& latencyMs() const { return latency_.meanMs(); }
 
  private:
+  static constexpr double kNever = -kNoDeadline;
+
+  bool keepsFree(double nowMs, int32_t yielding) const;
   PlanRules rules(double slowdown) const;
   void took(double nowMs);
 
@@ -84,6 +90,7 @@ class Scheduler {
   QuantileTrack deliveryTail_;     // in means
   double ranAtMs_ = 0;             // 0: nothing measured
   double lastArrivalMs_ = 0;
+  double passedAtMs_ = kNever;  // when the last request came that lets nobody pass
   double arrivalGapMs_ = 0;  // 0: not known yet
   // Rows offered and the time they came in, over the last batches (older ones fade).
   double offeredRows_ = 0;
