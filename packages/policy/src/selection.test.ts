@@ -1,7 +1,7 @@
 import type { Query } from "./query";
 import { selectVariant } from "./selection";
 import { executor, instance, pointsOf, slo, snapshotOf, variant } from "./testing/snapshots";
-import type { Slo } from "./types";
+import type { Executor, Slo } from "./types";
 
 const task = "digits/uci";
 const asking = (over: Partial<Slo> = {}, rows = 1): Query => ({
@@ -177,6 +177,17 @@ describe("selectVariant", () => {
         expectedWaitMs: 1000,
         predictedMs: 1002,
       });
+    });
+
+    it("takes an executor whose figures are too old as full", () => {
+      const executors = [
+        executor({ name: "silent", isUnheard: true }),
+        executor({ name: "heard", utilisation: 0.9 }),
+      ];
+      const decision = (of: readonly Executor[]) =>
+        selectVariant(snapshotOf({ variants, executors: of }), asking({}), 0);
+      expect(decision(executors)).toMatchObject({ kind: "cold", executor: { name: "heard" } });
+      expect(decision(executors.slice(0, 1))).toMatchObject({ kind: "saturated", reason: "no-room" });
     });
 
     it("waits for a load within the bound when no latency is asked for", () => {

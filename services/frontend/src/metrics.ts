@@ -61,7 +61,7 @@ export const instruments = {
     name: "infaas.frontend.hosts.changes",
     unit: "{change}",
     description:
-      "Changes that this frontend made as the leader, by kind: start, drain, cancel, remove, load.",
+      "Changes that this frontend made as the leader, by kind: start, drain, cancel, remove, load, unload.",
   },
   openCalls: {
     name: "infaas.frontend.open_calls",

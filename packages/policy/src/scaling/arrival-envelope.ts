@@ -25,8 +25,9 @@ export function envelopeWindows(latencyMs: number | null): readonly number[] {
 }
 
 /**
- * Counts arrivals in sliding windows of several lengths; time is given with each call; what goes back counts as now. Adding is
- * O(windows). A window slides by a quarter of its length, so that up to a quarter at its beginning is left out.
+ * Counts arrivals in sliding windows of several lengths, the shortest first; time is given with each call, and what goes
+ * back counts as now. Adding is O(1), and O(windows) once in a quarter of the shortest. A window slides by a quarter of its
+ * length, so that up to a quarter at its beginning is left out.
  */
 export class ArrivalWindows {
   private readonly counts: Float64Array;
@@ -34,6 +35,11 @@ export class ArrivalWindows {
   private readonly newest: Float64Array;
   private now: Float64Array;
   private before: Float64Array;
+  /** Slot of the shortest window that is under way, when it began to fill, and what came in it. */
+  private readonly slotMs: number;
+  private slot = 0;
+  private slotAtMs = 0;
+  private pending = 0;
 
   constructor(readonly windowsMs: readonly number[]) {
     const { length } = windowsMs;
@@ -42,28 +48,44 @@ export class ArrivalWindows {
     this.newest = new Float64Array(length);
     this.now = new Float64Array(length);
     this.before = new Float64Array(length);
+    this.slotMs = (windowsMs[0] ?? ENVELOPE_WINDOW_MAX_MS) / SLOTS;
   }
 
   add(arrivals: number, nowMs: number): void {
-    const { windowsMs, counts, sums, newest, now } = this;
-    for (let w = 0; w < windowsMs.length; w++) {
-      const slot = Math.max(newest[w]!, Math.floor((nowMs * SLOTS) / windowsMs[w]!));
-      if (slot !== newest[w]) this.slide(w, slot);
-      counts[w * SLOTS + (slot % SLOTS)]! += arrivals;
-      sums[w]! += arrivals;
-      if (sums[w]! > now[w]!) now[w] = sums[w]!;
+    const slot = Math.floor(nowMs / this.slotMs);
+    if (slot > this.slot) {
+      this.settle();
+      this.slot = slot;
+      this.slotAtMs = nowMs;
     }
+    this.pending += arrivals;
   }
 
   /** The most arrivals by window since the turn before the last one. */
   most(): readonly number[] {
+    this.settle();
     return this.windowsMs.map((_, w) => Math.max(this.now[w]!, this.before[w]!));
   }
 
   /** Begins a new period of `most`, which keeps the one that ends. */
   turn(): void {
+    this.settle();
     [this.before, this.now] = [this.now, this.before];
     this.now.fill(0);
+  }
+
+  /** Counts what came in the slot under way in every window. */
+  private settle(): void {
+    const { windowsMs, counts, sums, newest, now, pending, slotAtMs } = this;
+    if (pending === 0) return;
+    this.pending = 0;
+    for (let w = 0; w < windowsMs.length; w++) {
+      const slot = Math.max(newest[w]!, Math.floor((slotAtMs * SLOTS) / windowsMs[w]!));
+      if (slot !== newest[w]) this.slide(w, slot);
+      counts[w * SLOTS + (slot % SLOTS)]! += pending;
+      sums[w]! += pending;
+      if (sums[w]! > now[w]!) now[w] = sums[w]!;
+    }
   }
 
   private slide(w: number, slot: number): void {

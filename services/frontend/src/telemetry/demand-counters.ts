@@ -104,7 +104,7 @@ export class DemandCounters {
   private countedFor({ target, slo, rows }: OfferedQuery): Counted {
     const { last } = this;
     const rowsFrom = rowsBucket(rows);
-    if (last !== null && last.slo === slo && last.target === target && last.rowsFrom === rowsFrom)
+    if (last !== null && last.target === target && last.rowsFrom === rowsFrom && asksSame(last.slo, slo))
       return last.counted;
     const counted = this.counted(demandClass(target, slo, rows));
     const { latencyMs } = slo;
@@ -134,4 +134,16 @@ export class DemandCounters {
       lately: 0,
     };
   }
+}
+
+/** Whether two queries ask for the same, as far as it makes their class. */
+function asksSame(a: Slo, b: Slo): boolean {
+  if (a === b) return true;
+  return (
+    a.latencyMs === b.latencyMs &&
+    a.minAccuracy === b.minAccuracy &&
+    a.maxCostUsd === b.maxCostUsd &&
+    a.objective === b.objective &&
+    a.noDowngrade === b.noDowngrade
+  );
 }

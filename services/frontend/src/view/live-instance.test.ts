@@ -1,6 +1,7 @@
 import { variantFromWire } from "@infaas/api";
+import { VirtualClock } from "@infaas/runtime";
 import { wireVariant } from "../testing/house";
-import { LiveInstance } from "./live-instance";
+import { LiveExecutor, LiveInstance } from "./live-instance";
 
 /** An instance that answers 1,000 rows a second at most. */
 function instance(isRationed: boolean) {
@@ -96,5 +97,22 @@ describe("LiveInstance.state", () => {
     live.reported(20, 2_990);
     told(live, 3, 200, 0);
     expect(live.state).toBe("active");
+  });
+});
+
+describe("LiveExecutor.isUnheard", () => {
+  it("is true from the age on at which figures say nothing, until it tells some again", async () => {
+    const clock = new VirtualClock();
+    const isOld = (toldMs: number) => clock.nowMs() - toldMs > 3_000;
+    const member = {
+      ...{ name: "e1", address: "127.0.0.1:1", linkAddress: "", incarnation: "", hostType: "local-cpu" },
+      ...{ deviceKinds: ["cpu" as const], cores: 1, cpuCores: 1, memoryBytes: 1e9, pricePerHourUsd: 0.1 },
+    };
+    const live = new LiveExecutor(member, 0, isOld);
+    expect(live.isUnheard).toBe(false);
+    await clock.advance(3_001);
+    expect(live.isUnheard).toBe(true);
+    live.reported({ executorUtilisation: 0.5, memoryFreeBytes: 1 }, clock.nowMs());
+    expect(live.isUnheard).toBe(false);
   });
 });
