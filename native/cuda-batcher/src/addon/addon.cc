@@ -4,7 +4,6 @@
 #include <limits>
 #include <mutex>
 
-#include "addon/allocator.h"
 #include "addon/batcher_handle.h"
 #include "addon/confinement.h"
 #include "addon/convert.h"
@@ -17,6 +16,7 @@
 #include "devices/cuda/driver.h"
 #include "engines/onnxruntime/engine.h"
 #include "engines/tensorrt/library.h"
+#include "running/allocator.h"
 
 namespace cb {
 

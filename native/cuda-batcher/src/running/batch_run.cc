@@ -6,6 +6,8 @@
 #include <cstring>
 #include <new>
 
+#include "running/allocator.h"
+
 namespace cb {
 
 namespace {
@@ -60,6 +62,11 @@ int32_t outputSlabs(const Model& model, const BatcherOptions& options) {
   const size_t spare = std::clamp(kSpareBytesMax / bytes, kSpareSlabsMin, kSpareSlabsMax);
   const size_t wanted = static_cast<size_t>(options.instances) + spare;
   return static_cast<int32_t>(std::min(wanted, kArenaBytesMax / bytes));
+}
+
+void BatchRun::rest() {
+  scratch_.atMost(kScratchKeptBytes);
+  trimThreadHeap();
 }
 
 void BatchRun::run(Delivery& delivery) {

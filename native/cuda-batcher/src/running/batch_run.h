@@ -32,8 +32,8 @@ class BatchRun {
   };
   explicit BatchRun(Tools tools) : tools_(tools), model_(tools.model) {}
 
-  // Frees what a large batch left; after a while without one.
-  void rest() { scratch_.atMost(kScratchKeptBytes); }
+  // Frees what large batches left with the calling thread; after a while without one.
+  void rest();
   // Runs delivery.members as one batch of delivery.paddedRows rows and fills in the rest of the delivery.
   void run(Delivery& delivery);
 

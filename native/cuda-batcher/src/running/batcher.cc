@@ -165,10 +165,15 @@ void Batcher::work(size_t engine) {
       recycle(std::move(next));
       if (!stopping_ && runAgain(lock, engine, run)) continue;
       const double sleepMs = std::clamp(startAtMs - clock_(), 0.0, kSleepMaxMs);
+  bool rested = true;
       idle_++;
       const auto woken = work_.wait_for(lock, std::chrono::duration<double, std::milli>(sleepMs));
       idle_--;
-      if (woken == std::cv_status::timeout && sleepMs == kSleepMaxMs) run.rest();
+      if (rested || woken != std::cv_status::timeout || sleepMs < kSleepMaxMs) continue;
+      lock.unlock();
+      run.rest();
+      rested = true;
+      lock.lock();
       continue;
     }
     lock.unlock();
@@ -184,6 +189,7 @@ void Batcher::work(size_t engine) {
     if (done == nullptr) continue;
     account(engine, *done);
     running_.end(engine);
+    rested = false;
   }
 }
 
@@ -197,6 +203,8 @@ bool Batcher::unwatched() {
 // Tells those whose deadline passes while no engine has time to look, and ends runs that take too long.
 void Batcher::watch() {
   std::unique_lock<std::mutex> lock(mutex_);
+  lock.unlock();
+  run.rest();
   while (!stopping_) {
     watched_ = idle_ == 0 && !scheduler_.queue().empty();
     const double sleepMs = watched_ ? kLateCheckMs : running_.count() > 0 ? kRunCheckMs : kSleepMaxMs;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "running/allocator.h"
+
 namespace cb {
 
 namespace {
@@ -81,7 +83,10 @@ std::unique_ptr<Model> Model::load(const EngineTable* engine, const ModelOptions
 
 Model::Model(const EngineTable* engine, EngineModel* handle) : engine_(engine), handle_(handle) {}
 
-Model::~Model() { engine_->unload(handle_); }
+Model::~Model() {
+  const LeanHeap lean;
+  engine_->unload(handle_);
+}
 
 void Model::describe() {
   inputs_ = list(TensorList::kInputs);
@@ -160,6 +165,11 @@ ModelRun::ModelRun(const Model& model) : model_(model) {
   if (model.engine_->openRun(model.handle_, &run_, text, sizeof text) != 0) {
     run_ = nullptr;
     error_ = text;
+void Model::trim() const {
+  const LeanHeap lean;
+  engine_->trim(handle_);
+}
+
     return;
   }
   std::lock_guard<std::mutex> lock(model.runsMutex_);

@@ -66,7 +66,7 @@ class Model {
                   EngineStages& stages) const;
   void release(void* owner) const { engine_->release(handle_, owner); }
   // Gives back what past runs left in the memory that the engine keeps for later ones. From any thread.
-  void trim() const { engine_->trim(handle_); }
+  void trim() const;
   // Runs under way and later ones end soon, with an error.
   void terminate() const;
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "running/allocator.h"
 #include "sockets/sockets.h"
 
 namespace cb::link {
@@ -30,6 +31,8 @@ constexpr int kReceivesPerTurn = 8;
 constexpr int kPauseMs = 100;
 // While stopping, how often it is looked whether everything has left.
 constexpr int kStopCheckMs = 5;
+// Time without a frame after which the memory of earlier ones is given back.
+constexpr int kRestMs = 1'000;
 // Tag of field 1, length-delimited: `frames` of LinkRequest.
 constexpr char kFramesTag = 0x0a;
 
@@ -153,9 +156,13 @@ void Server::stop(double graceMs) {
 }
 
 void Server::work() {
+  bool rested = true;
   while (!stopping_) {
     const bool paused = !accepting_;
-    wait(paused ? kPauseMs : unadmitted_ > 0 ? kAdmissionCheckMs : -1);
+    wait(paused ? kPauseMs : unadmitted_ > 0 ? kAdmissionCheckMs : rested ? -1 : kRestMs);
+    if (!received_ && !rested) trimThreadHeap();
+    rested = !received_;
+    received_ = false;
     if (unadmitted_ > 0) cutUnauthenticated();
     if (!paused) continue;
     accepting_ = true;
@@ -241,6 +248,7 @@ void Server::greet(Connection& connection) {
 }
 
 void Server::receive(const std::shared_ptr<Connection>& connection) {
+  received_ = true;
   wire::FrameReader& reader = connection->reader();
   for (int turn = 0; turn < kReceivesPerTurn; turn++) {
     const wire::FrameReader::Spaces spaces = reader.spaces();

@@ -117,6 +117,7 @@ class Server : public ConnectionReader, private wire::Pollable {
   // I/O thread only.
   uint32_t nextConnection_ = 1;
   bool accepting_ = true;
+  bool received_ = false;  // since the thread last looked
   size_t unadmitted_ = 0;
   std::string variant_;
   wire::InferHead head_;
