@@ -6,6 +6,8 @@ export const journalSlotLayout = {
   members: 0,
   /** How many of `queries` hold an id. */
   written: 1,
-  queries: 2,
+  /** Number of the fatal signal that a thread of the run raised; 0: none. */
+  signal: 2,
+  queries: 3,
   stride: 256,
 } as const;

@@ -1,14 +1,16 @@
 import { readFileSync } from "node:fs";
 import { journalSlotLayout } from "./run-journal-layout";
 
-const { members, written, queries, stride } = journalSlotLayout;
+const { members, written, signal, queries, stride } = journalSlotLayout;
 
 /** What one engine thread had under way. */
 export interface JournalRun {
   /** Place of the thread: its batcher's `journal.firstSlot` and the threads after it. */
   readonly slot: number;
-  /** Ids of the queries, as their links number them; 0 is one that came from JavaScript. Of a large batch the first 254. */
+  /** Ids of the queries, as their links number them; 0 is one that came from JavaScript. Of a large batch the first 253. */
   readonly queryIds: readonly number[];
+  /** Whether a thread that computed it raised a fatal signal; of a model with several threads, whether one of its runs did. */
+  readonly fatal: boolean;
 }
 
 /**
@@ -25,6 +27,7 @@ export function readRunJournal(path: string): JournalRun[] {
     runs.push({
       slot: at / stride,
       queryIds: [...numbers.subarray(at + queries, at + queries + count)],
+      fatal: numbers[at + signal] !== 0,
     });
   }
   return runs;

@@ -403,7 +403,7 @@ TEST("the run journal has what runs, for as long as it runs") {
   first.queryId = 7;
   second.queryId = 9;
   journal->begin(0, {&first, &second});
-  RunJournal::Slot slots[2];
+  JournalSlot slots[2];
   CHECK(pread(file, slots, sizeof slots, 0) == static_cast<ssize_t>(sizeof slots));
   CHECK(slots[0].members == 0);
   CHECK(slots[1].members == 2 && slots[1].written == 2 && slots[1].queries[0] == 7 && slots[1].queries[1] == 9);

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "engines/engine_table.h"
@@ -15,9 +16,13 @@
 namespace cb {
 
 constexpr float kPoison = -12345;
+// A row that begins with kTrap ends its process by SIGSEGV; one with kPoolTrap does so on a thread that the engine starts.
+constexpr float kTrap = -54321;
+constexpr float kPoolTrap = -54322;
 constexpr size_t kFakeWidth = 4;
 
 struct EngineModel {
+  EngineThreads threads{};
   std::mutex mutex;
   std::condition_variable changed;
   bool held = false;
@@ -35,6 +40,11 @@ struct EngineRun {
 inline EngineModel*& lastFake() {
   static EngineModel* last = nullptr;
   return last;
+}
+
+inline void trap(void*) {
+  static int* volatile nowhere = nullptr;
+  *nowhere = 0;
 }
 
 inline int fakeRun(EngineModel* model, EngineRun* with, const EngineBuffer* in, size_t inCount, EngineBuffer* out, size_t, EngineStages*,
@@ -65,6 +75,8 @@ inline int fakeRun(EngineModel* model, EngineRun* with, const EngineBuffer* in, 
   }
   float* y = static_cast<float*>(out[0].data);
   for (size_t i = 0; i < in[0].bytes / sizeof(float); i++) {
+    if (i % kFakeWidth == 0 && x[i] == kTrap) trap(nullptr);
+    if (i % kFakeWidth == 0 && x[i] == kPoolTrap) std::thread(model->threads.run, model->threads.context, trap, nullptr).join();
     if (i % kFakeWidth == 0 && x[i] == kPoison) {
       std::snprintf(error, errorBytes, "poison in row %zu", i / kFakeWidth);
       return 1;
@@ -90,8 +102,9 @@ inline const EngineTable* fakeEngine() {
       kEngineAbi,
       "fake",
       [](const char*, char*, size_t, char*, size_t) { return 0; },
-      [](const EngineLoadOptions*, EngineModel** model, char*, size_t) {
+      [](const EngineLoadOptions* options, EngineModel** model, char*, size_t) {
         *model = lastFake() = new EngineModel;
+        (*model)->threads = options->threads;
         return 0;
       },
       fakeTensors,

@@ -65,7 +65,7 @@ export const executorOptions = {
     type: "string",
     default: "shared",
     choices: ["shared", "model", "variant", "none"],
-    doc: "Which variants share an engine process: all (`shared`), those of an architecture (`model`), or each has its own (`variant`), at the price of some 50 MiB each (docs/benchmarks.md, density). A variant that was running when its process ended gets its own in any case. `none`: engines run in the executor's own process, where one query can end all.",
+    doc: "Which variants share an engine process: all (`shared`), those of an architecture (`model`), or each has its own (`variant`), at the price of some 50 MiB each (docs/benchmarks.md, density). A variant that ended its process, or may have, gets its own in any case. `none`: engines run in the executor's own process, where one query can end all.",
   },
   leaseTtlMs: {
     type: "number",

@@ -7,7 +7,7 @@
 
 namespace cb {
 
-constexpr uint32_t kEngineAbi = 6;
+constexpr uint32_t kEngineAbi = 7;
 constexpr int32_t kMaxRank = 16;
 constexpr int64_t kUnknownDim = -1;
 constexpr int32_t kUnknownRank = -1;
@@ -36,11 +36,18 @@ size_t elementBytes(DType dtype);
 struct EngineModel;
 struct EngineRun;  // what one thread runs with
 
+// For threads that the engine starts for a model: each calls `run`, which calls `work(argument)`, until the model is unloaded.
+struct EngineThreads {
+  void (*run)(void* context, void (*work)(void*), void* argument);
+  void* context;
+};
+
 struct EngineLoadOptions {
   const char* modelPath;
   const char* libraryPath;  // the engine's own library; null: its default name
   int32_t intraOpThreads;   // threads one run may use
   int32_t concurrentRuns;   // how many threads will call run() at a time
+  EngineThreads threads;
 };
 
 // One input or output as the model declares it. Strings live as long as the model.

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "running/fatal_signals.h"
+
 namespace cb {
 
 namespace {
@@ -35,6 +37,10 @@ Batcher::Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clo
   for (int32_t engine = 0; engine < options_.instances; engine++) {
     runs_.push_back(std::make_unique<ModelRun>(*model_));
   }
+  if (journal_ != nullptr) {
+    markFatalSignals();
+    model_->journalSlots().set(journal_->slots(), static_cast<uint32_t>(options_.instances));
+  }
   counters_.batchRows.assign(static_cast<size_t>(options_.maxBatch) + 1, 0);
   for (size_t engine = 0; engine < runs_.size(); engine++) {
     threads_.emplace_back([this, engine] { work(engine); });
@@ -42,7 +48,10 @@ Batcher::Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clo
   threads_.emplace_back([this] { watch(); });
 }
 
-Batcher::~Batcher() { stop(false); }
+Batcher::~Batcher() {
+  stop(false);
+  if (journal_ != nullptr) model_->journalSlots().clear();
+}
 
 Request* Batcher::blank() {
   std::lock_guard<std::mutex> lock(poolMutex_);
@@ -151,8 +160,12 @@ void Batcher::forget(const Request& request) {
 // One turn of the lock a batch: what has run is accounted for and the next batch taken at once, and only then, without
 // the lock, the answers are handed over.
 void Batcher::work(size_t engine) {
+  JournalSlots own;
+  if (journal_ != nullptr) own.set(journal_->slots() + engine, 1);
+  const ComputingThread here(own);
   BatchRun run({*model_, *runs_[engine], arena_, journal_.get(), engine, clock_, options_.cpuTimes});
   std::unique_ptr<Delivery> done;
+  bool rested = true;
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_ || done != nullptr) {
     std::unique_ptr<Delivery> next = blankDelivery();
@@ -165,7 +178,6 @@ void Batcher::work(size_t engine) {
       recycle(std::move(next));
       if (!stopping_ && runAgain(lock, engine, run)) continue;
       const double sleepMs = std::clamp(startAtMs - clock_(), 0.0, kSleepMaxMs);
-  bool rested = true;
       idle_++;
       const auto woken = work_.wait_for(lock, std::chrono::duration<double, std::milli>(sleepMs));
       idle_--;
@@ -177,6 +189,7 @@ void Batcher::work(size_t engine) {
       continue;
     }
     lock.unlock();
+    rested = false;
     if (done != nullptr) handOver(std::move(done));
     if (ready) {
       done = runBatch(engine, run, std::move(next));
@@ -189,8 +202,9 @@ void Batcher::work(size_t engine) {
     if (done == nullptr) continue;
     account(engine, *done);
     running_.end(engine);
-    rested = false;
   }
+  lock.unlock();
+  run.rest();
 }
 
 // Whether somebody waits for busy engines and watch() sleeps; it counts as looking from now on.
@@ -203,8 +217,6 @@ bool Batcher::unwatched() {
 // Tells those whose deadline passes while no engine has time to look, and ends runs that take too long.
 void Batcher::watch() {
   std::unique_lock<std::mutex> lock(mutex_);
-  lock.unlock();
-  run.rest();
   while (!stopping_) {
     watched_ = idle_ == 0 && !scheduler_.queue().empty();
     const double sleepMs = watched_ ? kLateCheckMs : running_.count() > 0 ? kRunCheckMs : kSleepMaxMs;

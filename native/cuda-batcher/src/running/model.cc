@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "running/allocator.h"
+#include "running/fatal_signals.h"
 
 namespace cb {
 
@@ -55,18 +56,25 @@ int64_t rowBytes(const Tensor& tensor, size_t from) {
   return bytes;
 }
 
+// A thread that the engine has started: it computes runs of the model.
+void computeFor(void* slots, void (*work)(void*), void* argument) {
+  const ComputingThread here(*static_cast<const JournalSlots*>(slots));
+  work(argument);
+}
+
 }  // namespace
 
 std::unique_ptr<Model> Model::load(const EngineTable* engine, const ModelOptions& options, std::string& error) {
+  auto slots = std::make_unique<JournalSlots>();
   EngineLoadOptions load{options.path.c_str(), options.library.empty() ? nullptr : options.library.c_str(),
-                         options.intraOpThreads, options.concurrentRuns};
+                         options.intraOpThreads, options.concurrentRuns, {computeFor, slots.get()}};
   char text[kErrorBytes] = "";
   EngineModel* handle = nullptr;
   if (engine->load(&load, &handle, text, sizeof text) != 0) {
     error = text;
     return nullptr;
   }
-  std::unique_ptr<Model> model(new Model(engine, handle));
+  std::unique_ptr<Model> model(new Model(engine, handle, std::move(slots)));
   model->describe();
   std::string reason = model->whyUnbatched(options.batching);
   if (options.batching == Batching::kInputs && !reason.empty()) {
@@ -81,7 +89,8 @@ std::unique_ptr<Model> Model::load(const EngineTable* engine, const ModelOptions
   return model;
 }
 
-Model::Model(const EngineTable* engine, EngineModel* handle) : engine_(engine), handle_(handle) {}
+Model::Model(const EngineTable* engine, EngineModel* handle, std::unique_ptr<JournalSlots> journalSlots)
+    : engine_(engine), handle_(handle), journalSlots_(std::move(journalSlots)) {}
 
 Model::~Model() {
   const LeanHeap lean;
@@ -154,6 +163,11 @@ std::string Model::tryRun(EngineRun* with, const std::vector<EngineBuffer>& in, 
   return text[0] == '\0' ? "the engine failed without a reason" : text;
 }
 
+void Model::trim() const {
+  const LeanHeap lean;
+  engine_->trim(handle_);
+}
+
 void Model::terminate() const {
   std::lock_guard<std::mutex> lock(runsMutex_);
   terminated_ = true;
@@ -165,11 +179,6 @@ ModelRun::ModelRun(const Model& model) : model_(model) {
   if (model.engine_->openRun(model.handle_, &run_, text, sizeof text) != 0) {
     run_ = nullptr;
     error_ = text;
-void Model::trim() const {
-  const LeanHeap lean;
-  engine_->trim(handle_);
-}
-
     return;
   }
   std::lock_guard<std::mutex> lock(model.runsMutex_);

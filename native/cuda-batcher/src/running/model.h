@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engines/engine_table.h"
+#include "running/run_journal.h"
 
 namespace cb {
 
@@ -69,10 +70,12 @@ class Model {
   void trim() const;
   // Runs under way and later ones end soon, with an error.
   void terminate() const;
+  // Where runs are written down that threads of the engine may compute; whoever sets them clears them.
+  JournalSlots& journalSlots() const { return *journalSlots_; }
 
  private:
   friend class ModelRun;
-  Model(const EngineTable* engine, EngineModel* handle);
+  Model(const EngineTable* engine, EngineModel* handle, std::unique_ptr<JournalSlots> journalSlots);
   void describe();
   std::vector<Tensor> list(TensorList of) const;
   std::string whyUnbatched(Batching batching) const;
@@ -81,6 +84,7 @@ class Model {
 
   const EngineTable* engine_;
   EngineModel* handle_;
+  const std::unique_ptr<JournalSlots> journalSlots_;  // threads of the engine hold its address
   std::vector<Tensor> inputs_;
   std::vector<Tensor> outputs_;
   std::vector<Tensor> optionals_;

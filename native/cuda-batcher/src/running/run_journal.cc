@@ -18,7 +18,7 @@ constexpr mode_t kOwnerOnly = 0600;
 }  // namespace
 
 std::unique_ptr<RunJournal> RunJournal::open(const std::string& path, size_t first, size_t count, std::string& error) {
-  const size_t bytes = (first + count) * sizeof(Slot);
+  const size_t bytes = (first + count) * sizeof(JournalSlot);
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kOwnerOnly);
   struct stat found {};
   // Allocated now: a page that a full disk can't back would be a fatal signal on its first write.
@@ -28,7 +28,7 @@ std::unique_ptr<RunJournal> RunJournal::open(const std::string& path, size_t fir
   if (mapped == MAP_FAILED) error = "the run journal " + path + " can't be opened: " + std::strerror(failed != 0 ? failed : errno);
   if (file >= 0) ::close(file);
   if (mapped == MAP_FAILED) return nullptr;
-  std::unique_ptr<RunJournal> journal(new RunJournal(mapped, bytes, static_cast<Slot*>(mapped) + first));
+  std::unique_ptr<RunJournal> journal(new RunJournal(mapped, bytes, static_cast<JournalSlot*>(mapped) + first));
   for (size_t slot = 0; slot < count; slot++) journal->end(slot);
   return journal;
 }
@@ -36,7 +36,8 @@ std::unique_ptr<RunJournal> RunJournal::open(const std::string& path, size_t fir
 RunJournal::~RunJournal() { munmap(mapped_, bytes_); }
 
 void RunJournal::begin(size_t index, const std::vector<Request*>& members) {
-  Slot& slot = slots_[index];
+  JournalSlot& slot = slots_[index];
+  slot.signal.store(0, std::memory_order_relaxed);
   slot.written = static_cast<uint32_t>(std::min(members.size(), kJournalQueriesMax));
   for (uint32_t i = 0; i < slot.written; i++) slot.queries[i] = members[i]->queryId;
   slot.members.store(static_cast<uint32_t>(members.size()), std::memory_order_release);

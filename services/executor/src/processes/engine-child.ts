@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { rm } from "node:fs/promises";
 import { extname, join } from "node:path";
-import { type JournalRun, readRunJournal } from "@infaas/cuda-batcher";
+import { readRunJournal } from "@infaas/cuda-batcher";
 import {
   type Clock,
   Code,
@@ -14,6 +14,7 @@ import {
 import type { EngineAnswer, EngineOptions } from "../engines/engine-port";
 import { residentBytes } from "../profiling/confinement/resident-memory";
 import type { EngineProcessConfig } from "./engine-process-config";
+import { type JournaledEngine, judgeEnd, type ProcessEnd } from "./process-end";
 import type { ProcessOrder, ProcessReport } from "./process-messages";
 import { type EngineChannel, RemoteEngine } from "./remote-engine";
 
@@ -38,23 +39,12 @@ export interface EngineChildOptions {
   readonly execArgv?: readonly string[];
 }
 
-/** How a process ended that nobody had asked to. */
-export interface ProcessEnd {
-  readonly reason: string;
-  /** Variants with a batch under way, and the queries in it. */
-  readonly suspects: readonly string[];
-  readonly queryIds: ReadonlySet<number>;
-}
-
 interface Call {
   resolve(answer: EngineAnswer | null): void;
   reject(fault: ServiceError): void;
 }
 
-interface Opened {
-  readonly variant: string;
-  readonly firstSlot: number;
-  readonly slots: number;
+interface Opened extends JournaledEngine {
   /** Null while it is being opened. */
   engine: RemoteEngine | null;
 }
@@ -74,7 +64,7 @@ export class EngineChild implements EngineChannel {
   private readonly listenEvents = deferred();
   private ports: { readonly port: number; readonly linkPort: number | null } | null = null;
   private ended: ServiceError | null = null;
-  private killedFor: string | null = null;
+  private killedFor: { readonly why: string; readonly engine: JournaledEngine | null } | null = null;
   private stopping = false;
   private lastWords = "";
   private next = 1;
@@ -152,9 +142,10 @@ export class EngineChild implements EngineChannel {
       this.tell(order);
     });
     if (order.kind !== "close") return answer;
+    const engine = this.engines.get(order.engine);
     const closed = answer.finally(() => this.engines.delete(order.engine));
     void settledWithin(this.o.clock, closed, CLOSE_MAX_MS).then((isClosed) => {
-      if (!isClosed) this.kill(`an engine could not be closed within ${CLOSE_MAX_MS} ms`);
+      if (!isClosed) this.kill(`an engine could not be closed within ${CLOSE_MAX_MS} ms`, engine);
     });
     return closed;
   }
@@ -197,10 +188,11 @@ export class EngineChild implements EngineChannel {
     this.heard();
     this.cpu = cpuUs;
     for (const figures of engines) {
-      this.engines.get(figures.engine)?.engine?.received(figures);
+      const opened = this.engines.get(figures.engine);
+      opened?.engine?.received(figures);
       const { unresponsiveMs } = figures;
       if (unresponsiveMs > UNRESPONSIVE_MAX_MS)
-        this.kill(`a run went on for ${Math.round(unresponsiveMs)} ms after it was asked to end`);
+        this.kill(`a run went on for ${Math.round(unresponsiveMs)} ms after it was asked to end`, opened);
     }
   }
 
@@ -227,8 +219,8 @@ export class EngineChild implements EngineChannel {
     );
   }
 
-  private kill(why: string): void {
-    this.killedFor ??= why;
+  private kill(why: string, engine: JournaledEngine | null = null): void {
+    this.killedFor ??= { why, engine };
     this.child.kill("SIGKILL");
   }
 
@@ -263,19 +255,17 @@ export class EngineChild implements EngineChannel {
   }
 
   private reasonOfEnd(): ProcessEnd {
-    const runs = readRunJournal(this.o.config.journalPath);
-    const ofRun = ({ slot }: JournalRun) =>
-      [...this.engines.values()].filter(
-        ({ firstSlot, slots }) => slot >= firstSlot && slot < firstSlot + slots,
-      );
     const { signalCode, exitCode } = this.child;
     const how = signalCode === null ? `ended with status ${exitCode}` : `ended with ${signalCode}`;
     const said = this.lastWords.trim() === "" ? "" : `: ${this.lastWords.trim()}`;
-    return {
-      reason: this.killedFor === null ? `${how}${said}` : `was ended because ${this.killedFor}`,
-      suspects: [...new Set(runs.flatMap(ofRun).map(({ variant }) => variant))],
-      queryIds: new Set(runs.flatMap(({ queryIds }) => queryIds)),
-    };
+    const engines = [...this.engines.values()];
+    return judgeEnd({
+      reason: this.killedFor === null ? `${how}${said}` : `was ended because ${this.killedFor.why}`,
+      runs: readRunJournal(this.o.config.journalPath),
+      engines,
+      opening: engines.filter(({ engine }) => engine === null).map(({ variant }) => variant),
+      accused: this.killedFor?.engine ?? null,
+    });
   }
 }
 

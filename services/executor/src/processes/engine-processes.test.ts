@@ -140,10 +140,26 @@ describe("EngineProcesses", () => {
 
   it("loses a process to a division, and gives the culprit one of its own", async () => {
     const bystander = await opened("bystander", digits.model("digits-mlp-s"));
-    const culprit = await opened("division", join(folder, "division.onnx"));
+    const busy = await opened("busy", join(folder, "product.onnx"));
+    // So many numbers in one run are divided by threads of the engine.
+    const numbers = 1 << 20;
+    const culprit = await opened("division", join(folder, "division.onnx"), {
+      batching: "never",
+      threads: 2,
+      queueBytesMax: 1 << 25,
+    });
     expect(culprit.engine.process).toBe(bystander.engine.process);
-    await expect(divide(culprit.engine, -(2n ** 63n), -1n)).rejects.toMatchObject({ code: Code.UNAVAILABLE });
-    expect(await bystander.loss).toEqual({ reason: "its engine process ended with SIGFPE", suspect: false });
+    const size = new Uint8Array(BigInt64Array.of(4_000n, 4_000n).buffer);
+    const one = new Uint8Array(Float64Array.of(1).buffer);
+    const unanswered = busy.engine.submit([one, size], { ...query, dims: [[1, 1], [2]] });
+    await eventually(() => busy.engine.runningRows > 0);
+    const all = (value: bigint) => new Uint8Array(new BigInt64Array(numbers).fill(value).buffer);
+    const poison = [all(-(2n ** 63n)), all(-1n)];
+    const trap = culprit.engine.submit(poison, { ...query, dims: [[numbers], [numbers]] });
+    await expect(trap).rejects.toMatchObject({ code: Code.UNAVAILABLE });
+    await expect(unanswered).rejects.toMatchObject({ code: Code.UNAVAILABLE });
+    const innocent = { reason: "its engine process ended with SIGFPE", suspect: false };
+    expect([await bystander.loss, await busy.loss]).toEqual([innocent, innocent]);
     expect(await culprit.loss).toEqual({
       reason: "its engine process ended with SIGFPE while it ran a batch",
       suspect: true,

@@ -13,8 +13,9 @@ import {
   withPort,
 } from "@infaas/runtime";
 import type { Engine, EngineOptions, EnginePort } from "../engines/engine-port";
-import { EngineChild, type ProcessEnd } from "./engine-child";
+import { EngineChild } from "./engine-child";
 import type { EngineProcessConfig } from "./engine-process-config";
+import type { ProcessEnd } from "./process-end";
 import { RemoteEngine } from "./remote-engine";
 import { type Isolation, processNameOf, SHARED, Suspicions } from "./suspicion";
 

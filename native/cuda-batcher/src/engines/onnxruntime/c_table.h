@@ -26,6 +26,10 @@ constexpr int kHasShapeSinceMinor = 24;  // ONNX Runtime 1.24 and later fill the
 // What a value is, as the library numbers it.
 enum class Kind : int { kUnknown = 0, kTensor = 1, kSequence = 2, kMap = 3, kOpaque = 4, kSparse = 5, kOptional = 6 };
 
+// How the library has its threads started and joined: `context` is what setThreadContext was given.
+using CreateThread = const void* (*)(void* context, void (*work)(void*), void* argument);
+using JoinThread = void (*)(const void* thread);
+
 struct ApiBase {
   const void* (*getApi)(uint32_t version);
   const char* (*getVersionString)();
@@ -101,6 +105,9 @@ inline constexpr Function<106, Status*(const MapInfo*, TypeInfo**)> getMapValueT
 inline constexpr Function<107, Status*(const SequenceInfo*, TypeInfo**)> getSequenceElementType;
 inline constexpr Function<130, Status*(SessionOptions*, const char* key, const char* value)> addConfigEntry;
 inline constexpr Function<165, Status*(RunOptions*, const char* key, const char* value)> addRunConfigEntry;
+inline constexpr Function<196, Status*(SessionOptions*, CreateThread)> setCreateThread;
+inline constexpr Function<197, Status*(SessionOptions*, void* context)> setThreadContext;
+inline constexpr Function<198, Status*(SessionOptions*, JoinThread)> setJoinThread;
 // Room for one string of a tensor, to be written by the caller; unlike the older calls it takes zero bytes as they are.
 inline constexpr Function<252, Status*(Value*, size_t index, size_t bytes, char**)> getTextRoom;
 inline constexpr Function<390, bool(const TensorInfo*)> hasShape;

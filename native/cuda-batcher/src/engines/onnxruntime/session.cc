@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
+#include <thread>
 
 namespace cb::ort {
 
@@ -36,6 +38,22 @@ const char* kindName(Kind kind) {
 
 bool served(DType dtype) { return dtype == DType::kString || elementBytes(dtype) > 0; }
 
+// Null: the library fails to open the session.
+const void* createThread(void* context, void (*work)(void*), void* argument) {
+  const auto& threads = *static_cast<const EngineThreads*>(context);
+  try {
+    return new std::thread(threads.run, threads.context, work, argument);
+  } catch (const std::exception&) {
+    return nullptr;
+  }
+}
+
+void joinThread(const void* handle) {
+  auto* thread = static_cast<std::thread*>(const_cast<void*>(handle));
+  thread->join();
+  delete thread;
+}
+
 // A type that describes another is held only while it is read.
 class Held {
  public:
@@ -69,6 +87,7 @@ bool LoadedSession::open(const EngineLoadOptions& options, const ErrorText& erro
 
 bool LoadedSession::create(const EngineLoadOptions& load, const ErrorText& error) {
   SessionOptions* options = nullptr;
+  threads_ = load.threads;
   const auto bad = [&](Status* status) { return failed(api, status, error); };
   if (bad(createSessionOptions(api, &options))) return false;
   const bool ok = !bad(setExecutionMode(api, options, kSequential)) &&
@@ -77,6 +96,8 @@ bool LoadedSession::create(const EngineLoadOptions& load, const ErrorText& error
                   !bad(setInterOpThreads(api, options, 1)) &&
                   // Spinning workers would burn a core between batches.
                   !bad(addConfigEntry(api, options, "session.intra_op.allow_spinning", "0")) &&
+                  !bad(setCreateThread(api, options, createThread)) && !bad(setThreadContext(api, options, &threads_)) &&
+                  !bad(setJoinThread(api, options, joinThread)) &&
                   !bad(createSession(api, library.env, load.modelPath, options, &session));
   releaseSessionOptions(api, options);
   return ok;

@@ -64,6 +64,7 @@ struct LoadedSession {
   bool readTensor(const TypeInfo* type, EngineTensor& tensor, const ErrorText& error);
   const char* keep(std::string text);
 
+  EngineThreads threads_{};  // the library's threads have its address
   std::vector<std::unique_ptr<std::string>> texts_;  // what names and symbols point at
 };
 
