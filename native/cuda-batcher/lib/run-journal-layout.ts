@@ -1,4 +1,4 @@
-// The numbers that lib/run-journal.ts and src/running/run_journal.h share. The build makes a C++ header of this file.
+// The numbers that lib/run-journal.ts and src/process/run_journal.h share. The build makes a C++ header of this file.
 
 /** Places in a slot of a run journal, in 32-bit numbers. */
 export const journalSlotLayout = {

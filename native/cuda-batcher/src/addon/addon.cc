@@ -16,7 +16,7 @@
 #include "devices/cuda/driver.h"
 #include "engines/onnxruntime/engine.h"
 #include "engines/tensorrt/library.h"
-#include "running/allocator.h"
+#include "process/allocator.h"
 
 namespace cb {
 

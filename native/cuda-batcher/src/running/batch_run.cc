@@ -6,7 +6,7 @@
 #include <cstring>
 #include <new>
 
-#include "running/allocator.h"
+#include "process/allocator.h"
 
 namespace cb {
 

@@ -3,7 +3,7 @@
 
 #include "running/delivery.h"
 #include "running/model.h"
-#include "running/run_journal.h"
+#include "process/run_journal.h"
 #include "running/slab_arena.h"
 #include "scheduling/scheduler.h"
 

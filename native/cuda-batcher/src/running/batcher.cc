@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "running/fatal_signals.h"
+#include "process/fatal_signals.h"
 
 namespace cb {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "running/allocator.h"
-#include "running/fatal_signals.h"
+#include "process/allocator.h"
+#include "process/fatal_signals.h"
 
 namespace cb {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engines/engine_table.h"
-#include "running/run_journal.h"
+#include "process/run_journal.h"
 
 namespace cb {
 

@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "running/allocator.h"
+#include "process/allocator.h"
 #include "sockets/sockets.h"
 
 namespace cb::link {

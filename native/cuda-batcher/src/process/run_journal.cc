@@ -1,4 +1,4 @@
-#include "running/run_journal.h"
+#include "process/run_journal.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

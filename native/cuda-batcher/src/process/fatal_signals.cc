@@ -1,4 +1,4 @@
-#include "running/fatal_signals.h"
+#include "process/fatal_signals.h"
 
 #include <signal.h>
 #include <unistd.h>

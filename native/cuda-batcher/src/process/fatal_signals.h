@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "running/run_journal.h"
+#include "process/run_journal.h"
 
 namespace cb {
 

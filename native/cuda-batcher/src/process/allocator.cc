@@ -1,4 +1,4 @@
-#include "running/allocator.h"
+#include "process/allocator.h"
 
 #include <cstdlib>
 #include <mutex>
