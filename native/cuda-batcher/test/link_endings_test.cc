@@ -97,15 +97,17 @@ TEST("a server that is closed beside full traffic leaves nothing in flight") {
     House house(batches(8), 4096);
     const uint16_t port = house.server->port();
     std::atomic<uint32_t> answered{0};
+    std::atomic<int> connected{0};
     std::vector<std::thread> peers;
     for (int i = 0; i < 3; i++) {
       peers.emplace_back([&] {
         Peer peer(port);
+        connected++;
         for (uint32_t id = 0; id < 1'000; id++) peer.infer(id, request(rowsOf(1)));
         for (wire::Frame frame; peer.next(frame);) answered += frame.type == wire::FrameType::kAnswer ? 1 : 0;
       });
     }
-    while (answered < 100) std::this_thread::yield();
+    while (answered < 100 || connected < 3) std::this_thread::yield();
     if (round % 2 == 0) house.server->announceDraining();
     std::thread operators([&] {
       for (int i = 0; i < 200; i++) house.served->describe({{"FP32"}, {"FP32"}});
