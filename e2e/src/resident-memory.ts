@@ -13,17 +13,22 @@ export function residentWithChildrenBytes(pid: number): number {
   return [pid, ...descendants(pid)].reduce((sum, each) => sum + residentOrGone(each), 0);
 }
 
-function descendants(pid: number): readonly number[] {
+/** Returns the process ids of what a process has started itself; none where it is gone. */
+export function childrenOf(pid: number): readonly number[] {
   try {
     return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
       readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8")
         .split(" ")
         .filter((word) => word.trim() !== "")
-        .flatMap((child) => [Number(child), ...descendants(Number(child))]),
+        .map(Number),
     );
   } catch {
     return [];
   }
+}
+
+function descendants(pid: number): readonly number[] {
+  return childrenOf(pid).flatMap((child) => [child, ...descendants(child)]);
 }
 
 function residentOrGone(pid: number): number {

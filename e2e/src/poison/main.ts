@@ -2,11 +2,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Cluster } from "../cluster";
-import { bystanderFile, bystanderModel, watchBystanders } from "./bystanders";
+import { bystanderModel } from "./bystander";
+import { Bystanders, bystanderFile } from "./bystanders";
 import { registerCulprits } from "./culprits";
 import { operatorModels } from "./hostile-operators";
 import { type OperatorReport, runOperators } from "./operator-run";
-import { poisonLoop } from "./poison-loop";
+import { type PoisonScene, poisonLoop } from "./poison-loop";
 
 const usage = `usage: main.js loop MINUTES
        main.js operators REQUESTS [SEED]
@@ -15,13 +16,17 @@ const usage = `usage: main.js loop MINUTES
 `;
 const names = ["metadata", "frontend", "executor-1", "executor-2"];
 
-type Run = (cluster: Cluster, folder: string) => Promise<boolean>;
+interface Scene extends PoisonScene {
+  readonly folder: string;
+}
+
+type Run = (scene: Scene) => Promise<boolean>;
 
 /** Resolves with the exit status: 0 where nobody but a culprit was hurt. */
 async function main([mode, count, seed = "1"]: readonly string[]): Promise<number> {
   const run: Run | undefined = {
-    loop: (cluster: Cluster) => poisonLoop(cluster, Number(count)),
-    operators: (cluster: Cluster, folder: string) => operators(cluster, folder, Number(count), Number(seed)),
+    loop: (scene: Scene) => poisonLoop(scene, Number(count)),
+    operators: (scene: Scene) => operators(scene, Number(count), Number(seed)),
   }[mode ?? ""];
   if (run === undefined || !(Number(count) > 0)) {
     process.stderr.write(usage);
@@ -29,25 +34,27 @@ async function main([mode, count, seed = "1"]: readonly string[]): Promise<numbe
   }
   const cluster = await Cluster.start({ zoo: "none", args: ["--executors", "2"] });
   const folder = await mkdtemp(join(tmpdir(), "poison-"));
+  const bystanders = new Bystanders(cluster);
   try {
     const path = join(folder, `${bystanderModel}.onnx`);
     await writeFile(path, bystanderFile);
     await cluster.client.register({ path, name: bystanderModel });
     await registerCulprits(cluster, folder);
     const pids = names.map((name) => cluster.pidOf(name));
-    const isUnhurt = await run(cluster, folder);
+    const isUnhurt = await run({ cluster, folder, bystanders, names });
     const ended = names.filter((name, i) => cluster.pidOf(name) !== pids[i]);
     process.stdout.write(`processes that ended: ${ended.join(", ") || "none"}\n`);
     return isUnhurt && ended.length === 0 ? 0 : 1;
   } finally {
+    bystanders.close();
     await cluster.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function operators(cluster: Cluster, folder: string, requests: number, seed: number): Promise<boolean> {
+async function operators({ cluster, folder, bystanders }: Scene, requests: number, seed: number) {
   const plan = { models: operatorModels, requests, seed, onReport: print };
-  const { seen } = await watchBystanders(cluster, () => runOperators(cluster, folder, plan));
+  const { seen } = await bystanders.watch(() => runOperators(cluster, folder, plan));
   for (const { kind, answered, failed, wrong, failures } of seen)
     process.stdout.write(
       `${kind}: ${answered} answered, ${failed} failed, ${wrong} wrong ${failures.join("; ")}\n`,

@@ -1,35 +1,47 @@
 import { codeName } from "@infaas/runtime";
 import type { Cluster } from "../cluster";
-import { residentWithChildrenBytes } from "../resident-memory";
-import { percentileMs, type Seen, watchBystanders } from "./bystanders";
+import type { Bystanders } from "./bystanders";
 import { divide, type End, grow, loop } from "./culprits";
+import { judgePoison, residentByProcess } from "./poison-report";
+
+/** A running system with the culprits' models, and callers of another. */
+export interface PoisonScene {
+  readonly cluster: Cluster;
+  readonly bystanders: Bystanders;
+  /** Processes of the cluster. */
+  readonly names: readonly string[];
+}
 
 /** Each so many queries to the culprits' models one is poison, of one kind after the other. */
 const poisonEvery = 100;
-/** A bystander's answer is in time within this. */
-const objectiveMs = 1_000;
 const settleMs = 20_000;
 const mebi = 1024 * 1024;
 
 /**
  * Watches bystanders for some minutes in which one query in a hundred to other models traps its process, runs
- * without end or asks for 3.2 GiB; prints what everybody saw. Resolves with whether no bystander failed.
+ * without end or asks for 3.2 GiB; prints what everybody saw. Resolves with whether it is what is promised.
+ * `names` are the cluster's processes.
  */
-export async function poisonLoop(cluster: Cluster, minutes: number): Promise<boolean> {
-  const quiet = await watchBystanders(cluster, () => passed(settleMs));
-  const before = residentWithChildrenBytes(cluster.pid);
-  const { seen, result } = await watchBystanders(cluster, () =>
+export async function poisonLoop(
+  { cluster, bystanders, names }: PoisonScene,
+  minutes: number,
+): Promise<boolean> {
+  const settled = async () => {
+    await passed(settleMs);
+    return residentByProcess(cluster, names);
+  };
+  const quiet = await bystanders.watch(() => passed(settleMs));
+  const before = await settled();
+  const { seen, result } = await bystanders.watch(() =>
     askCulprits(cluster, performance.now() + minutes * 60_000),
   );
-  await passed(settleMs);
-  const after = residentWithChildrenBytes(cluster.pid);
-  print(seen, quiet.seen);
+  const after = await settled();
   for (const [words, times] of [...result].sort())
     process.stdout.write(`${String(times).padStart(6)} × ${words}\n`);
-  process.stdout.write(
-    `resident memory: ${(before / mebi).toFixed(0)} MiB before, ${(after / mebi).toFixed(0)} MiB after (× ${(after / before).toFixed(3)})\n`,
-  );
-  return seen.every(({ failed, wrong }) => failed + wrong === 0);
+  const { lines, faults } = judgePoison({ quiet: quiet.seen, seen, before, after });
+  for (const line of [...lines, ...faults.map((fault) => `not reached: ${fault}`)])
+    process.stdout.write(`${line}\n`);
+  return faults.length === 0;
 }
 
 /** One caller, in turn to each of the models; resolves with how often what ended how. */
@@ -60,24 +72,6 @@ async function askCulprits(cluster: Cluster, untilMs: number): Promise<ReadonlyM
 /** A refusal without what differs from one to the next. */
 function wordsOf({ code, message }: NonNullable<End>): string {
   return `${codeName(code)}, ${message.replace(/[0-9a-f-]{8,}|\d+/g, "…").slice(0, 110)}`;
-}
-
-function print(seen: readonly Seen[], quiet: readonly Seen[]): void {
-  process.stdout.write("bystander     answered  failed  wrong  in 1 s %   p99 ms   quiet  longest ms\n");
-  seen.forEach((now, i) => {
-    const { kind, answered, failed, wrong, latenciesMs, failures } = now;
-    const inTime = latenciesMs.filter((ms) => ms <= objectiveMs).length;
-    const figures = [
-      ...[kind.padEnd(12), String(answered).padStart(9), String(failed).padStart(7)],
-      ...[String(wrong).padStart(6), ((100 * inTime) / (answered + failed)).toFixed(4).padStart(9)],
-      ...[percentileMs(now, 0.99), percentileMs(quiet[i] ?? now, 0.99)].map((ms) =>
-        ms.toFixed(2).padStart(8),
-      ),
-      percentileMs(now, 1).toFixed(0).padStart(11),
-    ];
-    process.stdout.write(`${figures.join(" ")}\n`);
-    for (const failure of failures) process.stdout.write(`  ${failure}\n`);
-  });
 }
 
 function passed(ms: number): Promise<void> {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { GRPCInferenceService } from "@infaas/api";
 import { Code, createRpcClient } from "@infaas/runtime";
 import { Cluster, eventually } from "../cluster";
-import { bystanderFile, bystanderModel, percentileMs, type Seen, watchBystanders } from "./bystanders";
+import { bystanderModel, type Seen } from "./bystander";
+import { Bystanders, bystanderFile, percentileMs } from "./bystanders";
 import { announce, divide, type End, grow, loop, registerCulprits } from "./culprits";
 import { operatorModels } from "./hostile-operators";
 import { type OperatorReport, runOperators } from "./operator-run";
@@ -16,6 +17,7 @@ const mebi = 1024 * 1024;
 
 describe("a cluster with two executors, one caller of which does harm", () => {
   let cluster: Cluster;
+  let bystanders: Bystanders;
   let folder = "";
   let quiet: readonly Seen[] = [];
   beforeAll(async () => {
@@ -25,10 +27,12 @@ describe("a cluster with two executors, one caller of which does harm", () => {
     await writeFile(path, bystanderFile);
     await cluster.client.register({ path, name: bystanderModel });
     await registerCulprits(cluster, folder);
-    await watchBystanders(cluster, () => passed(quietMs));
-    quiet = (await watchBystanders(cluster, () => passed(quietMs))).seen;
+    bystanders = new Bystanders(cluster);
+    await bystanders.watch(() => passed(quietMs));
+    quiet = (await bystanders.watch(() => passed(quietMs))).seen;
   }, 300_000);
   afterAll(async () => {
+    bystanders?.close();
     await cluster?.stop();
     await rm(folder, { recursive: true, force: true });
   });
@@ -36,7 +40,7 @@ describe("a cluster with two executors, one caller of which does harm", () => {
   /** Nobody but the culprit notices: resolves with how its query ended. */
   async function harm<T>(act: () => Promise<T>): Promise<T> {
     const pids = ["executor-1", "executor-2", "frontend", "metadata"].map((name) => cluster.pidOf(name));
-    const { seen, result } = await watchBystanders(cluster, async () => {
+    const { seen, result } = await bystanders.watch(async () => {
       const end = await act();
       await passed(afterMs);
       return end;
