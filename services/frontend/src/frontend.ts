@@ -132,7 +132,8 @@ export async function startFrontend(
   registerMetrics(meter, { ...sources, frontend: name });
   exchangeDemand({ ...world, name, view, counters: demand, table: demandTable, periodMs }, lifecycle);
   const address = config.advertise ?? withPort(config.listen, port);
-  leader = joinCluster(config, ports, { address, view, cluster, lifecycle });
+  const retired = () => scaling.retired;
+  leader = joinCluster(config, ports, { address, view, cluster, lifecycle, retired });
   logger.info("frontend listens", { address, http: httpAddress, metadata: config.metadata });
   return { address, httpAddress, view, demandTable, wire };
 }

@@ -100,6 +100,16 @@ describe("placementSteps", () => {
       expect(steps([host("h1", both), late], plan).unloads).toEqual([]);
     });
 
+    it("tells what nobody should load meanwhile, but for what another class is planned with", () => {
+      const told = (plan: PlacementPlan) => {
+        const demands = [{ key: classKey(demand), demand, columns: [] }];
+        return [...placementSteps({ catalog, hosts: [host("h1", ["fast"])], demands, plan }).retired];
+      };
+      expect(told(plan)).toEqual(["exact"]);
+      expect(told(planned("fast", ["h1"], ["exact"]))).toEqual([]);
+      expect(told(planned("exact", ["h1"]))).toEqual([]);
+    });
+
     it("leaves what an operator placed", () => {
       const kept = host("h1", ["exact", "fast"], { removable: new Set(["fast"]) });
       expect(steps([kept, host("h2", ["fast"])], plan).unloads).toEqual([]);

@@ -29,6 +29,8 @@ export interface PlacementSteps {
   readonly unloads: readonly PlacementStep[];
   /** Sentences about steps whose turn has not come. */
   readonly waits: readonly string[];
+  /** Variants that selection would prefer to what their class is planned with: nobody should load them while the plan stands. */
+  readonly retired: ReadonlySet<string>;
 }
 
 /** Loads that one host does at once: each takes processor time from what it serves. */
@@ -58,6 +60,7 @@ export function placementSteps(facts: StepFacts): PlacementSteps {
     loads: [],
     unloads: [],
     waits: [],
+    retired: new Set(),
   };
   unloadPreferred(turn);
   for (const host of facts.hosts) if (host.isServing) loadMissing(turn, host);
@@ -75,6 +78,7 @@ interface Turn extends PlacementSteps {
   readonly loads: PlacementStep[];
   readonly unloads: PlacementStep[];
   readonly waits: string[];
+  readonly retired: Set<string>;
 }
 
 function wantedBy({ plan }: StepFacts): ReadonlyMap<string, ReadonlySet<string>> {
@@ -126,9 +130,12 @@ function unloadPreferred(turn: Turn): void {
     if (demand === undefined || demand.objective === "min-cost" || shares.length === 0) return;
     const planned = new Set(shares.map(({ column }) => column.variant));
     const isReady = shares.every(({ host, column }) => hostNamed(facts, host)?.ready.has(column.variant));
+    const preferred = preferredOver(facts, demand, planned);
+    const isWanted = (name: string) => [...turn.wanted.values()].some((names) => names.has(name));
+    for (const name of preferred) if (!isWanted(name)) turn.retired.add(name);
     for (const host of facts.hosts) {
       const wanted = turn.wanted.get(host.name);
-      for (const name of preferredOver(facts, demand, planned)) {
+      for (const name of preferred) {
         if (!host.removable.has(name) || wanted?.has(name)) continue;
         const to = `'${demand.target.name}' is planned with ${[...planned].join(", ")}`;
         if (!isReady) turn.waits.push(`${name} stays on ${host.name} until that is ready: ${to}`);

@@ -41,6 +41,8 @@ export interface ScalingPlan {
   readonly placements: readonly PlacementStep[];
   /** Instances to unload now: whatever they serve is ready elsewhere. */
   readonly unloads: readonly PlacementStep[];
+  /** Variants that nobody should load while this plan stands: selection would prefer them to what is planned. */
+  readonly retired: ReadonlySet<string>;
   /** Steps whose turn has not come, as sentences. */
   readonly waits: readonly string[];
   /** What each host that serves somebody is to hold. */
@@ -110,6 +112,7 @@ export function* scalingOf(
     changes,
     placements: steps.loads,
     unloads: steps.unloads,
+    retired: steps.retired,
     waits: all,
     isSettled: steady && facts.hosts.length === need.hosts,
     hosts: plan.hosts,

@@ -18,13 +18,15 @@ interface Joining {
   readonly view: ClusterView;
   readonly cluster: ClientOf<typeof ClusterService>;
   readonly lifecycle: Lifecycle;
+  /** Variants that the plan of this frontend does without, where it makes plans. */
+  readonly retired: () => ReadonlySet<string>;
 }
 
 /** Keeps this frontend a member, lets it campaign, and follows what metadata says; returns whether it leads. */
 export function joinCluster(
   config: FrontendConfig,
   ports: JoiningPorts,
-  { address, view, cluster, lifecycle }: Joining,
+  { address, view, cluster, lifecycle, retired }: Joining,
 ): Leader {
   const { clock, random, logger } = ports;
   const { signal } = lifecycle;
@@ -50,7 +52,8 @@ export function joinCluster(
   const watchDone = followMetadata({ cluster, clock, random, logger, signal, listener: view });
   leader.start();
   const hosts = new StaticHostProvider(() => view.executors.values());
-  const loop = new LeaderLoop({ clock, logger, view, cluster, hosts, isLeader: () => leader.isLeader });
+  const isLeader = () => leader.isLeader;
+  const loop = new LeaderLoop({ clock, logger, view, cluster, hosts, retired, isLeader });
   loop.start();
   lifecycle.onStop("membership", async () => {
     loop.stop();

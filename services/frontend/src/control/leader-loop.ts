@@ -12,6 +12,8 @@ export interface LeaderLoopOptions {
   readonly view: ClusterView;
   readonly cluster: ClientOf<typeof ClusterService>;
   readonly hosts: HostProvider;
+  /** Variants that the plan of this leader does without. */
+  readonly retired: () => ReadonlySet<string>;
   /** True while this frontend leads. */
   readonly isLeader: () => boolean;
 }
@@ -41,7 +43,8 @@ export class LeaderLoop {
     if (!isLeader() || view.ageMs > VIEW_AGE_MAX_MS) return this.repair.forget();
     const { catalog, placements, revision } = view;
     const executors = [...view.executors.values()];
-    const plan = this.repair.plan({ catalog, placements, executors, nowMs: clock.nowMs() });
+    const facts = { catalog, placements, executors, retired: this.o.retired(), nowMs: clock.nowMs() };
+    const plan = this.repair.plan(facts);
     if (plan.wanted.length > 0) this.o.logger.info("placed anew", { placements: plan.wanted });
     this.tellUnplaced(plan.leftOut.filter((v) => v.reason !== "dominated"));
     await wantInstances(this.o, plan.wanted, { reason: "registration", readRevision: revision });

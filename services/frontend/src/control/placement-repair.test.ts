@@ -32,15 +32,25 @@ function placement(variant: string, executor: string): Placement {
   return create(PlacementSchema, { variant, executor, reason: "registration" });
 }
 
+const none: ReadonlySet<string> = new Set();
 const nothing = { wanted: [], leftOut: [], dropped: [] };
 
 describe("PlacementRepair", () => {
   /** Plans at 0 and then at `nowMs`; returns the second plan. */
   function later(placements: readonly Placement[], executors: readonly Executor[], nowMs: number) {
     const repair = new PlacementRepair();
-    expect(repair.plan({ catalog, placements, executors, nowMs: 0 })).toEqual(nothing);
-    return repair.plan({ catalog, placements, executors, nowMs });
+    expect(repair.plan({ catalog, retired: none, placements, executors, nowMs: 0 })).toEqual(nothing);
+    return repair.plan({ catalog, retired: none, placements, executors, nowMs });
   }
+
+  it("places nothing that a plan does without", () => {
+    const repair = new PlacementRepair();
+    const at = (nowMs: number, retired: ReadonlySet<string>) =>
+      repair.plan({ catalog, retired, placements: [], executors: [executor("a")], nowMs }).wanted;
+    expect(at(0, none)).toEqual([]);
+    expect(at(UNSERVED_MAX_MS, new Set(["good"]))).toEqual([{ variant: "fast", executor: "a" }]);
+    expect(at(2 * UNSERVED_MAX_MS, new Set(["good", "fast"]))).toEqual([]);
+  });
 
   it("leaves alone what some accepting executor is to hold", () => {
     expect(later([placement("fast", "a")], [executor("a"), executor("b")], 1e9)).toEqual(nothing);
@@ -65,7 +75,8 @@ describe("PlacementRepair", () => {
     it("wants it once per bound, not in every round", () => {
       const repair = new PlacementRepair();
       const at = (nowMs: number) =>
-        repair.plan({ catalog, placements: [], executors: [executor("b")], nowMs }).wanted.length;
+        repair.plan({ catalog, retired: none, placements: [], executors: [executor("b")], nowMs }).wanted
+          .length;
       expect([0, UNSERVED_MAX_MS, UNSERVED_MAX_MS + 1, 2 * UNSERVED_MAX_MS].map(at)).toEqual([0, 2, 0, 0]);
       expect(at(2 * UNSERVED_MAX_MS + 1)).toBe(2);
     });
@@ -73,7 +84,7 @@ describe("PlacementRepair", () => {
     it("places at once on the first executor that joins when there was none", () => {
       const repair = new PlacementRepair();
       const at = (nowMs: number, executors: readonly Executor[]) =>
-        repair.plan({ catalog, placements: [], executors, nowMs }).wanted;
+        repair.plan({ catalog, retired: none, placements: [], executors, nowMs }).wanted;
       expect(at(0, [])).toEqual([]);
       expect(at(UNSERVED_MAX_MS, [])).toEqual([]);
       expect(at(UNSERVED_MAX_MS + 1, [executor("new")])).toHaveLength(2);
@@ -98,7 +109,7 @@ describe("PlacementRepair", () => {
     it("counts anew after it was back, and after the lead was lost", () => {
       const repair = new PlacementRepair();
       const at = (nowMs: number, members: readonly Executor[]) =>
-        repair.plan({ catalog, placements, executors: members, nowMs }).dropped;
+        repair.plan({ catalog, retired: none, placements, executors: members, nowMs }).dropped;
       at(0, executors);
       at(1, [...executors, executor("gone")]);
       expect(at(PLACEMENT_KEPT_MS, executors)).toEqual([]);

@@ -22,6 +22,8 @@ export interface RepairFacts {
   readonly placements: Iterable<Placement>;
   /** Members only. */
   readonly executors: readonly Executor[];
+  /** Variants that a plan does without: they are not missing. */
+  readonly retired: ReadonlySet<string>;
   readonly nowMs: number;
 }
 
@@ -47,7 +49,7 @@ export class PlacementRepair {
     const leftOut: InitialPlacement["leftOut"][number][] = [];
     for (const architecture of overdue) {
       this.unservedSince.delete(architecture);
-      const variants = servable(facts.catalog).filter((v) => v.architecture === architecture);
+      const variants = servable(facts).filter((v) => v.architecture === architecture);
       const plan = planInitialPlacement(
         variants,
         facts.executors,
@@ -73,10 +75,10 @@ export class PlacementRepair {
   }
 
   private overdue(placements: readonly Placement[], facts: RepairFacts): readonly string[] {
-    const { catalog, executors, nowMs } = facts;
+    const { executors, nowMs } = facts;
     const accepting = new Set(executors.filter((e) => e.accepting).map((e) => e.name));
     const placed = new Set(placements.filter((p) => accepting.has(p.executor)).map((p) => p.variant));
-    const variants = servable(catalog);
+    const variants = servable(facts);
     const unserved = new Set(variants.map((v) => v.architecture));
     for (const { name, architecture } of variants) if (placed.has(name)) unserved.delete(architecture);
     trackSince(this.unservedSince, unserved, nowMs);
@@ -84,9 +86,9 @@ export class PlacementRepair {
   }
 }
 
-/** What an operator unloaded is not missing. */
-function servable({ variants, withheld }: Catalog): readonly Variant[] {
-  return variants.filter((v) => !withheld.has(v.name));
+/** What an operator unloaded is not missing, nor what a plan does without. */
+function servable({ catalog, retired }: RepairFacts): readonly Variant[] {
+  return catalog.variants.filter((v) => !catalog.withheld.has(v.name) && !retired.has(v.name));
 }
 
 /** Returns how many instances each executor is to have. */

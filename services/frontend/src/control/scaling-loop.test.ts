@@ -167,6 +167,32 @@ describe("ScalingLoop", () => {
     expect(frontends).toMatchObject([{ name: "frontend-1", leads: true, demandUnknown: false }]);
   });
 
+  it("downgrades what does not fit the hosts there may be: loads the other first, then unloads what would be preferred", async () => {
+    const variants = [
+      { name: "exact", accuracy: 0.99, latencyMs: 400 },
+      { name: "fast", accuracy: 0.9, latencyMs: 1 },
+    ];
+    house = await startHouse({ "executor-1": ["exact"] }, variants, FAST);
+    const dropped: string[] = [];
+    house.metadata.onUnplacement = ({ variant, executor }) => dropped.push(`${variant} ${executor}`);
+    const held = { variant: "exact", executor: "executor-1", reason: "registration" };
+    house.metadata.put("placement/exact/executor-1", { case: "placement", value: held });
+    putProvider(house, 1, 1);
+    putHost(house, "executor-1", UP);
+    const asked = inferRequest(TASK, { objective: "max-accuracy" });
+    for (let i = 0; i < 40; i++) await house.inference.modelInfer(asked);
+    await until(() => house.metadata.placements.some((p) => p.variant === "fast"));
+    expect(dropped).toEqual([]);
+    putInstances(house.metadata, "executor-1", ["exact", "fast"]);
+    await until(() => dropped.length > 0);
+    expect(dropped[0]).toBe("exact executor-1");
+    const { scaling } = await status();
+    expect(scaling?.changes.map((c) => c.kind)).toEqual(expect.arrayContaining(["load", "unload"]));
+    expect(scaling?.changes.find((c) => c.kind === "unload")?.because).toBe(
+      `exact: '${TASK}' is planned with fast`,
+    );
+  });
+
   it("asks for no host while one that could not be started rests", async () => {
     house = await startHouse({ "executor-1": ["mlp@1"] }, undefined, FAST);
     putHost(house, "executor-2", GONE, "port in use");

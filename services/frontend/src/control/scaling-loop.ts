@@ -62,6 +62,7 @@ const ROUND_PERIOD_MS = 250;
 const VIEW_AGE_MAX_MS = 3_000;
 /** How long no host is started after one could not be, although its provider tried several times. */
 const START_REST_MS = 60_000;
+const NONE_RETIRED: ReadonlySet<string> = new Set();
 /** Latest changes that are told. */
 const CHANGES_MAX = 32;
 
@@ -100,6 +101,11 @@ export class ScalingLoop {
   /** The plan that stands; null while this frontend does not lead, or hosts do not come and go. */
   get plan(): ScalingPlan | null {
     return this.basis?.plan ?? null;
+  }
+
+  /** Variants that the plan does without; none where there is no plan. */
+  get retired(): ReadonlySet<string> {
+    return this.plan?.retired ?? NONE_RETIRED;
   }
 
   /** Changes since the process began, by kind. */
