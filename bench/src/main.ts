@@ -9,6 +9,7 @@ import { benchLink } from "./link";
 import { benchManyRows } from "./many-rows/bench-many-rows";
 import { benchPlanning, describePlanning } from "./planning";
 import { benchProofs } from "./proofs";
+import { benchRecheck } from "./recheck";
 import { benchRegistrations } from "./registrations";
 import { benchSelection, describeSelection } from "./selection";
 import { benchStorm } from "./storm";
@@ -33,6 +34,7 @@ const benches: Readonly<Record<string, (scope: BenchScope) => void | Promise<voi
   registrations: benchRegistrations,
   proofs: benchProofs,
   "many-rows": benchManyRows,
+  recheck: benchRecheck,
 };
 
 async function main(args: readonly string[]): Promise<void> {
