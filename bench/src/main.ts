@@ -9,7 +9,7 @@ import { benchLink } from "./link";
 import { benchManyRows } from "./many-rows/bench-many-rows";
 import { benchPlanning, describePlanning } from "./planning";
 import { benchProofs } from "./proofs";
-import { benchRecheck } from "./recheck";
+import { benchRecheck } from "./recheck/bench-recheck";
 import { benchRegistrations } from "./registrations";
 import { benchSelection, describeSelection } from "./selection";
 import { benchStorm } from "./storm";

@@ -1,9 +1,9 @@
 import { type Batcher, openBatcher } from "@infaas/cuda-batcher";
 import { type Random, seededRandom, sleep, systemClock } from "@infaas/runtime";
-import type { BenchScope } from "./bench-scope";
-import { closedLoop } from "./closed-loop";
-import { median, quantile } from "./statistics";
-import { denseSubject, type Subject } from "./subjects";
+import type { BenchScope } from "../bench-scope";
+import { closedLoop } from "../closed-loop";
+import { median, quantile } from "../statistics";
+import { denseSubject, type Subject } from "../subjects";
 
 const roundsDefault = 8;
 const windowMs = 3_000;
