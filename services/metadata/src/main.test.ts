@@ -4,10 +4,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ClusterService, RegistryService } from "@infaas/api";
-import { createRpcClient } from "@infaas/runtime";
+import { Code, createRpcClient } from "@infaas/runtime";
 import { EtcdServer, findEtcd } from "./testing/etcd-server";
 import { exampleTask, executorMember, Watching } from "./testing/examples";
 import { MetadataProcess } from "./testing/metadata-process";
+
+/** Lease of members that a paused process has to remember. */
+const LEASE_MS = 1_000;
 
 describe("metadata process", () => {
   let folder: string;
@@ -78,6 +81,30 @@ describe("metadata process", () => {
       );
     });
   }
+
+  it.each([["embedded"], ["memory"]])(
+    "that is paused for longer than its members' leases has them still, with the store %s",
+    async (store) => {
+      const { child, address } = await start("--store", store);
+      const cluster = createRpcClient(ClusterService, address);
+      const registry = createRpcClient(RegistryService, address);
+      const leases: string[] = [];
+      for (const name of ["one", "two", "three"])
+        leases.push((await cluster.join({ member: executorMember(name), ttlMs: LEASE_MS })).leaseId);
+      const { leadership } = await cluster.campaign({ leaseId: leases[0]!, member: "one" });
+      child.kill("SIGSTOP");
+      // A call that nobody answers: it ends when the leases would have, twice over.
+      const unanswered = registry.putTaskRecord({ task: exampleTask() }, { timeoutMs: 2 * LEASE_MS });
+      await expect(unanswered).rejects.toMatchObject({ code: Code.DEADLINE_EXCEEDED });
+      child.kill("SIGCONT");
+      for (const leaseId of leases)
+        expect(await cluster.keepAlive({ leaseId })).toMatchObject({ ttlMs: LEASE_MS });
+      const again = await cluster.campaign({ leaseId: leases[0]!, member: "one" });
+      expect(again.leadership?.term).toBe(leadership?.term);
+      cluster.close();
+      registry.close();
+    },
+  );
 
   it("names every wrong option and does not start", async () => {
     const hook = join(__dirname, "testing/typescript.cjs");
