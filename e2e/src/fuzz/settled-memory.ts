@@ -10,15 +10,20 @@ export interface SettledMemory {
   readonly otherBytes: number;
 }
 
-/** Environment for a cluster that `settledMemory` will look into. */
+/** Environment of processes that `settledMemory` will look into. */
 export const settledEnvironment = { NODE_OPTIONS: "--inspect-port=0" };
 
 /** Collections: the first makes weak references and finalisers due, the second takes what they held. */
 const collections = 3;
 
-/** Collects a process's garbage and reads what is left. */
-export async function settledMemory(cluster: Cluster, name: string): Promise<SettledMemory> {
-  const inspector = await Inspector.open(cluster.pidOf(name), join(cluster.folder, "logs", `${name}.log`));
+/** Collects the garbage of a cluster's process and reads what is left. */
+export function settledMemory(cluster: Cluster, name: string): Promise<SettledMemory> {
+  return settledMemoryOf(cluster.pidOf(name), join(cluster.folder, "logs", `${name}.log`));
+}
+
+/** The same of any process that has this environment and logs to a file. */
+export async function settledMemoryOf(pid: number, logFile: string): Promise<SettledMemory> {
+  const inspector = await Inspector.open(pid, logFile);
   try {
     for (let i = 0; i < collections; i++) await inspector.call("HeapProfiler.collectGarbage");
     const expression = "process.memoryUsage()";

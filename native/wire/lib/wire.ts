@@ -26,6 +26,8 @@ export interface WireTls {
   readonly clientCa: Buffer | null;
 }
 
+/** Memory of one connection without a call, as measured: socket, session, header tables. */
+const CONNECTION_BYTES = 8 * 1024;
 const TRACEPARENT = "traceparent";
 /** The bits of a call's handle that are its place. */
 const PLACE_MASK = 2 ** handlePlaceBits - 1;
@@ -149,6 +151,11 @@ export class Wire<Caller extends WireCaller = WireCaller> implements CallHost {
   /** Bytes of requests that were received and have not been let go. */
   get heldBytes(): number {
     return this.addon.heldBytes(this.handle);
+  }
+
+  /** What its open connections take beside that: sockets, sessions and their tables. */
+  get connectionBytes(): number {
+    return this.connections * CONNECTION_BYTES;
   }
 
   /** What limits turned away since the start: connections, calls for their bytes, calls for their time. */

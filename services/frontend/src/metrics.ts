@@ -77,7 +77,7 @@ export const instruments = {
     name: "infaas.frontend.held.bytes",
     unit: "By",
     description:
-      "Bytes of requests that came, or are coming, and are not answered, and on the native ingress of answers that wait to be read, with their overhead; by face.",
+      "Memory that callers hold: requests that came, or are coming, and are not answered, connections, and on the native ingress and over HTTP answers that wait to be read, with their overhead; by face.",
   },
   turnedAway: {
     name: "infaas.frontend.turned_away",
@@ -179,7 +179,7 @@ export function registerMetrics(meter: Telemetry["meter"], sources: MetricSource
   );
   gauge(
     instruments.heldBytes,
-    byFace((load) => load.heldBytes),
+    byFace((load) => load.heldBytes + load.connectionBytes),
   );
   counter(instruments.turnedAway, (observe) => {
     for (const [face, { load }] of faces)

@@ -24,6 +24,8 @@ constexpr size_t kMessagePrefixBytes = 5;
 constexpr size_t kCallBytes = 2'048;
 constexpr size_t kMessageBytes = 160;
 constexpr size_t kPieceBytes = 96;
+// Of the room for a message as much is resident as was written to, in whole pages.
+constexpr size_t kPageBytes = 4'096;
 
 struct Message {
   Piece bytes;
@@ -65,6 +67,7 @@ struct CallState {
   std::shared_ptr<Ledger::Share> share;
   size_t baseBytes = 0;
   size_t inputBytes = 0;
+  size_t incomingBytes = 0;  // of that, the message being received
   size_t workBytes = 0;  // of that, what came whole; of a stream nothing
   size_t outputBytes = 0;
   bool inputEnded = false;

@@ -18,6 +18,12 @@ constexpr size_t kGrowth = 8;
 // five.
 constexpr size_t kUntakenMessagesMax = 65'536;
 
+// What a message being received is counted as: its overhead, and the pages of its room that are resident, of which the first
+// is from the beginning.
+size_t residentBytes(size_t filled, size_t room) {
+  return kMessageBytes + std::min(room, (filled / kPageBytes + 1) * kPageBytes);
+}
+
 }  // namespace
 
 void Server::receive(Call& call, const uint8_t* data, size_t size) {
@@ -36,7 +42,7 @@ void Server::receive(Call& call, const uint8_t* data, size_t size) {
       if (call.prefixGot < kMessagePrefixBytes || !beginMessage(call)) continue;
     } else {
       const size_t count = std::min(size, call.incoming.bytes.size - call.filled);
-      if (!hold(call, count)) return;
+      if (!holdIncoming(call, call.filled + count, call.incoming.bytes.size)) return;
       auto* to = const_cast<uint8_t*>(call.incoming.bytes.data) + call.filled;
       // What was read straight into the message lies there already.
       if (to != data) std::memcpy(to, data, count);
@@ -72,11 +78,11 @@ bool Server::beginMessage(Call& call) {
              std::to_string(kUntakenMessagesMax) + " do");
     return false;
   }
-  if (!hold(call, kMessageBytes)) return false;
   call.incoming.compressed = p[0] == 1;
   call.filled = 0;
   call.expected = size;
-  return makeRoom(call, std::min(size, kTrustedBytes));
+  const size_t room = std::min(size, kTrustedBytes);
+  return holdIncoming(call, 0, room) && makeRoom(call, room);
 }
 
 // Room for as much of the message being received; what came of it is moved there.
@@ -92,14 +98,17 @@ bool Server::makeRoom(Call& call, size_t bytes) {
   }
 }
 
-// On the call's account, or it ends.
-bool Server::hold(Call& call, size_t bytes) {
-  if (bytes > ledger_.room(*call.share)) {
+// Counts what the message being received holds once so much of its room is filled, or the call ends.
+bool Server::holdIncoming(Call& call, size_t filled, size_t room) {
+  const size_t held = residentBytes(filled, room);
+  const size_t more = held - call.incomingBytes;
+  if (more > ledger_.room(*call.share)) {
     failOverfull(call);
     return false;
   }
-  call.inputBytes += bytes;
-  call.share->hold(bytes);
+  call.inputBytes += more;
+  call.incomingBytes = held;
+  call.share->hold(more);
   return true;
 }
 
@@ -114,6 +123,7 @@ void Server::failOverfull(Call& call) {
 void Server::messageDone(Call& call) {
   call.connection->messageRead();
   call.prefixGot = 0;
+  call.incomingBytes = 0;
   if (call.kind != MethodKind::kStream) {
     call.workBytes += call.incoming.bytes.size + kMessageBytes;
     call.share->account->workBytes += call.incoming.bytes.size + kMessageBytes;

@@ -338,10 +338,8 @@ void Server::end(Call& call, int32_t code, std::string_view message, std::string
   appendField(call.trailers, "grpc-status", std::to_string(code));
   if (!message.empty()) appendField(call.trailers, "grpc-message", percentEncode(message));
   call.trailers.append(trailers);
-  if (call.incoming.bytes.owner) {
-    letGoInput(call, call.filled + kMessageBytes);
-    call.incoming = {};
-  }
+  letGoInput(call, std::exchange(call.incomingBytes, 0));
+  call.incoming = {};
   call.connection->resume(call);
 }
 

@@ -139,7 +139,7 @@ class Server {
 
   bool beginMessage(Call& call);
   bool makeRoom(Call& call, size_t bytes);
-  bool hold(Call& call, size_t bytes);
+  bool holdIncoming(Call& call, size_t filled, size_t room);
   void failOverfull(Call& call);
   void messageDone(Call& call);
   void announceUnary(Call& call);

@@ -37,6 +37,8 @@ export interface Transport {
   readonly connections: number;
   /** Bytes of requests that were received and have not been let go. */
   readonly heldBytes: number;
+  /** What its open connections take beside that: sockets, sessions and their tables, as measured. */
+  readonly connectionBytes: number;
   /** What the limits turned away since the start. */
   readonly refused: TransportRefusals;
   /**

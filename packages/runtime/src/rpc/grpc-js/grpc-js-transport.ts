@@ -16,6 +16,9 @@ import { faultOf, ReplaceableCredentials } from "./server-credentials";
 const SWEEP_PERIOD_MS = 1_000;
 
 /** A transport on grpc-js and Node's HTTP/2, which runs wherever Node does. */
+/** Memory of one connection of Node's HTTP/2 without a call, as measured: see `SERVER_LIMITS`. */
+const CONNECTION_BYTES = 32 * 1024;
+
 export class GrpcJsTransport implements Transport {
   handshakesFailed: Transport["handshakesFailed"] = ignore;
   private readonly server: Server;
@@ -81,6 +84,10 @@ export class GrpcJsTransport implements Transport {
 
   get heldBytes(): number {
     return this.requests.heldBytes;
+  }
+
+  get connectionBytes(): number {
+    return this.connections * CONNECTION_BYTES;
   }
 
   get refused(): TransportRefusals {

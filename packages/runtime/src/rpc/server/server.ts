@@ -49,6 +49,8 @@ export interface ServerLoad {
   readonly connections: number;
   /** Of requests that came, or are coming, and whose calls are not over. */
   readonly heldBytes: number;
+  /** What connections take beside that, as measured: sockets, sessions, headers that are coming. */
+  readonly connectionBytes: number;
   readonly refused: Readonly<Record<keyof TransportRefusals, number>>;
 }
 
@@ -106,8 +108,8 @@ class TransportServer implements RpcServer {
   }
 
   get load(): ServerLoad {
-    const { openCalls, connections, heldBytes, refused } = this.transport;
-    return { openCalls, connections, heldBytes, refused: { ...refused } };
+    const { openCalls, connections, heldBytes, connectionBytes, refused } = this.transport;
+    return { openCalls, connections, heldBytes, connectionBytes, refused: { ...refused } };
   }
 
   add({ serviceName, endpoints }: Implementation): void {

@@ -23,7 +23,7 @@ export function faceMetrics(faces: ReadonlyMap<string, Face>): readonly Family[]
       heldBytes,
       "gauge",
       faces,
-      one((load) => load.heldBytes),
+      one((load) => load.heldBytes + load.connectionBytes),
     ),
     family(turnedAway, "counter", faces, ({ refused }, face) =>
       Object.entries(refused).map(([reason, value]) => ({ labels: { face, reason }, value })),

@@ -23,6 +23,7 @@ import { Cors } from "./cors";
 import { Exchange, type ExchangeOptions } from "./exchange";
 import { cpuTimes, HostLoad } from "./host-load";
 import { type HttpLimits, httpLimitsDefault, nodeLimits } from "./http-limits";
+import { OpenConnections } from "./open-connections";
 import { OpenResponses } from "./open-responses";
 import { countRefusals, type HttpRefusals } from "./refused-connections";
 import { emptyReply, errorReply, type Reply } from "./reply";
@@ -50,7 +51,7 @@ export interface HttpServerOptions {
 export class HttpServer {
   private readonly server: NodeServer | HttpsServer;
   private readonly refused: HttpRefusals;
-  private connections = 0;
+  private readonly connections: OpenConnections;
   private openCalls = 0;
   private readonly answering = new WeakSet<Socket>();
   private readonly cors: Cors;
@@ -80,18 +81,20 @@ export class HttpServer {
     }
     this.server.maxConnections = limits.connectionsMax;
     this.refused = countRefusals(this.server, this.answering);
-    this.server.on("connection", (socket) => {
-      this.connections += 1;
-      socket.once("close", () => {
-        this.connections -= 1;
-      });
-    });
+    this.connections = new OpenConnections(this.server, limits.headerMaxBytes);
   }
 
   get load(): ServerLoad {
     const { connections, openCalls } = this;
-    const { held, refusals } = this.exchange.bodies;
-    return { connections, openCalls, heldBytes: held, refused: { ...this.refused, bytes: refusals } };
+    const { held: heldBytes, refusals } = this.exchange.bodies;
+    const refused = { ...this.refused, bytes: refusals };
+    return {
+      connections: connections.count,
+      openCalls,
+      heldBytes,
+      connectionBytes: connections.bytes,
+      refused,
+    };
   }
 
   /** Listens on `host:port`, port 0 = any; returns the port. UNAVAILABLE when it cannot be had. */
@@ -123,6 +126,7 @@ export class HttpServer {
     const { socket } = request;
     this.openCalls += 1;
     this.answering.add(socket);
+    this.connections.headersRead(socket);
     response.once("close", () => {
       this.openCalls -= 1;
       this.answering.delete(socket);
