@@ -17,6 +17,11 @@ export const finds = {
     bytesRepeated([0xf8, 0x07, 0x01], 500_000),
     bytesRepeated([0x3a, 0x00], 500_000),
   ],
+  onnx: [
+    // A graph of four million empty nodes; as many fields of the model itself.
+    Buffer.concat([Buffer.from([0x3a, 0x80, 0x80, 0x80, 0x04]), bytesRepeated([0x0a, 0x00], 2 ** 22)]),
+    bytesRepeated([0x08, 0x01], 2 ** 22),
+  ],
   json: [
     repeated('{"inputs":[', "{},", 30_000, "{}]}"),
     repeated('{"inputs":[{"data":[', '"",', 30_000, '""]}]}'),

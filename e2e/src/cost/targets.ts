@@ -1,9 +1,14 @@
 import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { GRPCInferenceService, ModelInferRequestSchema, QueryRequestSchema } from "@infaas/api";
-import type { Cluster } from "../cluster";
+import {
+  GRPCInferenceService,
+  ModelInferRequestSchema,
+  QueryRequestSchema,
+  RepositoryModelLoadRequestSchema,
+} from "@infaas/api";
 import { plainCall } from "../fuzz/call-shape";
 import { prefixed } from "../fuzz/message-prefix";
 import { RawConnection } from "../fuzz/raw-connection";
+import { elementTypes, onnxFile, tensor } from "../onnx-file";
 import { finds } from "./finds";
 
 /** One way into a process, and what its messages look like. */
@@ -36,6 +41,15 @@ const inferSeeds = [
   }),
   message(ModelInferRequestSchema, { modelName: "none", rawInputContents: [Buffer.alloc(8)] }),
 ];
+const onnxSeed = Buffer.from(
+  onnxFile({
+    name: "sum",
+    node: [{ opType: "Add", input: ["x", "w"], output: ["y"] }],
+    initializer: [{ name: "w", dataType: elementTypes.FP32, dims: [2n], floatData: [1, 2] }],
+    input: [tensor("x", elementTypes.FP32, ["n", 2])],
+    output: [tensor("y", elementTypes.FP32, ["n", 2])],
+  }),
+);
 const jsonSeeds = [
   { inputs: [{ name: "x", datatype: "FP32", shape: [1, 2], data: [1.5, 2] }] },
   { inputs: [{ name: "x", datatype: "BYTES", shape: [2], data: ["a", "b"], parameters: { p: 1 } }] },
@@ -43,9 +57,16 @@ const jsonSeeds = [
   { inputs: [{ name: "x", datatype: "INT64", shape: [1, 1], data: [[12345678901]] }] },
 ].map((fields) => Buffer.from(JSON.stringify(fields)));
 
-/** Every way that callers without a role but query have into a frontend. */
-export function costTargets(cluster: Cluster): { targets: readonly CostTarget[]; close(): void } {
-  const connection = new RawConnection(cluster.address);
+/** Where a frontend is served. */
+export interface Served {
+  /** host:port of its gRPC server. */
+  readonly address: string;
+  readonly httpAddress: string;
+}
+
+/** Every way that callers without a role but query have into a frontend, and the one of model files. */
+export function costTargets(served: Served): { targets: readonly CostTarget[]; close(): void } {
+  const connection = new RawConnection(served.address);
   const grpc = (path: string, schemas: readonly Buffer[]): CostTarget => ({
     name: `gRPC ${path.slice(path.lastIndexOf("/") + 1)}`,
     seeds: [...schemas, ...finds.protobuf],
@@ -60,7 +81,7 @@ export function costTargets(cluster: Cluster): { targets: readonly CostTarget[];
     seeds: [...seeds, ...finds.json],
     bytesMax: JSON_BYTES_MAX,
     send: async (bytes) => {
-      const answer = await fetch(`http://${cluster.httpAddress}${path}`, {
+      const answer = await fetch(`http://${served.httpAddress}${path}`, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: new Uint8Array(bytes),
@@ -69,6 +90,17 @@ export function costTargets(cluster: Cluster): { targets: readonly CostTarget[];
     },
   });
   const inference = `/${GRPCInferenceService.typeName}`;
+  const load = grpc(`${inference}/RepositoryModelLoad`, []);
+  const onnx: CostTarget = {
+    ...load,
+    name: "ONNX RepositoryModelLoad",
+    seeds: [onnxSeed, ...finds.onnx],
+    send: (bytes) => {
+      const file = { parameterChoice: { case: "bytesParam" as const, value: new Uint8Array(bytes) } };
+      const parameters = { "file:1/model.onnx": file };
+      return load.send(message(RepositoryModelLoadRequestSchema, { modelName: "none", parameters }));
+    },
+  };
   const query = message(QueryRequestSchema, { target: "none", inputs: [input], slo: {} });
   const targets = [
     grpc(`${inference}/ModelInfer`, inferSeeds),
@@ -77,6 +109,7 @@ export function costTargets(cluster: Cluster): { targets: readonly CostTarget[];
     grpc("/infaas.v1.InferenceService/Query", [query]),
     http("/v2/models/none/infer", jsonSeeds),
     http("/v2/repository/index", [Buffer.from('{"ready":true}')]),
+    onnx,
   ];
   return { targets, close: () => connection.close() };
 }
