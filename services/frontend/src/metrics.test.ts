@@ -26,7 +26,13 @@ class Receiver {
   }
 }
 
-describe.each(["native", "grpc"])("a frontend with the %s ingress", (ingress) => {
+/** An open connection of each ingress, and the memory that it is taken to hold. */
+const ingresses = [
+  ["native", 8 * 1024],
+  ["grpc", 32 * 1024],
+] as const;
+
+describe.each(ingresses)("a frontend with the %s ingress", (ingress, connectionBytes) => {
   const receiver = new Receiver();
   let house: House;
 
@@ -50,11 +56,13 @@ describe.each(["native", "grpc"])("a frontend with the %s ingress", (ingress) =>
     const call = house.inference.modelInfer(inferRequest(TASK));
     await is("infaas.frontend.open_calls{face=grpc}", 1);
     await is("infaas.frontend.connections{face=grpc}", 1);
-    expect(receiver.values.get("infaas.frontend.held.bytes{face=grpc}")).toBeGreaterThan(16);
+    expect(receiver.values.get("infaas.frontend.held.bytes{face=grpc}")).toBeGreaterThan(
+      connectionBytes + 16,
+    );
     for (const answer of held) answer();
     await call;
     await is("infaas.frontend.open_calls{face=grpc}", 0);
-    await is("infaas.frontend.held.bytes{face=grpc}", 0);
+    await is("infaas.frontend.held.bytes{face=grpc}", connectionBytes);
     await is("infaas.frontend.queries{outcome=answered}", 1);
   });
 
