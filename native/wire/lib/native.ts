@@ -73,6 +73,7 @@ export interface Native {
   peer(wire: WireHandle, call: number): string;
   /** The message itself where it is large, else a copy. */
   take(wire: WireHandle, call: number): Buffer | undefined;
+  /** As `take`, and the call keeps it too. */
   copy(wire: WireHandle, call: number): Buffer | undefined;
   write(wire: WireHandle, call: number, bytes: Uint8Array): boolean;
   /** `trailers`: names and values by turns, each with a NUL behind it. */
@@ -80,7 +81,7 @@ export interface Native {
   answer(wire: WireHandle, call: number, bytes: Uint8Array, trailers: string): void;
   release(wire: WireHandle, call: number): void;
   head(wire: WireHandle, number: number): Buffer | undefined;
-  /** A copy of what came with the event at this place among those being handled. */
+  /** What came with the event at this place among those being handled: itself where it is large, else a copy. */
   eventBytes(wire: WireHandle, place: number): Buffer | undefined;
   answerInfer(wire: WireHandle, call: number, head: Uint8Array, place: number, trailers: string): void;
   answerParts(wire: WireHandle, call: number, head: Uint8Array, body: Uint8Array, trailers: string): void;

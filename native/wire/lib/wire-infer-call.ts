@@ -9,7 +9,7 @@ export class LinkBytes {
 
   constructor(private readonly host: CallHost) {}
 
-  /** A copy of its own. */
+  /** Valid for good. */
   bytes(): Uint8Array {
     return this.host.addon.eventBytes(this.host.handle, this.place) ?? new Uint8Array();
   }
@@ -45,7 +45,7 @@ export abstract class WireInferCall {
     readonly byteLength: number,
   ) {}
 
-  /** A copy of the request; nothing when the call is over. */
+  /** The request, not to be changed; nothing when the call is over. */
   bytes(): Uint8Array {
     return this.host.addon.copy(this.host.handle, this.id) ?? new Uint8Array();
   }
