@@ -74,5 +74,10 @@ describe("a model that its owner has batched although its rows meet", () => {
     expect((await askAll(name))[0]?.batching).toBe(BatchingCertificate.ALONE);
     const { stdout } = await infaas(cluster, "models");
     expect(stdout).toMatch(/none: rows changed each other's answers: output 'y'/);
+    const status = await infaas(cluster, "status");
+    expect(status.stdout).toMatch(/needs attention/);
+    expect(status.stdout).toMatch(
+      /clipped.*rows changed each other's answers: output 'y'.*without --batchable/,
+    );
   }, 120_000);
 });

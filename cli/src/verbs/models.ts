@@ -5,6 +5,7 @@ import {
   Precision,
   type Variant,
 } from "@infaas/api";
+import { attentionOf, printAttention } from "../attention-report";
 import { withClient } from "../connect";
 import { mebibytes, ms, percent } from "../format";
 import type { Verb } from "../verb";
@@ -17,7 +18,10 @@ export const models: Verb = {
   options: {},
   async run(args, terminal) {
     const listed = await withClient(args, (client) => client.listModels(args.positionals[0]));
-    terminal.result(listed, () => terminal.table(head, rowsOf(listed)));
+    terminal.result(listed, () => {
+      terminal.table(head, rowsOf(listed));
+      printAttention(attentionOf(listed), terminal);
+    });
   },
 };
 

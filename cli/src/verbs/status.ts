@@ -1,18 +1,24 @@
 import { InstancePhase } from "@infaas/api";
+import type { InfaasClient } from "@infaas/client";
+import { Code, ServiceError } from "@infaas/runtime";
+import { type Attention, attentionOf, printAttention } from "../attention-report";
 import { withClient } from "../connect";
 import { mebibytes, ms, percent } from "../format";
 import { printScaling } from "../scaling-report";
 import type { Verb } from "../verb";
 
-/** `infaas status`: prints hosts, instances and the age of the frontend's snapshot. */
+/** `infaas status`: prints hosts, instances, what needs attention and the age of the frontend's snapshot. */
 export const status: Verb = {
   name: "status",
   usage: "",
-  summary: "hosts, instances and how fresh the frontend's snapshot is",
+  summary: "hosts, instances, variants that need attention, how fresh the frontend's snapshot is",
   options: {},
   async run(args, terminal) {
-    const now = await withClient(args, (client) => client.status());
-    terminal.result(now, () => {
+    const { now, attention } = await withClient(args, async (client) => ({
+      now: await client.status(),
+      attention: await attentionAt(client),
+    }));
+    terminal.result({ ...now, attention }, () => {
       const age = `snapshot ${now.snapshotRevision}, ${ms(now.snapshotAgeMs)} old`;
       terminal.print(
         `${age}; leader ${now.leader || "none"}; ${now.queriesAnswered} answered, ${now.queriesRefused} refused`,
@@ -58,10 +64,21 @@ export const status: Verb = {
         ]),
       );
       printScaling(now, terminal);
+      printAttention(attention, terminal);
     });
   },
 };
 
 function phaseOf(phase: InstancePhase): string {
   return phase === InstancePhase.UNSPECIFIED ? "absent" : (InstancePhase[phase] ?? "").toLowerCase();
+}
+
+/** A token that may operate need not be one that may list models: none then. */
+async function attentionAt(client: InfaasClient): Promise<Attention[]> {
+  try {
+    return attentionOf(await client.listModels());
+  } catch (fault) {
+    if (ServiceError.from(fault).code === Code.PERMISSION_DENIED) return [];
+    throw fault;
+  }
 }

@@ -1,0 +1,42 @@
+import { BatchingCertificate, type ListModelsResponse, type Variant } from "@infaas/api";
+import type { Terminal } from "./terminal";
+
+/** A variant that serves otherwise than it was meant to: what was found, and what its owner can do. */
+export interface Attention {
+  readonly variant: string;
+  readonly found: string;
+  readonly remedy: string;
+}
+
+/** Variants of which nothing was measured, and those whose batching was ended in service (decision 0035). */
+export function attentionOf(listed: ListModelsResponse): Attention[] {
+  return listed.variants.flatMap((variant) => {
+    const { name, unprofiledReason, batchingEnded } = variant;
+    const found = unprofiledReason === "" ? [] : [{ found: unprofiledReason, remedy: ASK_OR_GIVE_EXAMPLES }];
+    const ended = batchingEnded === "" ? [] : [{ found: batchingEnded, remedy: afterEnd(listed, variant) }];
+    return [...found, ...ended].map((told) => ({ variant: name, ...told }));
+  });
+}
+
+/** Prints a table of these; nothing where there are none. */
+export function printAttention(attention: readonly Attention[], terminal: Terminal): void {
+  if (attention.length === 0) return;
+  terminal.table(
+    ["needs attention", "because", "what to do"],
+    attention.map(({ variant, found, remedy }) => [variant, found, remedy]),
+  );
+}
+
+const ASK_OR_GIVE_EXAMPLES =
+  "query it: its first answered queries become its profile; or register it again with --examples";
+const WITHOUT_BATCHABLE = "register it again without --batchable; it is served one request at a time";
+const REPORT =
+  "report the model as a bug: its graph was proven to keep rows apart; it is served one request at a time";
+
+function afterEnd(
+  { architectures }: ListModelsResponse,
+  { architecture, version }: Pick<Variant, "architecture" | "version">,
+): string {
+  const owner = architectures.find((known) => known.name === architecture && known.version === version);
+  return owner?.batchingCertificate === BatchingCertificate.OWNER ? WITHOUT_BATCHABLE : REPORT;
+}
