@@ -2,6 +2,8 @@ import { numbersOf, type Tensor } from "@infaas/client";
 
 /** Largest difference from onnxruntime's own answer, absolute or relative to its largest value. */
 const TOLERANCE = 1e-5;
+/** The same for numbers of few digits: the distance of two neighbours, relative to them. */
+const STEPS: Readonly<Record<string, number>> = { FP16: 2 ** -10, BF16: 2 ** -7 };
 
 /** How two answers to one question differ, in a sentence; null when they are the same within tolerance. */
 export function difference(got: readonly Tensor[], wanted: readonly Tensor[]): string | null {
@@ -26,16 +28,16 @@ function tensorDifference(got: Tensor, wanted: Tensor): string | null {
   if (kind !== null) return kind;
   if (Buffer.compare(got.bytes, wanted.bytes) === 0) return null;
   if (got.datatype === "BYTES") return "texts differ";
-  return numberDifference(numbersOf(got), numbersOf(wanted));
+  return numberDifference(numbersOf(got), numbersOf(wanted), STEPS[got.datatype] ?? 0);
 }
 
-/** Numbers of 16 bits are as far apart as they are: the engine computes them alike. */
-function numberDifference(got: readonly number[], wanted: readonly number[]): string | null {
+function numberDifference(got: readonly number[], wanted: readonly number[], step: number): string | null {
   const finite = wanted.map(Math.abs).filter(Number.isFinite);
-  const largest = finite.reduce((most, value) => Math.max(most, value), 1);
+  const largest = finite.reduce((most, value) => Math.max(most, value), 0);
+  const allowed = Math.max(TOLERANCE * Math.max(1, largest), step * largest);
   for (const [at, value] of got.entries()) {
     const other = wanted[at]!;
-    if (Object.is(value, other) || Math.abs(value - other) <= TOLERANCE * largest) continue;
+    if (Object.is(value, other) || Math.abs(value - other) <= allowed) continue;
     return `element ${at} is ${value}, onnxruntime has ${other}`;
   }
   return null;

@@ -197,4 +197,13 @@ TEST("numbers of every type are compared as numbers") {
   CHECK(!holdsNaN(DType::kInt32, reinterpret_cast<const uint8_t*>(&nan), sizeof nan));
 }
 
+TEST("a step of a type with few digits is the same answer, two are not") {
+  CHECK(allowedDifference(1e-4, DType::kFloat32, 0.5) == 1e-4);
+  CHECK(allowedDifference(1e-4, DType::kFloat32, 50) == 50 * 1e-4);
+  // Between 1024 and 2048 neighbours of 16 bits are 1 apart, those of bfloat16 are 8.
+  CHECK(allowedDifference(1e-4, DType::kFloat16, 1024) == 1);
+  CHECK(allowedDifference(1e-4, DType::kBfloat16, 1024) == 8);
+  CHECK(allowedDifference(1e-4, DType::kFloat16, 1e-3) == 1e-4);
+}
+
 MAIN_OF_TESTS

@@ -106,7 +106,7 @@ std::string Recheck::difference(const Request& request, const std::vector<Engine
       const auto* second = static_cast<const uint8_t*>(kept[i].data);
       const TensorDifference found = tensorDifference(tensor.dtype, first, second, kept[i].bytes);
       by = found.largest;
-      allowed *= std::max(1.0, found.magnitude);
+      allowed = allowedDifference(tolerance_, tensor.dtype, found.magnitude);
     }
     if (by <= allowed) continue;
     for (size_t input = 0; input < request.inputs.size(); input++) {

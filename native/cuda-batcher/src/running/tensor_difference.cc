@@ -10,6 +10,9 @@ namespace cb {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+// Distance of two neighbours, at most, relative to them.
+constexpr double kHalfStep = 1.0 / 1024;
+constexpr double kBfloatStep = 1.0 / 128;
 
 // Calls `see(read)` where read(data, index) gives element `index` as a number.
 template <typename Element, typename Number, typename See>
@@ -68,6 +71,11 @@ double apart(double a, double b) {
 }
 
 }  // namespace
+
+double allowedDifference(double tolerance, DType dtype, double magnitude) {
+  const double step = dtype == DType::kFloat16 ? kHalfStep : dtype == DType::kBfloat16 ? kBfloatStep : 0;
+  return std::max(tolerance * std::max(1.0, magnitude), step * magnitude);
+}
 
 TensorDifference tensorDifference(DType dtype, const uint8_t* first, const uint8_t* second, size_t bytes) {
   TensorDifference found;

@@ -10,6 +10,10 @@ struct TensorDifference {
   double magnitude = 0;  // largest absolute finite value of the first
 };
 
+// Largest difference that counts as the same answer in a tensor of this magnitude: `tolerance`, relative to the magnitude where
+// that is above 1, and at least the distance of two neighbours of a type with few digits.
+double allowedDifference(double tolerance, DType dtype, double magnitude);
+
 // Compares `bytes` bytes of each; a rest that is no whole element is left out. Strings are apart unless equal.
 TensorDifference tensorDifference(DType dtype, const uint8_t* first, const uint8_t* second, size_t bytes);
 

@@ -1,4 +1,4 @@
-import { answerTolerance } from "../../engines/answer-tolerance";
+import { allowedDifference, answerTolerance } from "../../engines/answer-tolerance";
 import { largestDifference } from "../../engines/tensor-difference";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
 import { measureAccuracy } from "./accuracy";
@@ -36,15 +36,15 @@ export async function measureAnswers(
   return await withRunner(open, async (runner) => {
     const output = signature.outputs[0]!;
     const answered = [...(await runner.run([0])).outputs];
-    const magnitudes = signature.outputs.map(({ datatype }, index) =>
-      magnitudeOf(datatype, answered[index]!),
+    const allowed = signature.outputs.map(({ datatype }, index) =>
+      allowedDifference(answerTolerance(precision), datatype, magnitudeOf(datatype, answered[index]!)),
     );
     return {
       accuracy: validation ? await measureAccuracy({ runner, validation, output, batch, clock }) : null,
       goldenInputs: rows.inputsOf([0]),
       goldenInputDims: rows.dimsOf(1),
       goldenOutputs: drawsAnswers ? [] : answered,
-      goldenTolerance: drawsAnswers ? 0 : answerTolerance(precision) * Math.max(1, ...magnitudes),
+      goldenTolerance: drawsAnswers ? 0 : Math.max(answerTolerance(precision), ...allowed),
     };
   });
 }

@@ -1,4 +1,5 @@
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
+import { allowedDifference } from "../../engines/answer-tolerance";
 import { largestDifference } from "../../engines/tensor-difference";
 import type { ModelRunner, RunAnswer } from "./model-runner";
 import { partsOf } from "./parts-of";
@@ -13,7 +14,7 @@ const MIXTURES = 2;
 const MIXTURE_STEP = 7;
 /** No further batch is begun after this time; the first is always run, and small sizes come first. */
 const PROBE_MS_MAX = 3_000;
-/** Largest difference that counts as the same answer: absolute, or relative to the largest magnitude in the row's tensor. */
+/** Largest difference that counts as the same answer, as `allowedDifference` has it of the row's tensor. */
 const SAME_ANSWER_TOLERANCE = 1e-5;
 
 /** Whether a row's answer is the same alone and among others. */
@@ -156,12 +157,14 @@ function shapeFault({ alone, together, outputs, batch }: RowComparison, index: n
   return same ? null : `${shapes}: the size of a row depends on the rows beside it`;
 }
 
-/** Difference of one output of one row, relative to the largest magnitude in it. */
+/** Difference of one output of one row, on a scale on which `SAME_ANSWER_TOLERANCE` is allowed. */
 function compareOutput({ alone, together, outputs, place, batch }: RowComparison, index: number): number {
   const { datatype } = outputs[index]!;
   const single = alone.outputs[index]!;
   const shared = partsOf(datatype, together.outputs[index]!, batch)[place]!;
   const zeros = new Uint8Array(single.byteLength);
-  const magnitude = Math.max(1, datatype === "BYTES" ? 1 : (largestDifference(datatype, single, zeros) ?? 1));
-  return (largestDifference(datatype, single, shared) ?? Number.POSITIVE_INFINITY) / magnitude;
+  const magnitude = datatype === "BYTES" ? 1 : (largestDifference(datatype, single, zeros) ?? 1);
+  const allowed = allowedDifference(SAME_ANSWER_TOLERANCE, datatype, magnitude);
+  const difference = largestDifference(datatype, single, shared) ?? Number.POSITIVE_INFINITY;
+  return (difference / allowed) * SAME_ANSWER_TOLERANCE;
 }
