@@ -16,6 +16,13 @@ const SIZES = [
 /** CPU time of a batch above which larger ones are not tried, and it is none to have, milliseconds: who waits in it waits for all of it. */
 const BATCH_CPU_MS_MAX = 500;
 
+/**
+ * Runs of a small size in one round, so that they cost about this share of the largest and no single run decides: the first
+ * after a large batch finds the caches full of what that left.
+ */
+const ROUND_SHARE = 0.25;
+const REPEATS_MAX = 8;
+
 /** CPU time of one batch by its size, milliseconds. */
 export type BatchCosts = ReadonlyMap<number, number>;
 
@@ -27,17 +34,30 @@ export async function measureBatchCosts(model: ProfiledModel, rowsMax: number): 
   const { rows, clock } = model;
   const sizes = SIZES.map((size) => size.rows).filter((size) => size <= rowsMax);
   return await withRunner(openForCosts(model, sizes.at(-1) ?? 1), async (runner) => {
-    const runs = new Map<number, () => Promise<number>>();
+    const runs = new Map<number, { readonly run: () => Promise<number>; readonly onceMs: number }>();
     for (const size of sizes) {
       const inputs = rows.inputsOf(firstRows(size));
       const run = () => runner.cpuMs(inputs, size);
-      const isTooSlow = size > 1 && (await run()) > BATCH_CPU_MS_MAX;
-      if (!isTooSlow) runs.set(size, run);
-      if (isTooSlow || (size === 1 && (await run()) > BATCH_CPU_MS_MAX)) break;
+      const onceMs = await run();
+      const isTooSlow = onceMs > BATCH_CPU_MS_MAX;
+      if (!isTooSlow || size === 1) runs.set(size, { run, onceMs });
+      if (isTooSlow) break;
     }
-    const costs = await runInTurns([...runs.values()], clock);
+    const shareMs = ROUND_SHARE * Math.max(...[...runs.values()].map(({ onceMs }) => onceMs));
+    const turns = [...runs.values()].map(({ run, onceMs }) => repeated(run, Math.floor(shareMs / onceMs)));
+    const costs = await runInTurns(turns, clock);
     return new Map([...runs.keys()].map((size, index) => [size, costs[index]!]));
   });
+}
+
+/** A run of several: what one of them costs. */
+function repeated(run: () => Promise<number>, times: number): () => Promise<number> {
+  const count = Math.max(1, Math.min(times, REPEATS_MAX));
+  return async () => {
+    let costMs = 0;
+    for (let turn = 0; turn < count; turn += 1) costMs += await run();
+    return costMs / count;
+  };
 }
 
 /** Returns the smallest size that is good enough. */
