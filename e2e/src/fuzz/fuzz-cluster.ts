@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Cluster } from "../cluster";
 import { validationRow } from "../validation";
 import { type FuzzedFace, type FuzzPlan, type FuzzReport, FuzzRun } from "./fuzz-run";
@@ -17,7 +19,7 @@ const readings = 100;
 
 /** Report of fuzzing a whole system. */
 export interface ClusterFuzzReport extends FuzzReport {
-  /** Processes that ended meanwhile. */
+  /** Processes that ended meanwhile; of an engine process what the executor logged. */
   readonly restarted: readonly string[];
   readonly memory: Readonly<Record<string, MemoryReport>>;
 }
@@ -56,6 +58,7 @@ export async function fuzzCluster(
   plan: FuzzPlan,
 ): Promise<ClusterFuzzReport> {
   const pids = pidsOf(cluster);
+  const engineEnds = engineEndsOf(cluster);
   const tracks = processes.map((name) => new MemoryTrack(cluster, name));
   const settle = () => Promise.all(tracks.map((track) => track.settle()));
   const every = Math.max(1, Math.floor(plan.count / readings));
@@ -74,7 +77,10 @@ export async function fuzzCluster(
   const after = pidsOf(cluster);
   return {
     ...run.report(),
-    restarted: processes.filter((name) => pids[name] !== after[name]),
+    restarted: [
+      ...processes.filter((name) => pids[name] !== after[name]),
+      ...engineEndsOf(cluster).slice(engineEnds.length),
+    ],
     memory: Object.fromEntries(
       processes.map((name, i) => [name, tracks[i]!.report(plan.count / 1000)] as const),
     ),
@@ -83,4 +89,10 @@ export async function fuzzCluster(
 
 function pidsOf(cluster: Cluster): Record<string, number> {
   return Object.fromEntries(processes.map((name) => [name, cluster.pidOf(name)]));
+}
+
+/** What the executor said of each engine process that ended, as far as its log goes back. */
+function engineEndsOf(cluster: Cluster): string[] {
+  const log = readFileSync(join(cluster.folder, "logs", "executor-1.log"), "utf8");
+  return log.split("\n").filter((line) => line.includes('"engine process ended"'));
 }

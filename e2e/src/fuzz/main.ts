@@ -4,9 +4,10 @@ import type { FuzzedFace } from "./fuzz-run";
 import type { FuzzedSystem } from "./fuzzed-system";
 import { GrpcFace } from "./grpc-face";
 import { HttpFace } from "./http/http-face";
+import { OnnxFace, onnxInFlight, onnxLimits } from "./onnx/onnx-face";
 
 const usage = `usage: main.js FACE COUNT [SEED [FROM]]
-  FACE   native (gRPC), grpc-js or http
+  FACE   native (gRPC), grpc-js, http, or onnx (registration)
   COUNT  operations, one in eleven of them good
   SEED   decides with an operation's number what it is, 1 unless given
   FROM   number of the first: "main.js FACE 1 SEED NUMBER" brings one operation back
@@ -16,6 +17,8 @@ const connections = 8;
 
 interface Face {
   readonly environment: Readonly<Record<string, string>>;
+  /** Operations at a time; default 64. */
+  readonly inFlight?: number;
   open(system: FuzzedSystem): FuzzedFace;
 }
 
@@ -29,6 +32,7 @@ const faces: Readonly<Record<string, Face>> = {
     open: (system) => new GrpcFace(system, "grpc-js", connections),
   },
   http: { environment: {}, open: (system) => new HttpFace(system) },
+  onnx: { environment: onnxLimits, inFlight: onnxInFlight, open: (system) => new OnnxFace(system) },
 };
 
 /** Starts a system, fuzzes one of its faces, prints the report as JSON; see `usage`. */
@@ -41,7 +45,7 @@ async function main(words: readonly string[]): Promise<number> {
   }
   const cluster = await startFuzzedCluster(face.environment);
   try {
-    return await report(cluster, face, { count, seed, from, inFlight });
+    return await report(cluster, face, { count, seed, from, inFlight: face.inFlight ?? inFlight });
   } finally {
     await cluster.stop();
   }
