@@ -164,6 +164,21 @@ describe("what one tenant made, to another with the same roles", () => {
     expect(await vision.scaled()).toEqual([3, -6]);
   });
 
+  it("is not deleted, by gRPC and by the command line", async () => {
+    const before = await vision.client.listModels();
+    await expect(speech.client.delete("scale")).rejects.toMatchObject(denied);
+    await expect(speech.client.delete("toy/scale", { withModels: true })).rejects.toMatchObject(denied);
+    const { status, stderr } = await speech.cli("delete", "scale");
+    expect([status === 0, stderr]).toEqual([false, expect.stringContaining("PERMISSION_DENIED")]);
+    const { tasks, architectures, variants } = await vision.client.listModels();
+    expect({ tasks, architectures, variants }).toEqual({
+      tasks: before.tasks,
+      architectures: before.architectures,
+      variants: before.variants,
+    });
+    expect(await speech.scaled()).toEqual([3, -6]);
+  });
+
   it("is a file that is not there: not told of, not given out, not registered by its digest", async () => {
     const digest = digestOf(scale(3));
     expect((await vision.artifacts.statArtifact({ digest })).complete).toBe(true);
@@ -221,5 +236,13 @@ describe("what one tenant made, to another with the same roles", () => {
     );
     await vision.client.register({ name: "scale", path: own, task: "toy/scale" });
     expect(await speech.scaled()).toEqual([3, -6]);
+  });
+
+  it("is deleted by its owner, and its name is free for another then", async () => {
+    expect((await vision.cli("delete", "scale")).status).toBe(0);
+    await expect(speech.scaled()).rejects.toMatchObject({ code: Code.NOT_FOUND });
+    await speech.client.register({ name: "scale", path: theirs });
+    expect(await speech.scaled()).toEqual([5, -10]);
+    await expect(vision.client.delete("scale")).rejects.toMatchObject(denied);
   });
 });
