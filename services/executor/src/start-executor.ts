@@ -1,6 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { ArtifactService, ClusterService } from "@infaas/api";
+import { ArtifactService, ClusterService, type ProfileModelRequest } from "@infaas/api";
 import { ArtifactClient, RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import {
   type Clock,
@@ -226,11 +226,18 @@ function profileQueue(
   };
   const refusals = new ProfileRefusals(clock);
   return new ProfileQueue((request, signal) => {
-    const digest = request.architecture?.modelDigest ?? "";
-    if (!request.retry) refusals.check(digest);
-    const onDeath = (reason: ServiceError) => refusals.remember(digest, reason);
+    const registered = registeredAs(request);
+    if (!request.retry) refusals.check(registered);
+    const onDeath = (reason: ServiceError) => refusals.remember(registered, reason);
     const host = { hostType, cores: wholeCores(cores), memoryBytes };
     const storeArtifact = (path: string) => ports.storeArtifact(path, request.tenant);
     return confinedProfile(request, { ...ports, storeArtifact, clock, host, limits, onDeath }, signal);
   });
+}
+
+/** What decides how a file is measured: the same with other examples or sizes may well be. */
+function registeredAs({ architecture, axisSizes }: ProfileModelRequest): string {
+  const { modelDigest = "", exampleDigest = "" } = architecture ?? {};
+  const sizes = Object.entries(axisSizes).map(([axis, size]) => `${axis}=${size}`);
+  return [modelDigest, exampleDigest, ...sizes.sort()].join(" ");
 }

@@ -17,7 +17,9 @@ export interface ExternalFile {
   readonly bytes: Buffer;
 }
 
-const { FP32, INT64 } = elementTypes;
+const { FP32, INT64, BOOL } = elementTypes;
+/** `AttributeProto.type` of a graph. */
+const GRAPH = 5;
 
 function weights(name: string, dims: readonly number[]): MessageInitShape<typeof TensorProtoSchema> {
   const count = dims.reduce((product, size) => product * size, 1);
@@ -76,6 +78,50 @@ const lookup: Graph = {
   ],
 };
 
+/** A loop of four rounds whose body branches: what is small is doubled, all else halved and negated. */
+const rounds: Graph = {
+  name: "rounds",
+  input: [tensor("x", FP32, [1, 4])],
+  output: [tensor("y", FP32, [1, 4])],
+  initializer: [integers("trips", 4), weights("half", [1]), weights("limit", [1])],
+  node: [
+    {
+      opType: "Loop",
+      input: ["trips", "", "x"],
+      output: ["y"],
+      attribute: [{ name: "body", type: GRAPH, g: roundOf() }],
+    },
+  ],
+};
+
+function roundOf(): Graph {
+  const branch = (name: string, opType: string, operand: string): Graph => ({
+    name,
+    node: [{ opType, input: ["before", operand], output: [`${name}_y`] }],
+    output: [tensor(`${name}_y`, FP32, [1, 4])],
+  });
+  const branches = [
+    { name: "then_branch", type: GRAPH, g: branch("doubled", "Add", "before") },
+    { name: "else_branch", type: GRAPH, g: branch("halved", "Mul", "half") },
+  ];
+  return {
+    name: "round",
+    input: [tensor("round", INT64, []), tensor("goes_on", BOOL, []), tensor("before", FP32, [1, 4])],
+    output: [tensor("goes_on_too", BOOL, []), tensor("after", FP32, [1, 4])],
+    node: [
+      { opType: "Identity", input: ["goes_on"], output: ["goes_on_too"] },
+      {
+        opType: "ReduceMax",
+        input: ["before"],
+        output: ["largest"],
+        attribute: [{ name: "keepdims", type: 2, i: 0n }],
+      },
+      { opType: "Less", input: ["largest", "limit"], output: ["is_small"] },
+      { opType: "If", input: ["is_small"], output: ["after"], attribute: branches },
+    ],
+  };
+}
+
 /** y = x + w, where w lies in a file of its own. */
 const external: Graph = {
   name: "external",
@@ -105,6 +151,7 @@ export function soundPackages(): readonly OnnxPackage[] {
     alone(onnxFile(layers)),
     alone(onnxFile(picture)),
     alone(onnxFile(lookup)),
+    alone(onnxFile(rounds)),
     alone(echoModel(["FP32", "INT64", "BYTES", "BOOL"], ["FP32"])),
     alone(trained),
     {

@@ -2,7 +2,7 @@ import { readNumbers } from "@infaas/api";
 import { Code, ServiceError, systemClock } from "@infaas/runtime";
 import type { RowSet } from "./row-set";
 import type { TensorSignature } from "./signature";
-import { findWorkingRows } from "./working-rows";
+import { findWorkingRows, type RowSearch } from "./working-rows";
 
 const ids: TensorSignature = { name: "ids", datatype: "INT64", shape: [-1, -1] };
 
@@ -12,9 +12,10 @@ const modelOf = (shape: readonly number[], below: number) => async (rows: RowSet
   const [bytes] = rows.inputsOf([row]);
   const values = [...(readNumbers("INT64", bytes!) as BigInt64Array)];
   if (values.some((value) => value >= below)) throw new ServiceError(Code.INTERNAL, "index is out of range");
+  return { outputs: [] };
 };
 
-const find = (run: (rows: RowSet, row: number) => Promise<unknown>) =>
+const find = (run: RowSearch["run"]) =>
   findWorkingRows({ inputs: [ids], told: new Map(), run, clock: systemClock });
 
 describe("findWorkingRows", () => {
@@ -41,6 +42,29 @@ describe("findWorkingRows", () => {
       expect(found.kind === "found" && found.rows.dimsOf(1)).toEqual([shape]);
     },
   );
+
+  describe("of a model whose integers say how large its answer is", () => {
+    /** A megabyte for each. */
+    const expanding = (least: number) => async (rows: RowSet, row: number) => {
+      const [bytes] = rows.inputsOf([row]);
+      const largest = Math.max(...[...(readNumbers("INT64", bytes!) as BigInt64Array)].map(Number));
+      if (largest < least) throw new ServiceError(Code.INTERNAL, "too few");
+      return { outputs: [new Uint8Array(largest * 1024 ** 2)] };
+    };
+    const largestOf = async (run: RowSearch["run"]) => {
+      const found = await find(run);
+      if (found.kind !== "found") throw new Error(found.reason);
+      return (await run(found.rows, 0)).outputs[0]!.byteLength / 1024 ** 2;
+    };
+
+    it("finds values that make a small one", async () => {
+      expect(await largestOf(expanding(0))).toBeLessThanOrEqual(64);
+    });
+
+    it("finds values that make a large one where it answers no others", async () => {
+      expect(await largestOf(expanding(65))).toBeGreaterThan(64);
+    });
+  });
 
   it("repeats what the engine said first when nothing can be run", async () => {
     await expect(find(modelOf([0], 0))).resolves.toEqual({

@@ -1,6 +1,7 @@
 import { elementCount } from "@infaas/api";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import { type AxisConstraints, type AxisSizes, candidateSizes, shapesWith } from "./axis-sizes";
+import type { RunAnswer } from "./model-runner";
 import { type RandomRowOptions, randomRows } from "./random-rows";
 import { type GivenInput, listedRows, type RowSet } from "./row-set";
 import type { TensorSignature } from "./signature";
@@ -31,6 +32,12 @@ const RANKS = [2, 1, 3, 4, 0] as const;
 /** Elements of one input, beyond which sizes are not tried: a picture with sides of 16,000 helps nobody. */
 const ELEMENTS_MAX = 2 ** 21;
 
+/**
+ * Bytes of an answer beyond which smaller values are tried, and taken where they are answered with less: integers that say sizes
+ * (paddings, repeats) make gigabytes of a few bytes.
+ */
+const LIKED_ANSWER_BYTES = 64 * 1024 ** 2;
+
 /** Hints about inputs that a file contains. */
 export interface InputHints {
   readonly constraints: AxisConstraints;
@@ -48,9 +55,11 @@ export interface RowSearch {
   /** What the graph says of sizes and words; default: nothing. */
   readonly hints?: InputHints;
   /** Runs one row of a set; rejects when the model does not take it. */
-  readonly run: (rows: RowSet, row: number) => Promise<unknown>;
+  readonly run: RunRow;
   readonly clock: Clock;
 }
+
+type RunRow = (rows: RowSet, row: number) => Promise<Pick<RunAnswer, "outputs">>;
 
 /** Rows that a model answers; or why none were found, in the engine's words. */
 export type WorkingRows =
@@ -67,30 +76,35 @@ export async function findWorkingRows(o: RowSearch): Promise<WorkingRows> {
   const given = o.given ?? new Map<string, GivenInput>();
   const drawn = o.inputs.filter(({ name }) => !given.has(name));
   if (given.size > 0 && drawn.length === 0) return await runGiven(o, given);
+  const mayShrink = drawn.some(({ datatype }) => /INT/.test(datatype));
   const styles = valueStyles(drawn, o.hints?.words ?? new Map());
   const untilMs = o.clock.nowMs() + TRIALS_MS_MAX;
   let trials = 0;
   let first: ServiceError | null = null;
+  let large: WorkingRows | null = null;
   for (const { inputs, sizes } of candidates(o.inputs, o.told, o.hints?.constraints)) {
     const undecided = inputs.filter(({ name }) => !given.has(name));
     if (shapesWith(undecided, sizes).some((shape) => elementCount(shape) > ELEMENTS_MAX)) continue;
     const shapes = shapesGiven(inputs, sizes, given);
     for (const values of styles) {
-      if (first !== null && (trials >= TRIALS_MAX || o.clock.nowMs() > untilMs))
-        return refused(first, trials);
+      const isTriedOut = trials > 0 && (trials >= TRIALS_MAX || o.clock.nowMs() > untilMs);
+      if (isTriedOut) return large ?? refused(first, trials);
       trials += 1;
       const some = ROWS_TRIED.map((count) => () => randomRows(inputs, { shapes, given, ...values, count }));
-      const fault = await faultOf(some, o.run);
-      if (fault === null)
-        return { kind: "found", rows: randomRows(inputs, { shapes, given, ...values }), sizes };
-      first ??= fault;
+      const tried = await tryRows(some, o.run);
+      if (tried instanceof ServiceError) {
+        first ??= tried;
+        continue;
+      }
+      const rows = () => randomRows(inputs, { shapes, given, ...values });
+      if (!mayShrink || tried.answerBytes <= LIKED_ANSWER_BYTES)
+        return { kind: "found", rows: rows(), sizes };
+      large ??= { kind: "found", rows: rows(), sizes };
     }
+    // Other sizes of axes make answers larger, not smaller.
+    if (large !== null) return large;
   }
-  if (first !== null) return refused(first, trials);
-  return {
-    kind: "none",
-    reason: `none was tried, every one has an input of more than ${ELEMENTS_MAX} elements`,
-  };
+  return large ?? refused(first, trials);
 }
 
 /**
@@ -159,19 +173,28 @@ function valueStyles(inputs: readonly TensorSignature[], words: InputHints["word
 }
 
 /**
- * The engine's first refusal of a row of these sets, each made when it is its turn; what is not about the
- * input is thrown.
+ * The engine's first refusal of a row of these sets, each made when it is its turn, or the bytes of its largest answer; what
+ * is not about the input is thrown.
  */
-async function faultOf(
+async function tryRows(
   sets: readonly (() => RowSet)[],
-  run: (rows: RowSet, row: number) => Promise<unknown>,
-): Promise<ServiceError | null> {
-  return await faultOfRow(async () => {
+  run: RunRow,
+): Promise<ServiceError | { readonly answerBytes: number }> {
+  let answerBytes = 0;
+  const fault = await faultOfRow(async () => {
     for (const made of sets) {
       const rows = made();
-      for (let row = 0; row < rows.count; row++) await run(rows, row);
+      for (let row = 0; row < rows.count; row++) {
+        const { outputs } = await run(rows, row);
+        answerBytes = Math.max(answerBytes, bytesOf(outputs));
+      }
     }
   });
+  return fault ?? { answerBytes };
+}
+
+function bytesOf(outputs: readonly Uint8Array[]): number {
+  return outputs.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
 async function faultOfRow(run: () => Promise<unknown>): Promise<ServiceError | null> {
@@ -185,7 +208,11 @@ async function faultOfRow(run: () => Promise<unknown>): Promise<ServiceError | n
   }
 }
 
-function refused(first: ServiceError, trials: number): WorkingRows {
+function refused(first: ServiceError | null, trials: number): WorkingRows {
+  if (first === null) {
+    const reason = `none was tried, every one has an input of more than ${ELEMENTS_MAX} elements`;
+    return { kind: "none", reason };
+  }
   const tried = trials === 1 ? "" : `; ${trials} inputs of other sizes and values were refused too`;
   return { kind: "none", reason: `${first.message}${tried}` };
 }
