@@ -1,5 +1,5 @@
 import { readNumbers } from "@infaas/api";
-import { Code, ServiceError, systemClock } from "@infaas/runtime";
+import { Code, ServiceError, VirtualClock } from "@infaas/runtime";
 import type { RowSet } from "./row-set";
 import type { TensorSignature } from "./signature";
 import { findWorkingRows, type RowSearch } from "./working-rows";
@@ -16,7 +16,7 @@ const modelOf = (shape: readonly number[], below: number) => async (rows: RowSet
 };
 
 const find = (run: RowSearch["run"]) =>
-  findWorkingRows({ inputs: [ids], told: new Map(), run, clock: systemClock });
+  findWorkingRows({ inputs: [ids], told: new Map(), run, clock: new VirtualClock() });
 
 describe("findWorkingRows", () => {
   it.each([
@@ -38,7 +38,7 @@ describe("findWorkingRows", () => {
     async (shape) => {
       const any: TensorSignature = { name: "ids", datatype: "INT64", shape: [], anyRank: true };
       const run = modelOf(shape, 2);
-      const found = await findWorkingRows({ inputs: [any], told: new Map(), run, clock: systemClock });
+      const found = await findWorkingRows({ inputs: [any], told: new Map(), run, clock: new VirtualClock() });
       expect(found.kind === "found" && found.rows.dimsOf(1)).toEqual([shape]);
     },
   );
@@ -79,7 +79,7 @@ describe("findWorkingRows", () => {
     const large: TensorSignature = { name: "ids", datatype: "INT64", shape: [2 ** 22] };
     const run = modelOf([1], 1);
     await expect(
-      findWorkingRows({ inputs: [large], told: new Map(), run, clock: systemClock }),
+      findWorkingRows({ inputs: [large], told: new Map(), run, clock: new VirtualClock() }),
     ).resolves.toEqual({ kind: "none", reason: expect.stringContaining("more than 2097152 elements") });
   });
 
