@@ -120,11 +120,18 @@ async function load(options: OpenOptions): Promise<ModelHandle> {
 
 /**
  * One run that does not count, over zeros: an engine's first run sets things up, and would teach the batcher that every
- * run is so slow. Left out where the model's dims are open; what it fails with is left to the requests to meet.
+ * run is so slow. Left out where the model's dims are open, and where zeros may say how much is computed: an engine hangs in
+ * DFT over axis 0. What it fails with is left to the requests to meet.
  */
 async function warmUp(model: ModelHandle, inputs: readonly TensorInfo[]): Promise<void> {
   if (inputs.some(({ dtype, itemBytes }) => dtype === "string" || itemBytes < 0)) return;
+  if (inputs.some(maySaySizes)) return;
   await native().warmUp(model);
+}
+
+/** Integers of at most one axis: axes, sizes, counts, and now and then the ids of a batch. */
+function maySaySizes({ dtype, dims }: TensorInfo): boolean {
+  return /int/.test(dtype) && (dims?.length ?? 0) < 2;
 }
 
 function tensors(described: Parameters<typeof toTensorInfo>[0][]): TensorInfo[] {

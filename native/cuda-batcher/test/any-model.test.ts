@@ -78,6 +78,21 @@ describe("submit", () => {
     expect(floats(result.outputs[0]!)).toEqual([5]);
   });
 
+  it("opens what never ends over zeros: axis 0 of a complex signal of one element there", async () => {
+    const signal: Io = { name: "x", type: float32, dims: [1, 6, 10, 2] };
+    const axis: Io = { name: "axis", type: onnxType.int64, dims: [] };
+    const graph = single("DFT", [signal, axis], [{ name: "y", type: float32, dims: [1, 10, 10, 1] }]);
+    const [node] = graph.nodes;
+    const batcher = await open({
+      ...graph,
+      opset: 20,
+      nodes: [{ ...node!, inputs: ["x", "", "axis"], ints: { inverse: 1, onesided: 1 } }],
+    });
+    const [x, one] = [new Float32Array(120).fill(1), BigInt64Array.of(1n)];
+    const answer = await batcher.submit([bytesOf(x), bytesOf(one)], { rows: 1, dims: [[1, 6, 10, 2], []] });
+    expect(answer.outputDims).toEqual([[1, 10, 10, 1]]);
+  });
+
   it("takes and gives tensors without elements", async () => {
     const batcher = await open(identity(float32, ["N", "length"]));
     const empty = await batcher.submit([new Uint8Array(0)], { rows: 2, dims: [[2, 0]] });

@@ -62,9 +62,11 @@ export interface Graph {
   readonly outputs: readonly Io[];
   readonly nodes: readonly Node[];
   readonly weights?: readonly Weight[];
+  /** Version of ONNX's own operators; default 17. */
+  readonly opset?: number;
 }
 
-/** Writes a graph as an .onnx file (IR 8, opset 17) into a temporary folder and returns its path. */
+/** Writes a graph as an .onnx file (IR 8) into a temporary folder and returns its path. */
 export function writeModel(graph: Graph): string {
   const path = join(mkdtempSync(join(tmpdir(), "cuda-batcher-")), "model.onnx");
   writeFileSync(path, encodeModel(graph));
@@ -76,7 +78,7 @@ export function encodeModel(graph: Graph): Buffer {
   return message([
     [1, 8],
     [7, encodeGraph(graph)],
-    [8, message([[2, 17]])],
+    [8, message([[2, graph.opset ?? 17]])],
     [
       8,
       message([
