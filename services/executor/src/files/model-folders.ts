@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { constants, copyFile, link, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { constants, copyFile, link, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { externalDataFault, externalNames, withFileBytes } from "@infaas/api";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
+import { makeFolder } from "./make-folder";
 
 /** The files of a model by digest: the ONNX file, and the external data it takes weights from. */
 export interface ModelFiles {
@@ -81,13 +82,13 @@ export class ModelFolders {
   ): Promise<void> {
     const partial = `${folder}${PARTIAL}`;
     await rm(partial, { recursive: true, force: true });
-    await mkdir(partial, { recursive: true });
+    await makeFolder(partial);
     const model = join(partial, file);
     await link(await this.fileOf(modelDigest), model);
     const copied = new Set(innerNames(model));
     for (const { name, digest } of externalData) {
       const path = join(partial, name);
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       const from = await this.fileOf(digest);
       await (copied.has(name) ? copyFile(from, path, constants.COPYFILE_FICLONE) : link(from, path));
     }
