@@ -199,7 +199,7 @@ async function serve(system: System, { name, path }: BenchModel): Promise<Served
     const [variant] = [...variants].sort((a, b) => b.maxBatch - a.maxBatch);
     if (variant === undefined) throw new Error(`no variant of ${name} was registered`);
     const placement = { executor: executorName, variant: variant.name, reason: "operator" };
-    await cluster.setPlacement({ placement, wanted: true });
+    await cluster.setPlacement({ placements: [placement], wanted: true });
     for await (const { puts } of cluster.watch({ fromRevision: 0n }, { signal: ending.signal })) {
       for (const { value } of puts) {
         if (value.case !== "report") continue;

@@ -7,5 +7,5 @@ export { ArtifactClient, type ArtifactSource, digestInTurns, digestOfBytes } fro
 export { MEMBER_CALL_TIMEOUT_MS, RECORD_CALL_TIMEOUT_MS, USER_CALL_TIMEOUT_MS } from "./call-limits";
 export { type MemberInit, Membership, type MembershipOptions } from "./membership";
 export { MetricTargets } from "./metric-targets";
-export { type PutRecord, type RecordKind, RecordTable } from "./record-table";
+export { type PutRecord, type RecordKind, RecordTable, type TableChanges } from "./record-table";
 export { followMetadata, type WatchListener, type WatchOptions } from "./watch";

@@ -5,28 +5,27 @@ import { RecordTable } from "./record-table";
 function message(init: Omit<Partial<WatchResponse>, "puts"> & { puts?: string[] }): WatchResponse {
   const { puts = [], ...rest } = init;
   const records = puts.map((variant) => ({
-    key: `placement/${variant}`,
-    value: { case: "placement" as const, value: { executor: "exec-1", variant, reason: "query" } },
+    key: `variant/${variant}`,
+    value: { case: "variant" as const, value: { name: variant } },
   }));
   return create(WatchResponseSchema, { ...rest, puts: records } as never);
 }
 
 function wanted(records: RecordTable): [string, number][] {
-  return [...records.allPut("placement")].map(({ value, putAtMs }) => [value.variant, putAtMs]);
+  return [...records.allPut("variant")].map(({ value, putAtMs }) => [value.name, putAtMs]);
 }
 
 const none = new Set<string>();
-const placements = new Set(["placement"]);
+const variants = new Set(["variant"]);
 
 describe("RecordTable", () => {
   it("knows nothing of a snapshot before it is complete", () => {
     const records = new RecordTable();
-    expect(records.apply(message({ revision: 4n, snapshotBegin: true, puts: ["a"] }), 1)).toEqual(none);
+    expect(records.apply(message({ revision: 4n, snapshotBegin: true, puts: ["a"] }), 1).kinds).toEqual(none);
     expect(wanted(records)).toEqual([]);
     expect([records.revision, records.isComplete]).toEqual([0n, false]);
-    expect(records.apply(message({ revision: 4n, snapshotComplete: true, puts: ["b"] }), 2)).toEqual(
-      placements,
-    );
+    const complete = records.apply(message({ revision: 4n, snapshotComplete: true, puts: ["b"] }), 2);
+    expect(complete).toEqual({ kinds: variants, puts: null, deleted: [] });
     expect(wanted(records)).toEqual([
       ["a", 1],
       ["b", 2],
@@ -40,14 +39,14 @@ describe("RecordTable", () => {
       message({ revision: 1n, snapshotBegin: true, snapshotComplete: true, puts: ["a", "b"] }),
       1,
     );
-    records.apply(message({ revision: 2n, puts: ["c"], deletedKeys: ["placement/a"] }), 5);
+    records.apply(message({ revision: 2n, puts: ["c"], deletedKeys: ["variant/a"] }), 5);
     expect(wanted(records)).toEqual([
       ["b", 1],
       ["c", 5],
     ]);
   });
 
-  it("renews the time of a placement that is put again", () => {
+  it("renews the time of a record that is put again", () => {
     const records = new RecordTable();
     records.apply(message({ revision: 1n, snapshotBegin: true, snapshotComplete: true, puts: ["a"] }), 1);
     records.apply(message({ revision: 2n, puts: ["a"] }), 9);
@@ -73,20 +72,27 @@ describe("RecordTable", () => {
     expect(wanted(records).map(([variant]) => variant)).toEqual(["a", "b"]);
   });
 
-  it("tells which kinds changed, those of what went included", () => {
+  it("tells which kinds and records changed, those of what went included", () => {
     const records = new RecordTable();
     records.apply(message({ revision: 1n, snapshotBegin: true, snapshotComplete: true, puts: ["a"] }), 1);
-    const unknown = message({ revision: 2n, deletedKeys: ["placement/x"] });
-    expect(records.apply(unknown, 2)).toEqual(none);
-    expect(records.apply(message({ revision: 3n, deletedKeys: ["placement/a"] }), 3)).toEqual(placements);
+    const unknown = message({ revision: 2n, deletedKeys: ["variant/x"] });
+    expect(records.apply(unknown, 2)).toEqual({ kinds: none, puts: [], deleted: [] });
+    const change = message({ revision: 3n, deletedKeys: ["variant/a"], puts: ["b"] });
+    const { kinds, puts, deleted } = records.apply(change, 3);
+    expect(kinds).toEqual(variants);
+    expect([puts, deleted].map((some) => some?.map(({ key }) => key))).toEqual([
+      ["variant/b"],
+      ["variant/a"],
+    ]);
     const empty = message({ revision: 4n, snapshotBegin: true, snapshotComplete: true });
-    expect(records.apply(empty, 4)).toEqual(none);
+    expect(records.apply(empty, 4).kinds).toEqual(variants);
+    expect(records.apply({ ...empty, revision: 5n }, 5).kinds).toEqual(none);
   });
 
   it("holds a key that one message deletes and puts", () => {
     const records = new RecordTable();
     records.apply(message({ revision: 1n, snapshotBegin: true, snapshotComplete: true, puts: ["a"] }), 1);
-    records.apply(message({ revision: 2n, puts: ["a"], deletedKeys: ["placement/a"] }), 7);
+    records.apply(message({ revision: 2n, puts: ["a"], deletedKeys: ["variant/a"] }), 7);
     expect(wanted(records)).toEqual([["a", 7]]);
   });
 });

@@ -1,10 +1,11 @@
 import type {
   Architecture,
+  ExecutorPlacement,
   Host,
   InstanceReport,
   Leadership,
+  LoadRequests,
   Member,
-  Placement,
   PlanFreeze,
   Task,
   Variant,
@@ -17,11 +18,12 @@ interface RecordTypes {
   architecture: Architecture;
   variant: Variant;
   member: Member;
-  placement: Placement;
+  executorPlacement: ExecutorPlacement;
   report: InstanceReport;
   leadership: Leadership;
   host: Host;
   freeze: PlanFreeze;
+  loadRequests: LoadRequests;
 }
 
 /** Kinds of record a watch delivers. */
@@ -32,6 +34,16 @@ export interface PutRecord<K extends RecordKind> {
   readonly value: RecordTypes[K];
   /** On the clock of this process, ms; a snapshot that repeats a known record does not renew it. */
   readonly putAtMs: number;
+}
+
+/** What one message of the watch changed. */
+export interface TableChanges {
+  /** Kinds of record that changed. */
+  readonly kinds: ReadonlySet<RecordKind>;
+  /** Records that were put; null: a snapshot replaced everything. */
+  readonly puts: readonly WireRecord[] | null;
+  /** What deleted records were. */
+  readonly deleted: readonly WireRecord[];
 }
 
 interface Held {
@@ -45,8 +57,8 @@ interface Held {
  * at most once in one message; should it stand among deletions and puts, the put counts (decision 0023).
  */
 export class RecordTable {
-  private records = new Map<string, Held>();
-  private incoming: Map<string, Held> | null = null;
+  private records = new Records();
+  private incoming: Records | null = null;
   private seenRevision = 0n;
 
   /** Revision of the last message applied; 0 before the first snapshot is complete. */
@@ -59,31 +71,30 @@ export class RecordTable {
     return this.seenRevision > 0n;
   }
 
-  /** Applies one message that came at `nowMs`; returns the kinds of record that changed. */
-  apply(response: WatchResponse, nowMs: number): ReadonlySet<RecordKind> {
-    if (response.snapshotBegin) this.incoming = new Map();
+  /** Applies one message that came at `nowMs`, O(what it holds); returns what changed. */
+  apply(response: WatchResponse, nowMs: number): TableChanges {
+    if (response.snapshotBegin) this.incoming = new Records();
     const target = this.incoming ?? this.records;
-    const changed = new Set<RecordKind>();
+    const deleted: WireRecord[] = [];
     for (const key of response.deletedKeys) {
-      const kind = target.get(key)?.record.value.case;
-      if (kind !== undefined) changed.add(kind);
-      target.delete(key);
+      const held = target.delete(key);
+      if (held !== undefined) deleted.push(held.record);
     }
     for (const record of response.puts) {
       const before = this.incoming === null ? undefined : this.records.get(record.key);
-      target.set(record.key, { record, putAtMs: before?.putAtMs ?? nowMs });
-      if (record.value.case !== undefined) changed.add(record.value.case);
+      target.put({ record, putAtMs: before?.putAtMs ?? nowMs });
     }
+    const { puts } = response;
     if (this.incoming === null) {
       this.seenRevision = response.revision;
-      return changed;
+      return { kinds: kindsOf([...puts, ...deleted]), puts, deleted };
     }
-    if (!response.snapshotComplete) return new Set();
-    const kinds = kindsOf(this.records, this.incoming);
+    if (!response.snapshotComplete) return { kinds: new Set(), puts: [], deleted: [] };
+    const kinds = new Set([...this.records.kinds(), ...this.incoming.kinds()]);
     this.records = this.incoming;
     this.incoming = null;
     this.seenRevision = response.revision;
-    return kinds;
+    return { kinds, puts: null, deleted: [] };
   }
 
   /** A broken watch: a snapshot that was under way is forgotten, the last complete state stays. */
@@ -98,18 +109,52 @@ export class RecordTable {
 
   /** All records of one kind with the time of their last put. */
   *allPut<K extends RecordKind>(kind: K): Generator<PutRecord<K>> {
-    for (const { record, putAtMs } of this.records.values()) {
-      const { value } = record;
-      if (value.case === kind) yield { value: value.value as RecordTypes[K], putAtMs };
-    }
+    for (const { record, putAtMs } of this.records.ofKind(kind))
+      yield { value: record.value.value as RecordTypes[K], putAtMs };
   }
 }
 
-function kindsOf(...tables: ReadonlyMap<string, Held>[]): ReadonlySet<RecordKind> {
-  const kinds = new Set<RecordKind>();
-  for (const table of tables) {
-    for (const { record } of table.values())
-      if (record.value.case !== undefined) kinds.add(record.value.case);
+/** Records by key, and by kind. */
+class Records {
+  private readonly byKey = new Map<string, Held>();
+  private readonly byKind = new Map<string, Map<string, Held>>();
+
+  get(key: string): Held | undefined {
+    return this.byKey.get(key);
   }
+
+  put(held: Held): void {
+    const { key, value } = held.record;
+    const before = this.byKey.get(key)?.record.value.case;
+    if (before !== value.case) this.delete(key);
+    this.byKey.set(key, held);
+    if (value.case === undefined) return;
+    const ofKind = this.byKind.get(value.case) ?? new Map<string, Held>();
+    this.byKind.set(value.case, ofKind.set(key, held));
+  }
+
+  delete(key: string): Held | undefined {
+    const held = this.byKey.get(key);
+    if (held === undefined) return undefined;
+    this.byKey.delete(key);
+    const kind = held.record.value.case ?? "";
+    const ofKind = this.byKind.get(kind);
+    ofKind?.delete(key);
+    if (ofKind?.size === 0) this.byKind.delete(kind);
+    return held;
+  }
+
+  ofKind(kind: RecordKind): Iterable<Held> {
+    return this.byKind.get(kind)?.values() ?? [];
+  }
+
+  kinds(): Iterable<RecordKind> {
+    return this.byKind.keys() as Iterable<RecordKind>;
+  }
+}
+
+function kindsOf(records: readonly WireRecord[]): ReadonlySet<RecordKind> {
+  const kinds = new Set<RecordKind>();
+  for (const { value } of records) if (value.case !== undefined) kinds.add(value.case as RecordKind);
   return kinds;
 }

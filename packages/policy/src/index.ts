@@ -99,6 +99,12 @@ export {
   type LoadTimes,
   loadPhases,
 } from "./scaling/load-ledger";
+export {
+  PLACEMENT_PRIORITY,
+  type RankedInstance,
+  type RankMemory,
+  rankPlacements,
+} from "./scaling/placement-priority";
 export { LOADS_PER_HOST_MAX, type PlacementStep } from "./scaling/placement-steps";
 export { type PlanBasis, planDue, type RoundFacts } from "./scaling/plan-due";
 export type { PlanLine, PlanLineKind } from "./scaling/plan-lines";

@@ -73,7 +73,8 @@ describe("executor process", () => {
   };
   const link = () => client(new GrpcCaller(executor.address));
   const place = async (variant: string, wanted = true) => {
-    await cluster().setPlacement({ placement: { executor: "exec-1", variant, reason: "operator" }, wanted });
+    const placement = { executor: "exec-1", variant, reason: "operator" };
+    await cluster().setPlacement({ placements: [placement], wanted });
   };
   /** Uploads a model that never answers; returns its digest. */
   const uploadEndless = async () => {

@@ -19,9 +19,9 @@ import { catalogService } from "./control/catalog-service";
 import { exchangeDemand } from "./control/demand-exchange";
 import { FirstProfiles } from "./control/first-profiles";
 import { placeInitially } from "./control/initial-placement";
-import { joinCluster } from "./control/join-cluster";
-import type { Leader } from "./control/leader";
+import { type Joined, joinCluster } from "./control/join-cluster";
 import { openScaling } from "./control/open-scaling";
+import { RecordedPlacements } from "./control/placement-writer";
 import { Tenants } from "./intake/tenants";
 import { openLinks } from "./links/open-links";
 import { registerFiles } from "./management/load-registration";
@@ -29,6 +29,7 @@ import { ModelRepository } from "./management/model-repository";
 import { openInference } from "./management/open-inference";
 import { registerMetrics } from "./metrics";
 import { SharedMemoryRegions } from "./query/shared-memory-regions";
+import { LoadRequests } from "./routing/load-requests";
 import { openRouting } from "./routing/open-routing";
 import { openIngress } from "./servers/grpc/ingress";
 import { openServers } from "./servers/open-servers";
@@ -80,8 +81,13 @@ export async function startFrontend(
   const demandTable = new DemandTable();
   const wire = openIngress(config.ingress, security, logger);
   const pool = openLinks(config, { ...world, view, wire }, lifecycle);
+  let joined: Joined | null = null;
+  const term = () => joined?.term() ?? null;
+  const leaseId = () => joined?.leaseId() ?? null;
+  const requests = new LoadRequests({ ...world, view, cluster, leaseId });
+  const placements = new RecordedPlacements({ clock, view, cluster, term });
   const firstAnswers = new FirstProfiles({ view, registry: metadata.registry, clock, logger });
-  const routing = { ...world, view, pool, cluster, firstAnswers };
+  const routing = { ...world, view, pool, requests, firstAnswers };
   const { router, selector, coldStarts } = openRouting(config, routing, lifecycle);
   const tenants = new Tenants({
     clock,
@@ -94,8 +100,7 @@ export async function startFrontend(
     ...metadata,
     logger,
     dial,
-    placeInitially: (result: RegistrationResult, readRevision: bigint) =>
-      placeInitially({ view, cluster, logger }, result, readRevision),
+    placeInitially: (result: RegistrationResult) => placeInitially({ view, requests, logger }, result),
   };
   const repository = new ModelRepository({ view, clock, ...metadata });
   const protocol = openInference({
@@ -111,9 +116,8 @@ export async function startFrontend(
   const infer = { clock, view, router, tenants, statistics, demand, traces, regions };
   const told = (frontend: string, readings: readonly DemandReading[]) =>
     demandTable.take(frontend, readings, clock.nowMs());
-  let leader: Leader | null = null;
-  const term = () => leader?.term ?? null;
-  const scaling = openScaling(config, { ...world, view, cluster, table: demandTable, term }, lifecycle);
+  const scaled = { ...world, view, cluster, placements, table: demandTable, term };
+  const scaling = openScaling(config, scaled, lifecycle);
   const catalog = catalogService({
     view,
     statistics,
@@ -133,7 +137,7 @@ export async function startFrontend(
   exchangeDemand({ ...world, name, view, counters: demand, table: demandTable, periodMs }, lifecycle);
   const address = config.advertise ?? withPort(config.listen, port);
   const retired = () => scaling.retired;
-  leader = joinCluster(config, ports, { address, view, cluster, lifecycle, retired });
+  joined = joinCluster(config, ports, { address, view, cluster, placements, lifecycle, retired });
   logger.info("frontend listens", { address, http: httpAddress, metadata: config.metadata });
   return { address, httpAddress, view, demandTable, wire };
 }

@@ -99,14 +99,14 @@ function describeStory(openStore: (folder: string) => MetadataStore): void {
 
     const { leaseId } = await first.cluster.join({ member: executorMember("one"), ttlMs: 60_000 });
     await first.cluster.setPlacement({
-      placement: { executor: "one", variant: "mlp-fp32", reason: "registration" },
+      placements: [{ executor: "one", variant: "mlp-fp32", reason: "registration" }],
       wanted: true,
     });
     const instances = [{ variant: "mlp-fp32", executor: "one", phase: InstancePhase.READY }];
     await first.cluster.reportInstances({ leaseId, report: { executor: "one", instances } });
     const { leadership } = await first.cluster.campaign({ leaseId, member: "one" });
     expect(leadership).toMatchObject({ member: "one", term: 1n });
-    const kinds = ["architecture", "leadership", "member", "placement", "report", "task", "variant"];
+    const kinds = ["architecture", "executorPlacement", "leadership", "member", "report", "task", "variant"];
     await watching.until(() => watching.kinds().length === kinds.length);
     expect(watching.kinds()).toEqual(kinds);
     const lastRevision = watching.revision;
@@ -125,10 +125,10 @@ function describeStory(openStore: (folder: string) => MetadataStore): void {
     for await (const { data } of second.artifacts.downloadArtifact({ digest, offset: 4n })) pieces.push(data);
     expect(Buffer.concat(pieces).toString()).toBe("bytes of a model");
     await second.registry.deleteRecords({ name: "mlp" });
-    await afresh.until(() => afresh.kinds().length === 4);
-    expect(afresh.kinds()).toEqual(["leadership", "member", "report", "task"]);
+    await afresh.until(() => afresh.kinds().length === 5);
+    expect(afresh.kinds()).toEqual(["executorPlacement", "leadership", "member", "report", "task"]);
     await second.cluster.leave({ leaseId });
-    await afresh.until(() => afresh.kinds().length === 1);
+    await afresh.until(() => afresh.kinds().length === 2);
     await second.close();
   });
 }

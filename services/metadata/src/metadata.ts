@@ -5,6 +5,7 @@ import type { ArtifactLimits } from "./catalog/artifact-space";
 import { Artifacts } from "./catalog/artifacts";
 import { Registry } from "./catalog/registry";
 import { Members } from "./members/members";
+import { migratePlacements } from "./members/placement-migration";
 import { GuardedWriter } from "./records/guarded-writer";
 import { WatchHub } from "./records/watch-hub";
 import type { MetadataStore } from "./store/store";
@@ -38,6 +39,7 @@ export async function openMetadata(o: MetadataOptions): Promise<Metadata> {
   const artifacts = await Artifacts.open(join(dataDir, "artifacts"), o.artifactLimits, clock);
   const hub = await WatchHub.open(store, clock, logger);
   const writer = new GuardedWriter(store, hub);
+  await migratePlacements(writer);
   const collection = new ArtifactCollection({ artifacts, store, clock, logger });
   await collection.start();
   const close = async () => {

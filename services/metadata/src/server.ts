@@ -18,7 +18,8 @@ import {
 import { setFreeze } from "./members/freeze";
 import { setHost } from "./members/hosts";
 import { campaign } from "./members/leader";
-import { setPlacement } from "./members/placements";
+import { requestLoads } from "./members/load-requests";
+import { setPlacement, setPlacements } from "./members/placements";
 import type { Metadata } from "./metadata";
 
 /**
@@ -64,9 +65,15 @@ function cluster({ store, hub, writer, members, registry }: Metadata): Implement
     async campaign({ leaseId, member }) {
       return { leadership: await campaign({ store, hub }, { leaseId, member }) };
     },
-    async setPlacement({ placement, wanted, readRevision }) {
-      const planned = { wanted, readRevision };
-      return { revision: await setPlacement(writer, given("placement", placement), planned) };
+    async setPlacement({ placements, wanted, readRevision }) {
+      return { revision: await setPlacement(writer, placements, { wanted, readRevision }) };
+    },
+    async setPlacements({ placements, term, readRevision }) {
+      return { revision: await setPlacements(writer, { placements, term, readRevision }) };
+    },
+    async requestLoads({ leaseId, requests }) {
+      await requestLoads({ store, hub }, leaseId, requests);
+      return {};
     },
     async setHost({ host, from, term }) {
       return { revision: await setHost(writer, { host: given("host", host), from, term }) };

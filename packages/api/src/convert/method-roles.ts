@@ -78,6 +78,8 @@ state(ClusterService, {
   watch: "member",
   campaign: "member",
   setPlacement: "member",
+  setPlacements: "member",
+  requestLoads: "member",
   setHost: "member",
   setFreeze: "member",
 });

@@ -105,6 +105,8 @@ export class InstanceReports {
       loadMs: line.loadMs,
       ...(line.load === undefined ? {} : { loadPhases: line.load }),
       process: line.process,
+      lacksMemory: line.lacksMemory,
+      generation: line.generation,
       ...(line.loadOverride === undefined ? {} : { loadOverride: line.loadOverride }),
     }));
     const processes = this.o.processes().map(({ residentBytes, ...line }) => ({

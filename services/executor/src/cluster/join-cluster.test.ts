@@ -14,6 +14,8 @@ const line: InstanceLine = {
   drainMs: 0,
   loadMs: 0,
   process: "",
+  lacksMemory: false,
+  generation: 1n,
 };
 const config = {
   name: "exec-1",

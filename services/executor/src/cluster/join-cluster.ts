@@ -3,7 +3,7 @@ import { followMetadata, Membership, MetricTargets, RecordTable } from "@infaas/
 import type { ClientOf, Clock, ConfigOf, Logger, Random, Telemetry } from "@infaas/runtime";
 import { type executorOptions, wholeCores } from "../config";
 import type { Executor } from "../instances/executor";
-import { desiredVariants, frontendAddresses, isAccepting } from "./desired-instances";
+import { DesiredInstances, frontendAddresses, isAccepting } from "./desired-instances";
 import { InstanceReports, type ProcessLine } from "./instance-reports";
 
 type MemberConfig = Pick<
@@ -46,6 +46,7 @@ export function joinCluster(
   const ending = new AbortController();
   const { signal } = ending;
   const records = new RecordTable();
+  const instances = new DesiredInstances(name);
   const targets = new MetricTargets(ports.telemetry);
   const membership = new Membership({
     cluster,
@@ -73,11 +74,12 @@ export function joinCluster(
       return records.revision;
     },
     received: (response: Parameters<RecordTable["apply"]>[0]) => {
-      if (records.apply(response, clock.nowMs()).size === 0) return;
-      const { variants, faults } = desiredVariants(records, name);
-      for (const fault of faults) logger.warn("placement cannot be honoured", { fault });
-      executor.setDesired(variants);
-      targets.set(frontendAddresses(records));
+      const nowMs = clock.nowMs();
+      const changes = records.apply(response, nowMs);
+      const desired = instances.follow(records, changes, nowMs);
+      for (const fault of desired?.faults ?? []) logger.warn("placement cannot be honoured", { fault });
+      if (desired !== null) executor.setDesired(desired.variants);
+      if (changes.kinds.has("member")) targets.set(frontendAddresses(records));
     },
     interrupted: () => records.interrupted(),
   };

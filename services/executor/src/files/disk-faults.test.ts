@@ -105,7 +105,7 @@ class FaultyExecutor {
 
   async place(variant: string, wanted: boolean): Promise<void> {
     await this.cluster.setPlacement({
-      placement: { executor: "exec-1", variant, reason: "operator" },
+      placements: [{ executor: "exec-1", variant, reason: "operator" }],
       wanted,
     });
   }

@@ -7,8 +7,12 @@ import { instanceKey, type VariantSpec } from "./variant-spec";
 /** A variant that should run here. */
 export interface DesiredVariant {
   readonly spec: VariantSpec;
-  /** Monotonic time at which its placement was last written. */
+  /** Monotonic time at which it was last wanted anew. */
   readonly desiredAtMs: number;
+  /** Where memory is short, what has less gives way to what has more; default 0. */
+  readonly priority?: number;
+  /** That of its entry in the placement of this executor; default 0. */
+  readonly generation?: bigint;
 }
 
 /** One instance as reported to metadata. */
@@ -28,6 +32,10 @@ export interface InstanceLine {
   readonly process: string;
   /** The operator's override that it is loaded with; absent: as registered (decision 0017). */
   readonly loadOverride?: LoadOverride;
+  /** It is not loaded for want of memory alone. */
+  readonly lacksMemory: boolean;
+  /** That of its entry in the placement of this executor which the line follows; 0: it should not be here. */
+  readonly generation: bigint;
 }
 
 export interface ExecutorOptions {
@@ -129,7 +137,12 @@ export class Executor {
    */
   lines(): readonly InstanceLine[] {
     const short = this.shortfalls.filter((s) => !this.instances.has(s.key));
-    return oneForEach([...this.held().flatMap(instanceLine), ...short.flatMap((s) => this.shortLine(s))]);
+    const lines = oneForEach([
+      ...this.held().flatMap(instanceLine),
+      ...short.flatMap((s) => this.shortLine(s)),
+    ]);
+    const generations = new Map([...this.desired.values()].map((d) => [d.spec.name, d.generation ?? 0n]));
+    return lines.map((line) => ({ ...line, generation: generations.get(line.variant) ?? 0n }));
   }
 
   /** Drains every instance within `withinMs`; nothing is loaded after this call. */
@@ -156,6 +169,7 @@ export class Executor {
       variant: wanted.spec.name,
       memoryBytes: wanted.spec.memoryBytes,
       desiredAtMs: wanted.desiredAtMs,
+      priority: wanted.priority ?? 0,
     }));
     const held = [...this.instances].flatMap(([key, instance]) => heldInstance(key, instance));
     this.plannedExcessBytes = this.excessBytes;
@@ -221,8 +235,8 @@ export class Executor {
    */
   private tell(): void {
     const now = JSON.stringify(
-      this.lines().map(({ variant, phase, reason, memoryBytes, loadOverride }) => [
-        ...[variant, phase, reason, memoryBytes],
+      this.lines().map(({ variant, phase, reason, memoryBytes, loadOverride, lacksMemory, generation }) => [
+        ...[variant, phase, reason, memoryBytes, lacksMemory, String(generation)],
         overrideKey(loadOverride),
       ]),
     );
@@ -231,12 +245,13 @@ export class Executor {
     for (const listener of this.listeners) listener();
   }
 
-  private shortLine(short: Shortfall): InstanceLine[] {
+  private shortLine(short: Shortfall): LineOfOne[] {
     const wanted = this.desired.get(short.key);
     if (wanted === undefined) return [];
     const reason = `no room: needs ${short.neededBytes} bytes, ${short.availableBytes} of ${this.memoryBytes} can be had`;
     const nothing = { memoryBytes: 0, inFlight: 0, drainMs: 0, loadMs: 0, process: "" };
-    return [{ ...overrideOf(wanted.spec), variant: wanted.spec.name, phase: "failed", reason, ...nothing }];
+    const line = { variant: wanted.spec.name, phase: "failed", reason, lacksMemory: true } as const;
+    return [{ ...overrideOf(wanted.spec), ...line, ...nothing }];
   }
 }
 
@@ -249,7 +264,10 @@ function heldInstance(key: string, instance: Instance): HeldInstance[] {
   ];
 }
 
-function instanceLine(instance: Instance): InstanceLine[] {
+/** A line before the placement is looked at. */
+type LineOfOne = Omit<InstanceLine, "generation">;
+
+function instanceLine(instance: Instance): LineOfOne[] {
   const { state, spec, memoryBytes, inFlight } = instance;
   if (state.phase === "gone") return [];
   const reason = state.phase === "failed" ? state.reason : "";
@@ -257,13 +275,13 @@ function instanceLine(instance: Instance): InstanceLine[] {
   const loadMs = state.phase === "ready" ? state.loadMs : 0;
   const load = state.phase === "ready" ? { load: state.load } : {};
   const process = instance.readyEngine?.process ?? "";
-  const figures = { memoryBytes, inFlight, drainMs, loadMs, ...load, process };
+  const figures = { memoryBytes, inFlight, drainMs, loadMs, ...load, process, lacksMemory: false };
   return [{ ...overrideOf(spec), variant: spec.name, phase: state.phase, reason, ...figures }];
 }
 
 /** One line for each variant: of its instance that answers, or is nearest to answering. */
-function oneForEach(lines: readonly InstanceLine[]): readonly InstanceLine[] {
-  const told = new Map<string, InstanceLine>();
+function oneForEach(lines: readonly LineOfOne[]): readonly LineOfOne[] {
+  const told = new Map<string, LineOfOne>();
   for (const line of lines) {
     const before = told.get(line.variant);
     const best = before === undefined || nearness(line) < nearness(before) ? line : before;
@@ -273,7 +291,7 @@ function oneForEach(lines: readonly InstanceLine[]): readonly InstanceLine[] {
   return [...told.values()];
 }
 
-function nearness({ phase }: InstanceLine): number {
+function nearness({ phase }: LineOfOne): number {
   return ["ready", "probing", "loading", "failed", "draining"].indexOf(phase);
 }
 

@@ -2,8 +2,8 @@ import { type DesiredInstance, type HeldInstance, LOADS_AT_ONCE_MAX, planReconci
 
 const memory = { totalBytes: 100 };
 
-function want(key: string, memoryBytes: number, desiredAtMs = 0): DesiredInstance {
-  return { key, variant: variantOf(key), memoryBytes, desiredAtMs };
+function want(key: string, memoryBytes: number, desiredAtMs = 0, priority = 0): DesiredInstance {
+  return { key, variant: variantOf(key), memoryBytes, desiredAtMs, priority };
 }
 
 function hold(key: string, memoryBytes: number, more: Partial<HeldInstance> = {}): HeldInstance {
@@ -118,6 +118,54 @@ describe("planReconcile", () => {
       expect(plan).toMatchObject({ load: [], drain: [], short: [{ key: "old" }] });
       const again = planReconcile([want("old", 60, 100), want("new", 80, 20)], held, memory, 101);
       expect(again.drain).toEqual(["new"]);
+    });
+
+    describe("with priorities", () => {
+      it("evicts what has less, however lately it was used, and before what has the same", () => {
+        const held = [hold("low", 60, { usedAtMs: 50 }), hold("same", 40, { usedAtMs: 1 })];
+        const desired = [want("low", 60, 0, 0), want("same", 40, 0, 10), want("a", 50, 20, 10)];
+        expect(planReconcile(desired, held, memory, 60).drain).toEqual(["low"]);
+        const more = [want("low", 60, 0, 0), want("same", 40, 0, 10), want("a", 90, 20, 10)];
+        expect(planReconcile(more, held, memory, 60).drain).toEqual(["low", "same"]);
+      });
+
+      it("never evicts what has more, idle for however long, and says what that leaves", () => {
+        const held = [hold("serving", 80, { usedAtMs: 1 })];
+        const desired = [want("serving", 80, 0, 20), want("a", 50, 1e6, 10)];
+        expect(planReconcile(desired, held, memory, 1e6)).toMatchObject({
+          load: [],
+          drain: [],
+          short: [{ key: "a", neededBytes: 50, availableBytes: 20 }],
+        });
+      });
+
+      it("keeps an instance in use, whatever its priority", () => {
+        const held = [hold("low", 80, { inFlight: 1 })];
+        const desired = [want("low", 80, 0, 0), want("a", 50, 1, 20)];
+        expect(planReconcile(desired, held, memory, 2).drain).toEqual([]);
+      });
+
+      it("loads what has more first", () => {
+        const desired = [want("a", 1, 9, 0), want("b", 1, 1, 20), want("c", 1, 2, 10)];
+        expect(planReconcile(desired, [], memory, 10).load).toEqual(["b", "c"]);
+      });
+
+      it("gives what answers until its variant is loaded in another way that variant's priority", () => {
+        const held = [hold("a|old", 60, { usedAtMs: 1 })];
+        const desired = [want("a|new", 40, 1, 20), want("b", 80, 5, 10)];
+        expect(planReconcile(desired, held, memory, 6)).toMatchObject({ load: ["a|new"], drain: [] });
+      });
+
+      it("never has two evict each other in turn", () => {
+        const desired = [want("a", 80, 1, 10), want("b", 80, 2, 20)];
+        const first = planReconcile(desired, [hold("a", 80, { usedAtMs: 90 })], memory, 100);
+        expect(first.drain).toEqual(["a"]);
+        expect(planReconcile(desired, [hold("b", 80)], memory, 101)).toMatchObject({
+          load: [],
+          drain: [],
+          short: [{ key: "a" }],
+        });
+      });
     });
 
     it("names a variant larger than the host as short and evicts nothing for it", () => {

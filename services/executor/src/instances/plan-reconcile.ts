@@ -7,8 +7,10 @@ export interface DesiredInstance {
   readonly variant: string;
   /** Memory an instance takes at its peak. */
   readonly memoryBytes: number;
-  /** Monotonic time at which its placement was last written; counts as a use in the order of eviction. */
+  /** Monotonic time at which it was last wanted anew; counts as a use in the order of eviction. */
   readonly desiredAtMs: number;
+  /** Where memory is short, what has less gives way to what has more. */
+  readonly priority: number;
 }
 
 /** An instance of this host, in whatever phase. */
@@ -34,7 +36,7 @@ export interface MemoryBudget {
 export interface Shortfall {
   readonly key: string;
   readonly neededBytes: number;
-  /** Free memory, plus that of idle instances used less recently. */
+  /** Free memory, plus that of idle instances that give way. */
   readonly availableBytes: number;
 }
 
@@ -59,10 +61,10 @@ export const LOADS_AT_ONCE_MAX = 2;
 /**
  * Returns what to load and drain so that `held` becomes `desired` within memory. Instances that are not
  * desired drain at once, except one that answers until the same variant is loaded under its desired key,
- * where memory holds both. When memory is short, the least recently used idle instances are evicted for a
- * variant desired more recently than they were used; those in use, loading or probing never are. Equal input
- * gives equal output. An evicted variant is not loaded again before its placement is written anew or memory
- * is free, so two variants never evict each other in turn.
+ * where memory holds both. When memory is short, idle instances are evicted: those of lower priority, then those of the same
+ * that were used before the variant was desired, the least recently used first. Those in use, loading, probing or of higher
+ * priority never are. Equal input gives equal output. An evicted variant is not loaded again before it is wanted anew, has a
+ * higher priority or memory is free, so two variants never evict each other in turn.
  */
 export function planReconcile(
   desired: readonly DesiredInstance[],
@@ -70,10 +72,10 @@ export function planReconcile(
   memory: MemoryBudget,
   nowMs: number,
 ): ReconcilePlan {
-  const desiredAt = new Map(desired.map((w) => [w.key, w.desiredAtMs]));
-  const undesired = held.filter((h) => isServing(h) && !desiredAt.has(h.key));
+  const wanted = new Map(desired.map((w) => [w.key, w]));
+  const undesired = held.filter((h) => isServing(h) && !wanted.has(h.key));
   const drain = undesired.filter((h) => !isStandIn(h, { desired, held, memory })).map((h) => h.key);
-  const room = new Room(held, desiredAt, memory, drain);
+  const room = new Room({ desired, held, memory }, wanted, drain);
   const missing = missingInstances(desired, held, nowMs);
   const load: string[] = [];
   const short: Shortfall[] = [];
@@ -87,7 +89,7 @@ export function planReconcile(
       slots -= 1;
     }
   }
-  return { load, drain: [...drain, ...room.evicted], short, againAtMs: nextRetry(desiredAt, held, nowMs) };
+  return { load, drain: [...drain, ...room.evicted], short, againAtMs: nextRetry(wanted, held, nowMs) };
 }
 
 /** Whether a ready instance, no longer desired, answers until the desired one of its variant is ready. */
@@ -99,7 +101,7 @@ function isStandIn({ variant, phase }: HeldInstance, { desired, held, memory }: 
   return here.phase !== "ready";
 }
 
-/** Desired instances that are not held and not resting after a failure; most recently desired first. */
+/** Desired instances that are not held and not resting after a failure; highest priority, then most recently desired first. */
 function missingInstances(
   desired: readonly DesiredInstance[],
   held: readonly HeldInstance[],
@@ -111,7 +113,15 @@ function missingInstances(
       const here = present.get(w.key);
       return here === undefined || (here.phase === "failed" && nowMs >= here.retryAtMs);
     })
-    .sort((a, b) => b.desiredAtMs - a.desiredAtMs || compareNames(a.key, b.key));
+    .sort((a, b) => b.priority - a.priority || b.desiredAtMs - a.desiredAtMs || compareNames(a.key, b.key));
+}
+
+/** An idle instance that may be evicted. */
+interface Victim {
+  readonly held: HeldInstance;
+  /** That of its variant, also while another way of loading it is desired. */
+  readonly priority: number;
+  readonly recencyMs: number;
 }
 
 /** Memory once all draining instances are gone. */
@@ -119,20 +129,28 @@ class Room {
   readonly evicted: string[] = [];
   private freeBytes: number;
   private leavingBytes: number;
-  private readonly victims: HeldInstance[];
+  private readonly victims: Victim[];
 
   constructor(
-    held: readonly HeldInstance[],
-    private readonly desiredAt: ReadonlyMap<string, number>,
-    memory: MemoryBudget,
+    { desired, held, memory }: Situation,
+    wanted: ReadonlyMap<string, DesiredInstance>,
     drained: readonly string[],
   ) {
     const leaving = new Set(drained);
+    const priorities = new Map(desired.map((w) => [w.variant, w.priority]));
     this.freeBytes = memory.totalBytes - sumBytes(held);
     this.leavingBytes = sumBytes(held.filter((h) => h.phase === "draining" || leaving.has(h.key)));
     this.victims = held
       .filter((h) => h.phase === "ready" && h.inFlight === 0 && !leaving.has(h.key))
-      .sort((a, b) => this.recency(a) - this.recency(b) || compareNames(a.key, b.key));
+      .map((h) => ({
+        held: h,
+        priority: priorities.get(h.variant) ?? 0,
+        recencyMs: Math.max(h.usedAtMs, wanted.get(h.key)?.desiredAtMs ?? 0),
+      }))
+      .sort(
+        (a, b) =>
+          a.priority - b.priority || a.recencyMs - b.recencyMs || compareNames(a.held.key, b.held.key),
+      );
   }
 
   /** Reserves memory: `free` = available now, `leaving` = once drains end, `short` = not available. */
@@ -149,29 +167,30 @@ class Room {
   }
 
   availableTo(want: DesiredInstance): number {
-    const yielding = this.victims.filter((v) => this.recency(v) < want.desiredAtMs);
+    const yielding = this.victims.filter((v) => yields(v, want)).map((v) => v.held);
     return Math.max(0, this.freeBytes + this.leavingBytes + sumBytes(yielding));
   }
 
   private evictNext(): void {
     const victim = this.victims.shift();
     if (victim === undefined) throw new Error("evicted more than was available: this is a bug");
-    this.evicted.push(victim.key);
-    this.leavingBytes += victim.memoryBytes;
-  }
-
-  private recency(held: HeldInstance): number {
-    return Math.max(held.usedAtMs, this.desiredAt.get(held.key) ?? 0);
+    this.evicted.push(victim.held.key);
+    this.leavingBytes += victim.held.memoryBytes;
   }
 }
 
+/** Of the order of victims, those that yield are the first. */
+function yields({ priority, recencyMs }: Victim, want: DesiredInstance): boolean {
+  return priority < want.priority || (priority === want.priority && recencyMs < want.desiredAtMs);
+}
+
 function nextRetry(
-  desiredAt: ReadonlyMap<string, number>,
+  wanted: ReadonlyMap<string, DesiredInstance>,
   held: readonly HeldInstance[],
   nowMs: number,
 ): number | null {
   const times = held
-    .filter((h) => h.phase === "failed" && desiredAt.has(h.key) && h.retryAtMs > nowMs)
+    .filter((h) => h.phase === "failed" && wanted.has(h.key) && h.retryAtMs > nowMs)
     .map((h) => h.retryAtMs);
   return times.length === 0 ? null : Math.min(...times);
 }

@@ -126,7 +126,10 @@ function listModels(view: ClusterView, task: string) {
 
 function* instanceStatuses(view: ClusterView): Generator<MessageInitShape<typeof InstanceStatusSchema>> {
   const wanted = new Map(
-    [...view.placements].map((p) => [`${p.executor}\n${p.variant}`, `wanted by ${p.reason}`]),
+    [...view.placements].map((p) => [
+      `${p.executor}\n${p.variant}`,
+      p.plan === "" ? `wanted by ${p.reason}` : `wanted by ${p.reason}: ${p.plan}`,
+    ]),
   );
   for (const [executor, status] of view.allStatuses()) {
     const key = `${executor}\n${status.variant}`;

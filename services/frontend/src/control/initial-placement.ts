@@ -1,57 +1,45 @@
-import { type ClusterService, type RegistrationResult, variantFromWire } from "@infaas/api";
-import { RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
-import { type PlannedInstance, planInitialPlacement } from "@infaas/policy";
-import { type ClientOf, type Logger, ServiceError } from "@infaas/runtime";
+import { type RegistrationResult, variantFromWire } from "@infaas/api";
+import { planInitialPlacement } from "@infaas/policy";
+import type { Logger, ServiceError } from "@infaas/runtime";
 import type { ClusterView } from "../view/cluster-view";
+import type { NeededLoad } from "../view/load-answer";
 import { instancesPerExecutor } from "./placement-repair";
 
 export interface InitialPlacementOptions {
   readonly view: ClusterView;
-  readonly cluster: ClientOf<typeof ClusterService>;
   readonly logger: Logger;
+  /** Asks the leader for a load. */
+  readonly requests: {
+    ask(load: NeededLoad, settled: (fault: ServiceError | null) => void): unknown;
+  };
 }
 
 /**
- * Places one instance of every efficient variant of a new architecture, as far as memory goes. A placement that is not
- * recorded is only logged: the registration stands, and the first query that needs the variant has it loaded.
+ * Asks for one instance of every efficient variant of a new architecture, as far as memory goes; resolves once all are placed. An
+ * instance that cannot be placed is only logged: the registration stands, and the first query that needs the variant has it loaded.
  */
-export async function placeInitially(
-  o: InitialPlacementOptions,
-  result: RegistrationResult,
-  readRevision: bigint,
-): Promise<void> {
+export async function placeInitially(o: InitialPlacementOptions, result: RegistrationResult): Promise<void> {
   const variants = result.variants.flatMap((wire) => {
     const converted = variantFromWire(wire);
     return converted.ok ? [converted.value] : [];
   });
-  const plan = planInitialPlacement(
+  const { placements, leftOut } = planInitialPlacement(
     variants,
     [...o.view.executors.values()],
     instancesPerExecutor(o.view.placements),
   );
-  o.logger.info("initial placement", { placements: plan.placements, leftOut: plan.leftOut });
-  await wantInstances(o, plan.placements, { reason: "registration", readRevision });
+  o.logger.info("initial placement", { placements, leftOut });
+  await Promise.all(placements.map((placement) => placed(o, placement)));
 }
 
-/**
- * Places these instances, as planned by records up to `readRevision`; a placement that is not recorded is
- * logged.
- */
-export async function wantInstances(
-  o: {
-    readonly cluster: Pick<ClientOf<typeof ClusterService>, "setPlacement">;
-    readonly logger: Logger;
-  },
-  instances: readonly PlannedInstance[],
-  { reason, readRevision }: { reason: "registration" | "autoscaler"; readRevision: bigint },
+function placed(
+  { requests, logger }: InitialPlacementOptions,
+  { variant, executor }: { readonly variant: string; readonly executor: string },
 ): Promise<void> {
-  for (const { variant, executor } of instances) {
-    const placement = { variant, executor, reason };
-    try {
-      const asked = { placement, wanted: true, readRevision };
-      await o.cluster.setPlacement(asked, { timeoutMs: RECORD_CALL_TIMEOUT_MS });
-    } catch (error) {
-      o.logger.warn("placement not recorded", { variant, executor, error: ServiceError.from(error).message });
-    }
-  }
+  return new Promise((done) => {
+    requests.ask({ variant, executor, reason: "registration", except: [] }, (fault) => {
+      if (fault !== null) logger.warn("not placed", { variant, executor, error: fault.message });
+      done();
+    });
+  });
 }

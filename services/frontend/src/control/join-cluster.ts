@@ -6,6 +6,7 @@ import type { ClusterView } from "../view/cluster-view";
 import { StaticHostProvider } from "./host-provider/static";
 import { Leader } from "./leader";
 import { LeaderLoop } from "./leader-loop";
+import type { PlacementWriter } from "./placement-writer";
 
 interface JoiningPorts {
   readonly clock: Clock;
@@ -17,17 +18,26 @@ interface Joining {
   readonly address: string;
   readonly view: ClusterView;
   readonly cluster: ClientOf<typeof ClusterService>;
+  readonly placements: PlacementWriter;
   readonly lifecycle: Lifecycle;
   /** Variants that the plan of this frontend does without, where it makes plans. */
   readonly retired: () => ReadonlySet<string>;
 }
 
-/** Keeps this frontend a member, lets it campaign, and follows what metadata says; returns whether it leads. */
+/** What this frontend is in the cluster. */
+export interface Joined {
+  /** Term that it leads in; null while it does not. */
+  term(): bigint | null;
+  /** Its lease; null while it is no member. */
+  leaseId(): string | null;
+}
+
+/** Keeps this frontend a member, lets it campaign, follows what metadata says, and does what a leader does while it leads. */
 export function joinCluster(
   config: FrontendConfig,
   ports: JoiningPorts,
-  { address, view, cluster, lifecycle, retired }: Joining,
-): Leader {
+  { address, view, cluster, placements, lifecycle, retired }: Joining,
+): Joined {
   const { clock, random, logger } = ports;
   const { signal } = lifecycle;
   const heard = () => view.heard();
@@ -47,18 +57,23 @@ export function joinCluster(
     member: config.name,
     leaseId: () => membership.leaseId,
     heard,
+    led: () => loop.answerSoon(),
+  });
+  const hosts = new StaticHostProvider(() => view.executors.values());
+  const isLeader = () => leader.isLeader;
+  const { metricPeriodMs: periodMs } = config;
+  const loop = new LeaderLoop({
+    ...{ clock, logger, view, placements, hosts },
+    ...{ retired, isLeader, periodMs },
   });
   const membershipDone = membership.run(signal);
   const watchDone = followMetadata({ cluster, clock, random, logger, signal, listener: view });
   leader.start();
-  const hosts = new StaticHostProvider(() => view.executors.values());
-  const isLeader = () => leader.isLeader;
-  const loop = new LeaderLoop({ clock, logger, view, cluster, hosts, retired, isLeader });
   loop.start();
   lifecycle.onStop("membership", async () => {
     loop.stop();
     leader.stop();
     await Promise.all([membershipDone, watchDone]);
   });
-  return leader;
+  return { term: () => leader.term, leaseId: () => membership.leaseId };
 }

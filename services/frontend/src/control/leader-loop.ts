@@ -1,33 +1,47 @@
-import type { ClusterService } from "@infaas/api";
-import { RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
-import { type ClientOf, type Clock, every, type Logger, ServiceError, type Timer } from "@infaas/runtime";
+import { PLACEMENT_PRIORITY, type RankedInstance, type RankMemory, rankPlacements } from "@infaas/policy";
+import { type Clock, every, type Logger, ServiceError, type Timer } from "@infaas/runtime";
 import type { ClusterView } from "../view/cluster-view";
 import type { HostProvider } from "./host-provider/host-provider";
-import { wantInstances } from "./initial-placement";
-import { PlacementRepair } from "./placement-repair";
+import { LoadAnswers } from "./load-answers";
+import { type PlacementChange, planOf } from "./placement-changes";
+import { PlacementRepair, type Repairs } from "./placement-repair";
+import type { ExecutorPlan, PlacementWriter } from "./placement-writer";
 
 export interface LeaderLoopOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly view: ClusterView;
-  readonly cluster: ClientOf<typeof ClusterService>;
+  readonly placements: PlacementWriter;
   readonly hosts: HostProvider;
   /** Variants that the plan of this leader does without. */
   readonly retired: () => ReadonlySet<string>;
   /** True while this frontend leads. */
   readonly isLeader: () => boolean;
+  /** How often executors tell what they answer. */
+  readonly periodMs: number;
 }
 
 const PERIOD_MS = 2_000;
 /** Oldest view on which placements are changed. */
 const VIEW_AGE_MAX_MS = 3_000;
 
-/** The leader's loop, which alone changes desired placement. */
+/** Figures of an instance that are older than so many periods are none. */
+const AGE_PERIODS = 3;
+/** Shortest such age: a busy process may export late. */
+const AGE_LEAST_MS = 3_000;
+
+/** The leader's loop: it answers the loads that frontends need at once, and repairs what executors should hold each period. */
 export class LeaderLoop {
   private readonly repair = new PlacementRepair();
+  private readonly answers = new LoadAnswers();
+  private ranks: RankMemory = new Map();
+  private answering: Promise<void> | null = null;
+  private due = false;
   private timer: Timer | null = null;
 
-  constructor(private readonly o: LeaderLoopOptions) {}
+  constructor(private readonly o: LeaderLoopOptions) {
+    o.view.onChange(() => this.answerSoon());
+  }
 
   start(): void {
     const failed = (error: unknown) => this.o.logger.error("the leader's loop failed", { error });
@@ -38,17 +52,113 @@ export class LeaderLoop {
     this.timer?.cancel();
   }
 
+  /** Answers what frontends need now, where this one leads. */
+  answerSoon(): void {
+    if (!this.mayPlan() || isEmpty(this.o.view.loadRequests)) return;
+    this.due = true;
+    this.answering ??= this.answerAll().finally(() => {
+      this.answering = null;
+    });
+  }
+
+  private mayPlan(): boolean {
+    return this.o.isLeader() && this.o.view.ageMs <= VIEW_AGE_MAX_MS;
+  }
+
+  private async answerAll(): Promise<void> {
+    while (this.due) {
+      this.due = false;
+      await this.answer();
+    }
+  }
+
+  private async answer(): Promise<void> {
+    const { view, clock, placements, logger } = this.o;
+    let changes: readonly PlacementChange[] = [];
+    try {
+      await placements.revise(() => {
+        changes = this.answers.plan(view, clock.nowMs());
+        return planOf(view, changes);
+      });
+      this.answers.written(changes, clock.nowMs());
+      if (changes.length > 0) logger.info("loads answered", { placements: changes.map(briefly) });
+    } catch (error) {
+      logger.warn("loads not answered", {
+        placements: changes.map(briefly),
+        error: ServiceError.from(error).message,
+      });
+    }
+  }
+
   private async round(): Promise<void> {
-    const { view, clock, isLeader } = this.o;
-    if (!isLeader() || view.ageMs > VIEW_AGE_MAX_MS) return this.repair.forget();
-    const { catalog, placements, revision } = view;
+    const { view, clock } = this.o;
+    if (!this.mayPlan()) {
+      this.ranks = new Map();
+      return this.repair.forget();
+    }
+    this.answerSoon();
+    await this.rank();
+    const { catalog, placements, placedExecutors: recorded } = view;
     const executors = [...view.executors.values()];
-    const facts = { catalog, placements, executors, retired: this.o.retired(), nowMs: clock.nowMs() };
-    const plan = this.repair.plan(facts);
-    if (plan.wanted.length > 0) this.o.logger.info("placed anew", { placements: plan.wanted });
+    const facts = { catalog, placements, recorded, executors, retired: this.o.retired() };
+    const plan = this.repair.plan({ ...facts, nowMs: clock.nowMs() });
     this.tellUnplaced(plan.leftOut.filter((v) => v.reason !== "dominated"));
-    await wantInstances(this.o, plan.wanted, { reason: "registration", readRevision: revision });
-    for (const { variant, executor } of plan.dropped) await this.drop(variant, executor, revision);
+    if (plan.wanted.length + plan.dropped.length > 0) await this.carryOut(plan);
+  }
+
+  /** What is answered is worth more than what is not: executors evict by it. */
+  private async rank(): Promise<void> {
+    const { view, clock, placements, logger } = this.o;
+    const { ranks, memory } = rankPlacements(this.ranked(), this.ranks, clock.nowMs());
+    this.ranks = memory;
+    if (ranks.length === 0) return;
+    try {
+      await placements.revise(() =>
+        planOf(
+          view,
+          ranks.map((rank) => ({ kind: "rank", ...rank })),
+        ),
+      );
+    } catch (error) {
+      logger.warn("priorities not changed", { ranks, error: ServiceError.from(error).message });
+    }
+  }
+
+  private ranked(): readonly RankedInstance[] {
+    const { view, clock, periodMs } = this.o;
+    const ageMaxMs = Math.max(AGE_LEAST_MS, AGE_PERIODS * periodMs);
+    const oldestMs = clock.nowMs() - ageMaxMs;
+    return [...view.placements].flatMap(({ variant, executor, priority }) => {
+      const instance = view.instance(variant, executor);
+      if (instance === undefined) return [];
+      const isKnown = instance.exportedAtMs !== null && instance.exportedAtMs >= oldestMs;
+      return [{ variant, executor, priority, servedPerSecond: isKnown ? instance.servedPerSecond : null }];
+    });
+  }
+
+  private async carryOut({ wanted, dropped }: Repairs): Promise<void> {
+    const { view, placements, logger } = this.o;
+    const priority = PLACEMENT_PRIORITY.standby;
+    const plan = "no executor that takes work was to hold any variant of its architecture";
+    try {
+      await placements.revise(() => {
+        const places = wanted
+          .filter(({ variant }) => !view.catalog.withheld.has(variant))
+          .map(({ variant, executor }): PlacementChange => {
+            const entry = { variant, reason: "registration", plan, priority, anew: true } as const;
+            return { kind: "place", executor, entry };
+          });
+        const gone = dropped.filter((name) => !view.executors.has(name));
+        return [
+          ...planOf(view, places),
+          ...gone.map((executor): ExecutorPlan => ({ executor, entries: [] })),
+        ];
+      });
+      if (wanted.length > 0) logger.info("placed anew", { placements: wanted });
+      if (dropped.length > 0) logger.info("placements dropped: their executors left", { executors: dropped });
+    } catch (error) {
+      logger.warn("placements not repaired", { wanted, dropped, error: ServiceError.from(error).message });
+    }
   }
 
   /** Logs instances that no host has room for, with the hosts there are and whether there could be more. */
@@ -56,18 +166,14 @@ export class LeaderLoop {
     if (variants.length > 0)
       this.o.logger.warn("no host has room", { variants, pools: this.o.hosts.pools() });
   }
+}
 
-  /** A placement that changed since it was seen stays: the next round sees it as it is. */
-  private async drop(variant: string, executor: string, readRevision: bigint): Promise<void> {
-    const { cluster, logger } = this.o;
-    try {
-      await cluster.setPlacement(
-        { placement: { variant, executor }, wanted: false, readRevision },
-        { timeoutMs: RECORD_CALL_TIMEOUT_MS },
-      );
-      logger.info("placement dropped: its executor left", { variant, executor });
-    } catch (error) {
-      logger.warn("placement not dropped", { variant, executor, error: ServiceError.from(error).message });
-    }
-  }
+function isEmpty(things: Iterable<unknown>): boolean {
+  for (const _ of things) return false;
+  return true;
+}
+
+function briefly(change: PlacementChange) {
+  const variant = change.kind === "place" ? change.entry.variant : change.variant;
+  return { variant, executor: change.executor };
 }

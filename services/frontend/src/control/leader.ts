@@ -10,6 +10,8 @@ export interface LeaderOptions {
   readonly leaseId: () => string | null;
   /** Metadata answered. */
   readonly heard: () => void;
+  /** This frontend leads from now on. */
+  readonly led: () => void;
 }
 
 /** Period of campaigns; metadata answers each with the leader. */
@@ -67,6 +69,8 @@ export class Leader {
   private lead(term: bigint | null): void {
     const leads = term !== null;
     if (leads !== this.isLeader) this.o.logger.info(leads ? "leads" : "leads no longer");
+    const began = leads && term !== this.leadingTerm;
     this.leadingTerm = term;
+    if (began) this.o.led();
   }
 }

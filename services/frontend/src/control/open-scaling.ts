@@ -4,6 +4,7 @@ import type { FrontendConfig } from "../config";
 import type { ClusterView } from "../view/cluster-view";
 import type { DemandTable } from "../view/demand-table";
 import { RecordedHostProvider } from "./host-provider/recorded";
+import type { PlacementWriter } from "./placement-writer";
 import { ScalingLoop } from "./scaling-loop";
 
 interface ScalingPorts {
@@ -12,6 +13,7 @@ interface ScalingPorts {
   readonly view: ClusterView;
   readonly table: DemandTable;
   readonly cluster: ClientOf<typeof ClusterService>;
+  readonly placements: PlacementWriter;
   /** Term that this frontend leads in; null while it does not. */
   readonly term: () => bigint | null;
 }

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { ArchitectureSchema, type Placement, PlacementSchema, TaskSchema } from "@infaas/api";
+import { ArchitectureSchema, TaskSchema } from "@infaas/api";
 import type { Executor } from "@infaas/policy";
 import { TASK, wireVariant } from "../testing/house";
 import { buildCatalog } from "../view/catalog";
@@ -28,25 +28,33 @@ function executor(name: string, accepting = true, memoryFreeBytes = 1e9): Execut
   };
 }
 
+type Placement = { readonly variant: string; readonly executor: string };
+
 function placement(variant: string, executor: string): Placement {
-  return create(PlacementSchema, { variant, executor, reason: "registration" });
+  return { variant, executor };
 }
 
 const none: ReadonlySet<string> = new Set();
+const recordedOf = (placements: readonly Placement[]) => new Set(placements.map((p) => p.executor));
+
 const nothing = { wanted: [], leftOut: [], dropped: [] };
 
 describe("PlacementRepair", () => {
   /** Plans at 0 and then at `nowMs`; returns the second plan. */
   function later(placements: readonly Placement[], executors: readonly Executor[], nowMs: number) {
     const repair = new PlacementRepair();
-    expect(repair.plan({ catalog, retired: none, placements, executors, nowMs: 0 })).toEqual(nothing);
-    return repair.plan({ catalog, retired: none, placements, executors, nowMs });
+    const recorded = recordedOf(placements);
+    expect(repair.plan({ catalog, retired: none, placements, recorded, executors, nowMs: 0 })).toEqual(
+      nothing,
+    );
+    return repair.plan({ catalog, retired: none, placements, recorded, executors, nowMs });
   }
 
   it("places nothing that a plan does without", () => {
     const repair = new PlacementRepair();
     const at = (nowMs: number, retired: ReadonlySet<string>) =>
-      repair.plan({ catalog, retired, placements: [], executors: [executor("a")], nowMs }).wanted;
+      repair.plan({ catalog, retired, placements: [], recorded: [], executors: [executor("a")], nowMs })
+        .wanted;
     expect(at(0, none)).toEqual([]);
     expect(at(UNSERVED_MAX_MS, new Set(["good"]))).toEqual([{ variant: "fast", executor: "a" }]);
     expect(at(2 * UNSERVED_MAX_MS, new Set(["good", "fast"]))).toEqual([]);
@@ -75,8 +83,14 @@ describe("PlacementRepair", () => {
     it("wants it once per bound, not in every round", () => {
       const repair = new PlacementRepair();
       const at = (nowMs: number) =>
-        repair.plan({ catalog, retired: none, placements: [], executors: [executor("b")], nowMs }).wanted
-          .length;
+        repair.plan({
+          catalog,
+          retired: none,
+          placements: [],
+          recorded: [],
+          executors: [executor("b")],
+          nowMs,
+        }).wanted.length;
       expect([0, UNSERVED_MAX_MS, UNSERVED_MAX_MS + 1, 2 * UNSERVED_MAX_MS].map(at)).toEqual([0, 2, 0, 0]);
       expect(at(2 * UNSERVED_MAX_MS + 1)).toBe(2);
     });
@@ -84,7 +98,7 @@ describe("PlacementRepair", () => {
     it("places at once on the first executor that joins when there was none", () => {
       const repair = new PlacementRepair();
       const at = (nowMs: number, executors: readonly Executor[]) =>
-        repair.plan({ catalog, retired: none, placements: [], executors, nowMs }).wanted;
+        repair.plan({ catalog, retired: none, placements: [], recorded: [], executors, nowMs }).wanted;
       expect(at(0, [])).toEqual([]);
       expect(at(UNSERVED_MAX_MS, [])).toEqual([]);
       expect(at(UNSERVED_MAX_MS + 1, [executor("new")])).toHaveLength(2);
@@ -103,19 +117,26 @@ describe("PlacementRepair", () => {
 
     it("keeps its placements for it to come back to, and drops them after the bound", () => {
       expect(later(placements, executors, PLACEMENT_KEPT_MS - 1).dropped).toEqual([]);
-      expect(later(placements, executors, PLACEMENT_KEPT_MS).dropped).toEqual([placements[1]]);
+      expect(later(placements, executors, PLACEMENT_KEPT_MS).dropped).toEqual(["gone"]);
     });
 
     it("counts anew after it was back, and after the lead was lost", () => {
       const repair = new PlacementRepair();
       const at = (nowMs: number, members: readonly Executor[]) =>
-        repair.plan({ catalog, retired: none, placements, executors: members, nowMs }).dropped;
+        repair.plan({
+          catalog,
+          retired: none,
+          placements,
+          recorded: recordedOf(placements),
+          executors: members,
+          nowMs,
+        }).dropped;
       at(0, executors);
       at(1, [...executors, executor("gone")]);
       expect(at(PLACEMENT_KEPT_MS, executors)).toEqual([]);
       repair.forget();
       expect(at(3 * PLACEMENT_KEPT_MS, executors)).toEqual([]);
-      expect(at(4 * PLACEMENT_KEPT_MS, executors)).toEqual([placements[1]]);
+      expect(at(4 * PLACEMENT_KEPT_MS, executors)).toEqual(["gone"]);
     });
   });
 });

@@ -1,4 +1,3 @@
-import type { Placement } from "@infaas/api";
 import {
   type Executor,
   type InitialPlacement,
@@ -7,19 +6,22 @@ import {
   type Variant,
 } from "@infaas/policy";
 import type { Catalog } from "../view/catalog";
+import type { PlacedInstance } from "../view/placed-instances";
 
 /**
  * An architecture without any placement that could answer is placed anew after this time: a registration has placed
  * its own by then, and an executor that was only restarted is back with what it had.
  */
 export const UNSERVED_MAX_MS = 5_000;
-/** Placements of an executor that left are kept so long, for it to find them when it comes back. */
+/** What an executor that left should hold is kept so long, for it to find when it comes back. */
 export const PLACEMENT_KEPT_MS = 60_000;
 
 /** State that repairs are planned from. */
 export interface RepairFacts {
   readonly catalog: Catalog;
-  readonly placements: Iterable<Placement>;
+  readonly placements: Iterable<Pick<PlacedInstance, "variant" | "executor">>;
+  /** Executors with a record of what they should hold. */
+  readonly recorded: Iterable<string>;
   /** Members only. */
   readonly executors: readonly Executor[];
   /** Variants that a plan does without: they are not missing. */
@@ -31,7 +33,8 @@ export interface RepairFacts {
 export interface Repairs {
   readonly wanted: readonly PlannedInstance[];
   readonly leftOut: InitialPlacement["leftOut"];
-  readonly dropped: readonly Placement[];
+  /** Executors that left: nothing is placed on them any more. */
+  readonly dropped: readonly string[];
 }
 
 /** Plans repairs of desired placement after executors came and went; remembers only since when something is missing. */
@@ -42,7 +45,7 @@ export class PlacementRepair {
   /** Returns what to change now. A repair is planned again only if it is still missing after the bound. */
   plan(facts: RepairFacts): Repairs {
     const placements = [...facts.placements];
-    const dropped = this.dropped(placements, facts);
+    const dropped = this.dropped(facts);
     const overdue = this.overdue(placements, facts);
     if (!facts.executors.some((e) => e.accepting)) return { wanted: [], leftOut: [], dropped };
     const wanted: PlannedInstance[] = [];
@@ -67,14 +70,17 @@ export class PlacementRepair {
     this.unservedSince.clear();
   }
 
-  private dropped(placements: readonly Placement[], { executors, nowMs }: RepairFacts): readonly Placement[] {
+  private dropped({ recorded, executors, nowMs }: RepairFacts): readonly string[] {
     const present = new Set(executors.map((e) => e.name));
-    const gone = new Set(placements.map((p) => p.executor).filter((name) => !present.has(name)));
+    const gone = new Set([...recorded].filter((name) => !present.has(name)));
     trackSince(this.goneSince, gone, nowMs);
-    return placements.filter((p) => nowMs - (this.goneSince.get(p.executor) ?? nowMs) >= PLACEMENT_KEPT_MS);
+    return [...gone].filter((name) => nowMs - (this.goneSince.get(name) ?? nowMs) >= PLACEMENT_KEPT_MS);
   }
 
-  private overdue(placements: readonly Placement[], facts: RepairFacts): readonly string[] {
+  private overdue(
+    placements: readonly Pick<PlacedInstance, "variant" | "executor">[],
+    facts: RepairFacts,
+  ): readonly string[] {
     const { executors, nowMs } = facts;
     const accepting = new Set(executors.filter((e) => e.accepting).map((e) => e.name));
     const placed = new Set(placements.filter((p) => accepting.has(p.executor)).map((p) => p.variant));

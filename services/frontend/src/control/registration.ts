@@ -42,7 +42,7 @@ export interface RegistrationOptions {
   /** How executors are called. */
   readonly dial: DialSecurity;
   /** Places the first instances of a new architecture. */
-  readonly placeInitially: (result: RegistrationResult, readRevision: bigint) => Promise<void>;
+  readonly placeInitially: (result: RegistrationResult) => Promise<void>;
 }
 
 /** Who registers. */
@@ -88,8 +88,8 @@ export async function* registerModel(
   );
   for (const warning of profiled.warnings) o.logger.warn("registration", { model: request.name, warning });
   yield progress("record", `recording ${profiled.variants.length} variants`);
-  const { result, revision } = await record(o, profiled, { task, caller });
-  await o.placeInitially(result, revision);
+  const result = await record(o, profiled, { task, caller });
+  await o.placeInitially(result);
   yield { event: { case: "result", value: result } };
 }
 
@@ -249,7 +249,7 @@ async function record(
   { registry, view }: RegistrationOptions,
   profiled: RegistrationResult,
   { task, caller }: { readonly task: Task; readonly caller: Caller },
-): Promise<{ readonly result: RegistrationResult; readonly revision: bigint }> {
+): Promise<RegistrationResult> {
   const { architecture } = profiled;
   if (architecture === undefined || profiled.variants.length === 0) {
     const reasons = profiled.rejected.map((r) => `${r.name}: ${r.reason}`).join("; ");
@@ -267,11 +267,8 @@ async function record(
     const recorded = put.architecture ?? architecture;
     const { name, version } = recorded;
     const variants = profiled.variants.map((v) => ofVersion(v, architecture, version));
-    const { revision } = await registry.putVariants(
-      { architecture: name, version, variants, ...acting },
-      limit,
-    );
-    return { result: { ...profiled, architecture: recorded, variants }, revision };
+    await registry.putVariants({ architecture: name, version, variants, ...acting }, limit);
+    return { ...profiled, architecture: recorded, variants };
   } catch (error) {
     // Refused when another model was registered under it meanwhile; then it is that one's.
     if (isNew) await registry.deleteRecords({ name: task.name, ...acting }, limit).catch(() => undefined);

@@ -87,7 +87,7 @@ function poolOf(pool: HostProviderMember["pool"]): HostPool {
 function scaledHost(view: ClusterView, { name, state }: ClusterView["hosts"][number]): ScaledHost[] {
   const scaled = states.get(state);
   if (scaled === undefined) return [];
-  const placed = [...view.placements].filter((p) => p.executor === name);
+  const placed = view.placementOf(name);
   const here = view.instances.filter((i) => i.executor === name).map((i) => i.variant);
   return [
     {

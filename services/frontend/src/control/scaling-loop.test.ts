@@ -148,12 +148,7 @@ describe("ScalingLoop", () => {
 
   it("shows the will beside the state, what is paid and used, and the age of figures", async () => {
     house = await startHouse({ "executor-1": ["mlp@1"] }, undefined, FAST);
-    const value = { executor: "executor-1", variant: "mlp@1", reason: "registration" };
-    house.metadata.put("placement/mlp@1/executor-1", { case: "placement", value });
-    house.metadata.put("placement/mlp@2/executor-1", {
-      case: "placement",
-      value: { ...value, variant: "mlp@2" },
-    });
+    for (const variant of ["mlp@1", "mlp@2"]) house.metadata.place("executor-1", variant);
     await until(() => [...house.frontend.view.placements].length === 2);
     await untilTurn(async () => (await status()).frontends.some((f) => f.leads && f.demandAgeMs >= 0));
     const { instances, executors, frontends } = await status();
@@ -174,9 +169,8 @@ describe("ScalingLoop", () => {
     ];
     house = await startHouse({ "executor-1": ["exact"] }, variants, FAST);
     const dropped: string[] = [];
-    house.metadata.onUnplacement = ({ variant, executor }) => dropped.push(`${variant} ${executor}`);
-    const held = { variant: "exact", executor: "executor-1", reason: "registration" };
-    house.metadata.put("placement/exact/executor-1", { case: "placement", value: held });
+    house.metadata.onUnplacement = ({ variant, executor }) => void dropped.push(`${variant} ${executor}`);
+    house.metadata.place("executor-1", "exact");
     putProvider(house, 1, 1);
     putHost(house, "executor-1", UP);
     const asked = inferRequest(TASK, { objective: "max-accuracy" });

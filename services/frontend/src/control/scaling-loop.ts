@@ -2,6 +2,7 @@ import { type ClusterService, HostState } from "@infaas/api";
 import { RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import {
   freshMemory,
+  PLACEMENT_PRIORITY,
   type PlanBasis,
   planDue,
   SCALING_DEFAULTS,
@@ -15,7 +16,8 @@ import type { ClusterView, HostProviderMember } from "../view/cluster-view";
 import type { DemandTable } from "../view/demand-table";
 import { DrainWatch } from "./drain-watch";
 import type { HostProvider } from "./host-provider/host-provider";
-import { wantInstances } from "./initial-placement";
+import { type PlacementChange, planOf } from "./placement-changes";
+import type { PlacementWriter } from "./placement-writer";
 import { planInSlices } from "./plan-in-slices";
 import { isOverdue, needsOf, scalingFacts } from "./scaling-facts";
 import { StartTimes } from "./start-times";
@@ -25,7 +27,8 @@ export interface ScalingLoopOptions {
   readonly logger: Logger;
   readonly view: ClusterView;
   readonly table: DemandTable;
-  readonly cluster: Pick<ClientOf<typeof ClusterService>, "setAccepting" | "setPlacement">;
+  readonly cluster: Pick<ClientOf<typeof ClusterService>, "setAccepting">;
+  readonly placements: PlacementWriter;
   readonly hosts: HostProvider;
   /** True while this frontend leads. */
   readonly isLeader: () => boolean;
@@ -168,17 +171,43 @@ export class ScalingLoop {
 
   private async carryOut(plan: ScalingPlan, readRevision: bigint): Promise<void> {
     const { changes, placements, unloads } = plan;
-    const { hosts, cluster, logger } = this.o;
+    const { hosts } = this.o;
     for (const { kind, host, because } of changes) {
       const act = { start: hosts.ensure, drain: hosts.drain, cancel: hosts.remove }[kind];
       await this.change({ kind, host, because }, () => act.call(hosts, host, because));
     }
-    await wantInstances({ cluster, logger }, placements, { reason: "autoscaler", readRevision });
+    const places = placements.map(({ variant, executor, because }): PlacementChange => {
+      const priority = PLACEMENT_PRIORITY.serving;
+      const entry = { variant, reason: "autoscaler", plan: because, priority, anew: true } as const;
+      return { kind: "place", executor, entry };
+    });
+    const drops = unloads.map(({ variant, executor }): PlacementChange => {
+      return { kind: "drop", executor, variant, readRevision };
+    });
+    if (!(await this.place([...places, ...drops]))) return;
     for (const { variant, executor, because } of placements)
       this.note({ kind: "load", host: executor, because: `${variant}: ${because}` });
-    for (const { variant, executor, because } of unloads) {
-      if (!(await this.dropPlacement(variant, executor, readRevision))) continue;
+    for (const { variant, executor, because } of unloads)
       this.note({ kind: "unload", host: executor, because: `${variant}: ${because}` });
+  }
+
+  /** Changes what executors should hold, all at once; what was unloaded by an operator meanwhile is left out. */
+  private async place(changes: readonly PlacementChange[]): Promise<boolean> {
+    if (changes.length === 0) return false;
+    const { view, placements, logger } = this.o;
+    const isWithheld = (change: PlacementChange) =>
+      change.kind === "place" && view.catalog.withheld.has(change.entry.variant);
+    try {
+      await placements.revise(() =>
+        planOf(
+          view,
+          changes.filter((change) => !isWithheld(change)),
+        ),
+      );
+      return true;
+    } catch (error) {
+      logger.warn("placements not changed", { changes, error: ServiceError.from(error).message });
+      return false;
     }
   }
 
@@ -197,22 +226,10 @@ export class ScalingLoop {
       this.o.hosts.remove(host, because),
     );
     if (!isRemoved) return;
-    const { view } = this.o;
-    const { revision } = view;
-    for (const { variant, executor } of [...view.placements].filter((p) => p.executor === host))
-      await this.dropPlacement(variant, executor, revision);
-  }
-
-  /** A placement that changed since it was read stays: the next plan sees it as it is. */
-  private async dropPlacement(variant: string, executor: string, readRevision: bigint): Promise<boolean> {
-    const { cluster, logger } = this.o;
     try {
-      const asked = { placement: { variant, executor }, wanted: false, readRevision };
-      await cluster.setPlacement(asked, { timeoutMs: RECORD_CALL_TIMEOUT_MS });
-      return true;
+      await this.o.placements.revise(() => [{ executor: host, entries: [] }]);
     } catch (error) {
-      logger.warn("placement not dropped", { variant, executor, error: ServiceError.from(error).message });
-      return false;
+      this.o.logger.warn("placement not dropped", { host, error: ServiceError.from(error).message });
     }
   }
 

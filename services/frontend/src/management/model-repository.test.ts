@@ -29,21 +29,17 @@ describe("model repository", () => {
   beforeEach(async () => {
     house = await startHouse({ e1: ["mlp@1"] }, [{ name: "mlp@1" }, { name: "mlp@2", accuracy: 0.95 }]);
     const { metadata } = house;
-    const recordPlacement = (variant: string, executor: string) => {
-      const value = { variant, executor, reason: "registration" };
-      metadata.put(`placement/${variant}`, { case: "placement", value });
-    };
+    // What the executor has, which a load or an unload of several variants changes step by step.
+    const held = new Set(loaded());
     metadata.onPlacement = ({ variant, executor }) => {
-      recordPlacement(variant, executor);
       const { overrides } = house.frontend.view.catalog;
-      putInstances(metadata, executor, [...loaded(), variant], InstancePhase.READY, "", overrides);
+      putInstances(metadata, executor, [...held.add(variant)], InstancePhase.READY, "", overrides);
     };
     metadata.onUnplacement = ({ variant, executor }) => {
-      metadata.delete(`placement/${variant}`);
-      const rest = loaded().filter((name) => name !== variant);
-      putInstances(metadata, executor, rest);
+      held.delete(variant);
+      putInstances(metadata, executor, [...held]);
     };
-    for (const variant of loaded()) recordPlacement(variant, "e1");
+    for (const variant of loaded()) metadata.place("e1", variant);
     await until(() => [...house.frontend.view.placements].length === 1);
   });
   afterEach(() => house.stop());

@@ -10,7 +10,7 @@ import {
   type Writer,
 } from "@infaas/api";
 import { USER_CALL_TIMEOUT_MS, writerOf } from "@infaas/cluster";
-import { type PlannedInstance, planInitialPlacement } from "@infaas/policy";
+import { PLACEMENT_PRIORITY, type PlannedInstance, planInitialPlacement } from "@infaas/policy";
 import { type Caller, type ClientOf, type Clock, Code, ServiceError } from "@infaas/runtime";
 import { instancesPerExecutor } from "../control/placement-repair";
 import type { CatalogModel } from "../view/catalog";
@@ -80,12 +80,7 @@ export class ModelRepository {
     await planAnew(this, async (readRevision) => {
       const model = findModel(this.view, name, "");
       plan = this.plan(model).map((placement) => ({ ...placement, reasonBefore: "" }));
-      for (const { variant, executor } of plan) {
-        await this.o.cluster.setPlacement(
-          { placement: { variant, executor, reason: "operator" }, wanted: true, readRevision },
-          { timeoutMs: USER_CALL_TIMEOUT_MS },
-        );
-      }
+      await this.setPlacements(plan, { wanted: true, plan: "loaded by name", readRevision });
     });
     const late = `'${name}' was not loaded within ${LOAD_MAX_MS} ms`;
     await this.changes.until(
@@ -125,12 +120,20 @@ export class ModelRepository {
       const sentence = `'${loaded.name}' was loaded by another while it was unloaded; unload it again`;
       throw new ServiceError(Code.FAILED_PRECONDITION, sentence);
     }
-    for (const { variant, executor } of [...this.view.placements].filter((p) => names.has(p.variant))) {
-      await this.o.cluster.setPlacement(
-        { placement: { variant, executor }, wanted: false, readRevision },
-        { timeoutMs: USER_CALL_TIMEOUT_MS },
-      );
-    }
+    const placed = [...this.view.placements].filter((p) => names.has(p.variant));
+    await this.setPlacements(placed, { wanted: false, plan: "", readRevision });
+  }
+
+  private async setPlacements(
+    instances: readonly PlannedInstance[],
+    asked: { readonly wanted: boolean; readonly plan: string; readonly readRevision: bigint },
+  ): Promise<void> {
+    const { wanted, plan, readRevision } = asked;
+    const placements = instances.map(({ variant, executor }) => {
+      return { variant, executor, reason: "operator", plan, priority: PLACEMENT_PRIORITY.operator };
+    });
+    const call = { placements, wanted, readRevision };
+    if (placements.length > 0) await this.o.cluster.setPlacement(call, { timeoutMs: USER_CALL_TIMEOUT_MS });
   }
 
   /** Throws unless all that the name stands for may be changed by the caller; returns on whose behalf it is. */

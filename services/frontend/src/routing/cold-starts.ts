@@ -1,16 +1,14 @@
-import { type ClusterService, InstancePhase } from "@infaas/api";
-import { RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
-import { type ClientOf, type Clock, Code, type Logger, ServiceError, type Timer } from "@infaas/runtime";
+import { InstancePhase } from "@infaas/api";
+import { type Clock, Code, ServiceError, type Timer } from "@infaas/runtime";
 import type { ClusterView } from "../view/cluster-view";
-import { planAnew } from "../view/plan-anew";
-import { ViewChanges } from "../view/view-changes";
+import type { NeededLoad } from "../view/load-answer";
+import type { LoadRequests, OpenRequest } from "./load-requests";
 
 /** What cold starts need. */
 export interface ColdStartOptions {
   readonly clock: Clock;
-  readonly logger: Logger;
   readonly view: ClusterView;
-  readonly cluster: ClientOf<typeof ClusterService>;
+  readonly requests: Pick<LoadRequests, "ask">;
   /** Queries that may wait at once. */
   readonly waitersMax: number;
   /** Longest wait of one query. */
@@ -27,17 +25,22 @@ interface Waiter {
   readonly timer: Timer;
 }
 
-/** Queries that wait for an instance to be loaded: one placement request per instance, a bounded number of waiters. */
+/** Queries that wait for the same load. */
+interface Wait {
+  readonly load: NeededLoad;
+  /** Revision of the view when the first of them began to wait. */
+  readonly sinceRevision: bigint;
+  readonly waiters: Set<Waiter>;
+  request: OpenRequest | null;
+}
+
+/** Queries that wait for an instance to be loaded: one request per load, a bounded number of waiters. */
 export class ColdStarts {
-  private readonly waiters = new Map<string, Set<Waiter>>();
-  private readonly requested = new Set<string>();
+  private readonly waits = new Map<string, Wait>();
   private waiting = 0;
 
-  private readonly changes: ViewChanges;
-
   constructor(private readonly o: ColdStartOptions) {
-    this.changes = new ViewChanges(o.view, o.clock);
-    o.view.onStructure(() => this.look());
+    o.view.onChange(() => this.look());
   }
 
   /** Queries waiting now. */
@@ -45,7 +48,10 @@ export class ColdStarts {
     return this.waiting;
   }
 
-  /** Wants the instance; calls `settled` with null once it is ready, else with the fault. */
+  /**
+   * Needs an instance of the variant, which would be loaded on that executor; calls `settled` with null once one is ready that
+   * was not before, else with the fault.
+   */
   wait(
     variant: string,
     executor: string,
@@ -57,9 +63,9 @@ export class ColdStarts {
       settled(new ServiceError(Code.RESOURCE_EXHAUSTED, message));
       return { cancel: () => undefined };
     }
-    const key = keyOf(variant, executor);
+    const key = `${variant}\n${executor}`;
     const limitMs = Math.min(maxMs, this.o.waitMaxMs);
-    const late = `${variant} was not loaded on ${executor} within ${Math.round(limitMs)} ms`;
+    const late = `${variant} was not loaded within ${Math.round(limitMs)} ms`;
     const waiter: Waiter = {
       settle: (fault) => {
         if (this.remove(key, waiter)) settled(fault);
@@ -68,87 +74,78 @@ export class ColdStarts {
         waiter.settle(new ServiceError(Code.DEADLINE_EXCEEDED, late)),
       ),
     };
-    const waiters = this.waiters.get(key) ?? new Set();
-    this.waiters.set(key, waiters.add(waiter));
     this.waiting++;
-    void this.request(variant, executor, key);
+    const known = this.waits.get(key);
+    if (known === undefined) this.begin(key, this.needed(variant, executor), waiter);
+    else known.waiters.add(waiter);
     return { cancel: () => void this.remove(key, waiter) };
   }
 
-  /** Wants the instance without anybody waiting for it. */
+  /** Needs the instance without anybody waiting for it. */
   start(variant: string, executor: string): void {
-    void this.request(variant, executor, keyOf(variant, executor));
+    this.o.requests.ask(this.needed(variant, executor));
+  }
+
+  private begin(key: string, load: NeededLoad, waiter: Waiter): void {
+    const { revision: sinceRevision } = this.o.view;
+    const wait: Wait = { load, sinceRevision, waiters: new Set([waiter]), request: null };
+    this.waits.set(key, wait);
+    const refused = (fault: ServiceError | null) => {
+      if (fault !== null) this.settle(wait, fault);
+    };
+    wait.request = this.o.requests.ask(load, refused, { stays: true });
+    if (wait.waiters.size === 0) wait.request.withdraw();
+  }
+
+  /** Instances that serve already are not what is waited for: they are full, or have just lost the query. */
+  private needed(variant: string, executor: string): NeededLoad {
+    const serving = this.o.view.instances.filter((i) => i.variant === variant).map((i) => i.executor);
+    return { variant, executor, reason: "query", except: serving.filter((name) => name !== executor) };
   }
 
   private remove(key: string, waiter: Waiter): boolean {
-    const waiters = this.waiters.get(key);
-    if (waiters === undefined || !waiters.delete(waiter)) return false;
+    const wait = this.waits.get(key);
+    if (wait === undefined || !wait.waiters.delete(waiter)) return false;
     waiter.timer.cancel();
     this.waiting--;
-    if (waiters.size === 0) this.waiters.delete(key);
+    if (wait.waiters.size === 0) {
+      this.waits.delete(key);
+      wait.request?.withdraw();
+    }
     return true;
   }
 
-  private async request(variant: string, executor: string, key: string): Promise<void> {
-    if (this.requested.has(key)) return;
-    this.requested.add(key);
-    try {
-      const placement = { executor, variant, reason: "query" };
-      await planAnew({ view: this.o.view, changes: this.changes }, async (readRevision) => {
-        this.expectServable(variant);
-        const asked = { placement, wanted: true, readRevision };
-        await this.o.cluster.setPlacement(asked, { timeoutMs: RECORD_CALL_TIMEOUT_MS });
-      });
-    } catch (error) {
-      const fault = ServiceError.from(error);
-      this.o.logger.warn("placement not recorded", { variant, executor, error: fault.message });
-      const message = `${variant} is not loaded and cannot be now: metadata says: ${fault.message}`;
-      this.settle(key, new ServiceError(Code.UNAVAILABLE, message, { cause: fault }));
-    } finally {
-      this.requested.delete(key);
-    }
-  }
-
-  /** An operator may have unloaded it since it was chosen. */
-  private expectServable(variant: string): void {
-    const { catalog } = this.o.view;
-    if (catalog.policy.variants.has(variant) && !catalog.withheld.has(variant)) return;
-    throw new ServiceError(Code.UNAVAILABLE, `${variant} was unloaded`);
-  }
-
-  /** Something changed in the cluster: who waits for it? */
+  /** Something changed in the cluster: which loads have ended? */
   private look(): void {
-    for (const key of [...this.waiters.keys()]) {
-      const [variant, executor] = parseKey(key);
-      if (this.o.view.instance(variant, executor) !== undefined) {
-        this.settle(key, null);
-        continue;
-      }
-      const status = this.o.view.status(variant, executor);
-      if (this.o.view.executors.get(executor)?.isLeaving !== false) {
-        this.settle(
-          key,
-          new ServiceError(Code.UNAVAILABLE, `executor ${executor} left while loading ${variant}`),
-        );
-      } else if (status?.phase === InstancePhase.FAILED) {
-        this.settle(
-          key,
-          new ServiceError(Code.UNAVAILABLE, `${variant} failed to load on ${executor}: ${status.reason}`),
-        );
-      }
+    for (const wait of [...this.waits.values()]) {
+      const end = this.endOf(wait);
+      if (end !== "waits") this.settle(wait, end);
     }
   }
 
-  private settle(key: string, fault: ServiceError | null): void {
-    for (const waiter of [...(this.waiters.get(key) ?? [])]) waiter.settle(fault);
+  private endOf({ load, sinceRevision }: Wait): ServiceError | null | "waits" {
+    const { view } = this.o;
+    const { variant, executor, except } = load;
+    const isUnloaded = view.catalog.withheld.has(variant) || !view.catalog.policy.variants.has(variant);
+    if (isUnloaded) return new ServiceError(Code.UNAVAILABLE, `${variant} was unloaded`);
+    const placed = view.placedOn(variant).filter((p) => !except.includes(p.executor));
+    for (const name of [executor, ...placed.map((p) => p.executor)])
+      if (view.instance(variant, name) !== undefined) return null;
+    const hasLeft = view.executors.get(executor)?.isLeaving !== false;
+    if (hasLeft && ![...view.executors.values()].some((e) => e.accepting))
+      return new ServiceError(Code.UNAVAILABLE, `executor ${executor} left while loading ${variant}`);
+    const failures = placed.flatMap((p) => {
+      const status = view.status(variant, p.executor);
+      if (status?.phase !== InstancePhase.FAILED) return [];
+      // Memory may have been short before it was wanted anew.
+      const isNews = p.generation > sinceRevision && status.generation >= p.generation;
+      return !status.lacksMemory || isNews ? [`${p.executor}: ${status.reason}`] : [];
+    });
+    if (failures.length === 0 || failures.length < placed.length) return "waits";
+    return new ServiceError(Code.UNAVAILABLE, `${variant} failed to load on ${failures.join("; ")}`);
   }
-}
 
-function keyOf(variant: string, executor: string): string {
-  return `${variant}\n${executor}`;
-}
-
-function parseKey(key: string): readonly [variant: string, executor: string] {
-  const [variant = "", executor = ""] = key.split("\n");
-  return [variant, executor];
+  private settle({ waiters }: Wait, fault: ServiceError | null): void {
+    for (const waiter of [...waiters]) waiter.settle(fault);
+  }
 }

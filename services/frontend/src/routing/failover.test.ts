@@ -113,8 +113,7 @@ describe("frontend, when executors fail", () => {
   describe("when the executor that held everything is gone for good", () => {
     it("places it anew on another", async () => {
       house = await startHouse({ e1: ["mlp@1"], e2: [] });
-      const value = { executor: "e1", variant: "mlp@1", reason: "registration" };
-      house.metadata.put("placement/mlp@1/e1", { case: "placement", value });
+      house.metadata.place("e1", "mlp@1");
       await until(() => house.frontend.view.leader !== "");
       house.metadata.delete("member/e1");
       house.metadata.delete("report/e1");

@@ -48,7 +48,7 @@ describe("frontend, when instances are missing", () => {
         const { rawInputContents } = inferRequest(TASK);
         const inputs = [{ name: "pixels", datatype: "FP32", shape: [1n, 4n] }];
         const call = typed.query({ target: TASK, inputs, rawInputContents });
-        await until(() => house.metadata.placements.length > 0);
+        await until(() => house.metadata.loadRequests.length > 0);
         house.metadata.put("report/e1", { case: "report", value: { executor: "e1", instances } });
         return (await call).receipt!;
       };
@@ -65,7 +65,9 @@ describe("frontend, when instances are missing", () => {
       expect(first.coldPhases[3]).toMatchObject({ phase: "open", ms: 2 });
       expect(first.coldPhases[3]?.expectedMs).toBeUndefined();
       putInstances(house.metadata, "e1", []);
-      await until(() => house.frontend.view.instances.length === 0);
+      await until(
+        () => house.frontend.view.instances.length === 0 && house.metadata.loadRequests.length === 0,
+      );
       const second = await cold();
       expect(second.coldPhases.find((p) => p.phase === "open")).toMatchObject({ ms: 2, expectedMs: 2 });
       typed.close();

@@ -1,10 +1,10 @@
-import type { ClusterService } from "@infaas/api";
-import type { ClientOf, Clock, Lifecycle, Logger } from "@infaas/runtime";
+import type { Clock, Lifecycle, Logger } from "@infaas/runtime";
 import type { FrontendConfig } from "../config";
 import type { ExecutorPool } from "../links/executor-pool";
 import type { ClusterView } from "../view/cluster-view";
 import { ColdStarts } from "./cold-starts";
 import type { FirstAnswers } from "./flight";
+import type { LoadRequests } from "./load-requests";
 import { Router } from "./router";
 import { Selector } from "./selector";
 
@@ -13,7 +13,7 @@ interface RoutingPorts {
   readonly logger: Logger;
   readonly view: ClusterView;
   readonly pool: ExecutorPool;
-  readonly cluster: ClientOf<typeof ClusterService>;
+  readonly requests: LoadRequests;
   readonly firstAnswers: FirstAnswers;
 }
 

@@ -37,7 +37,7 @@ export interface House {
   readonly metadata: MemoryMetadata;
   readonly executors: readonly ScriptedExecutor[];
   readonly frontend: Frontend;
-  readonly inference: ReturnType<typeof inferenceClient>;
+  readonly inference: ReturnType<typeof inferenceOf>;
   stop(): Promise<void>;
 }
 
@@ -105,7 +105,7 @@ export async function startHouse(
     putInstances(metadata, name, names);
   }
   const { frontend, lifecycle } = await startFrontendOf(metadata.address, args, security);
-  const inference = inferenceClient(frontend.address);
+  const inference = inferenceOf(frontend.address);
   const reachable = () => [...frontend.view.executors.values()].filter((e) => e.accepting).length;
   await until(() => frontend.view.isReady && reachable() === executors.length);
   return {
@@ -242,7 +242,8 @@ function choice(value: number | string | boolean): Choice {
   return { case: "boolParam", value };
 }
 
-function inferenceClient(address: string) {
+/** A client of a frontend's standard protocol. */
+export function inferenceOf(address: string) {
   return createRpcClient(GRPCInferenceService, address);
 }
 

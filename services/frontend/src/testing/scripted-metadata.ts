@@ -5,6 +5,8 @@ import {
   ClusterService,
   type Host,
   HostState,
+  type PlacedVariant,
+  PlacedVariantSchema,
   type Placement,
   RecordSchema,
   RegistryService,
@@ -24,6 +26,9 @@ import {
 
 type RecordValue = NonNullable<MessageInitShape<typeof RecordSchema>["value"]>;
 
+/** An instance that an executor should hold. */
+export type PlacedInstance = Pick<Placement, "executor" | "variant" | "reason" | "priority">;
+
 /**
  * Metadata in memory behind a real socket: records, a watch with snapshot, placements. For tests of the
  * frontend.
@@ -35,15 +40,19 @@ export class MemoryMetadata {
   private revision = 1n;
   /** When variants were put last. */
   private changedAt = 0n;
-  private leases = 0;
+  /** Members by lease. */
+  private readonly leases = new Map<string, string>();
   private port = 0;
   /** Called on each placement that is wanted. */
-  onPlacement: (placement: Placement) => void = () => undefined;
+  onPlacement: (placement: PlacedInstance) => void = () => undefined;
   /** Called on each placement that is wanted no longer. */
-  onUnplacement: (placement: Placement) => void = () => undefined;
+  onUnplacement: (placement: PlacedInstance) => void = () => undefined;
   /** Called after variants were recorded. */
   onVariants: (variants: readonly Variant[]) => void = () => undefined;
-  readonly placements: Placement[] = [];
+  /** False: whoever campaigns, nobody leads. */
+  mayLead = true;
+  /** Each that was wanted, or wanted anew. */
+  readonly placements: PlacedInstance[] = [];
   /** Files that were uploaded, by digest. */
   readonly uploads = new Map<string, number>();
 
@@ -75,6 +84,46 @@ export class MemoryMetadata {
     await server?.stop(0);
   }
 
+  /** Loads that frontends need, by frontend and variant. */
+  get loadRequests(): readonly string[] {
+    return [...this.records.values()].flatMap(({ value }) =>
+      value.case === "loadRequests"
+        ? value.value.requests.map(({ variant }) => `${value.value.frontend} ${variant}`)
+        : [],
+    );
+  }
+
+  /** Has a record say that the executor should hold an instance of the variant. */
+  place(executor: string, variant: string, reason = "registration"): void {
+    const entry = create(PlacedVariantSchema, { variant, reason, generation: 1n });
+    const others = this.placementOf(executor).filter((held) => held.variant !== variant);
+    this.putPlacement(executor, [...others, entry]);
+  }
+
+  private placementOf(executor: string): readonly PlacedVariant[] {
+    const value = this.records.get(`executor-placement/${executor}`)?.value;
+    return value?.case === "executorPlacement" ? value.value.variants : [];
+  }
+
+  private putPlacement(executor: string, variants: readonly PlacedVariant[]): void {
+    const value = { executor, variants: [...variants] };
+    this.put(`executor-placement/${executor}`, { case: "executorPlacement", value });
+  }
+
+  /** Records what the executor should hold, and tells who asked to be told of what that changes. */
+  private plan(executor: string, variants: readonly PlacedVariant[]): void {
+    const before = new Map(this.placementOf(executor).map((entry) => [entry.variant, entry]));
+    this.putPlacement(executor, variants);
+    for (const entry of variants) {
+      const isNew = before.get(entry.variant)?.generation !== entry.generation;
+      before.delete(entry.variant);
+      if (!isNew) continue;
+      this.placements.push({ ...entry, executor });
+      this.onPlacement({ ...entry, executor });
+    }
+    for (const entry of before.values()) this.onUnplacement({ ...entry, executor });
+  }
+
   put(key: string, value: RecordValue): void {
     const record = create(RecordSchema, { key, value });
     this.records.set(key, record);
@@ -96,7 +145,9 @@ export class MemoryMetadata {
     return implementService(ClusterService, {
       join: async ({ member, ttlMs }) => {
         if (member !== undefined) this.put(`member/${member.name}`, { case: "member", value: member });
-        return { leaseId: `lease-${++this.leases}`, ttlMs };
+        const leaseId = `lease-${this.leases.size + 1}`;
+        this.leases.set(leaseId, member?.name ?? "");
+        return { leaseId, ttlMs };
       },
       keepAlive: async () => ({ ttlMs: 5_000 }),
       leave: async () => ({}),
@@ -113,16 +164,35 @@ export class MemoryMetadata {
         return { revision: this.revision };
       },
       campaign: async ({ member }) => {
+        if (!this.mayLead) return {};
         const leadership = { member, term: 1n };
         if (!this.records.has("leader")) this.put("leader", { case: "leadership", value: leadership });
         return { leadership };
       },
-      setPlacement: async ({ placement, wanted }) => {
-        if (placement !== undefined && wanted) {
-          this.placements.push(placement);
-          this.onPlacement(placement);
-        } else if (placement !== undefined) this.onUnplacement(placement);
+      setPlacement: async ({ placements, wanted }) => {
+        const isOperators = placements.every(({ reason }) => reason === "operator");
+        if (!isOperators && this.records.has("leader"))
+          throw new ServiceError(Code.FAILED_PRECONDITION, "somebody leads");
+        for (const { executor, variant, ...rest } of placements) {
+          const others = this.placementOf(executor).filter((held) => held.variant !== variant);
+          const { reason, plan, priority } = rest;
+          const generation = this.revision;
+          const entry = create(PlacedVariantSchema, { variant, reason, plan, priority, generation });
+          this.plan(executor, wanted ? [...others, entry] : others);
+        }
         return { revision: this.revision };
+      },
+      setPlacements: async ({ placements }) => {
+        for (const { executor, variants } of placements) this.plan(executor, variants);
+        return { revision: this.revision };
+      },
+      requestLoads: async ({ leaseId, requests }) => {
+        const frontend = this.leases.get(leaseId);
+        if (frontend === undefined) throw new ServiceError(Code.NOT_FOUND, `lease ${leaseId} is not running`);
+        const key = `load-requests/${frontend}`;
+        if (requests.length === 0) this.delete(key);
+        else this.put(key, { case: "loadRequests", value: { frontend, requests } });
+        return {};
       },
       setHost: async ({ host, from }) => {
         if (host === undefined) return { revision: this.revision };

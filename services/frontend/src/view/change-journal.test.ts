@@ -14,13 +14,17 @@ const host = (state: HostState, reason: string, changedEpochMs: number, fault = 
   key: "host/executor-2",
   value: { case: "host", value: { name: "executor-2", state, reason, fault, changedEpochMs } },
 });
-const placement: Put = {
-  key: "placement/v/executor-2",
+const placed = (generation: bigint, plan = "", priority = 0): Put => ({
+  key: "executor-placement/executor-2",
   value: {
-    case: "placement",
-    value: { executor: "executor-2", variant: "mlp.v1.fast", reason: "autoscaler" },
+    case: "executorPlacement",
+    value: {
+      executor: "executor-2",
+      variants: [{ variant: "mlp.v1.fast", reason: "autoscaler", plan, priority, generation }],
+    },
   },
-};
+});
+const placement = placed(1n);
 const report = (phase: InstancePhase, reason = ""): Put => ({
   key: "report/executor-2",
   value: {
@@ -51,7 +55,7 @@ describe("ChangeJournal", () => {
     journal.take(message([report(InstancePhase.LOADING)]), 4);
     journal.take(message([report(InstancePhase.READY)]), 5);
     journal.take(message([report(InstancePhase.READY)]), 6);
-    journal.take(message([], { deletedKeys: ["placement/v/executor-2"] }), 7);
+    journal.take(message([], { deletedKeys: ["executor-placement/executor-2"] }), 7);
     journal.take(message([host(HostState.DRAINING, "less", 8)]), 8);
     expect(told(journal)).toEqual([
       "1 requested executor-2 : demand",
@@ -64,6 +68,16 @@ describe("ChangeJournal", () => {
     expect(told(journal, "mlp")).toHaveLength(3);
     expect(told(journal, "executor-2")).toHaveLength(6);
     expect(told(journal, "executor-1")).toEqual([]);
+  });
+
+  it("tells of an instance that is wanted anew, with its plan, and not of a priority", () => {
+    const journal = new ChangeJournal();
+    journal.take(snapshot(placement), 0);
+    journal.take(message([placed(1n, "", 20)]), 1);
+    journal.take(message([placed(9n, "queries at f1 need it")]), 2);
+    expect(told(journal)).toEqual([
+      "2 wanted executor-2 mlp.v1.fast: wanted by autoscaler: queries at f1 need it",
+    ]);
   });
 
   it("tells why a host could not be started and an instance not be loaded", () => {

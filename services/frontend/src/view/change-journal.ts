@@ -80,13 +80,7 @@ export function changesOf(
 ): readonly RecordedChange[] {
   const value = (after ?? before)?.value;
   if (value?.case === "host") return hostChanges(before, after);
-  if (value?.case === "placement") {
-    const { executor: host, variant, reason } = value.value;
-    if (after === undefined)
-      return [{ epochMs, kind: "dropped", host, variant, because: "it is wanted there no longer" }];
-    const because = `wanted by ${reason}`;
-    return before === undefined ? [{ epochMs, kind: "wanted", host, variant, because }] : [];
-  }
+  if (value?.case === "executorPlacement") return placementChanges(before, after, epochMs);
   if (value?.case === "report") return reportChanges(before, after, epochMs);
   if (value?.case === "leadership" && after !== undefined) {
     const { member: host, term } = value.value;
@@ -104,6 +98,28 @@ function hostChanges(before: Record | undefined, after: Record | undefined): rea
   const failed = fault !== "" && fault !== known?.fault;
   if (failed) return [{ epochMs, kind: "failed", host, variant: "", because: fault }];
   return [{ epochMs, kind: (HostState[state] ?? "").toLowerCase(), host, variant: "", because: reason }];
+}
+
+function placementChanges(
+  before: Record | undefined,
+  after: Record | undefined,
+  epochMs: number,
+): readonly RecordedChange[] {
+  const [known, now] = [before, after].map((record) =>
+    record?.value.case === "executorPlacement" ? record.value.value : null,
+  );
+  const host = (now ?? known)?.executor ?? "";
+  const left = new Map(known?.variants.map((entry) => [entry.variant, entry.generation]));
+  const changes: RecordedChange[] = [];
+  for (const { variant, reason, plan, generation } of now?.variants ?? []) {
+    const isNew = left.get(variant) !== generation;
+    left.delete(variant);
+    const because = plan === "" ? `wanted by ${reason}` : `wanted by ${reason}: ${plan}`;
+    if (isNew) changes.push({ epochMs, kind: "wanted", host, variant, because });
+  }
+  for (const variant of left.keys())
+    changes.push({ epochMs, kind: "dropped", host, variant, because: "it is wanted there no longer" });
+  return changes;
 }
 
 function reportChanges(

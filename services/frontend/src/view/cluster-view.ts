@@ -3,22 +3,24 @@ import {
   type EngineProcess,
   type Host,
   type HostPool,
-  InstancePhase,
   type InstanceStatus,
+  type LoadRequests,
   type Member,
   MemberKind,
-  type Placement,
+  type PlacedVariant,
   type PlanFreeze,
   type WatchResponse,
   DeviceKind as WireDeviceKind,
 } from "@infaas/api";
-import { RecordTable, type WatchListener } from "@infaas/cluster";
-import { type DeviceKind, LoadLedger, type Variant } from "@infaas/policy";
+import { RecordTable, type TableChanges, type WatchListener } from "@infaas/cluster";
+import { type DeviceKind, LoadLedger, PLACEMENT_PRIORITY } from "@infaas/policy";
 import type { Clock, Logger } from "@infaas/runtime";
 import { buildCatalog, type Catalog } from "./catalog";
 import { ChangeJournal } from "./change-journal";
-import { type Endpoint, type ExecutorFacts, LiveExecutor, LiveInstance } from "./live-instance";
+import { type Endpoint, type ExecutorFacts, LiveExecutor, type LiveInstance } from "./live-instance";
+import { endpointName, LiveInstances } from "./live-instances";
 import type { ExecutorFigures, FiguresSink, InstanceFigures } from "./otlp-receiver";
+import { type PlacedInstance, PlacedInstances } from "./placed-instances";
 
 /** A member that starts and stops hosts. */
 export interface HostProviderMember {
@@ -35,7 +37,7 @@ export interface ViewOptions {
 
 /**
  * What this frontend knows of the cluster: the registry, the members, their instances and how loaded they are.
- * Structure (what exists) is rebuilt with metadata's changes; load figures are written in place, O(1) each.
+ * Structure (what exists) follows metadata's changes, each at the cost of what it changes; load figures are written in place, O(1) each.
  * While metadata is away the view stays as it was, and `ageMs` says for how long.
  */
 export class ClusterView implements FiguresSink, WatchListener {
@@ -50,9 +52,16 @@ export class ClusterView implements FiguresSink, WatchListener {
   /** What loads took, as far as this frontend has seen them. */
   readonly loads = new LoadLedger();
   private readonly table = new RecordTable();
-  private readonly known = new Map<string, LiveInstance>();
+  private readonly live = new LiveInstances({
+    variant: (name) => this.catalog.policy.variants.get(name)?.entries[0]?.variant,
+    isRationed: (executor) => {
+      const facts = this.executors.get(executor)?.facts;
+      return facts !== undefined && facts.cpuCores < facts.cores;
+    },
+  });
   private readonly reachable = new Set<string>();
-  private readonly statuses = new Map<string, readonly [executor: string, status: InstanceStatus]>();
+  private placed = new PlacedInstances();
+  private readonly changeListeners: (() => void)[] = [];
   private readonly structureListeners: (() => void)[] = [];
   private readonly memberListeners: (() => void)[] = [];
   private heardMs: number | null = null;
@@ -63,6 +72,11 @@ export class ClusterView implements FiguresSink, WatchListener {
   /** Calls `listener` after each change of structure. */
   onStructure(listener: () => void): void {
     this.structureListeners.push(listener);
+  }
+
+  /** Calls `listener` after each change of anything but load figures. */
+  onChange(listener: () => void): void {
+    this.changeListeners.push(listener);
   }
 
   /** Calls `listener` after executors came, went or moved. */
@@ -114,8 +128,29 @@ export class ClusterView implements FiguresSink, WatchListener {
     return null;
   }
 
-  get placements(): Iterable<Placement> {
-    return this.table.all("placement");
+  /** Instances that executors should hold. */
+  get placements(): Iterable<PlacedInstance> {
+    return this.placed.all();
+  }
+
+  /** Executors with a record of what they should hold. */
+  get placedExecutors(): Iterable<string> {
+    return this.placed.executors;
+  }
+
+  /** What an executor should hold. */
+  placementOf(executor: string): readonly PlacedVariant[] {
+    return this.placed.on(executor);
+  }
+
+  /** Instances that there should be of a variant. */
+  placedOn(variant: string): readonly PlacedInstance[] {
+    return this.placed.of(variant);
+  }
+
+  /** Loads that frontends need, this one among them. */
+  get loadRequests(): Iterable<LoadRequests> {
+    return this.table.all("loadRequests");
   }
 
   /**
@@ -130,17 +165,22 @@ export class ClusterView implements FiguresSink, WatchListener {
   received(response: WatchResponse): void {
     this.heardMs = this.o.clock.nowMs();
     this.connected = true;
-    const changed = this.table.apply(response, this.heardMs);
+    const changes = this.table.apply(response, this.heardMs);
+    const { kinds } = changes;
     const recorded = this.journal.take(response, this.o.clock.epochMs());
-    if (changed.has("task") || changed.has("architecture") || changed.has("variant")) this.rebuildCatalog();
-    if (changed.has("member")) this.rebuildExecutors();
+    if (kinds.has("executorPlacement"))
+      this.placed = new PlacedInstances(this.table.all("executorPlacement"));
+    const isOfCatalog = kinds.has("task") || kinds.has("architecture") || kinds.has("variant");
+    if (isOfCatalog) this.rebuildCatalog();
+    if (kinds.has("member")) this.rebuildExecutors();
     for (const { variant, host, load } of recorded) {
       const hostType = this.executors.get(host)?.hostType;
       if (load !== undefined && hostType !== undefined) this.loads.add(variant, hostType, load);
     }
-    if (changed.size > 0) this.rebuildInstances();
-    if (changed.has("member") || changed.has("report"))
-      for (const listener of this.memberListeners) listener();
+    if (this.followReports(changes, isOfCatalog) || kinds.has("member")) this.rebuildStructure();
+    this.countEvictable(changes);
+    if (kinds.has("member") || kinds.has("report")) for (const listener of this.memberListeners) listener();
+    this.tellChange();
   }
 
   interrupted(): void {
@@ -167,7 +207,8 @@ export class ClusterView implements FiguresSink, WatchListener {
     live.reachable = this.endpoints().some(
       ({ executor, name }) => executor === live.name && this.reachable.has(name),
     );
-    this.rebuildInstances();
+    this.rebuildStructure();
+    this.tellChange();
   }
 
   /** An endpoint of the executor asked, over a link, to be taken out of rotation. */
@@ -175,7 +216,8 @@ export class ClusterView implements FiguresSink, WatchListener {
     const live = this.executors.get(executor);
     if (live === undefined || live.draining) return;
     live.draining = true;
-    this.rebuildInstances();
+    this.rebuildStructure();
+    this.tellChange();
   }
 
   /** In-band report that came with an answer of `instance`. */
@@ -197,23 +239,27 @@ export class ClusterView implements FiguresSink, WatchListener {
   }
 
   instanceFigures(figures: InstanceFigures): void {
-    this.known.get(instanceKey(figures.variant, figures.executor))?.exported(figures, this.o.clock.nowMs());
+    this.live.get(figures.variant, figures.executor)?.exported(figures, this.o.clock.nowMs());
   }
 
   /** The ready instance of this variant there, or undefined. */
   instance(variant: string, executor: string): LiveInstance | undefined {
-    const live = this.known.get(instanceKey(variant, executor));
+    const live = this.live.get(variant, executor);
     return live !== undefined && this.isServing(live) ? live : undefined;
   }
 
   /** What the executor last said about its instance of this variant, or undefined. */
   status(variant: string, executor: string): InstanceStatus | undefined {
-    return this.statuses.get(instanceKey(variant, executor))?.[1];
+    return this.live.status(variant, executor);
   }
 
   /** Every instance there is, ready or not, with its executor. */
   allStatuses(): Iterable<readonly [executor: string, status: InstanceStatus]> {
-    return this.statuses.values();
+    return this.live.statuses();
+  }
+
+  private tellChange(): void {
+    for (const listener of this.changeListeners) listener();
   }
 
   private rebuildCatalog(): void {
@@ -247,57 +293,50 @@ export class ClusterView implements FiguresSink, WatchListener {
     return live;
   }
 
-  private rebuildInstances(): void {
-    const { variants } = this.catalog.policy;
-    const before = new Map(this.known);
-    this.known.clear();
-    this.statuses.clear();
-    for (const report of this.table.all("report")) {
-      for (const status of report.instances) {
-        const key = instanceKey(status.variant, report.executor);
-        this.statuses.set(key, [report.executor, status]);
-        const variant = variants.get(status.variant)?.entries[0]?.variant;
-        if (status.phase !== InstancePhase.READY || variant === undefined) continue;
-        this.known.set(key, this.reuse(before.get(key), variant, report.executor, status));
-      }
+  /** Returns whether a ready instance came, went or is another now. A new catalog may have other objects for any variant. */
+  private followReports({ puts, deleted }: TableChanges, isOfCatalog: boolean): boolean {
+    if (puts === null || isOfCatalog) {
+      this.live.replace(this.table.all("report"));
+      return true;
     }
-    this.countEvictable();
-    this.instances = [...this.known.values()].filter((instance) => this.isServing(instance));
+    let changed = false;
+    for (const { value } of deleted)
+      if (value.case === "report" && this.live.forget(value.value.executor)) changed = true;
+    for (const { value } of puts) if (value.case === "report" && this.live.take(value.value)) changed = true;
+    return changed;
+  }
+
+  private rebuildStructure(): void {
+    this.instances = [...this.live.all()].filter((instance) => this.isServing(instance));
     this.structure++;
     for (const listener of this.structureListeners) listener();
   }
 
-  /** Memory of idle instances, which the executor evicts when it is short of memory. */
-  private countEvictable(): void {
-    for (const executor of this.executors.values()) executor.memoryEvictableBytes = 0;
-    for (const instance of this.known.values()) {
-      const executor = this.executors.get(instance.executor);
-      if (executor !== undefined && instance.inFlight === 0)
-        executor.memoryEvictableBytes += instance.memoryBytes;
-    }
+  private countEvictable({ puts, deleted }: TableChanges): void {
+    const concerned = new Set<string>();
+    for (const { value } of [...(puts ?? []), ...deleted])
+      if (value.case === "report" || value.case === "executorPlacement") concerned.add(value.value.executor);
+    for (const executor of this.executors.values())
+      if (puts === null || concerned.has(executor.name)) this.countEvictableOf(executor);
   }
 
-  private reuse(
-    known: LiveInstance | undefined,
-    variant: Variant,
-    executor: string,
-    status: InstanceStatus,
-  ): LiveInstance {
-    const endpoint = endpointName(executor, status.process);
-    if (known !== undefined && known.profiled === variant && known.endpoint === endpoint) return known;
-    const facts = this.executors.get(executor)?.facts;
-    const isRationed = facts !== undefined && facts.cpuCores < facts.cores;
-    return new LiveInstance(variant, executor, endpoint, Number(status.memoryBytes), isRationed);
+  /** Memory of idle instances, which the executor evicts for a query when it is short of memory. */
+  private countEvictableOf(executor: LiveExecutor): void {
+    const kept = new Set(
+      this.placed
+        .on(executor.name)
+        .flatMap((p) => (p.priority > PLACEMENT_PRIORITY.requested ? [p.variant] : [])),
+    );
+    let bytes = 0;
+    for (const instance of this.live.on(executor.name))
+      if (instance.inFlight === 0 && !kept.has(instance.variant)) bytes += instance.memoryBytes;
+    executor.memoryEvictableBytes = bytes;
   }
 
   private isServing(instance: LiveInstance): boolean {
     const accepting = this.executors.get(instance.executor)?.accepting ?? false;
     return accepting && this.reachable.has(instance.endpoint);
   }
-}
-
-function endpointName(executor: string, process: string): string {
-  return process === "" ? executor : `${executor} ${process}`;
 }
 
 function endpointsOf(facts: ExecutorFacts, processes: readonly EngineProcess[]): Endpoint[] {
@@ -312,10 +351,6 @@ function endpointsOf(facts: ExecutorFacts, processes: readonly EngineProcess[]):
     incarnation: process.incarnation,
     parentAddress: address,
   }));
-}
-
-function instanceKey(variant: string, executor: string): string {
-  return `${executor}\n${variant}`;
 }
 
 function factsOf(member: Member) {

@@ -86,6 +86,11 @@ export class LiveInstance implements Instance {
     return Math.min(this.hopMs, now, before);
   }
 
+  /** When the executor exported its figures last; null: it has not. */
+  get exportedAtMs(): number | null {
+    return this.served?.atMs ?? null;
+  }
+
   /** Counts a query that is sent: its rows, at saturation throughput, lengthen the queue. `latencyMs`: its objective, if it has one. */
   sent(rows: number, nowMs: number, latencyMs: number | null = null): void {
     this.inFlight++;

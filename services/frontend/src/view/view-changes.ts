@@ -13,7 +13,7 @@ export class ViewChanges {
     private readonly view: ClusterView,
     private readonly clock: Clock,
   ) {
-    view.onStructure(() => {
+    view.onChange(() => {
       for (const waiter of [...this.waiters]) waiter.look();
     });
   }

@@ -14,8 +14,8 @@ async function withPlacements() {
   await registry.putArchitecture(exampleArchitecture({ aliases: ["small"] }));
   await registry.putVariants("mlp", 1, [exampleVariant(), exampleVariant({ name: "mlp-t2", threads: 2 })]);
   await members.join(executorMember("one"), 0);
-  for (const variant of ["mlp-fp32", "mlp-t2"])
-    await setPlacement(writer, placement(variant, "one"), { wanted: true });
+  const placements = ["mlp-fp32", "mlp-t2"].map((variant) => placement(variant, "one"));
+  await setPlacement(writer, placements, { wanted: true });
   return service;
 }
 
@@ -34,16 +34,30 @@ describe("delete", () => {
     expect(hub.view.revision).toBe(revision + 1n);
     expect(names(hub.view.of("architecture"))).toEqual(["mlp-large"]);
     expect(hub.view.of("variant")).toEqual([]);
-    expect(hub.view.of("placement")).toEqual([]);
+    expect(hub.view.of("executorPlacement")).toMatchObject([{ executor: "one", variants: [] }]);
     expect(names(hub.view.of("task"))).toEqual([task]);
     await registry.putArchitecture(exampleArchitecture({ name: "small" }));
+  });
+
+  it("takes placements of any number of executors along, in writes that a store takes", async () => {
+    const { registry, hub, store, writer, members } = await withPlacements();
+    const executors = Array.from({ length: 90 }, (_, i) => `executor-${i}`);
+    for (const name of executors) await members.join(executorMember(name), 0);
+    const all = executors.map((name) => placement("mlp-fp32", name));
+    await setPlacement(writer, all, { wanted: true });
+    const written = jest.spyOn(store, "transaction");
+    await registry.delete("mlp");
+    // Each with the guard; the last with the prefixes of architecture and variants.
+    expect(written.mock.calls.map(([{ writes }]) => writes.length)).toEqual([41, 41, 14]);
+    expect(hub.view.of("executorPlacement").flatMap(({ variants }) => variants)).toEqual([]);
+    expect(hub.view.of("architecture")).toEqual([]);
   });
 
   it("takes one variant with its placements, and refuses the last of its architecture", async () => {
     const { registry, hub } = await withPlacements();
     expect(await registry.delete("mlp-t2")).toEqual({ tasks: [], architectures: [], variants: ["mlp-t2"] });
     expect(names(hub.view.of("variant"))).toEqual(["mlp-fp32"]);
-    expect(hub.view.of("placement")).toMatchObject([{ variant: "mlp-fp32" }]);
+    expect(hub.view.of("executorPlacement")).toMatchObject([{ variants: [{ variant: "mlp-fp32" }] }]);
     await expect(registry.delete("mlp-fp32")).rejects.toMatchObject({
       code: Code.FAILED_PRECONDITION,
       message: '"mlp-fp32" is the last variant of architecture "mlp"; delete that instead',
@@ -58,8 +72,8 @@ describe("delete", () => {
     });
     const deleted = await registry.delete(task, { withModels: true });
     expect(deleted).toEqual({ tasks: [task], architectures: ["mlp"], variants: ["mlp-fp32", "mlp-t2"] });
-    for (const kind of ["task", "architecture", "variant", "placement"] as const)
-      expect(hub.view.of(kind)).toEqual([]);
+    for (const kind of ["task", "architecture", "variant"] as const) expect(hub.view.of(kind)).toEqual([]);
+    expect(hub.view.of("executorPlacement")).toMatchObject([{ variants: [] }]);
   });
 
   it("takes the task that was made for one model along with it, not one that others are registered under", async () => {

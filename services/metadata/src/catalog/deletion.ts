@@ -1,14 +1,6 @@
 import { isOwnTask, ownTaskPrefix, type Variant, type Writer } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
-import type { GuardedPlan } from "../records/guarded-writer";
-import {
-  architecturePrefix,
-  placementKey,
-  placementPrefix,
-  taskKey,
-  variantKey,
-  variantPrefix,
-} from "../records/keys";
+import { architecturePrefix, taskKey, variantKey, variantPrefix } from "../records/keys";
 import type { RecordView } from "../records/record-view";
 import type { StoreWrite } from "../store/store";
 import { checkOwner, findTask, newest, variantsOf, versions } from "./catalog-view";
@@ -28,7 +20,15 @@ export interface Deleted {
   readonly variants: readonly string[];
 }
 
-/** Architectures that go with a task; each is three writes of a transaction of 128. */
+/** What a deletion writes, and what it takes from placements. */
+export interface DeletionPlan {
+  readonly writes: readonly StoreWrite[];
+  /** Variants that are gone after it: no executor should hold them. */
+  readonly gone: readonly string[];
+  readonly result: Deleted;
+}
+
+/** Architectures that go with a task; each is two writes of a transaction of 128. */
 export const ARCHITECTURES_DELETED_MAX = 40;
 
 /**
@@ -37,7 +37,7 @@ export const ARCHITECTURES_DELETED_MAX = 40;
  * PERMISSION_DENIED for what is another tenant's, FAILED_PRECONDITION for an alias, for the last variant of an
  * architecture, and for a task that has architectures, or more than 40 of them.
  */
-export function planDeletion(view: RecordView, name: string, deletion: Deletion): GuardedPlan<Deleted> {
+export function planDeletion(view: RecordView, name: string, deletion: Deletion): DeletionPlan {
   if (findTask(view, name) !== undefined) return ofTask(view, name, deletion);
   if (versions(view, name).length > 0) return ofArchitectures(view, [name], deletion);
   const variant = view.of("variant").find((one) => one.name === name);
@@ -48,7 +48,7 @@ export function planDeletion(view: RecordView, name: string, deletion: Deletion)
   throw new ServiceError(Code.FAILED_PRECONDITION, sentence);
 }
 
-function ofTask(view: RecordView, name: string, { writer, withModels }: Deletion): GuardedPlan<Deleted> {
+function ofTask(view: RecordView, name: string, { writer, withModels }: Deletion): DeletionPlan {
   checkOwner(`task "${name}"`, findTask(view, name)?.owner ?? "", writer);
   const names = view.of("architecture").flatMap((one) => (one.task === name ? [one.name] : []));
   const architectures = [...new Set(names)].sort();
@@ -60,27 +60,24 @@ function ofTask(view: RecordView, name: string, { writer, withModels }: Deletion
     const both = `task "${name}" has ${architectures.length} models, ${ARCHITECTURES_DELETED_MAX} can be deleted at once`;
     throw new ServiceError(Code.FAILED_PRECONDITION, `${both}; delete some first`);
   }
-  const { writes, result } = ofArchitectures(view, architectures, { writer });
+  const { writes, gone, result } = ofArchitectures(view, architectures, { writer });
   const tasks = [...new Set([...result.tasks, name])];
-  return { writes: [...writes, { kind: "delete", key: taskKey(name) }], result: { ...result, tasks } };
+  return { writes: [...writes, { kind: "delete", key: taskKey(name) }], gone, result: { ...result, tasks } };
 }
 
-function ofArchitectures(
-  view: RecordView,
-  names: readonly string[],
-  { writer }: Deletion,
-): GuardedPlan<Deleted> {
+function ofArchitectures(view: RecordView, names: readonly string[], { writer }: Deletion): DeletionPlan {
   for (const name of names) checkOwner(`architecture "${name}"`, newest(view, name).owner, writer);
   const tasks = names.filter((name) => hasOwnTask(view, name)).map((name) => `${ownTaskPrefix}${name}`);
   const writes: StoreWrite[] = names.flatMap((name) =>
-    [architecturePrefix(name), variantPrefix(name), placementPrefix(name)].map(
+    [architecturePrefix(name), variantPrefix(name)].map(
       (prefix) => ({ kind: "deletePrefix", prefix }) as const,
     ),
   );
-  const variants = names.flatMap((name) => variantsOf(view, name).map((variant) => variant.name));
+  const gone = names.flatMap((name) => variantsOf(view, name).map((variant) => variant.name)).sort();
   return {
     writes: [...writes, ...tasks.map((task) => ({ kind: "delete", key: taskKey(task) }) as const)],
-    result: { tasks, architectures: names, variants: variants.sort() },
+    gone,
+    result: { tasks, architectures: names, variants: gone },
   };
 }
 
@@ -91,7 +88,7 @@ function hasOwnTask(view: RecordView, name: string): boolean {
   return view.of("architecture").every((other) => other.task !== task || other.name === name);
 }
 
-function ofVariant(view: RecordView, variant: Variant, { writer }: Deletion): GuardedPlan<Deleted> {
+function ofVariant(view: RecordView, variant: Variant, { writer }: Deletion): DeletionPlan {
   const { name, architecture } = variant;
   checkOwner(`architecture "${architecture}"`, newest(view, architecture).owner, writer);
   if (variantsOf(view, architecture).length === 1) {
@@ -99,10 +96,8 @@ function ofVariant(view: RecordView, variant: Variant, { writer }: Deletion): Gu
     throw new ServiceError(Code.FAILED_PRECONDITION, sentence);
   }
   return {
-    writes: [
-      { kind: "delete", key: variantKey(architecture, name) },
-      { kind: "deletePrefix", prefix: placementKey(architecture, name, "") },
-    ],
+    writes: [{ kind: "delete", key: variantKey(architecture, name) }],
+    gone: [name],
     result: { tasks: [], architectures: [], variants: [name] },
   };
 }

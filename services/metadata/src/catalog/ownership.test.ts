@@ -114,19 +114,22 @@ describe("two writers that read the same", () => {
     await members.join(executorMember("one"), 0);
     const readRevision = hub.view.revision;
     await registry.putVariants("mlp", 1, [{ ...exampleVariant(), withheld: true }], { readRevision });
-    const late = setPlacement(writer, placement("mlp-fp32", "one", "query"), { wanted: true, readRevision });
+    const late = setPlacement(writer, [placement("mlp-fp32", "one", "query")], {
+      wanted: true,
+      readRevision,
+    });
     await expect(late).rejects.toMatchObject({ code: Code.ABORTED });
-    expect(hub.view.of("placement")).toEqual([]);
+    expect(hub.view.of("executorPlacement")).toEqual([]);
   });
 
   it("of a placement: it is not dropped by who saw it before it was wanted anew", async () => {
     const { hub, members, writer } = await ownedByVision();
     await members.join(executorMember("one"), 0);
-    await setPlacement(writer, placement("mlp-fp32", "one"), { wanted: true });
+    await setPlacement(writer, [placement("mlp-fp32", "one")], { wanted: true });
     const readRevision = hub.view.revision;
-    await setPlacement(writer, placement("mlp-fp32", "one", "query"), { wanted: true, readRevision });
-    const late = setPlacement(writer, placement("mlp-fp32", "one"), { wanted: false, readRevision });
+    await setPlacement(writer, [placement("mlp-fp32", "one", "query")], { wanted: true, readRevision });
+    const late = setPlacement(writer, [placement("mlp-fp32", "one")], { wanted: false, readRevision });
     await expect(late).rejects.toMatchObject({ code: Code.ABORTED });
-    expect(hub.view.of("placement")).toMatchObject([{ reason: "query" }]);
+    expect(hub.view.of("executorPlacement")).toMatchObject([{ variants: [{ reason: "query" }] }]);
   });
 });

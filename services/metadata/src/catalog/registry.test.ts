@@ -392,43 +392,11 @@ describe("Registry", () => {
     it("drops the variants of the version before, and their placements", async () => {
       const { registry, hub, writer, members } = await withVariant();
       await members.join(executorMember("one"), 0);
-      await setPlacement(writer, placement("mlp-fp32", "one"), { wanted: true });
+      await setPlacement(writer, [placement("mlp-fp32", "one")], { wanted: true });
       await registry.putArchitecture(exampleArchitecture({ modelDigest: otherDigest }));
       await registry.putVariants("mlp", 2, [exampleVariant({ name: "mlp-v2", version: 2 })]);
       expect(hub.view.of("variant").map(({ name }) => name)).toEqual(["mlp-v2"]);
-      expect(hub.view.of("placement")).toEqual([]);
+      expect(hub.view.of("executorPlacement")).toMatchObject([{ executor: "one", variants: [] }]);
     });
-  });
-});
-
-describe("setPlacement", () => {
-  it("keeps one wish however often it is asked, tells each time, and wants it no more", async () => {
-    const { registry, hub, writer, members } = await inMemory();
-    await registry.putTask(exampleTask());
-    await registry.putArchitecture(exampleArchitecture());
-    await registry.putVariants("mlp", 1, [exampleVariant()]);
-    await members.join(executorMember("one"), 0);
-    const first = await setPlacement(writer, placement("mlp-fp32", "one", "query"), { wanted: true });
-    expect(await setPlacement(writer, placement("mlp-fp32", "one"), { wanted: true })).toBeGreaterThan(first);
-    expect(hub.view.of("placement")).toMatchObject([{ reason: "operator" }]);
-    await setPlacement(writer, placement("mlp-fp32", "one"), { wanted: false });
-    await setPlacement(writer, placement("mlp-fp32", "one"), { wanted: false });
-    expect(hub.view.of("placement")).toEqual([]);
-  });
-
-  it("refuses what is unknown or cannot run there", async () => {
-    const { registry, writer, members } = await inMemory();
-    const want = (variant: string, executor: string, reason?: string) =>
-      setPlacement(writer, placement(variant, executor, reason), { wanted: true });
-    await expect(want("mlp-fp32", "one", "whim")).rejects.toThrow(
-      'reason "whim" is none of registration, query',
-    );
-    await expect(want("mlp-fp32", "one")).rejects.toMatchObject({ code: Code.NOT_FOUND });
-    await registry.putTask(exampleTask());
-    await registry.putArchitecture(exampleArchitecture());
-    await registry.putVariants("mlp", 1, [exampleVariant({ deviceKind: DeviceKind.CUDA })]);
-    await expect(want("mlp-fp32", "one")).rejects.toThrow('no executor "one" has joined');
-    await members.join(executorMember("one"), 0);
-    await expect(want("mlp-fp32", "one")).rejects.toThrow('runs on CUDA, executor "one" has CPU');
   });
 });

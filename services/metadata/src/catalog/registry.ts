@@ -10,8 +10,9 @@ import {
   type Writer,
 } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
+import { placementsWithout } from "../records/executor-placements";
 import type { GuardedPlan, GuardedWriter } from "../records/guarded-writer";
-import { architectureKey, placementKey, taskKey, variantKey } from "../records/keys";
+import { architectureKey, taskKey, variantKey } from "../records/keys";
 import { checkRead, type RecordView } from "../records/record-view";
 import { encodeRecord, type RecordKind, type RecordOf } from "../records/records";
 import type { StoreWrite } from "../store/store";
@@ -23,11 +24,10 @@ import { filesOf } from "./named-files";
 import { taskPut, taskWith } from "./task-versions";
 import { familyFaults, variantFaults } from "./variant-rules";
 
-/**
- * Variants of one architecture. Replacing all by as many others takes three writes each, plus the guard:
- * below 128.
- */
+/** Variants of one architecture. Replacing all by as many others takes two writes each. */
 export const VARIANTS_MAX = 40;
+/** Placements of executors that one write changes, beside the records that they lose; with these below 128, etcd's most. */
+const HOLDERS_AT_ONCE_MAX = 40;
 /** Characters of the reason that batching was ended for; a longer one is cut. */
 const BATCHING_REASON_MAX = 1_000;
 /** Bytes of one int32 label of a validation set. */
@@ -123,7 +123,7 @@ export class Registry {
       throw new ServiceError(Code.INVALID_ARGUMENT, both);
     }
     for (const digest of new Set(variants.flatMap(filesOf))) await this.checkComplete(digest, writer);
-    const { revision } = await this.writer.write((view) =>
+    const { revision } = await this.afterPlacements((view) =>
       planVariants(view, { name, version, variants, readRevision, writer }),
     );
     return revision;
@@ -141,8 +141,27 @@ export class Registry {
 
   /** Deletes what bears a name, with all that belongs to it; see `planDeletion`. */
   async delete(name: string, deletion: Deletion = {}): Promise<Deleted> {
-    const { result } = await this.writer.write((view) => planDeletion(view, name, deletion));
+    const { result } = await this.afterPlacements((view) => planDeletion(view, name, deletion));
     return result;
+  }
+
+  /**
+   * Writes a change after which some variants are gone, with the placements that no longer name them. Where those are too many
+   * for one write the first ones go before it, with what else the change says unwritten.
+   */
+  private async afterPlacements<T>(
+    plan: (view: RecordView) => { writes: readonly StoreWrite[]; gone: readonly string[]; result: T },
+  ): Promise<{ readonly result: T; readonly revision: bigint }> {
+    for (;;) {
+      const { revision, result: done } = await this.writer.write((view) => {
+        const { writes, gone, result } = plan(view);
+        const holders = placementsWithout(view, new Set(gone));
+        if (holders.length <= HOLDERS_AT_ONCE_MAX)
+          return { writes: [...writes, ...holders], result: { result } };
+        return { writes: holders.slice(0, HOLDERS_AT_ONCE_MAX), result: null };
+      });
+      if (done !== null) return { ...done, revision };
+    }
   }
 
   private async checkComplete(digest: string, writer: Writer | undefined): Promise<number> {
@@ -204,7 +223,7 @@ function planArchitecture(
 function planVariants(
   view: RecordView,
   asked: Required<Writing> & { name: string; version: number; variants: readonly Variant[] },
-): GuardedPlan<null> {
+): { writes: readonly StoreWrite[]; gone: readonly string[]; result: null } {
   if (asked.readRevision > 0n) checkUnchanged(view, asked);
   const architecture = newest(view, asked.name);
   checkOwner(`architecture "${asked.name}"`, architecture.owner, asked.writer);
@@ -223,11 +242,8 @@ function planVariants(
   const writes: StoreWrite[] = asked.variants.map((variant) =>
     put(variantKey(asked.name, variant.name), "variant", variant),
   );
-  for (const { name } of gone) {
-    writes.push({ kind: "delete", key: variantKey(asked.name, name) });
-    writes.push({ kind: "deletePrefix", prefix: placementKey(asked.name, name, "") });
-  }
-  return { writes, result: null };
+  for (const { name } of gone) writes.push({ kind: "delete", key: variantKey(asked.name, name) });
+  return { writes, gone: gone.map(({ name }) => name), result: null };
 }
 
 function planBatchingEnd(

@@ -1,11 +1,12 @@
 import { type Host, HostState, MemberKind } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { GuardedWriter } from "../records/guarded-writer";
-import { hostKey, leadershipKey, memberKey } from "../records/keys";
+import { hostKey, memberKey } from "../records/keys";
 import { checkName } from "../records/names";
 import type { RecordView } from "../records/record-view";
 import { encodeRecord } from "../records/records";
-import type { Compare, StoreWrite } from "../store/store";
+import type { StoreWrite } from "../store/store";
+import { leads } from "./leads";
 
 /** One change of a host record. */
 export interface HostChange {
@@ -67,17 +68,6 @@ function planned(view: RecordView, { host, from, term }: HostChange) {
         : [{ kind: "delete", key }]
       : [{ kind: "put", key, value: encodeRecord("host", host), leaseId: null }];
   return { writes, compares };
-}
-
-/** What holds while the leader of that term leads. */
-function leads(view: RecordView, term: bigint): Compare {
-  const held = view.at(leadershipKey);
-  const value = held?.record.value;
-  if (held === null || value?.case !== "leadership" || value.value.term !== term) {
-    const now = value?.case === "leadership" ? `term ${value.value.term} leads` : "nobody leads";
-    throw new ServiceError(Code.FAILED_PRECONDITION, `term ${term} does not lead: ${now}`);
-  }
-  return { key: leadershipKey, revision: held.revision };
 }
 
 function checkProvider(view: RecordView, provider: string): void {

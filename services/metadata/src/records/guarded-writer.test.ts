@@ -1,19 +1,20 @@
 import { Code } from "@infaas/runtime";
-import { inMemory, placement } from "../testing/in-memory";
+import { exampleTask } from "../testing/examples";
+import { inMemory } from "../testing/in-memory";
 import { WRITES_WAITING_MAX } from "./guarded-writer";
-import { placementKey } from "./keys";
+import { taskKey } from "./keys";
 import { encodeRecord } from "./records";
 
 describe("GuardedWriter", () => {
   it("writes one change after another, each planned on what the last one left", async () => {
     const { writer } = await inMemory();
     const seen: bigint[] = [];
-    const value = encodeRecord("placement", placement("v", "e"));
+    const value = encodeRecord("task", exampleTask());
     const write = (name: string) =>
       writer.write((view) => {
         seen.push(view.revision);
         return {
-          writes: [{ kind: "put", key: placementKey("a", "v", name), value, leaseId: null }],
+          writes: [{ kind: "put", key: taskKey(name), value, leaseId: null }],
           result: name,
         };
       });

@@ -7,7 +7,10 @@ export const prefixes = {
   architecture: `${rootPrefix}architecture/`,
   variant: `${rootPrefix}variant/`,
   member: `${rootPrefix}member/`,
+  /** Of earlier versions: one record for each variant and executor. */
   placement: `${rootPrefix}placement/`,
+  executorPlacement: `${rootPrefix}executor-placement/`,
+  loadRequests: `${rootPrefix}load-requests/`,
   report: `${rootPrefix}report/`,
   session: `${rootPrefix}session/`,
   host: `${rootPrefix}host/`,
@@ -44,13 +47,11 @@ export const variantKey = (architecture: string, variant: string): string =>
 /** Prefix of all variants of an architecture. */
 export const variantPrefix = (architecture: string): string => `${prefixes.variant}${part(architecture)}/`;
 
-/** Key of a placement. The architecture comes first so that deleting one deletes its placements by prefix. */
-export const placementKey = (architecture: string, variant: string, executor: string): string =>
-  `${placementPrefix(architecture)}${part(variant)}/${part(executor)}`;
+/** Key of all that an executor should hold; outlives the executor's lease. */
+export const executorPlacementKey = (executor: string): string => prefixes.executorPlacement + part(executor);
 
-/** Prefix of all placements of an architecture's variants. */
-export const placementPrefix = (architecture: string): string =>
-  `${prefixes.placement}${part(architecture)}/`;
+/** Key of the loads that a frontend needs; attached to the frontend's lease. */
+export const loadRequestsKey = (frontend: string): string => prefixes.loadRequests + part(frontend);
 
 /** Key of a member record; attached to the member's lease. */
 export const memberKey = (member: string): string => prefixes.member + part(member);
