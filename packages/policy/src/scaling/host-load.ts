@@ -1,4 +1,5 @@
-import type { Column } from "./capacity";
+import { burstBeyond } from "./arrival-envelope";
+import type { ClassDemand, Column } from "./capacity";
 import type { PlannedDemand } from "./planning-problem";
 
 /** What one class takes of hosts of one type. */
@@ -30,7 +31,13 @@ export function describeLoad(demands: readonly PlannedDemand[]): string {
   const queries = `${figure(rate.lower)} to ${figure(rate.upper)} queries/s of ${figure(demand.rowsPerQuery)} rows`;
   const by = `${first.entry.variant.name} answers ${figure(first.rowsPerSecond / first.share)} rows/s on one host`;
   const busy = `${sum((l) => l.lowerHosts)} to ${sum((l) => l.upperHosts)} hosts`;
-  return `demand keeps ${busy} busy: '${target.name}'${asked} has ${queries}, ${by}${beside}`;
+  return `demand keeps ${busy} busy: '${target.name}'${asked} has ${queries}${burstOf(demand)}, ${by}${beside}`;
+}
+
+/** The shortest window of the last minute in which more came than the upper bound of the rate would have answered. */
+function burstOf({ figures, rate, latencyMs }: ClassDemand): string {
+  const burst = burstBeyond(figures?.envelope ?? [], rate.upper, latencyMs);
+  return burst === null ? "" : ` in bursts (${burst.because})`;
 }
 
 function loadOf(one: PlannedDemand): ClassLoad[] {

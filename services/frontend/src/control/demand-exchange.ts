@@ -39,12 +39,14 @@ interface Peer {
 
 /** `AGGREGATION_TEMPORALITY_CUMULATIVE` of OTLP. */
 const CUMULATIVE = 2;
+/** How often a frontend reads its own counts, so that one that leads sees a burst in its first quarter of a second. */
+const OWN_PERIOD_MS = 250;
 /** How long one export to one frontend may take. */
 const EXPORT_TIMEOUT_MS = 2_000;
 
 /**
  * Exports the demand that this frontend counts to every other one, as OTLP metrics, so that whichever leads knows what all
- * are asked; its own counts it reads itself, as often. Until the process ends. The SDK's exporter is no way for it: that
+ * are asked; its own counts it reads itself, more often. Until the process ends. The SDK's exporter is no way for it: that
  * repeats for ever what was counted once, and folds the classes beyond 2,000 into one.
  */
 export function exchangeDemand(o: DemandExchangeOptions, lifecycle: Lifecycle): void {
@@ -56,20 +58,27 @@ export function exchangeDemand(o: DemandExchangeOptions, lifecycle: Lifecycle): 
     keepPeers(peers, addresses, o.dial);
     table.keepOnly(new Set([name, ...frontends.map((f) => f.name)]));
   });
+  const failed = (error: unknown) => logger.error("demand not read", { error });
+  const reading = every(
+    clock,
+    Math.min(periodMs, OWN_PERIOD_MS),
+    () => table.take(name, counters.readings(), clock.nowMs()),
+    failed,
+  );
   const timer = every(
     clock,
     periodMs,
     () => {
       counters.sweep();
-      const readings = counters.readings();
-      table.take(name, readings, clock.nowMs());
       if (peers.size === 0) return;
+      const readings = counters.readings();
       const exported = demandExport(name, readings);
       for (const [address, peer] of peers) void send(peer, exported, { address, logger });
     },
-    (error) => logger.error("demand not read", { error }),
+    failed,
   );
   lifecycle.onStop("demand", () => {
+    reading.cancel();
     timer.cancel();
     keepPeers(peers, new Set(), o.dial);
   });
