@@ -7,7 +7,7 @@ import { benchFuzz } from "./fuzz";
 import { benchGoodput } from "./goodput";
 import { benchLink } from "./link";
 import { benchManyRows } from "./many-rows/bench-many-rows";
-import { benchPlanning, describePlanning } from "./planning";
+import { benchPlanning, describePlanning } from "./planning/bench-planning";
 import { benchProofs } from "./proofs";
 import { benchRecheck } from "./recheck/bench-recheck";
 import { benchRegistrations } from "./registrations";

@@ -1,7 +1,7 @@
 import type { Packing, Piece } from "./packing";
 
-/** Hosts looked at while a plan is made and improved, some ten milliseconds' worth. */
-const WORK_MAX = 250_000;
+/** Hosts looked at while a plan is made and improved, some five milliseconds' worth. */
+const WORK_MAX = 100_000;
 /** A plan is better than another from so much on, US dollars per hour; less is how numbers are rounded. */
 export const LEAST_GAIN_USD = 1e-9;
 
