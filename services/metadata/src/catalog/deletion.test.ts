@@ -87,6 +87,12 @@ describe("delete", () => {
     await registry.delete("guest");
     await registry.putArchitecture(exampleArchitecture({ task: own }));
     expect((await registry.delete("mlp")).tasks).toEqual([own]);
+    await registry.putTask(exampleTask({ name: own }));
+    await registry.putArchitecture(exampleArchitecture({ task: own }));
+    expect(await registry.delete(own, { withModels: true })).toMatchObject({
+      tasks: [own],
+      architectures: ["mlp"],
+    });
     expect(hub.view.of("task")).toEqual([]);
   });
 

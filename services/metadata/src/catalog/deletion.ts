@@ -39,7 +39,10 @@ export const ARCHITECTURES_DELETED_MAX = 40;
  */
 export function planDeletion(view: RecordView, name: string, deletion: Deletion): DeletionPlan {
   if (findTask(view, name) !== undefined) return ofTask(view, name, deletion);
-  if (versions(view, name).length > 0) return ofArchitectures(view, [name], deletion);
+  if (versions(view, name).length > 0) {
+    const tasks = hasOwnTask(view, name) ? [`${ownTaskPrefix}${name}`] : [];
+    return ofArchitectures(view, { tasks, architectures: [name] }, deletion);
+  }
   const variant = view.of("variant").find((one) => one.name === name);
   if (variant !== undefined) return ofVariant(view, variant, deletion);
   const aliased = view.of("architecture").find(({ aliases }) => aliases.includes(name));
@@ -60,24 +63,24 @@ function ofTask(view: RecordView, name: string, { writer, withModels }: Deletion
     const both = `task "${name}" has ${architectures.length} models, ${ARCHITECTURES_DELETED_MAX} can be deleted at once`;
     throw new ServiceError(Code.FAILED_PRECONDITION, `${both}; delete some first`);
   }
-  const { writes, gone, result } = ofArchitectures(view, architectures, { writer });
-  const tasks = [...new Set([...result.tasks, name])];
-  return { writes: [...writes, { kind: "delete", key: taskKey(name) }], gone, result: { ...result, tasks } };
+  return ofArchitectures(view, { tasks: [name], architectures }, { writer });
 }
 
-function ofArchitectures(view: RecordView, names: readonly string[], { writer }: Deletion): DeletionPlan {
-  for (const name of names) checkOwner(`architecture "${name}"`, newest(view, name).owner, writer);
-  const tasks = names.filter((name) => hasOwnTask(view, name)).map((name) => `${ownTaskPrefix}${name}`);
-  const writes: StoreWrite[] = names.flatMap((name) =>
-    [architecturePrefix(name), variantPrefix(name)].map(
-      (prefix) => ({ kind: "deletePrefix", prefix }) as const,
-    ),
-  );
-  const gone = names.flatMap((name) => variantsOf(view, name).map((variant) => variant.name)).sort();
+function ofArchitectures(
+  view: RecordView,
+  { tasks, architectures }: Pick<Deleted, "tasks" | "architectures">,
+  { writer }: Deletion,
+): DeletionPlan {
+  for (const name of architectures) checkOwner(`architecture "${name}"`, newest(view, name).owner, writer);
+  const prefixes = architectures.flatMap((name) => [architecturePrefix(name), variantPrefix(name)]);
+  const gone = architectures.flatMap((name) => variantsOf(view, name).map((variant) => variant.name)).sort();
   return {
-    writes: [...writes, ...tasks.map((task) => ({ kind: "delete", key: taskKey(task) }) as const)],
+    writes: [
+      ...prefixes.map((prefix) => ({ kind: "deletePrefix", prefix }) as const),
+      ...tasks.map((task) => ({ kind: "delete", key: taskKey(task) }) as const),
+    ],
     gone,
-    result: { tasks, architectures: names, variants: gone },
+    result: { tasks, architectures, variants: gone },
   };
 }
 
