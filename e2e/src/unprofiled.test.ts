@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { GRPCInferenceService } from "@infaas/api";
 import { Code, createRpcClient } from "@infaas/runtime";
 import { Cluster, eventually, infaas } from "./cluster";
+import { ExtraFrontend } from "./extra-frontend";
 import { elementTypes, onnxFile, tensor } from "./onnx-file";
-import { SecondFrontend } from "./second-frontend";
 
 jest.setTimeout(120_000);
 
@@ -124,9 +124,9 @@ describe("a model of which no input is known", () => {
   });
 
   describe("asked at two frontends", () => {
-    let second: SecondFrontend;
+    let second: ExtraFrontend;
     beforeAll(async () => {
-      second = await SecondFrontend.start(cluster);
+      second = await ExtraFrontend.start(cluster);
     });
     afterAll(() => second?.stop());
 

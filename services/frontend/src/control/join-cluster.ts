@@ -68,6 +68,9 @@ export function joinCluster(
   });
   const membershipDone = membership.run(signal);
   const watchDone = followMetadata({ cluster, clock, random, logger, signal, listener: view });
+  view.onChange(() => {
+    if (view.leader === "") leader.campaignSoon();
+  });
   leader.start();
   loop.start();
   lifecycle.onStop("membership", async () => {

@@ -22,6 +22,7 @@ const CAMPAIGN_TIMEOUT_MS = 1_000;
 /** Whether this frontend leads; the leader alone writes desired placement. */
 export class Leader {
   private leadingTerm: bigint | null = null;
+  private isCampaigning = false;
   private timer: Timer | null = null;
 
   constructor(private readonly o: LeaderOptions) {}
@@ -46,12 +47,19 @@ export class Leader {
 
   stop(): void {
     this.timer?.cancel();
+    this.timer = null;
     this.lead(null);
+  }
+
+  /** Campaigns now instead of at the end of the period, unless it does already: nobody leads. */
+  campaignSoon(): void {
+    if (this.timer !== null && !this.isCampaigning) void this.campaign();
   }
 
   private async campaign(): Promise<void> {
     const leaseId = this.o.leaseId();
     if (leaseId === null) return this.lead(null);
+    this.isCampaigning = true;
     try {
       const { member } = this.o;
       const { leadership } = await this.o.cluster.campaign(
@@ -63,6 +71,8 @@ export class Leader {
     } catch (error) {
       this.o.logger.debug("campaign failed", { error: ServiceError.from(error).message });
       this.lead(null);
+    } finally {
+      this.isCampaigning = false;
     }
   }
 
