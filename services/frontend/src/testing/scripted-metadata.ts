@@ -165,8 +165,10 @@ export class MemoryMetadata {
       },
       campaign: async ({ member }) => {
         if (!this.mayLead) return {};
+        const held = this.records.get("leader")?.value;
+        if (held?.case === "leadership") return { leadership: held.value };
         const leadership = { member, term: 1n };
-        if (!this.records.has("leader")) this.put("leader", { case: "leadership", value: leadership });
+        this.put("leader", { case: "leadership", value: leadership });
         return { leadership };
       },
       setPlacement: async ({ placements, wanted }) => {
