@@ -50,7 +50,7 @@ const steps = [
       ...layouts("cuda-batcher"),
       ...["frames", "sockets", "loading"].flatMap((shared) => files(`native/wire/src/${shared}`)),
     ],
-    output: "native/cuda-batcher/build",
+    output: "native/cuda-batcher/build/Release",
     // A CUDA compiler that came or went changes what is built.
     salt: () => `${process.env.CUDACXX ?? ""}${existsSync(join(root, "native/cuda-batcher/.cache/cuda"))}`,
     command: ["npm", "run", "--silent", "build:native", "-w", "@infaas/cuda-batcher"],

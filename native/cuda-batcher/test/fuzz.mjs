@@ -34,12 +34,20 @@ if (spawnSync("clang++", probe, { input: empty, stdio: ["pipe", "ignore", "ignor
   process.stdout.write("no libFuzzer (Debian: clang libclang-rt-dev): not fuzzed beyond what ctest does\n");
   process.exit(0);
 }
+run(process.execPath, [
+  join(here, "..", "..", "layout_header.mjs"),
+  join(here, "..", "lib", "run-journal-layout.ts"),
+  join(build, "layouts", "run_journal_layout.h"),
+  "cb",
+]);
 run("clang++", [
   ...["-std=c++17", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined"],
-  ...["-I", source, "-I", wire, "-I", here],
+  ...["-I", source, "-I", wire, "-I", here, "-I", build],
   ...[join(here, "fuzz_main.cc"), join(here, "fuzz_link.cc"), join(source, "serving", "query.cc")],
   ...[
     ...sources(join(wire, "frames")),
+    ...sources(join(source, "process")),
+    join(source, "serving", "axis_limits.cc"),
     join(source, "running", "model.cc"),
     join(source, "engines", "element_type.cc"),
   ],
