@@ -60,7 +60,8 @@ export const FRESH_STATE: StateTrack = { state: "active", interfered: false, aga
 
 /**
  * Returns the track after one more window. Overloaded: the offered rate reached the saturation throughput of
- * the instances, or their queue takes longer than an objective; it goes before interfered, because a queue behind a full engine is no contention. A window
+ * the instances, or their queue takes longer than an objective; it goes before interfered, because a queue behind a full
+ * engine is no contention. A window
  * in which nothing ran changes nothing about interference, but several in a row end it.
  */
 export function nextState(

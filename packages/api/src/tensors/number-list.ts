@@ -30,7 +30,7 @@ const packs: Readonly<Record<Exclude<DataType, "BYTES">, Pack>> = {
 };
 
 /**
- * As `encodeJsonData` of the same numbers, for a fifth of its time: raw little-endian, or a fault that names the first number
+ * As `encodeJsonData` of the same numbers, without an object for each: raw little-endian, or a fault that names the first number
  * that is none of the datatype, or both counts.
  */
 export function encodeNumbers(
@@ -86,7 +86,7 @@ function bits(values: Float64Array, max: number, bitsOf: (value: number) => numb
   return bytesOf(to);
 }
 
-/** 64 bits as two halves: a BigInt for each would cost ten times as much. */
+/** 64 bits as two halves: a BigInt for each would be an allocation for each. */
 function wide({ values, wide: texts }: NumberList, min: bigint, max: bigint): Uint8Array | number {
   const to = new Uint32Array(2 * values.length);
   const whole = new BigUint64Array(to.buffer);

@@ -16,7 +16,7 @@ export function planPlacement(problem: PlanningProblem): PlacementPlan {
   }
 }
 
-/** Plans as `planPlacement` does, in slices of well below a millisecond each, for whoever has other things to do meanwhile. */
+/** Plans as `planPlacement` does, in slices of one class or one attempt each, for whoever has other things to do meanwhile. */
 export function* planningOf(problem: PlanningProblem): Generator<undefined, PlacementPlan> {
   const sorted = inOrder(problem);
   const greedy = new Packing(sorted);

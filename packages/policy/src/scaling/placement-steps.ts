@@ -96,16 +96,16 @@ function loadMissing(turn: Turn, host: PlacedHost): void {
       turn.loads.push({ variant, executor: host.name, because: servesSentence(turn, variant) });
       freeBytes -= needed;
       loading++;
-    } else freeBytes += makeRoom(turn, host, { variant, bytes: needed - freeBytes });
+    } else makeRoom(turn, host, { variant, bytes: needed - freeBytes });
   }
 }
 
-/** Unloads what the plan does not want here, the largest first, until there is so much room; returns 0: it comes with the records. */
+/** Unloads what the plan does not want here, the largest first, until there is so much room: a later round finds it free. */
 function makeRoom(
   turn: Turn,
   host: PlacedHost,
   { variant, bytes }: { readonly variant: string; readonly bytes: number },
-): number {
+): void {
   const wanted = turn.wanted.get(host.name);
   const spare = [...host.removable]
     .filter((name) => !wanted?.has(name) && isServedWithout(turn, host, name))
@@ -119,7 +119,6 @@ function makeRoom(
   }
   if (made < bytes) turn.waits.push(`${variant} waits for memory on ${host.name}`);
   else for (const name of enough) unload(turn, host, name, `${variant} needs its memory`);
-  return 0;
 }
 
 /** Instances that selection would prefer to what their class is planned with: they go once all of that is ready. */

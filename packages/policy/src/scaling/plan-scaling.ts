@@ -73,7 +73,7 @@ export function planScaling(facts: ScalingFacts, before: ScalingMemory, o: Scali
   }
 }
 
-/** Plans as `planScaling` does, in slices of well below a millisecond each. */
+/** Plans as `planScaling` does, in slices: what is done between two of them is one class, host or attempt, and the steps at the end. */
 export function* scalingOf(
   facts: ScalingFacts,
   before: ScalingMemory,

@@ -52,8 +52,8 @@ export interface PlanningGround {
 }
 
 /**
- * Returns what is to be planned, in slices of one class each: every class with demand, by the upper bound of its rate or its largest burst, `least` rows
- * per second at the least.
+ * Returns what is to be planned, in slices of one class each: every class with demand, by the upper bound of its rate or its
+ * largest burst, and by `least` rows per second where that is more.
  */
 export function* demandProblem(
   ground: PlanningGround,
@@ -91,20 +91,16 @@ export function plannedRows({ rate, rowsPerQuery, figures, latencyMs }: ClassDem
   return rowsPerQuery * Math.max(rate.upper, envelopeRate(windows, latencyMs));
 }
 
-/** Instances kept busy by all classes that prefer a variant, by its name and host type: they share its queues. */
+/** Instances kept busy by all classes that prefer a variant, by its name: they share its queues. */
 function poolLoads(demands: readonly PlannedDemand[]): ReadonlyMap<string, number> {
   const loads = new Map<string, number>();
   for (const { demand, columns } of demands) {
     const [first] = columns;
     if (first === undefined) continue;
-    const key = poolKey(first);
+    const key = first.entry.variant.name;
     loads.set(key, (loads.get(key) ?? 0) + plannedRows(demand) / first.rowsPerSecond);
   }
   return loads;
-}
-
-function poolKey({ entry }: Column): string {
-  return entry.variant.name;
 }
 
 interface Making {
@@ -230,7 +226,7 @@ interface Room {
  */
 function roomFor(column: Column, demand: ClassDemand, { pools, ground, terms }: Making): Room {
   const { entry, rowsPerSecond, serviceMs, batch } = column;
-  const load = pools.get(poolKey(column)) ?? plannedRows(demand) / rowsPerSecond;
+  const load = pools.get(entry.variant.name) ?? plannedRows(demand) / rowsPerSecond;
   const objectivePerService = Math.max(1, (demand.latencyMs ?? UNSTATED_OBJECTIVE_MS) / serviceMs);
   const queriesPerBatch = Math.max(1, batch / demand.rowsPerQuery);
   const gapVariation = (demand.gapVariation ?? 1) / Math.sqrt(queriesPerBatch);

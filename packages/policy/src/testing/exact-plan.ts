@@ -1,8 +1,8 @@
 import type { PlanColumn, PlanHost, PlanningProblem } from "../planning/problem";
 
 /**
- * Returns the least price at which every class can be served by one variant on hosts of one type, US dollars per hour, by trying all there is;
- * null where no plan serves all. For a few classes, variants and hosts only.
+ * Returns the least price at which every class can be served by one variant on hosts of one type, US dollars per hour, by
+ * trying all there is; null where no plan serves all. For a few classes, variants and hosts only.
  */
 export function exactUsd(problem: PlanningProblem): number | null {
   let best: number | null = null;

@@ -1,6 +1,7 @@
 import { PLACEMENT_PRIORITY, type RankedInstance, type RankMemory, rankPlacements } from "@infaas/policy";
 import { type Clock, every, type Logger, ServiceError, type Timer } from "@infaas/runtime";
 import type { ClusterView } from "../view/cluster-view";
+import { figureAgeMaxMs } from "../view/figure-age";
 import type { HostProvider } from "./host-provider/host-provider";
 import { LoadAnswers } from "./load-answers";
 import { type PlacementChange, planOf } from "./placement-changes";
@@ -24,11 +25,6 @@ export interface LeaderLoopOptions {
 const PERIOD_MS = 2_000;
 /** Oldest view on which placements are changed. */
 const VIEW_AGE_MAX_MS = 3_000;
-
-/** Figures of an instance that are older than so many periods are none. */
-const AGE_PERIODS = 3;
-/** Shortest such age: a busy process may export late. */
-const AGE_LEAST_MS = 3_000;
 
 /** The leader's loop: it answers the loads that frontends need at once, and repairs what executors should hold each period. */
 export class LeaderLoop {
@@ -126,8 +122,7 @@ export class LeaderLoop {
 
   private ranked(): readonly RankedInstance[] {
     const { view, clock, periodMs } = this.o;
-    const ageMaxMs = Math.max(AGE_LEAST_MS, AGE_PERIODS * periodMs);
-    const oldestMs = clock.nowMs() - ageMaxMs;
+    const oldestMs = clock.nowMs() - figureAgeMaxMs(periodMs);
     return [...view.placements].flatMap(({ variant, executor, priority }) => {
       const instance = view.instance(variant, executor);
       if (instance === undefined) return [];

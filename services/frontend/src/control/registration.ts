@@ -244,7 +244,7 @@ async function* profile(
   throw new ServiceError(Code.UNAVAILABLE, `executor ${executor.name} ended profiling without a result`);
 }
 
-/** Records what was profiled. A task that is made for it goes again when that fails: nothing is left behind. */
+/** Records what was profiled. A task that is made for it goes again when that fails, unless a model is registered under it by then. */
 async function record(
   { registry, view }: RegistrationOptions,
   profiled: RegistrationResult,
@@ -270,7 +270,7 @@ async function record(
     await registry.putVariants({ architecture: name, version, variants, ...acting }, limit);
     return { ...profiled, architecture: recorded, variants };
   } catch (error) {
-    // Refused when another model was registered under it meanwhile; then it is that one's.
+    // Refused while a model is registered under it, by this call or another.
     if (isNew) await registry.deleteRecords({ name: task.name, ...acting }, limit).catch(() => undefined);
     throw error;
   }

@@ -179,7 +179,11 @@ describe.each(transports)("the limits of a server on the transport $name", ({ op
       await withSession(port, async (session) => {
         const { stream } = begin(session, CHAT, prefix(0));
         await until(() => server.load.openCalls === 1);
-        await new Promise((resolve) => setTimeout(resolve, 700));
+        // One that came later and has none is asked first.
+        await withSession(
+          port,
+          (idle) => new Promise<void>((resolve) => idle.once("close", () => resolve())),
+        );
         expect(session.closed).toBe(false);
         stream.end();
         await new Promise((resolve) => session.once("close", resolve));

@@ -53,7 +53,7 @@ export interface NumbersOptions {
 
 /**
  * Reads the array that begins at `from`, if it holds nothing but numbers, NaN, Infinity and arrays of them: flattened, exact as
- * `JSON.parse` has them, for a third of its time. With more than `longMax` long numbers the beginning up to there. A number
+ * `JSON.parse` has them. With more than `longMax` long numbers the beginning up to there. A number
  * instead: the byte at which it is something else.
  */
 export function readNumbers(bytes: Buffer, from: number, o: NumbersOptions): NumbersRead | number {
