@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Code } from "@infaas/runtime";
@@ -40,6 +40,23 @@ describe("the supervisor of a folder", () => {
       }),
     );
     expect(supervisorOf(folder)?.pid).toBe(pid);
+  });
+
+  it("is one of several that start at once, also where one was killed before", async () => {
+    for (let round = 0; round < 3; round++) {
+      writeFileSync(join(folder, "supervisor.json"), JSON.stringify({ pid: 2 ** 22, began: "1" }));
+      const children = Array.from({ length: 4 }, () =>
+        spawn(process.execPath, ["-e", claimant(folder)], { stdio: ["ignore", "pipe", "ignore"] }),
+      );
+      const claims = await Promise.all(
+        children.map((child) =>
+          Promise.race([once(child.stdout, "data"), once(child, "exit").then(() => null)]),
+        ),
+      );
+      expect(claims.filter((claim) => claim !== null)).toHaveLength(1);
+      expect(readdirSync(folder)).toEqual(["supervisor.json"]);
+      for (const child of children) child.kill("SIGKILL");
+    }
   });
 
   it("is ended by down, which waits for it", async () => {

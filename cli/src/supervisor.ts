@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Code, ServiceError, sleep, systemClock } from "@infaas/runtime";
 
@@ -19,27 +19,49 @@ const POLL_MS = 50;
  */
 export function claimFolder(folder: string): () => void {
   const file = fileOf(folder);
+  const [own, stale] = [`${file}.${process.pid}`, `${file}.${process.pid}.stale`];
   const self: Supervisor = { pid: process.pid, began: beginOf(process.pid) ?? "" };
-  for (;;) {
-    try {
-      writeFileSync(file, `${JSON.stringify(self)}\n`, { flag: "wx" });
-      return () => rmSync(file, { force: true });
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw ServiceError.from(cause);
+  try {
+    // Linked when it is whole: nobody reads half of it.
+    writeFileSync(own, `${JSON.stringify(self)}\n`);
+    while (!unless("EEXIST", () => linkSync(own, file))) {
+      refuseOther(folder, file);
+      // Moved and looked at again: another may have taken the place of what was read.
+      if (!unless("ENOENT", () => renameSync(file, stale))) continue;
+      if (livingIn(stale) !== null) unless("EEXIST", () => linkSync(stale, file));
     }
-    const other = supervisorOf(folder);
-    if (other !== null) {
-      const sentence = `${folder} belongs to the system that process ${other.pid} runs; stop it with 'infaas down', or choose another --data-dir`;
-      throw new ServiceError(Code.FAILED_PRECONDITION, sentence);
-    }
-    rmSync(file, { force: true });
+    return () => rmSync(file, { force: true });
+  } finally {
+    for (const path of [own, stale]) rmSync(path, { force: true });
+  }
+}
+
+function refuseOther(folder: string, file: string): void {
+  const other = livingIn(file);
+  if (other === null) return;
+  const sentence = `${folder} belongs to the system that process ${other.pid} runs; stop it with 'infaas down', or choose another --data-dir`;
+  throw new ServiceError(Code.FAILED_PRECONDITION, sentence);
+}
+
+/** Returns false where the file system answers with this code; throws with any other. */
+function unless(code: string, act: () => void): boolean {
+  try {
+    act();
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === code) return false;
+    throw ServiceError.from(cause);
   }
 }
 
 /** Returns the living supervisor of a folder; null: there is none. */
 export function supervisorOf(folder: string): Supervisor | null {
+  return livingIn(fileOf(folder));
+}
+
+function livingIn(file: string): Supervisor | null {
   try {
-    const { pid, began } = JSON.parse(readFileSync(fileOf(folder), "utf8")) as Supervisor;
+    const { pid, began } = JSON.parse(readFileSync(file, "utf8")) as Supervisor;
     return beginOf(pid) === began ? { pid, began } : null;
   } catch {
     return null;

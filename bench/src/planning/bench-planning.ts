@@ -32,7 +32,7 @@ export interface PlanningReport {
   readonly variants: number;
   readonly classes: number;
   readonly hosts: number;
-  /** A plan from nothing, and one from what the plan before placed with demand moved by a tenth. */
+  /** A plan from nothing, and one from what the plan before placed with demand moved by up to 5 %. */
   readonly firstMs: Spread;
   readonly nextMs: Spread;
   /** The longest slice that a plan keeps the event loop from anything else. */
