@@ -20,7 +20,6 @@ const mebi = 1024 * 1024;
 /**
  * Watches bystanders for some minutes in which one query in a hundred to other models traps its process, runs
  * without end or asks for 3.2 GiB; prints what everybody saw. Resolves with whether it is what is promised.
- * `names` are the cluster's processes.
  */
 export async function poisonLoop(
   { cluster, bystanders, names }: PoisonScene,

@@ -1,9 +1,9 @@
 import { type Clock, sleep } from "@infaas/runtime";
 
-/** Longest time that planning keeps queries waiting for this process's one thread, ms, before it lets them in. */
+/** Time after which planning lets queries have this process's one thread, ms, once the step under way has ended. */
 export const SLICE_MAX_MS = 4;
 
-/** Takes one step of a plan after another, letting the event loop turn at least every `SLICE_MAX_MS`. */
+/** Takes one step of a plan after another; after `SLICE_MAX_MS`, and the step under way, the event loop turns. */
 export async function planInSlices<T>(planning: Generator<undefined, T>, clock: Clock): Promise<T> {
   for (;;) {
     const startMs = clock.nowMs();
