@@ -2,6 +2,7 @@ import type { BatcherStats } from "./batcher-stats";
 import { type RequestRules, requestFault } from "./check-request";
 import { answer, Deliveries } from "./deliveries";
 import { submitCode } from "./delivery-layout";
+import { atEndOfTurn } from "./end-of-turn";
 import { LinkService } from "./link-service";
 import { type BatcherHandle, type ModelHandle, type NativeBatcherOptions, native } from "./native";
 import { NativeError } from "./native-error";
@@ -267,7 +268,7 @@ class OpenBatcher implements Batcher {
   private wakeSoon(): void {
     if (this.wakes) return;
     this.wakes = true;
-    queueMicrotask(() => {
+    atEndOfTurn(() => {
       this.wakes = false;
       if (this.lastStats === undefined) native().wake(this.handle);
     });

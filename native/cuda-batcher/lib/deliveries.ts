@@ -1,4 +1,5 @@
 import { deliveryLayout, memberLayout, ofLinkTicket, outputLayout } from "./delivery-layout";
+import { atEndOfTurn } from "./end-of-turn";
 import { type BatcherHandle, native } from "./native";
 import { NativeError } from "./native-error";
 import { type Pending, PendingTable } from "./pending";
@@ -190,7 +191,7 @@ export function answer(request: Pending, error: NativeError | null, result: Batc
   try {
     request.done(error, result);
   } catch (thrown) {
-    queueMicrotask(() => {
+    atEndOfTurn(() => {
       throw thrown;
     });
   }

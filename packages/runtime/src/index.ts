@@ -16,6 +16,7 @@ export { diskFailure, diskFreeBytes, isDiskFull } from "./process/disk-failure";
 export { Lifecycle, runMain } from "./process/lifecycle";
 export { createLogger, type Logger, type LogLevel, LogLevels } from "./process/logger";
 export { surviveLostOutput } from "./process/lost-output";
+export { type ProcessUsage, processUsage } from "./process/process-usage";
 export { type Random, seededRandom, systemRandom } from "./process/random";
 export { SharedMemoryFile } from "./process/shared-memory-file";
 export { tuneProcess } from "./process/tune-process";

@@ -11,7 +11,15 @@ import {
   TensorProtoSchema,
   type TypedContents,
 } from "@infaas/api";
-import { Code, createLogger, deferred, Lifecycle, openSecurity, systemClock } from "@infaas/runtime";
+import {
+  Code,
+  createLogger,
+  deferred,
+  Lifecycle,
+  openSecurity,
+  processUsage,
+  systemClock,
+} from "@infaas/runtime";
 import { nativeEngines } from "./engines/native-engine";
 import { Executor } from "./instances/executor";
 import type { Instance } from "./instances/instance";
@@ -90,7 +98,7 @@ describe.each(["grpc", "plain"] as const)("any model (%s)", (transport) => {
     const linkPorts = {
       clock,
       executor,
-      reporter: new Reporter(executor, new Utilisation(clock, 1, () => process.cpuUsage()), clock),
+      reporter: new Reporter(executor, new Utilisation(clock, 1, processUsage.cpuUs), clock),
       figures: new LiveFigures(clock),
       spans: new QuerySpans(clock, {
         records: false,

@@ -7,6 +7,7 @@ import {
   deferred,
   implementService,
   Lifecycle,
+  processUsage,
   systemClock,
 } from "@infaas/runtime";
 import { Executor } from "./instances/executor";
@@ -79,7 +80,7 @@ describe("registerMetrics", () => {
     const ports = { clock, engines: new MemoryEngines(echo), modelFile: async () => "/model", ...limits };
     const executor = new Executor({ name: "exec-1", memoryBytes: 100, ports, logger });
     const figures = new LiveFigures(clock);
-    const utilisation = new Utilisation(clock, 1, () => process.cpuUsage());
+    const utilisation = new Utilisation(clock, 1, processUsage.cpuUs);
     const rechecks = new Map([["v", { checked: 5, differed: 2 }]]);
     const batching = { entries: () => rechecks };
     registerMetrics(telemetry.meter, {

@@ -1,5 +1,5 @@
 import { executorMetrics } from "@infaas/api";
-import type { Clock, Telemetry } from "@infaas/runtime";
+import { type Clock, processUsage, type Telemetry } from "@infaas/runtime";
 import type { BatchingWatch } from "./instances/batching-watch";
 import type { Executor } from "./instances/executor";
 import type { LiveFigures } from "./instances/live-figures";
@@ -28,7 +28,7 @@ export function registerMetrics(meter: Telemetry["meter"], sources: MetricSource
   gauge(meter, instruments.utilisation, (observe) => observe(utilisation.value(), host));
   gauge(meter, instruments.memoryFree, (observe) => observe(executor.memoryFreeBytes, host));
   gauge(meter, instruments.memoryResident, (observe) => {
-    observe(process.memoryUsage.rss(), { ...host, process: "executor" });
+    observe(processUsage.residentBytes(), { ...host, process: "executor" });
     for (const { name, residentBytes } of sources.processes())
       observe(residentBytes, { ...host, process: name });
   });

@@ -9,6 +9,7 @@ import {
   every,
   type Lifecycle,
   type Logger,
+  processUsage,
   type Random,
   type Security,
   type ServiceError,
@@ -106,7 +107,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
       if (processes !== null && direct !== undefined) figures.attach(variant, direct);
     },
   });
-  const utilisation = new Utilisation(clock, config.cores, () => cpuUsage(processes));
+  const utilisation = new Utilisation(clock, config.cores, () => cpuUs(processes));
   const spans = new QuerySpans(clock, telemetry.tracer);
   const figures = new LiveFigures(clock, (variant, taken) => spans.recordDirect(variant, taken));
   const lines = () => processes?.lines() ?? [];
@@ -205,9 +206,8 @@ function reachedAt(processes: EngineProcesses, address: string) {
 }
 
 /** CPU time of this process and its engine processes. */
-function cpuUsage(processes: EngineProcesses | null) {
-  const { user, system } = process.cpuUsage();
-  return { user: user + (processes?.cpuUs ?? 0), system };
+function cpuUs(processes: EngineProcesses | null): number {
+  return processUsage.cpuUs() + (processes?.cpuUs ?? 0);
 }
 
 /** A queue of registrations, each in a process of its own; a file that ended one is refused for a while. */

@@ -28,11 +28,34 @@ describe("VirtualClock", () => {
     expect(clock.nowMs()).toBe(45);
   });
 
+  it("counts whole microseconds", async () => {
+    const clock = new VirtualClock();
+    const at: number[] = [];
+    clock.setTimer(0.1 + 0.2, () => at.push(clock.nowMs()));
+    clock.setTimer(0.3004, () => at.push(clock.nowMs()));
+    await clock.advance(1);
+    expect(at).toEqual([0.3, 0.3]);
+  });
+
   it("moves both of its times together", async () => {
     const clock = new VirtualClock();
     const epochMs = clock.epochMs();
     await clock.advance(1_000);
     expect(clock.epochMs() - epochMs).toBe(1_000);
+  });
+});
+
+describe.each([
+  ["systemClock", systemClock],
+  ["VirtualClock", new VirtualClock()],
+])("%s.soon", (_, clock) => {
+  it("calls what it was given once the turn is over, in order", async () => {
+    const called: string[] = [];
+    clock.soon(() => called.push("first"));
+    clock.soon(() => called.push("second"));
+    expect(called).toEqual([]);
+    await new Promise((turn) => setImmediate(turn));
+    expect(called).toEqual(["first", "second"]);
   });
 });
 

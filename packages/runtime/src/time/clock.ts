@@ -13,6 +13,11 @@ export interface Clock {
   epochMs(): number;
   /** Calls `fire` once after `delayMs`; keeps the process alive until then. */
   setTimer(delayMs: number, fire: () => void): Timer;
+  /**
+   * Calls `task` once, when the turn of the event loop that is under way has ended: what many callers of one turn ask for is
+   * done once. Tasks are called in the order in which they were handed over. Time need not move.
+   */
+  soon(task: () => void): void;
 }
 
 /** The system's clock. */
@@ -23,6 +28,7 @@ export const systemClock: Clock = {
     const handle = setTimeout(fire, delayMs);
     return { cancel: () => clearTimeout(handle) };
   },
+  soon: (task) => void setImmediate(task),
 };
 
 /**

@@ -1,37 +1,33 @@
 import type { Clock, Timer } from "./clock";
 import { nextTurn } from "./next-turn";
-
-interface Pending {
-  readonly dueMs: number;
-  readonly order: number;
-  readonly fire: () => void;
-}
+import { TimerHeap } from "./timer-heap";
 
 /** Where a virtual clock begins, in milliseconds since 1970: any fixed day will do. */
 const epochStartMs = Date.UTC(2026, 0, 1);
+const US_PER_MS = 1_000;
 
 /**
- * A clock that stands still until it is told to advance; timers fire in order of their due time. For tests
- * and simulation.
+ * A clock that stands still until it is told to advance. It counts whole microseconds, to which delays are rounded; timers
+ * fire in order of their due time, those of one time in the order in which they were set. For tests and simulation.
  */
 export class VirtualClock implements Clock {
-  private elapsedMs = 0;
-  private order = 0;
-  private readonly pending = new Set<Pending>();
+  private elapsedUs = 0;
+  private readonly timers = new TimerHeap();
 
   nowMs(): number {
-    return this.elapsedMs;
+    return this.elapsedUs / US_PER_MS;
   }
 
   epochMs(): number {
-    return epochStartMs + this.elapsedMs;
+    return epochStartMs + this.nowMs();
   }
 
   setTimer(delayMs: number, fire: () => void): Timer {
-    this.order += 1;
-    const entry = { dueMs: this.elapsedMs + Math.max(0, delayMs), order: this.order, fire };
-    this.pending.add(entry);
-    return { cancel: () => void this.pending.delete(entry) };
+    return this.timers.add(this.elapsedUs + Math.max(0, Math.round(delayMs * US_PER_MS)), fire);
+  }
+
+  soon(task: () => void): void {
+    queueMicrotask(task);
   }
 
   /**
@@ -39,24 +35,13 @@ export class VirtualClock implements Clock {
    * timer.
    */
   async advance(ms: number): Promise<void> {
-    const endMs = this.elapsedMs + ms;
+    const endUs = this.elapsedUs + Math.round(ms * US_PER_MS);
     await nextTurn();
-    for (let next = this.next(endMs); next !== null; next = this.next(endMs)) {
-      this.pending.delete(next);
-      this.elapsedMs = Math.max(this.elapsedMs, next.dueMs);
+    for (let next = this.timers.takeDue(endUs); next !== null; next = this.timers.takeDue(endUs)) {
+      this.elapsedUs = Math.max(this.elapsedUs, next.dueUs);
       next.fire();
       await nextTurn();
     }
-    this.elapsedMs = endMs;
-  }
-
-  private next(endMs: number): Pending | null {
-    let first: Pending | null = null;
-    for (const entry of this.pending) {
-      if (entry.dueMs > endMs) continue;
-      if (first === null || entry.dueMs < first.dueMs) first = entry;
-      else if (entry.dueMs === first.dueMs && entry.order < first.order) first = entry;
-    }
-    return first;
+    this.elapsedUs = endUs;
   }
 }

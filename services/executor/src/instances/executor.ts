@@ -156,7 +156,7 @@ export class Executor {
   private planSoon(): void {
     if (this.planning || this.stopping) return;
     this.planning = true;
-    queueMicrotask(() => {
+    this.options.ports.clock.soon(() => {
       this.planning = false;
       if (!this.stopping) this.carryOut(this.plan());
       this.tell();

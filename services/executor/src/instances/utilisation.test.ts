@@ -3,11 +3,10 @@ import { Utilisation } from "./utilisation";
 
 function setUp(cores: number) {
   const clock = new VirtualClock();
-  const busy = { user: 0, system: 0 };
-  const utilisation = new Utilisation(clock, cores, () => ({ ...busy }));
+  let busyUs = 0;
+  const utilisation = new Utilisation(clock, cores, () => busyUs);
   const pass = async (ms: number, busyShare: number) => {
-    busy.user += ms * 1_000 * busyShare * 0.75;
-    busy.system += ms * 1_000 * busyShare * 0.25;
+    busyUs += ms * 1_000 * busyShare;
     await clock.advance(ms);
     return utilisation.value();
   };

@@ -1,7 +1,7 @@
 import type { Clock } from "@infaas/runtime";
 
-/** CPU time of the process so far, microseconds: `process.cpuUsage` in production. */
-export type CpuReading = () => { readonly user: number; readonly system: number };
+/** Returns the CPU time of this executor's processes so far, microseconds. */
+export type CpuReading = () => number;
 
 /** Shortest time between two readings; the kernel counts in ticks. */
 const READ_EVERY_MS = 250;
@@ -23,7 +23,7 @@ export class Utilisation {
     private readonly read: CpuReading,
   ) {
     this.lastMs = clock.nowMs();
-    this.lastBusyUs = this.busyUs();
+    this.lastBusyUs = read();
   }
 
   /** The current figure; reads anew once `READ_EVERY_MS` have passed. */
@@ -31,16 +31,11 @@ export class Utilisation {
     const nowMs = this.clock.nowMs();
     const elapsedMs = nowMs - this.lastMs;
     if (elapsedMs < READ_EVERY_MS) return this.share;
-    const busyUs = this.busyUs();
+    const busyUs = this.read();
     const newest = Math.min(1, (busyUs - this.lastBusyUs) / 1_000 / (elapsedMs * this.cores));
     this.share += NEWEST_WEIGHT * (newest - this.share);
     this.lastMs = nowMs;
     this.lastBusyUs = busyUs;
     return this.share;
-  }
-
-  private busyUs(): number {
-    const { user, system } = this.read();
-    return user + system;
   }
 }

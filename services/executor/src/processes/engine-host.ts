@@ -4,6 +4,7 @@ import {
   Code,
   every,
   type Logger,
+  processUsage,
   type RpcServer,
   type Security,
   ServiceError,
@@ -70,7 +71,7 @@ export class EngineHost {
     this.figures = new CountedFigures(ports.clock, (variant, taken) =>
       this.spans.recordDirect(variant, taken),
     );
-    const residentBytes = () => process.memoryUsage.rss();
+    const { residentBytes } = processUsage;
     this.reclaim = new MemoryReclaim({ clock, logger, residentBytes, trimHeap });
     this.links = new LinkServer(this.linkPorts());
     this.server = linkServer({ logger, security, links: this.links });
@@ -224,13 +225,12 @@ export class EngineHost {
 
   private tell(): void {
     this.figures.collect();
-    const { user, system } = process.cpuUsage();
     const engines = [...this.open].map(([engine, hosted]) => ({
       engine,
       ...hosted.figures(),
       ...(this.served.get(hosted.variant) === hosted ? this.figures.take(hosted.variant) : NOTHING),
     }));
-    this.ports.report({ kind: "figures", cpuUs: user + system, engines });
+    this.ports.report({ kind: "figures", cpuUs: processUsage.cpuUs(), engines });
     const opened = [...this.open.values()].map(({ readyEngine }) => readyEngine);
     void this.reclaim.look(opened, this.idleMs(engines));
   }

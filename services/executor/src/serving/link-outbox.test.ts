@@ -1,6 +1,6 @@
 import { Metadata } from "@grpc/grpc-js";
 import { FrameReader, type OutgoingFrame } from "@infaas/api";
-import type { GatherMessage, RawStream } from "@infaas/runtime";
+import { type GatherMessage, type RawStream, systemClock } from "@infaas/runtime";
 import { LinkOutbox } from "./link-outbox";
 
 const load = { drainMs: 0, executorUtilisation: 0, memoryFreeBytes: 0, instanceQueuedRows: 0 };
@@ -54,7 +54,7 @@ function nextTurn(): Promise<void> {
 describe("LinkOutbox", () => {
   it("sends the small frames of one turn as one message", async () => {
     const stream = new MemoryStream();
-    const outbox = new LinkOutbox(stream);
+    const outbox = new LinkOutbox(stream, systemClock);
     for (const id of [1, 2, 3]) outbox.push(refusal(id), null);
     expect(stream.written).toHaveLength(0);
     expect(outbox.pending).toBe(3);
@@ -65,7 +65,7 @@ describe("LinkOutbox", () => {
 
   it("sends a large answer at once, with what waits before it", () => {
     const stream = new MemoryStream();
-    const outbox = new LinkOutbox(stream);
+    const outbox = new LinkOutbox(stream, systemClock);
     outbox.push(refusal(1), null);
     outbox.push(answer(2, 600_000), null);
     expect(stream.copyOut(0)).toEqual([1, 2]);
@@ -73,7 +73,7 @@ describe("LinkOutbox", () => {
 
   it("gives lent memory back when it has been copied, not before", () => {
     const stream = new MemoryStream();
-    const outbox = new LinkOutbox(stream);
+    const outbox = new LinkOutbox(stream, systemClock);
     let released = 0;
     outbox.push(answer(1, 600_000), () => {
       released += 1;
@@ -85,7 +85,7 @@ describe("LinkOutbox", () => {
 
   it("keeps frames while the stream asks to wait, and counts them", async () => {
     const stream = new MemoryStream();
-    const outbox = new LinkOutbox(stream);
+    const outbox = new LinkOutbox(stream, systemClock);
     stream.takes = false;
     outbox.push(answer(1, 600_000), null);
     outbox.push(refusal(2), null);
@@ -101,7 +101,7 @@ describe("LinkOutbox", () => {
 
   it("never joins what waited into a message that no peer would take", () => {
     const stream = new MemoryStream();
-    const outbox = new LinkOutbox(stream);
+    const outbox = new LinkOutbox(stream, systemClock);
     stream.takes = false;
     for (let id = 1; id <= 200; id++) outbox.push(answer(id, 600_000), null);
     expect(stream.written).toHaveLength(1);
@@ -114,7 +114,7 @@ describe("LinkOutbox", () => {
 
   it("hands everything over at the end, also to a stream that asks to wait", () => {
     const stream = new MemoryStream();
-    const outbox = new LinkOutbox(stream);
+    const outbox = new LinkOutbox(stream, systemClock);
     stream.takes = false;
     for (const id of [1, 2, 3]) outbox.push(answer(id, 600_000), null);
     outbox.finish();
@@ -124,7 +124,7 @@ describe("LinkOutbox", () => {
 
   it("gives lent memory back when it is closed, also of what comes later", async () => {
     const stream = new MemoryStream();
-    const outbox = new LinkOutbox(stream);
+    const outbox = new LinkOutbox(stream, systemClock);
     let released = 0;
     const release = () => {
       released += 1;
@@ -139,7 +139,7 @@ describe("LinkOutbox", () => {
 
   it("gives lent memory back when the stream breaks before it copied", () => {
     const stream = new MemoryStream();
-    const outbox = new LinkOutbox(stream);
+    const outbox = new LinkOutbox(stream, systemClock);
     let released = 0;
     outbox.push(answer(1, 600_000), () => {
       released += 1;

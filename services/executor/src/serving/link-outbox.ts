@@ -1,5 +1,5 @@
 import { encodeFrame, linkMessage, type OutgoingFrame } from "@infaas/api";
-import type { GatherMessage } from "@infaas/runtime";
+import type { Clock, GatherMessage } from "@infaas/runtime";
 import type { LinkStream } from "./link-stream";
 
 /**
@@ -29,7 +29,10 @@ export class LinkOutbox {
   private blocked = false;
   private closed = false;
 
-  constructor(private readonly stream: LinkStream) {}
+  constructor(
+    private readonly stream: LinkStream,
+    private readonly clock: Pick<Clock, "soon">,
+  ) {}
 
   /** Sends a message without frames, which tells the frontend that it is served. */
   greet(): void {
@@ -123,7 +126,7 @@ export class LinkOutbox {
   private schedule(): void {
     if (this.scheduled) return;
     this.scheduled = true;
-    setImmediate(() => this.flush());
+    this.clock.soon(() => this.flush());
   }
 }
 

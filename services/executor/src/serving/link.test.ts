@@ -14,6 +14,7 @@ import {
   deferred,
   Lifecycle,
   openSecurity,
+  processUsage,
   SharedMemoryFile,
   systemClock,
   systemRandom,
@@ -108,7 +109,7 @@ describe.each(["grpc", "plain"] as const)("Link (%s)", (transport) => {
       logger,
       onServing: (variant, instance) => plain?.serve(variant, instance),
     });
-    const utilisation = new Utilisation(clock, 1, () => process.cpuUsage());
+    const utilisation = new Utilisation(clock, 1, processUsage.cpuUs);
     const recorded: string[] = [];
     const spans = new QuerySpans(clock, {
       records: true,

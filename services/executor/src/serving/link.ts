@@ -60,7 +60,7 @@ export class Link {
     private readonly ports: LinkPorts,
     onEnd: (link: Link) => void,
   ) {
-    this.outbox = new LinkOutbox(stream);
+    this.outbox = new LinkOutbox(stream, ports.clock);
     stream.onData((bytes) => this.receive(bytes));
     stream.onDrain(() => this.outbox.drained());
     this.outbox.greet();

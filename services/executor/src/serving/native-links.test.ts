@@ -13,6 +13,7 @@ import {
   type FinishedSpan,
   Lifecycle,
   openSecurity,
+  processUsage,
   systemClock,
 } from "@infaas/runtime";
 import { nativeEngines } from "../engines/native-engine";
@@ -92,7 +93,7 @@ describe("NativeLinks", () => {
       logger,
       onServing: (name, instance) => plain?.serve(name, instance),
     });
-    const utilisation = new Utilisation(clock, 1, () => process.cpuUsage());
+    const utilisation = new Utilisation(clock, 1, processUsage.cpuUs);
     const recorded: FinishedSpan[] = [];
     const spans = new QuerySpans(clock, {
       records: true,

@@ -28,7 +28,7 @@ async function setUp() {
   );
   await instance.load();
   engines.opened[0]?.hold();
-  const utilisation = new Utilisation(clock, 1, () => ({ user: 0, system: 0 }));
+  const utilisation = new Utilisation(clock, 1, () => 0);
   const submit = () =>
     void instance.submit([new Uint8Array(4)], {
       rows: 1,

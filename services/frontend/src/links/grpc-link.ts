@@ -139,7 +139,7 @@ export class GrpcLink implements ExecutorLink {
     for (const part of encodeFrame(frame)) this.outbox.push(part);
     if (this.flushScheduled || this.blocked) return;
     this.flushScheduled = true;
-    setImmediate(this.flush);
+    this.o.clock.soon(this.flush);
   }
 
   private readonly flush = (): void => {

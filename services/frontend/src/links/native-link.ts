@@ -88,7 +88,7 @@ export class NativeLink implements ExecutorLink {
       variant: variantNumber(this.o.wire, variant),
       body: body instanceof WireInferCall ? body : body instanceof PartsBody ? body.parts : body.bytes(),
     });
-    if (sent !== true) setImmediate(() => this.lose(id));
+    if (sent !== true) this.o.clock.soon(() => this.lose(id));
     return id;
   }
 

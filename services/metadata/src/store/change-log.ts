@@ -1,3 +1,4 @@
+import type { Clock } from "@infaas/runtime";
 import type { Change, StoreEvent, StoreWatch } from "./store";
 
 interface LoggedRevision {
@@ -20,6 +21,7 @@ export class ChangeLog {
   constructor(
     revision: bigint,
     private readonly maxRevisions: number,
+    private readonly clock: Pick<Clock, "soon">,
   ) {
     this.compacted = revision;
   }
@@ -34,7 +36,7 @@ export class ChangeLog {
   watch(range: { prefix: string; fromRevision: bigint }, tell: (event: StoreEvent) => void): StoreWatch {
     let closed = false;
     const whileOpen = (event: StoreEvent) => {
-      if (!closed) queueMicrotask(() => closed || tell(event));
+      if (!closed) this.clock.soon(() => closed || tell(event));
     };
     const watcher: Watcher = { prefix: range.prefix, tell: whileOpen };
     const close = () => {

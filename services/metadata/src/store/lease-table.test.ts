@@ -18,6 +18,7 @@ function handClock() {
     },
     waiting: () => timers.length,
     nowMs: () => clock.now,
+    soon: (task: () => void) => void timers.push({ atMs: clock.now, fire: task }),
     epochMs: () => clock.now,
     setTimer: (delayMs: number, fire: () => void) => {
       const timer = { atMs: clock.now + delayMs, fire };

@@ -78,7 +78,8 @@ export class LocalStore implements MetadataStore {
     const state = backing.load();
     this.revision = state.revision;
     for (const entry of state.entries) this.entries.set(entry.key, entry);
-    this.log = new ChangeLog(state.revision, options.historyMaxRevisions ?? HISTORY_MAX_REVISIONS_DEFAULT);
+    const historyMaxRevisions = options.historyMaxRevisions ?? HISTORY_MAX_REVISIONS_DEFAULT;
+    this.log = new ChangeLog(state.revision, historyMaxRevisions, options.clock);
     this.leases = new LeaseTable(options.clock, (id) => this.expire(id));
     for (const lease of state.leases) this.leases.start(lease);
   }

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { type AxisLimit, AxisLimitSchema, axisNames, elementCount, withStatedLimits } from "@infaas/api";
-import { type Clock, Code, ServiceError } from "@infaas/runtime";
+import { type Clock, Code, processUsage, ServiceError } from "@infaas/runtime";
 import { axisKey } from "../onnx/axis-sizes";
 import { grownRow } from "../onnx/grown-row";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
@@ -129,7 +129,7 @@ class Growth {
       maxBatch: 1,
     });
     return await withRunner(open, async (runner) => {
-      const idleBytes = process.memoryUsage.rss();
+      const idleBytes = processUsage.residentBytes();
       const found = new Map<string, number>();
       for (const axis of axes) {
         const factor = await this.factorOf(runner, [axis], idleBytes);
@@ -182,7 +182,7 @@ class Growth {
     const row = grownRow(signature.inputs, rows, factors);
     try {
       const runMs = await runner.over(row).timeMs(row.inputsOf([0]), 1);
-      return { factor, bytes: Math.max(0, process.memoryUsage.rss() - idleBytes), runMs };
+      return { factor, bytes: Math.max(0, processUsage.residentBytes() - idleBytes), runMs };
     } catch {
       // Whatever the reason is: of larger ones nothing can be told.
       return null;

@@ -1,5 +1,5 @@
 import type { BatchSamples } from "@infaas/policy";
-import type { Clock } from "@infaas/runtime";
+import { type Clock, processUsage } from "@infaas/runtime";
 import type { EnginePort } from "../../engines/engine-port";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
 import { firstRows, type RowSet } from "../onnx/row-set";
@@ -99,7 +99,7 @@ export async function measureInstances(
   const figures: { loadMs: number; peakMemoryBytes: number; measureWindow: () => Promise<number> }[] = [];
   try {
     for (const maxBatch of maxBatches) {
-      const residentBytes = process.memoryUsage.rss();
+      const residentBytes = processUsage.residentBytes();
       const startMs = clock.nowMs();
       const runner = await ModelRunner.open(engines, rows, { path, ...cores, maxBatch });
       runners.push(runner);
@@ -110,7 +110,7 @@ export async function measureInstances(
       const outputBytes = outputs.reduce((sum, { byteLength }) => sum + byteLength, 0);
       const slabBytes = maxBatch * (rows.rowBytes + outputBytes);
       const leastBytes = OPENED_FILE_FACTOR * fileBytes + (cores.concurrency + SPARE_SLABS) * slabBytes;
-      const grownBytes = process.memoryUsage.rss() - residentBytes;
+      const grownBytes = processUsage.residentBytes() - residentBytes;
       figures.push({ loadMs, peakMemoryBytes: Math.max(grownBytes, leastBytes), measureWindow });
     }
     const perSecond = await measureSaturation(figures.map(({ measureWindow }) => measureWindow));

@@ -7,6 +7,7 @@ import {
   type Variant,
   VariantSchema,
 } from "@infaas/api";
+import { processUsage } from "@infaas/runtime";
 import { answerTolerance } from "../../engines/answer-tolerance";
 import { modelBytes } from "../onnx/inline-weights";
 import { ModelRunner } from "../onnx/model-runner";
@@ -65,12 +66,12 @@ export async function unprofiledVariant(
 }
 
 async function measureOpening(path: string, fileBytes: number, { engines, clock, host }: ProfilePorts) {
-  const residentBytes = process.memoryUsage.rss();
+  const residentBytes = processUsage.residentBytes();
   const startMs = clock.nowMs();
   const options = { path, threads: host.cores, concurrency: 1, maxBatch: 1 };
   const runner = await ModelRunner.open(engines, randomRows([]), options);
   const loadMs = clock.nowMs() - startMs;
-  const grownBytes = process.memoryUsage.rss() - residentBytes;
+  const grownBytes = processUsage.residentBytes() - residentBytes;
   await runner.close();
   return { loadMs, peakMemoryBytes: BigInt(Math.max(grownBytes, OPENED_FILE_FACTOR * fileBytes)) };
 }
