@@ -16,28 +16,21 @@ import type { Wire } from "@infaas/wire";
 import type { FrontendConfig } from "./config";
 import { artifactRelay } from "./control/artifact-relay";
 import { catalogService } from "./control/catalog-service";
-import { exchangeDemand } from "./control/demand-exchange";
-import { FirstProfiles } from "./control/first-profiles";
+import { RecordedHostProvider } from "./control/host-provider/recorded";
 import { placeInitially } from "./control/initial-placement";
-import { type Joined, joinCluster } from "./control/join-cluster";
-import { openScaling } from "./control/open-scaling";
-import { RecordedPlacements } from "./control/placement-writer";
-import { Tenants } from "./intake/tenants";
-import { openLinks } from "./links/open-links";
+import { OtlpPeers } from "./control/otlp-peers";
+import { FrontendCore } from "./core/frontend-core";
+import { socketLinks } from "./links/socket-links";
 import { registerFiles } from "./management/load-registration";
 import { ModelRepository } from "./management/model-repository";
 import { openInference } from "./management/open-inference";
 import { registerMetrics } from "./metrics";
 import { SharedMemoryRegions } from "./query/shared-memory-regions";
-import { LoadRequests } from "./routing/load-requests";
-import { openRouting } from "./routing/open-routing";
 import { openIngress } from "./servers/grpc/ingress";
 import { openServers } from "./servers/open-servers";
 import { openTelemetry } from "./telemetry/open-telemetry";
-import { ClusterView } from "./view/cluster-view";
-import type { DemandReading } from "./view/demand-class";
-import { DemandTable } from "./view/demand-table";
-import { figureAgeMaxMs } from "./view/figure-age";
+import type { ClusterView } from "./view/cluster-view";
+import type { DemandTable } from "./view/demand-table";
 import { otlpReceiver } from "./view/otlp-receiver";
 
 /** What a process gives its frontend. */
@@ -69,31 +62,24 @@ export async function startFrontend(
 ): Promise<Frontend> {
   const { clock, random, logger, security, telemetry } = ports;
   const { dial } = security;
+  const { name, metricPeriodMs } = config;
   const world = { clock, random, logger, dial };
   const metadata = connectMetadata(config, dial, lifecycle);
-  const { cluster } = metadata;
-  const { meter, statistics, demand, traces, traceSettings } = openTelemetry(
+  const { meter, traces, traceSettings } = openTelemetry(config, { ...world, telemetry }, lifecycle);
+  const wire = openIngress(config.ingress, security, logger);
+  const core = new FrontendCore(
     config,
-    { ...world, telemetry },
+    {
+      ...world,
+      ...metadata,
+      openLink: socketLinks({ ...world, frontend: name, wire }),
+      hostsOf: (led) => new RecordedHostProvider(led),
+      peers: new OtlpPeers({ name, dial, logger }),
+      traces,
+    },
     lifecycle,
   );
-  const view = new ClusterView({ clock, logger, figureAgeMaxMs: figureAgeMaxMs(config.metricPeriodMs) });
-  const demandTable = new DemandTable();
-  const wire = openIngress(config.ingress, security, logger);
-  const pool = openLinks(config, { ...world, view, wire }, lifecycle);
-  let joined: Joined | null = null;
-  const term = () => joined?.term() ?? null;
-  const leaseId = () => joined?.leaseId() ?? null;
-  const requests = new LoadRequests({ ...world, view, cluster, leaseId });
-  const placements = new RecordedPlacements({ clock, view, cluster, term });
-  const firstAnswers = new FirstProfiles({ view, registry: metadata.registry, clock, logger });
-  const routing = { ...world, view, pool, requests, firstAnswers };
-  const { router, selector, coldStarts } = openRouting(config, routing, lifecycle);
-  const tenants = new Tenants({
-    clock,
-    inFlightMax: config.tenantInFlightMax,
-    queuedBytesMax: config.tenantQueuedBytesMax,
-  });
+  const { view, statistics, demand, demandTable, requests, scaling, routing } = core;
   const regions = new SharedMemoryRegions();
   const registration = {
     view,
@@ -113,11 +99,6 @@ export async function startFrontend(
     logLevels: logger.levels,
     version: ports.version,
   });
-  const infer = { clock, view, router, tenants, statistics, demand, traces, regions };
-  const told = (frontend: string, readings: readonly DemandReading[]) =>
-    demandTable.take(frontend, readings, clock.nowMs());
-  const scaled = { ...world, view, cluster, placements, table: demandTable, term };
-  const scaling = openScaling(config, scaled, lifecycle);
   const catalog = catalogService({
     view,
     statistics,
@@ -126,18 +107,18 @@ export async function startFrontend(
     scaling,
     demandTable,
     clock,
-    metricPeriodMs: config.metricPeriodMs,
+    metricPeriodMs,
   });
-  const services = [catalog, artifactRelay(metadata.artifacts), otlpReceiver(view, told)];
-  const parts = { logger, security, wire, infer, selector, protocol, services };
+  const figures = otlpReceiver(view, (frontend, readings) => core.told(frontend, readings));
+  const services = [catalog, artifactRelay(metadata.artifacts), figures];
+  const infer = { ...core.intake, regions };
+  const parts = { logger, security, wire, infer, selector: routing.selector, protocol, services };
   const { port, httpAddress, faces } = await openServers(config, parts, lifecycle);
-  const { name, metricPeriodMs: periodMs } = config;
+  const { router, coldStarts } = routing;
   const sources = { view, statistics, router, coldStarts, demand, demandTable, scaling, faces };
   registerMetrics(meter, { ...sources, frontend: name });
-  exchangeDemand({ ...world, name, view, counters: demand, table: demandTable, periodMs }, lifecycle);
   const address = config.advertise ?? withPort(config.listen, port);
-  const retired = () => scaling.retired;
-  joined = joinCluster(config, ports, { address, view, cluster, placements, lifecycle, retired });
+  core.join(address);
   logger.info("frontend listens", { address, http: httpAddress, metadata: config.metadata });
   return { address, httpAddress, view, demandTable, wire };
 }

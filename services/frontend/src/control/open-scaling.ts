@@ -3,7 +3,7 @@ import type { ClientOf, Clock, Lifecycle, Logger } from "@infaas/runtime";
 import type { FrontendConfig } from "../config";
 import type { ClusterView } from "../view/cluster-view";
 import type { DemandTable } from "../view/demand-table";
-import { RecordedHostProvider } from "./host-provider/recorded";
+import type { HostProvider } from "./host-provider/host-provider";
 import type { PlacementWriter } from "./placement-writer";
 import { ScalingLoop } from "./scaling-loop";
 
@@ -14,6 +14,7 @@ interface ScalingPorts {
   readonly table: DemandTable;
   readonly cluster: ClientOf<typeof ClusterService>;
   readonly placements: PlacementWriter;
+  readonly hosts: HostProvider;
   /** Term that this frontend leads in; null while it does not. */
   readonly term: () => bigint | null;
 }
@@ -23,7 +24,6 @@ export function openScaling(config: FrontendConfig, ports: ScalingPorts, lifecyc
   const { term } = ports;
   const scaling = new ScalingLoop({
     ...ports,
-    hosts: new RecordedHostProvider(ports),
     isLeader: () => term() !== null,
     holdMs: config.scaleInHoldMs,
     attainmentTarget: config.attainmentTarget,

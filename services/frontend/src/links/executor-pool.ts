@@ -1,19 +1,7 @@
-import {
-  type Caller,
-  type Clock,
-  Code,
-  type DialSecurity,
-  type Logger,
-  type Random,
-  ServiceError,
-  type Timer,
-} from "@infaas/runtime";
-import type { Wire } from "@infaas/wire";
+import { type Clock, Code, ServiceError, type Timer } from "@infaas/runtime";
 import type { Endpoint } from "../view/live-instance";
 import type { ExecutorLink } from "./executor-link";
-import { GrpcLink } from "./grpc-link";
-import { NativeLink } from "./native-link";
-import { processEnd } from "./process-end";
+import type { LinkFactory, Links } from "./links";
 
 /** Requests above this size take a large link, so that small ones never wait behind them. */
 export const LARGE_REQUEST_BYTES = 64 * 1024;
@@ -30,13 +18,8 @@ export interface PoolEvents {
 
 /** What the pool needs. */
 export interface PoolOptions {
-  readonly frontend: string;
   readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly dial: DialSecurity;
-  /** Opens native links where executors have them; null = links inside gRPC only. */
-  readonly wire: Wire<Caller> | null;
+  readonly openLink: LinkFactory;
   readonly largeLinks: number;
   readonly inFlightMax: number;
   readonly events: PoolEvents;
@@ -50,7 +33,7 @@ interface Connection {
 }
 
 /** The links to every endpoint: one for small requests and a few for large ones each. */
-export class ExecutorPool {
+export class ExecutorPool implements Links {
   private readonly connections = new Map<string, Connection>();
   /** Links of members that are gone, with queries on them that may still be answered. */
   private readonly leaving = new Map<Connection, Timer>();
@@ -76,10 +59,6 @@ export class ExecutorPool {
     }
   }
 
-  /**
-   * The link that a tenant's next request of this size takes; null when the endpoint is out of reach or all
-   * are full.
-   */
   linkFor(endpoint: string, requestBytes: number, tenant: string): ExecutorLink | null {
     const connection = this.connections.get(endpoint);
     if (connection === undefined) return null;
@@ -95,12 +74,10 @@ export class ExecutorPool {
     return small.up && small.hasRoom(tenant) ? small : null;
   }
 
-  /** Whether there is a connection to this endpoint now. */
   reaches(endpoint: string): boolean {
     return this.connections.get(endpoint)?.small.up === true;
   }
 
-  /** How full the links to an endpoint are, for a refusal. */
   room(endpoint: string, tenant: string): string {
     const connection = this.connections.get(endpoint);
     const used = connection === undefined ? 0 : inFlightOn(connection);
@@ -121,8 +98,7 @@ export class ExecutorPool {
   }
 
   private connect(member: Endpoint): void {
-    const { frontend, clock, random, logger, dial, wire, inFlightMax, largeLinks } = this.o;
-    const native = wire !== null && member.linkAddress !== "";
+    const { openLink, inFlightMax, largeLinks } = this.o;
     const link = (isSmall: boolean): ExecutorLink => {
       const events = {
         changed: (up: boolean) => {
@@ -130,11 +106,7 @@ export class ExecutorPool {
         },
         draining: () => this.o.events.draining(member),
       };
-      const whyLost = () => processEnd(member, dial);
-      const o = { clock, random, logger, inFlightMax, events, whyLost };
-      return native
-        ? new NativeLink({ ...o, wire, address: member.linkAddress, dial })
-        : new GrpcLink({ ...o, address: member.address, frontend, dial });
+      return openLink(member, { inFlightMax, events });
     };
     const large = Array.from({ length: largeLinks }, () => link(false));
     this.connections.set(member.name, { member, small: link(true), large, nextLarge: 0 });

@@ -2,7 +2,7 @@ import { type Explanation, type InferHeadInput, LANE_ALONE } from "@infaas/api";
 import { type FairPlace, type FairQuery, LANE_COUNT, type Variant } from "@infaas/policy";
 import { type Clock, Code, ServiceError, type SpanContext } from "@infaas/runtime";
 import type { ExecutorLink, LinkAnswer, LinkListener, LinkRefusal } from "../links/executor-link";
-import type { ExecutorPool } from "../links/executor-pool";
+import type { Links } from "../links/links";
 import type { Body } from "../query/body";
 import type { QueryReceipt } from "../query/receipts";
 import { lateRefusal, refusedByExecutor, refusedElsewhere, unfairRefusal } from "../query/refusals";
@@ -56,7 +56,7 @@ export interface FirstAnswers {
 export interface FlightPorts {
   readonly clock: Clock;
   readonly view: ClusterView;
-  readonly pool: ExecutorPool;
+  readonly links: Links;
   readonly selector: Selector;
   readonly coldStarts: ColdStarts;
   readonly firstAnswers: FirstAnswers;
@@ -317,7 +317,7 @@ export class Flight implements LinkListener, FairQuery {
   private send(chosen: Chosen, place: FairPlace): void {
     const { query, ports } = this;
     const { instance } = chosen;
-    const link = ports.pool.linkFor(instance.endpoint, query.body.byteLength, this.tenant);
+    const link = ports.links.linkFor(instance.endpoint, query.body.byteLength, this.tenant);
     if (link === null) {
       this.leaveQueue(chosen, place);
       this.unsendable(instance);
@@ -348,9 +348,9 @@ export class Flight implements LinkListener, FairQuery {
 
   /** Its links are full, or it was lost while the query waited for its turn there. */
   private unsendable({ executor, endpoint }: LiveInstance): void {
-    const { pool } = this.ports;
-    if (pool.reaches(endpoint)) {
-      const message = `links to executor ${executor} are full: ${pool.room(endpoint, this.tenant)}; try again later`;
+    const { links } = this.ports;
+    if (links.reaches(endpoint)) {
+      const message = `links to executor ${executor} are full: ${links.room(endpoint, this.tenant)}; try again later`;
       this.refuse(new ServiceError(Code.RESOURCE_EXHAUSTED, message));
       return;
     }

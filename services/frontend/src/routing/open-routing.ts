@@ -1,6 +1,6 @@
 import type { Clock, Lifecycle, Logger } from "@infaas/runtime";
 import type { FrontendConfig } from "../config";
-import type { ExecutorPool } from "../links/executor-pool";
+import type { Links } from "../links/links";
 import type { ClusterView } from "../view/cluster-view";
 import { ColdStarts } from "./cold-starts";
 import type { FirstAnswers } from "./flight";
@@ -12,7 +12,7 @@ interface RoutingPorts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly view: ClusterView;
-  readonly pool: ExecutorPool;
+  readonly links: Links;
   readonly requests: LoadRequests;
   readonly firstAnswers: FirstAnswers;
 }

@@ -7,17 +7,13 @@ import {
   type Telemetry,
 } from "@infaas/runtime";
 import type { FrontendConfig } from "../config";
-import { DemandCounters } from "./demand-counters";
-import { Statistics } from "./statistics";
 import { TraceFile } from "./trace-file";
 import { TraceSettings } from "./trace-settings";
 import { QueryTraces } from "./traces";
 
-/** Metrics, counters and traces of a frontend. */
+/** Metrics and traces of a frontend. */
 export interface FrontendTelemetry {
   readonly meter: Telemetry["meter"];
-  readonly statistics: Statistics;
-  readonly demand: DemandCounters;
   readonly traces: QueryTraces;
   readonly traceSettings: TraceSettings;
 }
@@ -29,7 +25,7 @@ interface TelemetryPorts {
   readonly telemetry: Telemetry;
 }
 
-/** Counters and traces; traces go to a file as well, or alone, where the operator says so, until the process ends. */
+/** Traces go to a file as well, or alone, where the operator says so, until the process ends. */
 export function openTelemetry(
   config: FrontendConfig,
   { clock, random, logger, telemetry }: TelemetryPorts,
@@ -42,5 +38,5 @@ export function openTelemetry(
   const recorder = file !== null && otlpEndpoint === null ? createSampler({ sampleRatio, random }) : tracer;
   const traceSettings = new TraceSettings(recorder, file);
   const traces = new QueryTraces({ recorder, clock, settings: traceSettings, file });
-  return { meter, statistics: new Statistics(), demand: new DemandCounters(clock), traces, traceSettings };
+  return { meter, traces, traceSettings };
 }
