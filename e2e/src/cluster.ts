@@ -156,10 +156,13 @@ function untilUp(supervisor: ChildProcess): Promise<string> {
  */
 const portOffsets = [0, -1, 100, 200, 201, 202, 300, 301];
 
+/** Base ports lie below 32,768, where Linux begins to take ports for outgoing connections. */
+const BASE_PORTS = { from: 10_000, count: 22_000 };
+
 /** A base port that is free with all that follow it. */
 export async function freePorts(): Promise<number> {
   for (let attempt = 0; attempt < 20; attempt++) {
-    const base = 20_000 + Math.floor(Math.random() * 30_000);
+    const base = BASE_PORTS.from + Math.floor(Math.random() * BASE_PORTS.count);
     const free = await Promise.all(portOffsets.map((offset) => isFree(base + offset)));
     if (free.every(Boolean)) return base;
   }
