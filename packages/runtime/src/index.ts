@@ -23,6 +23,8 @@ export { tuneProcess } from "./process/tune-process";
 export { type CallOptions, type ClientOf, createRpcClient, type RpcClientOptions } from "./rpc/client/client";
 export { type OpenRawStream, openRawBidi, type RawBidiOptions } from "./rpc/client/open-raw-bidi";
 export { decodeMessage } from "./rpc/decode-message";
+export { callLocally, type LocalCaller } from "./rpc/local/call-locally";
+export { createLocalClient, type LocalClientOptions } from "./rpc/local/local-client";
 export { statusPairs, trailerPairs } from "./rpc/metadata-pairs";
 export type {
   CallFacts,
@@ -32,7 +34,6 @@ export type {
   ServedStream,
   TrailerValues,
 } from "./rpc/raw";
-export { callLocally, type LocalCaller } from "./rpc/server/call-locally";
 export type { Health } from "./rpc/server/health";
 export { createRpcServer, type RpcServer, type RpcServerOptions, type ServerLoad } from "./rpc/server/server";
 export { SERVER_LIMITS, type ServerLimits } from "./rpc/server-limits";
