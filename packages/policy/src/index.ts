@@ -115,10 +115,10 @@ export {
   type ScalingPlan,
   scalingOf,
 } from "./scaling/plan-scaling";
-export { plannedRows } from "./scaling/planning-problem";
+export { ARRIVALS_ENOUGH, plannedRows, WINDOW_ENOUGH_MS } from "./scaling/planned-rate";
 export { type RateInterval, rateInterval } from "./scaling/rate-interval";
 export { type HostPool, hostName, type ScaledHost, type ScalingFacts } from "./scaling/scaling-facts";
-export { freshMemory, type ScalingMemory } from "./scaling/scaling-memory";
+export { freshMemory, notedNeeds, type ScalingMemory } from "./scaling/scaling-memory";
 export { selectVariant } from "./selection";
 export { buildSnapshot, drainMsAt, type Snapshot, type SnapshotInput, withInstances } from "./snapshot";
 export { type OverBounds, type TenantBounds, TenantLedger } from "./tenant-ledger";

@@ -26,7 +26,9 @@ export interface DemandFigures {
   readonly cold: number;
   /** Offered queries per second, over the shortest window of 1 to 60 s with 30 arrivals. */
   readonly rate: RateInterval;
-  /** Of the last minute. */
+  /** The same over the shortest such window of at least `WINDOW_ENOUGH_MS`; null: nobody is known to have asked for so long. */
+  readonly steadyRate: RateInterval | null;
+  /** Of what ended within the last two periods of export. */
   readonly envelope: ArrivalEnvelope;
   /** Share of those that ended which were answered in time; null: none ended. */
   readonly attainment: number | null;

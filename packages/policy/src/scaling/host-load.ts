@@ -1,5 +1,6 @@
 import { burstBeyond } from "./arrival-envelope";
 import type { ClassDemand, Column } from "./capacity";
+import { plannedBursts } from "./planned-rate";
 import type { PlannedDemand } from "./planning-problem";
 
 /** What one class takes of hosts of one type. */
@@ -34,9 +35,9 @@ export function describeLoad(demands: readonly PlannedDemand[]): string {
   return `demand keeps ${busy} busy: '${target.name}'${asked} has ${queries}${burstOf(demand)}, ${by}${beside}`;
 }
 
-/** The shortest window of the last minute in which more came than the upper bound of the rate would have answered. */
-function burstOf({ figures, rate, latencyMs }: ClassDemand): string {
-  const burst = burstBeyond(figures?.envelope ?? [], rate.upper, latencyMs);
+/** The shortest window that is planned for in which more came than the upper bound of the rate would have answered. */
+function burstOf(demand: ClassDemand): string {
+  const burst = burstBeyond(plannedBursts(demand), demand.rate.upper, demand.latencyMs);
   return burst === null ? "" : ` in bursts (${burst.because})`;
 }
 

@@ -3,7 +3,7 @@ import { executor, pointsOf, variant } from "../testing/snapshots";
 import { classKey } from "./capacity";
 import { planDue, type RoundFacts } from "./plan-due";
 import { planScaling, SCALING_DEFAULTS } from "./plan-scaling";
-import { plannedRows } from "./planning-problem";
+import { plannedRows } from "./planned-rate";
 import { rateInterval } from "./rate-interval";
 import { freshMemory } from "./scaling-memory";
 

@@ -119,8 +119,14 @@ describe("planScaling", () => {
       expect(kinds(facts(three, 0, { nowMs: 59_000 }))).toEqual([]);
     });
 
-    it("calls none off that was asked for within a hold, although the lower bound never needed it", () => {
-      const few = { ...demand(1), arrivals: 25, rate: rateInterval(25, 0.33) };
+    it("buys none for the width of an interval", () => {
+      const few = { ...demand(0.3), arrivals: 5, rate: rateInterval(5, 0.04) };
+      expect(few.rate.upper).toBeGreaterThan(200);
+      expect(kinds(facts([host(1)], 0, { demand: [few], nowMs: 90_000 }))).toEqual([]);
+    });
+
+    it("calls none off that was asked for within a hold, although it was needed for a moment only", () => {
+      const few = { ...demand(1), arrivals: 60, rate: rateInterval(60, 0.5) };
       const asked = planned(facts([host(1)], 0, { demand: [few], nowMs: 90_000 }), after(89, [host(1)], 0.3));
       expect(asked.changes).toMatchObject([{ kind: "start", host: "executor-2" }]);
       const coming = [host(1), host(2, { state: "starting" })];
@@ -168,7 +174,8 @@ describe("planScaling", () => {
       const up = planned(facts(two, 2.2, { nowMs: 90_000 }), down);
       expect(up.changes).toHaveLength(1);
       expect(up.memory.holdMs).toBe(120_000);
-      const calm = planned(facts(two, 1.2, { nowMs: 90_000 + 4 * 120_000 }), up.memory);
+      const calm = planned(facts(two, 1.2, { nowMs: 90_000 + 600_000 }), up.memory);
+      expect(planned(facts(two, 1.2, { nowMs: 90_000 + 599_000 }), up.memory).memory.holdMs).toBe(120_000);
       expect(calm.memory.holdMs).toBe(60_000);
     });
   });

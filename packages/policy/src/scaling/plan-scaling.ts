@@ -6,7 +6,8 @@ import { describeLoad } from "./host-load";
 import { offeredHosts } from "./offered-hosts";
 import { type PlacementStep, placementSteps } from "./placement-steps";
 import { type PlanLine, planLines } from "./plan-lines";
-import { type DemandProblem, demandProblem, plannedRows, violationUsd } from "./planning-problem";
+import { plannedRows } from "./planned-rate";
+import { type DemandProblem, demandProblem, violationUsd } from "./planning-problem";
 import { activeHosts, type ScaledHost, type ScalingFacts } from "./scaling-facts";
 import {
   calmed,

@@ -1,8 +1,8 @@
 import type { Catalog } from "../catalog";
 import { HEADROOM_AXES, headroomBy } from "../planning/headroom";
 import type { PlanClass, PlanColumn, PlanHost, PlanningProblem } from "../planning/problem";
-import { envelopeRate } from "./arrival-envelope";
 import { type ClassDemand, type Column, classKey, columnsOf, shortfall, type TypedHost } from "./capacity";
+import { plannedRows } from "./planned-rate";
 
 /** What a plan is priced and bounded by. */
 export interface PlanTerms {
@@ -39,8 +39,6 @@ const UTILISATION_LEAST = 0.05;
 const UNSTATED_OBJECTIVE_MS = 1_000;
 /** To be answered by less than the best costs a class that asks for the best this share of a violation, and up to twice that. */
 const DOWNGRADE_SHARE = 0.5;
-/** Windows of arrivals that are planned for: what is shorter passes before any change would help. */
-const BURST_WINDOW_LEAST_MS = 1_000;
 const SECONDS_PER_HOUR = 3_600;
 
 /** Where demand may be served: the hosts, and of each type what was measured there is compared with. */
@@ -83,12 +81,6 @@ export function* demandProblem(
   }
   const { dwellSeconds, maxUsdPerHour } = terms;
   return { problem: { classes, hosts: ground.hosts, dwellSeconds, maxUsdPerHour }, demands };
-}
-
-/** Rows per second that a class is planned with. */
-export function plannedRows({ rate, rowsPerQuery, figures, latencyMs }: ClassDemand): number {
-  const windows = (figures?.envelope ?? []).filter((point) => point.windowMs >= BURST_WINDOW_LEAST_MS);
-  return rowsPerQuery * Math.max(rate.upper, envelopeRate(windows, latencyMs));
 }
 
 /** Instances kept busy by all classes that prefer a variant, by its name: they share its queues. */

@@ -33,8 +33,11 @@ export interface HoldOptions {
 
 /** A reversal is a start that follows an end within so many holds. */
 const REVERSAL_HOLDS = 2;
-/** After so many holds without a reversal the hold is the first one again. */
+/** After so long without a reversal the hold is the first one again: so many holds, and at least ten minutes. */
 const CALM_HOLDS = 4;
+const CALM_LEAST_MS = 600_000;
+/** A hold that is to last from one peak to the next is so much longer than the two were apart. */
+const GAP_HOLDS = 1.25;
 
 /** Nothing is known of before `nowMs`, so nothing goes within the first hold. */
 export function freshMemory({ holdMs }: HoldOptions, nowMs: number): ScalingMemory {
@@ -89,17 +92,22 @@ export function notedIn(memory: ScalingMemory, nowMs: number): ScalingMemory {
   return { ...memory, inAtMs: nowMs };
 }
 
-/** Notes that hosts are asked for: too soon after one was let go, the hold doubles. */
+/**
+ * Notes that hosts are asked for. Too soon after one was let go, the hold doubles, or is from now on so long that it would
+ * have kept that one: a load that comes and goes by the clock is then followed no further.
+ */
 export function notedOut(memory: ScalingMemory, { holdMaxMs }: HoldOptions, nowMs: number): ScalingMemory {
   const { inAtMs, holdMs } = memory;
   const noted = { ...memory, outAtMs: nowMs };
   if (inAtMs === null || nowMs - inAtMs > REVERSAL_HOLDS * holdMs) return noted;
-  return { ...noted, holdMs: Math.min(holdMaxMs, 2 * holdMs), inAtMs: null, reversedAtMs: nowMs };
+  const longer = Math.max(2 * holdMs, GAP_HOLDS * (nowMs - inAtMs + holdMs));
+  return { ...noted, holdMs: Math.min(holdMaxMs, longer), inAtMs: null, reversedAtMs: nowMs };
 }
 
 /** Forgets reversals that are long past. */
 export function calmed(memory: ScalingMemory, { holdMs }: HoldOptions, nowMs: number): ScalingMemory {
   const { reversedAtMs } = memory;
-  if (reversedAtMs === null || nowMs - reversedAtMs < CALM_HOLDS * memory.holdMs) return memory;
+  const calmMs = Math.max(CALM_LEAST_MS, CALM_HOLDS * memory.holdMs);
+  if (reversedAtMs === null || nowMs - reversedAtMs < calmMs) return memory;
   return { ...memory, holdMs, reversedAtMs: null };
 }

@@ -2,6 +2,7 @@ import { type ClusterService, HostState } from "@infaas/api";
 import { RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import {
   freshMemory,
+  notedNeeds,
   PLACEMENT_PRIORITY,
   type PlanBasis,
   planDue,
@@ -61,6 +62,8 @@ export interface ScalingState {
 
 /** At most so many rounds a second plan: four. */
 const ROUND_PERIOD_MS = 250;
+/** How often needs are noted that no plan is made for: bursts are told of for longer. */
+const NOTE_PERIOD_MS = 1_000;
 /** Oldest view on which hosts are changed. */
 const VIEW_AGE_MAX_MS = 3_000;
 /** How long no host is started after one could not be, although its provider tried several times. */
@@ -81,6 +84,7 @@ export class ScalingLoop {
   private memory: ScalingMemory | null = null;
   private basis: PlanBasis | null = null;
   private planned: ScalingState | null = null;
+  private notedMs = 0;
   private timer: Timer | null = null;
 
   constructor(private readonly o: ScalingLoopOptions) {
@@ -139,8 +143,12 @@ export class ScalingLoop {
     const { view, table, periodMs } = this.o;
     const sources = { view, table, periodMs, nowMs };
     const structure = Number(view.revision);
-    const round = { nowMs, structure, needs: needsOf(sources), isOverdue: () => isOverdue(sources) };
-    return planDue(this.basis, round);
+    const needs = needsOf(sources);
+    if (this.memory !== null && nowMs - this.notedMs >= NOTE_PERIOD_MS) {
+      this.memory = notedNeeds(this.memory, needs, nowMs);
+      this.notedMs = nowMs;
+    }
+    return planDue(this.basis, { nowMs, structure, needs, isOverdue: () => isOverdue(sources) });
   }
 
   private async makePlan(provider: HostProviderMember): Promise<void> {

@@ -48,7 +48,7 @@ export class DemandCounters {
   private readonly other: Counted;
   private last: (Pick<OfferedQuery, "target" | "slo"> & { rowsFrom: number; counted: Counted }) | null = null;
 
-  constructor(private readonly clock: Clock) {
+  constructor(private readonly clock: Pick<Clock, "nowMs">) {
     this.other = this.fresh(OTHER_DEMAND);
   }
 

@@ -1,9 +1,12 @@
 import {
+  ARRIVALS_ENOUGH,
   type ArrivalEnvelope,
   addedEnvelopes,
   type DemandFigures,
+  type RateInterval,
   rateInterval,
   refusalReasons,
+  WINDOW_ENOUGH_MS,
 } from "@infaas/policy";
 import {
   type DemandClass,
@@ -31,19 +34,13 @@ interface Sample {
   readonly counts: Readonly<DemandCounts>;
 }
 
-/** The most arrivals by window, in the half minute under way and in the one before. */
-interface Peaks {
-  readonly sinceMs: number;
-  readonly now: Map<number, number>;
-  readonly before: ReadonlyMap<number, number>;
-}
-
 interface Series {
   readonly demandClass: DemandClass;
   readonly latencyMs: number | null;
   /** The oldest first; at least one. */
   samples: Sample[];
-  peaks: Peaks;
+  /** As told last: whoever plans remembers larger ones for as long as hosts are held for them. */
+  readonly bursts: ReadonlyMap<number, number>;
 }
 
 interface Source {
@@ -51,17 +48,13 @@ interface Source {
   readonly series: Map<string, Series>;
 }
 
-/** Arrivals that make a rate; the window grows until it has as many. */
-const ARRIVALS_ENOUGH = 30;
-/** Windows that a rate is taken over, ms. */
+/** Windows that a rate is taken over, ms: the shortest with `ARRIVALS_ENOUGH`. */
 const WINDOWS_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000] as const;
 const WINDOW_MAX_MS = 60_000;
 /** Readings that follow sooner replace the one before, so that a short period of export keeps no more of them. */
 const SAMPLE_GAP_MS = 400;
 /** Window of what became of queries, SLO attainment among it. */
 const OUTCOME_WINDOW_MS = 10_000;
-/** An envelope remembers bursts for twice this long at most, and for this long at least. */
-const PEAKS_KEPT_MS = 30_000;
 
 /** What all frontends were asked lately, from the counts they export. Time is given with each call. */
 export class DemandTable {
@@ -118,12 +111,11 @@ function extended(
   { nowMs, beforeMs }: { readonly nowMs: number; readonly beforeMs: number | null },
 ): Series {
   const sample = { counts: { ...counts }, atMs: nowMs };
-  const peaks = raised(known?.peaks, bursts, nowMs);
   const last = known?.samples.at(-1);
   if (known === undefined || last === undefined || counts.offered < last.counts.offered) {
     // It had nothing when its frontend was last heard; of one that is heard first nothing is known of before.
     const start = beforeMs === null ? [] : [{ counts: noDemand(), atMs: beforeMs }];
-    return { demandClass, latencyMs, samples: [...start, sample], peaks };
+    return { demandClass, latencyMs, samples: [...start, sample], bursts };
   }
   const { samples } = known;
   const before = samples.at(-2);
@@ -131,43 +123,54 @@ function extended(
   samples.push(sample);
   const keptFrom = samples.findLastIndex((s) => nowMs - s.atMs >= WINDOW_MAX_MS);
   if (keptFrom > 0) samples.splice(0, keptFrom);
-  return { demandClass, latencyMs, samples, peaks };
-}
-
-function raised(known: Peaks | undefined, bursts: ReadonlyMap<number, number>, nowMs: number): Peaks {
-  const nothing: ReadonlyMap<number, number> = new Map();
-  const isKept = known !== undefined && nowMs - known.sinceMs < PEAKS_KEPT_MS;
-  const peaks = isKept ? known : { sinceMs: nowMs, now: new Map(), before: known?.now ?? nothing };
-  for (const [windowMs, arrivals] of bursts)
-    peaks.now.set(windowMs, Math.max(arrivals, peaks.now.get(windowMs) ?? 0));
-  return peaks;
+  return { demandClass, latencyMs, samples, bursts };
 }
 
 function figuresOf(all: readonly Series[]): ClassFigures {
   const { demandClass } = all[0] as Series;
-  let window = windowOf(all, WINDOW_MAX_MS);
-  for (const ms of WINDOWS_MS) {
-    const shorter = windowOf(all, ms);
-    if (shorter.arrivals < ARRIVALS_ENOUGH) continue;
-    window = shorter;
-    break;
-  }
-  const { arrivals, rows, perSecond } = window;
-  const seconds = perSecond > 0 ? arrivals / perSecond : WINDOW_MAX_MS / 1000;
+  const window = shortestWindow(all, 0);
+  const steady = shortestWindow(all, WINDOW_ENOUGH_MS);
+  const { arrivals, rows } = window;
   const objectives = all.flatMap(({ latencyMs }) => latencyMs ?? []);
   return {
     demandClass,
     latencyMs: objectives.length === 0 ? null : Math.min(...objectives),
     arrivals,
-    rate: rateInterval(arrivals, seconds),
+    rate: rateOf(window),
+    steadyRate: secondsOf(steady) * 1_000 >= WINDOW_ENOUGH_MS ? rateOf(steady) : null,
     rowsPerQuery: arrivals > 0 ? rows / arrivals : demandClass.rowsFrom,
     envelope: addedEnvelopes(all.map(envelopeOf)),
     ...outcomesOf(all),
   };
 }
 
+/** Arrivals of some time. */
+interface Window {
+  readonly arrivals: number;
+  readonly rows: number;
+  readonly perSecond: number;
+}
+
+function rateOf(window: Window): RateInterval {
+  return rateInterval(window.arrivals, secondsOf(window));
+}
+
+function secondsOf({ arrivals, perSecond }: Window): number {
+  return perSecond > 0 ? arrivals / perSecond : WINDOW_MAX_MS / 1000;
+}
+
+/** The shortest window of at least so long with arrivals enough, or all that is known. */
+function shortestWindow(all: readonly Series[], leastMs: number): Window {
+  for (const ms of WINDOWS_MS) {
+    if (ms < leastMs) continue;
+    const window = windowOf(all, ms);
+    if (window.arrivals >= ARRIVALS_ENOUGH) return window;
+  }
+  return windowOf(all, WINDOW_MAX_MS);
+}
+
 /** Arrivals within the shortest run of samples that spans `windowMs`, or all there are; rates add up over frontends. */
-function windowOf(all: readonly Series[], windowMs: number) {
+function windowOf(all: readonly Series[], windowMs: number): Window {
   let [arrivals, rows, perSecond] = [0, 0, 0];
   for (const one of all) {
     const [from, to] = spanOf(one, windowMs);
@@ -181,11 +184,8 @@ function windowOf(all: readonly Series[], windowMs: number) {
   return { arrivals, rows, perSecond };
 }
 
-function envelopeOf({ peaks: { now, before } }: Series): ArrivalEnvelope {
-  return [...new Set([...now.keys(), ...before.keys()])].map((windowMs) => ({
-    windowMs,
-    arrivals: Math.max(now.get(windowMs) ?? 0, before.get(windowMs) ?? 0),
-  }));
+function envelopeOf({ bursts }: Series): ArrivalEnvelope {
+  return [...bursts].map(([windowMs, arrivals]) => ({ windowMs, arrivals }));
 }
 
 /** What became of queries within `OUTCOME_WINDOW_MS`. */
