@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** Builds a workspace's ctest suite and runs it: `npm run ctest -w @infaas/cuda-batcher [-- address|thread]`. */
+/**
+ * Builds a workspace's ctest suite and runs it: `npm run ctest -w @infaas/cuda-batcher [-- address|thread|none]`; with
+ * `--build-only` after the sanitizer it is not run.
+ */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
@@ -26,4 +29,5 @@ run("cmake", [
   ...["--no-warn-unused-cli", ...(ninja ? ["-G", "Ninja"] : [])],
 ]);
 run("cmake", ["--build", build, "--parallel", "2", ...(ninja ? ["--", "--quiet"] : [])]);
+if (process.argv[3] === "--build-only") process.exit(0);
 run("ctest", ["--test-dir", build, "--output-on-failure", "--parallel", "2"]);

@@ -131,7 +131,9 @@ TEST("where rows are proven to keep apart it takes two") {
   Bench bench(1e-4, true);
   bench.fake->meets = true;
   bench.recheckedAtLeast(1);
-  CHECK(bench.batcher->counters().rechecked > 1 || bench.batcher->unbatchedReason().empty());
+  // Read first: another one may be run again meanwhile.
+  const bool batched = bench.batcher->unbatchedReason().empty();
+  CHECK(batched || bench.batcher->counters().rechecked > 1);
   CHECK(bench.recheckedAtLeast(2).recheckDiffered == 2);
   CHECK(!bench.batcher->unbatchedReason().empty());
 }

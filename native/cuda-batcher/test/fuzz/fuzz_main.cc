@@ -1,4 +1,4 @@
-// Entry of libFuzzer; test/fuzz.mjs builds and runs it. $FUZZ_SEEDS: a folder that the seeds are written into first.
+// Entry of libFuzzer; test/fuzz/fuzz.mjs builds and runs it. $FUZZ_SEEDS: a folder that the seeds are written into first.
 #include <cstdlib>
 #include <fstream>
 

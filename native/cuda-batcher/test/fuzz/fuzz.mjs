@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+/** Fuzzes what a peer's bytes go through on a native link: `npm run fuzz -w @infaas/cuda-batcher [-- SECONDS|--build-only]`. */
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { fuzz, sourcesOf } from "../../../libfuzzer.mjs";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, "..", "..");
+const source = join(root, "src");
+const wire = join(root, "..", "wire", "src");
+
+fuzz({
+  target: "fuzz_link",
+  build: join(root, "build", "fuzz"),
+  layout: [join(root, "lib", "run-journal-layout.ts"), "run_journal_layout.h", "cb"],
+  sources: [
+    ...[join(here, "fuzz_main.cc"), join(here, "fuzz_link.cc"), join(source, "serving", "query.cc")],
+    ...sourcesOf(join(wire, "frames")),
+    ...sourcesOf(join(source, "process")),
+    join(source, "serving", "axis_limits.cc"),
+    join(source, "running", "model.cc"),
+    join(source, "engines", "element_type.cc"),
+  ],
+  options: ["-I", source, "-I", wire, "-I", join(here, "..")],
+  limits: ["-rss_limit_mb=512"],
+  seconds: 30,
+});

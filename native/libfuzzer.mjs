@@ -1,0 +1,64 @@
+/**
+ * Compiles one target with libFuzzer, the address and the undefined-behaviour sanitizer, and runs it. Arguments of the
+ * script that calls it: the seconds to run, or `--build-only`.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const native = dirname(fileURLToPath(import.meta.url));
+
+/** Returns the C++ files of a folder. */
+export const sourcesOf = (folder) =>
+  readdirSync(folder)
+    .filter((file) => file.endsWith(".cc"))
+    .map((file) => join(folder, file));
+
+/**
+ * Fuzzes `target` for as many seconds as the first argument says. Without libFuzzer it says so and succeeds: ctest runs the
+ * same target over changed seeds. `layout`: a layout in TypeScript, the header made from it, and the header's namespace.
+ */
+export function fuzz({
+  target,
+  build,
+  layout: [typescript, header, namespace],
+  sources,
+  options,
+  limits,
+  seconds,
+}) {
+  const [program, corpus] = [join(build, target), join(build, "corpus")];
+  mkdirSync(corpus, { recursive: true });
+  if (!hasLibFuzzer(build)) {
+    process.stdout.write("no libFuzzer (Debian: clang libclang-rt-dev): not fuzzed beyond what ctest does\n");
+    return;
+  }
+  run(process.execPath, [
+    join(native, "layout_header.mjs"),
+    typescript,
+    join(build, "layouts", header),
+    namespace,
+  ]);
+  run("clang++", [
+    ...["-std=c++17", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined"],
+    ...["-I", build, ...sources, ...options, "-pthread", "-o", program],
+  ]);
+  if (process.argv[2] === "--build-only") return;
+  // The seeds are there once it has started; a first run of none writes them.
+  run(program, ["-runs=0"], { env: { ...process.env, FUZZ_SEEDS: corpus } });
+  const time = `-max_total_time=${process.argv[2] ?? seconds}`;
+  run(program, [time, "-max_len=4096", ...limits, "-print_final_stats=1", corpus]);
+}
+
+/** clang++ may be there without its runtime library: an empty target tells. */
+function hasLibFuzzer(build) {
+  const empty = 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }';
+  const words = ["-fsanitize=fuzzer,address", "-x", "c++", "-", "-o", join(build, "empty")];
+  return spawnSync("clang++", words, { input: empty, stdio: ["pipe", "ignore", "ignore"] }).status === 0;
+}
+
+function run(command, args, options = {}) {
+  const { status } = spawnSync(command, args, { stdio: "inherit", ...options });
+  if (status !== 0) process.exit(status ?? 1);
+}
