@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Code, ServiceError, systemClock, type Timer } from "@infaas/runtime";
+import { type Command, canEndWithParent, endWithParent } from "./end-with-parent";
 import { ProcessLog } from "./process-log";
 
 /** Time from SIGTERM to SIGKILL, milliseconds; Ctrl-C ends everything within 5 s. */
@@ -26,11 +27,9 @@ const allocatorSettings = {
   MALLOC_TOP_PAD_: String(64 << 20),
 };
 
-/** One process to run: a program with its arguments. */
-export interface ProcessSpec {
+/** One process to run. */
+export interface ProcessSpec extends Command {
   readonly name: string;
-  readonly command: string;
-  readonly args: readonly string[];
 }
 
 /** What follows the life of one process; the group does not start it again by itself. */
@@ -49,15 +48,25 @@ export interface ProcessGroupOptions {
   onLoss(error: ServiceError): void;
 }
 
-/** A supervisor of child processes: after `keepUp` one that exits is restarted; all stop together. */
+/**
+ * A supervisor of child processes: after `keepUp` one that exits is restarted; all stop together, also when this process
+ * is killed.
+ */
 export class ProcessGroup {
   private readonly children = new Map<string, ChildProcess>();
   /** When each process was started again, milliseconds, within `RESTARTS_WITHIN_MS`. */
   private readonly restarts = new Map<string, readonly number[]>();
   private readonly timers = new Set<Timer>();
   private state: "starting" | "up" | "stopping" = "starting";
+  private readonly canEndWithParent = canEndWithParent();
 
   constructor(private readonly options: ProcessGroupOptions) {
+    if (!this.canEndWithParent)
+      options.note(
+        "setpriv of util-linux was not found: if this process is killed, those it started live on",
+      );
+    // Left by a supervisor that was killed.
+    rmSync(join(options.folder, "pids"), { recursive: true, force: true });
     for (const name of ["logs", "pids"]) mkdirSync(join(options.folder, name), { recursive: true });
   }
 
@@ -72,7 +81,8 @@ export class ProcessGroup {
     const env = { ...allocatorSettings, ...process.env };
     // A process group of its own, so that Ctrl-C reaches this supervisor alone and it stops the others in
     // order.
-    const child = spawn(spec.command, spec.args, { detached: true, stdio: ["ignore", "pipe", "pipe"], env });
+    const { command, args } = this.canEndWithParent ? endWithParent(spec) : spec;
+    const child = spawn(command, args, { detached: true, stdio: ["ignore", "pipe", "pipe"], env });
     const pidFile = join(this.options.folder, "pids", spec.name);
     if (child.pid !== undefined) {
       watch?.started(child.pid);

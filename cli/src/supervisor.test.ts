@@ -6,28 +6,51 @@ import { join } from "node:path";
 import { Code } from "@infaas/runtime";
 import { claimFolder, endSupervisor, supervisorOf } from "./supervisor";
 
-/** A process that claims the folder, says so, and ends on SIGTERM. */
+/** A process that claims the folder each time it is told to, says how that ended, and ends on SIGTERM. */
 const claimant = (folder: string) => `
   const { claimFolder } = require(${JSON.stringify(join(__dirname, "../dist/supervisor.js"))});
-  const release = claimFolder(${JSON.stringify(folder)});
+  let release = () => undefined;
+  const claim = () => {
+    try {
+      release = claimFolder(${JSON.stringify(folder)});
+      return "claimed";
+    } catch (error) {
+      return error.message;
+    }
+  };
+  process.on("message", (word) => process.send(word === "claim" ? claim() : release() ?? "released"));
   process.on("SIGTERM", () => { release(); process.exit(0); });
-  process.stdout.write("claimed");
-  setInterval(() => {}, 1_000);`;
+  process.send("ready");`;
+
+/** Rounds in which several start at once. */
+const ROUNDS = 20;
 
 describe("the supervisor of a folder", () => {
   let folder = "";
-  let other: ChildProcess | null = null;
+  const children: ChildProcess[] = [];
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "supervisor-"));
   });
   afterEach(() => {
-    other?.kill("SIGKILL");
+    for (const child of children.splice(0)) child.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true });
   });
+  const begin = async () => {
+    const child = spawn(process.execPath, ["-e", claimant(folder)], {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    children.push(child);
+    await once(child, "message");
+    return child;
+  };
+  const tell = async (child: ChildProcess, word: "claim" | "release"): Promise<string> => {
+    const answer = once(child, "message");
+    child.send(word);
+    return (await answer)[0];
+  };
   const startOther = async () => {
-    const child = spawn(process.execPath, ["-e", claimant(folder)], { stdio: ["ignore", "pipe", "inherit"] });
-    other = child;
-    await once(child.stdout, "data");
+    const child = await begin();
+    expect(await tell(child, "claim")).toBe("claimed");
     return child;
   };
 
@@ -43,19 +66,16 @@ describe("the supervisor of a folder", () => {
   });
 
   it("is one of several that start at once, also where one was killed before", async () => {
-    for (let round = 0; round < 3; round++) {
+    const several = await Promise.all(Array.from({ length: 4 }, begin));
+    for (let round = 0; round < ROUNDS; round++) {
       writeFileSync(join(folder, "supervisor.json"), JSON.stringify({ pid: 2 ** 22, began: "1" }));
-      const children = Array.from({ length: 4 }, () =>
-        spawn(process.execPath, ["-e", claimant(folder)], { stdio: ["ignore", "pipe", "ignore"] }),
-      );
-      const claims = await Promise.all(
-        children.map((child) =>
-          Promise.race([once(child.stdout, "data"), once(child, "exit").then(() => null)]),
-        ),
-      );
-      expect(claims.filter((claim) => claim !== null)).toHaveLength(1);
+      const answers = await Promise.all(several.map((child) => tell(child, "claim")));
+      const winner = several[answers.indexOf("claimed")];
+      expect(answers.filter((answer) => answer === "claimed")).toHaveLength(1);
+      expect(answers.filter((answer) => answer.includes(`that process ${winner?.pid} runs`))).toHaveLength(3);
       expect(readdirSync(folder)).toEqual(["supervisor.json"]);
-      for (const child of children) child.kill("SIGKILL");
+      await tell(winner!, "release");
+      expect(readdirSync(folder)).toEqual([]);
     }
   });
 
@@ -71,7 +91,9 @@ describe("the supervisor of a folder", () => {
     child.kill("SIGKILL");
     await once(child, "close");
     expect(supervisorOf(folder)).toBeNull();
-    claimFolder(folder)();
+    const killed: number[] = [];
+    claimFolder(folder, ({ pid }) => killed.push(pid))();
+    expect(killed).toEqual([child.pid]);
     writeFileSync(join(folder, "supervisor.json"), JSON.stringify({ pid: process.pid, began: "1" }));
     expect(supervisorOf(folder)).toBeNull();
     await expect(endSupervisor(folder)).rejects.toMatchObject({ code: Code.NOT_FOUND });

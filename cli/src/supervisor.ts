@@ -15,9 +15,12 @@ const POLL_MS = 50;
 
 /**
  * Makes this process the supervisor of a folder until the returned function is called. FAILED_PRECONDITION while
- * another one is: what it keeps there is left alone. One that was killed is none.
+ * another one is: what it keeps there is left alone. One that was killed is none; `found` is told of it.
  */
-export function claimFolder(folder: string): () => void {
+export function claimFolder(
+  folder: string,
+  found: (killed: Supervisor) => void = () => undefined,
+): () => void {
   const file = fileOf(folder);
   const [own, stale] = [`${file}.${process.pid}`, `${file}.${process.pid}.stale`];
   const self: Supervisor = { pid: process.pid, began: beginOf(process.pid) ?? "" };
@@ -28,7 +31,9 @@ export function claimFolder(folder: string): () => void {
       refuseOther(folder, file);
       // Moved and looked at again: another may have taken the place of what was read.
       if (!unless("ENOENT", () => renameSync(file, stale))) continue;
-      if (livingIn(stale) !== null) unless("EEXIST", () => linkSync(stale, file));
+      const taken = read(stale);
+      if (taken !== null && isAlive(taken)) unless("EEXIST", () => linkSync(stale, file));
+      else if (taken !== null) found(taken);
     }
     return () => rmSync(file, { force: true });
   } finally {
@@ -60,9 +65,19 @@ export function supervisorOf(folder: string): Supervisor | null {
 }
 
 function livingIn(file: string): Supervisor | null {
+  const supervisor = read(file);
+  return supervisor !== null && isAlive(supervisor) ? supervisor : null;
+}
+
+function isAlive({ pid, began }: Supervisor): boolean {
+  return beginOf(pid) === began;
+}
+
+/** Returns what a file says; null: it says nothing of a supervisor. */
+function read(file: string): Supervisor | null {
   try {
     const { pid, began } = JSON.parse(readFileSync(file, "utf8")) as Supervisor;
-    return beginOf(pid) === began ? { pid, began } : null;
+    return { pid, began };
   } catch {
     return null;
   }

@@ -1,9 +1,11 @@
+import { readFileSync } from "node:fs";
 import { Code, ServiceError } from "@infaas/runtime";
-import { Cluster, eventually } from "./cluster";
+import { Cluster, eventually, infaas } from "./cluster";
 import { validationRow } from "./validation";
 
 const task = "digit-classification/uci-digits";
 const model = "digits-logreg";
+const processes = ["metadata", "executor-1", "executor-2", "frontend"];
 
 /** Keeps `inFlight` queries running until stopped, and counts their outcomes. */
 function load(cluster: Cluster, inFlight: number) {
@@ -59,6 +61,20 @@ function close(a: string, b: string): boolean {
   );
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** A process with all below it: those that the executors started are among them. */
+function treeOf(pid: number): readonly number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
+  return [pid, ...children.flatMap((child) => treeOf(Number(child)))];
+}
+
 describe("a cluster with two executors under load", () => {
   let cluster: Cluster;
   beforeAll(async () => {
@@ -107,10 +123,35 @@ describe("a cluster with two executors under load", () => {
     });
   }, 60_000);
 
+  it("refuses a second supervisor, which changes nothing", async () => {
+    const pids = () => processes.map((name) => cluster.pidOf(name));
+    const before = pids();
+    const second = await infaas(cluster, "up", "--data-dir", cluster.folder);
+    expect([second.status, second.stderr]).toEqual([
+      1,
+      expect.stringContaining(`belongs to the system that process ${cluster.pid} runs`),
+    ]);
+    expect(pids()).toEqual(before);
+    expect(before.filter((pid) => !isAlive(pid))).toEqual([]);
+  });
+
+  it("ends with its supervisor when that is killed, and a start on its state says what it found", async () => {
+    const killed = cluster.pid;
+    const pids = processes.flatMap((name) => treeOf(cluster.pidOf(name)));
+    expect(pids.length).toBeGreaterThan(processes.length);
+    process.kill(killed, "SIGKILL");
+    await eventually("every process ended", 10_000, async () => !pids.some(isAlive));
+    const { folder } = cluster;
+    cluster.client.close();
+    cluster = await Cluster.start({ zoo: model, folder, args: ["--executors", "2"] });
+    expect(cluster.output).toContain(`process ${killed} ran this system and was killed`);
+    const { outputs } = await cluster.client.query(model, [validationRow(task, 0).input]);
+    expect(outputs).toHaveLength(1);
+  }, 60_000);
+
   it("stops within 5 s on Ctrl-C", async () => {
     const from = performance.now();
     expect(await cluster.stop()).toBe(0);
     expect(performance.now() - from).toBeLessThan(5_000);
-    cluster = await Cluster.start({ zoo: "none" });
   }, 60_000);
 });

@@ -63,7 +63,11 @@ export const up: Verb = {
     const plan = planOf(args);
     const { frontend, http, metadata, executors } = addressesOf(plan);
     mkdirSync(plan.dataFolder, { recursive: true });
-    const release = claimFolder(plan.dataFolder);
+    const release = claimFolder(plan.dataFolder, ({ pid }) =>
+      terminal.note(
+        `process ${pid} ran this system and was killed; this one goes on with ${plan.dataFolder}`,
+      ),
+    );
     process.once("exit", release);
     await mustBeFree([frontend, http, metadata, ...executors]);
     const stopped = new AbortController();
