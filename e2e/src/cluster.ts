@@ -93,7 +93,7 @@ export class Cluster {
 
 /** Runs one `infaas` command against a cluster; resolves with what it printed. */
 export function infaas(
-  cluster: Cluster,
+  cluster: Pick<Cluster, "address">,
   ...words: string[]
 ): Promise<{ status: number; stdout: string; stderr: string }> {
   return new Promise((done) => {

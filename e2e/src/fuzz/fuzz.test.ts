@@ -1,5 +1,7 @@
 import type { Cluster } from "../cluster";
 import { type ClusterFuzzReport, fuzzCluster, fuzzedSystem, startFuzzedCluster } from "./fuzz-cluster";
+import type { FuzzedFace } from "./fuzz-run";
+import type { FuzzedSystem } from "./fuzzed-system";
 import { GrpcFace } from "./grpc-face";
 import { HttpFace } from "./http/http-face";
 
@@ -28,10 +30,40 @@ const residentGrowthMax = 96 * 1024 ** 2;
 /** Sockets that have been left and not been noticed yet. */
 const filesGrowthMax = 16;
 
-function mustBeClean(report: ClusterFuzzReport, count: number, otherMax: number): void {
+/**
+ * Runs until memory has stood still over one. A busy machine optimises functions later, so that the heap may still grow for that
+ * in the first; a leak grows in each.
+ */
+const runsMax = 3;
+
+/** Fuzzes a face with `count` operations, and with the next as many while memory grows; resolves with the first report. */
+async function fuzzUntilSteady(
+  cluster: Cluster,
+  faceOf: (system: FuzzedSystem) => FuzzedFace,
+  count: number,
+  otherMax: number,
+): Promise<ClusterFuzzReport> {
+  const reports: ClusterFuzzReport[] = [];
+  let grown: readonly unknown[] = [];
+  do {
+    const plan = { count, seed, from: reports.length * count, inFlight };
+    const report = await fuzzCluster(cluster, faceOf(await fuzzedSystem(cluster)), plan);
+    mustBeClean(report, count);
+    grown = grownIn(report, otherMax);
+    reports.push(report);
+  } while (grown.length > 0 && reports.length < runsMax);
+  expect(grown).toEqual([]);
+  return reports[0]!;
+}
+
+function mustBeClean(report: ClusterFuzzReport, count: number): void {
   expect(report.faults).toEqual([]);
   expect(report.restarted).toEqual([]);
   expect(report.mutated + report.good).toBe(count);
+}
+
+/** Processes that hold more at the end of a run than they may, with how much. */
+function grownIn(report: ClusterFuzzReport, otherMax: number) {
   const grown = Object.entries(report.memory).map(([name, { quarter, end, ...steady }]) => ({
     name,
     heap: steady.steadyHeapBytes,
@@ -41,7 +73,7 @@ function mustBeClean(report: ClusterFuzzReport, count: number, otherMax: number)
   }));
   const isMuch = ({ heap, other, resident, files }: (typeof grown)[number]) =>
     heap > steadyHeapMax || other > otherMax || resident > residentGrowthMax || files > filesGrowthMax;
-  expect(grown.filter(isMuch)).toEqual([]);
+  return grown.filter(isMuch);
 }
 
 describe("a system under mutated requests and broken connections", () => {
@@ -53,9 +85,8 @@ describe("a system under mutated requests and broken connections", () => {
 
   it("neither dies, hangs, answers good requests wrongly, calls anything a bug, nor grows, over gRPC", async () => {
     const count = 22_000;
-    const face = new GrpcFace(await fuzzedSystem(cluster), "native", connections);
-    const report = await fuzzCluster(cluster, face, { count, seed, from: 0, inFlight });
-    mustBeClean(report, count, steadyOtherMax.grpc);
+    const face = (system: FuzzedSystem) => new GrpcFace(system, "native", connections);
+    const report = await fuzzUntilSteady(cluster, face, count, steadyOtherMax.grpc);
     // Faults have to be found, and some requests have to be read all the same, or the mutations are too tame
     // or too wild.
     expect(report.endings.INVALID_ARGUMENT).toBeGreaterThan(count / 10);
@@ -64,13 +95,12 @@ describe("a system under mutated requests and broken connections", () => {
 
   it("nor over HTTP", async () => {
     const count = 11_000;
-    const report = await fuzzCluster(cluster, new HttpFace(await fuzzedSystem(cluster)), {
+    const report = await fuzzUntilSteady(
+      cluster,
+      (system) => new HttpFace(system),
       count,
-      seed,
-      from: 0,
-      inFlight,
-    });
-    mustBeClean(report, count, steadyOtherMax.http);
+      steadyOtherMax.http,
+    );
     expect(report.endings["400"]).toBeGreaterThan(count / 10);
     expect(report.endings["200"]).toBeGreaterThan(count / 100);
   });
@@ -85,8 +115,7 @@ describe("a system whose sockets grpc-js reads, under the same", () => {
 
   it("neither dies, hangs, answers good requests wrongly, calls anything a bug, nor grows", async () => {
     const count = 4_400;
-    const face = new GrpcFace(await fuzzedSystem(cluster), "grpc-js", connections);
-    const report = await fuzzCluster(cluster, face, { count, seed, from: 0, inFlight });
-    mustBeClean(report, count, steadyOtherMax.grpc);
+    const face = (system: FuzzedSystem) => new GrpcFace(system, "grpc-js", connections);
+    await fuzzUntilSteady(cluster, face, count, steadyOtherMax.grpc);
   });
 });
