@@ -114,6 +114,9 @@ export function infaas(
   });
 }
 
+/** Pause between two looks at what is waited for, milliseconds. */
+const LOOK_MS = 50;
+
 /** Polls until `condition` holds; rejects after `withinMs`, naming the condition. */
 export async function eventually(
   what: string,
@@ -123,9 +126,26 @@ export async function eventually(
   const giveUpAt = performance.now() + withinMs;
   while (performance.now() < giveUpAt) {
     if (await condition().catch(() => false)) return;
-    await new Promise((next) => setTimeout(next, 50));
+    await new Promise((next) => setTimeout(next, LOOK_MS));
   }
   throw new Error(`not within ${withinMs} ms: ${what}`);
+}
+
+/** Reads again and again until the reading was the same for `stillMs`, and resolves with it; rejects after `withinMs`, naming it. */
+export async function untilStill<T>(
+  what: string,
+  { withinMs, stillMs }: { readonly withinMs: number; readonly stillMs: number },
+  read: () => Promise<T>,
+): Promise<T> {
+  let last = await read();
+  let looks = 0;
+  await eventually(`${what} stands still`, withinMs, async () => {
+    const now = await read();
+    looks = now === last ? looks + 1 : 0;
+    last = now;
+    return looks * LOOK_MS >= stillMs;
+  });
+  return last;
 }
 
 function untilUp(supervisor: ChildProcess): Promise<string> {

@@ -48,6 +48,8 @@ export class Bystander {
   private readonly caller: Caller;
   private readonly template: Float32Array;
   private isOver = false;
+  /** Who waits for so many more queries to end. */
+  private awaited: { queries: number; done(): void } | null = null;
 
   constructor(
     private readonly kind: BystanderKind,
@@ -76,12 +78,20 @@ export class Bystander {
         failed++;
         if (failures.length < failuresKept) failures.push(ServiceError.from(fault).message);
       }
+      if (this.awaited !== null && --this.awaited.queries === 0) this.awaited.done();
     }
     return { kind: this.kind, answered: latenciesMs.length, failed, wrong, failures, latenciesMs };
   }
 
   end(): void {
     this.isOver = true;
+  }
+
+  /** Resolves once so many more queries have ended. */
+  more(queries: number): Promise<void> {
+    return new Promise((done) => {
+      this.awaited = { queries, done };
+    });
   }
 
   close(): void {

@@ -1,10 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
 import { root } from "../cluster";
 import { echoModel } from "../onnx-file";
 import { type Addresses, bystanderInput, bystanderKinds, type Seen } from "./bystander";
-import type { BystanderOrder } from "./bystander.main";
+import type { BystanderOrder, BystanderWord } from "./bystander.main";
 
 /** The model that bystanders ask; its input and its output have any two axes. */
 export const bystanderFile = echoModel([bystanderInput], []);
@@ -22,16 +21,19 @@ export class Bystanders {
   }
 
   /**
-   * Has all of them send queries while `act` is under way, each until its last is answered; resolves with what they saw
-   * and how `act` ended.
+   * Has all of them send queries while `act` is under way, and until `queriesAfter` more of each have ended; resolves with what
+   * they saw and how `act` ended.
    */
-  async watch<T>(act: () => Promise<T>): Promise<{ seen: readonly Seen[]; result: T }> {
-    const seen = Promise.all(this.children.map(answerOf));
+  async watch<T>(act: () => Promise<T>, queriesAfter = 1): Promise<{ seen: readonly Seen[]; result: T }> {
+    const seen = Promise.all(this.children.map((child) => wordOf(child, isSeen)));
     // Nobody waits for it where `act` fails.
     seen.catch(() => undefined);
     this.tell("watch");
     try {
       const result = await act();
+      const more = Promise.all(this.children.map((child) => wordOf(child, isMore)));
+      this.tell(queriesAfter);
+      await more;
       this.tell("end");
       return { seen: await seen, result };
     } finally {
@@ -55,17 +57,29 @@ export function percentileMs({ latenciesMs }: Pick<Seen, "latenciesMs">, share: 
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
 
-async function answerOf(child: ChildProcess): Promise<Seen> {
-  const over = new AbortController();
-  const { signal } = over;
-  try {
-    return await Promise.race([
-      once(child, "message", { signal }).then(([seen]) => seen),
-      once(child, "exit", { signal }).then(([status]) => {
-        throw new Error(`a bystander's process ended with status ${status}`);
-      }),
-    ]);
-  } finally {
-    over.abort();
-  }
+const isMore = (word: BystanderWord): word is "more" => word === "more";
+const isSeen = (word: BystanderWord): word is Seen => !isMore(word);
+
+/** Resolves with the first word of this kind; rejects when the process ends. */
+function wordOf<T extends BystanderWord>(
+  child: ChildProcess,
+  isAwaited: (word: BystanderWord) => word is T,
+): Promise<T> {
+  return new Promise((done, failed) => {
+    const settle = () => {
+      child.off("message", onWord);
+      child.off("exit", onExit);
+    };
+    const onWord = (word: BystanderWord) => {
+      if (!isAwaited(word)) return;
+      settle();
+      done(word);
+    };
+    const onExit = (status: number | null) => {
+      settle();
+      failed(new Error(`a bystander's process ended with status ${status}`));
+    };
+    child.on("message", onWord);
+    child.on("exit", onExit);
+  });
 }

@@ -10,9 +10,9 @@ import { announce, divide, type End, grow, loop, registerCulprits } from "./culp
 import { operatorModels } from "./hostile-operators";
 import { type OperatorReport, runOperators } from "./operator-run";
 
-const quietMs = 2_000;
-/** How long bystanders are watched after the culprit has ended. */
-const afterMs = 3_000;
+/** Queries of each bystander without a culprit, and after the culprit has ended. */
+const queriesQuiet = 50;
+const queriesAfter = 25;
 const mebi = 1024 * 1024;
 
 describe("a cluster with two executors, one caller of which does harm", () => {
@@ -28,8 +28,9 @@ describe("a cluster with two executors, one caller of which does harm", () => {
     await cluster.client.register({ path, name: bystanderModel });
     await registerCulprits(cluster, folder);
     bystanders = new Bystanders(cluster);
-    await bystanders.watch(() => passed(quietMs));
-    quiet = (await bystanders.watch(() => passed(quietMs))).seen;
+    const nothing = () => Promise.resolve();
+    await bystanders.watch(nothing, queriesQuiet);
+    quiet = (await bystanders.watch(nothing, queriesQuiet)).seen;
   }, 300_000);
   afterAll(async () => {
     bystanders?.close();
@@ -40,11 +41,7 @@ describe("a cluster with two executors, one caller of which does harm", () => {
   /** Nobody but the culprit notices: resolves with how its query ended. */
   async function harm<T>(act: () => Promise<T>): Promise<T> {
     const pids = ["executor-1", "executor-2", "frontend", "metadata"].map((name) => cluster.pidOf(name));
-    const { seen, result } = await bystanders.watch(async () => {
-      const end = await act();
-      await passed(afterMs);
-      return end;
-    });
+    const { seen, result } = await bystanders.watch(act, queriesAfter);
     for (const { kind, answered, failures, wrong } of seen) {
       expect({ kind, failures, wrong }).toEqual({ kind, failures: [], wrong: 0 });
       expect(answered).toBeGreaterThan(0);
@@ -99,10 +96,6 @@ describe("a cluster with two executors, one caller of which does harm", () => {
     expect(reports.map(({ refused }) => refused)).toEqual(models.map(() => null));
   }, 180_000);
 });
-
-function passed(ms: number): Promise<void> {
-  return new Promise((done) => setTimeout(done, ms));
-}
 
 /** 99th percentile and longest wait of each kind, with and without the culprit. */
 function figures(seen: readonly Seen[], quiet: readonly Seen[]): string {
