@@ -11,50 +11,13 @@ import {
   TensorProtoSchema,
   type TypedContents,
 } from "@infaas/api";
-import {
-  Code,
-  createLogger,
-  deferred,
-  Lifecycle,
-  openSecurity,
-  processUsage,
-  systemClock,
-} from "@infaas/runtime";
+import { Code, Lifecycle } from "@infaas/runtime";
 import { nativeEngines } from "./engines/native-engine";
-import { Executor } from "./instances/executor";
-import type { Instance } from "./instances/instance";
-import { LiveFigures } from "./instances/live-figures";
-import { Utilisation } from "./instances/utilisation";
 import type { VariantSpec } from "./instances/variant-spec";
-import { ProfileQueue } from "./profiling/confinement/profile-queue";
 import { constantTensor } from "./profiling/onnx/float-tensor";
 import { createNode } from "./profiling/onnx/node";
-import { LinkServer } from "./serving/link-server";
-import { NativeLinks } from "./serving/native-links";
-import { QuerySpans } from "./serving/query-spans";
-import { Reporter } from "./serving/reporter";
-import { executorServer } from "./serving/server";
-import { SharedMemory } from "./serving/shared-memory";
 import { ElementTypes, type FixtureTensor, graphFile, intsAttribute } from "./testing/graph-models";
-import { GrpcCaller, PlainCaller } from "./testing/link-caller";
-
-const logger = createLogger({ service: "test", write: () => undefined });
-const spec: VariantSpec = {
-  name: "model",
-  architecture: "net.v1",
-  modelDigest: "sha256:0",
-  externalData: [],
-  threads: 1,
-  concurrency: 1,
-  maxBatch: 8,
-  unbatched: false,
-  memoryBytes: 1,
-  latency: [],
-  goldenInputs: [],
-  goldenInputDims: [],
-  goldenOutputs: [],
-  goldenTolerance: 0,
-};
+import { bareSpec, serveOnLinks, transports } from "./testing/served-on-links";
 
 /** How a variant that cannot be batched is recorded. */
 const alone = { maxBatch: 1, unbatched: true };
@@ -73,7 +36,7 @@ interface Given {
  * Real models of every kind, from the bytes of a ModelInferRequest to those of its answer, over both kinds of
  * link.
  */
-describe.each(["grpc", "plain"] as const)("any model (%s)", (transport) => {
+describe.each(transports)("any model (%s)", (transport) => {
   let folder = "";
   let life = new Lifecycle();
   beforeEach(async () => {
@@ -89,43 +52,15 @@ describe.each(["grpc", "plain"] as const)("any model (%s)", (transport) => {
   async function serve(file: Uint8Array, more: Partial<VariantSpec> = {}) {
     const path = join(folder, "model.onnx");
     await writeFile(path, file);
-    const clock = systemClock;
-    const limits = { queueRowsMax: 64, queueBytesMax: 1 << 20 };
-    const ports = { clock, engines: nativeEngines, modelFile: async () => path, ...limits };
-    let plain: NativeLinks | null = null;
-    const onServing = (name: string, instance: Instance | undefined) => plain?.serve(name, instance);
-    const executor = new Executor({ name: "exec-1", memoryBytes: 100, ports, logger, onServing });
-    const linkPorts = {
-      clock,
-      executor,
-      reporter: new Reporter(executor, new Utilisation(clock, 1, processUsage.cpuUs), clock),
-      figures: new LiveFigures(clock),
-      spans: new QuerySpans(clock, {
-        records: false,
-        sampleRatio: 0,
-        start: () => null,
-        child: (context) => context,
-        record: () => undefined,
-      }),
-      memory: new SharedMemory(),
+    const { caller } = await serveOnLinks(life, {
+      transport,
+      engines: nativeEngines,
+      modelFile: path,
+      spec: { ...bareSpec("model", 8), ...more },
+      queueRowsMax: 64,
+      queueBytesMax: 1 << 20,
       inFlightMax: 64,
-    };
-    const links = new LinkServer(linkPorts);
-    plain = await NativeLinks.open("127.0.0.1:0", linkPorts, { members: openSecurity.members, logger });
-    const server = executorServer({ logger, links, profiles: new ProfileQueue(async function* () {}) });
-    const port = await server.listen("127.0.0.1:0");
-    const caller =
-      transport === "grpc" ? new GrpcCaller(`127.0.0.1:${port}`) : new PlainCaller(`127.0.0.1:${plain.port}`);
-    const ready = deferred();
-    executor.onChange(() => {
-      if (executor.instance("model")?.readyEngine) ready.resolve();
     });
-    executor.setDesired([{ spec: { ...spec, ...more }, desiredAtMs: 0 }]);
-    life.onStop("executor", () => executor.stop(1_000));
-    life.onStop("server", () => server.stop(100));
-    life.onStop("plain links", () => plain?.close());
-    life.onStop("caller", () => caller.close());
-    await ready.promise;
     let id = 0;
     return async (request: Request): Promise<Given> => {
       id += 1;

@@ -8,30 +8,9 @@ import {
   type OutgoingFrame,
   placementToParameters,
 } from "@infaas/api";
-import {
-  Code,
-  createLogger,
-  deferred,
-  Lifecycle,
-  openSecurity,
-  processUsage,
-  SharedMemoryFile,
-  systemClock,
-  systemRandom,
-} from "@infaas/runtime";
-import { Executor } from "../instances/executor";
-import { LiveFigures } from "../instances/live-figures";
-import { Utilisation } from "../instances/utilisation";
-import type { VariantSpec } from "../instances/variant-spec";
-import { ProfileQueue } from "../profiling/confinement/profile-queue";
-import { GrpcCaller, type LinkCaller, PlainCaller } from "../testing/link-caller";
+import { Code, Lifecycle, SharedMemoryFile, systemRandom } from "@infaas/runtime";
 import { MemoryEngines } from "../testing/memory-engine";
-import { LinkServer } from "./link-server";
-import { NativeLinks } from "./native-links";
-import { QuerySpans } from "./query-spans";
-import { Reporter } from "./reporter";
-import { executorServer } from "./server";
-import { SharedMemory } from "./shared-memory";
+import { bareSpec, serveOnLinks, transports } from "../testing/served-on-links";
 
 const columns = 4;
 /** An input that begins so is answered with more than a link takes. */
@@ -45,23 +24,7 @@ const reversed = {
       input[0] === growing ? new Uint8Array(answerBytesMax + columns) : Uint8Array.from(input).reverse(),
     ),
 };
-const spec: VariantSpec = {
-  name: "reverser",
-  architecture: "net.v1",
-  modelDigest: "sha256:0",
-  externalData: [],
-  threads: 1,
-  concurrency: 1,
-  maxBatch: 8,
-  unbatched: false,
-  memoryBytes: 1,
-  latency: [],
-  goldenInputs: [],
-  goldenInputDims: [],
-  goldenOutputs: [],
-  goldenTolerance: 0,
-};
-const logger = createLogger({ service: "test", write: () => undefined });
+const spec = bareSpec("reverser", 8);
 
 function request(rows: number, more: object = {}): Uint8Array {
   const data = Uint8Array.from({ length: rows * columns }, (_, i) => i + 1);
@@ -90,7 +53,7 @@ function infer(
 /**
  * The same rules hold on both; here the engines are such that plain links leave every query to JavaScript.
  */
-describe.each(["grpc", "plain"] as const)("Link (%s)", (transport) => {
+describe.each(transports)("Link (%s)", (transport) => {
   let life = new Lifecycle();
   beforeEach(() => {
     life = new Lifecycle();
@@ -99,52 +62,20 @@ describe.each(["grpc", "plain"] as const)("Link (%s)", (transport) => {
 
   async function setUp(inFlightMax = 4) {
     const engines = new MemoryEngines(reversed);
-    const clock = systemClock;
-    const ports = { clock, engines, modelFile: async () => "/model", queueRowsMax: 16, queueBytesMax: 1024 };
-    let plain: NativeLinks | null = null;
-    const executor = new Executor({
-      name: "exec-1",
-      memoryBytes: 100,
-      ports,
-      logger,
-      onServing: (variant, instance) => plain?.serve(variant, instance),
-    });
-    const utilisation = new Utilisation(clock, 1, processUsage.cpuUs);
     const recorded: string[] = [];
-    const spans = new QuerySpans(clock, {
-      records: true,
-      sampleRatio: 0,
-      start: () => null,
-      child: (context) => context,
-      record: (span) => recorded.push(`${span.name} under ${span.parentSpanId}`),
+    const served = await serveOnLinks(life, {
+      transport,
+      engines,
+      modelFile: "/model",
+      spec,
+      queueRowsMax: 16,
+      queueBytesMax: 1024,
+      inFlightMax,
+      onSpan: (span) => recorded.push(span),
     });
-    const figures = new LiveFigures(clock);
-    const reporter = new Reporter(executor, utilisation, clock);
-    const memory = new SharedMemory();
-    life.onStop("memory", () => memory.close());
-    const linkPorts = { clock, executor, reporter, figures, spans, memory, inFlightMax };
-    const grpc = new LinkServer(linkPorts);
-    plain = await NativeLinks.open("127.0.0.1:0", linkPorts, { members: openSecurity.members, logger });
-    const links = transport === "grpc" ? grpc : plain;
-    const profiles = new ProfileQueue(async function* () {});
-    const server = executorServer({ logger, links: grpc, profiles });
-    const port = await server.listen("127.0.0.1:0");
-    const address = `127.0.0.1:${transport === "grpc" ? port : plain.port}`;
-    const open = (): LinkCaller =>
-      transport === "grpc" ? new GrpcCaller(address) : new PlainCaller(address);
-    const caller = open();
-    const ready = deferred();
-    executor.onChange(() => {
-      if (executor.instance("reverser")?.readyEngine) ready.resolve();
-    });
-    executor.setDesired([{ spec, desiredAtMs: 0 }]);
-    await ready.promise;
-    life.onStop("server", () => server.stop(100));
-    life.onStop("plain links", () => plain?.close());
-    life.onStop("caller", () => caller.close());
     const engine = engines.opened[0];
     if (engine === undefined) throw new Error("no engine was opened");
-    return { caller, engine, executor, links, recorded, figures, open };
+    return { ...served, engine, recorded };
   }
 
   it("answers with the outputs of the model and what the load is", async () => {
