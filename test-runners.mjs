@@ -3,7 +3,8 @@
  * Runs every test runner of the project and adds up what they say. `--full` is what CI runs: besides lint, ctest and jest
  * also the native suites under the sanitizers (threads only where there are any), and on the current LTS of Node the unit
  * tests of what depends on it: the add-ons, which use libraries that Node carries, and what is built on them. What the
- * sanitizers need is compiled beside jest, whose tests wait for a quarter of their time, with CPU time that nothing else asks for.
+ * native suites need is compiled beside jest, whose tests wait for a quarter of their time, with CPU time that nothing else asks
+ * for.
  * A jest suite that failed is run once more, alone: the second result counts, and both are listed at the end, because a
  * suite that only passes alone needs work too. Native suites are not run again: one report of a sanitizer is a bug.
  * Ends with what failed, a line a runner, and `N passed, N failed` over all runners; exits 1 unless everything passed.
@@ -97,23 +98,20 @@ function jestRun(node, name, ...args) {
   };
 }
 
-/** Compiles what the runners of sanitizers run; what fails here is compiled, and told of, by its runner again. */
-const compilations = full
-  ? [
-      ...["address", "thread"].map((sanitizer) => ["ctest", "cuda-batcher", sanitizer, "--build-only"]),
-      ["ctest", "wire", "address", "--build-only"],
-      ...["cuda-batcher", "wire"].map((workspace) => ["fuzz", workspace, "--build-only"]),
-    ].map(([script, workspace, ...args]) => [
-      "npm",
-      "run",
-      "--silent",
-      script,
-      "-w",
-      `@infaas/${workspace}`,
-      "--",
-      ...args,
-    ])
-  : [];
+/** Compiles what native runners run; what fails here is compiled, and told of, by its runner again. */
+const compile = (script, workspace, ...args) => [
+  ...["npm", "run", "--silent", script, "-w", `@infaas/${workspace}`, "--", ...args, "--build-only"],
+];
+const compilations = [
+  ...["cuda-batcher", "wire"].map((workspace) => compile("ctest", workspace, "none")),
+  ...(full
+    ? [
+        ...["cuda-batcher", "wire"].map((workspace) => compile("ctest", workspace, "address")),
+        compile("ctest", "cuda-batcher", "thread"),
+        ...["wire", "cuda-batcher"].map((workspace) => compile("fuzz", workspace)),
+      ]
+    : []),
+];
 
 const runners = [
   {
@@ -122,8 +120,8 @@ const runners = [
     count: asOne,
   },
   { name: "proto lint", command: ["npx", "buf", "lint", "proto"], count: asOne },
-  ...ctests(),
   { ...jestRun(process.execPath, "jest", "--maxWorkers=2"), beside: compilations },
+  ...ctests(),
   ...(full
     ? [
         ...ctests("address"),
@@ -136,7 +134,8 @@ const runners = [
         jestRun(
           node24,
           "jest-node24",
-          "--maxWorkers=2",
+          // Most of these suites wait for limits in time.
+          "--maxWorkers=3",
           "native/",
           "packages/runtime/",
           "services/frontend/src/servers/",
