@@ -20,7 +20,7 @@ export {
   type TargetIndex,
   type VariantEntry,
 } from "./catalog";
-export { paperView, StateOnlyInstance } from "./compat/infaas-paper";
+export { paperView, StateOnlyInstance } from "./compat/paper-view";
 export { costPerQueryUsd, costPerThousandUsd, fitsHost, type Host, hostShare } from "./cost";
 export type {
   Cold,
@@ -74,6 +74,8 @@ export type {
   PlanningProblem,
   PlanPrice,
 } from "./planning/problem";
+export { policies, policyNames } from "./policies";
+export type { Policy } from "./policy";
 export type { Query } from "./query";
 export { type Resolution, resolveTarget } from "./resolve-target";
 export {

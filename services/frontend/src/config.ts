@@ -1,3 +1,4 @@
+import { policyNames } from "@infaas/policy";
 import { type ConfigOf, type OptionTable, securityOptions, tokenOptions } from "@infaas/runtime";
 
 /** Every option of the frontend: meaning, trade-off, default. Wrong values stop the process at start. */
@@ -94,6 +95,12 @@ export const frontendOptions = {
     max: 3_600_000,
     unit: "ms",
     doc: "A query without deadline is given up after this long, so that none hangs.",
+  },
+  policy: {
+    type: "string",
+    default: "infaas",
+    choices: policyNames,
+    doc: "What selects an instance for a query and plans instances and hosts: infaas, or infaas-paper as the paper has it, for comparison (no prediction of queues, scaled by a slack of 1.05). The same for all frontends.",
   },
   scaleInHoldMs: {
     type: "number",

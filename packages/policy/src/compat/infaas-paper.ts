@@ -1,33 +1,47 @@
-import { type Snapshot, withInstances } from "../snapshot";
-import type { Instance, InstanceState } from "../types";
+import type { Decision } from "../decision";
+import { explainDecision } from "../explanation";
+import type { Policy } from "../policy";
+import type { PlanBasis, RoundFacts } from "../scaling/plan-due";
+import { selectVariant } from "../selection";
+import type { Snapshot } from "../snapshot";
+import { planPaperScaling } from "./paper-scaling";
+import { paperView, StateOnlyInstance } from "./paper-view";
 
-/** An instance as the paper's policy sees it: a state and nothing of its queue or its distance. */
-export class StateOnlyInstance implements Instance {
-  readonly drainMs = 0;
-  readonly hopMs = 0;
-  readonly variant: string;
-  readonly executor: string;
+/** The paper's autoscalers look once a second. */
+const PERIOD_MS = 1_000;
 
-  constructor(readonly measured: Instance) {
-    this.variant = measured.variant;
-    this.executor = measured.executor;
+/** Policy of the paper (INFaaS, ATC '21), for comparison: `paperView` says how it selects, `planPaperScaling` how it scales. */
+export const infaasPaper: Policy = {
+  name: "infaas-paper",
+  select: (snapshot, query, nowMs) => measured(selectVariant(viewOf(snapshot), query, nowMs)),
+  explain(snapshot, query, nowMs) {
+    const explained = explainDecision(viewOf(snapshot), query, nowMs);
+    return { ...explained, decision: measured(explained.decision) };
+  },
+  planDue(before: PlanBasis | null, { nowMs, structure }: RoundFacts) {
+    if (before === null) return "there is no plan yet";
+    if (structure !== before.structure) return "members, hosts or instances changed";
+    return nowMs - before.atMs >= PERIOD_MS ? "a second has passed" : null;
+  },
+  // biome-ignore lint/correctness/useYield: it decides by a few sums, in one slice.
+  *planScaling(facts, before, o) {
+    return planPaperScaling(facts, before, o);
+  },
+};
+
+const views = new WeakMap<Snapshot, Snapshot>();
+
+function viewOf(snapshot: Snapshot): Snapshot {
+  let view = views.get(snapshot);
+  if (view === undefined) {
+    view = paperView(snapshot);
+    views.set(snapshot, view);
   }
-
-  /** Read from the measured instance at every decision. */
-  get state(): InstanceState {
-    return this.measured.state;
-  }
+  return view;
 }
 
-/**
- * Returns the snapshot through the paper's eyes, for comparison: `selectVariant` on it decides by state and
- * profiled latency alone (INFaaS, ATC '21, section 4.2; docs/design/policy.md, section 3, without the
- * predicted drain). Its decisions carry `StateOnlyInstance`s, whose `measured` is the real one. O(instances);
- * build it once per snapshot.
- */
-export function paperView(snapshot: Snapshot): Snapshot {
-  const instances = snapshot.groups
-    .flat()
-    .flatMap((group) => group.members.map((member) => new StateOnlyInstance(member.instance)));
-  return withInstances(snapshot, { revision: snapshot.revision, atMs: snapshot.atMs, instances });
+/** The decision with the instance that the snapshot has. */
+function measured(decision: Decision): Decision {
+  if (decision.kind !== "selected" || !(decision.instance instanceof StateOnlyInstance)) return decision;
+  return { ...decision, instance: decision.instance.measured };
 }

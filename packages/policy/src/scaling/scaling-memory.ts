@@ -24,6 +24,8 @@ export interface ScalingMemory {
   readonly peaks: ReadonlyMap<string, readonly Peak[]>;
   /** What a violation costs, in multiples of what answering the query costs. */
   readonly violationFactor: number;
+  /** Since when each thing could be done without, by name; absent where the policy waits for nothing of the kind. */
+  readonly spareSinceMs?: ReadonlyMap<string, number>;
 }
 
 export interface HoldOptions {

@@ -1,4 +1,5 @@
 import type { ClusterService } from "@infaas/api";
+import type { Policy } from "@infaas/policy";
 import type { ClientOf, Clock, Lifecycle, Logger } from "@infaas/runtime";
 import type { FrontendConfig } from "../config";
 import type { ClusterView } from "../view/cluster-view";
@@ -15,6 +16,7 @@ interface ScalingPorts {
   readonly cluster: ClientOf<typeof ClusterService>;
   readonly placements: PlacementWriter;
   readonly hosts: HostProvider;
+  readonly policy: Policy;
   /** Term that this frontend leads in; null while it does not. */
   readonly term: () => bigint | null;
 }

@@ -5,12 +5,11 @@ import {
   notedNeeds,
   PLACEMENT_PRIORITY,
   type PlanBasis,
-  planDue,
+  type Policy,
   SCALING_DEFAULTS,
   type ScalingMemory,
   type ScalingOptions,
   type ScalingPlan,
-  scalingOf,
 } from "@infaas/policy";
 import { type ClientOf, type Clock, every, type Logger, ServiceError, type Timer } from "@infaas/runtime";
 import type { ClusterView, HostProviderMember } from "../view/cluster-view";
@@ -31,6 +30,7 @@ export interface ScalingLoopOptions {
   readonly cluster: Pick<ClientOf<typeof ClusterService>, "setAccepting">;
   readonly placements: PlacementWriter;
   readonly hosts: HostProvider;
+  readonly policy: Pick<Policy, "planDue" | "planScaling">;
   /** True while this frontend leads. */
   readonly isLeader: () => boolean;
   /** How long fewer hosts must have been enough before one goes. */
@@ -148,18 +148,23 @@ export class ScalingLoop {
       this.memory = notedNeeds(this.memory, needs, nowMs);
       this.notedMs = nowMs;
     }
-    return planDue(this.basis, { nowMs, structure, needs, isOverdue: () => isOverdue(sources) });
+    return this.o.policy.planDue(this.basis, {
+      nowMs,
+      structure,
+      needs,
+      isOverdue: () => isOverdue(sources),
+    });
   }
 
   private async makePlan(provider: HostProviderMember): Promise<void> {
-    const { view, table, clock, isLeader, periodMs } = this.o;
+    const { view, table, clock, policy, isLeader, periodMs } = this.o;
     const options = this.options();
     const nowMs = clock.nowMs();
     const readRevision = view.revision;
     const starts = { startsRestUntilMs: this.startsRestUntilMs(nowMs), startMs: this.starts.longestMs };
     const facts = scalingFacts(provider, { view, table, periodMs, nowMs }, starts);
     const before = this.memory ?? freshMemory(options, nowMs);
-    const plan = await planInSlices(scalingOf(facts, before, options), clock);
+    const plan = await planInSlices(policy.planScaling(facts, before, options), clock);
     // While it was planned another may have been elected.
     if (!isLeader()) return;
     // What a frozen plan would have changed is not remembered as a change.

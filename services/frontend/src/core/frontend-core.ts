@@ -1,4 +1,5 @@
 import type { ClusterService, RegistryService } from "@infaas/api";
+import type { Policy } from "@infaas/policy";
 import type { ClientOf, Clock, Lifecycle, Logger, Random } from "@infaas/runtime";
 import type { FrontendConfig } from "../config";
 import { type DemandPeers, exchangeDemand } from "../control/demand-exchange";
@@ -31,6 +32,7 @@ export interface FrontendCorePorts {
   /** Metadata. */
   readonly cluster: ClientOf<typeof ClusterService>;
   readonly registry: ClientOf<typeof RegistryService>;
+  readonly policy: Policy;
   readonly openLink: LinkFactory;
   /** Returns what starts and stops hosts for the frontend that leads. */
   readonly hostsOf: (led: RecordedHostsOptions) => HostProvider;
@@ -62,9 +64,9 @@ export class FrontendCore {
     private readonly ports: FrontendCorePorts,
     private readonly lifecycle: Lifecycle,
   ) {
-    const { clock, random, logger, cluster, registry, openLink, traces } = ports;
+    const { clock, random, logger, cluster, registry, policy, openLink, traces } = ports;
     const view = new ClusterView({ clock, logger, figureAgeMaxMs: figureAgeMaxMs(config.metricPeriodMs) });
-    const known = { clock, random, logger, view, cluster };
+    const known = { clock, random, logger, view, cluster, policy };
     const term = () => this.joined?.term() ?? null;
     this.view = view;
     this.demand = new DemandCounters(clock);

@@ -1,3 +1,4 @@
+import type { Policy } from "@infaas/policy";
 import type { Clock, Lifecycle, Logger } from "@infaas/runtime";
 import type { FrontendConfig } from "../config";
 import type { Links } from "../links/links";
@@ -12,6 +13,7 @@ interface RoutingPorts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly view: ClusterView;
+  readonly policy: Policy;
   readonly links: Links;
   readonly requests: LoadRequests;
   readonly firstAnswers: FirstAnswers;
@@ -28,7 +30,7 @@ export interface Routing {
 export function openRouting(config: FrontendConfig, ports: RoutingPorts, lifecycle: Lifecycle): Routing {
   const { coldWaitersMax: waitersMax, coldWaitMaxMs: waitMaxMs, queryMaxMs } = config;
   const coldStarts = new ColdStarts({ ...ports, waitersMax, waitMaxMs });
-  const selector = new Selector(ports.view, ({ variant, executor }) =>
+  const selector = new Selector(ports.view, ports.policy, ({ variant, executor }) =>
     coldStarts.start(variant.name, executor.name),
   );
   const router = new Router({ ...ports, selector, coldStarts, queryMaxMs });

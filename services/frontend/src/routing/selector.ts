@@ -1,7 +1,7 @@
 import { type Explanation, explanationToWire, type InferHeadInput } from "@infaas/api";
 import {
   buildSnapshot,
-  explainDecision,
+  type Policy,
   type Decision as PolicyDecision,
   type Explanation as PolicyExplanation,
   predictRowsMs,
@@ -9,7 +9,6 @@ import {
   type Slo,
   type Snapshot,
   type StartLoad,
-  selectVariant,
 } from "@infaas/policy";
 import type { ServiceError } from "@infaas/runtime";
 import { refusedByPolicy, unloadedRefusal } from "../query/refusals";
@@ -65,6 +64,7 @@ export class Selector {
   /** `startLoad` is told of a load worth starting though this query does not wait for it. */
   constructor(
     private readonly view: ClusterView,
+    private readonly policy: Pick<Policy, "select" | "explain">,
     private readonly startLoad: (load: StartLoad) => void,
   ) {}
 
@@ -79,7 +79,7 @@ export class Selector {
 
   /** The policy's own answer with every candidate considered. */
   explain(question: SelectorQuestion): PolicyExplanation {
-    return explainDecision(this.snapshotFor(question), this.queryOf(question), question.nowMs);
+    return this.policy.explain(this.snapshotFor(question), this.queryOf(question), question.nowMs);
   }
 
   private isUnloaded({ variants }: CatalogModel): boolean {
@@ -88,7 +88,7 @@ export class Selector {
   }
 
   private ask(question: SelectorQuestion): PolicyDecision {
-    return selectVariant(this.snapshotFor(question), this.queryOf(question), question.nowMs);
+    return this.policy.select(this.snapshotFor(question), this.queryOf(question), question.nowMs);
   }
 
   private follow(

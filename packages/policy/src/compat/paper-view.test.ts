@@ -2,7 +2,7 @@ import type { Query } from "../query";
 import { selectVariant } from "../selection";
 import { instance, pointsOf, slo, snapshotOf, variant } from "../testing/snapshots";
 import type { Instance } from "../types";
-import { paperView } from "./infaas-paper";
+import { paperView } from "./paper-view";
 
 const variants = [
   variant({ name: "cheap", points: pointsOf(2), saturationPerSecond: 1000 }),
