@@ -1,12 +1,20 @@
 import { bfloatBits, bfloatValue, halfBits, halfValue } from "./half-float";
 
+/** Bits of 16 whose value has other bits than these, or for no number other than `notANumber`. */
+function othersThanGiven(
+  decode: (bits: number) => number,
+  encode: (value: number) => number,
+  notANumber: number,
+): number[] {
+  return Array.from({ length: 0x1_0000 }, (_, bits) => bits).filter((bits) => {
+    const value = decode(bits);
+    return encode(value) !== (Number.isNaN(value) ? notANumber : bits);
+  });
+}
+
 describe("halfBits", () => {
   it("gives back the bits of every half there is", () => {
-    for (let half = 0; half < 0x1_0000; half += 1) {
-      const value = halfValue(half);
-      if (Number.isNaN(value)) expect(halfBits(value)).toBe(0x7e00);
-      else expect(halfBits(value)).toBe(half);
-    }
+    expect(othersThanGiven(halfValue, halfBits, 0x7e00)).toEqual([]);
   });
 
   it.each([
@@ -28,11 +36,7 @@ describe("halfBits", () => {
 
 describe("bfloatBits", () => {
   it("gives back the bits of every bfloat16 there is", () => {
-    for (let bfloat = 0; bfloat < 0x1_0000; bfloat += 1) {
-      const value = bfloatValue(bfloat);
-      if (Number.isNaN(value)) expect(bfloatBits(value)).toBe(0x7fc0);
-      else expect(bfloatBits(value)).toBe(bfloat);
-    }
+    expect(othersThanGiven(bfloatValue, bfloatBits, 0x7fc0)).toEqual([]);
   });
 
   it.each([
