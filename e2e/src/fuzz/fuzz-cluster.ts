@@ -45,10 +45,15 @@ export async function fuzzedSystem(cluster: Cluster): Promise<FuzzedSystem> {
 }
 
 /**
- * Starts a system to be fuzzed, with more options of its processes by environment (`INFAAS_INGRESS: "grpc"`).
+ * Starts a system to be fuzzed, with more options of its processes by environment (`INFAAS_INGRESS: "grpc"`), on the state of
+ * an earlier one if its folder is given.
  */
-export function startFuzzedCluster(environment: Readonly<Record<string, string>> = {}): Promise<Cluster> {
-  return Cluster.start({ zoo: fuzzedZoo, env: { ...settledEnvironment, ...environment } });
+export function startFuzzedCluster(
+  environment: Readonly<Record<string, string>> = {},
+  folder?: string,
+): Promise<Cluster> {
+  const kept = folder === undefined ? {} : { folder };
+  return Cluster.start({ zoo: fuzzedZoo, env: { ...settledEnvironment, ...environment }, ...kept });
 }
 
 /** Sends a plan to one face of a system and follows the memory of its processes. */

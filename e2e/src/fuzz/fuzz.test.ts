@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import type { Cluster } from "../cluster";
 import { type ClusterFuzzReport, fuzzCluster, fuzzedSystem, startFuzzedCluster } from "./fuzz-cluster";
 import type { FuzzedFace } from "./fuzz-run";
@@ -76,12 +77,19 @@ function grownIn(report: ClusterFuzzReport, otherMax: number) {
   return grown.filter(isMuch);
 }
 
+/** State of the first system, whose models the second need not measure again. */
+let folder: string | undefined;
+afterAll(() => {
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+});
+
 describe("a system under mutated requests and broken connections", () => {
   let cluster: Cluster;
   beforeAll(async () => {
     cluster = await startFuzzedCluster({ ...returningAllocator, INFAAS_INGRESS: "native" });
+    folder = cluster.folder;
   });
-  afterAll(() => cluster.stop());
+  afterAll(() => cluster?.stop({ keep: true }));
 
   it("neither dies, hangs, answers good requests wrongly, calls anything a bug, nor grows, over gRPC", async () => {
     const count = 22_000;
@@ -109,9 +117,9 @@ describe("a system under mutated requests and broken connections", () => {
 describe("a system whose sockets grpc-js reads, under the same", () => {
   let cluster: Cluster;
   beforeAll(async () => {
-    cluster = await startFuzzedCluster({ ...returningAllocator, INFAAS_INGRESS: "grpc" });
+    cluster = await startFuzzedCluster({ ...returningAllocator, INFAAS_INGRESS: "grpc" }, folder);
   });
-  afterAll(() => cluster.stop());
+  afterAll(() => cluster?.stop({ keep: true }));
 
   it("neither dies, hangs, answers good requests wrongly, calls anything a bug, nor grows", async () => {
     const count = 4_400;
