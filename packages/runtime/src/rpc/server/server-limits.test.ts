@@ -86,8 +86,12 @@ function prefix(bytes: number): Buffer {
   return head;
 }
 
+/** Looks at a condition, 10 ms apart, before it is given up. */
+const LOOKS_MAX = 2_000;
+
 async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !condition(); i += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < LOOKS_MAX && !condition(); i += 1)
+    await new Promise((resolve) => setTimeout(resolve, 10));
   expect(condition()).toBe(true);
 }
 
