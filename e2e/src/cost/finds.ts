@@ -41,5 +41,13 @@ export const finds = {
     ),
     repeated('{"inputs":[{"name":"x","datatype":"FP64","shape":[262145],"data":[', "1e99,", 262_144, "1]}]}"),
     repeated('{"inputs":[{"data":[', "1e99,", 800_000, "true]}]}"),
+    // Numbers beside data were counted to the last before they were refused; words for numbers.
+    repeated('{"inputs":[', "7,", 2_000_000, "1]}"),
+    repeated(
+      '{"inputs":[{"name":"x","datatype":"FP32","shape":[1000001],"data":[',
+      "NaN,",
+      1_000_000,
+      "1]}]}",
+    ),
   ],
 } as const;

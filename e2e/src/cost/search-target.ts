@@ -29,7 +29,12 @@ export async function searchTarget(
   return { worst, tried, answer };
 }
 
-async function costOf(target: CostTarget, pid: number, bytes: Buffer) {
+/** What a message costs the first thread of a process, and how it was answered. */
+export async function costOf(
+  target: CostTarget,
+  pid: number,
+  bytes: Buffer,
+): Promise<{ readonly costMs: number; readonly answer: string }> {
   const before = firstThreadMs(pid);
   const answer = await target.send(bytes);
   return { costMs: firstThreadMs(pid) - before, answer };

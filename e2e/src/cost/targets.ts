@@ -64,6 +64,31 @@ export interface Served {
   readonly httpAddress: string;
 }
 
+function httpTarget({ httpAddress }: Served, path: string, seeds: readonly Buffer[]): CostTarget {
+  return {
+    name: `HTTP ${path}`,
+    seeds,
+    bytesMax: JSON_BYTES_MAX,
+    send: async (bytes) => {
+      const answer = await fetch(`http://${httpAddress}${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: new Uint8Array(bytes),
+      });
+      return `${answer.status} ${await answer.text()}`;
+    },
+  };
+}
+
+const inferPath = "/v2/models/none/infer";
+
+/** A body of a million bytes of numbers: what costs of other messages are compared with. */
+export function numbersTarget(served: Served): CostTarget {
+  const data = `${"7,".repeat(MIB / 2 - 1)}7`;
+  const input = `{"name":"x","datatype":"FP32","shape":[${MIB / 2}],"data":[${data}]}`;
+  return httpTarget(served, inferPath, [Buffer.from(`{"inputs":[${input}]}`)]);
+}
+
 /** Every way that callers without a role but query have into a frontend, and the one of model files. */
 export function costTargets(served: Served): { targets: readonly CostTarget[]; close(): void } {
   const connection = new RawConnection(served.address);
@@ -76,19 +101,8 @@ export function costTargets(served: Served): { targets: readonly CostTarget[]; c
       return `${code} ${why}`;
     },
   });
-  const http = (path: string, seeds: readonly Buffer[]): CostTarget => ({
-    name: `HTTP ${path}`,
-    seeds: [...seeds, ...finds.json],
-    bytesMax: JSON_BYTES_MAX,
-    send: async (bytes) => {
-      const answer = await fetch(`http://${served.httpAddress}${path}`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: new Uint8Array(bytes),
-      });
-      return `${answer.status} ${await answer.text()}`;
-    },
-  });
+  const http = (path: string, seeds: readonly Buffer[]) =>
+    httpTarget(served, path, [...seeds, ...finds.json]);
   const inference = `/${GRPCInferenceService.typeName}`;
   const load = grpc(`${inference}/RepositoryModelLoad`, []);
   const onnx: CostTarget = {
@@ -107,7 +121,7 @@ export function costTargets(served: Served): { targets: readonly CostTarget[]; c
     grpc(`${inference}/ModelStreamInfer`, inferSeeds),
     grpc(`${inference}/RepositoryIndex`, [Buffer.from([0x12, 1, 0x61])]),
     grpc("/infaas.v1.InferenceService/Query", [query]),
-    http("/v2/models/none/infer", jsonSeeds),
+    http(inferPath, jsonSeeds),
     http("/v2/repository/index", [Buffer.from('{"ready":true}')]),
     onnx,
   ];

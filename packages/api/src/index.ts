@@ -711,7 +711,7 @@ export {
   isDataType,
   type TypedContents,
 } from "./tensors/tensor";
-export { decodeJsonData, encodeJsonData } from "./tensors/tensor-json";
+export { encodeJsonData, jsonPieces } from "./tensors/tensor-json";
 export {
   placementFromParameters,
   placementToParameters,

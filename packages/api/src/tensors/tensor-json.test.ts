@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { decodeJsonData, encodeJsonData } from "./tensor-json";
+import { encodeJsonData, jsonPieces } from "./tensor-json";
 
 function raw(datatype: string, data: readonly unknown[], shape = [data.length]): Uint8Array {
   const encoded = encodeJsonData(datatype, shape, data);
@@ -8,9 +8,8 @@ function raw(datatype: string, data: readonly unknown[], shape = [data.length]):
 }
 
 function text(datatype: string, bytes: Uint8Array): string {
-  const decoded = decodeJsonData(datatype, bytes);
-  if (!decoded.ok) throw new Error(decoded.fault);
-  return decoded.value;
+  const pieces = [...jsonPieces(datatype, bytes)];
+  return pieces.map((piece) => (piece.ok ? piece.value : `fault: ${piece.fault}`)).join("");
 }
 
 function faultOf(datatype: string, data: readonly unknown[], shape = [data.length]): string {
@@ -83,7 +82,7 @@ describe("encodeJsonData", () => {
   });
 });
 
-describe("decodeJsonData", () => {
+describe("jsonPieces", () => {
   it.each([
     ["BOOL", [true, false], "[true,false]"],
     ["INT64", ["-9223372036854775808", "9007199254740993"], "[-9223372036854775808,9007199254740993]"],
@@ -110,7 +109,29 @@ describe("decodeJsonData", () => {
   });
 
   it("refuses BYTES that are no text", () => {
-    const decoded = decodeJsonData("BYTES", new Uint8Array([1, 0, 0, 0, 0xff]));
-    expect(decoded).toMatchObject({ ok: false, fault: expect.stringContaining("no UTF-8 text") });
+    expect(text("BYTES", new Uint8Array([1, 0, 0, 0, 0xff]))).toContain(
+      "fault: BYTES hold what is no UTF-8 text",
+    );
+  });
+
+  it.each([
+    ["a length beyond the end", "BYTES", [1, 0, 0, 0]],
+    ["half a length", "BYTES", [1, 0]],
+    ["half an element", "FP32", [1, 0]],
+  ])("refuses %s", (_, datatype, bytes) => {
+    expect(text(datatype, new Uint8Array(bytes))).toContain("fault: ");
+  });
+
+  it.each([
+    ["INT64", 40_000, (i: number) => i - 20_000],
+    ["BOOL", 40_000, (i: number) => i % 3 === 0],
+    ["BYTES", 40_000, (i: number) => String(i)],
+    ["BYTES", 20, (i: number) => String(i).repeat(30_000)],
+    ["FP32", 0, Number],
+  ] as const)("writes %s of %i elements in pieces that are one array", (datatype, count, element) => {
+    const data = Array.from({ length: count }, (_, i) => element(i));
+    const bytes = raw(datatype, data);
+    expect(JSON.parse(text(datatype, bytes))).toEqual(data);
+    expect([...jsonPieces(datatype, bytes)].length).toBeGreaterThan(count === 0 ? 0 : 2);
   });
 });

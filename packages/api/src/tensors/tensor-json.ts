@@ -1,6 +1,16 @@
 import { bfloatBits, bfloatValue, halfBits, halfValue } from "./half-float";
-import { type DataType, decodeBytes, type Encoded, elementCount, encodeBytes, isDataType } from "./tensor";
+import {
+  type DataType,
+  datatypeBytes,
+  decodeBytes,
+  type Encoded,
+  elementCount,
+  encodeBytes,
+  isDataType,
+} from "./tensor";
 
+/** Bytes of the length that stands before each element of BYTES. */
+const LENGTH_BYTES = 4;
 /** Most dimensions that nested data may have; what is nested deeper is no number. */
 const RANK_MAX = 32;
 
@@ -86,14 +96,52 @@ export function countFault(count: number, shape: readonly number[]): string | nu
   return count === wanted ? null : `data has ${count} elements, shape [${shape.join(", ")}] takes ${wanted}`;
 }
 
+/** Most elements of one piece of JSON text: about two milliseconds of writing. */
+const PIECE_ELEMENTS_MAX = 16_384;
+/** Bytes of BYTES elements beyond which a piece takes no further element. */
+const PIECE_BYTES_MAX = 262_144;
+
 /**
- * Returns raw bytes as the text of one flat JSON array. A fault when they are no whole elements, or BYTES
- * that are no UTF-8.
+ * Yields raw bytes as the text of one flat JSON array, in pieces between which others who share the thread may have their turn.
+ * A fault ends it: an unknown datatype, bytes that are no whole elements, BYTES that are no UTF-8.
  */
-export function decodeJsonData(datatype: string, raw: Uint8Array): Encoded<string> {
-  if (!isDataType(datatype)) return { ok: false, fault: `datatype '${datatype}' is unknown` };
+export function* jsonPieces(datatype: string, raw: Uint8Array): Generator<Encoded<string>> {
+  if (!isDataType(datatype)) {
+    yield { ok: false, fault: `datatype '${datatype}' is unknown` };
+    return;
+  }
+  let opening = "[";
+  for (let from = 0; from < raw.byteLength; ) {
+    const end = endOfPiece(datatype, raw, from);
+    const texts = textsOf(datatype, raw.subarray(from, end));
+    if (!texts.ok) {
+      yield texts;
+      return;
+    }
+    yield { ok: true, value: `${opening}${texts.value.join(",")}` };
+    opening = ",";
+    from = end;
+  }
+  yield { ok: true, value: opening === "[" ? "[]" : "]" };
+}
+
+function endOfPiece(datatype: DataType, raw: Uint8Array, from: number): number {
+  const elementBytes = datatypeBytes(datatype);
+  if (elementBytes !== null) return Math.min(raw.byteLength, from + PIECE_ELEMENTS_MAX * elementBytes);
+  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
+  let end = from;
+  for (let count = 0; count < PIECE_ELEMENTS_MAX && end < from + PIECE_BYTES_MAX; count += 1) {
+    if (end + LENGTH_BYTES > raw.byteLength) return raw.byteLength;
+    end += LENGTH_BYTES + view.getUint32(end, true);
+  }
+  return Math.min(raw.byteLength, end);
+}
+
+function textsOf(datatype: DataType, raw: Uint8Array): Encoded<readonly string[]> {
   if (datatype === "BYTES") return decodeTexts(raw);
-  return { ok: true, value: `[${forms[datatype].write(raw).join(",")}]` };
+  const rest = raw.byteLength % (datatypeBytes(datatype) ?? 1);
+  if (rest === 0) return { ok: true, value: forms[datatype].write(raw) };
+  return { ok: false, fault: `${rest} bytes are left behind the last whole element of ${datatype}` };
 }
 
 function encodeTexts(values: readonly unknown[]): Encoded<Uint8Array> {
@@ -104,11 +152,11 @@ function encodeTexts(values: readonly unknown[]): Encoded<Uint8Array> {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function decodeTexts(raw: Uint8Array): Encoded<string> {
+function decodeTexts(raw: Uint8Array): Encoded<readonly string[]> {
   const elements = decodeBytes(raw);
   if (!elements.ok) return elements;
   try {
-    return { ok: true, value: JSON.stringify(elements.value.map((element) => utf8.decode(element))) };
+    return { ok: true, value: elements.value.map((element) => JSON.stringify(utf8.decode(element))) };
   } catch {
     return { ok: false, fault: "BYTES hold what is no UTF-8 text; ask for it as binary data" };
   }

@@ -17,7 +17,7 @@ import { faceMetrics } from "./face-metrics";
 import { decoded, findRoute, wrongVerb } from "./find-route";
 import type { HostLoad } from "./host-load";
 import { HttpError } from "./http-status";
-import { type HttpInferRequest, type InferTarget, readInferRequest } from "./infer-request";
+import { type HttpInferRequest, type InferTarget, type OutputForm, readInferRequest } from "./infer-request";
 import { HEAD_LENGTH_HEADER, writeInferResponse } from "./infer-response";
 import { invalid, parseObject } from "./json/json-body";
 import { prometheusText } from "./prometheus";
@@ -119,12 +119,7 @@ export class Exchange {
         answer: (answer, { trailers }) => {
           const bytes = Buffer.allocUnsafe(answer.length);
           answer.copy(bytes, 0);
-          resolve(
-            withHeaders(
-              written(() => writeInferResponse(bytes, form)),
-              textOnly(trailers),
-            ),
-          );
+          resolve(written(bytes, form).then((reply) => withHeaders(reply, textOnly(trailers))));
         },
         refuse: (error, { trailers }) => resolve(errorReply(error, textOnly(trailers))),
       });
@@ -166,12 +161,8 @@ export class Exchange {
   }
 }
 
-function written(write: () => Reply): Reply {
-  try {
-    return write();
-  } catch (error) {
-    return errorReply(ServiceError.from(error));
-  }
+function written(message: Uint8Array, form: OutputForm): Promise<Reply> {
+  return writeInferResponse(message, form).catch((error) => errorReply(ServiceError.from(error)));
 }
 
 function withHeaders(reply: Reply, headers: Readonly<Record<string, string>>): Reply {

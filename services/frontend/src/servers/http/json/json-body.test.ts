@@ -57,9 +57,14 @@ describe("parseObject", () => {
       "262145 numbers beside other values came, at most 262144",
     ],
     [
+      "numbers, of which it looks at no more",
+      `{"a":[${list(1_000_000, () => "1")}]}`,
+      "262145 numbers beside other values came, at most 262144",
+    ],
+    [
       "bare words, of which it looks at no more",
       `{"a":[${list(1_000_000, () => "NaN")}]}`,
-      "32770 texts and bare words came",
+      "32769 texts and bare words came",
     ],
   ])("refuses too many %s before they are made", (_, text, sentence) => {
     expect(() => parseObject(Buffer.from(text))).toThrow(sentence);

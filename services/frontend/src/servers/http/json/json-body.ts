@@ -21,6 +21,14 @@ export const JSON_NUMBERS_MAX = 262_144;
 /** Most numbers of more than 15 digits, or far from 1: a seventh of a microsecond each, and 16 bytes as people write them. */
 export const JSON_LONG_NUMBERS_MAX = 262_144;
 
+const most = {
+  names: JSON_NAMES_MAX,
+  nested: JSON_NESTED_MAX,
+  strings: JSON_STRINGS_MAX,
+  numbers: JSON_NUMBERS_MAX,
+  long: JSON_LONG_NUMBERS_MAX,
+} as const;
+
 /** A JSON object as it was sent: nothing about its values is known. */
 export type JsonFields = Readonly<Record<string, unknown>>;
 
@@ -54,14 +62,13 @@ function read(bytes: Buffer, listsAtOnce: boolean): ReadJson {
   const shape = shapeOf(bytes, {
     wide: bytes.includes(WIDE),
     lists: listsAtOnce,
-    bareMax: JSON_STRINGS_MAX,
-    longMax: JSON_LONG_NUMBERS_MAX,
+    most,
   });
-  bounded("names of members", shape.names, JSON_NAMES_MAX);
-  bounded("arrays and objects", shape.nested, JSON_NESTED_MAX);
-  bounded("texts and bare words", shape.strings + shape.bare.length / 2, JSON_STRINGS_MAX);
-  bounded("numbers beside other values", shape.numbers, JSON_NUMBERS_MAX);
-  bounded("numbers of more than 15 digits or far from 1", shape.long, JSON_LONG_NUMBERS_MAX);
+  bounded("names of members", shape.names, most.names);
+  bounded("arrays and objects", shape.nested, most.nested);
+  bounded("texts and bare words", shape.strings + shape.bare.length / 2, most.strings);
+  bounded("numbers beside other values", shape.numbers, most.numbers);
+  bounded("numbers of more than 15 digits or far from 1", shape.long, most.long);
   const mark = systemRandom.hex(MARK_BYTES);
   const fields = asObject("request body", parse(withTexts(bytes, shape, mark)));
   const lists = new Map(shape.lists.map(({ list }, index) => [`${mark}${index}`, list]));

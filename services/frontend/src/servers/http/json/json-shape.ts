@@ -31,9 +31,20 @@ export interface ShapeOptions {
   readonly wide: boolean;
   /** Read arrays of numbers at once. */
   readonly lists: boolean;
-  /** Bare tokens, and long numbers of lists, beyond which no more is looked at: each costs more than its bytes. */
-  readonly bareMax: number;
-  readonly longMax: number;
+  /** Most of each kind; beyond any of them no more is looked at. */
+  readonly most: ShapeLimits;
+}
+
+/** Limits of what a JSON text may hold. */
+export interface ShapeLimits {
+  readonly names: number;
+  readonly nested: number;
+  /** Strings and bare tokens together. */
+  readonly strings: number;
+  /** Numbers outside of lists. */
+  readonly numbers: number;
+  /** Long numbers of lists. */
+  readonly long: number;
 }
 
 /** Digits that a double always holds exactly. */
@@ -66,9 +77,9 @@ const words = [Buffer.from("NaN"), Buffer.from("Infinity")] as const;
 
 /**
  * Returns the shape of a JSON text in one pass; of what is no JSON, some shape. It is that of the beginning where
- * there are more than `bareMax` bare tokens, or `longMax` long numbers.
+ * more than `most` of a kind came.
  */
-export function shapeOf(bytes: Buffer, { wide, bareMax, longMax, lists: asked }: ShapeOptions): JsonShape {
+export function shapeOf(bytes: Buffer, { wide, most, lists: asked }: ShapeOptions): JsonShape {
   const bare: number[] = [];
   const lists: NumbersRead[] = [];
   let names = 0;
@@ -81,7 +92,9 @@ export function shapeOf(bytes: Buffer, { wide, bareMax, longMax, lists: asked }:
   let isData = false;
   // No list is looked for before.
   let listsFrom = asked ? 0 : bytes.length;
-  for (let at = 0; at < bytes.length && bare.length <= 2 * bareMax && long <= longMax; ) {
+  for (let at = 0; at < bytes.length; ) {
+    if (names > most.names || nested > most.nested || numbers > most.numbers || long > most.long) break;
+    if (strings + bare.length / 2 > most.strings) break;
     const byte = bytes[at]!;
     if (byte === char.quote) {
       strings += 1;
@@ -110,7 +123,7 @@ export function shapeOf(bytes: Buffer, { wide, bareMax, longMax, lists: asked }:
       named = false;
     } else if (byte === char.bracket && isData && at >= listsFrom) {
       isData = false;
-      const read = readNumbers(bytes, at, { wide, wideMax: bareMax, longMax: longMax - long });
+      const read = readNumbers(bytes, at, { wide, wideMax: most.strings, longMax: most.long - long });
       if (typeof read !== "number") {
         lists.push(read);
         nested += read.arrays;

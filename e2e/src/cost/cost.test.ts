@@ -1,0 +1,55 @@
+import { seededRandom } from "@infaas/runtime";
+import { LoneFrontend } from "../lone-frontend";
+import { costOf, searchTarget } from "./search-target";
+import { type CostTarget, costTargets, numbersTarget } from "./targets";
+
+jest.setTimeout(180_000);
+
+/** Looked for further finds in each way in; what is kept is sent first. `npm run cost -w e2e -- SECONDS` looks for longer. */
+const seconds = 0.5;
+/**
+ * What the costliest message may cost, in costs of the measure: 5 are seen. A message whose cost is not bounded
+ * before it is read has cost hundreds.
+ */
+const MEASURES_MAX = 20;
+const MEASUREMENTS = 5;
+
+describe("a frontend that is sent what was found to cost most", () => {
+  let frontend: LoneFrontend;
+  let close = () => {};
+  let targets: readonly CostTarget[] = [];
+  let measure: CostTarget;
+  beforeAll(async () => {
+    frontend = await LoneFrontend.start({ INFAAS_INGRESS: "native" });
+    ({ targets, close } = costTargets(frontend));
+    measure = numbersTarget(frontend);
+  });
+  afterAll(async () => {
+    close();
+    await frontend?.stop();
+  });
+
+  /** What a quarter of the most numbers that a body may hold costs now: on a slow machine, or a busy one, as much more as all else. */
+  async function measuredMs(): Promise<number> {
+    const costs: number[] = [];
+    for (let i = 0; i < MEASUREMENTS; i++)
+      for (const bytes of measure.seeds) costs.push((await costOf(measure, frontend.pid, bytes)).costMs);
+    return Math.min(...costs);
+  }
+
+  it("is busy with none for longer than with twenty times an ordinary body of numbers", async () => {
+    const beyond: string[] = [];
+    const lines: string[] = [];
+    for (const target of targets) {
+      const one = await measuredMs();
+      const { worst } = await searchTarget(target, { pid: frontend.pid, seconds, random: seededRandom(1) });
+      const line = `${target.name}: ${(worst.costMs / one).toFixed(1)} measures of ${one.toFixed(1)} ms for ${worst.bytes.length} bytes`;
+      lines.push(line);
+      if (worst.costMs > MEASURES_MAX * one)
+        beyond.push(`${line}: ${worst.bytes.subarray(0, 60).toString("latin1")}`);
+    }
+    process.stdout.write(`${lines.join("\n")}\n`);
+    expect(lines).toHaveLength(targets.length);
+    expect(beyond).toEqual([]);
+  });
+});
