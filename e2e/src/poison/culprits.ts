@@ -48,6 +48,22 @@ export const culpritFiles: Readonly<Record<string, Uint8Array>> = {
     input: [tensor("x", FP32, [1, 1]), tensor("s", INT64, [2])],
     output: [tensor("y", FP32, ["a", "b"])],
   }),
+  // The sum over each element with each other one, as attention has it.
+  pairs: onnxFile({
+    name: "pairs",
+    node: [
+      { opType: "Transpose", input: ["x"], output: ["t"] },
+      { opType: "MatMul", input: ["t", "x"], output: ["p"] },
+      {
+        opType: "ReduceSum",
+        input: ["p"],
+        output: ["y"],
+        attribute: [{ name: "keepdims", type: 2, i: 1n }],
+      },
+    ],
+    input: [tensor("x", FP32, [1, "length"])],
+    output: [tensor("y", FP32, [1, 1])],
+  }),
 };
 
 function stepsBody() {
@@ -84,6 +100,11 @@ export function loop(cluster: Cluster, steps: bigint, deadlineMs: number): Promi
 /** Asks 20 bytes of input to become `rows` x `columns` x 4 bytes of output. */
 export function grow(cluster: Cluster, rows: number, columns: number): Promise<End> {
   return endOf(cluster, "grow", [float32("x", [1, 1]), int64("s", [2], BigInt(rows), BigInt(columns))]);
+}
+
+/** Asks for the sum over all pairs of `length` elements. */
+export function pair(cluster: Cluster, length: number): Promise<End> {
+  return endOf(cluster, "pairs", [float32("x", [1, length])]);
 }
 
 /**
@@ -127,5 +148,6 @@ function int64(name: string, shape: readonly number[], ...values: readonly bigin
 }
 
 function float32(name: string, shape: readonly number[]) {
-  return { name, datatype: "FP32", shape, bytes: new Uint8Array(Float32Array.of(1).buffer) };
+  const count = shape.reduce((product, size) => product * size, 1);
+  return { name, datatype: "FP32", shape, bytes: new Uint8Array(new Float32Array(count).fill(1).buffer) };
 }

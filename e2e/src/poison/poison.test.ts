@@ -6,7 +6,7 @@ import { Code, createRpcClient } from "@infaas/runtime";
 import { Cluster, eventually } from "../cluster";
 import { bystanderModel, type Seen } from "./bystander";
 import { Bystanders, bystanderFile, percentileMs } from "./bystanders";
-import { announce, divide, type End, grow, loop, registerCulprits } from "./culprits";
+import { announce, divide, type End, grow, loop, pair, registerCulprits } from "./culprits";
 import { operatorModels } from "./hostile-operators";
 import { type OperatorReport, runOperators } from "./operator-run";
 
@@ -86,6 +86,35 @@ describe("a cluster with two executors, one caller of which does harm", () => {
       message: expect.stringMatching(/answer of 692060\d\d bytes, allowed are \d+/),
     });
     expect(await grow(cluster, 2, 2)).toBeNull();
+  }, 60_000);
+
+  it("refuses a size whose memory grows by its square with both numbers, and takes what the owner allows", async () => {
+    const models = createRpcClient(GRPCInferenceService, cluster.address);
+    const limitTo = (length: number) => {
+      const limits = { "axis_limit.length": { string_value: String(length) } };
+      const config = JSON.stringify({ parameters: limits });
+      return models.repositoryModelLoad({
+        modelName: "pairs",
+        parameters: { config: { parameterChoice: { case: "stringParam", value: config } } },
+      });
+    };
+    try {
+      // 8 MiB that would become 16 TiB.
+      const end = await harm(() => pair(cluster, 2 * mebi));
+      expect(end).toMatchObject({
+        code: Code.INVALID_ARGUMENT,
+        message: expect.stringMatching(
+          /length has size 2097152, at most \d+ is taken: it was measured with \d+/,
+        ),
+      });
+      await limitTo(100);
+      const why = "length has size 101, at most 100 is taken: as its owner says";
+      expect(await pair(cluster, 101)).toMatchObject({ message: expect.stringContaining(why) });
+      await limitTo(101);
+      expect(await pair(cluster, 101)).toBeNull();
+    } finally {
+      models.close();
+    }
   }, 60_000);
 
   it("answers or refuses hostile values of operators that turn them into sizes, divisors and loops", async () => {
