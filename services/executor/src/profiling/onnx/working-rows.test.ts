@@ -66,6 +66,32 @@ describe("findWorkingRows", () => {
     });
   });
 
+  describe("of a model that answers some integers otherwise each time", () => {
+    /** From `least` on, what lay in memory. */
+    const unsteady = (least: number) => {
+      let runs = 0;
+      return async (rows: RowSet, row: number) => {
+        const [bytes] = rows.inputsOf([row]);
+        const largest = Math.max(...[...(readNumbers("INT64", bytes!) as BigInt64Array)].map(Number));
+        return { outputs: [Uint8Array.of(largest < least ? 0 : runs++)] };
+      };
+    };
+    const largestOf = async (least: number) => {
+      const found = await find(unsteady(least));
+      if (found.kind !== "found") throw new Error(found.reason);
+      const [bytes] = found.rows.inputsOf([0]);
+      return Math.max(...[...(readNumbers("INT64", bytes!) as BigInt64Array)].map(Number));
+    };
+
+    it("finds others", async () => {
+      expect(await largestOf(5)).toBeLessThan(5);
+    });
+
+    it("finds them all the same where it answers none alike", async () => {
+      expect(await largestOf(0)).toBeGreaterThan(10);
+    });
+  });
+
   it("repeats what the engine said first when nothing can be run", async () => {
     await expect(find(modelOf([0], 0))).resolves.toEqual({
       kind: "none",

@@ -81,30 +81,31 @@ export async function findWorkingRows(o: RowSearch): Promise<WorkingRows> {
   const untilMs = o.clock.nowMs() + TRIALS_MS_MAX;
   let trials = 0;
   let first: ServiceError | null = null;
-  let large: WorkingRows | null = null;
+  /** Rows that are answered with much, or otherwise each time. */
+  let disliked: WorkingRows | null = null;
   for (const { inputs, sizes } of candidates(o.inputs, o.told, o.hints?.constraints)) {
     const undecided = inputs.filter(({ name }) => !given.has(name));
     if (shapesWith(undecided, sizes).some((shape) => elementCount(shape) > ELEMENTS_MAX)) continue;
     const shapes = shapesGiven(inputs, sizes, given);
     for (const values of styles) {
       const isTriedOut = trials > 0 && (trials >= TRIALS_MAX || o.clock.nowMs() > untilMs);
-      if (isTriedOut) return large ?? refused(first, trials);
+      if (isTriedOut) return disliked ?? refused(first, trials);
       trials += 1;
       const some = ROWS_TRIED.map((count) => () => randomRows(inputs, { shapes, given, ...values, count }));
-      const tried = await tryRows(some, o.run);
+      const tried = await tryRows(some, o.run, mayShrink);
       if (tried instanceof ServiceError) {
         first ??= tried;
         continue;
       }
       const rows = () => randomRows(inputs, { shapes, given, ...values });
-      if (!mayShrink || tried.answerBytes <= LIKED_ANSWER_BYTES)
+      if (!mayShrink || (tried.answerBytes <= LIKED_ANSWER_BYTES && tried.repeats))
         return { kind: "found", rows: rows(), sizes };
-      large ??= { kind: "found", rows: rows(), sizes };
+      disliked ??= { kind: "found", rows: rows(), sizes };
     }
-    // Other sizes of axes make answers larger, not smaller.
-    if (large !== null) return large;
+    // Other sizes of axes make answers larger, not smaller, and no steadier.
+    if (disliked !== null) return disliked;
   }
-  return large ?? refused(first, trials);
+  return disliked ?? refused(first, trials);
 }
 
 /**
@@ -172,25 +173,41 @@ function valueStyles(inputs: readonly TensorSignature[], words: InputHints["word
   ];
 }
 
+/** How rows are answered. */
+interface Tried {
+  /** Bytes of the largest answer. */
+  readonly answerBytes: number;
+  /** Whether a row that was run again, after others, was answered alike; true where it was not. */
+  readonly repeats: boolean;
+}
+
 /**
- * The engine's first refusal of a row of these sets, each made when it is its turn, or the bytes of its largest answer; what
- * is not about the input is thrown.
+ * The engine's first refusal of a row of these sets, each made when it is its turn, or how they are answered; what is not about
+ * the input is thrown. An engine that leaves memory of an answer unset (a wrapped padding larger than its axis) shows in a row
+ * that is run `again`.
  */
 async function tryRows(
   sets: readonly (() => RowSet)[],
   run: RunRow,
-): Promise<ServiceError | { readonly answerBytes: number }> {
-  let answerBytes = 0;
+  again: boolean,
+): Promise<ServiceError | Tried> {
+  let [answerBytes, repeats] = [0, true];
   const fault = await faultOfRow(async () => {
     for (const made of sets) {
       const rows = made();
+      let first: readonly Buffer[] = [];
       for (let row = 0; row < rows.count; row++) {
         const { outputs } = await run(rows, row);
         answerBytes = Math.max(answerBytes, bytesOf(outputs));
+        if (row === 0 && again && answerBytes <= LIKED_ANSWER_BYTES)
+          first = outputs.map((o) => Buffer.from(o));
       }
+      if (rows.count === 1 || first.length === 0) continue;
+      const { outputs } = await run(rows, 0);
+      repeats &&= first.every((bytes, index) => bytes.equals(outputs[index]!));
     }
   });
-  return fault ?? { answerBytes };
+  return fault ?? { answerBytes, repeats };
 }
 
 function bytesOf(outputs: readonly Uint8Array[]): number {
