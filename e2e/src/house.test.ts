@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { root } from "./cluster";
-import { citedBy, missingPaths } from "./house/documents";
+import { citedBy, missingPaths, missingTests } from "./house/documents";
 import { importCircles, includeRoots, isTest, wrongImports } from "./house/imports";
 import { lintRules } from "./house/lint-rules";
 import { parseMap } from "./house/map";
@@ -199,6 +199,16 @@ describe("documents", () => {
       return `| [${number}](${basename(file)}) | ${title} |`;
     });
     expect(lines.filter((line) => !index.includes(line))).toEqual([]);
+  });
+
+  it("name for every kind of harm at least four tests that are there", () => {
+    const named = (file: string) => (tracked.has(file) ? read(file) : "");
+    expect(missingTests(read("docs/hostile-cases.md"), named)).toEqual([]);
+    const seeded = "## 1. Floods\n\n- `e2e/src/house.test.ts`: holds back the sea\n";
+    expect(missingTests(seeded, named)).toEqual([
+      "1. Floods: 1 tests",
+      "- `e2e/src/house.test.ts`: holds back the sea",
+    ]);
   });
 
   it("are found missing when one is seeded", () => {

@@ -82,10 +82,11 @@ function httpTarget({ httpAddress }: Served, path: string, seeds: readonly Buffe
 
 const inferPath = "/v2/models/none/infer";
 
-/** A body of a million bytes of numbers: what costs of other messages are compared with. */
+/** The largest body of numbers alone: what costs of other messages are compared with. */
 export function numbersTarget(served: Served): CostTarget {
-  const data = `${"7,".repeat(MIB / 2 - 1)}7`;
-  const input = `{"name":"x","datatype":"FP32","shape":[${MIB / 2}],"data":[${data}]}`;
+  const count = 2_000_000;
+  const data = `${"7,".repeat(count - 1)}7`;
+  const input = `{"name":"x","datatype":"FP32","shape":[${count}],"data":[${data}]}`;
   return httpTarget(served, inferPath, [Buffer.from(`{"inputs":[${input}]}`)]);
 }
 

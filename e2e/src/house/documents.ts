@@ -42,3 +42,22 @@ export function citedBy(source: string): { readonly pages: string[]; readonly de
     decisions: [...source.matchAll(/\bdecisions? (\d{4})\b/g)].map(([, number = ""]) => number),
   };
 }
+
+/** The fewest tests of one kind of harm: the case that was seen, and three more. */
+const TESTS_OF_A_KIND = 4;
+
+/**
+ * Returns what is wrong with a page of hostile cases: tests, each a line "- `file`: name", that are not in their file, and kinds, each
+ * a heading with a number, that have too few.
+ * @param read Returns a file's text; empty where it is none.
+ */
+export function missingTests(text: string, read: (file: string) => string): string[] {
+  const kinds = text.split(/^## (?=\d+\. )/m).slice(1);
+  return kinds.flatMap((kind) => {
+    const tests = [...kind.matchAll(/^- `([^`]+)`: (.+)$/gm)];
+    const gone = tests.filter(([, file = "", name]) => !read(file).includes(`"${name}"`));
+    const [heading = ""] = kind.split("\n");
+    const few = tests.length < TESTS_OF_A_KIND ? [`${heading}: ${tests.length} tests`] : [];
+    return [...few, ...gone.map(([line]) => line)];
+  });
+}
