@@ -7,6 +7,7 @@ import { benchFuzz } from "./fuzz";
 import { benchGoodput } from "./goodput";
 import { benchLink } from "./link";
 import { benchManyRows } from "./many-rows/bench-many-rows";
+import { benchMutants } from "./mutants/bench-mutants";
 import { benchPlanning, describePlanning } from "./planning/bench-planning";
 import { benchProofs } from "./proofs";
 import { benchRecheck } from "./recheck/bench-recheck";
@@ -31,6 +32,7 @@ const benches: Readonly<Record<string, (scope: BenchScope) => void | Promise<voi
   storm: benchStorm,
   density: benchDensity,
   fuzz: benchFuzz,
+  mutants: benchMutants,
   registrations: benchRegistrations,
   proofs: benchProofs,
   "many-rows": benchManyRows,

@@ -66,6 +66,8 @@ export class FuzzRun {
   private good = 0;
   private attacks = 0;
   private seconds = 0;
+  /** Whether an operation could not be answered: nothing more is sent. */
+  private isLost = false;
 
   constructor(
     private readonly face: FuzzedFace,
@@ -79,7 +81,14 @@ export class FuzzRun {
     const startedMs = performance.now();
     const workers = Array.from({ length: this.plan.inFlight }, () => this.work(upTo));
     const attackers = Array.from({ length: attackersMax }, () => this.attack(upTo));
-    await Promise.all([...workers, ...attackers]);
+    try {
+      await Promise.all([...workers, ...attackers]);
+    } finally {
+      // Otherwise attackers wait for operations that nobody sends.
+      this.isLost = true;
+      await Promise.allSettled([...workers, ...attackers]);
+    }
+    this.isLost = false;
     this.seconds += (performance.now() - startedMs) / 1000;
   }
 
@@ -90,7 +99,7 @@ export class FuzzRun {
 
   private async work(upTo: number): Promise<void> {
     const { seed, from } = this.plan;
-    while (this.started < upTo) {
+    while (this.started < upTo && !this.isLost) {
       const number = from + this.started++;
       const name = `operation ${number} of seed ${seed}`;
       const { isGood, ending, fault } = await this.face
@@ -106,7 +115,7 @@ export class FuzzRun {
   /** Attacks keep pace with the operations. */
   private async attack(upTo: number): Promise<void> {
     const { seed, from } = this.plan;
-    while (this.done < upTo) {
+    while (this.done < upTo && !this.isLost) {
       const due = Math.floor(this.done / operationsPerAttack);
       if (this.attacks >= due) {
         await new Promise((next) => setTimeout(next, attackPauseMs));
@@ -125,6 +134,7 @@ export class FuzzRun {
   }
 }
 
-function randomOf(seed: number, number: number): Random {
+/** Randomness that decides operation `number` of a run. */
+export function randomOf(seed: number, number: number): Random {
   return seededRandom(Math.imul(seed, 0x85eb_ca6b) + Math.imul(number, 0xc2b2_ae35));
 }

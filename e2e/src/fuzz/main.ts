@@ -44,11 +44,15 @@ async function main(words: readonly string[]): Promise<number> {
     return 2;
   }
   const cluster = await startFuzzedCluster(face.environment);
+  let status = 1;
   try {
-    return await report(cluster, face, { count, seed, from, inFlight: face.inFlight ?? inFlight });
+    status = await report(cluster, face, { count, seed, from, inFlight: face.inFlight ?? inFlight });
   } finally {
-    await cluster.stop();
+    const keep = status !== 0;
+    await cluster.stop({ keep });
+    if (keep) process.stderr.write(`logs and state are kept in ${cluster.folder}\n`);
   }
+  return status;
 }
 
 async function report(

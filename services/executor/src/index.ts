@@ -9,6 +9,8 @@ export type {
   EngineTensor,
   LatencyPoint,
 } from "./engines/engine-port";
+export { nativeEngines, nativeEngineVersion } from "./engines/native-engine";
+export { ModelFolders } from "./files/model-folders";
 export { ModelStore } from "./files/model-store";
 export { type DesiredVariant, Executor, type ExecutorOptions, type InstanceLine } from "./instances/executor";
 export { Instance, type InstancePorts, type InstanceState } from "./instances/instance";
@@ -22,5 +24,7 @@ export {
 } from "./instances/plan-reconcile";
 export { instanceKey, type VariantSpec, variantSpec } from "./instances/variant-spec";
 export { instruments } from "./metrics";
+export type { ProfilePorts } from "./profiling/measurement/profile-ports";
 export { decodeModel, type OnnxModel } from "./profiling/onnx/model-file";
+export { profileModel } from "./profiling/profile-model";
 export { analyseRows, type RowAnalysis } from "./profiling/rows/analyse-rows";
