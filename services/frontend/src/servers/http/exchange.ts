@@ -108,7 +108,7 @@ export class Exchange {
   }
 
   private async infer(target: InferTarget, body: Buffer, caller: Caller): Promise<Reply> {
-    const { message, form } = this.read(target, body);
+    const { message, form } = await this.read(target, body);
     return new Promise((resolve) => {
       const started = startInfer(this.o.infer, message, {
         deadlineMs: null,
@@ -137,7 +137,7 @@ export class Exchange {
     return metricsReply(prometheusText(families));
   }
 
-  private read(target: InferTarget, body: Buffer): HttpInferRequest {
+  private async read(target: InferTarget, body: Buffer): Promise<HttpInferRequest> {
     const jsonBytes = this.headLength();
     if (jsonBytes !== 0) return readInferRequest(target, body, jsonBytes);
     return readRawRequest(target, body, findNamed(this.o.infer.view, target.name, target.version));

@@ -40,18 +40,18 @@ type Parameters = Record<string, MessageInitShape<typeof InferParameterSchema>>;
  * Reads the body of `POST …/infer`: JSON, and behind its first `jsonBytes` bytes the raw data of the inputs that say so
  * (binary tensor extension); null = all is JSON. INVALID_ARGUMENT names the input and both numbers.
  */
-export function readInferRequest(
+export async function readInferRequest(
   target: InferTarget,
   body: Buffer,
   jsonBytes: number | null,
-): HttpInferRequest {
+): Promise<HttpInferRequest> {
   const headBytes = jsonBytes ?? body.byteLength;
   if (headBytes > body.byteLength) {
     throw invalid(
       `Inference-Header-Content-Length is ${headBytes}, the whole body has ${body.byteLength} bytes`,
     );
   }
-  const { fields: json, numbersOf } = readJson(body.subarray(0, headBytes));
+  const { fields: json, numbersOf } = await readJson(body.subarray(0, headBytes));
   const data = new InputData(body.subarray(headBytes), numbersOf);
   const inputs = listOf("inputs", json.inputs).map((input, i) => readInput(input, i, data));
   data.mustBeUsedUp();

@@ -84,50 +84,71 @@ describe("parseObject", () => {
 });
 
 describe("readJson", () => {
-  const numbers = (text: string) => {
-    const { fields, numbersOf } = readJson(Buffer.from(text));
+  const numbers = async (text: string) => {
+    const { fields, numbersOf } = await readJson(Buffer.from(text));
     return (fields.inputs as readonly { data: unknown }[]).map(({ data }) => numbersOf(data)?.values ?? data);
   };
 
-  it("reads arrays of numbers that are data at once, whatever stands around them", () => {
+  it("reads arrays of numbers that are data at once, whatever stands around them", async () => {
     const text =
       '{"inputs": [{"data" : [1, 2.5, NaN]}, {"data":[[1],[2]],"shape":[2, 1]}, {"x": 0, "data":["a", 1]}]}';
-    expect(numbers(text)).toEqual([Float64Array.of(1, 2.5, Number.NaN), Float64Array.of(1, 2), ["a", 1]]);
+    expect(await numbers(text)).toEqual([
+      Float64Array.of(1, 2.5, Number.NaN),
+      Float64Array.of(1, 2),
+      ["a", 1],
+    ]);
   });
 
-  it("keeps integers that a double does not hold", () => {
+  it("keeps integers that a double does not hold", async () => {
     const text =
       '{"inputs": [{"data": [9007199254740993, 1], "datatype": "INT64", "max": 9007199254740993}]}';
-    const { fields, numbersOf } = readJson(Buffer.from(text));
+    const { fields, numbersOf } = await readJson(Buffer.from(text));
     const [input] = fields.inputs as readonly { data: unknown; max: unknown }[];
     expect(numbersOf(input?.data)?.wide).toEqual(new Map([[0, "9007199254740993"]]));
     expect(input?.max).toBe("9007199254740993");
   });
 
-  it("takes nothing that is sent for a list that it read", () => {
-    expect(numbers('{"inputs": [{"data": [1]}, {"data": "0"}, {"data": {"0": 1}}, {"data": true}]}')).toEqual(
-      [Float64Array.of(1), "0", { "0": 1 }, true],
-    );
+  it("takes nothing that is sent for a list that it read", async () => {
+    expect(
+      await numbers('{"inputs": [{"data": [1]}, {"data": "0"}, {"data": {"0": 1}}, {"data": true}]}'),
+    ).toEqual([Float64Array.of(1), "0", { "0": 1 }, true]);
   });
 
-  it("reads millions of short numbers, and refuses more long ones than people write into as many bytes", () => {
+  it("reads millions of short numbers, and refuses more long ones than people write into as many bytes", async () => {
     const many = (part: string) =>
       Buffer.from(`{"inputs":[{"data":[${part.repeat(4_000_000 / part.length)}1]}]}`);
-    const { fields, numbersOf } = readJson(many("7,"));
+    const { fields, numbersOf } = await readJson(many("7,"));
     const [input] = fields.inputs as readonly { data: unknown }[];
     expect(numbersOf(input?.data)?.values).toHaveLength(2_000_001);
-    expect(() => readJson(many("1e99,"))).toThrow(
+    await expect(readJson(many("1e99,"))).rejects.toThrow(
       "262145 numbers of more than 15 digits or far from 1 came, at most 262144",
     );
-    expect(readJson(many("0.37454012036323551,")).fields.inputs).toHaveLength(1);
+    expect((await readJson(many("0.37454012036323551,"))).fields.inputs).toHaveLength(1);
   });
 
-  it("reads nothing twice that it reads in vain", () => {
+  it("reads nothing twice that it reads in vain", async () => {
     const text = `{"data":${'[{"data":[1,'.repeat(16_000)}`;
     const startedMs = performance.now();
-    expect(() => readJson(Buffer.from(text))).toThrow("names of members");
+    await expect(readJson(Buffer.from(text))).rejects.toThrow("names of members");
     const broken = Buffer.from(`{"data":${"[1,".repeat(32_000)}`);
-    expect(() => readJson(broken)).toThrow("request body is not JSON");
+    await expect(readJson(broken)).rejects.toThrow("request body is not JSON");
     expect(performance.now() - startedMs).toBeLessThan(5_000);
+  });
+
+  it("reads long texts one after another, and short ones meanwhile", async () => {
+    const long = Buffer.from(`{"inputs":[{"data":[${"7,".repeat(500_000)}1]}]}`);
+    const ends: string[] = [];
+    await Promise.all(
+      Object.entries({
+        first: long,
+        second: long,
+        broken: long.subarray(0, -1),
+        short: Buffer.from("{}"),
+      }).map(async ([name, bytes]) => {
+        await readJson(bytes).catch(() => undefined);
+        ends.push(name);
+      }),
+    );
+    expect(ends).toEqual(["short", "first", "second", "broken"]);
   });
 });

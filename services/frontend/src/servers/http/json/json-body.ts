@@ -1,10 +1,14 @@
 import { isUtf8 } from "node:buffer";
 import type { NumberList } from "@infaas/api";
-import { Code, ServiceError, systemRandom } from "@infaas/runtime";
+import { Code, nextTurn, ServiceError, systemRandom } from "@infaas/runtime";
 import { HttpError } from "../http-status";
+import { STEP_BYTES } from "./json-numbers";
 import { type JsonShape, shapeOf } from "./json-shape";
 
-/** Longest JSON text that is read, in 50 ms at most of the one thread that all queries share. Tensors beyond go as binary data. */
+/**
+ * Longest JSON text that is read, with turns for others who share the thread, of 50 ms at most. Tensors beyond go as
+ * binary data.
+ */
 export const JSON_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Most names of members: what looks them up is made as they come, two microseconds each. */
@@ -41,25 +45,43 @@ export interface ReadJson {
 
 /** Reads a JSON object; as `readJson`, with every array an array. */
 export function parseObject(bytes: Buffer): JsonFields {
-  return read(bytes, false).fields;
+  const reading = read(bytes, false);
+  for (;;) {
+    const step = reading.next();
+    if (step.done === true) return step.value.fields;
+  }
 }
+
+/** The long text that is read now; lists of numbers take eight times their bytes, so that one is read at a time. */
+let latest: Promise<unknown> = Promise.resolve();
 
 /**
- * Reads a JSON object; an empty body is an empty object. HTTP 413 beyond the bounds, INVALID_ARGUMENT for
- * anything else.
+ * Reads a JSON object; an empty body is an empty object. Long ones are read one after another, while others who share the
+ * thread have their turn. HTTP 413 beyond the bounds, INVALID_ARGUMENT for anything else.
  */
-export function readJson(bytes: Buffer): ReadJson {
-  return read(bytes, true);
+export function readJson(bytes: Buffer): Promise<ReadJson> {
+  if (bytes.byteLength <= STEP_BYTES) return inTurns(read(bytes, true));
+  const result = latest.then(() => inTurns(read(bytes, true)));
+  latest = result.catch(() => undefined);
+  return result;
 }
 
-function read(bytes: Buffer, listsAtOnce: boolean): ReadJson {
+async function inTurns<T>(reading: Generator<void, T, void>): Promise<T> {
+  for (;;) {
+    const step = reading.next();
+    if (step.done === true) return step.value;
+    await nextTurn();
+  }
+}
+
+function* read(bytes: Buffer, listsAtOnce: boolean): Generator<void, ReadJson, void> {
   if (bytes.byteLength === 0) return { fields: {}, numbersOf: () => undefined };
   if (bytes.byteLength > JSON_BYTES_MAX) {
     const sentence = `JSON of ${bytes.byteLength} bytes came, at most ${JSON_BYTES_MAX} are read; send tensors as binary data`;
     throw new HttpError(413, Code.INVALID_ARGUMENT, sentence);
   }
   if (!isUtf8(bytes)) throw invalid("request body is no UTF-8 text; binary data needs a JSON head before it");
-  const shape = shapeOf(bytes, {
+  const shape = yield* shapeOf(bytes, {
     wide: bytes.includes(WIDE),
     lists: listsAtOnce,
     most,

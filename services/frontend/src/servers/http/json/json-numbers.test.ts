@@ -1,10 +1,19 @@
 import { seededRandom } from "@infaas/runtime";
-import { readNumbers } from "./json-numbers";
+import { type NumbersOptions, type NumbersRead, readNumbers, STEP_BYTES } from "./json-numbers";
 
 const plain = { wide: false, wideMax: 4, longMax: 10_000 };
 
+/** Reads to the end, however often others might have had their turn. */
+function readAll(bytes: Buffer, from: number, o: NumbersOptions): NumbersRead | number {
+  const reading = readNumbers(bytes, from, o);
+  for (;;) {
+    const step = reading.next();
+    if (step.done === true) return step.value;
+  }
+}
+
 function values(text: string, o = plain): readonly number[] {
-  const read = readNumbers(Buffer.from(text), 0, o);
+  const read = readAll(Buffer.from(text), 0, o);
   if (typeof read === "number") throw new Error(`stopped at ${read} of ${text}`);
   expect(read.end).toBe(text.length);
   return [...read.list.values];
@@ -72,23 +81,31 @@ describe("readNumbers", () => {
     ["[1, {}]", 4],
     [`${"[".repeat(33)}1${"]".repeat(33)}`, 32],
   ])("says where %s is something else", (text, at) => {
-    expect(readNumbers(Buffer.from(text), 0, plain)).toBe(at);
+    expect(readAll(Buffer.from(text), 0, plain)).toBe(at);
   });
 
   it("keeps integers that a double does not hold as text, up to a bound", () => {
     const text = "[1, 9007199254740993, 1.5, -1234567890123456789]";
-    const read = readNumbers(Buffer.from(text), 0, { ...plain, wide: true });
+    const read = readAll(Buffer.from(text), 0, { ...plain, wide: true });
     expect(typeof read === "number" ? read : read.list.wide).toEqual(
       new Map([
         [1, "9007199254740993"],
         [3, "-1234567890123456789"],
       ]),
     );
-    expect(readNumbers(Buffer.from(text), 0, { ...plain, wide: true, wideMax: 1 })).toBe(27);
+    expect(readAll(Buffer.from(text), 0, { ...plain, wide: true, wideMax: 1 })).toBe(27);
   });
 
   it("reads no further than to the first long number beyond its bound", () => {
-    const read = readNumbers(Buffer.from("[1e99, 1e-99, 1e98, 1e97]"), 0, { ...plain, longMax: 2 });
+    const read = readAll(Buffer.from("[1e99, 1e-99, 1e98, 1e97]"), 0, { ...plain, longMax: 2 });
     expect(read).toMatchObject({ long: 3, end: 18 });
+  });
+
+  it("lets others have their turn", () => {
+    const parts = 5;
+    const reading = readNumbers(Buffer.from(`[${"7,".repeat((parts * STEP_BYTES) / 2)}7]`), 0, plain);
+    let turns = 0;
+    while (reading.next().done !== true) turns++;
+    expect(turns).toBe(parts);
   });
 });

@@ -1,4 +1,4 @@
-import { type NumbersRead, readNumbers } from "./json-numbers";
+import { type NumbersRead, readNumbers, STEP_BYTES } from "./json-numbers";
 
 /**
  * What parsing a JSON text costs by: names, arrays and objects, and strings cost up to forty times what a
@@ -77,9 +77,12 @@ const words = [Buffer.from("NaN"), Buffer.from("Infinity")] as const;
 
 /**
  * Returns the shape of a JSON text in one pass; of what is no JSON, some shape. It is that of the beginning where
- * more than `most` of a kind came.
+ * more than `most` of a kind came. Yields as `readNumbers` does.
  */
-export function shapeOf(bytes: Buffer, { wide, most, lists: asked }: ShapeOptions): JsonShape {
+export function* shapeOf(
+  bytes: Buffer,
+  { wide, most, lists: asked }: ShapeOptions,
+): Generator<void, JsonShape, void> {
   const bare: number[] = [];
   const lists: NumbersRead[] = [];
   let names = 0;
@@ -92,7 +95,12 @@ export function shapeOf(bytes: Buffer, { wide, most, lists: asked }: ShapeOption
   let isData = false;
   // No list is looked for before.
   let listsFrom = asked ? 0 : bytes.length;
+  let pauseAt = STEP_BYTES;
   for (let at = 0; at < bytes.length; ) {
+    if (at >= pauseAt) {
+      pauseAt = at + STEP_BYTES;
+      yield;
+    }
     if (names > most.names || nested > most.nested || numbers > most.numbers || long > most.long) break;
     if (strings + bare.length / 2 > most.strings) break;
     const byte = bytes[at]!;
@@ -123,7 +131,7 @@ export function shapeOf(bytes: Buffer, { wide, most, lists: asked }: ShapeOption
       named = false;
     } else if (byte === char.bracket && isData && at >= listsFrom) {
       isData = false;
-      const read = readNumbers(bytes, at, { wide, wideMax: most.strings, longMax: most.long - long });
+      const read = yield* readNumbers(bytes, at, { wide, wideMax: most.strings, longMax: most.long - long });
       if (typeof read !== "number") {
         lists.push(read);
         nested += read.arrays;
