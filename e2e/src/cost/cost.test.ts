@@ -12,7 +12,7 @@ const seconds = 0.25;
  * before they were read have cost 50 and more.
  */
 const MEASURES_MAX = 8;
-const MEASUREMENTS = 3;
+const MEASUREMENTS = 1;
 
 describe("a frontend that is sent what was found to cost most", () => {
   let frontend: LoneFrontend;
