@@ -3,7 +3,7 @@
  * script that calls it: the seconds to run, or `--build-only`.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -18,37 +18,38 @@ export const sourcesOf = (folder) =>
 /**
  * Fuzzes `target` for as many seconds as the first argument says. Without libFuzzer it says so and succeeds: ctest runs the
  * same target over changed seeds. `layout`: a layout in TypeScript, the header made from it, and the header's namespace.
+ * It is compiled unless it is younger than all files in `includes`.
  */
-export function fuzz({
-  target,
-  build,
-  layout: [typescript, header, namespace],
-  sources,
-  options,
-  limits,
-  seconds,
-}) {
+export function fuzz({ target, build, layout, sources, includes, options = [], limits, seconds }) {
   const [program, corpus] = [join(build, target), join(build, "corpus")];
   mkdirSync(corpus, { recursive: true });
   if (!hasLibFuzzer(build)) {
     process.stdout.write("no libFuzzer (Debian: clang libclang-rt-dev): not fuzzed beyond what ctest does\n");
     return;
   }
-  run(process.execPath, [
-    join(native, "layout_header.mjs"),
-    typescript,
-    join(build, "layouts", header),
-    namespace,
-  ]);
-  run("clang++", [
-    ...["-std=c++17", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined"],
-    ...["-I", build, ...sources, ...options, "-pthread", "-o", program],
-  ]);
+  const [typescript, header, namespace] = layout;
+  if (changedMs(program) <= Math.max(...[typescript, ...includes].map(changedMs))) {
+    const made = join(build, "layouts", header);
+    run(process.execPath, [join(native, "layout_header.mjs"), typescript, made, namespace]);
+    run("clang++", [
+      ...["-std=c++17", "-O1", "-g", "-fsanitize=fuzzer,address,undefined"],
+      ...["-fno-sanitize-recover=undefined", ...[build, ...includes].flatMap((folder) => ["-I", folder])],
+      ...[...sources, ...options, "-pthread", "-o", program],
+    ]);
+  }
   if (process.argv[2] === "--build-only") return;
   // The seeds are there once it has started; a first run of none writes them.
   run(program, ["-runs=0"], { env: { ...process.env, FUZZ_SEEDS: corpus } });
   const time = `-max_total_time=${process.argv[2] ?? seconds}`;
   run(program, [time, "-max_len=4096", ...limits, "-print_final_stats=1", corpus]);
+}
+
+/** When a file, or any below a folder, was written last, ms; 0: it is not there. */
+function changedMs(path) {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return 0;
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  return Math.max(...readdirSync(path).map((name) => changedMs(join(path, name))));
 }
 
 /** clang++ may be there without its runtime library: an empty target tells. */

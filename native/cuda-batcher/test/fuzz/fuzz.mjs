@@ -21,7 +21,7 @@ fuzz({
     join(source, "running", "model.cc"),
     join(source, "engines", "element_type.cc"),
   ],
-  options: ["-I", source, "-I", wire, "-I", join(here, "..")],
+  includes: [source, wire, join(here, "..")],
   limits: ["-rss_limit_mb=512"],
   seconds: 30,
 });

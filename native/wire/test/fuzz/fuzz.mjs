@@ -16,10 +16,8 @@ fuzz({
     ...[join(here, "fuzz_main.cc"), join(here, "fuzz_server.cc")],
     ...["frames", "sockets", "http2", "net", "link"].flatMap((folder) => sourcesOf(join(source, folder))),
   ],
-  options: [
-    ...["-I", source, "-I", join(here, "..")],
-    ...["-isystem", join(dirname(process.execPath), "..", "include", "node"), "-ldl"],
-  ],
+  includes: [source, join(here, "..")],
+  options: ["-isystem", join(dirname(process.execPath), "..", "include", "node"), "-ldl"],
   limits: ["-timeout=10", "-rss_limit_mb=1024"],
   seconds: 15,
 });
