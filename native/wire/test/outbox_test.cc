@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -17,6 +18,11 @@ Piece held(size_t size, char with) {
   Piece piece = Piece::whole(BufferRef::make(size));
   std::memset(piece.owner.data(), with, size);
   return piece;
+}
+
+Flush flush(Outbox& outbox, int socket) {
+  size_t budget = kWriteBudgetBytes;
+  return outbox.flush(socket, budget);
 }
 
 }  // namespace
@@ -39,7 +45,7 @@ TEST("small parts and large ones arrive in order through a socket that takes lit
   std::string got;
   bool blocked = false;
   while (got.size() < expected.size()) {
-    const Flush flushed = outbox.flush(pair[0]);
+    const Flush flushed = flush(outbox, pair[0]);
     CHECK(flushed != Flush::kBroken);
     blocked = blocked || flushed == Flush::kBlocked;
     char chunk[3'000];
@@ -49,7 +55,27 @@ TEST("small parts and large ones arrive in order through a socket that takes lit
   }
   CHECK(blocked);
   CHECK(got == expected);
-  CHECK(outbox.flush(pair[0]) == Flush::kDone);
+  CHECK(flush(outbox, pair[0]) == Flush::kDone);
+  close(pair[0]);
+  close(pair[1]);
+}
+
+TEST("no more than a turn's budget is written, and the rest in later turns") {
+  int pair[2];
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+  constexpr size_t kBudget = 10'000;
+  Outbox outbox;
+  outbox.append("head", 4);
+  outbox.append(held(25'000, 'x'));
+  size_t got = 0;
+  for (size_t turn = 0; turn < 3; turn++) {
+    size_t budget = kBudget;
+    CHECK(outbox.flush(pair[0], budget) == (turn < 2 ? Flush::kBlocked : Flush::kDone));
+    CHECK(budget == (turn < 2 ? 0 : 3 * kBudget - 25'004));
+    char chunk[2 * kBudget];
+    got += static_cast<size_t>(read(pair[1], chunk, sizeof chunk));
+    CHECK(got == std::min((turn + 1) * kBudget, size_t{25'004}));
+  }
   close(pair[0]);
   close(pair[1]);
 }
@@ -68,7 +94,7 @@ TEST("bytes that are lent are given back once they were written, or are no longe
   Outbox outbox;
   outbox.append(lend());
   size_t got = 0;
-  while (outbox.flush(pair[0]) == Flush::kBlocked) {
+  while (flush(outbox, pair[0]) == Flush::kBlocked) {
     CHECK(returned == 0);
     char chunk[3'000];
     const ssize_t count = read(pair[1], chunk, sizeof chunk);
@@ -89,7 +115,7 @@ TEST("a peer that is gone breaks it") {
   close(pair[1]);
   Outbox outbox;
   outbox.append("x", 1);
-  CHECK(outbox.flush(pair[0]) == Flush::kBroken);
+  CHECK(flush(outbox, pair[0]) == Flush::kBroken);
   close(pair[0]);
 }
 

@@ -25,8 +25,9 @@ constexpr size_t kConnectionsMax = 1024;
 // Longest time until a connection authenticates, where secrets are set, and how often that is checked.
 constexpr double kAdmissionMaxMs = 5'000;
 constexpr int kAdmissionCheckMs = 500;
-// Receives of one connection before the others have their turn.
+// Receives, and bytes, of one connection before the others have their turn.
 constexpr int kReceivesPerTurn = 8;
+constexpr size_t kReceivedBytesPerTurn = 256 * 1024;
 // How long no connection is accepted after the process ran out of descriptors.
 constexpr int kPauseMs = 100;
 // While stopping, how often it is looked whether everything has left.
@@ -250,8 +251,9 @@ void Server::greet(Connection& connection) {
 void Server::receive(const std::shared_ptr<Connection>& connection) {
   received_ = true;
   wire::FrameReader& reader = connection->reader();
-  for (int turn = 0; turn < kReceivesPerTurn; turn++) {
-    const wire::FrameReader::Spaces spaces = reader.spaces();
+  size_t budget = kReceivedBytesPerTurn;
+  for (int turn = 0; turn < kReceivesPerTurn && budget > 0; turn++) {
+    const wire::FrameReader::Spaces spaces = reader.spaces(budget);
     const iovec parts[] = {{spaces.first.data, spaces.first.bytes}, {spaces.second.data, spaces.second.bytes}};
     const ssize_t count = readv(connection->fd(), parts, spaces.second.bytes > 0 ? 2 : 1);
     if (count < 0 && errno == EINTR) continue;
@@ -261,6 +263,7 @@ void Server::receive(const std::shared_ptr<Connection>& connection) {
       return;
     }
     reader.filled(static_cast<size_t>(count));
+    budget -= static_cast<size_t>(count);
     const double nowMs = clock_();
     for (wire::Frame frame; reader.next(frame);) {
       if (dispatch(connection, frame, nowMs)) continue;

@@ -22,7 +22,7 @@ constexpr size_t kBufferBytes = kPrefixBytes + kHeaderBytesMax + kPeekBytes + kR
 FrameReader::FrameReader(size_t frameBytesMax)
     : frameBytesMax_(frameBytesMax), buffer_(new uint8_t[kBufferBytes]) {}
 
-FrameReader::Spaces FrameReader::spaces() {
+FrameReader::Spaces FrameReader::spaces(size_t bytesMax) {
   if (at_ == end_) {
     at_ = end_ = 0;
   } else if (kBufferBytes - end_ < kReceiveBytes) {
@@ -30,9 +30,11 @@ FrameReader::Spaces FrameReader::spaces() {
     end_ -= at_;
     at_ = 0;
   }
-  const Space rest{buffer_.get() + end_, std::min(kReceiveBytes, kBufferBytes - end_)};
+  const size_t most = std::max(bytesMax, size_t{1});
+  const Space rest{buffer_.get() + end_, std::min({kReceiveBytes, kBufferBytes - end_, most})};
   if (!begun_) return {rest, {}};
-  return {{frame_.body.data() + bodyFilled_, frame_.body.size() - bodyFilled_}, rest};
+  const size_t bodyBytes = std::min(bodyRest(), most);
+  return {{frame_.body.data() + bodyFilled_, bodyBytes}, {rest.data, std::min(rest.bytes, most - bodyBytes)}};
 }
 
 void FrameReader::filled(size_t count) {

@@ -37,12 +37,13 @@ class FrameReader {
   // The largest frame from the next one on.
   void allow(size_t frameBytesMax) { frameBytesMax_ = frameBytesMax; }
 
-  // Where the next bytes go: the first space is to be filled before the second, which may be empty. Valid until `filled`.
+  // Where the next bytes go, at most `bytesMax` and at least one: the first space is to be filled before the second, which may
+  // be empty. Valid until `filled`.
   struct Spaces {
     Space first;
     Space second;
   };
-  Spaces spaces();
+  Spaces spaces(size_t bytesMax = SIZE_MAX);
 
   // Tells how many bytes were put there; call `next` until it answers no frame.
   void filled(size_t count);

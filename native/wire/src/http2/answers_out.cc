@@ -39,13 +39,13 @@ size_t appendTrailers(const std::string& flat, ng::NameValue* to) {
 
 }  // namespace
 
-void Connection::flush() {
+void Connection::flush(size_t bytesMax) {
   dirty_ = false;
   bool blocked = false;
   while (!broken_) {
     const bool all = serialise();
     const size_t before = outbox_.bytes();
-    const Flush flushed = tls_ == nullptr ? outbox_.flush(socket_) : tls_->flush(outbox_);
+    const Flush flushed = tls_ == nullptr ? outbox_.flush(socket_, bytesMax) : tls_->flush(outbox_, bytesMax);
     if (flushed == Flush::kBroken) broken_ = true;
     if (outbox_.bytes() < before) takenMs_ = server_.nowMs();
     blocked = flushed == Flush::kBlocked;

@@ -19,7 +19,7 @@ namespace {
 
 // What is taken from one connection before the others have their turn: bytes, and calls, which may be
 // hundreds in as many bytes as one, and each of which costs more than reading it.
-constexpr size_t kReadBudgetBytes = 2 * 1024 * 1024;
+constexpr size_t kReadBudgetBytes = 256 * 1024;
 constexpr size_t kReadBudgetCalls = 16;
 // Messages of streams, which may be thousands in as many bytes, and bytes that belong to no message: decoding
 // one of those costs up to a hundred times what moving one does.
@@ -27,6 +27,8 @@ constexpr size_t kReadBudgetMessages = 512;
 constexpr size_t kReadBudgetHeadBytes = 64 * 1024;
 // Read at a time where no body is received in its place: of small calls not many more than a turn's.
 constexpr size_t kReadChunkBytes = 8 * 1024;
+// Of a large message so much: most clients send frames of 16 KiB, too small to be received in its place.
+constexpr size_t kBodyChunkBytes = 64 * 1024;
 // Below this the rest of a frame is read with what follows it instead of straight into its message.
 constexpr size_t kDirectMinBytes = 16 * 1024;
 
@@ -92,8 +94,9 @@ void Connection::read() {
   if (tls_ != nullptr) return readSealed();
   for (size_t budget = kReadBudgetBytes; budget > 0 && !turnIsOver() && !broken_;) {
     uint8_t* to = server_.scratch();
-    size_t room = std::min(server_.scratchBytes(), kReadChunkBytes);
+    size_t room = std::min(server_.scratchBytes(), chunkBytes());
     directTarget(to, room);
+    room = std::min(room, budget);
     const ssize_t got = recv(socket_, to, room, MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
@@ -113,7 +116,7 @@ void Connection::readSealed() {
   tls_->beginTurn(kReadBudgetBytes);
   while (!broken_) {
     uint8_t* to = server_.scratch();
-    size_t room = std::min(server_.scratchBytes(), kReadChunkBytes);
+    size_t room = std::min(server_.scratchBytes(), chunkBytes());
     directTarget(to, room);
     const ssize_t got = tls_->read(to, room);
     if (got == 0) return;
@@ -125,6 +128,11 @@ void Connection::readSealed() {
     broken_ = true;
     if (!tls_->ready() && tls_->heard()) server_.handshakeFaults_.note(peer_, tls_->fault());
   }
+}
+
+size_t Connection::chunkBytes() const {
+  if (direct_ == nullptr) return kReadChunkBytes;
+  return std::clamp(direct_->expected - direct_->filled, kReadChunkBytes, kBodyChunkBytes);
 }
 
 // The rest of a DATA frame goes straight to where its message is put together; nghttp2 is then shown it

@@ -28,8 +28,8 @@ class Connection : public Pollable {
   void ready(uint32_t flags) override;
   // Nothing is read: its caller holds its share, and some of that will be answered.
   bool isHeldBack() const;
-  // Moves what calls have answered to the socket.
-  void flush();
+  // Moves up to `bytesMax` of what calls have answered to the socket; the rest leaves in later turns.
+  void flush(size_t bytesMax = kWriteBudgetBytes);
   // Makes the session look at a call's output again.
   void resume(Call& call);
   // Gives `bytes` back to the peer's window for this call.
@@ -68,6 +68,7 @@ class Connection : public Pollable {
   void readSealed();
   bool turnIsOver() const;
   void feed(const uint8_t* bytes, size_t size);
+  size_t chunkBytes() const;
   bool directTarget(uint8_t*& to, size_t& room) const;
   void submitHead(Call& call);
   bool serialise();

@@ -17,7 +17,7 @@ namespace wire {
 
 namespace {
 
-constexpr size_t kScratchBytes = 256 * 1024;
+constexpr size_t kScratchBytes = 64 * 1024;
 // Connections taken from the listening socket in one turn.
 constexpr int kAcceptsPerTurn = 64;
 constexpr double kAttendPeriodMs = 1'000;
@@ -90,7 +90,10 @@ void Server::shutDown(bool last) {
 
 void Server::closeAll() {
   listeners_.clear();
-  for (const auto& connection : connections_) connection->abandon();
+  for (const auto& connection : connections_) {
+    connection->flush(SIZE_MAX);
+    connection->abandon();
+  }
   dirty_.clear();
   reap();
 }

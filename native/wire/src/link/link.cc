@@ -15,7 +15,7 @@ namespace wire {
 namespace {
 
 // Bytes read from one link before the others have their turn.
-constexpr size_t kReadBudgetBytes = 4 * 1024 * 1024;
+constexpr size_t kReadBudgetBytes = 256 * 1024;
 
 // What an answer and a refusal have in common.
 void fill(Event& event, Frame& frame, const Load& load) {
@@ -48,7 +48,7 @@ void Link::ready(uint32_t flags) {
 
 void Link::read() {
   for (size_t budget = kReadBudgetBytes; budget > 0 && !broken_;) {
-    const FrameReader::Spaces spaces = reader_.spaces();
+    const FrameReader::Spaces spaces = reader_.spaces(budget);
     iovec vector[2] = {{spaces.first.data, spaces.first.bytes}, {spaces.second.data, spaces.second.bytes}};
     const ssize_t got = readv(socket_, vector, spaces.second.bytes > 0 ? 2 : 1);
     if (got < 0 && errno == EINTR) continue;
@@ -125,7 +125,8 @@ void Link::cancel(uint32_t id) {
 void Link::flush() {
   dirty_ = false;
   if (broken_) return;
-  const Flush flushed = outbox_.flush(socket_);
+  size_t budget = kWriteBudgetBytes;
+  const Flush flushed = outbox_.flush(socket_, budget);
   if (flushed == Flush::kBroken) return breakOff();
   const bool blocked = flushed == Flush::kBlocked;
   if (blocked == writeBlocked_) return;

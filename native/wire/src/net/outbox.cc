@@ -48,16 +48,18 @@ void Outbox::append(Piece piece) {
   pieces_.push_back(std::move(piece));
 }
 
-Flush Outbox::flush(int socket) {
+Flush Outbox::flush(int socket, size_t& budget) {
   while (bytes_ > 0) {
+    if (budget == 0) return Flush::kBlocked;
     iovec vector[kVectorMax];
     msghdr message{};
     message.msg_iov = vector;
     size_t asked = 0;
     for (const Piece& piece : pieces_) {
-      if (message.msg_iovlen == kVectorMax) break;
-      vector[message.msg_iovlen++] = {const_cast<uint8_t*>(piece.data), piece.size};
-      asked += piece.size;
+      if (message.msg_iovlen == kVectorMax || asked == budget) break;
+      const size_t size = std::min(piece.size, budget - asked);
+      vector[message.msg_iovlen++] = {const_cast<uint8_t*>(piece.data), size};
+      asked += size;
     }
     const ssize_t sent = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0) {
@@ -65,6 +67,7 @@ Flush Outbox::flush(int socket) {
       return errno == EAGAIN || errno == EWOULDBLOCK ? Flush::kBlocked : Flush::kBroken;
     }
     drop(static_cast<size_t>(sent));
+    budget -= static_cast<size_t>(sent);
     if (static_cast<size_t>(sent) < asked) return Flush::kBlocked;
   }
   return Flush::kDone;

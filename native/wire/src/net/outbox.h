@@ -10,9 +10,12 @@ namespace wire {
 
 enum class Flush {
   kDone,     // nothing waits
-  kBlocked,  // the socket is full: to be gone on with when it is writable
+  kBlocked,  // the socket is full, or had its turn: to be gone on with when it is writable
   kBroken,   // the peer is gone
 };
+
+// Bytes written to one socket before the others have their turn.
+constexpr size_t kWriteBudgetBytes = 256 * 1024;
 
 class Outbox {
  public:
@@ -20,8 +23,8 @@ class Outbox {
   void append(const void* data, size_t size);
   // Holds, unless it is so small that copying costs less.
   void append(Piece piece);
-  // Writes what it can.
-  Flush flush(int socket);
+  // Writes what the socket takes, at most `budget` bytes, and takes them off it.
+  Flush flush(int socket, size_t& budget);
   // The bytes that are first in turn and lie together; only while there are any.
   struct View {
     const uint8_t* data;

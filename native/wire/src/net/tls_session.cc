@@ -118,7 +118,7 @@ ssize_t TlsSession::judge(int result) {
   const std::string reason = takeReason(api_);
   if (fault_.empty()) fault_ = reason;
   // What the library has to say of it.
-  sealed_.flush(socket_);
+  flushSealed();
   return -1;
 }
 
@@ -133,13 +133,13 @@ bool TlsSession::seal(Outbox& plain) {
   return true;
 }
 
-Flush TlsSession::flush(Outbox& plain) {
+Flush TlsSession::flush(Outbox& plain, size_t& budget) {
   while (true) {
     if (over_ || (ready_ && !seal(plain))) {
       takeReason(api_);
       return Flush::kBroken;
     }
-    const Flush flushed = sealed_.flush(socket_);
+    const Flush flushed = sealed_.flush(socket_, budget);
     if (flushed != Flush::kDone || !ready_ || plain.bytes() == 0) return flushed;
   }
 }
@@ -149,7 +149,12 @@ void TlsSession::close() {
   over_ = true;
   api_.SSL_shutdown(session_);
   api_.ERR_clear_error();
-  sealed_.flush(socket_);
+  flushSealed();
+}
+
+void TlsSession::flushSealed() {
+  size_t budget = kWriteBudgetBytes;
+  sealed_.flush(socket_, budget);
 }
 
 }  // namespace wire

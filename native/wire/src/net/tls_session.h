@@ -22,8 +22,9 @@ class TlsSession {
   void beginTurn(size_t budget) { budget_ = budget; }
   // Opens up to `room` bytes. 0: nothing more in this turn; -1: over, see `fault`. Completes the handshake first.
   ssize_t read(uint8_t* to, size_t room);
-  // Seals what waits in `plain`, after the handshake, and writes what the socket takes.
-  Flush flush(Outbox& plain);
+  // Seals what waits in `plain`, after the handshake, and writes what the socket takes, at most `budget` bytes, and takes them
+  // off it.
+  Flush flush(Outbox& plain, size_t& budget);
   // Tells the peer that nothing follows, as far as the socket takes it at once.
   void close();
 
@@ -46,6 +47,7 @@ class TlsSession {
   // After a call that gave no bytes: 0 or -1, as `read`.
   ssize_t judge(int result);
   bool seal(Outbox& plain);
+  void flushSealed();
 
   std::shared_ptr<const TlsContext> context_;
   const ssl::Api& api_;

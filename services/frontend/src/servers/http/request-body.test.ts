@@ -30,6 +30,22 @@ describe("receiveBody", () => {
     expect(budget.held).toBe(0);
   });
 
+  it("lets others have their turn while a large one comes", async () => {
+    const chunks = Array.from({ length: 40 }, (_, i) => Buffer.alloc(64 * 1024, i));
+    const request = Object.assign(Readable.from(chunks), { headers: {} }) as unknown as IncomingMessage;
+    let turns = 0;
+    let over = false;
+    const turn = () => {
+      turns++;
+      if (!over) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const body = await receiveBody(request, new ByteBudget(chunks.length * 64 * 1024));
+    over = true;
+    expect(body.bytes.equals(Buffer.concat(chunks))).toBe(true);
+    expect(turns).toBeGreaterThanOrEqual(9);
+  });
+
   it("counts what a body unpacks to while it does, and gives it back", async () => {
     const budget = new ByteBudget(100_000);
     const body = await receiveBody(packedRequest(80_000), budget);

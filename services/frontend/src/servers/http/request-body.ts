@@ -1,11 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import { createGunzip, createInflate } from "node:zlib";
-import { Code, ServiceError } from "@infaas/runtime";
+import { Code, ServiceError, systemClock } from "@infaas/runtime";
 import type { ByteBudget } from "./byte-budget";
 import { HttpError } from "./http-status";
 
 /** Largest body, also once it is decompressed: as much as a gRPC message may have. */
 export const BODY_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Bytes of one body that are taken before other callers have their turn. */
+const TURN_BYTES = 256 * 1024;
 
 const decompressors = { gzip: createGunzip, deflate: createInflate } as const;
 
@@ -74,12 +77,18 @@ function collect(request: IncomingMessage, holding: Holding): Promise<Buffer> {
   if (announced > BODY_BYTES_MAX) throw tooLarge(announced);
   return new Promise((resolve, reject) => {
     const body = new GrowingBody(announced);
+    let turnBytes = 0;
     request.on("data", (chunk: Buffer) => {
       try {
         const bytes = body.filled + chunk.byteLength;
         if (bytes > BODY_BYTES_MAX) throw tooLarge(bytes);
         holding.add(chunk.byteLength);
         body.add(chunk);
+        turnBytes += chunk.byteLength;
+        if (turnBytes < TURN_BYTES) return;
+        turnBytes = 0;
+        request.pause();
+        systemClock.soon(() => request.resume());
       } catch (error) {
         request.pause();
         body.drop();
