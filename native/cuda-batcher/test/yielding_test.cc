@@ -139,6 +139,24 @@ TEST("while nobody else asks, pieces have all engines") {
   CHECK(world.running(true) == 4);
 }
 
+TEST("an engine that is kept free is wanted for no piece, until nobody has asked for a while") {
+  World world(2);
+  Scheduler& scheduler = world.scheduler;
+  CHECK(!scheduler.wants(0, 0));
+  world.push(true);
+  CHECK(scheduler.wants(0, 1));
+  world.push(false);
+  CHECK(scheduler.wants(0, 1));
+  std::vector<Request*> members;
+  std::vector<Request*> dropped;
+  Scheduler::Next next{members, dropped};
+  scheduler.next(0, 1, 1, next);
+  CHECK(members.size() == 1 && !members.front()->yields);
+  CHECK(!scheduler.wants(0, 1));
+  CHECK(scheduler.wants(0, 0));
+  CHECK(scheduler.wants(kLatelyMs, 1));
+}
+
 TEST("a piece is the smallest size that is nearly as good as the best") {
   // 16 rows in 5 ms are the best, 3.2 a ms; 11 in 3.75 ms are 2.93.
   CHECK(Scheduler(optionsOf(2)).pieceRows() == 11);

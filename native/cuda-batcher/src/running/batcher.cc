@@ -172,7 +172,7 @@ void Batcher::work(size_t engine) {
     double startAtMs = kNoDeadline;
     const bool ready = !stopping_ && takeBatch(engine, *next, startAtMs);
     if (ready) {
-      if (!scheduler_.queue().empty() && idle_ > 0) work_.notify_one();  // the rest is for another engine
+      if (idleIsWanted()) work_.notify_one();  // the rest is for another engine
       if (unwatched()) late_.notify_one();
     } else if (done == nullptr && next->dropped.empty()) {
       recycle(std::move(next));
@@ -206,6 +206,9 @@ void Batcher::work(size_t engine) {
   lock.unlock();
   run.rest();
 }
+
+// Under the lock. An engine that is kept free is not woken for each piece that passes it.
+bool Batcher::idleIsWanted() const { return idle_ > 0 && scheduler_.wants(clock_(), running_.yielding()); }
 
 // Whether somebody waits for busy engines and watch() sleeps; it counts as looking from now on.
 bool Batcher::unwatched() {

@@ -77,6 +77,7 @@ class Batcher {
   void work(size_t engine);
   void watch();
   bool unwatched();
+  bool idleIsWanted() const;
   void dropQueued();
   Submitted submitCut(Request* request);
   void pushPieces(Cut& cut);

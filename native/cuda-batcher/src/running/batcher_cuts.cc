@@ -92,6 +92,7 @@ void Batcher::handOver(std::unique_ptr<Delivery> delivery) {
 
 void Batcher::settlePieces(const std::vector<Cut*>& ended) {
   std::vector<std::unique_ptr<Cut>> done;
+  bool wanted = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     for (Cut* cut : ended) cut->settled();
@@ -105,8 +106,9 @@ void Batcher::settlePieces(const std::vector<Cut*>& ended) {
       done.push_back(std::move(*at));
       cuts_.erase(at);
     }
+    wanted = idleIsWanted();
   }
-  work_.notify_all();
+  if (wanted) work_.notify_all();
   for (const auto& cut : done) {
     std::unique_ptr<Delivery> delivery = blankDelivery();
     cut->finish(*delivery);

@@ -79,6 +79,7 @@ void RequestQueue::push(Request* request) {
   rows_ += request->rows;
   bytes_ += request->bytes;
   shaped_ += request->shapeKey != 0;
+  unyielding_ += !request->yields;
 }
 
 void RequestQueue::remove(Request* request) {
@@ -93,6 +94,7 @@ void RequestQueue::remove(Request* request) {
   rows_ -= request->rows;
   bytes_ -= request->bytes;
   shaped_ -= request->shapeKey != 0;
+  unyielding_ -= !request->yields;
 }
 
 Request* RequestQueue::aged(double nowMs) const {

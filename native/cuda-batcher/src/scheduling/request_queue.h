@@ -40,6 +40,8 @@ class RequestQueue {
   // Whether anyone waiting has a deadline, or dims that not all share.
   bool hasDeadlines() const;
   bool hasShapes() const { return shaped_ > 0; }
+  // Whether anyone waits who lets nobody pass.
+  bool hasUnyielding() const { return unyielding_ > 0; }
 
   int64_t rows() const { return rows_; }
   size_t bytes() const { return bytes_; }
@@ -69,6 +71,7 @@ class RequestQueue {
   int64_t rows_ = 0;
   size_t bytes_ = 0;
   int64_t shaped_ = 0;  // requests with a shape key
+  int64_t unyielding_ = 0;
   uint64_t nextSequence_ = 0;
   int64_t rowsSinceAged_ = 0;
 };

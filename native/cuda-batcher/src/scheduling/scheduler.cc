@@ -66,6 +66,10 @@ bool Scheduler::keepsFree(double nowMs, int32_t yielding) const {
   return nowMs - passedAtMs_ < kLatelyMs && yielding > 0 && yielding >= options_.instances - 1;
 }
 
+bool Scheduler::wants(double nowMs, int32_t yielding) const {
+  return !queue_.empty() && (queue_.hasUnyielding() || !keepsFree(nowMs, yielding));
+}
+
 void Scheduler::push(Request* request) {
   if (!request->yields) passedAtMs_ = request->arrivalMs;
   if (lastArrivalMs_ > 0) arrivalGapMs_ += kGapWeight * (request->arrivalMs - lastArrivalMs_ - arrivalGapMs_);

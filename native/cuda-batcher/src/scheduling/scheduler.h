@@ -51,6 +51,9 @@ class Scheduler {
   // Rows of the pieces that a request of more rows than a batch takes is best cut into, as far as is known.
   int32_t pieceRows() const;
 
+  // Whether there is anything for one more engine, while batches of `yielding` others let others pass.
+  bool wants(double nowMs, int32_t yielding) const;
+
   // The next batch of an idle engine while `running` others are busy, `yielding` of them with requests that let others pass.
   // What leaves the queue is in `members` and `dropped`; without members, `startAtMs` says when to ask again.
   struct Next {
