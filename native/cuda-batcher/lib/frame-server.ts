@@ -23,7 +23,7 @@ export interface FrameServerEvents {
 /**
  * The executor's end of plain links (frames of @infaas/api over TCP, greeted by a frame): receives queries, runs them on the
  * batchers that `LinkService.serveOn` gave it, and answers, without JavaScript. Everything it does not know (a variant it
- * was not given, typed contents, anything faulty) goes to `onFrame`. Keeps the process alive until closed.
+ * was not given, strings, anything faulty) goes to `onFrame`. Keeps the process alive until closed.
  */
 export class FrameServer {
   private closed: Promise<void> | undefined;

@@ -36,6 +36,16 @@ inline std::string request(const std::vector<float>& values) {
   return bytes.append(reinterpret_cast<const char*>(values.data()), count);
 }
 
+// The same with typed contents; for what is shorter than 128 bytes.
+inline std::string typedRequest(const std::vector<float>& values) {
+  const std::string raw = request(values);
+  const size_t inputBytes = static_cast<size_t>(raw[1]);
+  const size_t count = values.size() * sizeof(float);
+  const std::string list = std::string("\x32") + static_cast<char>(count) + std::string(reinterpret_cast<const char*>(values.data()), count);
+  const std::string input = raw.substr(2, inputBytes) + "\x2a" + static_cast<char>(list.size()) + list;
+  return std::string("\x2a") + static_cast<char>(input.size()) + input;
+}
+
 inline std::vector<float> rowsOf(float value, size_t rows = 1) { return std::vector<float>(rows * kFakeWidth, value); }
 
 // A frontend's end of a connection.

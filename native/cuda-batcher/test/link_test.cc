@@ -81,6 +81,19 @@ TEST("large outputs are sent from where they lie, however slowly the peer reads"
   for (uint32_t id = 0; id < 200; id++) CHECK(firstOf(answers.at(id), rows) == static_cast<float>(id + 1));
 }
 
+TEST("a request with typed contents is answered as a raw one, without JavaScript") {
+  House house(batches(4));
+  Peer peer(house.server->port());
+  const std::vector<float> values = rowsOf(3, 2);
+  peer.infer(1, request(values));
+  peer.infer(2, typedRequest(values));
+  peer.infer(3, typedRequest(values) + request(values).substr(request(values).find('\x3a')));  // and raw contents beside
+  const auto settled = peer.settle(2);
+  CHECK(settled.at(1).type == wire::FrameType::kAnswer && settled.at(2).type == wire::FrameType::kAnswer);
+  CHECK(messageOf(settled.at(1)) == messageOf(settled.at(2)));
+  house.await([&] { return house.events.size() == 1; });
+}
+
 TEST("one batch serves a link and others, each its own rows") {
   House house(batches(4));
   Peer peer(house.server->port());

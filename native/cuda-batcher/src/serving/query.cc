@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "running/model.h"
+#include "serving/typed_contents.h"
 
 namespace cb::link {
 
@@ -29,13 +30,23 @@ bool truths(const uint8_t* data, size_t bytes) {
   return std::all_of(data, data + bytes, [](uint8_t byte) { return byte <= 1; });
 }
 
-bool inputFits(const Tensor& tensor, const std::string& datatype, const wire::InferHead& head,
-               const wire::ScannedInput& input, const RequestInput& raw) {
+// Fills `raw` with an input of the tensor's datatype and shape, and of their size. Of all inputs either the raw or the typed form
+// comes, and typed ones are unpacked into `unpacked` where they have to be.
+bool inputFits(const Tensor& tensor, const std::string& datatype, const wire::InferHead& head, size_t at, const uint8_t* body,
+               RequestInput& raw, std::vector<wire::Bytes>& unpacked) {
+  const wire::ScannedInput& input = head.inputs[at];
   const size_t element = elementBytes(tensor.dtype);
-  if (element == 0 || !tensor.ranked || input.contents || input.datatype != datatype) return false;
+  if (element == 0 || !tensor.ranked || input.contents != head.raw.empty() || input.datatype != datatype) return false;
   const uint64_t count = elements(tensor, head.dims.data() + input.dimsAt, input.rank);
-  if (count == 0 || count * element != raw.bytes) return false;
-  return tensor.dtype != DType::kBool || truths(raw.data, raw.bytes);
+  if (count == 0) return false;
+  if (input.contents) {
+    wire::Bytes own;
+    if (!readTyped(tensor.dtype, count, body + input.typed.offset, input.typed.bytes, raw, own)) return false;
+    if (own.size() > 0) unpacked.push_back(std::move(own));
+    return true;
+  }
+  raw = {body + head.raw[at].offset, head.raw[at].bytes};
+  return count * element == raw.bytes && (tensor.dtype != DType::kBool || truths(raw.data, raw.bytes));
 }
 
 // Where an input of this name is among those sent; often where the model has it.
@@ -69,7 +80,8 @@ bool fits(const Model& model, const Signature& signature, const wire::InferHead&
   const std::vector<Tensor>& inputs = model.inputs();
   // What was not described yet is JavaScript's to judge.
   if (signature.inputs.size() != inputs.size() || signature.outputs.size() != model.outputs().size()) return false;
-  if (head.inputs.size() != inputs.size() || head.raw.size() != inputs.size()) return false;
+  if (head.inputs.size() != inputs.size()) return false;
+  if (!head.raw.empty() && head.raw.size() != inputs.size()) return false;
   request.inputs.resize(inputs.size());
   request.dims.clear();
   request.bytes = 0;
@@ -79,11 +91,9 @@ bool fits(const Model& model, const Signature& signature, const wire::InferHead&
     const size_t at = findInput(head, inputs[i].name, i);
     if (at == head.inputs.size()) return false;
     const wire::ScannedInput& input = head.inputs[at];
-    const wire::ScannedRaw& raw = head.raw[at];
-    request.inputs[i] = {body + raw.offset, raw.bytes};
-    if (!inputFits(inputs[i], signature.inputs[i], head, input, request.inputs[i])) return false;
+    if (!inputFits(inputs[i], signature.inputs[i], head, at, body, request.inputs[i], query.unpacked)) return false;
     const int64_t* dims = head.dims.data() + input.dimsAt;
-    request.bytes += raw.bytes;
+    request.bytes += request.inputs[i].bytes;
     request.dims.insert(request.dims.end(), dims, dims + input.rank);
     open = open || inputs[i].rowBytes < 0;
     if (!model.batchable()) continue;

@@ -25,6 +25,7 @@ struct Query {
   uint32_t id = 0;
   uint32_t ticket = 0;
   wire::Bytes body;  // the inputs lie in it
+  std::vector<wire::Bytes> unpacked;  // or in these, those that came as packed integers
   double receivedMs = 0;
   wire::TraceContext trace;
   std::vector<uint32_t> outputs;  // indices of those wanted, in the caller's order
@@ -37,8 +38,8 @@ struct Signature {
   AxisLimits limits = {};
 };
 
-// Fills `request` (rows, inputs, dims, bytes) and `query.outputs` from a request that fits the model: all inputs there,
-// raw, in its datatypes and shapes, of the right size, no larger than may be. False: it does not, or in some rare way;
+// Fills `request` (rows, inputs, dims, bytes), `query.outputs` and `query.unpacked` from a request that fits the model: all inputs
+// there, all raw or all typed, in its datatypes and shapes, of the right size, no larger than may be. False: it does not, or in some rare way;
 // JavaScript then judges it by the whole rule (services/executor/src/serving/infer-check.ts) and finds the words.
 bool fits(const Model& model, const Signature& signature, const wire::InferHead& head, const uint8_t* body,
           Request& request, Query& query);

@@ -186,10 +186,13 @@ class Scanner {
         case tagOf(3, kVarint):
           dim(c);
           break;
-        case tagOf(5, kBytes):
+        case tagOf(5, kBytes): {
+          if (input.contents) c.fail();
+          const Cursor typed = c.nested();
           input.contents = true;
-          c.nested();
+          input.typed = {typed.at(), typed.bytesLeft()};
           break;
+        }
         default:
           c.skip(tag, 5);
       }

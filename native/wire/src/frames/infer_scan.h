@@ -30,18 +30,19 @@ struct ScannedParameter {
   std::string_view text;
 };
 
+// Offsets count from the first byte that was scanned.
+struct ScannedRaw {
+  size_t offset = 0;
+  size_t bytes = 0;
+};
+
 struct ScannedInput {
   std::string_view name;
   std::string_view datatype;
   size_t dimsAt = 0;  // in InferHead::dims
   size_t rank = 0;
   bool contents = false;  // the data came in typed form, inside this input
-};
-
-// Offsets count from the first byte that was scanned.
-struct ScannedRaw {
-  size_t offset = 0;
-  size_t bytes = 0;
+  ScannedRaw typed = {};  // where, as InferTensorContents
 };
 
 // What was found; texts are views of the scanned bytes, all ASCII. Kept between scans, it allocates nothing any more.
@@ -59,7 +60,7 @@ struct InferHead {
 };
 
 // Odd are: anything broken, text that is not ASCII, parameters of single tensors (shared memory, classification), integers
-// of 2^53 and above, a uint64 that is not `priority` (the only one that may be), a `priority` or `timeout` that is no
+// of 2^53 and above, typed contents in several parts, a uint64 that is not `priority` (the only one that may be), a `priority` or `timeout` that is no
 // integer. O(fields); depth is fixed by the message's own, three.
 Scan scanInferRequest(const uint8_t* bytes, size_t count, InferHead& head);
 

@@ -51,6 +51,34 @@ describe("splitQuery", () => {
     expect(large.map(({ buffer }) => buffer)).toEqual([bytes.buffer, bytes.buffer]);
   });
 
+  it("leaves large typed contents where they are, and describes their input without elements", () => {
+    const few = { name: "a", datatype: "FP32", shape: [1n, 2n], contents: { fp32Contents: [1, 2] } };
+    const many = { name: "b", datatype: "FP32", shape: [1n, 300n] };
+    const fp32Contents = Array.from({ length: 300 }, (_, i) => i);
+    const inputs = [few, { ...many, contents: { fp32Contents } }, few];
+    const bytes = toBinary(QueryRequestSchema, create(QueryRequestSchema, { ...asked, inputs }));
+    const { head, tensors: split } = partsOf(bytes, largeMin);
+    expect(fromBinary(QueryRequestSchema, head)).toEqual(create(QueryRequestSchema, asked));
+    expect(fromBinary(ModelInferRequestSchema, new Uint8Array(Buffer.concat(split.parts)))).toEqual(
+      create(ModelInferRequestSchema, { inputs }),
+    );
+    expect(fromBinary(ModelInferRequestSchema, new Uint8Array(split.skeleton))).toEqual(
+      create(ModelInferRequestSchema, { inputs: [few, { ...many, contents: {} }, few] }),
+    );
+    const large = split.parts.filter(({ byteLength }) => byteLength >= 1_200);
+    expect(large.map(({ buffer }) => buffer)).toEqual([bytes.buffer]);
+  });
+
+  it.each([
+    ["an input that is broken", [0x0a, 0x05, 0x61]],
+    ["typed contents in two parts", [0x2a, 0x01, 0x00, 0x2a, 0x01, 0x00]],
+    ["typed contents among many fields", [...new Array<number>(2 * 64).fill(0x30), 0x2a, 0x01, 0x00]],
+  ])("copies %s as it came", (_, input) => {
+    const length = [input.length | 0x80, input.length >> 7];
+    const bytes = new Uint8Array([0x1a, ...length, ...input]);
+    expect(partsOf(bytes, 1).tensors.parts).toEqual([Buffer.from([0x2a, ...length, ...input])]);
+  });
+
   it("knows a tensor's field by a tag of more bytes than it needs", () => {
     const split = partsOf(new Uint8Array([0x9a, 0x00, 0x03, 0x0a, 0x01, 0x61]));
     expect(fromBinary(ModelInferRequestSchema, split.tensors.skeleton).inputs).toMatchObject([{ name: "a" }]);

@@ -60,6 +60,17 @@ function request(first: number, rows: number, more: object = {}): Uint8Array {
   return toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, init));
 }
 
+const typedInput = (contents: object) => ({ ...input(1), contents });
+
+/** A request for one row with typed contents. */
+function typed(contents: object): Uint8Array {
+  return request(0, 1, { inputs: [typedInput(contents)], rawInputContents: [] });
+}
+
+function floatsOf(bytes: Uint8Array): Float32Array {
+  return new Float32Array(Uint8Array.from(bytes).buffer);
+}
+
 function infer(id: number, body: Uint8Array, more: object = {}): OutgoingFrame {
   return { type: "infer", id, timeoutMs: 0, lane: 0, trace: null, variant, body, ...more };
 }
@@ -76,14 +87,14 @@ describe("NativeLinks", () => {
   });
   afterEach(() => life.stop());
 
-  async function setUp(limits: { inFlightMax?: number; queueRowsMax?: number } = {}) {
+  async function setUp(limits: { inFlightMax?: number; queueRowsMax?: number; queueBytesMax?: number } = {}) {
     const clock = systemClock;
     const ports = {
       clock,
       engines: nativeEngines,
       modelFile: async () => digits.model(variant),
       queueRowsMax: limits.queueRowsMax ?? 64,
-      queueBytesMax: 1_048_576,
+      queueBytesMax: limits.queueBytesMax ?? 1_048_576,
     };
     let plain: NativeLinks | null = null;
     const executor = new Executor({
@@ -184,6 +195,9 @@ describe("NativeLinks", () => {
     ["another shape", request(0, 1, { inputs: [{ ...input(1), shape: [1n, 64n] }] }), {}],
     ["another name", request(0, 1, { inputs: [{ ...input(1), name: "z" }] }), {}],
     ["too few bytes", request(0, 1, { rawInputContents: [new Uint8Array(3)] }), {}],
+    ["too few typed numbers", typed({ fp32Contents: [1, 2, 3] }), {}],
+    ["typed numbers of another type", typed({ fp64Contents: [1, 2, 3] }), {}],
+    ["raw contents beside typed ones", request(0, 1, { inputs: [typedInput({ fp32Contents: [1] })] }), {}],
     ["no input", request(0, 1, { inputs: [], rawInputContents: [] }), {}],
     ["an unknown output", request(0, 1, { outputs: [{ name: "q" }] }), {}],
     ["bytes that are no request", new Uint8Array([0xff, 0xff]), {}],
@@ -217,15 +231,18 @@ describe("NativeLinks", () => {
     expect(await caller.answerTo(1)).toMatchObject({ type: "refusal", code: Code.INVALID_ARGUMENT });
   });
 
-  it("leaves typed contents to JavaScript", async () => {
-    const { open, executor } = await setUp();
+  it("runs typed contents without JavaScript, more of them than that would decode", async () => {
+    const { open, executor } = await setUp({ queueBytesMax: 8_000_000 });
     const submit = jest.spyOn(executor.instance(variant) as Instance, "submit");
     const caller = open("plain");
-    const pixels = new Float32Array(Uint8Array.from(examples.subarray(0, digits.rowBytes)).buffer);
-    const typed = [{ ...input(1), contents: { fp32Contents: [...pixels] } }];
-    caller.send(infer(1, request(0, 1, { inputs: typed, rawInputContents: [] })));
-    expect(classesOf(logits(await caller.answerTo(1)), 10)).toEqual([labelOf(0)]);
-    expect(submit).toHaveBeenCalledTimes(1);
+    const rows = 1_048_576 / 64 + 1;
+    const pixels = Array.from(floatsOf(examples.subarray(0, digits.rowBytes)));
+    const fp32Contents = Array.from({ length: rows }, () => pixels).flat();
+    const inputs = [{ ...input(rows), contents: { fp32Contents } }];
+    caller.send(infer(1, request(0, 1, { inputs, rawInputContents: [] })));
+    const classes = classesOf(logits(await caller.answerTo(1)), 10);
+    expect(classes).toEqual(Array.from({ length: rows }, () => labelOf(0)));
+    expect(submit).not.toHaveBeenCalled();
   });
 
   it("runs a sampled query without JavaScript, and makes its spans of the times that its answer tells", async () => {
