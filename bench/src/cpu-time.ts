@@ -5,12 +5,17 @@ import { readdirSync, readFileSync } from "node:fs";
  * Linux only).
  */
 export function cpuMicroseconds(pid: number): number {
-  return onCpuNs(pid) / 1000;
+  return sumOfThreads(pid, ON_CPU) / 1000;
 }
 
 /** Returns `cpuMicroseconds` of a process and of all its children: an executor with its engine processes. */
 export function cpuWithChildrenMicroseconds(pid: number): number {
   return processesOf(pid).reduce((sum, each) => sum + cpuMicroseconds(each), 0);
+}
+
+/** Returns how long threads of a process and of its children could have run and had no core, microseconds, all together. */
+export function coreWaitWithChildrenMicroseconds(pid: number): number {
+  return processesOf(pid).reduce((sum, each) => sum + sumOfThreads(each, WAITED), 0) / 1000;
 }
 
 /** Returns a process with all that it has started, and they. */
@@ -21,8 +26,15 @@ export function processesOf(pid: number): readonly number[] {
   return [pid, ...children.flatMap(processesOf)];
 }
 
-function onCpuNs(pid: number): number {
-  return threadsOf(pid).reduce((sum, thread) => sum + Number(read(`${thread}/schedstat`).split(" ")[0]), 0);
+/** Places in `schedstat`, both in nanoseconds. */
+const ON_CPU = 0;
+const WAITED = 1;
+
+function sumOfThreads(pid: number, place: number): number {
+  return threadsOf(pid).reduce(
+    (sum, thread) => sum + Number(read(`${thread}/schedstat`).split(" ")[place] ?? 0),
+    0,
+  );
 }
 
 function threadsOf(pid: number): readonly string[] {

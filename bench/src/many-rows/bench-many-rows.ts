@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 import { createInfaasClient } from "@infaas/client";
 import type { BenchScope } from "../bench-scope";
-import { cpuWithChildrenMicroseconds } from "../cpu-time";
+import { coreWaitWithChildrenMicroseconds, cpuWithChildrenMicroseconds } from "../cpu-time";
 import { writeBenchModels } from "../models";
 import { median } from "../statistics";
 import { buildLoadGenerator, cache, type System, startSystem } from "../system";
@@ -59,6 +59,7 @@ async function window(
 ): Promise<number> {
   const pids = [system.pidOf("frontend"), system.pidOf("executor-1"), caller.pid];
   const before = pids.map(cpuWithChildrenMicroseconds);
+  const waitedBefore = pids.map(coreWaitWithChildrenMicroseconds);
   const stop = kind === null ? null : caller.keepAsking(kind);
   const { p50Ms, p99Ms, perSecond, failures } = await runLoad(load, [
     ...[
@@ -75,12 +76,14 @@ async function window(
   ]);
   const asked = await stop?.();
   const cpuMs = pids.map((pid, i) => (cpuWithChildrenMicroseconds(pid) - before[i]!) / 1000);
+  const waitedMs = pids.map((pid, i) => (coreWaitWithChildrenMicroseconds(pid) - waitedBefore[i]!) / 1000);
   const failed = Object.values(failures).reduce((sum, count) => sum + count, 0);
   const told =
     asked === undefined ? "" : `, ${asked.count} of ${manyRows} rows in ${asked.ms.toFixed(0)} ms each`;
   process.stdout.write(
     `${(kind ?? "without").padEnd(8)} ${perSecond.toFixed(0)}/s, p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms, ${failed} failed${told}; ` +
-      `CPU ms of frontend ${cpuMs[0]!.toFixed(0)}, executor ${cpuMs[1]!.toFixed(0)}, caller of many rows ${cpuMs[2]!.toFixed(0)}\n`,
+      `CPU ms of frontend ${cpuMs[0]!.toFixed(0)}, executor ${cpuMs[1]!.toFixed(0)}, caller of many rows ${cpuMs[2]!.toFixed(0)}; ` +
+      `ms that they waited for a core ${waitedMs.map((ms) => ms.toFixed(0)).join(", ")}\n`,
   );
   return p99Ms;
 }
