@@ -34,6 +34,7 @@ export {
   signatureText,
   type TensorSpecs,
 } from "./convert/task-signature";
+export type { ExecutorFigures, InstanceFigures } from "./executor-figures";
 export { executorMetrics } from "./executor-metrics";
 export { encodeFrame, type LinkMessage, linkMessage } from "./frames/encode-frame";
 export { FrameReader, type FramesRead } from "./frames/frame-reader";

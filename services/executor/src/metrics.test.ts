@@ -10,6 +10,7 @@ import {
   processUsage,
   systemClock,
 } from "@infaas/runtime";
+import { readFigures } from "./core/read-figures";
 import { Executor } from "./instances/executor";
 import { LiveFigures } from "./instances/live-figures";
 import { Utilisation } from "./instances/utilisation";
@@ -83,14 +84,9 @@ describe("registerMetrics", () => {
     const utilisation = new Utilisation(clock, 1, processUsage.cpuUs);
     const rechecks = new Map([["v", { checked: 5, differed: 2 }]]);
     const batching = { entries: () => rechecks };
-    registerMetrics(telemetry.meter, {
-      executor,
-      batching,
-      figures,
-      utilisation,
-      processes: () => [],
-      clock,
-    });
+    const processes = () => [{ name: "executor", residentBytes: 1_000 }];
+    const sources = { executor, batching, figures, utilisation, processes, clock };
+    registerMetrics(telemetry.meter, () => readFigures(sources));
     executor.setDesired([{ spec, desiredAtMs: 0 }]);
     const times = { queueMs: 9, gatherMs: 1, runMs: 2, scatterMs: 3 };
     const answer = { outputs: [], outputDims: [], batchSize: 4, ...times, release: () => undefined };

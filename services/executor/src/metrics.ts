@@ -1,107 +1,70 @@
-import { executorMetrics } from "@infaas/api";
-import { type Clock, processUsage, type Telemetry } from "@infaas/runtime";
-import type { BatchingWatch } from "./instances/batching-watch";
-import type { Executor } from "./instances/executor";
-import type { LiveFigures } from "./instances/live-figures";
-import type { Utilisation } from "./instances/utilisation";
+import { type ExecutorFigures, executorMetrics } from "@infaas/api";
+import type { Telemetry } from "@infaas/runtime";
+import type { ToldFigures, ToldInstance } from "./core/read-figures";
 
 /** Instruments of an executor. */
 export const instruments = executorMetrics;
 
-export interface MetricSources {
-  readonly executor: Executor;
-  readonly batching: Pick<BatchingWatch, "entries">;
-  readonly figures: LiveFigures;
-  readonly utilisation: Utilisation;
-  /** Name and resident memory of every engine process. */
-  readonly processes: () => readonly { readonly name: string; readonly residentBytes: number }[];
-  readonly clock: Clock;
-}
+type Instrument = keyof typeof instruments;
+type Told<T> = { readonly [K in keyof T]: T[K] extends number | null ? K : never }[keyof T];
+
+/** What a counter counts, since its instance was loaded. */
+const counters = {
+  served: "servedTotal",
+  refused: "refusedTotal",
+  rechecked: "rechecked",
+  recheckDiffered: "recheckDiffered",
+} as const satisfies Partial<Record<Instrument, Told<ToldInstance>>>;
+
+/** What a gauge of an instance shows. */
+const gauges = {
+  latency: "latencyP95Ms",
+  batch: "batchSize",
+  drain: "drainMs",
+  queued: "queuedRows",
+} as const satisfies Partial<Record<Instrument, Told<ToldInstance>>>;
+
+/** What a gauge of the host shows. */
+const hostGauges = {
+  utilisation: "utilisation",
+  memoryFree: "memoryFreeBytes",
+  inFlight: "inFlight",
+} as const satisfies Partial<Record<Instrument, Told<ExecutorFigures>>>;
 
 /**
- * Registers every instrument; values are read when the exporter asks, nothing is recorded on the way of a
- * query.
+ * Registers every instrument; all are observed from one reading when the exporter asks, nothing is recorded on the way of a
+ * query. What is null is not observed.
  */
-export function registerMetrics(meter: Telemetry["meter"], sources: MetricSources): void {
-  const { executor, utilisation } = sources;
-  const host = { executor: executor.name };
-  gauge(meter, instruments.utilisation, (observe) => observe(utilisation.value(), host));
-  gauge(meter, instruments.memoryFree, (observe) => observe(executor.memoryFreeBytes, host));
-  gauge(meter, instruments.memoryResident, (observe) => {
-    observe(processUsage.residentBytes(), { ...host, process: "executor" });
-    for (const { name, residentBytes } of sources.processes())
-      observe(residentBytes, { ...host, process: name });
-  });
-  gauge(meter, instruments.inFlight, (observe) =>
-    observe(
-      executor.held().reduce((sum, { inFlight }) => sum + inFlight, 0),
-      host,
-    ),
+export function registerMetrics(meter: Telemetry["meter"], read: () => ToldFigures): void {
+  const gauge = (key: Instrument) => meter.createObservableGauge(instruments[key].name, instruments[key]);
+  const counter = (key: Instrument) => meter.createObservableCounter(instruments[key].name, instruments[key]);
+  const ofInstance = [...made(counters, counter), ...made(gauges, gauge)];
+  const ofHost = made(hostGauges, gauge);
+  const resident = gauge("memoryResident");
+  meter.addBatchObservableCallback(
+    (result) => {
+      const { executor, processes, instances } = read();
+      const host = { executor: executor.executor };
+      for (const [observable, field] of ofHost) {
+        const value = executor[field];
+        if (value !== null) result.observe(observable, value, host);
+      }
+      for (const { name, residentBytes } of processes)
+        result.observe(resident, residentBytes, { ...host, process: name });
+      for (const instance of instances)
+        for (const [observable, field] of ofInstance) {
+          const value = instance[field];
+          if (value !== null) result.observe(observable, value, { ...host, variant: instance.variant });
+        }
+    },
+    [resident, ...ofHost.map(([observable]) => observable), ...ofInstance.map(([observable]) => observable)],
   );
-  gauge(meter, instruments.drain, (observe) => {
-    for (const { name, engine } of readyInstances(executor))
-      observe(engine.drainTimeMs(), { ...host, variant: name });
-  });
-  gauge(meter, instruments.queued, (observe) => {
-    for (const { name, engine } of readyInstances(executor))
-      observe(engine.queuedRows, { ...host, variant: name });
-  });
-  registerFigures(meter, sources, host);
-  counter(meter, instruments.rechecked, (observe) => {
-    for (const [variant, { checked }] of sources.batching.entries()) observe(checked, { ...host, variant });
-  });
-  counter(meter, instruments.recheckDiffered, (observe) => {
-    for (const [variant, { differed }] of sources.batching.entries()) observe(differed, { ...host, variant });
-  });
 }
 
-type Observe = (value: number, attributes: Record<string, string>) => void;
-type Instrument = { readonly name: string; readonly unit: string; readonly description: string };
-
-function registerFigures(
-  meter: Telemetry["meter"],
-  sources: MetricSources,
-  host: { executor: string },
-): void {
-  const { figures } = sources;
-  counter(meter, instruments.served, (observe) => {
-    for (const [variant, figure] of figures.entries()) observe(figure.servedRows, { ...host, variant });
-  });
-  counter(meter, instruments.refused, (observe) => {
-    for (const [variant, figure] of figures.entries()) observe(figure.refused, { ...host, variant });
-  });
-  gauge(meter, instruments.latency, (observe) => {
-    for (const { variant, recent } of recentOf(sources)) observe(recent.p95Ms, { ...host, variant });
-  });
-  gauge(meter, instruments.batch, (observe) => {
-    for (const { variant, recent } of recentOf(sources)) observe(recent.batchRows, { ...host, variant });
-  });
-}
-
-function recentOf({ figures, clock }: MetricSources) {
-  return [...figures.entries()].flatMap(([variant, { recent }]) => {
-    const summary = recent.summary(clock.nowMs());
-    return summary === null ? [] : [{ variant, recent: summary }];
-  });
-}
-
-function gauge(meter: Telemetry["meter"], instrument: Instrument, read: (observe: Observe) => void): void {
-  const { name, ...described } = instrument;
-  meter.createObservableGauge(name, described).addCallback((result) => {
-    read((value, attributes) => result.observe(value, attributes));
-  });
-}
-
-function counter(meter: Telemetry["meter"], instrument: Instrument, read: (observe: Observe) => void): void {
-  const { name, ...described } = instrument;
-  meter.createObservableCounter(name, described).addCallback((result) => {
-    read((value, attributes) => result.observe(value, attributes));
-  });
-}
-
-function readyInstances(executor: Executor) {
-  return executor.held().flatMap((instance) => {
-    const engine = instance.readyEngine;
-    return engine === null ? [] : [{ name: instance.spec.name, engine }];
-  });
+/** Instruments with the figures that they show. */
+function made<F, O>(
+  table: { readonly [K in Instrument]?: F },
+  make: (key: Instrument) => O,
+): readonly (readonly [O, F])[] {
+  return Object.entries(table).map(([key, field]) => [make(key as Instrument), field as F] as const);
 }

@@ -1,7 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ArtifactService, ClusterService, type ProfileModelRequest } from "@infaas/api";
-import { ArtifactClient, RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
+import { ArtifactClient } from "@infaas/cluster";
 import {
   type Clock,
   type ConfigOf,
@@ -16,18 +16,14 @@ import {
   type Telemetry,
   withPort,
 } from "@infaas/runtime";
-import { joinCluster } from "./cluster/join-cluster";
 import { type executorOptions, wholeCores } from "./config";
+import { ExecutorCore, type HostUsage } from "./core/executor-core";
 import type { EnginePort } from "./engines/engine-port";
 import { nativeEngines } from "./engines/native-engine";
 import { paddingEngines } from "./engines/padded-engine";
 import type { ModelFiles } from "./files/model-folders";
 import { ModelStore } from "./files/model-store";
-import { BatchingWatch } from "./instances/batching-watch";
-import { Executor } from "./instances/executor";
-import { LiveFigures } from "./instances/live-figures";
 import { LoadJournal } from "./instances/load-journal";
-import { Utilisation } from "./instances/utilisation";
 import { registerMetrics } from "./metrics";
 import { EngineProcesses } from "./processes/engine-processes";
 import { type ConfinedProfileOptions, confinedProfile } from "./profiling/confinement/confined-profile";
@@ -37,7 +33,6 @@ import { linkListenAddress } from "./serving/link-listen";
 import { LinkServer } from "./serving/link-server";
 import { NativeLinks } from "./serving/native-links";
 import { QuerySpans } from "./serving/query-spans";
-import { Reporter } from "./serving/reporter";
 import { executorServer } from "./serving/server";
 import { SharedMemory } from "./serving/shared-memory";
 
@@ -59,7 +54,7 @@ type Config = ConfigOf<typeof executorOptions>;
 const DRAIN_ON_STOP_MS = 2_500;
 /** Time for open calls after the drain. */
 const STOP_GRACE_MS = 500;
-/** How often memory is measured, and engine processes are told the figures of the host, which every answer carries. */
+/** How often engine processes are told the figures of the host, which every answer carries. */
 const TELL_HOST_PERIOD_MS = 250;
 
 /**
@@ -76,51 +71,37 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const artifacts = createRpcClient(ArtifactService, config.metadata, { dial });
   lifecycle.onStop("artifact client", () => artifacts.close());
   const artifactClient = new ArtifactClient(artifacts);
-  const { queueRowsMax, queueBytesMax, modelFilesBytesMax } = config;
   const store = new ModelStore({
     folder: models,
     source: artifactClient,
     clock,
-    bytesMax: modelFilesBytesMax,
+    bytesMax: config.modelFilesBytesMax,
   });
   const modelFile = (files: ModelFiles) => store.model(files);
   const journal = await LoadJournal.open(join(config.dataDir, "loading"), clock);
   let nativeLinks: NativeLinks | null = null;
   const processes = openProcesses(config, world);
-  const executor = new Executor({
-    name: config.name,
-    memoryBytes: config.memoryBytes,
-    ports: {
-      clock,
-      engines: processes ?? paddingEngines(engines ?? nativeEngines),
-      modelFile,
-      journal,
-      queueRowsMax,
-      queueBytesMax,
-    },
-    logger,
-    ...(processes === null ? {} : { takenBytes: () => processes.takenBytes }),
-    onServing: (variant, instance) => {
-      nativeLinks?.serve(variant, instance);
-      processes?.serve(variant, instance?.readyEngine);
-      const direct = instance?.readyEngine?.direct;
-      if (processes !== null && direct !== undefined) figures.attach(variant, direct);
-    },
-  });
-  const utilisation = new Utilisation(clock, config.cores, () => cpuUs(processes));
   const spans = new QuerySpans(clock, telemetry.tracer);
-  const figures = new LiveFigures(clock, (variant, taken) => spans.recordDirect(variant, taken));
-  const lines = () => processes?.lines() ?? [];
   const cluster = createRpcClient(ClusterService, config.metadata, { dial });
   lifecycle.onStop("cluster client", () => cluster.close());
-  const batching = new BatchingWatch({
-    executor,
-    clock,
-    logger,
-    record: (end) => cluster.endBatching(end, { timeoutMs: RECORD_CALL_TIMEOUT_MS }),
+  const core = new ExecutorCore(config, {
+    ...world,
+    cluster,
+    engines: processes ?? paddingEngines(engines ?? nativeEngines),
+    modelFile,
+    journal,
+    usage: usageOf(processes),
+    targets: telemetry,
+    counted: (variant, taken) => spans.recordDirect(variant, taken),
   });
-  registerMetrics(telemetry.meter, { executor, batching, figures, utilisation, processes: lines, clock });
-  const reporter = new Reporter(executor, utilisation, clock);
+  const { executor, figures, reporter, utilisation } = core;
+  core.onServing((variant, instance) => {
+    nativeLinks?.serve(variant, instance);
+    processes?.serve(variant, instance?.readyEngine);
+    const direct = instance?.readyEngine?.direct;
+    if (processes !== null && direct !== undefined) figures.attach(variant, direct);
+  });
+  registerMetrics(telemetry.meter, () => core.told());
   const memory = new SharedMemory();
   const inFlightMax = config.linkInFlightMax;
   const linkPorts = { clock, executor, reporter, figures, spans, memory, inFlightMax };
@@ -144,26 +125,20 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   if (linkListen !== null && processes === null)
     nativeLinks = await NativeLinks.open(linkListen, linkPorts, { members: security.members, logger });
   const linkAddress = nativeLinks === null ? "" : withPort(address, nativeLinks.port);
-  const reached = processes === null ? null : reachedAt(processes, address);
-  const leave = joinCluster(config, world, { cluster, executor, processes: reached, address, linkAddress });
+  core.join({ address, linkAddress, processes: processes === null ? null : reachedAt(processes, address) });
   const telling = every(
     clock,
     TELL_HOST_PERIOD_MS,
-    () => {
-      executor.remeasure();
-      processes?.tellHost({ utilisation: utilisation.value(), memoryFreeBytes: executor.memoryFreeBytes });
-    },
+    () =>
+      processes?.tellHost({ utilisation: utilisation.value(), memoryFreeBytes: executor.memoryFreeBytes }),
     () => undefined,
   );
-  executor.onChange(() => figures.keepOnly(new Set(executor.held().map((instance) => instance.spec.name))));
   lifecycle.onStop("instances", async () => {
     links.announceDraining();
     nativeLinks?.announceDraining();
     processes?.announceDraining();
     telling.cancel();
-    batching.stop();
-    await executor.stop(DRAIN_ON_STOP_MS);
-    await leave();
+    await core.stop(DRAIN_ON_STOP_MS);
     links.close();
     await Promise.all([nativeLinks?.close(), processes?.stop()]);
     memory.close();
@@ -205,9 +180,16 @@ function reachedAt(processes: EngineProcesses, address: string) {
   return { lines, onChange: (listener: () => void) => processes.onChange(listener) };
 }
 
-/** CPU time of this process and its engine processes. */
-function cpuUs(processes: EngineProcesses | null): number {
-  return processUsage.cpuUs() + (processes?.cpuUs ?? 0);
+/** What this process and its engine processes use. */
+function usageOf(processes: EngineProcesses | null): HostUsage {
+  return {
+    cpuUs: () => processUsage.cpuUs() + (processes?.cpuUs ?? 0),
+    ...(processes === null ? {} : { takenBytes: () => processes.takenBytes }),
+    processes: () => [
+      { name: "executor", residentBytes: processUsage.residentBytes() },
+      ...(processes?.lines() ?? []),
+    ],
+  };
 }
 
 /** A queue of registrations, each in a process of its own; a file that ended one is refused for a while. */

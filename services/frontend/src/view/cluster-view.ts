@@ -1,8 +1,10 @@
 import type { LinkLoad } from "@infaas/api";
 import {
   type EngineProcess,
+  type ExecutorFigures,
   type Host,
   type HostPool,
+  type InstanceFigures,
   type InstanceStatus,
   type LoadRequests,
   type Member,
@@ -19,7 +21,7 @@ import { buildCatalog, type Catalog } from "./catalog";
 import { ChangeJournal } from "./change-journal";
 import { type Endpoint, type ExecutorFacts, LiveExecutor, type LiveInstance } from "./live-instance";
 import { endpointName, LiveInstances } from "./live-instances";
-import type { ExecutorFigures, FiguresSink, InstanceFigures } from "./otlp-receiver";
+import type { FiguresSink } from "./otlp-receiver";
 import { type PlacedInstance, PlacedInstances } from "./placed-instances";
 
 /** A member that starts and stops hosts. */

@@ -1,4 +1,4 @@
-import type { LinkLoad } from "@infaas/api";
+import type { InstanceFigures, LinkLoad } from "@infaas/api";
 import {
   bestBatch,
   type DeviceKind,
@@ -13,7 +13,6 @@ import {
   type StateTrack,
   type Variant,
 } from "@infaas/policy";
-import type { InstanceFigures } from "./otlp-receiver";
 
 /** Weight of the newest hop in the moving average. */
 const HOP_WEIGHT = 0.1;
