@@ -57,7 +57,7 @@ let latest: Promise<unknown> = Promise.resolve();
 
 /**
  * Reads a JSON object; an empty body is an empty object. Long ones are read one after another, while others who share the
- * thread have their turn. HTTP 413 beyond the bounds, INVALID_ARGUMENT for anything else.
+ * thread have their turn (decision 0048). HTTP 413 beyond the bounds, INVALID_ARGUMENT for anything else.
  */
 export function readJson(bytes: Buffer): Promise<ReadJson> {
   if (bytes.byteLength <= STEP_BYTES) return inTurns(read(bytes, true));

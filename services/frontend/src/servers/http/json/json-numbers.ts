@@ -72,6 +72,8 @@ class NumberReader {
   private count = 0;
   private long = 0;
   private readonly wide = new Map<number, string>();
+  /** Where the last step ended: arrays open and begun, whether a value may stand there, and whether the array may end. */
+  private state;
   /** What is read, as text: made when the first long number comes. */
   private text = "";
 
@@ -79,20 +81,23 @@ class NumberReader {
     private readonly bytes: Buffer,
     private readonly from: number,
     private readonly o: NumbersOptions,
-  ) {}
+  ) {
+    this.state = { at: from, depth: 0, arrays: 0, mayStand: true, mayEnd: false };
+  }
 
   *read(): Generator<void, NumbersRead | number, void> {
+    for (;;) {
+      const end = this.step();
+      if (end !== null) return end;
+      yield;
+    }
+  }
+
+  /** Reads on for `STEP_BYTES`; null: the array goes on. A function of its own, since loops of generators are slower. */
+  private step(): NumbersRead | number | null {
     const { bytes } = this;
-    let [depth, arrays] = [0, 0];
-    // Whether a value may stand here, and whether the array may end here.
-    let mayStand = true;
-    let mayEnd = false;
-    let pauseAt = this.from + STEP_BYTES;
-    for (let at = this.from; ; ) {
-      if (at >= pauseAt) {
-        pauseAt = at + STEP_BYTES;
-        yield;
-      }
+    let { at, depth, arrays, mayStand, mayEnd } = this.state;
+    for (const pauseAt = at + STEP_BYTES; at < pauseAt; ) {
       const byte = at < bytes.length ? bytes[at]! : 0;
       if (byte === char.comma) {
         if (mayStand) return at;
@@ -121,6 +126,8 @@ class NumberReader {
         at += 1;
       } else return at;
     }
+    this.state = { at, depth, arrays, mayStand, mayEnd };
+    return null;
   }
 
   private ended(arrays: number, end: number): NumbersRead {
