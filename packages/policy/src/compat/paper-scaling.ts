@@ -62,7 +62,7 @@ export function planPaperScaling(facts: ScalingFacts, before: ScalingMemory, o: 
     retired: new Set(),
     waits: sized.waits,
     hosts: hostsOf(seats, pool.cores),
-    lines,
+    explain: () => lines,
     price: { hosts: usdPerHour, loads: 0, penalties: 0, unserved: 0, total: usdPerHour },
     plannedRows: new Map(classes.map((one) => [one.key, one.rowsPerSecond * SLACK])),
     isSettled: loads.length + unloads.length + sized.changes.length + sized.waits.length === 0,

@@ -33,11 +33,11 @@ export function headroomBy({
   objectivePerService,
   gapVariation,
 }: Omit<PoolLoad, "servers">): (servers: number, lateShare: number) => number {
-  const variation = placeOf(HEADROOM_AXES.gapVariations, gapVariation, (x) => x);
-  const objective = placeOf(HEADROOM_AXES.objectives, objectivePerService, Math.log);
+  const variation = placeOf(HEADROOM_AXES.gapVariations, gapVariation);
+  const objective = placeOf(OBJECTIVE_LOGS, Math.log(objectivePerService));
   return (servers, lateShare) => {
     const ofVariations = HEADROOM_CELLS[lateShare] ?? [];
-    const pool = placeOf(HEADROOM_AXES.servers, servers, Math.log);
+    const pool = placeOf(SERVER_LOGS, Math.log(servers));
     const row = (v: number, s: number) => {
       const cells = ofVariations[v]?.[s] ?? [];
       return mix(cells[objective.below] ?? 0, cells[objective.above] ?? 0, objective.share);
@@ -55,17 +55,17 @@ interface Place {
   readonly share: number;
 }
 
-function placeOf(axis: readonly number[], value: number, scale: (value: number) => number): Place {
-  const above = axis.findIndex((x) => x >= value);
-  if (above === 0) return { below: 0, above: 0, share: 0 };
+const OBJECTIVE_LOGS = HEADROOM_AXES.objectives.map(Math.log);
+const SERVER_LOGS = HEADROOM_AXES.servers.map(Math.log);
+
+function placeOf(axis: readonly number[], value: number): Place {
   const last = axis.length - 1;
-  if (above < 0) return { below: last, above: last, share: 0 };
-  const from = scale(axis[above - 1] as number);
-  return {
-    below: above - 1,
-    above,
-    share: (scale(value) - from) / (scale(axis[above] as number) - from),
-  };
+  let above = 0;
+  while (above <= last && axis[above]! < value) above++;
+  if (above === 0) return { below: 0, above: 0, share: 0 };
+  if (above > last) return { below: last, above: last, share: 0 };
+  const from = axis[above - 1]!;
+  return { below: above - 1, above, share: (value - from) / (axis[above]! - from) };
 }
 
 function mix(a: number, b: number, share: number): number {

@@ -14,6 +14,15 @@ export interface Piece {
   readonly share: number;
 }
 
+/** A problem whose columns are found by index. */
+export interface IndexedProblem {
+  readonly problem: PlanningProblem;
+  /** By class. */
+  readonly columns: readonly (readonly IndexedColumn[])[];
+  /** Index of each variant by its name. */
+  readonly variants: ReadonlyMap<string, number>;
+}
+
 /** A column by index. */
 interface IndexedColumn {
   readonly variant: number;
@@ -31,15 +40,41 @@ const UNSERVED_FACTOR = 1e4;
 const SECONDS_PER_HOUR = 3_600;
 const MS_PER_SECOND = 1_000;
 
+const NOWHERE: readonly Piece[] = [];
+
+/** Returns what every search over a problem shares. */
+export function indexed(problem: PlanningProblem): IndexedProblem {
+  const { classes, hosts, dwellSeconds } = problem;
+  const variants = new Map<string, number>();
+  const byType = new Map<string, number[]>();
+  hosts.forEach(({ hostType }, h) => {
+    const of = byType.get(hostType);
+    if (of === undefined) byType.set(hostType, [h]);
+    else of.push(h);
+  });
+  const seconds = Math.max(dwellSeconds, 1);
+  const columns = classes.map((one) =>
+    one.columns.map((of): IndexedColumn => {
+      const variant = variants.get(of.variant) ?? variants.size;
+      variants.set(of.variant, variant);
+      const loadPerHostPrice = of.loadMs / MS_PER_SECOND / seconds;
+      return { variant, hosts: byType.get(of.hostType) ?? [], of, loadPerHostPrice };
+    }),
+  );
+  return { problem, columns, variants };
+}
+
 /**
  * Hosts being filled with parts of classes: the state of a search. Every bound of a plan (host time, memory, instances,
  * dollars) is kept by whatever `fill` adds.
  */
 export class Packing {
+  readonly problem: PlanningProblem;
   readonly columns: readonly (readonly IndexedColumn[])[];
   /** Pieces by class. */
   readonly pieces: (readonly Piece[])[];
-  /** Scratch of `fill`: what each host has room for, and hosts by tier. */
+  /** Scratch of `fill`: hosts that have a piece of the class, what each other one has room for, and hosts by tier. */
+  private readonly marked: Uint8Array;
   private readonly rooms: Float64Array;
   private readonly tiers: readonly [number[], number[], number[]] = [[], [], []];
   /** Hosts that were looked at: what the search has cost. */
@@ -47,6 +82,7 @@ export class Packing {
   /** Share of each class, in host time of its first column, that is not served. */
   private readonly unserved: Float64Array;
   private readonly used: Float64Array;
+  private readonly addedUsd: Float64Array;
   private readonly freeBytes: Float64Array;
   /** Pieces by host. */
   private readonly tenants: Int32Array;
@@ -65,29 +101,17 @@ export class Packing {
   private penaltiesUsd = 0;
   private unservedCost = 0;
 
-  constructor(readonly problem: PlanningProblem) {
-    const { classes, hosts, dwellSeconds } = problem;
-    const numbers = new Map<string, number>();
-    const byType = new Map<string, number[]>();
-    hosts.forEach(({ hostType }, h) => {
-      const of = byType.get(hostType);
-      if (of === undefined) byType.set(hostType, [h]);
-      else of.push(h);
-    });
-    const loadPerHostPrice = (loadMs: number) => loadMs / MS_PER_SECOND / Math.max(dwellSeconds, 1);
-    this.columns = classes.map(({ columns }) =>
-      columns.map((of) => {
-        const variant = numbers.get(of.variant) ?? numbers.size;
-        numbers.set(of.variant, variant);
-        const ofType = byType.get(of.hostType) ?? [];
-        return { variant, hosts: ofType, of, loadPerHostPrice: loadPerHostPrice(of.loadMs) };
-      }),
-    );
-    this.variants = numbers.size;
-    this.pieces = classes.map(() => []);
+  constructor({ problem, columns, variants }: IndexedProblem) {
+    const { classes, hosts } = problem;
+    this.problem = problem;
+    this.columns = columns;
+    this.variants = variants.size;
+    this.pieces = classes.map(() => NOWHERE);
     this.unserved = new Float64Array(classes.length);
     this.used = new Float64Array(hosts.length);
+    this.marked = new Uint8Array(hosts.length);
     this.rooms = new Float64Array(hosts.length);
+    this.addedUsd = Float64Array.from(hosts, (host) => host.addedUsdPerHour);
     this.freeBytes = Float64Array.from(hosts, (host) => host.memoryBytes);
     this.tenants = new Int32Array(hosts.length);
     this.closed = new Uint8Array(hosts.length);
@@ -96,7 +120,7 @@ export class Packing {
     this.isPlaced = new Uint8Array(hosts.length * this.variants);
     hosts.forEach(({ placed, kept }, h) => {
       for (const name of placed) {
-        const variant = numbers.get(name);
+        const variant = variants.get(name);
         if (variant !== undefined) this.isPlaced[h * this.variants + variant] = kept.has(name) ? KEPT : 1;
       }
     });
@@ -149,14 +173,16 @@ export class Packing {
     const filling: FillingState = { left: total, pieces: [], addedUsd: 0, openedUsd: 0, column, indexed };
     this.work += hosts.length;
     for (const tier of this.tiers) tier.length = 0;
-    const avoided = this.pieces[of] as readonly Piece[];
+    const standing = this.pieces[of] as readonly Piece[];
+    for (const piece of standing) this.marked[piece.host] = 1;
     for (const host of hosts) {
+      if (this.marked[host] !== 0) continue;
       const room = this.roomOf(host, indexed);
-      if (room <= SHARE_EPSILON || (avoided.length > 0 && avoided.some((piece) => piece.host === host)))
-        continue;
+      if (room <= SHARE_EPSILON) continue;
       this.rooms[host] = room;
       this.tiers[this.tierOf(host, indexed)].push(host);
     }
+    for (const piece of standing) this.marked[piece.host] = 0;
     for (let tier = 0; tier < this.tiers.length && filling.left > SHARE_EPSILON; tier++)
       this.fillTier(filling, this.tiers[tier] as number[], tier === OPENING_TIER);
     const left = Math.max(0, filling.left);
@@ -225,7 +251,7 @@ export class Packing {
 
   /** What is paid and has the variant, what is paid, the rest: each dearer than the one before. */
   private tierOf(host: number, { variant, loadPerHostPrice }: IndexedColumn): 0 | 1 | 2 {
-    const isPaid = this.isOpen(host) || (this.problem.hosts[host]?.addedUsdPerHour ?? 0) <= 0;
+    const isPaid = this.isOpen(host) || this.addedUsd[host]! <= 0;
     if (!isPaid) return OPENING_TIER;
     if (this.hasIt(host, variant)) return 0;
     // A load that takes longer than the plan stands costs more than a host that has it already.
@@ -286,6 +312,13 @@ export class Packing {
     this.unservedCost -= this.unserved[of] as number;
     this.unserved[of] = this.unservedPrice(of, this.leftOf(of));
     this.unservedCost += this.unserved[of] as number;
+  }
+
+  /** Least that so many rows of a class cost by one of its columns, US dollars per hour, where the host costs nothing more. */
+  leastUsd(of: number, column: number, rowsPerSecond: number): number {
+    const { penaltyUsdPerRow } = this.columnAt(of, column).of;
+    const penalty = rowsPerSecond * penaltyUsdPerRow * SECONDS_PER_HOUR;
+    return Math.min(penalty, this.unservedPrice(of, rowsPerSecond));
   }
 
   private unservedPrice(of: number, rowsPerSecond: number): number {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { anyProblem } from "../testing/planning-problems";
-import { Packing } from "./packing";
+import { finished } from "./finished";
+import { indexed, Packing } from "./packing";
 import { planningOf, planPlacement } from "./plan-placement";
 import type { PlacementPlan, PlanningProblem } from "./problem";
 import { fillTrivially } from "./trivial-plan";
@@ -13,12 +14,8 @@ const checked = (check: (problem: PlanningProblem, plan: PlacementPlan) => void)
 
 /** The price of the trivial plan; null: there is none. */
 function trivialUsd(problem: PlanningProblem): number | null {
-  const packing = new Packing(problem);
-  const filling = fillTrivially(packing);
-  for (;;) {
-    const { done, value } = filling.next();
-    if (done === true) return value ? packing.totalUsd : null;
-  }
+  const packing = new Packing(indexed(problem));
+  return finished(fillTrivially(packing, Number.POSITIVE_INFINITY)) ? packing.totalUsd : null;
 }
 
 describe("planPlacement", () => {

@@ -1,5 +1,6 @@
+import { finished } from "./finished";
 import { improve, LEAST_GAIN_USD } from "./improvement";
-import { type Filling, Packing } from "./packing";
+import { type Filling, indexed, Packing } from "./packing";
 import type { PlacementPlan, PlanClass, PlanHost, PlanningProblem } from "./problem";
 import { fillTrivially } from "./trivial-plan";
 
@@ -9,25 +10,23 @@ import { fillTrivially } from "./trivial-plan";
  * what they would lose.
  */
 export function planPlacement(problem: PlanningProblem): PlacementPlan {
-  const planning = planningOf(problem);
-  for (;;) {
-    const { done, value } = planning.next();
-    if (done === true) return value;
-  }
+  return finished(planningOf(problem));
 }
 
 /** Plans as `planPlacement` does, in slices of one class or one attempt each, for whoever has other things to do meanwhile. */
 export function* planningOf(problem: PlanningProblem): Generator<undefined, PlacementPlan> {
   const sorted = inOrder(problem);
-  const greedy = new Packing(sorted);
+  const shared = indexed(sorted);
+  yield;
+  const greedy = new Packing(shared);
   for (const of of byRegret(sorted)) {
     place(greedy, of);
     yield;
   }
   yield* improve(greedy, place);
-  const trivial = new Packing(sorted);
-  const isFilled = yield* fillTrivially(trivial);
-  if (!isFilled || trivial.totalUsd >= greedy.totalUsd - LEAST_GAIN_USD) return greedy.plan();
+  const trivial = new Packing(shared);
+  const isCheaper = yield* fillTrivially(trivial, greedy.totalUsd - LEAST_GAIN_USD);
+  if (!isCheaper) return greedy.plan();
   yield* improve(trivial, place);
   return trivial.plan();
 }
@@ -88,6 +87,7 @@ export function place(packing: Packing, of: number, first: number | null = null)
 function cheapestFilling(packing: Packing, of: number, rowsPerSecond: number): Filling | null {
   let best: Filling | null = null;
   for (let column = 0; column < (packing.columns[of]?.length ?? 0); column++) {
+    if (best !== null && packing.leastUsd(of, column, rowsPerSecond) >= best.addedUsd) continue;
     const filling = packing.fill(of, column, rowsPerSecond);
     if (filling.pieces.length === 0) continue;
     if (best === null || filling.addedUsd < best.addedUsd - LEAST_GAIN_USD) best = filling;

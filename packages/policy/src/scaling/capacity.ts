@@ -1,6 +1,5 @@
-import { type Catalog, findTarget, predictRowsMs, serviceMs, type VariantEntry } from "../catalog";
+import { type Catalog, findTarget, serviceMs, type VariantEntry } from "../catalog";
 import { costPerQueryUsd, costPerThousandUsd, fitsHost, type Host, hostShare } from "../cost";
-import { predictBatchMs } from "../latency-profile";
 import type { Objective, Target } from "../types";
 import type { DemandFigures } from "./demand-figures";
 import type { RateInterval } from "./rate-interval";
@@ -74,17 +73,20 @@ const LATENCIES_PER_OBJECTIVE = 2;
  * helps.
  */
 export function columnsOf(catalog: Catalog, host: TypedHost, demand: ClassDemand): readonly Column[] {
+  const { latencyMs, maxCostUsd = Number.POSITIVE_INFINITY } = demand;
   const rows = rowsOf(demand);
-  const able = adequateEntries(catalog, demand).filter(
-    ({ variant }) =>
-      variant.profile.hostType === host.hostType &&
-      fitsHost(variant, host) &&
-      costPerThousandUsd(costPerQueryUsd(variant, host), rows) <=
-        (demand.maxCostUsd ?? Number.POSITIVE_INFINITY),
-  );
+  const able: Able[] = [];
+  for (const entry of adequateEntries(catalog, demand)) {
+    const { variant } = entry;
+    if (variant.profile.hostType !== host.hostType || !fitsHost(variant, host)) continue;
+    const itemUsd = costPerQueryUsd(variant, host);
+    if (costPerThousandUsd(itemUsd, rows) <= maxCostUsd) able.push({ entry, itemUsd });
+  }
+  // Memory is no share of a host's time: the plan counts it by itself.
+  const ofTime = { ...host, memoryBytes: Number.POSITIVE_INFINITY };
   return able
-    .sort((a, b) => compare(a, b, { demand, host, rows }))
-    .map((entry) => usableColumn(entry, { host, latencyMs: demand.latencyMs, rows }));
+    .sort((a, b) => compare(a, b, demand, rows))
+    .map(({ entry }) => usableColumn(entry, { share: hostShare(entry.variant, ofTime), latencyMs, rows }));
 }
 
 /** Returns the first of `columnsOf`, or null. */
@@ -120,44 +122,43 @@ function rowsOf({ rowsPerQuery }: ClassDemand): number {
   return Math.max(1, Math.round(rowsPerQuery));
 }
 
-interface Comparing {
-  readonly demand: ClassDemand;
-  readonly host: Host;
-  readonly rows: number;
+/** A variant with the price of an item. */
+interface Able {
+  readonly entry: VariantEntry;
+  readonly itemUsd: number;
 }
 
 /** Order of preference, as selection has it; the index decides between equals. */
-function compare(a: VariantEntry, b: VariantEntry, { demand, host, rows }: Comparing): number {
-  const byCost = costPerQueryUsd(a.variant, host) - costPerQueryUsd(b.variant, host) || a.index - b.index;
+function compare(
+  { entry: a, itemUsd: x }: Able,
+  { entry: b, itemUsd: y }: Able,
+  demand: ClassDemand,
+  rows: number,
+): number {
+  const byCost = x - y || a.index - b.index;
   if (demand.objective === "max-accuracy") return b.accuracy - a.accuracy || byCost;
   if (demand.objective === "min-latency") return serviceMs(a, rows) - serviceMs(b, rows) || byCost;
   return byCost;
 }
 
+interface Use {
+  /** Of its host's time that one instance takes. */
+  readonly share: number;
+  readonly latencyMs: number | null;
+  readonly rows: number;
+}
+
 /** Rows per second in the largest batches whose latency fits the objective twice; at most saturation throughput. */
-function usableColumn(
-  entry: VariantEntry,
-  {
-    host,
-    latencyMs,
-    rows,
-  }: { readonly host: Host; readonly latencyMs: number | null; readonly rows: number },
-): Column {
-  const { variant } = entry;
-  const { profile, concurrency } = variant;
-  const share = hostShare(variant, { ...host, memoryBytes: Number.POSITIVE_INFINITY });
-  const rate = (batch: number, ms: number) => (concurrency * batch * 1000) / ms;
-  let best = {
-    batch: rows,
-    perSecond: rate(rows, predictRowsMs(variant, rows)),
-    serviceMs: serviceMs(entry, rows),
-  };
-  for (const { batch, p95Ms } of profile.points) {
-    if (latencyMs !== null && LATENCIES_PER_OBJECTIVE * p95Ms > latencyMs) continue;
-    const perSecond = rate(batch, predictBatchMs(profile, batch, "p50"));
-    if (perSecond > best.perSecond) best = { batch, perSecond, serviceMs: p95Ms };
+function usableColumn(entry: VariantEntry, { share, latencyMs, rows }: Use): Column {
+  const { profile, concurrency } = entry.variant;
+  const { saturationPerSecond } = profile;
+  let [batch, batchMs] = [rows, serviceMs(entry, rows)];
+  let perSecond = (concurrency * rows * 1000) / batchMs;
+  for (const point of profile.points) {
+    if (latencyMs !== null && LATENCIES_PER_OBJECTIVE * point.p95Ms > latencyMs) continue;
+    const ofBatch = (concurrency * point.batch * 1000) / point.p50Ms;
+    if (ofBatch > perSecond) [batch, batchMs, perSecond] = [point.batch, point.p95Ms, ofBatch];
   }
-  const rowsPerSecond =
-    latencyMs === null ? profile.saturationPerSecond : Math.min(best.perSecond, profile.saturationPerSecond);
-  return { entry, rowsPerSecond, share, serviceMs: best.serviceMs, batch: best.batch };
+  const rowsPerSecond = latencyMs === null ? saturationPerSecond : Math.min(perSecond, saturationPerSecond);
+  return { entry, rowsPerSecond, share, serviceMs: batchMs, batch };
 }

@@ -1,4 +1,5 @@
 import { buildCatalog } from "../catalog";
+import { finished } from "../planning/finished";
 import type { PlacementPlan } from "../planning/problem";
 import { column, planClass } from "../testing/planning-problems";
 import { pointsOf, variant } from "../testing/snapshots";
@@ -8,8 +9,9 @@ import { rateInterval } from "./rate-interval";
 
 const exact = variant({ name: "exact", accuracy: 0.99, points: pointsOf(5), peakMemoryBytes: 6 });
 const fast = variant({ name: "fast", accuracy: 0.95, points: pointsOf(1), peakMemoryBytes: 2 });
+const middle = variant({ name: "middle", accuracy: 0.93, points: pointsOf(1), peakMemoryBytes: 2 });
 const others = ["o1", "o2", "o3"].map((name) => variant({ name, task: "other/task", peakMemoryBytes: 2 }));
-const catalog = buildCatalog({ variants: [exact, fast, ...others] });
+const catalog = buildCatalog({ variants: [exact, fast, middle, ...others] });
 
 const demand: ClassDemand = {
   target: { kind: "task", name: "digits/uci" },
@@ -50,7 +52,7 @@ function planned(name: string, hosts: readonly string[], beside: readonly string
 
 function steps(hosts: readonly PlacedHost[], plan: PlacementPlan) {
   const demands = [{ key: classKey(demand), demand, columns: [] }];
-  const { loads, unloads, waits } = placementSteps({ catalog, hosts, demands, plan });
+  const { loads, unloads, waits } = finished(placementSteps({ catalog, hosts, demands, plan }));
   const named = (list: typeof loads) => list.map((step) => `${step.variant}@${step.executor}`);
   return { loads: named(loads), unloads: named(unloads), waits };
 }
@@ -62,12 +64,8 @@ describe("placementSteps", () => {
       loads: ["exact@h2"],
       unloads: [],
     });
-    const { loads } = placementSteps({
-      catalog,
-      hosts: [host("h2", [])],
-      demands: [{ key: classKey(demand), demand, columns: [] }],
-      plan,
-    });
+    const demands = [{ key: classKey(demand), demand, columns: [] }];
+    const { loads } = finished(placementSteps({ catalog, hosts: [host("h2", [])], demands, plan }));
     expect(loads[0]?.because).toBe("it is planned for 'digits/uci' on 2 hosts");
   });
 
@@ -103,7 +101,8 @@ describe("placementSteps", () => {
     it("tells what nobody should load meanwhile, but for what another class is planned with", () => {
       const told = (plan: PlacementPlan) => {
         const demands = [{ key: classKey(demand), demand, columns: [] }];
-        return [...placementSteps({ catalog, hosts: [host("h1", ["fast"])], demands, plan }).retired];
+        const hosts = [host("h1", ["fast"])];
+        return [...finished(placementSteps({ catalog, hosts, demands, plan })).retired];
       };
       expect(told(plan)).toEqual(["exact"]);
       expect(told(planned("fast", ["h1"], ["exact"]))).toEqual([]);
@@ -122,6 +121,13 @@ describe("placementSteps", () => {
       const full = host("h1", ["o1", "o2", "fast"], { ready: new Set(["o1", "o2"]) });
       expect(steps([full], plan)).toMatchObject({ loads: [], unloads: ["fast@h1", "o1@h1"] });
       expect(steps([host("h1", ["o2"])], plan).loads).toEqual(["exact@h1"]);
+    });
+
+    it("does not unload both of two instances that are each served without by the other", () => {
+      const both = host("h1", ["fast", "middle"], { memoryBytes: 7 });
+      expect(steps([both], planned("exact", ["h1"])).unloads).toEqual([]);
+      const roomy = { ...both, memoryBytes: 8 };
+      expect(steps([roomy], planned("exact", ["h1"])).unloads).toEqual(["fast@h1"]);
     });
 
     it("keeps the last ready instance of a class with demand, and waits", () => {

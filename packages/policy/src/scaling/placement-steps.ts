@@ -1,16 +1,14 @@
 import type { Catalog } from "../catalog";
 import type { PlannedInstance } from "../pareto";
-import type { PlacementPlan } from "../planning/problem";
+import type { PlacementPlan, PlannedClass } from "../planning/problem";
 import { adequateEntries, type ClassDemand, shortfall } from "./capacity";
 import type { PlannedDemand } from "./planning-problem";
+import { type ServingHost, ServingIndex } from "./serving-index";
 
 /** A host as steps see it. */
-export interface PlacedHost {
+export interface PlacedHost extends ServingHost {
   readonly name: string;
-  /** It is up and takes work. */
-  readonly isServing: boolean;
   readonly memoryBytes: number;
-  readonly ready: ReadonlySet<string>;
   readonly placed: ReadonlySet<string>;
   /** Placed, not ready, and still on its way. */
   readonly loading: ReadonlySet<string>;
@@ -45,34 +43,52 @@ export interface StepFacts {
 }
 
 /**
- * Returns the steps towards a plan whose turn has come (make before break): an instance is loaded where its host has the
- * memory; one is unloaded to make room for that, or because selection would prefer it to what its class is planned with, as soon
- * as every class that it serves has another ready instance. Every round asks anew, so each step is checked when its turn
- * comes.
+ * Returns the steps towards a plan whose turn has come (make before break), in slices of one class or host each: an instance
+ * is loaded where its host has the memory; one is unloaded to make room for that, or because selection would prefer it to
+ * what its class is planned with, as soon as every class that it serves has another ready instance. Every round asks anew,
+ * so each step is checked when its turn comes.
  */
-export function placementSteps(facts: StepFacts): PlacementSteps {
-  const demands = new Map(facts.demands.map((one) => [one.key, one.demand]));
+export function* placementSteps(facts: StepFacts): Generator<undefined, PlacementSteps> {
+  const { catalog, hosts, demands, plan } = facts;
+  const wanted = new Map(plan.hosts.map(({ name, variants }) => [name, new Set(variants)]));
   const turn: Turn = {
     facts,
-    demands,
-    wanted: wantedBy(facts),
+    demands: new Map(demands.map((one) => [one.key, one.demand])),
+    hosts: new Map(hosts.map((host) => [host.name, host])),
+    wanted,
+    wantedAnywhere: new Set([...wanted.values()].flatMap((names) => [...names])),
+    serving: yield* ServingIndex.of(catalog, hosts, demands),
+    served: servedBy(facts),
     gone: new Set(),
     loads: [],
     unloads: [],
     waits: [],
     retired: new Set(),
   };
-  unloadPreferred(turn);
-  for (const host of facts.hosts) if (host.isServing) loadMissing(turn, host);
-  return turn;
+  for (const planned of plan.classes) {
+    unloadPreferred(turn, planned);
+    yield;
+  }
+  for (const host of hosts) {
+    if (host.isServing) loadMissing(turn, host);
+    yield;
+  }
+  const { loads, unloads, waits, retired } = turn;
+  return { loads, unloads, waits, retired };
 }
 
 interface Turn extends PlacementSteps {
   readonly facts: StepFacts;
   /** By key of their class. */
   readonly demands: ReadonlyMap<string, ClassDemand>;
+  /** By name. */
+  readonly hosts: ReadonlyMap<string, PlacedHost>;
   /** Variants by host. */
   readonly wanted: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly wantedAnywhere: ReadonlySet<string>;
+  readonly serving: ServingIndex;
+  /** What each variant is planned for, in words. */
+  readonly served: ReadonlyMap<string, readonly string[]>;
   /** Instances that this round unloads. */
   readonly gone: Set<string>;
   readonly loads: PlacementStep[];
@@ -81,19 +97,33 @@ interface Turn extends PlacementSteps {
   readonly retired: Set<string>;
 }
 
-function wantedBy({ plan }: StepFacts): ReadonlyMap<string, ReadonlySet<string>> {
-  return new Map(plan.hosts.map(({ name, variants }) => [name, new Set(variants)]));
+function servedBy({ plan, demands }: StepFacts): ReadonlyMap<string, readonly string[]> {
+  const names = new Map(demands.map((one) => [one.key, one.demand.target.name]));
+  const served = new Map<string, string[]>();
+  for (const { of, shares } of plan.classes) {
+    const hosts = new Map<string, number>();
+    for (const { column } of shares) hosts.set(column.variant, (hosts.get(column.variant) ?? 0) + 1);
+    for (const [variant, count] of hosts) {
+      const words = `'${names.get(of.key) ?? ""}' on ${count} hosts`;
+      const known = served.get(variant);
+      if (known === undefined) served.set(variant, [words]);
+      else known.push(words);
+    }
+  }
+  return served;
 }
 
 function loadMissing(turn: Turn, host: PlacedHost): void {
   const missing = [...(turn.wanted.get(host.name) ?? [])].filter((name) => !host.placed.has(name));
+  if (missing.length === 0) return;
   let [freeBytes, loading] = [host.memoryBytes - bytesOfAll(turn, host), host.loading.size];
   for (const variant of missing) {
     const needed = bytesOf(turn, variant);
     if (loading >= LOADS_PER_HOST_MAX) {
       turn.waits.push(`${variant} waits for ${loading} loads on ${host.name}`);
     } else if (needed <= freeBytes) {
-      turn.loads.push({ variant, executor: host.name, because: servesSentence(turn, variant) });
+      const because = `it is planned for ${(turn.served.get(variant) ?? []).join(", ")}`;
+      turn.loads.push({ variant, executor: host.name, because });
       freeBytes -= needed;
       loading++;
     } else makeRoom(turn, host, { variant, bytes: needed - freeBytes });
@@ -106,42 +136,42 @@ function makeRoom(
   host: PlacedHost,
   { variant, bytes }: { readonly variant: string; readonly bytes: number },
 ): void {
-  const wanted = turn.wanted.get(host.name);
+  const { wanted, serving, gone } = turn;
   const spare = [...host.removable]
-    .filter((name) => !wanted?.has(name) && isServedWithout(turn, host, name))
+    .filter((name) => !wanted.get(host.name)?.has(name) && !gone.has(instanceKey(host.name, name)))
     .sort((a, b) => bytesOf(turn, b) - bytesOf(turn, a) || (a < b ? -1 : 1));
   const enough: string[] = [];
   let made = 0;
   for (const name of spare) {
     if (made >= bytes) break;
+    if (!serving.remove(host, name)) continue;
     enough.push(name);
     made += bytesOf(turn, name);
   }
+  // Taken away one after another, so that what serves the same does not go all at once; then for good, or not at all.
+  for (const name of enough) serving.restore(host, name);
   if (made < bytes) turn.waits.push(`${variant} waits for memory on ${host.name}`);
   else for (const name of enough) unload(turn, host, name, `${variant} needs its memory`);
 }
 
 /** Instances that selection would prefer to what their class is planned with: they go once all of that is ready. */
-function unloadPreferred(turn: Turn): void {
-  const { facts } = turn;
-  facts.plan.classes.forEach(({ of, shares }) => {
-    const demand = turn.demands.get(of.key);
-    if (demand === undefined || demand.objective === "min-cost" || shares.length === 0) return;
-    const planned = new Set(shares.map(({ column }) => column.variant));
-    const isReady = shares.every(({ host, column }) => hostNamed(facts, host)?.ready.has(column.variant));
-    const preferred = preferredOver(facts, demand, planned);
-    const isWanted = (name: string) => [...turn.wanted.values()].some((names) => names.has(name));
-    for (const name of preferred) if (!isWanted(name)) turn.retired.add(name);
-    for (const host of facts.hosts) {
-      const wanted = turn.wanted.get(host.name);
-      for (const name of preferred) {
-        if (!host.removable.has(name) || wanted?.has(name)) continue;
-        const to = `'${demand.target.name}' is planned with ${[...planned].join(", ")}`;
-        if (!isReady) turn.waits.push(`${name} stays on ${host.name} until that is ready: ${to}`);
-        else if (isServedWithout(turn, host, name)) unload(turn, host, name, to);
-      }
+function unloadPreferred(turn: Turn, { of, shares }: PlannedClass): void {
+  const { facts, hosts, wanted, wantedAnywhere } = turn;
+  const demand = turn.demands.get(of.key);
+  if (demand === undefined || demand.objective === "min-cost" || shares.length === 0) return;
+  const planned = new Set(shares.map(({ column }) => column.variant));
+  const preferred = preferredOver(facts, demand, planned);
+  if (preferred.length === 0) return;
+  const isReady = shares.every(({ host, column }) => hosts.get(host)?.ready.has(column.variant));
+  for (const name of preferred) if (!wantedAnywhere.has(name)) turn.retired.add(name);
+  const to = `'${demand.target.name}' is planned with ${[...planned].join(", ")}`;
+  for (const host of facts.hosts) {
+    for (const name of preferred) {
+      if (!host.removable.has(name) || wanted.get(host.name)?.has(name)) continue;
+      if (!isReady) turn.waits.push(`${name} stays on ${host.name} until that is ready: ${to}`);
+      else unload(turn, host, name, to);
     }
-  });
+  }
 }
 
 /** Adequate variants that satisfy a class better than all that it is planned with. */
@@ -157,51 +187,22 @@ function preferredOver(
     .map(({ variant }) => variant.name);
 }
 
-function unload(turn: Turn, host: PlacedHost, variant: string, because: string): void {
+/** The last ready instance of a class with demand stays. */
+function unload({ gone, serving, unloads }: Turn, host: PlacedHost, variant: string, because: string): void {
   const key = instanceKey(host.name, variant);
-  if (turn.gone.has(key)) return;
-  turn.gone.add(key);
-  turn.unloads.push({ variant, executor: host.name, because });
-}
-
-/** Whether every class with demand that this instance can answer has another ready one that stays. */
-function isServedWithout({ facts, gone }: Turn, host: PlacedHost, variant: string): boolean {
-  if (!host.ready.has(variant)) return true;
-  return facts.demands.every(({ demand }) => {
-    const adequate = adequateEntries(facts.catalog, demand).map((entry) => entry.variant.name);
-    if (!adequate.includes(variant)) return true;
-    return facts.hosts.some(
-      (other) =>
-        other.isServing &&
-        adequate.some(
-          (name) =>
-            other.ready.has(name) &&
-            !gone.has(instanceKey(other.name, name)) &&
-            (other !== host || name !== variant),
-        ),
-    );
-  });
-}
-
-function servesSentence({ facts, demands }: Turn, variant: string): string {
-  const served = facts.plan.classes.flatMap(({ of, shares }) => {
-    const hosts = shares.filter(({ column }) => column.variant === variant).length;
-    const name = demands.get(of.key)?.target.name;
-    return hosts === 0 || name === undefined ? [] : [`'${name}' on ${hosts} hosts`];
-  });
-  return `it is planned for ${served.join(", ")}`;
+  if (gone.has(key) || !serving.remove(host, variant)) return;
+  gone.add(key);
+  unloads.push({ variant, executor: host.name, because });
 }
 
 function bytesOfAll(turn: Turn, { placed }: PlacedHost): number {
-  return [...placed].reduce((sum, name) => sum + bytesOf(turn, name), 0);
+  let sum = 0;
+  for (const name of placed) sum += bytesOf(turn, name);
+  return sum;
 }
 
 function bytesOf({ facts }: Turn, variant: string): number {
   return facts.catalog.variants.get(variant)?.entries[0]?.variant.profile.peakMemoryBytes ?? 0;
-}
-
-function hostNamed({ hosts }: StepFacts, name: string): PlacedHost | undefined {
-  return hosts.find((host) => host.name === name);
 }
 
 function instanceKey(host: string, variant: string): string {

@@ -44,8 +44,8 @@ export interface LineFacts {
 
 const SECONDS_PER_HOUR = 3_600;
 
-/** Returns one line for each class that can be planned, in the order of their keys, in slices of one class each. */
-export function* planLines(facts: LineFacts): Generator<undefined, readonly PlanLine[]> {
+/** Returns one line for each class that can be planned, in the order of their keys. */
+export function planLines(facts: LineFacts): readonly PlanLine[] {
   const demands = new Map(facts.demands.map((one) => [one.key, one]));
   const prices = new Map(facts.problem.hosts.map((host) => [host.hostType, host.usdPerHour]));
   const counts = new Map<string, number>();
@@ -56,7 +56,6 @@ export function* planLines(facts: LineFacts): Generator<undefined, readonly Plan
     const one = demands.get(planned.of.key);
     if (one === undefined || planned.of.columns.length === 0) continue;
     lines.push(lineOf(planned, { ...facts, one, counts, priceOf: (type) => prices.get(type) ?? 0 }));
-    yield;
   }
   return lines;
 }
@@ -72,8 +71,9 @@ function lineOf(planned: PlannedClass, w: Writing): PlanLine {
   const { one, counts } = w;
   const to = [...new Set(planned.shares.map(({ column }) => column.variant))].sort();
   const hosts = [...new Set(planned.shares.map(({ host }) => host))];
-  const able = one.columns.map(({ entry }) => entry.variant.name);
-  const from = able.filter((name) => counts.has(name));
+  const from = one.columns.flatMap(({ entry: { variant } }) =>
+    counts.has(variant.name) ? variant.name : [],
+  );
   const kind = kindOf(planned, { ...w, from, to });
   const usdPerHour = plannedUsd(planned, w);
   const unchangedUsdPerHour = unchangedUsd(planned, w);

@@ -1,3 +1,4 @@
+import { finished } from "../planning/finished";
 import { planningOf } from "../planning/plan-placement";
 import type { PlacementPlan, PlannedHost, PlanPrice } from "../planning/problem";
 import { classKey } from "./capacity";
@@ -48,8 +49,8 @@ export interface ScalingPlan {
   readonly waits: readonly string[];
   /** What each host that serves somebody is to hold. */
   readonly hosts: readonly PlannedHost[];
-  /** What is done about each class, with both prices. */
-  readonly lines: readonly PlanLine[];
+  /** Returns what is done about each class, with both prices; written when it is asked for. */
+  readonly explain: () => readonly PlanLine[];
   readonly price: PlanPrice;
   /** Rows per second that each class is planned for, by `classKey`: beyond it a new plan is due. */
   readonly plannedRows: ReadonlyMap<string, number>;
@@ -67,14 +68,10 @@ export interface ScalingPlan {
  * last ready instance of a class with demand stays until another host has one.
  */
 export function planScaling(facts: ScalingFacts, before: ScalingMemory, o: ScalingOptions): ScalingPlan {
-  const planning = scalingOf(facts, before, o);
-  for (;;) {
-    const { done, value } = planning.next();
-    if (done === true) return value;
-  }
+  return finished(scalingOf(facts, before, o));
 }
 
-/** Plans as `planScaling` does, in slices: what is done between two of them is one class, host or attempt, and the steps at the end. */
+/** Plans as `planScaling` does, in slices: what is done between two of them is one class, host or attempt. */
 export function* scalingOf(
   facts: ScalingFacts,
   before: ScalingMemory,
@@ -90,20 +87,16 @@ export function* scalingOf(
   const ground = { catalog, types: [pool], hosts: offeredHosts(facts, terms.dwellSeconds) };
   const made = yield* demandProblem(ground, demand, mostOfHold(noted), terms);
   const plan = yield* planningOf(made.problem);
+  yield;
   const need = neededHosts(facts, made, plan, o);
   const { changes, waits, memory } = hostSteps(facts, { made, need, memory: noted }, o);
-  const steps = placementSteps({
+  yield;
+  const leaving = new Set(changes.filter(({ kind }) => kind === "drain").map(({ host }) => host));
+  const steps = yield* placementSteps({
     catalog,
-    hosts: facts.hosts.map((h) => placedHost(facts, h)),
+    hosts: facts.hosts.map((h) => placedHost(facts, h, leaving)),
     ...made,
     plan,
-  });
-  const ready = new Map(activeHosts(facts).map((host) => [host.name, host.ready]));
-  const lines = yield* planLines({
-    ...made,
-    plan,
-    ready,
-    violationUsd: (one) => violationUsd(one, ground, terms),
   });
   const all = [...waits, ...steps.waits];
   const steady = changes.length + steps.loads.length + steps.unloads.length + all.length === 0;
@@ -117,7 +110,13 @@ export function* scalingOf(
     waits: all,
     isSettled: steady && facts.hosts.length === need.hosts,
     hosts: plan.hosts,
-    lines,
+    explain: () =>
+      planLines({
+        ...made,
+        plan,
+        ready: new Map(activeHosts(facts).map((host) => [host.name, host.ready])),
+        violationUsd: (one) => violationUsd(one, ground, terms),
+      }),
     price: plan.price,
     plannedRows: new Map(plan.classes.map(({ of }) => [of.key, of.rowsPerSecond])),
     summary: [`${counts}, ${need.hosts} wanted`, need.because, ...waits].join("; "),
@@ -214,12 +213,13 @@ function hostSteps(facts: ScalingFacts, { made, need, memory }: HostSituation, o
   return { changes: [...changes, removal], waits: [], memory: notedIn(memory, nowMs) };
 }
 
-function placedHost({ pool }: ScalingFacts, host: ScaledHost) {
+/** A host that drains from now on is none that anything else may be served by. */
+function placedHost({ pool }: ScalingFacts, host: ScaledHost, leaving: ReadonlySet<string>) {
   const { name, ready, placed } = host;
   const none = new Set<string>();
   return {
     name,
-    isServing: host.state === "up" && !host.withdrawn,
+    isServing: host.state === "up" && !host.withdrawn && !leaving.has(name),
     memoryBytes: pool.memoryBytes,
     ready,
     placed,

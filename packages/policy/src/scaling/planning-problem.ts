@@ -107,13 +107,17 @@ interface Making {
 function planColumns({ demand, columns }: PlannedDemand, making: Making): readonly PlanColumn[] {
   const [best] = columns;
   if (best === undefined) return [];
-  const able = columns.flatMap((column): Able[] => {
+  const able: Able[] = [];
+  for (const column of columns) {
     const short = shortfall(column.entry, best.entry, demand);
+    if (short > 0 && demand.noDowngrade === true) continue;
     const isPlaced = making.placed.has(column.entry.variant.name);
-    return short > 0 && demand.noDowngrade === true ? [] : [{ column, short, isPlaced }];
-  });
+    able.push({ column, short, isPlaced, hostSeconds: column.share / column.rowsPerSecond });
+  }
+  // What beats another takes no more host time: whoever is beaten is so by one before it, mostly by one of the first.
+  able.sort((a, b) => a.hostSeconds - b.hostSeconds);
   return able
-    .filter((one) => one.isPlaced || !able.some((other) => beats(other, one)))
+    .filter((one) => one.isPlaced || !isBeaten(one, able))
     .map(({ column, short }) => pricedColumn(column, { best, short, demand, making }))
     .sort((a, b) => a.usdPerRow - b.usdPerRow || (a.column.variant < b.column.variant ? -1 : 1))
     .slice(0, COLUMNS_MAX)
@@ -125,26 +129,37 @@ interface Able {
   readonly column: Column;
   readonly short: number;
   readonly isPlaced: boolean;
+  /** Of a row. */
+  readonly hostSeconds: number;
+}
+
+/** `able` is in order of host time. */
+function isBeaten(one: Able, able: readonly Able[]): boolean {
+  for (const other of able) {
+    if (other.hostSeconds > one.hostSeconds) return false;
+    if (other !== one && beats(other, one)) return true;
+  }
+  return false;
 }
 
 /** Whether the first is as good as the second in all that a price is made of, and better in one or first by name. */
 function beats(a: Able, b: Able): boolean {
-  if (a === b) return false;
   const [x, y] = [a.column, b.column];
   const [v, w] = [x.entry.variant, y.entry.variant];
-  if (v.profile.hostType !== w.profile.hostType || v.deviceKind !== w.deviceKind) return false;
   const isNoWorse =
-    x.share / x.rowsPerSecond <= y.share / y.rowsPerSecond &&
+    a.hostSeconds <= b.hostSeconds &&
     x.share >= y.share &&
     x.batch >= y.batch &&
     x.serviceMs <= y.serviceMs &&
     v.concurrency >= w.concurrency &&
     a.short <= b.short &&
     v.profile.peakMemoryBytes <= w.profile.peakMemoryBytes &&
-    (a.isPlaced || v.profile.loadMs <= w.profile.loadMs);
+    (a.isPlaced || v.profile.loadMs <= w.profile.loadMs) &&
+    v.profile.hostType === w.profile.hostType &&
+    v.deviceKind === w.deviceKind;
   if (!isNoWorse) return false;
   const isEqual =
-    x.share / x.rowsPerSecond === y.share / y.rowsPerSecond &&
+    a.hostSeconds === b.hostSeconds &&
     x.share === y.share &&
     x.batch === y.batch &&
     x.serviceMs === y.serviceMs &&
@@ -232,7 +247,9 @@ function roomFor(column: Column, demand: ClassDemand, { pools, ground, terms }: 
       const servers = hosts * entry.variant.concurrency;
       utilisation = PROFILE_TRUST * largest(servers, lateShare);
       utilisation = Math.max(UTILISATION_LEAST, utilisation);
-      hosts = Math.max(hosts, Math.min(mostHosts, Math.ceil(load / utilisation)));
+      const needed = Math.max(hosts, Math.min(mostHosts, Math.ceil(load / utilisation)));
+      if (needed === hosts) break;
+      hosts = needed;
     }
     return utilisation;
   };

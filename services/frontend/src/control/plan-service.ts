@@ -61,7 +61,7 @@ export function getPlan({
 }: PlanServiceOptions): MessageInitShape<typeof GetPlanResponseSchema> {
   const { plan } = scaling;
   if (plan === null) throw new ServiceError(Code.FAILED_PRECONDITION, planlessSentence(view));
-  const lines = plan.lines.map(({ from, to, hosts, ...line }) => ({
+  const lines = plan.explain().map(({ from, to, hosts, ...line }) => ({
     ...line,
     from: [...from],
     to: [...to],
