@@ -27,6 +27,7 @@ export {
   ownTaskPrefix,
 } from "./convert/names";
 export { ownershipFault, type Writer } from "./convert/ownership";
+export { LOAD_REQUESTS_MAX, PLANNED_AT_ONCE_MAX } from "./convert/placement-limits";
 export {
   sameMapping,
   shapeFits,

@@ -1,4 +1,4 @@
-import type { ClusterService } from "@infaas/api";
+import { type ClusterService, PLANNED_AT_ONCE_MAX } from "@infaas/api";
 import { RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import { type ClientOf, type Clock, Code, ServiceError } from "@infaas/runtime";
 import type { ClusterView } from "../view/cluster-view";
@@ -55,9 +55,6 @@ export interface RecordedPlacementsOptions {
   /** Term that this frontend leads in; null while it does not. */
   readonly term: () => bigint | null;
 }
-
-/** Executors that metadata takes at once: of a larger plan the rest follows in writes of its own. */
-const PLANNED_AT_ONCE_MAX = 100;
 
 /** Placements as records in metadata. */
 export class RecordedPlacements implements PlacementWriter {

@@ -1,4 +1,4 @@
-import type { ClusterService } from "@infaas/api";
+import { type ClusterService, LOAD_REQUESTS_MAX } from "@infaas/api";
 import { RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import { PLACEMENT_PRIORITY } from "@infaas/policy";
 import { type ClientOf, type Clock, Code, type Logger, ServiceError, type Timer } from "@infaas/runtime";
@@ -21,8 +21,6 @@ export interface OpenRequest {
   withdraw(): void;
 }
 
-/** Loads that this frontend may need at once, as many as metadata takes. */
-const LOAD_REQUESTS_MAX = 1_024;
 /** A request that the leader could not answer for so long is given up. */
 const ANSWER_MAX_MS = 30_000;
 

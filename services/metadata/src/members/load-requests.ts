@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { type LoadRequest, LoadRequestsSchema } from "@infaas/api";
+import { LOAD_REQUESTS_MAX, type LoadRequest, LoadRequestsSchema } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 import { loadRequestsKey } from "../records/keys";
 import { checkName } from "../records/names";
@@ -8,8 +8,6 @@ import type { WatchHub } from "../records/watch-hub";
 import type { MetadataStore } from "../store/store";
 import { lostLease, requireSession } from "./session";
 
-/** Loads that one frontend may need at once. */
-export const LOAD_REQUESTS_MAX = 1_024;
 /** Executors that one of them may except. */
 const EXCEPT_MAX = 1_024;
 

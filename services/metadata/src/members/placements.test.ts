@@ -1,5 +1,11 @@
 import { create } from "@bufbuild/protobuf";
-import { DeviceKind, ExecutorPlacementSchema, LoadRequestSchema } from "@infaas/api";
+import {
+  DeviceKind,
+  ExecutorPlacementSchema,
+  LOAD_REQUESTS_MAX,
+  LoadRequestSchema,
+  PLANNED_AT_ONCE_MAX,
+} from "@infaas/api";
 import { Code } from "@infaas/runtime";
 import {
   exampleArchitecture,
@@ -10,8 +16,8 @@ import {
 } from "../testing/examples";
 import { inMemory, placement } from "../testing/in-memory";
 import { campaign } from "./leader";
-import { LOAD_REQUESTS_MAX, requestLoads } from "./load-requests";
-import { PLANNED_AT_ONCE_MAX, setPlacement, setPlacements } from "./placements";
+import { requestLoads } from "./load-requests";
+import { setPlacement, setPlacements } from "./placements";
 
 const names = ["mlp-fp32", "mlp-fp32-t2"];
 

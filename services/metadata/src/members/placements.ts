@@ -2,6 +2,7 @@ import { create, equals } from "@bufbuild/protobuf";
 import {
   type ExecutorPlacement,
   ExecutorPlacementSchema,
+  PLANNED_AT_ONCE_MAX,
   type PlacedVariant,
   PlacedVariantSchema,
   type Placement,
@@ -33,9 +34,6 @@ export interface PlacementPlan {
   /** Revision up to which it had seen what it planned by. */
   readonly readRevision: bigint;
 }
-
-/** Executors that one plan may change at once: a transaction of etcd takes 128 writes. */
-export const PLANNED_AT_ONCE_MAX = 100;
 
 /**
  * Replaces all that these executors should hold, in one transaction. What is as planned already is not written. FAILED_PRECONDITION,
