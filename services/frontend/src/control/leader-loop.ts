@@ -57,8 +57,10 @@ export class LeaderLoop {
     });
   }
 
+  /** While plans are frozen it changes nothing: neither loads that queries need nor repairs nor priorities. */
   private mayPlan(): boolean {
-    return this.o.isLeader() && this.o.view.ageMs <= VIEW_AGE_MAX_MS;
+    const { isLeader, view } = this.o;
+    return isLeader() && view.freeze === null && view.ageMs <= VIEW_AGE_MAX_MS;
   }
 
   private async answerAll(): Promise<void> {

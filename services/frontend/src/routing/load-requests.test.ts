@@ -50,6 +50,24 @@ describe("LoadRequests", () => {
     await other.stop();
   });
 
+  it("refuses queries that need a load while plans are frozen, and says so; afterwards it is loaded", async () => {
+    house = await startHouse({ e1: [] });
+    const { metadata, frontend } = house;
+    await leads();
+    metadata.put("freeze", { case: "freeze", value: { by: "operator", sinceEpochMs: 0 } });
+    await until(() => frontend.view.freeze !== null);
+    const refusal = await refusalOf(house.inference.modelInfer(inferRequest(TASK)));
+    expect(refusal.code).toBe(Code.FAILED_PRECONDITION);
+    expect(refusal.message).toContain("while plans are frozen: by operator since 1970-01-01");
+    expect([metadata.placements, metadata.loadRequests]).toEqual([[], []]);
+    metadata.delete("freeze");
+    await until(() => frontend.view.freeze === null);
+    const answer = house.inference.modelInfer(inferRequest(TASK));
+    await until(() => metadata.placements.length > 0);
+    putInstances(metadata, metadata.placements[0]?.executor ?? "", ["mlp@1"]);
+    expect(parametersOf(await answer).cold).toBe(true);
+  });
+
   it("places from here while nobody leads, once, and leaves it to the leader again when there is one", async () => {
     house = await startHouse({ e1: [] });
     const { metadata } = house;

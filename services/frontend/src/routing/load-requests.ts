@@ -56,6 +56,11 @@ export class LoadRequests {
     settled: (fault: ServiceError | null) => void = () => undefined,
     { stays = false }: { readonly stays?: boolean } = {},
   ): OpenRequest {
+    const frozen = frozenFault(this.o.view, load);
+    if (frozen !== null) {
+      settled(frozen);
+      return { withdraw: () => undefined };
+    }
     if (this.open.size >= LOAD_REQUESTS_MAX) {
       const message = `${this.open.size} loads are asked for already, at most ${LOAD_REQUESTS_MAX} may be; try again later`;
       settled(new ServiceError(Code.RESOURCE_EXHAUSTED, message));
@@ -85,7 +90,11 @@ export class LoadRequests {
   /** The cluster changed: which requests are answered, and does whoever leads know the others? */
   private look(): void {
     if (this.open.size === 0 && this.recorded === "") return;
-    for (const open of [...this.open]) if (isAnswered(this.o.view, open)) open.settled(null);
+    for (const open of [...this.open]) {
+      const frozen = frozenFault(this.o.view, open);
+      if (isAnswered(this.o.view, open)) open.settled(null);
+      else if (frozen !== null) open.settled(frozen);
+    }
     const { leader } = this.o.view;
     if (leader !== this.leaderSeen || this.recorded !== this.toRecord()) this.sendSoon();
     this.leaderSeen = leader;
@@ -162,6 +171,17 @@ export class LoadRequests {
       if (ServiceError.from(error).code !== Code.FAILED_PRECONDITION) throw error;
     }
   }
+}
+
+/** Why nothing is loaded for a query or a registration now; null: it may be. */
+function frozenFault({ freeze }: ClusterView, { variant }: NeededLoad): ServiceError | null {
+  if (freeze === null) return null;
+  const { by, sinceEpochMs } = freeze;
+  const since = new Date(sinceEpochMs).toISOString();
+  return new ServiceError(
+    Code.FAILED_PRECONDITION,
+    `${variant} is not loaded, and nothing is by itself while plans are frozen: by ${by} since ${since}`,
+  );
 }
 
 function once(settle: (fault: ServiceError | null) => void): (fault: ServiceError | null) => void {
