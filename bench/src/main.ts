@@ -13,6 +13,7 @@ import { benchProofs } from "./proofs";
 import { benchRecheck } from "./recheck/bench-recheck";
 import { benchRegistrations } from "./registrations";
 import { benchSelection, describeSelection } from "./selection";
+import { benchSimulate } from "./simulate/bench-simulate";
 import { benchStorm } from "./storm";
 import { benchWholePath } from "./whole-path";
 
@@ -41,6 +42,7 @@ const benches: Readonly<Record<string, (scope: BenchScope) => void | Promise<voi
 
 async function main(args: readonly string[]): Promise<void> {
   if (args[0] === "compare") return compareCheckouts(args.slice(1));
+  if (args[0] === "simulate") return benchSimulate(args.slice(1));
   const { names, scope } = readArguments(args);
   const chosen = names.length === 0 ? Object.keys(benches) : names;
   for (const name of chosen) {

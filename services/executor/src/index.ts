@@ -1,5 +1,7 @@
 /** The executor: owns a host's devices, loads variants, runs batches. */
 export { executorOptions } from "./config";
+export { ExecutorCore, type ExecutorCorePorts } from "./core/executor-core";
+export { readFigures, type ToldFigures } from "./core/read-figures";
 export type {
   Engine,
   EngineAnswer,

@@ -20,7 +20,7 @@ import { setHost } from "./members/hosts";
 import { campaign } from "./members/leader";
 import { requestLoads } from "./members/load-requests";
 import { setPlacement, setPlacements } from "./members/placements";
-import type { Metadata } from "./metadata";
+import type { Metadata, MetadataRecords } from "./metadata";
 
 /**
  * A gRPC server of all that the metadata service offers, with health and reflection; it does not listen yet.
@@ -31,13 +31,14 @@ export function createMetadataServer(
 ): RpcServer {
   const server = createRpcServer({ ...ports, reflection: [file_infaas_v1_cluster, file_infaas_v1_artifact] });
   const services = [ClusterService, RegistryService, ArtifactService];
-  for (const implementation of [cluster(metadata), registry(metadata), artifacts(metadata)])
+  for (const implementation of [clusterService(metadata), registryService(metadata), artifacts(metadata)])
     server.add(implementation);
   for (const { typeName } of services) server.health.set(typeName, true);
   return server;
 }
 
-function cluster({ store, hub, writer, members, registry }: Metadata): Implementation {
+/** infaas.v1.ClusterService over these records. */
+export function clusterService({ store, hub, writer, members, registry }: MetadataRecords): Implementation {
   return implementService(ClusterService, {
     async join({ member, ttlMs }) {
       const lease = await members.join(given("member", member), ttlMs);
@@ -84,7 +85,8 @@ function cluster({ store, hub, writer, members, registry }: Metadata): Implement
   });
 }
 
-function registry({ registry }: Metadata): Implementation {
+/** infaas.v1.RegistryService over these records. */
+export function registryService({ registry }: MetadataRecords): Implementation {
   return implementService(RegistryService, {
     async putTaskRecord({ task, actor, readRevision }) {
       return await registry.putTask(given("task", task), { writer: actor, readRevision });

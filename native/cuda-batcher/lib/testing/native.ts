@@ -69,6 +69,20 @@ export interface NativePlan {
   startAtMs: number;
 }
 
+declare const virtual: unique symbol;
+/** A virtual batcher in native code; freed by the garbage collector. */
+export type VirtualHandle = { readonly [virtual]: true };
+
+/** What `virtualBegin` answers. */
+export interface NativeBegun {
+  engine: number;
+  members: Uint32Array;
+  dropped: Uint32Array;
+  rows: number;
+  paddedRows: number;
+  startAtMs: number;
+}
+
 /** Exports of the add-on of tests and benchmarks, in the order of src/addon/testing_addon.cc. */
 export interface NativeTesting extends NativeModels {
   measure(model: ModelHandle, options: NativeMeasureOptions): Promise<NativeMeasured>;
@@ -80,6 +94,24 @@ export interface NativeTesting extends NativeModels {
     datatypes: { readonly inputs: readonly string[]; readonly outputs: readonly string[] },
   ): { rows: number; outputs: number[] } | null;
   planBatch(nowMs: number, queue: NativeQueue, rules: NativePlanRules): NativePlan;
+  virtualOpen(options: NativeBatcherOptions): VirtualHandle;
+  /** 0 accepted, 1 late, 2 full. */
+  virtualSubmit(
+    batcher: VirtualHandle,
+    id: number,
+    nowMs: number,
+    rows: number,
+    deadlineMs: number,
+    lane: number,
+  ): number;
+  virtualCancel(batcher: VirtualHandle, id: number): boolean;
+  virtualBegin(batcher: VirtualHandle, nowMs: number): NativeBegun;
+  virtualEnded(batcher: VirtualHandle, engine: number, nowMs: number): void;
+  virtualLate(batcher: VirtualHandle, nowMs: number): Uint32Array;
+  virtualLoad(
+    batcher: VirtualHandle,
+    nowMs: number,
+  ): { drainTimeMs: number; queuedRows: number; runningRows: number };
 }
 
 let loaded: NativeTesting | undefined;

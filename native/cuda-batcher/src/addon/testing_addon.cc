@@ -5,6 +5,7 @@
 #include "addon/exit_guard.h"
 #include "addon/model_calls.h"
 #include "addon/task.h"
+#include "addon/virtual_calls.h"
 #include "scheduling/batch_policy.h"
 #include "serving/query.h"
 
@@ -117,6 +118,7 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
 static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   using namespace cb;
   addModelCalls(env, exports);
+  addVirtualCalls(env, exports);
   exports.Set("measure", Napi::Function::New<measureModel>(env, "measure"));
   exports.Set("feed", Napi::Function::New<feedModel>(env, "feed"));
   exports.Set("judge", Napi::Function::New<judge>(env, "judge"));

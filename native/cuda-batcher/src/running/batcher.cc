@@ -99,7 +99,7 @@ Submitted Batcher::submit(Request* request) {
     scheduler_.offered(request->rows);
     const double nowMs = request->arrivalMs;
     if (running_.count() == 0) scheduler_.idleAt(nowMs);
-    if (request->deadlineMs <= nowMs || soonestAtMs(nowMs, request->rows) > request->deadlineMs) {
+    if (scheduler_.comesTooLate(*request, running_.freeAtMs(nowMs))) {
       counters_.refusedDeadline++;
       return Submitted::kDeadline;
     }

@@ -55,6 +55,10 @@ double Scheduler::answeredAtMs(double freeAtMs, int32_t rows) const {
          deliveryMs_ * deliveryTail_.value();
 }
 
+bool Scheduler::comesTooLate(const Request& request, double freeAtMs) const {
+  return request.deadlineMs <= request.arrivalMs || answeredAtMs(freeAtMs, request.rows) > request.deadlineMs;
+}
+
 int32_t Scheduler::pieceRows() const {
   if (latency_.meanMs()[static_cast<size_t>(options_.maxBatch)] <= 0) return std::max(1, options_.maxBatch / kPiecesPerBatch);
   return efficientBatch(rules(1), options_.maxBatch, kPieceShare);

@@ -39,6 +39,9 @@ class Scheduler {
   // When so many rows would be answered if an engine free at `freeAtMs` ran them alone.
   double answeredAtMs(double freeAtMs, int32_t rows) const;
 
+  // Whether a request that comes now cannot be answered in time by the first engine to be free, at `freeAtMs`.
+  bool comesTooLate(const Request& request, double freeAtMs) const;
+
   RequestQueue& queue() { return queue_; }
   const RequestQueue& queue() const { return queue_; }
   // Counts rows that come, let in or not.
