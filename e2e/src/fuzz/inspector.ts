@@ -27,8 +27,7 @@ export class Inspector {
 
   static async open(pid: number, logFile: string): Promise<Inspector> {
     process.kill(pid, "SIGUSR1");
-    const url = new URL(await addressIn(logFile));
-    const socket = connect(Number(url.port), url.hostname);
+    const { socket, url } = await connectTold(logFile);
     await upgraded(socket, url);
     return new Inspector(socket);
   }
@@ -67,15 +66,26 @@ export class Inspector {
   }
 }
 
-/** The address that was told last. */
-async function addressIn(logFile: string): Promise<string> {
+/** Connects to the address that was told last and listens: a log may begin with that of a process that has ended. */
+async function connectTold(logFile: string): Promise<{ readonly socket: Socket; readonly url: URL }> {
   for (const giveUpAt = performance.now() + appearMaxMs; performance.now() < giveUpAt; ) {
     const told = readFileSync(logFile, "utf8").match(/Debugger listening on (ws:\S+)/g);
     const last = told?.at(-1)?.split(" ").at(-1);
-    if (last !== undefined) return last;
+    if (last !== undefined) {
+      const url = new URL(last);
+      const socket = connect(Number(url.port), url.hostname);
+      if (await isConnected(socket)) return { socket, url };
+    }
     await new Promise((next) => setTimeout(next, pollMs));
   }
   throw new Error(`no inspector told of itself in ${logFile}`);
+}
+
+function isConnected(socket: Socket): Promise<boolean> {
+  return new Promise((done) => {
+    socket.once("connect", () => done(true));
+    socket.once("error", () => done(false));
+  });
 }
 
 function upgraded(socket: Socket, { pathname, host }: URL): Promise<void> {
