@@ -36,6 +36,9 @@ export interface HostsPlan {
 /** Price of a small general-purpose cloud host with 8 cores, US dollars per hour (m5.2xlarge list price). */
 const PRICE_PER_HOUR_FOR_8_CORES_USD = 0.384;
 
+/** Ports that `infaas up` takes as the frontend's: its other ports lie from 1 below to 301 above. */
+export const portRange = { whole: true, least: 2, most: 65_535 - 301 } as const;
+
 /** Returns the client address of the system's own etcd; its peer port is the next one. */
 export function ownEtcdAddress(port: number): string {
   return `127.0.0.1:${port + 300}`;

@@ -4,9 +4,20 @@ import type { Arguments, VerbOption } from "./verb";
 
 /** Options that state what a query needs; the same for `query` and `explain`. */
 export const needOptions: Readonly<Record<string, VerbOption>> = {
-  latency: { type: "number", doc: "Latency objective, milliseconds at the frontend." },
-  accuracy: { type: "number", doc: "Accuracy floor, 0..1 in the task's metric." },
-  "max-cost": { type: "number", doc: "Most to pay, US dollars per 1,000 queries." },
+  latency: {
+    type: "number",
+    unit: "ms",
+    positive: true,
+    doc: "Latency objective at the frontend, milliseconds or with a unit: 50ms, 2s.",
+  },
+  accuracy: {
+    type: "number",
+    unit: "share",
+    least: 0,
+    most: 1,
+    doc: "Accuracy floor in the task's metric, 0 to 1 or a percentage: 95%.",
+  },
+  "max-cost": { type: "number", positive: true, doc: "Most to pay, US dollars per 1,000 queries." },
   objective: { type: "string", doc: "min-cost, max-accuracy or min-latency.", default: "min-cost" },
   "no-downgrade": {
     type: "boolean",
@@ -43,6 +54,6 @@ export function onlyPositional(args: Arguments, what: string): string {
   if (first !== undefined && rest.length === 0) return first;
   throw new ServiceError(
     Code.INVALID_ARGUMENT,
-    `exactly one ${what} is needed, ${args.positionals.length} were given`,
+    `exactly one ${what} is needed, ${args.positionals.length} were given; '--help' shows where it stands`,
   );
 }

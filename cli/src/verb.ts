@@ -1,12 +1,14 @@
 import { parseArgs } from "node:util";
 import { Code, ServiceError } from "@infaas/runtime";
+import { didYouMean } from "./nearest";
+import { type NumberForm, numberOf } from "./number-option";
 import type { Terminal } from "./terminal";
 
 /**
  * One option of a verb: `--name VALUE`, once or (`strings`) any number of times, or a bare `--name` for a
  * boolean.
  */
-export interface VerbOption {
+export interface VerbOption extends NumberForm {
   readonly type: "string" | "strings" | "number" | "boolean";
   /** Sentence for the help; says the unit. */
   readonly doc: string;
@@ -55,53 +57,95 @@ export const commonOptions: Readonly<Record<string, VerbOption>> = {
   help: { type: "boolean", doc: "Print this verb's help." },
 };
 
-/** Reads a verb's words; throws INVALID_ARGUMENT naming the option and what was given. */
+/** Reads a verb's words; throws INVALID_ARGUMENT naming the option, what was given and what is taken. */
 export function parseVerb(verb: Verb, words: readonly string[]): Arguments {
   const table = { ...commonOptions, ...verb.options };
-  const options = Object.fromEntries(
-    Object.entries(table).map(([name, o]) => [
-      name,
-      { type: o.type === "boolean" ? "boolean" : "string", multiple: o.type === "strings" } as const,
-    ]),
-  );
-  const { values, positionals } = parse(verb, words, options);
+  const { values, positionals } = parse(verb, words, table);
   const given = (name: string, type: VerbOption["type"]) => {
     const option = table[name];
     if (option?.type !== type)
       throw new ServiceError(Code.INTERNAL, `--${name} is not a ${type} option of ${verb.name}`);
     return values[name] ?? option.default;
   };
-  for (const [name, o] of Object.entries(table))
-    if (o.type === "number") toNumber(name, given(name, "number"));
+  const number = (name: string) => {
+    const value = given(name, "number");
+    return value === undefined ? undefined : numberOf(name, value as string | number, table[name] ?? {});
+  };
+  for (const [name, o] of Object.entries(table)) if (o.type === "number") number(name);
   return {
     positionals,
     text: (name) => given(name, "string") as string | undefined,
     texts: (name) => (given(name, "strings") ?? []) as readonly string[],
-    number: (name) => toNumber(name, given(name, "number")),
+    number,
     flag: (name) => given(name, "boolean") === true,
   };
 }
 
-function parse(
-  verb: Verb,
-  words: readonly string[],
-  options: Record<string, { type: "boolean" | "string"; multiple: boolean }>,
-) {
-  try {
-    return parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
-  } catch (cause) {
-    const message = `${verb.name}: ${(cause as Error).message}`;
-    throw new ServiceError(Code.INVALID_ARGUMENT, message, { cause });
+function parse(verb: Verb, words: readonly string[], table: Readonly<Record<string, VerbOption>>) {
+  const options = Object.fromEntries(
+    Object.entries(table).map(([name, o]) => [
+      name,
+      {
+        type: o.type === "boolean" ? "boolean" : "string",
+        multiple: o.type === "strings",
+        ...(name === "help" ? { short: "h" } : {}),
+      } as const,
+    ]),
+  );
+  // Not strict: what is wrong is said in our own words, below.
+  const read = parseArgs({ args: [...words], options, allowPositionals: true, strict: false, tokens: true });
+  const seen = new Set<string>();
+  for (const token of read.tokens) {
+    if (token.kind !== "option") continue;
+    const fault = optionFault(token, table, seen);
+    if (fault === null) continue;
+    const help = `'infaas ${verb.name} --help' lists what it takes`;
+    throw new ServiceError(Code.INVALID_ARGUMENT, `${verb.name}: ${fault}; ${help}`);
   }
+  const fault = positionalsFault(verb, read.positionals);
+  if (fault !== null) throw new ServiceError(Code.INVALID_ARGUMENT, `${verb.name} ${fault}`);
+  return read;
 }
 
-function toNumber(name: string, value: unknown): number | undefined {
-  if (value === undefined) return undefined;
-  const number = Number(value);
-  if (value === "" || !Number.isFinite(number)) {
-    throw new ServiceError(Code.INVALID_ARGUMENT, `--${name} takes a number, '${String(value)}' was given`);
+interface OptionToken {
+  readonly name: string;
+  /** As it was written. */
+  readonly rawName: string;
+  readonly value?: string | undefined;
+  /** Whether the value was written behind `=`. */
+  readonly inlineValue?: boolean | undefined;
+}
+
+/** Why an option is not taken as it stands; null: it is. `seen` holds the names of those before it. */
+function optionFault(
+  { name, rawName, value, inlineValue = false }: OptionToken,
+  table: Readonly<Record<string, VerbOption>>,
+  seen: Set<string>,
+): string | null {
+  const option = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (option === undefined) {
+    const names = Object.keys(table).map((each) => `--${each}`);
+    return `there is no option '${rawName}'${didYouMean(rawName, names)}`;
   }
-  return number;
+  if (option.type === "boolean")
+    return inlineValue ? `${rawName} takes no value, leave out '=${value}'` : null;
+  const isOption = !inlineValue && value !== undefined && /^--?[a-z]/i.test(value);
+  if (value === undefined || isOption) {
+    const next = isOption ? `, '${value}' follows it; write ${rawName}=${value} if that is meant` : "";
+    return `${rawName} needs a value${next}`;
+  }
+  if (option.type !== "strings" && seen.has(name)) return `${rawName} is given twice, it takes one value`;
+  seen.add(name);
+  return null;
+}
+
+/** Why there are more arguments than a verb takes; null: there are not. */
+function positionalsFault({ usage }: Verb, given: readonly string[]): string | null {
+  const most = usage === "" ? 0 : 1;
+  if (given.length <= most) return null;
+  const names = given.map((word) => `'${word}'`).join(", ");
+  const taken = most === 0 ? "takes no argument" : `takes one argument (${usage})`;
+  return `${taken}, given: ${names}; a value with spaces needs quotes`;
 }
 
 /** Help of one verb, printed from its table. */

@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import { InstancePhase } from "@infaas/api";
 import { createInfaasClient, type InfaasClient, type Requirements } from "@infaas/client";
 import { Code, ServiceError, seededRandom, sleep, systemClock } from "@infaas/runtime";
+import { portRange } from "../cluster";
 import { DemoLoad, type LoadOutcome } from "../demo/demo-load";
 import { DemoMetrics } from "../demo/demo-metrics";
 import { startDemoSystem } from "../demo/demo-system";
@@ -43,16 +44,26 @@ export const demo: Verb = {
   usage: "scale",
   summary: "show how hosts follow a load of 0.3x, 2.2x and 0.3x of what one gives, on a system of its own",
   options: {
-    "low-seconds": { type: "number", doc: "How long the low load lasts, before and after.", default: 30 },
-    "high-seconds": { type: "number", doc: "How long the high load lasts.", default: 60 },
+    "low-seconds": {
+      type: "number",
+      positive: true,
+      doc: "How long the low load lasts, before and after.",
+      default: 30,
+    },
+    "high-seconds": { type: "number", positive: true, doc: "How long the high load lasts.", default: 60 },
     "max-hosts": { type: "number", doc: "Most hosts; with 1 nothing follows the load.", default: 3 },
     "host-cores": { type: "number", doc: "CPU time of each host in cores.", default: 0.25 },
-    hold: { type: "number", doc: "Seconds that fewer hosts must be enough before one goes.", default: 10 },
-    port: { type: "number", doc: "As of infaas up.", default: 9001 },
+    hold: {
+      type: "number",
+      positive: true,
+      doc: "Seconds that fewer hosts must be enough before one goes.",
+      default: 10,
+    },
+    port: { type: "number", ...portRange, doc: "As of infaas up.", default: 9001 },
     "data-dir": { type: "string", doc: "State of the system; default: a folder that is removed in the end." },
   },
   async run(args, terminal) {
-    const what = onlyPositional(args, "what to show: scale");
+    const what = onlyPositional(args, "thing to show (scale)");
     if (what !== "scale")
       throw new ServiceError(Code.INVALID_ARGUMENT, `demo '${what}' is none; there is scale`);
     const number = (name: string) => args.number(name) ?? 0;

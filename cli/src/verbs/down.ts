@@ -1,5 +1,4 @@
 import { resolve } from "node:path";
-import { Code, ServiceError } from "@infaas/runtime";
 import { endSupervisor } from "../supervisor";
 import type { Verb } from "../verb";
 
@@ -12,10 +11,6 @@ export const down: Verb = {
     "data-dir": { type: "string", doc: "State of the whole system.", default: ".infaas" },
   },
   async run(args, terminal) {
-    if (args.positionals.length > 0) {
-      const both = `down takes no names, ${args.positionals.length} were given`;
-      throw new ServiceError(Code.INVALID_ARGUMENT, `${both}; --data-dir says which system`);
-    }
     const folder = resolve(args.text("data-dir") ?? ".infaas");
     const { pid } = await endSupervisor(folder);
     terminal.result({ folder, pid }, () => terminal.print(`stopped (process ${pid})`));

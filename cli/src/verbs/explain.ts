@@ -8,7 +8,10 @@ export const explain: Verb = {
   name: "explain",
   usage: "TARGET",
   summary: "which variant a query would get now, and why the others lost",
-  options: { ...needOptions, rows: { type: "number", doc: "Rows of the query.", default: 1 } },
+  options: {
+    ...needOptions,
+    rows: { type: "number", whole: true, least: 1, doc: "Rows of the query.", default: 1 },
+  },
   async run(args, terminal) {
     const target = onlyPositional(args, "task, architecture or variant");
     const answer = await withClient(args, (c) => c.explain(target, needsOf(args), args.number("rows") ?? 1));

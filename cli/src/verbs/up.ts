@@ -2,7 +2,15 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInfaasClient, type InfaasClient } from "@infaas/client";
 import { Code, ServiceError, sleep, surviveLostOutput, systemClock } from "@infaas/runtime";
-import { addressesOf, type ClusterPlan, executorOf, hostOf, ownEtcdAddress, processesOf } from "../cluster";
+import {
+  addressesOf,
+  type ClusterPlan,
+  executorOf,
+  hostOf,
+  ownEtcdAddress,
+  portRange,
+  processesOf,
+} from "../cluster";
 import { clusterSecurity, clusterSecurityOptions, memberConnection } from "../cluster-security";
 import { etcdProcess } from "../etcd";
 import { mustBeFree } from "../free-ports";
@@ -44,6 +52,7 @@ export const up: Verb = {
     "data-dir": { type: "string", doc: "State of the whole system.", default: ".infaas" },
     port: {
       type: "number",
+      ...portRange,
       doc: "The frontend's gRPC port; its HTTP face at -1, metadata at +100, executors from +200, etcd at +300 and +301.",
       default: 8001,
     },
@@ -179,6 +188,11 @@ function orStopped<T>(work: Promise<T>, stopped: AbortSignal): Promise<T> {
 }
 
 function greet(plan: ClusterPlan, tookMs: number, terminal: Terminal): void {
+  const { dataFolder } = plan;
+  terminal.result({ ...addressesOf(plan), dataFolder, tookMs }, () => printGreeting(plan, tookMs, terminal));
+}
+
+function printGreeting(plan: ClusterPlan, tookMs: number, terminal: Terminal): void {
   const { frontend, http, metadata, executors } = addressesOf(plan);
   const { hosts } = plan;
   const shown =

@@ -1,5 +1,4 @@
 import type { Change, LoadTimes } from "@infaas/api";
-import { Code, ServiceError } from "@infaas/runtime";
 import { withClient } from "../connect";
 import { ms } from "../format";
 import type { Verb } from "../verb";
@@ -11,8 +10,7 @@ export const why: Verb = {
   summary: "what changed lately and why, and what loads took by phase",
   options: {},
   async run(args, terminal) {
-    const [subject = "", ...more] = args.positionals;
-    if (more.length > 0) throw new ServiceError(Code.INVALID_ARGUMENT, "why takes one name at most");
+    const [subject = ""] = args.positionals;
     const told = await withClient(args, (client) => client.changes(subject));
     terminal.result(told, () => {
       if (told.changes.length === 0) terminal.print("nothing has changed since this frontend began");

@@ -1,0 +1,66 @@
+import { Code, ServiceError } from "@infaas/runtime";
+
+/** Which numbers an option takes, and in which unit. */
+export interface NumberForm {
+  /** `share`: a fraction of one, `95%` too. `ms`: milliseconds, `50ms`, `2s` and `1min` too. Default: none. */
+  readonly unit?: "share" | "ms";
+  readonly least?: number;
+  readonly most?: number;
+  /** Only integers. Default false. */
+  readonly whole?: boolean;
+  /** Only numbers above 0. Default false. */
+  readonly positive?: boolean;
+}
+
+/** What a number with this unit behind it is multiplied by. */
+const factors: Readonly<Record<NonNullable<NumberForm["unit"]>, Readonly<Record<string, number>>>> = {
+  share: { "%": 0.01 },
+  ms: { us: 1e-3, µs: 1e-3, ms: 1, s: 1_000, min: 60_000 },
+};
+const forms = {
+  share: "a share of one, as in 0.95 or 95%",
+  ms: "milliseconds or a time with its unit, as in 50, 50ms or 2s",
+};
+
+/** Reads the value of `--name`. @throws ServiceError INVALID_ARGUMENT with what was given and what is taken. */
+export function numberOf(name: string, given: string | number, form: NumberForm): number {
+  const value = parsed(String(given).trim(), form);
+  if (value === null) {
+    const taken = form.unit === undefined ? "a number" : forms[form.unit];
+    const comma = /^-?\d+,\d+$/.test(String(given)) ? "; decimals follow a point" : "";
+    const sentence = `--${name} takes ${taken}, '${given}' was given${comma}`;
+    throw new ServiceError(Code.INVALID_ARGUMENT, sentence);
+  }
+  if (isWithin(value, form)) return value;
+  const percent = form.unit === "share" && value > 1 && value <= 100 ? `; ${value} in 100 is ${value}%` : "";
+  throw new ServiceError(
+    Code.INVALID_ARGUMENT,
+    `--${name} is ${given}; it may be ${rangeText(form)}${percent}`,
+  );
+}
+
+/** Null: it is no finite number, or has a unit that is not taken. */
+function parsed(text: string, { unit }: NumberForm): number | null {
+  const [, digits = "", suffix = ""] = /^(.*?\d\.?)\s*([a-zµ%]*)$/i.exec(text) ?? [];
+  const factor = unit === undefined || suffix === "" ? undefined : factors[unit][suffix];
+  const value = factor === undefined ? Number(text) : scaled(Number(digits), factor);
+  return text === "" || !Number.isFinite(value) ? null : value;
+}
+
+/** Divides where that is exact: 95 * 0.01 is not 0.95. */
+function scaled(value: number, factor: number): number {
+  return factor < 1 ? value / Math.round(1 / factor) : value * factor;
+}
+
+function isWithin(value: number, { least, most, whole, positive }: NumberForm): boolean {
+  if (whole === true && !Number.isInteger(value)) return false;
+  if (positive === true && value <= 0) return false;
+  return value >= (least ?? Number.NEGATIVE_INFINITY) && value <= (most ?? Number.POSITIVE_INFINITY);
+}
+
+function rangeText({ least, most, whole, positive }: NumberForm): string {
+  const kind = whole === true ? "an integer " : "";
+  if (positive === true) return `${kind}above 0`;
+  if (most === undefined) return `${kind}from ${least ?? 0}`;
+  return `${kind}${least ?? 0} to ${most}`;
+}
