@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ConnectOptions } from "@infaas/client";
 import { Code, type SecurityConfig, ServiceError, securityFaults } from "@infaas/runtime";
 import { connectOptions } from "./connect";
+import { readNamedFile } from "./files/named-file";
 import type { Arguments, VerbOption } from "./verb";
 
 /** Length of the token that `infaas up` makes for calls between its processes, bytes. */
@@ -54,7 +55,7 @@ export function clusterSecurity(args: Arguments, o: { dataFolder: string; port: 
 export function memberConnection(args: Arguments, { clusterTokenFile }: SecurityConfig): ConnectOptions {
   const connection = connectOptions(args);
   if (clusterTokenFile === null) return connection;
-  const [first = ""] = readFileSync(clusterTokenFile, "utf8").trim().split("\n");
+  const [first = ""] = readNamedFile("--cluster-token-file", clusterTokenFile).toString().trim().split("\n");
   return { ...connection, token: first.trim() };
 }
 

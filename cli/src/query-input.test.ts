@@ -5,8 +5,8 @@ import { create } from "@bufbuild/protobuf";
 import { ArchitectureSchema, ListModelsResponseSchema, TaskSchema, VariantSchema } from "@infaas/api";
 import { numbersOf } from "@infaas/client";
 import sharp from "sharp";
-import { inputsOfTarget, readInputs } from "./query-input";
-import { parseVerb } from "./verb";
+import { givenInput, inputsOfTarget, type TargetInputs, tensorsFor } from "./query-input";
+import { type Arguments, parseVerb } from "./verb";
 import { query } from "./verbs/query";
 
 const folder = mkdtempSync(join(tmpdir(), "infaas-input-"));
@@ -43,7 +43,11 @@ describe("inputsOfTarget", () => {
   });
 });
 
-describe("readInputs", () => {
+async function readInputs(args: Arguments, target: TargetInputs) {
+  return await tensorsFor(await givenInput(args), target);
+}
+
+describe("givenInput, tensorsFor", () => {
   it("scales a picture to the task's size and range", async () => {
     const path = join(folder, "white.png");
     await sharp({ create: { width: 9, height: 9, channels: 3, background: "#ffffff" } })
@@ -72,6 +76,20 @@ describe("readInputs", () => {
   it("names a file that is not there", async () => {
     const args = parseVerb(query, ["--image", join(folder, "none.png")]);
     await expect(readInputs(args, inputsOfTarget(listed, "cnn"))).rejects.toThrow("none.png cannot be read");
+  });
+
+  it("refuses a picture that is whole in its head only", async () => {
+    const path = join(folder, "torn.png");
+    const noise = { type: "gaussian", mean: 99, sigma: 50 } as const;
+    const size = { width: 64, height: 64, channels: 3, background: "#123456" } as const;
+    const png = await sharp({ create: { ...size, noise } })
+      .png()
+      .toBuffer();
+    writeFileSync(path, png.subarray(0, png.length / 2));
+    const args = parseVerb(query, ["--image", path]);
+    await expect(readInputs(args, inputsOfTarget(listed, "cnn"))).rejects.toThrow(
+      "torn.png cannot be read as a",
+    );
   });
 
   it("refuses two inputs at once", async () => {

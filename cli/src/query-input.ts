@@ -1,9 +1,10 @@
-import { access, constants, readFile } from "node:fs/promises";
 import type { ImageHint, ListModelsResponse, Task, TensorSpec, TextHint } from "@infaas/api";
 import type { Tensor } from "@infaas/client";
-import { tensorFromNumbers, tensorFromTexts } from "@infaas/client";
+import { tensorFromNumbers } from "@infaas/client";
 import { Code, ServiceError } from "@infaas/runtime";
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
+import { mustBeFile, readNamedFile } from "./files/named-file";
+import { tensorsFromJson } from "./files/tensor-file";
 import type { Arguments } from "./verb";
 
 /** Task and inputs that may not be left out (names, datatypes, shapes) of a target. */
@@ -33,31 +34,63 @@ export function inputsOfTarget(listed: ListModelsResponse, target: string): Targ
   );
 }
 
-/** Turns `--image`, `--text` or `--tensor` into input tensors. */
-export async function readInputs(args: Arguments, target: TargetInputs): Promise<readonly Tensor[]> {
-  const [image, text, tensor] = [args.text("image"), args.text("text"), args.text("tensor")];
-  const given = [image, text, tensor].filter((value) => value !== undefined).length;
+/** What a command line gives as input, read as far as it can be before its target is known. */
+export type GivenInput =
+  | { readonly kind: "image"; readonly path: string }
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "tensors"; readonly tensors: readonly Tensor[] };
+
+/** Reads `--image`, `--text` or `--tensor`. @throws ServiceError INVALID_ARGUMENT for none, several and unreadable files. */
+export async function givenInput(args: Arguments): Promise<GivenInput> {
+  const [path, text, tensor] = [args.text("image"), args.text("text"), args.text("tensor")];
+  const given = [path, text, tensor].filter((value) => value !== undefined).length;
   if (given !== 1) {
     throw new ServiceError(
       Code.INVALID_ARGUMENT,
       `one of --image, --text and --tensor is needed, ${given} were given`,
     );
   }
-  if (image !== undefined) return [await imageTensor(image, target)];
-  if (text !== undefined) return [textTensor(text, target)];
-  return readTensorFile(tensor ?? "");
+  if (text !== undefined) return { kind: "text", text };
+  if (tensor !== undefined)
+    return {
+      kind: "tensors",
+      tensors: tensorsFromJson(tensor, readNamedFile("--tensor", tensor).toString()),
+    };
+  await ofPicture(path ?? "", (picture) => picture.metadata());
+  return { kind: "image", path: path ?? "" };
+}
+
+/** Turns an input into the tensors that a target takes. */
+export async function tensorsFor(given: GivenInput, target: TargetInputs): Promise<readonly Tensor[]> {
+  if (given.kind === "image") return [await imageTensor(given.path, target)];
+  return given.kind === "text" ? [textTensor(given.text, target)] : given.tensors;
 }
 
 async function imageTensor(path: string, { task, inputs }: TargetInputs): Promise<Tensor> {
   const spec = onlyInput(task.image, inputs, task.name, "image");
-  await mustRead(path);
-  const { width, height, channels } = spec.hint;
-  const picture = sharp(path).resize(width, height, { fit: "fill" }).removeAlpha();
-  const pixels = await (channels === 1 ? picture.greyscale() : picture.toColourspace("srgb"))
-    .raw()
-    .toBuffer();
+  const pixels = await pixelsOf(path, spec.hint);
   const values = Array.from(layOut(pixels, spec.hint), (pixel) => pixel * spec.hint.scale + spec.hint.offset);
   return tensorFromNumbers(spec.input.name, spec.input.datatype, batchOfOne(spec.input), values);
+}
+
+/** Decodes a picture to the hint's size: height × width × channels. */
+function pixelsOf(path: string, { width, height, channels }: ImageHint): Promise<Uint8Array> {
+  return ofPicture(path, async (picture) => {
+    const sized = picture.resize(width, height, { fit: "fill" }).removeAlpha();
+    return await (channels === 1 ? sized.greyscale() : sized.toColourspace("srgb")).raw().toBuffer();
+  });
+}
+
+/** Resolves with what `act` makes of a picture file; INVALID_ARGUMENT for one that is no picture. */
+async function ofPicture<T>(path: string, act: (picture: Sharp) => Promise<T>): Promise<T> {
+  mustBeFile("--image", path);
+  try {
+    return await act(sharp(path));
+  } catch (cause) {
+    const [why = ""] = (cause as Error).message.split("\n");
+    const sentence = `--image: ${path} cannot be read as a picture: ${why}; JPEG, PNG, WebP, GIF and TIFF are taken`;
+    throw new ServiceError(Code.INVALID_ARGUMENT, sentence, { cause });
+  }
 }
 
 /**
@@ -96,31 +129,4 @@ function onlyInput<Hint>(hint: Hint | undefined, inputs: readonly TensorSpec[], 
 /** The row's shape with the batch axis, the one free axis, set to one. */
 function batchOfOne(input: TensorSpec): number[] {
   return input.shape.map((size) => (size < 0n ? 1 : Number(size)));
-}
-
-async function mustRead(path: string): Promise<void> {
-  try {
-    await access(path, constants.R_OK);
-  } catch (cause) {
-    throw new ServiceError(Code.NOT_FOUND, `${path} cannot be read`, { cause });
-  }
-}
-
-async function readTensorFile(path: string): Promise<readonly Tensor[]> {
-  await mustRead(path);
-  const parsed: unknown = JSON.parse(await readFile(path, "utf8"));
-  const inputs = (parsed as { inputs?: unknown }).inputs;
-  if (!Array.isArray(inputs)) {
-    throw new ServiceError(
-      Code.INVALID_ARGUMENT,
-      `${path} has no 'inputs' list of {name, datatype, shape, data}`,
-    );
-  }
-  return inputs.map(tensorOf);
-}
-
-function tensorOf(input: { name: string; datatype: string; shape: number[]; data: unknown }): Tensor {
-  const data = [input.data].flat(Number.POSITIVE_INFINITY);
-  if (input.datatype === "BYTES") return tensorFromTexts(input.name, input.shape, data.map(String));
-  return tensorFromNumbers(input.name, input.datatype, input.shape, data.map(Number));
 }

@@ -3,7 +3,7 @@ import { type Answer, numbersOf, type Requirements, type Tensor, textsOf } from 
 import { withClient } from "../connect";
 import { ms, percent, usd } from "../format";
 import { needOptions, needsOf, onlyPositional } from "../needs";
-import { inputsOfTarget, readInputs } from "../query-input";
+import { givenInput, inputsOfTarget, tensorsFor } from "../query-input";
 import { printExplanation } from "../refusal";
 import type { Terminal } from "../terminal";
 import type { Verb } from "../verb";
@@ -19,14 +19,21 @@ export const query: Verb = {
     tensor: { type: "string", doc: "JSON file: {inputs: [{name, datatype, shape, data}]}." },
     ...needOptions,
     explain: { type: "boolean", doc: "Also print why this variant." },
-    timeout: { type: "number", doc: "GRPC deadline, milliseconds.", default: 60_000 },
+    timeout: {
+      type: "number",
+      unit: "ms",
+      positive: true,
+      doc: "GRPC deadline, milliseconds or with a unit: 500ms, 2s.",
+      default: 60_000,
+    },
   },
   async run(args, terminal) {
     const target = onlyPositional(args, "task, architecture or variant");
     const needs = needsOf(args);
+    const given = await givenInput(args);
     const { answer, labels } = await withClient(args, async (client) => {
       const found = inputsOfTarget(await client.listModels(), target);
-      const inputs = await readInputs(args, found);
+      const inputs = await tensorsFor(given, found);
       const options = { explain: args.flag("explain"), timeoutMs: args.number("timeout") ?? 60_000 };
       return { answer: await client.query(target, inputs, needs, options), labels: found.task.labels };
     });

@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { create } from "@bufbuild/protobuf";
 import { type Task, TaskSchema, TaskSignatureSchema } from "@infaas/api";
 import type { InfaasClient } from "@infaas/client";
 import { Code, ServiceError } from "@infaas/runtime";
 import { withClient } from "../connect";
+import { readNamedFile } from "../files/named-file";
 import { onlyPositional } from "../needs";
 import { tensorSpecFromText, tensorSpecText } from "../tensor-spec";
 import type { Terminal } from "../terminal";
@@ -26,7 +26,7 @@ export const task: Verb = {
   },
   async run(args, terminal) {
     const name = onlyPositional(args, "task");
-    const stated = await statedBy(args);
+    const stated = statedBy(args);
     const shown = await withClient(args, async (client) => {
       if (Object.keys(stated).length > 0) return await putStated(client, name, stated);
       const { tasks } = await client.listModels();
@@ -56,7 +56,7 @@ async function putStated(client: InfaasClient, name: string, stated: Partial<Tas
   }
 }
 
-async function statedBy(args: Arguments): Promise<Partial<Task>> {
+function statedBy(args: Arguments): Partial<Task> {
   const [inputs, outputs] = [args.texts("input"), args.texts("output")];
   if ((inputs.length === 0) !== (outputs.length === 0))
     throw new ServiceError(
@@ -70,7 +70,7 @@ async function statedBy(args: Arguments): Promise<Partial<Task>> {
   });
   return {
     ...(inputs.length === 0 ? {} : { signature }),
-    ...(labels === undefined ? {} : { labels: linesOf(await readFile(labels, "utf8")) }),
+    ...(labels === undefined ? {} : { labels: linesOf(readNamedFile("--labels", labels).toString()) }),
     ...(metric === undefined ? {} : { metric }),
     ...(description === undefined ? {} : { description }),
   };
