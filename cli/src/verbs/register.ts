@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { EXAMPLE_FORMATS, exampleFormatOf } from "@infaas/api";
 import {
-  type Example,
+  type ExampleOfInput,
   type InfaasClient,
   mappingFromText,
   modelNameOf,
@@ -12,6 +12,8 @@ import {
 } from "@infaas/client";
 import { Code, ServiceError } from "@infaas/runtime";
 import { withClient } from "../connect";
+import { mustBeOnnx } from "../files/model-format";
+import { mustBeFile, readNamedFile } from "../files/named-file";
 import { onlyPositional } from "../needs";
 import { printRegistration } from "../registration-report";
 import type { Terminal } from "../terminal";
@@ -31,9 +33,19 @@ export const register: Verb = {
       doc: "Inputs that the model answers, [INPUT=]FILE of .npy, .npz, .json, .csv or .pb; with --labels a raw file, row-major and little-endian, to measure accuracy with. May be repeated.",
     },
     labels: { type: "string", doc: "File of raw int32 class numbers, one for each raw example." },
-    tolerance: { type: "number", doc: "Largest accuracy loss a derived precision may have.", default: 0.01 },
+    tolerance: {
+      type: "number",
+      unit: "share",
+      least: 0,
+      most: 1,
+      doc: "Largest accuracy loss a derived precision may have, 0 to 1 or a percentage.",
+      default: 0.01,
+    },
     "declared-accuracy": {
       type: "number",
+      unit: "share",
+      least: 0,
+      most: 1,
       doc: "Accuracy as stated by you, used only where the task has no examples.",
     },
     batchable: {
@@ -63,7 +75,8 @@ export const register: Verb = {
     },
   },
   async run(args, terminal) {
-    const registration = { ...registrationOf(args), ...(await paddingOf(args.text("padding"))) };
+    const registration = { ...registrationOf(args), ...paddingOf(args.text("padding")) };
+    mustReadFiles(args, registration.path);
     const result = await withClient(args, async (client) => {
       await putTask(client, args, registration);
       return registerWithProgress(client, registration, terminal);
@@ -110,8 +123,19 @@ function registrationOf(args: Arguments): Registration & { readonly name: string
   };
 }
 
-async function paddingOf(path: string | undefined): Promise<Pick<Registration, "padding">> {
-  return path === undefined ? {} : { padding: paddingFromJson(await readFile(path, "utf8")) };
+/** Refuses what cannot be read or is no ONNX file, before anything is sent. */
+function mustReadFiles(args: Arguments, path: string): void {
+  mustBeOnnx(path);
+  for (const text of args.texts("examples")) {
+    const example = exampleFromText(text);
+    mustBeFile("--examples", typeof example === "string" ? example : example.path);
+  }
+  const labels = args.text("labels");
+  if (labels !== undefined) mustBeFile("--labels", labels);
+}
+
+function paddingOf(path: string | undefined): Pick<Registration, "padding"> {
+  return path === undefined ? {} : { padding: paddingFromJson(readNamedFile("--padding", path).toString()) };
 }
 
 /**
@@ -147,7 +171,7 @@ function isExample(text: string): boolean {
 }
 
 /** `[INPUT=]FILE`; what is a file as a whole names no input. */
-function exampleFromText(text: string): Example {
+function exampleFromText(text: string): string | ExampleOfInput {
   const at = text.indexOf("=");
   if (at < 1 || existsSync(text)) return text;
   return { input: text.slice(0, at), path: text.slice(at + 1) };
