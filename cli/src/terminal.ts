@@ -19,20 +19,32 @@ export interface Progress {
   stop(): void;
 }
 
-/** Returns a terminal on this process's stdout and stderr. */
-export function createTerminal(json: boolean): Terminal {
-  const print = (line: string) => void process.stdout.write(`${line}\n`);
+/** Where the lines of a terminal go; `createTerminal` says what the defaults are. */
+export interface TerminalOptions {
+  readonly json: boolean;
+  readonly out?: { write(text: string): unknown };
+  readonly err?: { write(text: string): unknown; readonly isTTY?: boolean };
+}
+
+/** Returns a terminal on `out` and `err`; by default this process's stdout and stderr. */
+export function createTerminal({
+  json,
+  out = process.stdout,
+  err = process.stderr,
+}: TerminalOptions): Terminal {
+  const print = (line: string) => void out.write(`${line}\n`);
+  const note = (line: string) => void err.write(`${line}\n`);
   return {
     json,
     print,
-    note: (line) => void process.stderr.write(`${line}\n`),
+    note,
     result: (value, asText) => (json ? print(JSON.stringify(value, plainNumbers, 2)) : asText()),
     table(head, rows) {
       const table = new Table({ head: [...head], style: { head: [], border: [] }, chars: rules });
       table.push(...rows.map((row) => [...row]));
       print(table.toString());
     },
-    progress: (label) => (process.stderr.isTTY ? bar(label) : lines(label)),
+    progress: (label) => (err.isTTY === true ? bar(label) : lines(label, note)),
   };
 }
 
@@ -61,12 +73,12 @@ function bar(label: string): Progress {
   };
 }
 
-function lines(label: string): Progress {
+function lines(label: string, note: (line: string) => void): Progress {
   let last = "";
   return {
     update(done, total, message) {
       const line = `${label}: ${done}/${total} ${message}`;
-      if (line !== last) process.stderr.write(`${line}\n`);
+      if (line !== last) note(line);
       last = line;
     },
     stop: () => {},

@@ -1,0 +1,59 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { refusalOf } from "@infaas/client";
+import { Code, codeName, ServiceError } from "@infaas/runtime";
+import { exitStatusOf, failureOf } from "./failure";
+import { didYouMean } from "./nearest";
+import { printRefusal } from "./refusal";
+import type { Terminal } from "./terminal";
+import { parseVerb, programHelp, type Verb, verbHelp } from "./verb";
+import { verbs } from "./verbs";
+
+/** Runs one command line, without the program's name; resolves with its exit status (docs/operations.md). */
+export async function runCommand(words: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    await run(words, terminal);
+    return 0;
+  } catch (error) {
+    const failure = failureOf(error);
+    const [code, status] = [codeName(failure.code), exitStatusOf(failure.code)];
+    const refusal = refusalOf(failure);
+    terminal.note(`${code}: ${failure.message}`);
+    terminal.result({ error: { code, message: failure.message, status }, refusal }, () => {
+      if (refusal !== undefined) printRefusal(refusal, terminal);
+    });
+    return status;
+  }
+}
+
+async function run([first, ...rest]: readonly string[], terminal: Terminal): Promise<void> {
+  if (first === "--version") return terminal.print(version());
+  if (first === undefined || first === "--help" || first === "-h") return printProgramHelp(terminal);
+  if (first === "help") {
+    const [asked] = rest;
+    return asked === undefined ? printProgramHelp(terminal) : terminal.print(verbHelp(verbCalled(asked)));
+  }
+  const verb = verbCalled(first);
+  const args = parseVerb(verb, rest);
+  if (args.flag("help")) terminal.print(verbHelp(verb));
+  else await verb.run(args, terminal);
+}
+
+function verbCalled(word: string): Verb {
+  const verb = verbs.find(({ name }) => name === word);
+  if (verb !== undefined) return verb;
+  const names = verbs.map(({ name }) => name);
+  const sentence = word.startsWith("-")
+    ? `'${word}' stands where a verb is needed: options follow the verb, 'infaas VERB ${word}'`
+    : `'${word}' is no verb${didYouMean(word, names)}; there are ${names.join(", ")}`;
+  throw new ServiceError(Code.INVALID_ARGUMENT, `${sentence}; 'infaas help' says what they do`);
+}
+
+function printProgramHelp(terminal: Terminal): void {
+  terminal.print(programHelp(verbs).trimEnd());
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(join(__dirname, "..", "package.json"), "utf8"));
+  return `infaas ${version}`;
+}
