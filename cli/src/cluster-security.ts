@@ -4,11 +4,14 @@ import { join } from "node:path";
 import type { ConnectOptions } from "@infaas/client";
 import { Code, type SecurityConfig, ServiceError, securityFaults } from "@infaas/runtime";
 import { connectOptions } from "./connect";
-import { readNamedFile } from "./files/named-file";
+import { mustBeFile, readNamedFile } from "./files/named-file";
 import type { Arguments, VerbOption } from "./verb";
 
 /** Length of the token that `infaas up` makes for calls between its processes, bytes. */
 const CLUSTER_TOKEN_BYTES = 32;
+
+/** Options whose files the processes of a system read when they start. */
+const FILES = ["tls-cert", "tls-key", "tls-client-ca", "tls-ca", "cluster-token-file", "tokens"] as const;
 
 /** Options of `infaas up` for TLS, tokens and addresses beyond the loopback interface. */
 export const clusterSecurityOptions: Readonly<Record<string, VerbOption>> = {
@@ -48,6 +51,10 @@ export function clusterSecurity(args: Arguments, o: { dataFolder: string; port: 
   };
   const faults = securityFaults(security, [`${text("host")}:${o.port}`]);
   if (faults.length > 0) throw new ServiceError(Code.INVALID_ARGUMENT, faults.join("; "));
+  for (const name of FILES) {
+    const path = text(name);
+    if (path !== null) mustBeFile(`--${name}`, path);
+  }
   return security;
 }
 
