@@ -100,6 +100,8 @@ export {
   type LoadPhases,
   type LoadTimes,
   loadPhases,
+  type PhaseTime,
+  phaseTime,
 } from "./scaling/load-ledger";
 export {
   PLACEMENT_PRIORITY,

@@ -1,4 +1,4 @@
-import { LoadLedger } from "./load-ledger";
+import { LOADS_ENOUGH, LoadLedger, loadKey, phaseTime } from "./load-ledger";
 
 const load = (openMs: number) => ({ fetchMs: 1, processMs: 0, openMs, probeMs: 2 });
 
@@ -34,5 +34,26 @@ describe("LoadLedger", () => {
     expect(ledger.times("v0", "local-cpu")).not.toBeNull();
     expect(ledger.times("v1", "local-cpu")).toBeNull();
     expect(ledger.all((variant) => variant === "new")).toHaveLength(1);
+  });
+
+  it("expects nothing of few loads, then what they took, and later ones do not change what was told", () => {
+    const ledger = new LoadLedger();
+    const key = loadKey("v", "local-cpu");
+    for (let ms = 1; ms < LOADS_ENOUGH; ms++) ledger.add("v", "local-cpu", load(ms));
+    expect(ledger.expected.size).toBe(0);
+    ledger.add("v", "local-cpu", load(1_000));
+    const told = ledger.expected;
+    expect(ledger.expected).toBe(told);
+    expect(told.get(key)).toMatchObject({ loads: 5, phases: { open: { p50Ms: 3, p95Ms: 1_000 } } });
+    for (let i = 0; i < 8; i++) ledger.add("v", "local-cpu", load(1_000));
+    expect(told.get(key)?.phases.open.p50Ms).toBe(3);
+    expect(ledger.expected.get(key)?.phases.open.p50Ms).toBe(1_000);
+  });
+});
+
+describe("phaseTime", () => {
+  it("is the smallest time that half of them, and 95 % of them, are not above", () => {
+    expect(phaseTime([9])).toEqual({ p50Ms: 9, p95Ms: 9 });
+    expect(phaseTime([40, 10, 30, 20])).toEqual({ p50Ms: 20, p95Ms: 40 });
   });
 });

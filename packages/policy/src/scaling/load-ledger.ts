@@ -29,19 +29,36 @@ export interface LoadTimes {
   readonly phases: Readonly<Record<LoadPhase, PhaseTime>>;
 }
 
+/** Loads of one variant and host type from which on their median is planned with: two outliers of five do not move it. */
+export const LOADS_ENOUGH = 5;
 /** Latest loads of one variant and host type that quantiles are taken of. */
 const LOADS_KEPT_MAX = 64;
 /** Pairs of variant and host type that are remembered; beyond them those loaded longest ago are forgotten. */
 const PAIRS_MAX = 4_096;
 
+interface Pair {
+  readonly variant: string;
+  readonly hostType: string;
+  /** In the order in which they ended. */
+  readonly loads: LoadPhases[];
+  /** Of these loads; null: not asked for since the latest. */
+  times: LoadTimes | null;
+}
+
+/** What loads took where at least `LOADS_ENOUGH` were seen, by `loadKey`. */
+export type ExpectedLoads = ReadonlyMap<string, LoadTimes>;
+
 /** Remembers what loads took, by variant and host type. */
 export class LoadLedger {
-  private readonly byPair = new Map<string, { variant: string; hostType: string; loads: LoadPhases[] }>();
+  private readonly byPair = new Map<string, Pair>();
+  private frequent: ExpectedLoads | null = null;
 
   add(variant: string, hostType: string, load: LoadPhases): void {
-    const key = keyOf(variant, hostType);
-    const known = this.byPair.get(key) ?? { variant, hostType, loads: [] };
+    const key = loadKey(variant, hostType);
+    const known = this.byPair.get(key) ?? { variant, hostType, loads: [], times: null };
     known.loads.push(load);
+    known.times = null;
+    this.frequent = null;
     known.loads.splice(0, Math.max(0, known.loads.length - LOADS_KEPT_MAX));
     // Kept in order of the latest load.
     this.byPair.delete(key);
@@ -51,8 +68,18 @@ export class LoadLedger {
 
   /** What loads of the variant took on hosts of this type; null: none was seen. */
   times(variant: string, hostType: string): LoadTimes | null {
-    const known = this.byPair.get(keyOf(variant, hostType));
+    const known = this.byPair.get(loadKey(variant, hostType));
     return known === undefined ? null : timesOf(known);
+  }
+
+  /** Returns what the next load is expected to take; what comes later does not change it. Made anew after a load only. */
+  get expected(): ExpectedLoads {
+    this.frequent ??= new Map(
+      [...this.byPair].flatMap(([key, pair]) =>
+        pair.loads.length < LOADS_ENOUGH ? [] : [[key, timesOf(pair)] as const],
+      ),
+    );
+    return this.frequent;
   }
 
   /** Of every pair that `isAsked` takes. */
@@ -74,19 +101,20 @@ const phaseMs: Readonly<Record<LoadPhase, (load: LoadPhases) => number>> = {
   total: loadTotalMs,
 };
 
-function timesOf(of: {
-  readonly variant: string;
-  readonly hostType: string;
-  readonly loads: readonly LoadPhases[];
-}): LoadTimes {
-  const { variant, hostType, loads } = of;
+function timesOf(pair: Pair): LoadTimes {
+  if (pair.times !== null) return pair.times;
+  const { variant, hostType, loads } = pair;
   const phases = Object.fromEntries(
-    loadPhases.map((phase) => {
-      const sorted = loads.map(phaseMs[phase]).sort((a, b) => a - b);
-      return [phase, { p50Ms: quantile(sorted, 0.5), p95Ms: quantile(sorted, 0.95) }];
-    }),
+    loadPhases.map((phase) => [phase, phaseTime(loads.map(phaseMs[phase]))]),
   ) as Record<LoadPhase, PhaseTime>;
-  return { variant, hostType, loads: loads.length, phases };
+  pair.times = { variant, hostType, loads: loads.length, phases };
+  return pair.times;
+}
+
+/** Returns the quantiles of these times, at least one, ms. */
+export function phaseTime(timesMs: readonly number[]): PhaseTime {
+  const sorted = [...timesMs].sort((a, b) => a - b);
+  return { p50Ms: quantile(sorted, 0.5), p95Ms: quantile(sorted, 0.95) };
 }
 
 /** The smallest value that this share is not above. */
@@ -94,6 +122,7 @@ function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
 }
 
-function keyOf(variant: string, hostType: string): string {
+/** Returns text that is equal for loads of one variant on hosts of one type only. */
+export function loadKey(variant: string, hostType: string): string {
   return `${variant}\n${hostType}`;
 }

@@ -9,7 +9,7 @@ const MS_PER_SECOND = 1_000;
  * least, and what is paid for, cost nothing more; one that has to be started costs its start too.
  */
 export function offeredHosts(facts: ScalingFacts, dwellSeconds: number): readonly PlanHost[] {
-  const { pool, hosts, nowMs, startMs } = facts;
+  const { pool, hosts, nowMs, startTime } = facts;
   const active = [...activeHosts(facts)].sort(byTurn);
   const isPaid = ({ paidUntilMs }: ScaledHost) => (paidUntilMs ?? 0) >= nowMs + dwellSeconds * MS_PER_SECOND;
   const there = active.map((host, turn): PlanHost => {
@@ -24,7 +24,7 @@ export function offeredHosts(facts: ScalingFacts, dwellSeconds: number): readonl
       kept,
     };
   });
-  const startUsd = (pool.pricePerHourUsd * (startMs ?? 0)) / MS_PER_SECOND / dwellSeconds;
+  const startUsd = (pool.pricePerHourUsd * (startTime?.p50Ms ?? 0)) / MS_PER_SECOND / dwellSeconds;
   const names = new Set(hosts.map((host) => host.name));
   const added: PlanHost[] = [];
   // What drains still holds its place.

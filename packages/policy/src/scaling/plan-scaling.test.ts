@@ -1,6 +1,8 @@
 import { buildCatalog } from "../catalog";
 import { executor, pointsOf, variant } from "../testing/snapshots";
 import type { ClassDemand } from "./capacity";
+import { LoadLedger } from "./load-ledger";
+import { offeredHosts } from "./offered-hosts";
 import { planScaling, SCALING_DEFAULTS } from "./plan-scaling";
 import { rateInterval } from "./rate-interval";
 import type { ScaledHost, ScalingFacts } from "./scaling-facts";
@@ -68,6 +70,31 @@ describe("planScaling", () => {
     expect(plan.changes[0]?.because).toMatch(
       /^demand keeps 2\.1\d to 2\.2\d hosts busy: 'digits\/uci' has 21\d to 22\d queries\/s of 1 rows, v answers 100 rows\/s on one host; with headroom that takes 2\.5\d hosts$/,
     );
+  });
+
+  it("prices a start by the median of those seen, and holds for twice what nearly all take", () => {
+    const startTime = { p50Ms: 10_000, p95Ms: 50_000 };
+    const hosts = offeredHosts(facts([host(1)], 0, { startTime }), 100);
+    expect(hosts.map((one) => one.addedUsdPerHour)).toEqual([
+      0,
+      expect.closeTo(0.384 * 1.1),
+      expect.closeTo(0.384 * 1.1),
+    ]);
+    expect(planned(facts([host(1)], 0, { startTime })).memory.holdMs).toBe(100_000);
+    expect(planned(facts([host(1)], 0)).memory.holdMs).toBe(60_000);
+  });
+
+  it("prices loads by those that were seen, once they are enough", () => {
+    const loadsUsd = (count: number) => {
+      const ledger = new LoadLedger();
+      const load = { fetchMs: 2_000, processMs: 0, openMs: 900, probeMs: 100 };
+      for (let i = 0; i < count; i++) ledger.add("v", "local-cpu", load);
+      const empty = host(1, { ready: new Set(), placed: new Set() });
+      return planned(facts([empty], 0.3, { expectedLoads: ledger.expected })).price.loads;
+    };
+    // Of a hold of 60 s, one by the profile and three by the ledger.
+    expect(loadsUsd(4)).toBeCloseTo(0.384 / 60);
+    expect(loadsUsd(5)).toBeCloseTo((3 * 0.384) / 60);
   });
 
   it("starts none while those that were asked for are on their way", () => {

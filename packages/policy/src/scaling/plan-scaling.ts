@@ -83,8 +83,9 @@ export function* scalingOf(
     violationFactor: noted.violationFactor,
     maxUsdPerHour: o.maxUsdPerHour,
   };
-  const { catalog, pool, demand } = facts;
-  const ground = { catalog, types: [pool], hosts: offeredHosts(facts, terms.dwellSeconds) };
+  const { catalog, pool, demand, expectedLoads } = facts;
+  const hosts = offeredHosts(facts, terms.dwellSeconds);
+  const ground = { catalog, types: [pool], hosts, ...(expectedLoads === undefined ? {} : { expectedLoads }) };
   const made = yield* demandProblem(ground, demand, mostOfHold(noted), terms);
   const plan = yield* planningOf(made.problem);
   yield;
@@ -126,9 +127,9 @@ export function* scalingOf(
 
 /** The memory with what demand needs now. While a frontend is silent nothing is known, and a new hold begins. */
 function remembered(facts: ScalingFacts, before: ScalingMemory, o: ScalingOptions): ScalingMemory {
-  const { nowMs, demand, demandKnown, startMs } = facts;
+  const { nowMs, demand, demandKnown, startTime } = facts;
   // Idling for a hold costs no less than what restarting would.
-  const holdMs = Math.max(o.holdMs, START_HOLDS * (startMs ?? 0));
+  const holdMs = Math.max(o.holdMs, START_HOLDS * (startTime?.p95Ms ?? 0));
   const calm = calmed({ ...before, holdMs: Math.max(before.holdMs, holdMs) }, { ...o, holdMs }, nowMs);
   const needs = new Map(
     demand.filter((one) => one.arrivals > 0).map((one) => [classKey(one), plannedRows(one)]),

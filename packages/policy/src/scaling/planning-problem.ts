@@ -2,6 +2,7 @@ import type { Catalog } from "../catalog";
 import { HEADROOM_AXES, headroomBy } from "../planning/headroom";
 import type { PlanClass, PlanColumn, PlanHost, PlanningProblem } from "../planning/problem";
 import { type ClassDemand, type Column, classKey, columnsOf, shortfall, type TypedHost } from "./capacity";
+import { type ExpectedLoads, loadKey } from "./load-ledger";
 import { plannedRows } from "./planned-rate";
 
 /** What a plan is priced and bounded by. */
@@ -47,6 +48,8 @@ export interface PlanningGround {
   /** One for each type of host. */
   readonly types: readonly TypedHost[];
   readonly hosts: readonly PlanHost[];
+  /** What loads took, where enough were seen; of others, or where it is absent, profiles tell. */
+  readonly expectedLoads?: ExpectedLoads;
 }
 
 /**
@@ -112,13 +115,14 @@ function planColumns({ demand, columns }: PlannedDemand, making: Making): readon
     const short = shortfall(column.entry, best.entry, demand);
     if (short > 0 && demand.noDowngrade === true) continue;
     const isPlaced = making.placed.has(column.entry.variant.name);
-    able.push({ column, short, isPlaced, hostSeconds: column.share / column.rowsPerSecond });
+    const hostSeconds = column.share / column.rowsPerSecond;
+    able.push({ column, short, isPlaced, hostSeconds, loadMs: loadMsOf(making.ground, column) });
   }
   // What beats another takes no more host time: whoever is beaten is so by one before it, mostly by one of the first.
   able.sort((a, b) => a.hostSeconds - b.hostSeconds);
   return able
     .filter((one) => one.isPlaced || !isBeaten(one, able))
-    .map(({ column, short }) => pricedColumn(column, { best, short, demand, making }))
+    .map(({ column, short, loadMs }) => pricedColumn(column, { best, short, loadMs, demand, making }))
     .sort((a, b) => a.usdPerRow - b.usdPerRow || (a.column.variant < b.column.variant ? -1 : 1))
     .slice(0, COLUMNS_MAX)
     .map(({ column }) => column);
@@ -131,6 +135,14 @@ interface Able {
   readonly isPlaced: boolean;
   /** Of a row. */
   readonly hostSeconds: number;
+  readonly loadMs: number;
+}
+
+/** The median of the loads that were seen; of few, the warm one of the profile. */
+function loadMsOf({ expectedLoads }: PlanningGround, { entry: { variant } }: Column): number {
+  const { hostType, loadMs } = variant.profile;
+  if (expectedLoads === undefined || expectedLoads.size === 0) return loadMs;
+  return expectedLoads.get(loadKey(variant.name, hostType))?.phases.total.p50Ms ?? loadMs;
 }
 
 /** `able` is in order of host time. */
@@ -154,7 +166,7 @@ function beats(a: Able, b: Able): boolean {
     v.concurrency >= w.concurrency &&
     a.short <= b.short &&
     v.profile.peakMemoryBytes <= w.profile.peakMemoryBytes &&
-    (a.isPlaced || v.profile.loadMs <= w.profile.loadMs) &&
+    (a.isPlaced || a.loadMs <= b.loadMs) &&
     v.profile.hostType === w.profile.hostType &&
     v.deviceKind === w.deviceKind;
   if (!isNoWorse) return false;
@@ -178,11 +190,12 @@ interface Pricing {
   /** The variant that the class prefers. */
   readonly best: Column;
   readonly short: number;
+  readonly loadMs: number;
   readonly demand: ClassDemand;
   readonly making: Making;
 }
 
-function pricedColumn(column: Column, { best, short, demand, making }: Pricing): Priced {
+function pricedColumn(column: Column, { best, short, loadMs, demand, making }: Pricing): Priced {
   const { entry, rowsPerSecond, share } = column;
   const { profile } = entry.variant;
   const usdPerSecond = priceOf(making.ground, profile.hostType) / SECONDS_PER_HOUR;
@@ -199,7 +212,7 @@ function pricedColumn(column: Column, { best, short, demand, making }: Pricing):
       hostSecondsPerRow,
       shareMax: share,
       memoryBytes: profile.peakMemoryBytes,
-      loadMs: profile.loadMs,
+      loadMs,
       penaltyUsdPerRow,
     },
     usdPerRow: hostSecondsPerRow * usdPerSecond + penaltyUsdPerRow,

@@ -1,5 +1,6 @@
 import type { Catalog } from "../catalog";
 import type { ClassDemand, TypedHost } from "./capacity";
+import type { ExpectedLoads, PhaseTime } from "./load-ledger";
 
 /** Hosts of one type that may come and go. */
 export interface HostPool extends TypedHost {
@@ -38,8 +39,10 @@ export interface ScalingFacts {
   readonly overdueMs: number;
   /** Starts failed so often that none is tried before this time; null: none did. */
   readonly startsRestUntilMs: number | null;
-  /** Measured time from asking for a host to its executor's joining, ms; absent or null: none was seen. */
-  readonly startMs?: number | null;
+  /** Measured time from asking for a host to its executor's joining; absent or null: none was seen. */
+  readonly startTime?: PhaseTime | null;
+  /** What loads took, where enough were seen; of others, or where it is absent, profiles tell. */
+  readonly expectedLoads?: ExpectedLoads;
 }
 
 /** Hosts that are to stay: neither do they drain nor did an operator take them out of service. */

@@ -5,6 +5,7 @@ import {
   classKey,
   drainMsAt,
   type HostPool,
+  type PhaseTime,
   plannedRows,
   type ScaledHost,
   type ScalingFacts,
@@ -36,7 +37,7 @@ const states: ReadonlyMap<HostState, ScaledHost["state"]> = new Map([
 export interface StartFacts {
   /** See `ScalingFacts`. */
   readonly startsRestUntilMs: number | null;
-  readonly startMs: number | null;
+  readonly startTime: PhaseTime | null;
 }
 
 /** Returns the state that hosts of this provider are planned from. */
@@ -56,6 +57,7 @@ export function scalingFacts(
     demand,
     demandKnown: view.frontends.every((f) => isFresh(f.name, sources)),
     overdueMs: overdueMost(view, demand, nowMs),
+    expectedLoads: view.loads.expected,
     ...starts,
   };
 }

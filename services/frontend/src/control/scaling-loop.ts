@@ -161,7 +161,7 @@ export class ScalingLoop {
     const options = this.options();
     const nowMs = clock.nowMs();
     const readRevision = view.revision;
-    const starts = { startsRestUntilMs: this.startsRestUntilMs(nowMs), startMs: this.starts.longestMs };
+    const starts = { startsRestUntilMs: this.startsRestUntilMs(nowMs), startTime: this.starts.time };
     const facts = scalingFacts(provider, { view, table, periodMs, nowMs }, starts);
     const before = this.memory ?? freshMemory(options, nowMs);
     const plan = await planInSlices(policy.planScaling(facts, before, options), clock);

@@ -1,4 +1,5 @@
 import { type Host, HostState } from "@infaas/api";
+import { type PhaseTime, phaseTime } from "@infaas/policy";
 
 /** Latest starts that are remembered. */
 const STARTS_MAX = 8;
@@ -20,9 +21,9 @@ export class StartTimes {
     }
   }
 
-  /** The longest of the latest starts, ms; null: none was seen. */
-  get longestMs(): number | null {
-    return this.startsMs.length === 0 ? null : Math.max(...this.startsMs);
+  /** Of the latest starts, from the first on: nothing else tells what one takes. null: none was seen. */
+  get time(): PhaseTime | null {
+    return this.startsMs.length === 0 ? null : phaseTime(this.startsMs);
   }
 
   private started(tookMs: number): void {

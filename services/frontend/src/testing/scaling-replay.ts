@@ -4,7 +4,9 @@ import {
   freshMemory,
   type HostChange,
   notedNeeds,
+  type PhaseTime,
   type PlanBasis,
+  phaseTime,
   planDue,
   plannedRows,
   planScaling,
@@ -85,7 +87,7 @@ class ScalingReplay {
   private memory: ScalingMemory;
   private basis: PlanBasis | null = null;
   private structure = 0;
-  private startMs: number | null = null;
+  private startTime: PhaseTime | null = null;
   /** Work that waits, in seconds of one host. */
   private backlog = 0;
 
@@ -199,7 +201,7 @@ class ScalingReplay {
       demandKnown: true,
       overdueMs: Math.max(0, (this.backlog / Math.max(1, this.serving())) * 1_000 - this.o.latencyMs),
       startsRestUntilMs: null,
-      startMs: this.startMs,
+      startTime: this.startTime,
     };
   }
 
@@ -209,7 +211,7 @@ class ScalingReplay {
       if (host.state === "draining") this.hosts.delete(name);
       else if (host.state === "requested") {
         host.state = "up";
-        this.startMs = this.o.startMs;
+        this.startTime = phaseTime([this.o.startMs]);
       } else continue;
       this.structure++;
     }
