@@ -68,6 +68,20 @@ describe("LoadRequests", () => {
     expect(parametersOf(await answer).cold).toBe(true);
   });
 
+  it("has a query wait on for what was placed before plans were frozen, and answers it", async () => {
+    house = await startHouse({ e1: [] });
+    const { metadata, frontend } = house;
+    await leads();
+    const call = house.inference.modelInfer(inferRequest(TASK));
+    await until(() => frontend.view.placedOn("mlp@1").length > 0);
+    metadata.put("freeze", { case: "freeze", value: { by: "operator", sinceEpochMs: 0 } });
+    await until(() => frontend.view.freeze !== null);
+    putInstances(metadata, "e1", ["mlp@1"]);
+    expect(parametersOf(await call).cold).toBe(true);
+    expect(metadata.placements).toHaveLength(1);
+    await until(() => metadata.loadRequests.length === 0);
+  });
+
   it("places from here while nobody leads, once, and leaves it to the leader again when there is one", async () => {
     house = await startHouse({ e1: [] });
     const { metadata } = house;
