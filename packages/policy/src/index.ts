@@ -105,6 +105,7 @@ export {
 } from "./scaling/load-ledger";
 export {
   PLACEMENT_PRIORITY,
+  RANK_HOLD_MS,
   type RankedInstance,
   type RankMemory,
   rankPlacements,

@@ -60,6 +60,7 @@ export function planPaperScaling(facts: ScalingFacts, before: ScalingMemory, o: 
     placements: loads,
     unloads,
     retired: new Set(),
+    retained: new Map(),
     waits: sized.waits,
     hosts: hostsOf(seats, pool.cores),
     explain: () => lines,

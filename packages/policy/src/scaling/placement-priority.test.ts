@@ -3,7 +3,7 @@ import { PLACEMENT_PRIORITY, RANK_HOLD_MS, type RankMemory, rankPlacements } fro
 const { standby, requested, serving, operator } = PLACEMENT_PRIORITY;
 
 function instance(variant: string, priority: number, servedPerSecond: number | null, executor = "e1") {
-  return { variant, executor, priority, servedPerSecond };
+  return { variant, executor, priority, servedPerSecond, isRetained: false };
 }
 
 const fresh: RankMemory = new Map();
@@ -57,6 +57,20 @@ describe("rankPlacements", () => {
     const { ranks, memory } = rankPlacements(loaded, fresh, 0);
     expect(ranks).toEqual([]);
     expect(priorities(rankPlacements(loaded, memory, RANK_HOLD_MS).ranks)).toEqual([["a", serving]]);
+  });
+
+  it("leaves alone what a plan retains, counts it in the share of the others, and begins a hold once no plan does", () => {
+    const held = { ...instance("a", serving, 0), isRetained: true };
+    const rare = { ...instance("b", standby, 99), isRetained: true };
+    const beside = [held, rare, instance("c", standby, 4.9)];
+    const first = rankPlacements(beside, fresh, 0);
+    expect(priorities(first.ranks)).toEqual([["c", requested]]);
+    const late = rankPlacements(beside, first.memory, 10 * RANK_HOLD_MS);
+    expect(priorities(late.ranks)).toEqual([["c", requested]]);
+    const dropped = [instance("a", serving, 0)];
+    const { ranks, memory } = rankPlacements(dropped, late.memory, 10 * RANK_HOLD_MS);
+    expect(ranks).toEqual([]);
+    expect(priorities(rankPlacements(dropped, memory, 11 * RANK_HOLD_MS).ranks)).toEqual([["a", standby]]);
   });
 
   it("leaves alone what nothing is known of, for however long", () => {

@@ -21,6 +21,8 @@ export interface RankedInstance {
   readonly priority: number;
   /** Items answered per second lately; null: not known. */
   readonly servedPerSecond: number | null;
+  /** The plan that stands retains it: its priority is the plan's. */
+  readonly isRetained: boolean;
 }
 
 /** A priority that a placement should have. */
@@ -42,7 +44,8 @@ export const RANK_HOLD_MS = 10_000;
 
 /**
  * Returns the priorities that change, by what each instance answers: up at once, down after `RANK_HOLD_MS`. An instance of which
- * nothing is known keeps its own: it may be busy. Equal input gives equal output.
+ * nothing is known keeps its own: it may be busy. One that a plan retains has none from here; once no plan does, its
+ * hold begins. Equal input gives equal output.
  */
 export function rankPlacements(
   instances: readonly RankedInstance[],
@@ -54,8 +57,8 @@ export function rankPlacements(
     totals.set(executor, (totals.get(executor) ?? 0) + (servedPerSecond ?? 0));
   const ranks: Rank[] = [];
   const memory = new Map<string, number>();
-  for (const { variant, executor, priority, servedPerSecond } of instances) {
-    if (servedPerSecond === null) continue;
+  for (const { variant, executor, priority, servedPerSecond, isRetained } of instances) {
+    if (servedPerSecond === null || isRetained) continue;
     const worth = worthOf(servedPerSecond, totals.get(executor) ?? 0);
     if (worth > priority) ranks.push({ variant, executor, priority: worth });
     if (worth >= priority) continue;

@@ -81,6 +81,36 @@ describe("placementSteps", () => {
     expect(steps([host("h1", ["x"], { loading: new Set(["x", "y"]) })], plan).loads).toEqual([]);
   });
 
+  describe("of what no query may evict", () => {
+    const retained = (hosts: readonly PlacedHost[], plan: PlacementPlan) => {
+      const demands = [{ key: classKey(demand), demand, columns: [] }];
+      const told = finished(placementSteps({ catalog, hosts, demands, plan })).retained;
+      return [...told].flatMap(([on, names]) => [...names].map((name) => `${name}@${on}`));
+    };
+
+    it("retains what is planned, loaded or not, whoever placed it, and nothing beside it", () => {
+      const hosts = [
+        host("h1", ["fast", "o1"], { removable: new Set(["o1"]) }),
+        host("h2", ["o1"]),
+        host("h3", ["fast"], { isServing: false }),
+      ];
+      expect(retained(hosts, planned("fast", ["h1", "h2"]))).toEqual(["fast@h1", "fast@h2"]);
+    });
+
+    it("retains the last ready instance of a class until the planned one is ready, one of several", () => {
+      const plan = planned("exact", ["h1"]);
+      const loading = host("h1", ["exact"], { ready: new Set() });
+      expect(retained([loading, host("h2", ["fast", "middle"])], plan)).toEqual(["exact@h1", "middle@h2"]);
+      expect(retained([host("h1", ["exact"]), host("h2", ["fast", "middle"])], plan)).toEqual(["exact@h1"]);
+    });
+
+    it("retains nothing that goes, and withdraws what the next plan has no use for", () => {
+      const both = [host("h1", ["exact", "fast"]), host("h2", ["exact", "fast"])];
+      expect(retained(both, planned("fast", ["h1", "h2"]))).toEqual(["fast@h1", "fast@h2"]);
+      expect(retained(both, planned("exact", ["h1"]))).toEqual(["exact@h1"]);
+    });
+  });
+
   describe("of a downgrade", () => {
     const plan = planned("fast", ["h1", "h2"]);
 

@@ -21,6 +21,12 @@ export interface PlacementStep extends PlannedInstance {
   readonly because: string;
 }
 
+/**
+ * Variants by host: those planned there, and the last ready instance of each class with demand that is not served by the plan
+ * yet.
+ */
+export type RetainedInstances = ReadonlyMap<string, ReadonlySet<string>>;
+
 /** What may be done now of what a plan wants, and what is waited for. */
 export interface PlacementSteps {
   readonly loads: readonly PlacementStep[];
@@ -29,6 +35,8 @@ export interface PlacementSteps {
   readonly waits: readonly string[];
   /** Variants that selection would prefer to what their class is planned with: nobody should load them while the plan stands. */
   readonly retired: ReadonlySet<string>;
+  /** Instances that no query may evict while the plan stands. */
+  readonly retained: RetainedInstances;
 }
 
 /** Loads that one host does at once: each takes processor time from what it serves. */
@@ -64,6 +72,7 @@ export function* placementSteps(facts: StepFacts): Generator<undefined, Placemen
     unloads: [],
     waits: [],
     retired: new Set(),
+    retained: new Map(),
   };
   for (const planned of plan.classes) {
     unloadPreferred(turn, planned);
@@ -73,8 +82,12 @@ export function* placementSteps(facts: StepFacts): Generator<undefined, Placemen
     if (host.isServing) loadMissing(turn, host);
     yield;
   }
-  const { loads, unloads, waits, retired } = turn;
-  return { loads, unloads, waits, retired };
+  for (const host of hosts) {
+    if (host.isServing) retain(turn, host);
+    yield;
+  }
+  const { loads, unloads, waits, retired, retained } = turn;
+  return { loads, unloads, waits, retired, retained };
 }
 
 interface Turn extends PlacementSteps {
@@ -95,6 +108,7 @@ interface Turn extends PlacementSteps {
   readonly unloads: PlacementStep[];
   readonly waits: string[];
   readonly retired: Set<string>;
+  readonly retained: Map<string, ReadonlySet<string>>;
 }
 
 function servedBy({ plan, demands }: StepFacts): ReadonlyMap<string, readonly string[]> {
@@ -185,6 +199,16 @@ function preferredOver(
   return adequate
     .filter((entry) => best.length > 0 && best.every((other) => shortfall(other, entry, demand) > 0))
     .map(({ variant }) => variant.name);
+}
+
+/** What is not planned is taken away as far as its classes can do without: what is left keeps the last of them. */
+function retain({ wanted, serving, gone, retained }: Turn, host: PlacedHost): void {
+  const names = new Set(wanted.get(host.name));
+  for (const name of host.placed) {
+    if (names.has(name) || gone.has(instanceKey(host.name, name)) || !host.ready.has(name)) continue;
+    if (!serving.remove(host, name)) names.add(name);
+  }
+  retained.set(host.name, names);
 }
 
 /** The last ready instance of a class with demand stays. */

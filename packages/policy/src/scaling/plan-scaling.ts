@@ -5,7 +5,7 @@ import { classKey } from "./capacity";
 import { type HostChange, planRemoval, planStarts, withdrawals } from "./host-changes";
 import { describeLoad } from "./host-load";
 import { offeredHosts } from "./offered-hosts";
-import { type PlacementStep, placementSteps } from "./placement-steps";
+import { type PlacementStep, placementSteps, type RetainedInstances } from "./placement-steps";
 import { type PlanLine, planLines } from "./plan-lines";
 import { plannedRows } from "./planned-rate";
 import { type DemandProblem, demandProblem, violationUsd } from "./planning-problem";
@@ -45,6 +45,8 @@ export interface ScalingPlan {
   readonly unloads: readonly PlacementStep[];
   /** Variants that nobody should load while this plan stands: selection would prefer them to what is planned. */
   readonly retired: ReadonlySet<string>;
+  /** Instances that no query may evict while this plan stands, by host. */
+  readonly retained: RetainedInstances;
   /** Steps whose turn has not come, as sentences. */
   readonly waits: readonly string[];
   /** What each host that serves somebody is to hold. */
@@ -108,6 +110,7 @@ export function* scalingOf(
     placements: steps.loads,
     unloads: steps.unloads,
     retired: steps.retired,
+    retained: steps.retained,
     waits: all,
     isSettled: steady && facts.hosts.length === need.hosts,
     hosts: plan.hosts,

@@ -5,7 +5,7 @@ import type { FrontendConfig } from "../config";
 import type { ClusterView } from "../view/cluster-view";
 import { StaticHostProvider } from "./host-provider/static";
 import { Leader } from "./leader";
-import { LeaderLoop } from "./leader-loop";
+import { LeaderLoop, type StandingPlan } from "./leader-loop";
 import type { PlacementWriter } from "./placement-writer";
 
 interface JoiningPorts {
@@ -20,8 +20,7 @@ interface Joining {
   readonly cluster: ClientOf<typeof ClusterService>;
   readonly placements: PlacementWriter;
   readonly lifecycle: Lifecycle;
-  /** Variants that the plan of this frontend does without, where it makes plans. */
-  readonly retired: () => ReadonlySet<string>;
+  readonly plan: StandingPlan;
 }
 
 /** What this frontend is in the cluster. */
@@ -36,7 +35,7 @@ export interface Joined {
 export function joinCluster(
   config: FrontendConfig,
   ports: JoiningPorts,
-  { address, view, cluster, placements, lifecycle, retired }: Joining,
+  { address, view, cluster, placements, lifecycle, plan }: Joining,
 ): Joined {
   const { clock, random, logger } = ports;
   const { signal } = lifecycle;
@@ -64,7 +63,7 @@ export function joinCluster(
   const { metricPeriodMs: periodMs } = config;
   const loop = new LeaderLoop({
     ...{ clock, logger, view, placements, hosts },
-    ...{ retired, isLeader, periodMs },
+    ...{ plan, isLeader, periodMs },
   });
   const membershipDone = membership.run(signal);
   const watchDone = followMetadata({ cluster, clock, random, logger, signal, listener: view });

@@ -8,14 +8,21 @@ import { type PlacementChange, planOf } from "./placement-changes";
 import { PlacementRepair, type Repairs } from "./placement-repair";
 import type { ExecutorPlan, PlacementWriter } from "./placement-writer";
 
+/** The plan of this leader, where it makes plans. */
+export interface StandingPlan {
+  /** Variants that it does without. */
+  readonly retired: ReadonlySet<string>;
+  /** Whether it retains this instance: then its priority is the plan's. */
+  retains(variant: string, executor: string): boolean;
+}
+
 export interface LeaderLoopOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly view: ClusterView;
   readonly placements: PlacementWriter;
   readonly hosts: HostProvider;
-  /** Variants that the plan of this leader does without. */
-  readonly retired: () => ReadonlySet<string>;
+  readonly plan: StandingPlan;
   /** True while this frontend leads. */
   readonly isLeader: () => boolean;
   /** How often executors tell what they answer. */
@@ -98,7 +105,7 @@ export class LeaderLoop {
     await this.rank();
     const { catalog, placements, placedExecutors: recorded } = view;
     const executors = [...view.executors.values()];
-    const facts = { catalog, placements, recorded, executors, retired: this.o.retired() };
+    const facts = { catalog, placements, recorded, executors, retired: this.o.plan.retired };
     const plan = this.repair.plan({ ...facts, nowMs: clock.nowMs() });
     this.tellUnplaced(plan.leftOut.filter((v) => v.reason !== "dominated"));
     if (plan.wanted.length + plan.dropped.length > 0) await this.carryOut(plan);
@@ -106,7 +113,7 @@ export class LeaderLoop {
 
   /** What is answered is worth more than what is not: executors evict by it. */
   private async rank(): Promise<void> {
-    const { view, clock, placements, logger } = this.o;
+    const { view, clock, placements, plan, logger } = this.o;
     const { ranks, memory } = rankPlacements(this.ranked(), this.ranks, clock.nowMs());
     this.ranks = memory;
     if (ranks.length === 0) return;
@@ -114,7 +121,10 @@ export class LeaderLoop {
       await placements.revise(() =>
         planOf(
           view,
-          ranks.map((rank) => ({ kind: "rank", ...rank })),
+          // A plan may have been made since.
+          ranks.flatMap((rank) =>
+            plan.retains(rank.variant, rank.executor) ? [] : { kind: "rank", ...rank },
+          ),
         ),
       );
     } catch (error) {
@@ -123,13 +133,15 @@ export class LeaderLoop {
   }
 
   private ranked(): readonly RankedInstance[] {
-    const { view, clock, periodMs } = this.o;
+    const { view, clock, plan, periodMs } = this.o;
     const oldestMs = clock.nowMs() - figureAgeMaxMs(periodMs);
     return [...view.placements].flatMap(({ variant, executor, priority }) => {
       const instance = view.instance(variant, executor);
       if (instance === undefined) return [];
       const isKnown = instance.exportedAtMs !== null && instance.exportedAtMs >= oldestMs;
-      return [{ variant, executor, priority, servedPerSecond: isKnown ? instance.servedPerSecond : null }];
+      const servedPerSecond = isKnown ? instance.servedPerSecond : null;
+      const isRetained = plan.retains(variant, executor);
+      return [{ variant, executor, priority, servedPerSecond, isRetained }];
     });
   }
 

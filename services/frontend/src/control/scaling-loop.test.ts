@@ -1,4 +1,5 @@
 import { CatalogService, HostState, InstancePhase, MemberKind, MetricsService } from "@infaas/api";
+import { PLACEMENT_PRIORITY } from "@infaas/policy";
 import { Code, createRpcClient } from "@infaas/runtime";
 import {
   type House,
@@ -103,6 +104,21 @@ describe("ScalingLoop", () => {
     expect((await status()).scaling?.changes.map((c) => `${c.kind} ${c.host}`)).toContain(
       "remove executor-2",
     );
+  });
+
+  it("raises what it plans with over what a query may evict, without loading it anew, and nothing else", async () => {
+    house = await startHouse({ "executor-1": ["mlp@1"] }, undefined, FAST);
+    const { metadata, frontend } = house;
+    metadata.place("executor-1", "mlp@1");
+    metadata.place("executor-1", "mlp@2");
+    for (let i = 0; i < 5; i++) await house.inference.modelInfer(inferRequest(TASK));
+    putProvider(house, 1, 1);
+    putHost(house, "executor-1", UP);
+    const entryOf = (variant: string) =>
+      frontend.view.placementOf("executor-1").find((entry) => entry.variant === variant);
+    await until(() => entryOf("mlp@1")?.priority === PLACEMENT_PRIORITY.serving);
+    expect(entryOf("mlp@1")).toMatchObject({ reason: "registration", generation: 1n });
+    expect(entryOf("mlp@2")?.priority).toBe(PLACEMENT_PRIORITY.standby);
   });
 
   it("plans and does nothing while plans are frozen, says so, and goes on afterwards", async () => {

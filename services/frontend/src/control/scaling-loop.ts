@@ -115,6 +115,11 @@ export class ScalingLoop {
     return this.plan?.retired ?? NONE_RETIRED;
   }
 
+  /** Whether the plan that stands retains this instance: then its priority is the plan's, and nobody else lowers it. */
+  retains(variant: string, executor: string): boolean {
+    return this.plan?.retained.get(executor)?.has(variant) === true;
+  }
+
   /** Changes since the process began, by kind. */
   count(kind: ScalingChange["kind"]): number {
     return this.counts.get(kind) ?? 0;
@@ -197,7 +202,7 @@ export class ScalingLoop {
     const drops = unloads.map(({ variant, executor }): PlacementChange => {
       return { kind: "drop", executor, variant, readRevision };
     });
-    if (!(await this.place([...places, ...drops]))) return;
+    if (!(await this.place([...places, ...drops], plan))) return;
     for (const { variant, executor, because } of placements)
       this.note({ kind: "load", host: executor, because: `${variant}: ${because}` });
     for (const { variant, executor, because } of unloads)
@@ -205,17 +210,14 @@ export class ScalingLoop {
   }
 
   /** Changes what executors should hold, all at once; what was unloaded by an operator meanwhile is left out. */
-  private async place(changes: readonly PlacementChange[]): Promise<boolean> {
-    if (changes.length === 0) return false;
+  private async place(changes: readonly PlacementChange[], plan: ScalingPlan): Promise<boolean> {
     const { view, placements, logger } = this.o;
+    if (changes.length + raises(view, plan).length === 0) return false;
     const isWithheld = (change: PlacementChange) =>
       change.kind === "place" && view.catalog.withheld.has(change.entry.variant);
     try {
       await placements.revise(() =>
-        planOf(
-          view,
-          changes.filter((change) => !isWithheld(change)),
-        ),
+        planOf(view, [...changes.filter((change) => !isWithheld(change)), ...raises(view, plan)]),
       );
       return true;
     } catch (error) {
@@ -274,4 +276,15 @@ export class ScalingLoop {
     for (const key of keys) if (!this.failures.has(key)) this.failures.set(key, nowMs);
     return this.failures.size === 0 ? null : Math.max(...this.failures.values()) + START_REST_MS;
   }
+}
+
+/** Priorities of what the plan retains and a query could evict; what has more, such as what an operator loaded, has it on. */
+function raises(view: ClusterView, { retained }: ScalingPlan): readonly PlacementChange[] {
+  const priority = PLACEMENT_PRIORITY.serving;
+  return [...retained].flatMap(([executor, variants]) =>
+    view
+      .placementOf(executor)
+      .filter((entry) => variants.has(entry.variant) && entry.priority < priority)
+      .map(({ variant }): PlacementChange => ({ kind: "rank", executor, variant, priority })),
+  );
 }

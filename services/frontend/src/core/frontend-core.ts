@@ -95,7 +95,7 @@ export class FrontendCore {
     const { name, metricPeriodMs: periodMs } = config;
     const { demand: counters, demandTable: table } = this;
     exchangeDemand({ clock, logger, name, view, counters, table, peers, periodMs }, lifecycle);
-    const retired = () => this.scaling.retired;
-    this.joined = joinCluster(config, ports, { address, view, cluster, placements, lifecycle, retired });
+    const { scaling: plan } = this;
+    this.joined = joinCluster(config, ports, { address, view, cluster, placements, lifecycle, plan });
   }
 }
