@@ -47,7 +47,7 @@ describe("a process that is told to listen beyond the loopback interface", () =>
 
   it("infaas up refuses as well, before it starts anything", async () => {
     const { status, said } = await run(/is up/, ...up, "--host", "0.0.0.0");
-    expect([status, said]).toEqual([1, expect.stringMatching(/beyond the loopback interface.*--insecure/)]);
+    expect([status, said]).toEqual([2, expect.stringMatching(/beyond the loopback interface.*--insecure/)]);
   });
 
   it.each([
