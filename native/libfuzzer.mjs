@@ -32,7 +32,7 @@ export function fuzz({ target, build, layout, sources, includes, options = [], l
     const made = join(build, "layouts", header);
     run(process.execPath, [join(native, "layout_header.mjs"), typescript, made, namespace]);
     run("clang++", [
-      ...["-std=c++17", "-O1", "-g", "-fsanitize=fuzzer,address,undefined"],
+      ...["-std=c++17", "-O1", "-g1", "-fsanitize=fuzzer,address,undefined"],
       ...["-fno-sanitize-recover=undefined", ...[build, ...includes].flatMap((folder) => ["-I", folder])],
       ...[...sources, ...options, "-pthread", "-o", program],
     ]);
