@@ -23,8 +23,8 @@ export const infaasPaper: Policy = {
     if (structure !== before.structure) return "members, hosts or instances changed";
     return nowMs - before.atMs >= PERIOD_MS ? "a second has passed" : null;
   },
-  // biome-ignore lint/correctness/useYield: it decides by a few sums, in one slice.
   *planScaling(facts, before, o) {
+    yield;
     return planPaperScaling(facts, before, o);
   },
 };

@@ -64,7 +64,7 @@ class LocalCall {
   private readonly controller = new AbortController();
   private readonly timer: Timer | null;
   private failure: ServiceError | null = null;
-  /** Rejects what the caller waits for now. */
+  /** Rejects the promise that the caller awaits; does nothing while it awaits none. */
   private reject: (fault: ServiceError) => void = () => undefined;
 
   constructor(
