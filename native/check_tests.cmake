@@ -1,11 +1,12 @@
-# add_check_tests(library file...): one executable per file; every TEST("name") in it is a ctest of its own.
+# add_check_tests(library file...): one executable per file, named without its folder; every TEST("name") in it is a ctest of its own.
 set(CHECK_FOLDER ${CMAKE_CURRENT_LIST_DIR}/wire/test)
 function(add_check_tests library)
-  foreach(file ${ARGN})
-    add_executable(${file}_test ${file}_test.cc)
+  foreach(path ${ARGN})
+    get_filename_component(file ${path} NAME)
+    add_executable(${file}_test ${path}_test.cc)
     target_include_directories(${file}_test PRIVATE ${CHECK_FOLDER})
     target_link_libraries(${file}_test PRIVATE ${library})
-    file(STRINGS ${file}_test.cc lines REGEX "^TEST\\(\".*\"\\)")
+    file(STRINGS ${path}_test.cc lines REGEX "^TEST\\(\".*\"\\)")
     foreach(line ${lines})
       string(REGEX REPLACE "^TEST\\(\"(.*)\"\\).*" "\\1" name "${line}")
       add_test(NAME "${file}: ${name}" COMMAND ${file}_test "${name}")
