@@ -1,9 +1,3 @@
-/**
- * Share of the latency objective kept free when a busy executor is filled before an idle one
- * (docs/design/policy.md, section 3).
- */
-export const PACKING_MARGIN = 0.2;
-
 /** Longest wait, in a queue or for a load, of a query that states no latency objective. */
 export const UNSTATED_WAIT_MAX_MS = 30_000;
 

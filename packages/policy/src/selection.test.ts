@@ -82,26 +82,16 @@ describe("selectVariant", () => {
         instance({ variant: "cheap", executor: name, drainMs: drains[i] ?? 0 }),
       );
 
-    it("fills the busier executor while the prediction keeps the margin", () => {
-      const snapshot = snapshotOf({ variants, executors, instances: on([0, 5, 0]) });
-      expect(selectVariant(snapshot, asking({ latencyMs: 10 }), 0)).toMatchObject({
-        executor: { name: "b" },
-      });
-    });
-
-    it("goes for the next busy executor once the margin is gone", () => {
-      const snapshot = snapshotOf({ variants, executors, instances: on([0, 6, 0]) });
-      expect(selectVariant(snapshot, asking({ latencyMs: 10 }), 0)).toMatchObject({
-        executor: { name: "a" },
-      });
-    });
-
-    it("takes the earliest completion, then the least loaded, without an objective", () => {
-      const late = snapshotOf({ variants, executors, instances: on([1, 0.5, 2]) });
-      expect(selectVariant(late, asking(), 0)).toMatchObject({ executor: { name: "b" } });
-      const even = snapshotOf({ variants, executors, instances: on([0, 0, 0]) });
-      expect(selectVariant(even, asking(), 0)).toMatchObject({ executor: { name: "c" } });
-    });
+    it.each([undefined, 10])(
+      "takes the earliest completion, then the least loaded, objective: %s",
+      (latencyMs) => {
+        const query = asking(latencyMs === undefined ? {} : { latencyMs });
+        const late = snapshotOf({ variants, executors, instances: on([1, 0.5, 2]) });
+        expect(selectVariant(late, query, 0)).toMatchObject({ executor: { name: "b" } });
+        const even = snapshotOf({ variants, executors, instances: on([0, 0, 0]) });
+        expect(selectVariant(even, query, 0)).toMatchObject({ executor: { name: "c" } });
+      },
+    );
 
     it("leaves out an executor that drains", () => {
       const draining = executors.map((e) => (e.name === "c" ? { ...e, accepting: false } : e));

@@ -1,11 +1,4 @@
-import {
-  EXECUTOR_RETRY_MS,
-  PACKING_MARGIN,
-  RETRY_MIN_MS,
-  ROOM_RETRY_MS,
-  ROWS_MAX,
-  UNSTATED_WAIT_MAX_MS,
-} from "./bounds";
+import { EXECUTOR_RETRY_MS, RETRY_MIN_MS, ROOM_RETRY_MS, ROWS_MAX, UNSTATED_WAIT_MAX_MS } from "./bounds";
 import { candidatesOf } from "./candidates";
 import { levelFor, serviceMs, type TargetIndex } from "./catalog";
 import { planCold } from "./cold-selection";
@@ -166,8 +159,7 @@ interface GroupScan {
 }
 
 function scanGroup(scan: Scan, group: InstanceGroup, of: GroupScan): void {
-  const { batchMs, latencyMs, bySoonest, nowMs } = of;
-  const packMs = latencyMs === null || bySoonest ? null : latencyMs * (1 - PACKING_MARGIN);
+  const { batchMs, latencyMs, nowMs } = of;
   for (const member of group.members) {
     const { instance, executor } = member;
     if (!executor.accepting) continue;
@@ -182,7 +174,7 @@ function scanGroup(scan: Scan, group: InstanceGroup, of: GroupScan): void {
     }
     const predictedMs = drainMs + idleMs;
     if (instance.state === "active") {
-      if (!scan.best || goesBefore(group, member, predictedMs, scan.best, packMs)) {
+      if (!scan.best || goesBefore(group, member, predictedMs, scan.best)) {
         scan.best = { group, member, predictedMs };
       }
     } else if (!scan.best && (!scan.fallback || isFreeSooner(group, member, predictedMs, scan.fallback))) {
@@ -206,20 +198,10 @@ function noteIdle(scan: Scan, group: InstanceGroup, { byCost, bySoonest }: Group
   }
 }
 
-/**
- * Among equals by objective: fill the busiest executor up to a completion after `packMs`, else the earliest
- * completion.
- */
-function goesBefore(
-  group: InstanceGroup,
-  member: Member,
-  predictedMs: number,
-  other: Placed,
-  packMs: number | null,
-): boolean {
-  const load = member.executor.utilisation - other.member.executor.utilisation;
-  if (packMs !== null && load !== 0 && predictedMs <= packMs && other.predictedMs <= packMs) return load > 0;
+/** Among equals by objective: the earliest completion, then the least utilised executor. */
+function goesBefore(group: InstanceGroup, member: Member, predictedMs: number, other: Placed): boolean {
   if (predictedMs !== other.predictedMs) return predictedMs < other.predictedMs;
+  const load = member.executor.utilisation - other.member.executor.utilisation;
   return load !== 0 ? load < 0 : isNamedBefore(group, member, other);
 }
 
