@@ -1,10 +1,12 @@
-// A batcher over the fake engine, and a clock that tests set forward.
+// A batcher over the fake engine, and the clocks of tests: one that they set forward, unless they give another.
 #pragma once
 
 #include "running/batcher.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <map>
 
 #include "check.h"
@@ -29,6 +31,7 @@ struct Outcome {
   std::string error;
   bool overdue = false;
   int32_t batchRows = 0;
+  int64_t firstDim = 0;  // of the output that `rows` are from
   std::vector<float> rows;
 };
 
@@ -40,18 +43,18 @@ struct Bench {
   std::condition_variable changed;
   std::map<uint32_t, Outcome> outcomes;
   std::vector<std::vector<float>> memory;
+  Batcher::Clock clock;
   std::unique_ptr<Batcher> batcher;
 
-  explicit Bench(BatcherOptions options) {
+  explicit Bench(BatcherOptions options, Batcher::Clock clockOf = steadyMs) : clock(clockOf) {
     std::string error;
     model = Model::load(fakeEngine(), {}, error);
     fake = lastFake();
     if (options.queueRowsMax == 0) options.queueRowsMax = 1000;
-    options.queueBytesMax = 1 << 20;
+    if (options.queueBytesMax == 0) options.queueBytesMax = 1 << 20;
     options.ageingMs = 1000;
     memory.reserve(1000);
-    batcher = std::make_unique<Batcher>(model, options, steadyMs,
-                                        [this](std::unique_ptr<Delivery> d) { receive(std::move(d)); });
+    batcher = std::make_unique<Batcher>(model, options, clock, [this](std::unique_ptr<Delivery> d) { receive(std::move(d)); });
   }
   ~Bench() {
     hold(*fake, false);
@@ -63,16 +66,9 @@ struct Bench {
       std::lock_guard<std::mutex> lock(mutex);
       size_t row = 0;
       for (const Request* member : delivery->members) {
-        Outcome& outcome = outcomes[member->ticket];
-        outcome.served = delivery->error.empty();
-        outcome.error = delivery->error;
-        outcome.overdue = delivery->overdue;
-        outcome.batchRows = delivery->rows;
         const size_t count = static_cast<size_t>(member->rows) * kFakeWidth;
-        if (outcome.served) {
-          const float* y = static_cast<const float*>(delivery->outputs[0].data) + row;
-          outcome.rows.assign(y, y + count);
-        }
+        // A piece is no answer: its request comes as a member of its own once all of them ran.
+        if (member->cut == nullptr) keep(*delivery, outcomes[member->ticket], row, count);
         row += count;
       }
       for (const Request* dropped : delivery->dropped) {
@@ -80,44 +76,70 @@ struct Bench {
         outcomes[dropped->ticket].stopped = delivery->stopped;
       }
     }
-    batcher->finish(std::move(delivery), false, steadyMs());
+    batcher->finish(std::move(delivery), false, clock());
     changed.notify_all();
   }
 
-  Submitted submit(uint32_t ticket, float value, double timeoutMs = kNoDeadline, int32_t rows = 1) {
-    memory.emplace_back(static_cast<size_t>(rows) * kFakeWidth, value);
+  // `count` numbers of a delivery from the one at `at` on, as one member's outcome.
+  static void keep(const Delivery& delivery, Outcome& outcome, size_t at, size_t count) {
+    outcome.served = delivery.error.empty();
+    outcome.error = delivery.error;
+    outcome.overdue = delivery.overdue;
+    outcome.batchRows = delivery.rows;
+    if (!outcome.served) return;
+    const float* y = static_cast<const float*>(delivery.outputs[0].data) + at;
+    outcome.rows.assign(y, y + count);
+    outcome.firstDim = delivery.outputs[0].dims[0];
+  }
+
+  // A request for these rows, not submitted yet.
+  Request* request(uint32_t ticket, std::vector<float> rows, double timeoutMs = kNoDeadline) {
+    memory.push_back(std::move(rows));
+    const std::vector<float>& x = memory.back();
     Request* request = batcher->blank();
     request->ticket = ticket;
-    request->rows = rows;
+    request->rows = static_cast<int32_t>(x.size() / kFakeWidth);
     request->maxBatch = batcher->options().maxBatch;
-    request->inputs = {{reinterpret_cast<const uint8_t*>(memory.back().data()), memory.back().size() * sizeof(float)}};
+    request->inputs = {{reinterpret_cast<const uint8_t*>(x.data()), x.size() * sizeof(float)}};
     request->bytes = request->inputs[0].bytes;
     request->dims.clear();
-    request->arrivalMs = steadyMs();
+    request->arrivalMs = clock();
     request->deadlineMs = request->arrivalMs + timeoutMs;
+    return request;
+  }
+
+  Submitted submit(Request* request) {
     const Submitted submitted = batcher->submit(request);
     if (submitted != Submitted::kAccepted) batcher->recycle(request);
     return submitted;
   }
 
+  Submitted submit(uint32_t ticket, float value, double timeoutMs = kNoDeadline, int32_t rows = 1) {
+    return submit(request(ticket, std::vector<float>(static_cast<size_t>(rows) * kFakeWidth, value), timeoutMs));
+  }
+
+  // A request whose rows are told apart: the first is of `first`, each of one more than the row before. Wakes an engine.
+  Submitted submitApart(uint32_t ticket, int32_t rows, float first, double timeoutMs = kNoDeadline, bool alone = false) {
+    std::vector<float> values;
+    for (int32_t row = 0; row < rows; row++) values.insert(values.end(), kFakeWidth, first + static_cast<float>(row));
+    Request* apart = request(ticket, std::move(values), timeoutMs);
+    apart->alone = alone;
+    apart->maxBatch = alone ? rows : std::max(batcher->options().maxBatch, rows);
+    const Submitted submitted = submit(apart);
+    batcher->wake();
+    return submitted;
+  }
+
   // A request that sends the fake engine's optional input.
   Submitted submitAdding(uint32_t ticket, float value, float add, int32_t rows = 1) {
-    memory.emplace_back(static_cast<size_t>(rows) * kFakeWidth, value);
-    const std::vector<float>& x = memory.back();
+    Request* adding = request(ticket, std::vector<float>(static_cast<size_t>(rows) * kFakeWidth, value));
     memory.emplace_back(1, add);
-    const auto bytes = [](const std::vector<float>& of) { return reinterpret_cast<const uint8_t*>(of.data()); };
-    Request* request = batcher->blank();
-    request->ticket = ticket;
-    request->rows = rows;
-    request->maxBatch = batcher->options().maxBatch;
-    request->inputs = {{bytes(x), x.size() * sizeof(float)}, {bytes(memory.back()), sizeof(float)}};
-    request->bytes = request->inputs[0].bytes + request->inputs[1].bytes;
-    request->dims = {rows, static_cast<int64_t>(kFakeWidth)};
-    request->ranks = {2, 0};
-    request->optionals = {0};
-    request->arrivalMs = steadyMs();
-    request->deadlineMs = kNoDeadline;
-    return batcher->submit(request);
+    adding->inputs.push_back({reinterpret_cast<const uint8_t*>(memory.back().data()), sizeof(float)});
+    adding->bytes += sizeof(float);
+    adding->dims = {rows, static_cast<int64_t>(kFakeWidth)};
+    adding->ranks = {2, 0};
+    adding->optionals = {0};
+    return submit(adding);
   }
 
   Outcome await(uint32_t ticket) {

@@ -1,79 +1,31 @@
-#include "running/batcher.h"
+#include "running/recheck.h"
 
-#include <chrono>
 #include <cmath>
-#include <condition_variable>
 #include <limits>
-#include <map>
 #include <thread>
 
-#include "check.h"
-#include "fake_engine.h"
+#include "batcher_bench.h"
 #include "running/tensor_difference.h"
-
-using namespace cb;
 
 namespace {
 
-double steadyMs() {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+BatcherOptions rechecking(double tolerance, bool proven) {
+  BatcherOptions o = options(1, 4);
+  o.queueBytesMax = size_t{1} << 24;
+  o.recheckTolerance = tolerance;
+  o.proven = proven;
+  return o;
 }
 
-// A batcher over the fake engine that runs requests again.
-struct Bench {
-  std::shared_ptr<Model> model;
-  EngineModel* fake;
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::map<uint32_t, float> answers;  // by ticket
-  std::vector<std::vector<float>> memory;
-  std::unique_ptr<Batcher> batcher;
+// A bench that runs requests of one row again.
+struct RecheckBench : Bench {
   uint32_t tickets = 0;
 
-  Bench(double tolerance, bool proven) {
-    std::string error;
-    model = Model::load(fakeEngine(), {}, error);
-    fake = lastFake();
-    BatcherOptions options;
-    options.maxBatch = 4;
-    options.queueRowsMax = 1000;
-    options.queueBytesMax = size_t{1} << 24;
-    options.ageingMs = 1000;
-    options.recheckTolerance = tolerance;
-    options.proven = proven;
-    memory.reserve(100'000);
-    batcher = std::make_unique<Batcher>(model, options, steadyMs, [this](std::unique_ptr<Delivery> d) { receive(std::move(d)); });
-  }
-  ~Bench() {
-    hold(*fake, false);
-    batcher->stop(false);
-  }
+  RecheckBench(double tolerance, bool proven) : Bench(rechecking(tolerance, proven)) {}
 
-  void receive(std::unique_ptr<Delivery> delivery) {
-    {
-      std::lock_guard<std::mutex> lock(mutex);
-      for (size_t i = 0; i < delivery->members.size(); i++) {
-        answers[delivery->members[i]->ticket] = static_cast<const float*>(delivery->outputs[0].data)[i * kFakeWidth];
-      }
-    }
-    batcher->finish(std::move(delivery), false, steadyMs());
-    changed.notify_all();
-  }
-
-  uint32_t submit(float value) {
-    memory.emplace_back(kFakeWidth, 5);
-    memory.back().front() = value;
-    Request* request = batcher->blank();
+  uint32_t ask(float value) {
     const uint32_t ticket = tickets++;
-    request->ticket = ticket;
-    request->rows = 1;
-    request->maxBatch = 4;
-    request->inputs = {{reinterpret_cast<const uint8_t*>(memory.back().data()), kFakeWidth * sizeof(float)}};
-    request->bytes = kFakeWidth * sizeof(float);
-    request->dims.clear();
-    request->arrivalMs = steadyMs();
-    request->deadlineMs = kNoDeadline;
-    batcher->submit(request);
+    submit(request(ticket, {value, 5, 5, 5}));
     batcher->wake();
     return ticket;
   }
@@ -81,20 +33,14 @@ struct Bench {
   // Four requests behind one that runs, so that they share a batch; answers the tickets of the four.
   std::vector<uint32_t> submitTogether(float value) {
     hold(*fake, true);
-    const uint32_t first = submit(0);
+    const uint32_t first = ask(0);
     awaitRunning(*fake, 1);
     std::vector<uint32_t> own;
-    for (int i = 0; i < 4; i++) own.push_back(submit(value));
+    for (int i = 0; i < 4; i++) own.push_back(ask(value));
     hold(*fake, false);
     await(first);
     for (const uint32_t ticket : own) await(ticket);
     return own;
-  }
-
-  float await(uint32_t ticket) {
-    std::unique_lock<std::mutex> lock(mutex);
-    changed.wait_for(lock, std::chrono::seconds(20), [&] { return answers.count(ticket) > 0; });
-    return answers[ticket];
   }
 
   // Shares batches until so many requests were run again.
@@ -108,7 +54,7 @@ struct Bench {
 }  // namespace
 
 TEST("requests that keep apart are found to, and go on sharing batches") {
-  Bench bench(1e-4, true);
+  RecheckBench bench(1e-4, true);
   CHECK(bench.recheckedAtLeast(3).recheckDiffered == 0);
   CHECK(bench.batcher->unbatchedReason().empty());
   // Only answers of callers are counted and learned from.
@@ -117,18 +63,18 @@ TEST("requests that keep apart are found to, and go on sharing batches") {
 }
 
 TEST("a request that is answered otherwise alone ends batching at once") {
-  Bench bench(1e-4, false);
+  RecheckBench bench(1e-4, false);
   bench.fake->meets = true;
   CHECK(bench.recheckedAtLeast(1).recheckDiffered == 1);
   CHECK(bench.batcher->unbatchedReason() ==
         "rows changed each other's answers: output 'y' of a request in company differed by 3 from that alone, 0.0006 is "
         "allowed");
-  for (const uint32_t ticket : bench.submitTogether(5)) CHECK(bench.await(ticket) == 6);
+  for (const uint32_t ticket : bench.submitTogether(5)) CHECK(bench.await(ticket).rows == std::vector<float>(kFakeWidth, 6));
   CHECK(bench.batcher->counters().rechecked == 1);
 }
 
 TEST("where rows are proven to keep apart it takes two") {
-  Bench bench(1e-4, true);
+  RecheckBench bench(1e-4, true);
   bench.fake->meets = true;
   bench.recheckedAtLeast(1);
   // Read first: another one may be run again meanwhile.
@@ -139,32 +85,32 @@ TEST("where rows are proven to keep apart it takes two") {
 }
 
 TEST("an answer that is another one each time alone says nothing of the company") {
-  Bench bench(1e-4, false);
+  RecheckBench bench(1e-4, false);
   bench.fake->unsteady = true;
   CHECK(bench.recheckedAtLeast(2).recheckDiffered == 0);
   CHECK(bench.batcher->unbatchedReason().empty());
 }
 
 TEST("whatever a request with NaN is answered says nothing of its company") {
-  Bench bench(1e-4, false);
+  RecheckBench bench(1e-4, false);
   bench.fake->meets = true;
   CHECK(bench.recheckedAtLeast(2, std::numeric_limits<float>::quiet_NaN()).recheckDiffered == 0);
 }
 
 TEST("nothing is run again unless it is asked for") {
-  Bench bench(-1, false);
+  RecheckBench bench(-1, false);
   for (int i = 0; i < 10; i++) bench.submitTogether(5);
   bench.batcher->stop(false);
   CHECK(bench.batcher->counters().rechecked == 0);
 }
 
 TEST("what is kept runs when nothing waits any more") {
-  Bench bench(1e-4, false);
+  RecheckBench bench(1e-4, false);
   hold(*bench.fake, true);
-  bench.submit(0);
+  bench.ask(0);
   awaitRunning(*bench.fake, 1);
   std::vector<uint32_t> tickets;
-  for (int i = 0; i < 12; i++) tickets.push_back(bench.submit(1));
+  for (int i = 0; i < 12; i++) tickets.push_back(bench.ask(1));
   hold(*bench.fake, false);
   for (const uint32_t ticket : tickets) bench.await(ticket);
   while (bench.batcher->counters().rechecked == 0) std::this_thread::yield();
