@@ -5,9 +5,11 @@ import { Code } from "../errors";
 import { createRpcClient } from "../rpc/client/client";
 import { createRpcServer } from "../rpc/server/server";
 import { TestAuthority } from "../testing/certificates";
+import { failureOf } from "../testing/echo-calls";
 import { EchoService } from "../testing/echo-service";
-import { load, logger, nothing, refusalOf, say, servingOn, until } from "../testing/served-security";
+import { load, logger, nothing, say, servingOn } from "../testing/served-security";
 import { transports } from "../testing/transports";
+import { until } from "../testing/until";
 import { systemClock } from "../time/clock";
 import { type DialSecurity, dialPlain, dialWith } from "./dial-security";
 import { loadSecurity, openSecurity } from "./security";
@@ -48,17 +50,17 @@ describe.each(transports)("on the transport $name", ({ open }) => {
     it("refuses who brings no token, an unknown one, or one without the role, and says what is missing", async () => {
       const config = await files([entry("carol's", "ops", ["operate"])]);
       await serving(await load(config), async (port) => {
-        const none = await refusalOf(say(port));
+        const none = await failureOf(say(port));
         expect([none.code, none.message]).toEqual([
           Code.UNAUTHENTICATED,
           expect.stringContaining("needs a token with the role query"),
         ]);
-        const unknown = await refusalOf(say(port, bearing("mallory's")));
+        const unknown = await failureOf(say(port, bearing("mallory's")));
         expect([unknown.code, unknown.message]).toEqual([
           Code.UNAUTHENTICATED,
           expect.stringContaining("the one that came is not known"),
         ]);
-        const other = await refusalOf(say(port, bearing("carol's")));
+        const other = await failureOf(say(port, bearing("carol's")));
         expect([other.code, other.message]).toEqual([
           Code.PERMISSION_DENIED,
           expect.stringMatching(/Say needs the role query; the token of 'ops' has: operate$/),
@@ -83,11 +85,11 @@ describe.each(transports)("on the transport $name", ({ open }) => {
           }
         };
         await expect(joinWith(security.dial)).resolves.toMatchObject({ value: "a" });
-        expect((await refusalOf(joinWith(bearing("alice's")))).code).toBe(Code.PERMISSION_DENIED);
-        expect((await refusalOf(joinWith(dialPlain))).code).toBe(Code.UNAUTHENTICATED);
+        expect((await failureOf(joinWith(bearing("alice's")))).code).toBe(Code.PERMISSION_DENIED);
+        expect((await failureOf(joinWith(dialPlain))).code).toBe(Code.UNAUTHENTICATED);
         const next = "n".repeat(32);
         writeFileSync(config.clusterTokenFile, `${next}\n${clusterToken}\n`);
-        await until(async () => security.dial.authorization() === `Bearer ${next}`);
+        await until(() => security.dial.authorization() === `Bearer ${next}`);
         expect(security.members.accepted()).toEqual([`Bearer ${next}`, `Bearer ${clusterToken}`]);
         for (const token of [next, clusterToken])
           await expect(joinWith(bearing(token))).resolves.toMatchObject({ value: "a" });
@@ -107,7 +109,7 @@ describe.each(transports)("on the transport $name", ({ open }) => {
             () => false,
           ),
         );
-        expect((await refusalOf(say(port, bearing("old")))).code).toBe(Code.UNAUTHENTICATED);
+        expect((await failureOf(say(port, bearing("old")))).code).toBe(Code.UNAUTHENTICATED);
       });
     });
 
@@ -130,8 +132,8 @@ describe.each(transports)("on the transport $name", ({ open }) => {
           config.tokens,
           JSON.stringify({ tokens: [entry("bob's", "speech-2", ["query", "operate"])] }),
         );
-        await until(async () => changes > 0);
-        expect((await refusalOf(alice.say({ value: "" }))).code).toBe(Code.UNAUTHENTICATED);
+        await until(() => changes > 0);
+        expect((await failureOf(alice.say({ value: "" }))).code).toBe(Code.UNAUTHENTICATED);
         await expect(bob.say({ value: "" })).resolves.toMatchObject({ value: "speech-2 0" });
         for (const client of clients) client.close();
       });
@@ -167,7 +169,7 @@ describe.each(transports)("on the transport $name", ({ open }) => {
       const config = await files([entry("alice's", "vision", ["query"])]);
       await serving(await load(config), async (port) => {
         const dial = { ...dialPlain, authorization: () => authorization };
-        const { code, message } = await refusalOf(say(port, dial));
+        const { code, message } = await failureOf(say(port, dial));
         expect([code, message]).toEqual([
           Code.UNAUTHENTICATED,
           expect.stringContaining("the one that came is not known"),

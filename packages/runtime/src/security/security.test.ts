@@ -7,9 +7,11 @@ import { Code } from "../errors";
 import { createLogger } from "../process/logger";
 import { createRpcClient } from "../rpc/client/client";
 import { TestAuthority } from "../testing/certificates";
+import { failureOf } from "../testing/echo-calls";
 import { EchoService } from "../testing/echo-service";
-import { load, nothing, refusalOf, requirementOf, say, servingOn, until } from "../testing/served-security";
+import { load, nothing, requirementOf, say, servingOn } from "../testing/served-security";
 import { transports } from "../testing/transports";
+import { until } from "../testing/until";
 import { systemClock } from "../time/clock";
 import { dialWith } from "./dial-security";
 import { loadSecurity } from "./security";
@@ -44,8 +46,8 @@ describe.each(transports)("on the transport $name", ({ open }) => {
         await expect(say(port, security.dial)).resolves.toBe("127.0.0.1 0");
         await expect(say(port, dialWith(trusting))).resolves.toBe("127.0.0.1 0");
         const stranger = (await issued()).trusting;
-        expect((await refusalOf(say(port, dialWith(stranger)))).code).toBe(Code.UNAVAILABLE);
-        expect((await refusalOf(say(port))).code).toBe(Code.UNAVAILABLE);
+        expect((await failureOf(say(port, dialWith(stranger)))).code).toBe(Code.UNAVAILABLE);
+        expect((await failureOf(say(port))).code).toBe(Code.UNAVAILABLE);
       });
     });
 
@@ -54,10 +56,10 @@ describe.each(transports)("on the transport $name", ({ open }) => {
       const security = await load({ ...own, tlsClientCa: authority.path });
       await serving(security, async (port) => {
         await expect(say(port, security.dial)).resolves.toBe("127.0.0.1 0");
-        expect((await refusalOf(say(port, dialWith(trusting)))).code).toBe(Code.UNAVAILABLE);
+        expect((await failureOf(say(port, dialWith(trusting)))).code).toBe(Code.UNAVAILABLE);
         const other = await (await TestAuthority.create()).issue("forged");
         const forged = { certificate: readFileSync(other.certificate), key: readFileSync(other.key) };
-        expect((await refusalOf(say(port, dialWith({ ...trusting, ...forged })))).code).toBe(
+        expect((await failureOf(say(port, dialWith({ ...trusting, ...forged })))).code).toBe(
           Code.UNAVAILABLE,
         );
       });
@@ -67,7 +69,7 @@ describe.each(transports)("on the transport $name", ({ open }) => {
       const { own, trusting } = await issued();
       await serving(await load(own), async (port) => {
         const wrong = dialWith({ ...trusting, serverName: "elsewhere.test" });
-        expect((await refusalOf(say(port, wrong))).code).toBe(Code.UNAVAILABLE);
+        expect((await failureOf(say(port, wrong))).code).toBe(Code.UNAVAILABLE);
         await expect(say(port, dialWith({ ...trusting, serverName: "localhost" }))).resolves.toBe(
           "127.0.0.1 0",
         );
@@ -96,7 +98,7 @@ describe.each(transports)("on the transport $name", ({ open }) => {
       const world = { clock: systemClock, logger: listening, requirementOf };
       await serving(await loadSecurity({ ...nothing, ...own }, world), async (port) => {
         renameSync(next.certificate, own.tlsCert);
-        await until(async () => said.some((line) => line.includes("the key does not belong")));
+        await until(() => said.some((line) => line.includes("the key does not belong")));
         expect(await shownName(port)).toBe("first");
         renameSync(next.key, own.tlsKey);
         await until(async () => (await shownName(port)) === "second");
@@ -136,12 +138,12 @@ describe.each(transports)("on the transport $name", ({ open }) => {
     it("does not start with a key of another certificate, or without the file", async () => {
       const { authority, own } = await issued();
       const { key } = await authority.issue("other");
-      expect(await refusalOf(load({ ...own, tlsKey: key }))).toMatchObject({
+      expect(await failureOf(load({ ...own, tlsKey: key }))).toMatchObject({
         code: Code.FAILED_PRECONDITION,
         message: expect.stringContaining("the key does not belong to the certificate"),
       });
       const missing = join(authority.folder, "missing.pem");
-      expect((await refusalOf(load({ ...own, tlsCert: missing }))).message).toContain(missing);
+      expect((await failureOf(load({ ...own, tlsCert: missing }))).message).toContain(missing);
     });
   });
 });

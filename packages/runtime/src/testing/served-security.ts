@@ -1,4 +1,3 @@
-import { ServiceError } from "../errors";
 import { createLogger } from "../process/logger";
 import { createRpcClient } from "../rpc/client/client";
 import { createRpcServer } from "../rpc/server/server";
@@ -66,19 +65,4 @@ export async function say(port: number, dial: DialSecurity = dialPlain, host = "
   } finally {
     client.close();
   }
-}
-
-/** Returns the failure of a call; fails the test when there is none. */
-export async function refusalOf(call: Promise<unknown>): Promise<ServiceError> {
-  const error = await call.then(
-    () => null,
-    (e: unknown) => e,
-  );
-  expect(error).toBeInstanceOf(ServiceError);
-  return error as ServiceError;
-}
-
-/** Resolves once `holds` does. */
-export async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((next) => setTimeout(next, 50));
 }

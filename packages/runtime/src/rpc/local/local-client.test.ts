@@ -1,5 +1,6 @@
 import { Code, ServiceError } from "../../errors";
 import { createLogger } from "../../process/logger";
+import { collect, failureOf, listOf } from "../../testing/echo-calls";
 import { EchoService } from "../../testing/echo-service";
 import { systemClock } from "../../time/clock";
 import { VirtualClock } from "../../time/virtual-clock";
@@ -25,25 +26,6 @@ async function overSocket(handlers: Partial<Echo>, use: (client: Client) => Prom
 
 async function inProcess(handlers: Partial<Echo>, use: (client: Client) => Promise<void>): Promise<void> {
   await use(createLocalClient(EchoService, implementService(EchoService, handlers), { clock: systemClock }));
-}
-
-async function* listOf(...values: string[]): AsyncGenerator<{ value: string }> {
-  for (const value of values) yield { value };
-}
-
-async function collect(answers: AsyncIterable<{ value: string }>): Promise<string[]> {
-  const values: string[] = [];
-  for await (const { value } of answers) values.push(value);
-  return values;
-}
-
-async function failureOf(promise: Promise<unknown>): Promise<ServiceError> {
-  const error = await promise.then(
-    () => null,
-    (e: unknown) => e,
-  );
-  expect(error).toBeInstanceOf(ServiceError);
-  return error as ServiceError;
 }
 
 /** Resolves when the caller of the call is gone. */

@@ -7,6 +7,7 @@ import { loadSecurity } from "../../security/security";
 import { TestAuthority } from "../../testing/certificates";
 import { EchoService } from "../../testing/echo-service";
 import { transports } from "../../testing/transports";
+import { until } from "../../testing/until";
 import { systemClock } from "../../time/clock";
 import { createRpcClient } from "../client/client";
 import type { ServerLimits } from "../server-limits";
@@ -84,15 +85,6 @@ function prefix(bytes: number): Buffer {
   const head = Buffer.alloc(5);
   head.writeUInt32BE(bytes, 1);
   return head;
-}
-
-/** Looks at a condition, 10 ms apart, before it is given up. */
-const LOOKS_MAX = 2_000;
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < LOOKS_MAX && !condition(); i += 1)
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  expect(condition()).toBe(true);
 }
 
 /** Native code counts a message that is coming by pages of its room. */

@@ -1,6 +1,7 @@
 import { Client } from "@grpc/grpc-js";
 import { Code, ServiceError } from "../../errors";
 import { createLogger } from "../../process/logger";
+import { collect, failureOf, listOf } from "../../testing/echo-calls";
 import { EchoService, echoFile } from "../../testing/echo-service";
 import { onEveryTransport } from "../../testing/transports";
 import { createRpcClient } from "../client/client";
@@ -44,25 +45,6 @@ onEveryTransport((tested) => {
         client.close();
       }
     });
-  }
-
-  async function* listOf(...values: string[]): AsyncGenerator<{ value: string }> {
-    for (const value of values) yield { value };
-  }
-
-  async function collect(answers: AsyncIterable<{ value: string }>): Promise<string[]> {
-    const values: string[] = [];
-    for await (const { value } of answers) values.push(value);
-    return values;
-  }
-
-  async function failureOf(promise: Promise<unknown>): Promise<ServiceError> {
-    const error = await promise.then(
-      () => null,
-      (e: unknown) => e,
-    );
-    expect(error).toBeInstanceOf(ServiceError);
-    return error as ServiceError;
   }
 
   const handlers: Partial<Echo> = {

@@ -1,6 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { GRPCInferenceService } from "@infaas/api";
 import { createLogger, implementService, openSecurity } from "@infaas/runtime";
+import { until } from "@infaas/runtime/testing/until";
 import type { InferOptions } from "../../intake/infer-call";
 import type { HttpLimits } from "./http-limits";
 import { HttpServer } from "./http-server";
@@ -61,15 +62,6 @@ function talk(port: number, atOnce: string, slowly = ""): Promise<Life> {
       resolve({ ms: performance.now() - startMs, heard });
     }),
   );
-}
-
-/** Looks at a condition, 10 ms apart, before it is given up. */
-const LOOKS_MAX = 2_000;
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < LOOKS_MAX && !condition(); i += 1)
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  expect(condition()).toBe(true);
 }
 
 describe("HTTP face", () => {
