@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const native = dirname(fileURLToPath(import.meta.url));
+const [entry, declared] = ["fuzz_main.cc", "fuzz_target.h"].map((file) => join(native, file));
 
 /** Returns the C++ files of a folder. */
 export const sourcesOf = (folder) =>
@@ -17,8 +18,8 @@ export const sourcesOf = (folder) =>
 
 /**
  * Fuzzes `target` for as many seconds as the first argument says. Without libFuzzer it says so and succeeds: ctest runs the
- * same target over changed seeds. `layout`: a layout in TypeScript, the header made from it, and the header's namespace.
- * It is compiled unless it is younger than all files in `includes`.
+ * same target over changed seeds. `sources` define what fuzz_target.h declares. `layout`: a layout in TypeScript, the header
+ * made from it, and the header's namespace. It is compiled unless it is younger than all files in `includes`.
  */
 export function fuzz({ target, build, layout, sources, includes, options = [], limits, seconds }) {
   const [program, corpus] = [join(build, target), join(build, "corpus")];
@@ -28,13 +29,16 @@ export function fuzz({ target, build, layout, sources, includes, options = [], l
     return;
   }
   const [typescript, header, namespace] = layout;
-  if (changedMs(program) <= Math.max(...[typescript, ...includes].map(changedMs))) {
+  if (changedMs(program) <= Math.max(...[typescript, entry, declared, ...includes].map(changedMs))) {
     const made = join(build, "layouts", header);
     run(process.execPath, [join(native, "layout_header.mjs"), typescript, made, namespace]);
     run("clang++", [
       ...["-std=c++17", "-O1", "-g1", "-fsanitize=fuzzer,address,undefined"],
-      ...["-fno-sanitize-recover=undefined", ...[build, ...includes].flatMap((folder) => ["-I", folder])],
-      ...[...sources, ...options, "-pthread", "-o", program],
+      ...[
+        "-fno-sanitize-recover=undefined",
+        ...[build, native, ...includes].flatMap((folder) => ["-I", folder]),
+      ],
+      ...[entry, ...sources, ...options, "-pthread", "-o", program],
     ]);
   }
   if (process.argv[2] === "--build-only") return;

@@ -14,7 +14,7 @@ fuzz({
   build: join(root, "build", "fuzz"),
   layout: [join(root, "lib", "run-journal-layout.ts"), "run_journal_layout.h", "cb"],
   sources: [
-    ...[join(here, "fuzz_main.cc"), join(here, "fuzz_link.cc")],
+    join(here, "fuzz_link.cc"),
     ...["query.cc", "typed_contents.cc", "axis_limits.cc"].map((file) => join(source, "serving", file)),
     ...sourcesOf(join(wire, "frames")),
     ...sourcesOf(join(source, "process")),

@@ -1,4 +1,5 @@
-#include "fuzz_link.h"
+// What the bytes of a peer go through on a native link: frames cut out of a stream, requests scanned and judged.
+#include "fuzz_target.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -95,13 +96,15 @@ std::string frame(uint32_t id, const std::string& body) {
 
 }  // namespace
 
-void fuzzLink(const uint8_t* data, size_t size) {
+// As a stream received in pieces, and as a request by itself.
+void fuzzTarget(const uint8_t* data, size_t size) {
   if (size == 0) return;
   const size_t pieces[] = {1, 7, 64, 4096, SIZE_MAX};
   readStream(data + 1, size - 1, pieces[data[0] % 5]);
   judge(data + 1, size - 1);
 }
 
+// Streams: every kind of frame, requests of every field, cut and joined.
 std::vector<std::string> fuzzSeeds() {
   const auto input = [](const std::string& shape) {
     return lengthDelimited('\x2a', lengthDelimited('\x0a', "x") + lengthDelimited('\x12', "FP32") + shape);

@@ -13,7 +13,7 @@ fuzz({
   build: join(root, "build", "fuzz"),
   layout: [join(root, "lib", "event-layout.ts"), "event_layout.h", "wire"],
   sources: [
-    ...[join(here, "fuzz_main.cc"), join(here, "fuzz_server.cc")],
+    join(here, "fuzz_server.cc"),
     ...["frames", "sockets", "http2", "net", "link"].flatMap((folder) => sourcesOf(join(source, folder))),
   ],
   includes: [source, join(here, "..")],

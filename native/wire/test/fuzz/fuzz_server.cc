@@ -1,4 +1,5 @@
-#include "fuzz_server.h"
+// What the bytes of a peer go through on the server's port: HTTP/2, headers, messages, heads of requests.
+#include "fuzz_target.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -78,10 +79,10 @@ std::string data(uint32_t stream, const std::string& payload, uint8_t flags = 0)
 
 }  // namespace
 
-bool canFuzzServer() { return api() != nullptr; }
-
-void fuzzServer(const uint8_t* data, size_t size) {
-  if (size == 0 || !canFuzzServer()) return;
+// Behind the preface of a connection, and as a request by itself: once the connection is gone, nothing of it may be held.
+// Without nghttp2 it does nothing.
+void fuzzTarget(const uint8_t* data, size_t size) {
+  if (size == 0 || api() == nullptr) return;
   const size_t steps[] = {1 << 20, 1, 100, 5'000};
   const std::string bytes(reinterpret_cast<const char*>(data + 1), size - 1);
   split(data + 1, size - 1);
@@ -90,6 +91,7 @@ void fuzzServer(const uint8_t* data, size_t size) {
   converse(data[0] & 4 ? bytes : http2::preface() + bytes, steps[data[0] & 3]);
 }
 
+// Streams: calls of every kind, whole, cut off, reset, padded, with metadata, and what is no call.
 std::vector<std::string> fuzzSeeds() {
   using http2::frame;
   using http2::header;

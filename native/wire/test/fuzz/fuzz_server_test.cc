@@ -2,7 +2,7 @@
 #include <random>
 
 #include "check.h"
-#include "fuzz_server.h"
+#include "fuzz_target.h"
 
 namespace {
 
@@ -37,7 +37,7 @@ std::string changed(const std::vector<std::string>& seeds, std::mt19937& random)
   return bytes;
 }
 
-void feed(const std::string& bytes) { fuzzServer(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()); }
+void feed(const std::string& bytes) { fuzzTarget(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()); }
 
 }  // namespace
 

@@ -1,8 +1,8 @@
-// Entry of libFuzzer; test/fuzz/fuzz.mjs builds and runs it. $FUZZ_SEEDS: a folder that the seeds are written into first.
+// Entry of libFuzzer for any target; libfuzzer.mjs builds and runs it. $FUZZ_SEEDS: a folder that the seeds are written into first.
 #include <cstdlib>
 #include <fstream>
 
-#include "fuzz_link.h"
+#include "fuzz_target.h"
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
   const char* folder = std::getenv("FUZZ_SEEDS");
@@ -15,6 +15,6 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  fuzzLink(data, size);
+  fuzzTarget(data, size);
   return 0;
 }
