@@ -38,9 +38,9 @@ struct Signature {
   AxisLimits limits = {};
 };
 
-// Fills `request` (rows, inputs, dims, bytes), `query.outputs` and `query.unpacked` from a request that fits the model: all inputs
-// there, all raw or all typed, in its datatypes and shapes, of the right size, no larger than may be. False: it does not, or in some rare way;
-// JavaScript then judges it by the whole rule (services/executor/src/serving/infer-check.ts) and finds the words.
+// Fills `request` (rows, inputs, dims, bytes), `query.outputs` and `query.unpacked` from a request that fits the model: all
+// inputs there, all raw or all typed, in its datatypes and shapes, of the right size, no larger than may be. False: it does not,
+// or in some rare way; JavaScript then judges it by the whole rule (services/executor/src/serving/infer-check.ts) and finds the words.
 bool fits(const Model& model, const Signature& signature, const wire::InferHead& head, const uint8_t* body,
           Request& request, Query& query);
 

@@ -60,8 +60,8 @@ struct InferHead {
 };
 
 // Odd are: anything broken, text that is not ASCII, parameters of single tensors (shared memory, classification), integers
-// of 2^53 and above, typed contents in several parts, a uint64 that is not `priority` (the only one that may be), a `priority` or `timeout` that is no
-// integer. O(fields); depth is fixed by the message's own, three.
+// of 2^53 and above, typed contents in several parts, a uint64 that is not `priority` (the only one that may be), a
+// `priority` or `timeout` that is no integer. O(fields); depth is fixed by the message's own, three.
 Scan scanInferRequest(const uint8_t* bytes, size_t count, InferHead& head);
 
 // Where the first raw tensor's data begins, as far as the first `count` bytes of a request tell; 0 when they do not.
