@@ -1,10 +1,9 @@
 import { buildCatalog } from "../catalog";
-import type { ClassDemand } from "../scaling/capacity";
 import { SCALING_DEFAULTS } from "../scaling/plan-scaling";
-import { rateInterval } from "../scaling/rate-interval";
-import type { ScaledHost, ScalingFacts } from "../scaling/scaling-facts";
+import { hostName, type ScaledHost, type ScalingFacts } from "../scaling/scaling-facts";
 import { freshMemory, type ScalingMemory } from "../scaling/scaling-memory";
-import { executor, pointsOf, variant } from "../testing/snapshots";
+import { classDemand, hostPool, scaledHost, scalingFacts } from "../testing/scaling-facts";
+import { pointsOf, variant } from "../testing/snapshots";
 import { planPaperScaling } from "./paper-scaling";
 
 const OPTIONS = { ...SCALING_DEFAULTS, holdMs: 60_000 };
@@ -13,22 +12,8 @@ const fresh = freshMemory(OPTIONS, 0);
 const slow = variant({ name: "slow", saturationPerSecond: 100, points: pointsOf(10), peakMemoryBytes: 1e6 });
 const fast = variant({ name: "fast", saturationPerSecond: 1_000, points: pointsOf(1), peakMemoryBytes: 5e6 });
 
-function asked(perSecond: number): ClassDemand {
-  return {
-    target: { kind: "task", name: "digits/uci" },
-    minAccuracy: null,
-    latencyMs: null,
-    objective: "min-cost",
-    rowsPerQuery: 1,
-    arrivals: perSecond * 10,
-    rate: rateInterval(perSecond * 10, 10),
-  };
-}
-
 function host(number: number, variants: readonly string[], over: Partial<ScaledHost> = {}): ScaledHost {
-  const held = new Set(variants);
-  const name = `executor-${number}`;
-  return { name, state: "up", withdrawn: false, ready: held, placed: held, removable: held, ...over };
+  return scaledHost(hostName(number), variants, { removable: new Set(variants), ...over });
 }
 
 function facts(
@@ -37,17 +22,8 @@ function facts(
   over: Partial<ScalingFacts> = {},
   variants = [slow],
 ): ScalingFacts {
-  return {
-    nowMs: 0,
-    catalog: buildCatalog({ variants }),
-    pool: { ...executor({ cores: 1 }), minHosts: 1, maxHosts: 4 },
-    hosts,
-    demand: [asked(perSecond)],
-    demandKnown: true,
-    overdueMs: 0,
-    startsRestUntilMs: null,
-    ...over,
-  };
+  const demand = [classDemand(perSecond * 10, 10)];
+  return scalingFacts({ catalog: buildCatalog({ variants }), pool: hostPool(4), hosts, demand, ...over });
 }
 
 const planned = (f: ScalingFacts, memory: ScalingMemory = fresh) => planPaperScaling(f, memory, OPTIONS);

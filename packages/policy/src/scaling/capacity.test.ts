@@ -1,7 +1,7 @@
 import { buildCatalog } from "../catalog";
+import { classDemand } from "../testing/scaling-facts";
 import { executor, pointsOf, variant } from "../testing/snapshots";
 import { adequateEntries, type ClassDemand, columnOf } from "./capacity";
-import { rateInterval } from "./rate-interval";
 
 const host = executor({ cores: 1 });
 const other = variant({ name: "other", task: "other" });
@@ -14,16 +14,7 @@ const catalog = buildCatalog({
     variant({ name: "large", accuracy: 0.99, saturationPerSecond: 9_000, threads: 8 }),
   ],
 });
-const demand = (over: Partial<ClassDemand> = {}): ClassDemand => ({
-  target: { kind: "task", name: "digits/uci" },
-  minAccuracy: null,
-  latencyMs: null,
-  objective: "min-cost",
-  rowsPerQuery: 1,
-  arrivals: 30,
-  rate: rateInterval(30, 1),
-  ...over,
-});
+const demand = (over: Partial<ClassDemand> = {}) => classDemand(30, 1, over);
 const nameOf = (over: Partial<ClassDemand>) => columnOf(catalog, host, demand(over))?.entry.variant.name;
 
 describe("columnOf", () => {

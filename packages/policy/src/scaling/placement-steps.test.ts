@@ -2,10 +2,10 @@ import { buildCatalog } from "../catalog";
 import { finished } from "../planning/finished";
 import type { PlacementPlan } from "../planning/problem";
 import { column, planClass } from "../testing/planning-problems";
+import { classDemand } from "../testing/scaling-facts";
 import { pointsOf, variant } from "../testing/snapshots";
-import { type ClassDemand, classKey } from "./capacity";
+import { classKey } from "./capacity";
 import { LOADS_PER_HOST_MAX, type PlacedHost, placementSteps } from "./placement-steps";
-import { rateInterval } from "./rate-interval";
 
 const exact = variant({ name: "exact", accuracy: 0.99, points: pointsOf(5), peakMemoryBytes: 6 });
 const fast = variant({ name: "fast", accuracy: 0.95, points: pointsOf(1), peakMemoryBytes: 2 });
@@ -13,15 +13,7 @@ const middle = variant({ name: "middle", accuracy: 0.93, points: pointsOf(1), pe
 const others = ["o1", "o2", "o3"].map((name) => variant({ name, task: "other/task", peakMemoryBytes: 2 }));
 const catalog = buildCatalog({ variants: [exact, fast, middle, ...others] });
 
-const demand: ClassDemand = {
-  target: { kind: "task", name: "digits/uci" },
-  minAccuracy: 0.9,
-  latencyMs: null,
-  objective: "max-accuracy",
-  rowsPerQuery: 1,
-  arrivals: 100,
-  rate: rateInterval(100, 10),
-};
+const demand = classDemand(100, 10, { minAccuracy: 0.9, objective: "max-accuracy" });
 
 function host(name: string, placed: readonly string[], over: Partial<PlacedHost> = {}): PlacedHost {
   const held = new Set(placed);

@@ -1,36 +1,21 @@
 import { buildCatalog } from "../catalog";
-import { executor, pointsOf, variant } from "../testing/snapshots";
+import { classDemand, scaledHost, scalingFacts } from "../testing/scaling-facts";
+import { pointsOf, variant } from "../testing/snapshots";
 import { classKey } from "./capacity";
 import { planDue, type RoundFacts } from "./plan-due";
 import { planScaling, SCALING_DEFAULTS } from "./plan-scaling";
 import { plannedRows } from "./planned-rate";
-import { rateInterval } from "./rate-interval";
 import { freshMemory } from "./scaling-memory";
 
 const OPTIONS = { ...SCALING_DEFAULTS, holdMs: 60_000 };
-const demand = {
-  target: { kind: "task" as const, name: "digits/uci" },
-  minAccuracy: null,
-  latencyMs: null,
-  objective: "min-cost" as const,
-  rowsPerQuery: 1,
-  arrivals: 3_000,
-  rate: rateInterval(3_000, 60),
-};
-const v = new Set(["v"]);
-const up = { state: "up" as const, withdrawn: false, ready: v, placed: v };
-const facts = {
-  nowMs: 0,
+const demand = classDemand(3_000, 60);
+const facts = scalingFacts({
   catalog: buildCatalog({
     variants: [variant({ name: "v", saturationPerSecond: 100, points: pointsOf(10) })],
   }),
-  pool: { ...executor({ cores: 1 }), minHosts: 1, maxHosts: 3 },
-  hosts: [{ name: "executor-1", ...up }],
+  hosts: [scaledHost("executor-1", ["v"])],
   demand: [demand],
-  demandKnown: true,
-  overdueMs: 0,
-  startsRestUntilMs: null,
-};
+});
 const basis = { plan: planScaling(facts, freshMemory(OPTIONS, 0), OPTIONS), atMs: 0, structure: 7 };
 const round = (over: Partial<RoundFacts> = {}): RoundFacts => ({
   nowMs: 1_000,
@@ -62,7 +47,7 @@ describe("planDue", () => {
 
   it("is without a plan, and every second while steps of it wait", () => {
     expect(planDue(null, round())).toMatch(/no plan/);
-    const idle = { ...facts, hosts: [...facts.hosts, { name: "executor-2", ...up }] };
+    const idle = { ...facts, hosts: [...facts.hosts, scaledHost("executor-2", ["v"])] };
     const waiting = { ...basis, plan: planScaling(idle, freshMemory(OPTIONS, 0), OPTIONS) };
     expect(planDue(waiting, round({ nowMs: 999 }))).toBeNull();
     expect(planDue(waiting, round())).toMatch(/steps/);

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { buildCatalog } from "../catalog";
-import { executor, pointsOf, variant } from "../testing/snapshots";
+import { classDemand, hostPool, scaledHost, scalingFacts } from "../testing/scaling-facts";
+import { pointsOf, variant } from "../testing/snapshots";
 import { adequateEntries, type ClassDemand } from "./capacity";
 import { planScaling, SCALING_DEFAULTS } from "./plan-scaling";
 import { rateInterval } from "./rate-interval";
@@ -75,7 +76,7 @@ type Drawn = Omit<ScalingFacts, "catalog" | "pool"> & {
 };
 
 function factsOf({ minHosts, maxHosts, memoryBytes, ...rest }: Drawn): ScalingFacts {
-  return { ...rest, catalog, pool: { ...executor({ cores: 1, memoryBytes }), minHosts, maxHosts } };
+  return { ...rest, catalog, pool: { ...hostPool(maxHosts, { memoryBytes }), minHosts } };
 }
 
 const isActive = (h: ScaledHost) => h.state !== "draining" && !h.withdrawn;
@@ -145,39 +146,15 @@ describe("planScaling", () => {
         let up = new Set(Array.from({ length: count }, (_, i) => `executor-${i + 1}`));
         const last: number[] = [];
         for (let second = 0; second < 40; second++) {
-          const all = [...up].map(
-            (name): ScaledHost => ({
-              name,
-              state: "up",
-              withdrawn: false,
-              ready: new Set(NAMES),
-              placed: new Set(NAMES),
-            }),
-          );
-          const plan = planScaling(
-            {
-              nowMs: second * 1_000,
-              catalog,
-              pool: { ...executor({ cores: 1 }), minHosts: 1, maxHosts: 5 },
-              hosts: all,
-              demand: [
-                {
-                  target: { kind: "task", name: "digits/uci" },
-                  minAccuracy: null,
-                  latencyMs: null,
-                  objective: "min-cost",
-                  rowsPerQuery: 1,
-                  arrivals: perSecond * 10,
-                  rate: rateInterval(perSecond * 10, 10),
-                },
-              ],
-              demandKnown: true,
-              overdueMs: 0,
-              startsRestUntilMs: null,
-            },
-            memory,
-            OPTIONS,
-          );
+          const all = [...up].map((name) => scaledHost(name, NAMES));
+          const facts = scalingFacts({
+            nowMs: second * 1_000,
+            catalog,
+            pool: hostPool(5),
+            hosts: all,
+            demand: [classDemand(perSecond * 10, 10)],
+          });
+          const plan = planScaling(facts, memory, OPTIONS);
           memory = plan.memory;
           up = new Set(up);
           for (const { kind, host } of plan.changes) {

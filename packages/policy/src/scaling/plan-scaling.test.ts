@@ -1,11 +1,12 @@
 import { buildCatalog } from "../catalog";
-import { executor, pointsOf, variant } from "../testing/snapshots";
+import { classDemand, hostPool, scaledHost, scalingFacts } from "../testing/scaling-facts";
+import { pointsOf, variant } from "../testing/snapshots";
 import type { ClassDemand } from "./capacity";
 import { LoadLedger } from "./load-ledger";
 import { offeredHosts } from "./offered-hosts";
 import { planScaling, SCALING_DEFAULTS } from "./plan-scaling";
 import { rateInterval } from "./rate-interval";
-import type { ScaledHost, ScalingFacts } from "./scaling-facts";
+import { hostName, type ScaledHost, type ScalingFacts } from "./scaling-facts";
 import { freshMemory, type ScalingMemory } from "./scaling-memory";
 
 const OPTIONS = { ...SCALING_DEFAULTS, holdMs: 60_000, holdMaxMs: 600_000 };
@@ -15,34 +16,15 @@ const catalog = buildCatalog({
 
 /** `busy` hosts' worth of queries, seen for long enough that the bounds lie close. */
 function demand(busy: number): ClassDemand {
-  return {
-    target: { kind: "task", name: "digits/uci" },
-    minAccuracy: null,
-    latencyMs: null,
-    objective: "min-cost",
-    rowsPerQuery: 1,
-    arrivals: Math.round(busy * 100 * 60),
-    rate: rateInterval(Math.round(busy * 100 * 60), 60),
-  };
+  return classDemand(Math.round(busy * 100 * 60), 60);
 }
 
 function host(number: number, over: Partial<ScaledHost> = {}): ScaledHost {
-  const v = new Set(["v"]);
-  return { name: `executor-${number}`, state: "up", withdrawn: false, ready: v, placed: v, ...over };
+  return scaledHost(hostName(number), ["v"], over);
 }
 
 function facts(hosts: readonly ScaledHost[], busy: number, over: Partial<ScalingFacts> = {}): ScalingFacts {
-  return {
-    nowMs: 0,
-    catalog,
-    pool: { ...executor({ cores: 1 }), minHosts: 1, maxHosts: 3 },
-    hosts,
-    demand: [demand(busy)],
-    demandKnown: true,
-    overdueMs: 0,
-    startsRestUntilMs: null,
-    ...over,
-  };
+  return scalingFacts({ catalog, hosts, demand: [demand(busy)], ...over });
 }
 
 const fresh = freshMemory(OPTIONS, 0);
@@ -217,7 +199,7 @@ describe("planScaling", () => {
     const none = new Set<string>();
     const bare = [host(1), host(2, { placed: none }), host(3, { placed: none, state: "starting" })];
     expect(planned(facts(bare, 1)).placements).toMatchObject([{ variant: "v", executor: "executor-2" }]);
-    const small = { ...executor({ cores: 1, memoryBytes: 1e6 - 1 }), minHosts: 1, maxHosts: 3 };
+    const small = hostPool(3, { memoryBytes: 1e6 - 1 });
     expect(planned(facts(bare, 1, { pool: small })).placements).toEqual([]);
     expect(planned(facts(bare, 0)).placements).toEqual([]);
   });

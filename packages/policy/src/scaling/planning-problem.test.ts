@@ -1,22 +1,13 @@
 import { buildCatalog } from "../catalog";
 import { finished } from "../planning/finished";
 import { planHost } from "../testing/planning-problems";
+import { classDemand } from "../testing/scaling-facts";
 import { executor, pointsOf, variant } from "../testing/snapshots";
-import type { ClassDemand } from "./capacity";
 import { type ExpectedLoads, LoadLedger } from "./load-ledger";
 import { demandProblem } from "./planning-problem";
-import { rateInterval } from "./rate-interval";
 
 const TERMS = { dwellSeconds: 60, violationFactor: 10, maxUsdPerHour: null };
-const demand: ClassDemand = {
-  target: { kind: "task", name: "digits/uci" },
-  minAccuracy: null,
-  latencyMs: null,
-  objective: "min-cost",
-  rowsPerQuery: 1,
-  arrivals: 6_000,
-  rate: rateInterval(6_000, 60),
-};
+const demand = classDemand(6_000, 60);
 // The first answers a row in less time of a host, and by their profiles both load in one second.
 const catalog = buildCatalog({
   variants: [

@@ -1,17 +1,12 @@
+import { classDemand } from "../testing/scaling-facts";
 import type { ClassDemand } from "./capacity";
-import { rateInterval } from "./rate-interval";
 import { nextViolationFactor, VIOLATION_FACTOR_LEAST, VIOLATION_FACTOR_MOST } from "./violation-price";
 
-const asked = (attainment: number | null, perSecond = 10): ClassDemand => ({
-  target: { kind: "task", name: "t" },
-  minAccuracy: null,
-  latencyMs: 50,
-  objective: "min-cost",
-  rowsPerQuery: 1,
-  arrivals: perSecond * 10,
-  rate: rateInterval(perSecond * 10, 10),
-  figures: { attainment } as NonNullable<ClassDemand["figures"]>,
-});
+const asked = (attainment: number | null, perSecond = 10): ClassDemand =>
+  classDemand(perSecond * 10, 10, {
+    latencyMs: 50,
+    figures: { attainment } as NonNullable<ClassDemand["figures"]>,
+  });
 const after = (factor: number, demand: readonly ClassDemand[], seconds = 1) =>
   nextViolationFactor(factor, demand, { attainmentTarget: 0.99 }, seconds);
 
