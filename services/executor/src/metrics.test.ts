@@ -15,24 +15,13 @@ import { Executor } from "./instances/executor";
 import { LiveFigures } from "./instances/live-figures";
 import { Utilisation } from "./instances/utilisation";
 import { instruments, registerMetrics } from "./metrics";
+import { bareSpec } from "./testing/bare-spec";
 import { MemoryEngines } from "./testing/memory-engine";
 
 const logger = createLogger({ service: "test", write: () => undefined });
 const tensor = { name: "x", datatype: "UINT8", dims: [-1, 1] };
 const echo = { inputs: [tensor], outputs: [tensor], batchable: true, run: (i: readonly Uint8Array[]) => i };
-const golden = { goldenInputs: [], goldenInputDims: [], goldenOutputs: [], goldenTolerance: 0, latency: [] };
-const spec = {
-  name: "v",
-  architecture: "net.v1",
-  modelDigest: "d",
-  externalData: [],
-  threads: 1,
-  concurrency: 1,
-  maxBatch: 2,
-  unbatched: false,
-  memoryBytes: 30,
-  ...golden,
-};
+const spec = { ...bareSpec("v", 2), memoryBytes: 30 };
 
 /** The newest value of each metric by name, as a frontend's receiver sees it. */
 class Receiver {

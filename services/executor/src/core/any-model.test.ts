@@ -16,8 +16,9 @@ import { nativeEngines } from "../engines/native-engine";
 import type { VariantSpec } from "../instances/variant-spec";
 import { constantTensor } from "../profiling/onnx/float-tensor";
 import { createNode } from "../profiling/onnx/node";
+import { bareSpec } from "../testing/bare-spec";
 import { ElementTypes, type FixtureTensor, graphFile, intsAttribute } from "../testing/graph-models";
-import { bareSpec, serveOnLinks, transports } from "../testing/served-on-links";
+import { serveOnLinks, transports } from "../testing/served-on-links";
 
 /** How a variant that cannot be batched is recorded. */
 const alone = { maxBatch: 1, unbatched: true };

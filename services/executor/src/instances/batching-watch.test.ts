@@ -1,27 +1,15 @@
 import { createLogger, VirtualClock } from "@infaas/runtime";
 import type { Engine, RecheckFigures } from "../engines/engine-port";
+import { bareSpec } from "../testing/bare-spec";
 import { MemoryEngines } from "../testing/memory-engine";
 import { type BatchingEnd, BatchingWatch } from "./batching-watch";
 import { Executor } from "./executor";
-import type { VariantSpec } from "./variant-spec";
 
 const tensor = (name: string) => ({ name, datatype: "UINT8", dims: [-1, 4] });
-const spec: VariantSpec = {
-  name: "net",
-  architecture: "net.v1",
+const spec = {
+  ...bareSpec("net", 4),
   modelDigest: "sha256:net",
-  externalData: [],
-  threads: 1,
-  concurrency: 1,
-  maxBatch: 4,
-  unbatched: false,
   recheck: { tolerance: 0, proven: true },
-  memoryBytes: 1,
-  latency: [],
-  goldenInputs: [],
-  goldenInputDims: [],
-  goldenOutputs: [],
-  goldenTolerance: 0,
 };
 
 /** An executor with one instance whose engine says of itself what the test says. */

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { LoadOverrideSchema } from "@infaas/api";
 import { createLogger, VirtualClock } from "@infaas/runtime";
+import { bareSpec } from "../testing/bare-spec";
 import { MemoryEngines } from "../testing/memory-engine";
 import { Executor } from "./executor";
 import type { VariantSpec } from "./variant-spec";
@@ -15,18 +16,8 @@ const row = new Uint8Array([1, 2, 3, 4]);
 const query = { rows: 1, dims: [[1, 4]], lane: 0, timeoutMs: null, signal: null };
 
 function spec(name: string, more: Partial<VariantSpec> = {}): VariantSpec {
-  const golden = { goldenInputs: [row], goldenInputDims: [], goldenOutputs: [row], goldenTolerance: 0 };
-  const size = { threads: 1, concurrency: 1, maxBatch: 4, unbatched: false, memoryBytes: 60 };
-  return {
-    name,
-    architecture: `${name}.v1`,
-    modelDigest: `sha256:${name}`,
-    externalData: [],
-    latency: [],
-    ...size,
-    ...golden,
-    ...more,
-  };
+  const own = { architecture: `${name}.v1`, modelDigest: `sha256:${name}`, memoryBytes: 60 };
+  return { ...bareSpec(name, 4), ...own, goldenInputs: [row], goldenOutputs: [row], ...more };
 }
 
 function setUp() {

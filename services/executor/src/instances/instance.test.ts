@@ -1,4 +1,5 @@
 import { Code, ServiceError, VirtualClock } from "@infaas/runtime";
+import { bareSpec } from "../testing/bare-spec";
 import { MemoryEngines } from "../testing/memory-engine";
 import { Instance, type InstancePorts } from "./instance";
 import type { VariantSpec } from "./variant-spec";
@@ -16,21 +17,11 @@ function int32(value: number): Uint8Array {
   return bytes;
 }
 
-const spec: VariantSpec = {
-  name: "doubler",
-  architecture: "net.v1",
-  modelDigest: "sha256:0",
-  externalData: [],
-  threads: 1,
-  concurrency: 1,
-  maxBatch: 4,
-  unbatched: false,
+const spec = {
+  ...bareSpec("doubler", 4),
   memoryBytes: 100,
-  latency: [],
   goldenInputs: [int32(21)],
-  goldenInputDims: [],
   goldenOutputs: [int32(42)],
-  goldenTolerance: 0,
 };
 const query = { rows: 1, dims: [[1, 1]], lane: 0, timeoutMs: null, signal: null };
 

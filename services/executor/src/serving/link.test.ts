@@ -9,8 +9,9 @@ import {
   placementToParameters,
 } from "@infaas/api";
 import { Code, Lifecycle, SharedMemoryFile, systemRandom } from "@infaas/runtime";
+import { bareSpec } from "../testing/bare-spec";
 import { MemoryEngines } from "../testing/memory-engine";
-import { bareSpec, serveOnLinks, transports } from "../testing/served-on-links";
+import { serveOnLinks, transports } from "../testing/served-on-links";
 
 const columns = 4;
 /** An input that begins so is answered with more than a link takes. */
@@ -71,7 +72,7 @@ describe.each(transports)("Link (%s)", (transport) => {
       queueRowsMax: 16,
       queueBytesMax: 1024,
       inFlightMax,
-      onSpan: (span) => recorded.push(span),
+      onSpan: (span) => recorded.push(`${span.name} under ${span.parentSpanId}`),
     });
     const engine = engines.opened[0];
     if (engine === undefined) throw new Error("no engine was opened");
@@ -273,7 +274,6 @@ describe.each(transports)("Link (%s)", (transport) => {
     caller.close();
     await caller.until(() => caller.ended);
     const other = open();
-    life.onStop("other caller", () => other.close());
     other.send(infer(1, request(1), { variant: "other" }));
     await other.answerTo(1);
     expect(engine.queuedRows).toBe(0);
@@ -307,14 +307,12 @@ describe.each(transports)("Link (%s)", (transport) => {
     links.announceDraining();
     await caller.until(() => caller.received.some((frame) => frame.type === "draining"));
     const late = open();
-    life.onStop("late caller", () => late.close());
     await late.until(() => late.received.some((frame) => frame.type === "draining"));
   });
 
   it("cuts a link that sends garbage, and goes on serving the others", async () => {
     const { caller, open } = await setUp();
     const other = open();
-    life.onStop("other caller", () => other.close());
     caller.sendBytes(new Uint8Array(12).fill(0xff));
     await caller.until(() => caller.ended);
     other.send(infer(1, request(1)));

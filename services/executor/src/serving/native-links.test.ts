@@ -6,51 +6,15 @@ import {
   ModelInferResponseSchema,
   type OutgoingFrame,
 } from "@infaas/api";
-import {
-  Code,
-  createLogger,
-  deferred,
-  type FinishedSpan,
-  Lifecycle,
-  openSecurity,
-  processUsage,
-  systemClock,
-} from "@infaas/runtime";
+import { Code, type FinishedSpan, Lifecycle } from "@infaas/runtime";
 import { nativeEngines } from "../engines/native-engine";
-import { Executor } from "../instances/executor";
 import type { Instance } from "../instances/instance";
-import { LiveFigures } from "../instances/live-figures";
-import { Utilisation } from "../instances/utilisation";
-import type { VariantSpec } from "../instances/variant-spec";
-import { ProfileQueue } from "../profiling/confinement/profile-queue";
-import { GrpcCaller, type LinkCaller, PlainCaller } from "../testing/link-caller";
+import { bareSpec } from "../testing/bare-spec";
+import { serveOnLinks } from "../testing/served-on-links";
 import { classesOf, digits, labelOf } from "../testing/zoo";
-import { LinkServer } from "./link-server";
-import { NativeLinks } from "./native-links";
-import { QuerySpans } from "./query-spans";
-import { Reporter } from "./reporter";
-import { executorServer } from "./server";
-import { SharedMemory } from "./shared-memory";
 
 const examples = readFileSync(digits.inputsFile);
 const variant = "digits-mlp-s";
-const spec: VariantSpec = {
-  name: variant,
-  architecture: "net.v1",
-  modelDigest: "sha256:0",
-  externalData: [],
-  threads: 1,
-  concurrency: 1,
-  maxBatch: 16,
-  unbatched: false,
-  memoryBytes: 1,
-  latency: [],
-  goldenInputs: [],
-  goldenInputDims: [],
-  goldenOutputs: [],
-  goldenTolerance: 0,
-};
-const logger = createLogger({ service: "test", write: () => undefined });
 const input = (rows: number) => ({ name: "image", datatype: "FP32", shape: [BigInt(rows), 1n, 8n, 8n] });
 
 /** A request for `rows` examples from the `first` on. */
@@ -88,65 +52,17 @@ describe("NativeLinks", () => {
   afterEach(() => life.stop());
 
   async function setUp(limits: { inFlightMax?: number; queueRowsMax?: number; queueBytesMax?: number } = {}) {
-    const clock = systemClock;
-    const ports = {
-      clock,
+    const recorded: FinishedSpan[] = [];
+    const { executor, links, figures, open } = await serveOnLinks(life, {
+      transport: "plain",
       engines: nativeEngines,
-      modelFile: async () => digits.model(variant),
+      modelFile: digits.model(variant),
+      spec: bareSpec(variant, 16),
       queueRowsMax: limits.queueRowsMax ?? 64,
       queueBytesMax: limits.queueBytesMax ?? 1_048_576,
-    };
-    let plain: NativeLinks | null = null;
-    const executor = new Executor({
-      name: "exec-1",
-      memoryBytes: 100,
-      ports,
-      logger,
-      onServing: (name, instance) => plain?.serve(name, instance),
-    });
-    const utilisation = new Utilisation(clock, 1, processUsage.cpuUs);
-    const recorded: FinishedSpan[] = [];
-    const spans = new QuerySpans(clock, {
-      records: true,
-      sampleRatio: 0,
-      start: () => null,
-      child: (context) => context,
-      record: (span) => recorded.push(span),
-    });
-    const figures = new LiveFigures(clock, (name, taken) => spans.recordDirect(name, taken));
-    const reporter = new Reporter(executor, utilisation, clock);
-    const linkPorts = {
-      memory: new SharedMemory(),
-      clock,
-      executor,
-      reporter,
-      figures,
-      spans,
       inFlightMax: limits.inFlightMax ?? 4_096,
-    };
-    const grpc = new LinkServer(linkPorts);
-    plain = await NativeLinks.open("localhost:0", linkPorts, { members: openSecurity.members, logger });
-    const links = plain;
-    const profiles = new ProfileQueue(async function* () {});
-    const server = executorServer({ logger, links: grpc, profiles });
-    const grpcPort = await server.listen("127.0.0.1:0");
-    life.onStop("server", () => server.stop(100));
-    life.onStop("instances", () => executor.stop(1_000));
-    life.onStop("plain links", () => links.close());
-    const ready = deferred();
-    executor.onChange(() => {
-      if (executor.instance(variant)?.readyEngine) ready.resolve();
+      onSpan: (span) => recorded.push(span),
     });
-    executor.setDesired([{ spec, desiredAtMs: 0 }]);
-    await ready.promise;
-    const open = (transport: "grpc" | "plain"): LinkCaller => {
-      const caller =
-        transport === "grpc"
-          ? new GrpcCaller(`127.0.0.1:${grpcPort}`)
-          : new PlainCaller(`127.0.0.1:${links.port}`);
-      life.onStop("caller", () => caller.close());
-      return caller;
-    };
     const counted = () => new Map(figures.entries()).get(variant);
     return { open, executor, links, counted, recorded, figures };
   }

@@ -2,6 +2,7 @@ import { createLogger, VirtualClock } from "@infaas/runtime";
 import { Executor } from "../instances/executor";
 import { Instance } from "../instances/instance";
 import { Utilisation } from "../instances/utilisation";
+import { bareSpec } from "../testing/bare-spec";
 import { MemoryEngines } from "../testing/memory-engine";
 import { Reporter } from "./reporter";
 
@@ -19,13 +20,7 @@ async function setUp() {
   const ports = { clock, engines, modelFile: async () => "/model", queueRowsMax: 8, queueBytesMax: 1_024 };
   const logger = createLogger({ service: "test", write: () => undefined });
   const executor = new Executor({ name: "exec-1", memoryBytes: 100, ports, logger });
-  const size = { threads: 1, concurrency: 1, maxBatch: 4, unbatched: false, memoryBytes: 60, latency: [] };
-  const golden = { goldenInputs: [], goldenInputDims: [], goldenOutputs: [], goldenTolerance: 0 };
-  const instance = new Instance(
-    { name: "v", architecture: "net.v1", modelDigest: "d", externalData: [], ...size, ...golden },
-    ports,
-    () => undefined,
-  );
+  const instance = new Instance({ ...bareSpec("v", 4), memoryBytes: 60 }, ports, () => undefined);
   await instance.load();
   engines.opened[0]?.hold();
   const utilisation = new Utilisation(clock, 1, () => 0);

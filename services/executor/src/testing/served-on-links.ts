@@ -1,6 +1,7 @@
 import {
   createLogger,
   deferred,
+  type FinishedSpan,
   type Lifecycle,
   openSecurity,
   processUsage,
@@ -31,28 +32,8 @@ export interface ServedOnLinks {
   readonly queueRowsMax: number;
   readonly queueBytesMax: number;
   readonly inFlightMax: number;
-  /** Told of each span as `NAME under PARENT`; none is recorded unless it is given. */
-  readonly onSpan?: (span: string) => void;
-}
-
-/** Returns a variant that is recorded with nothing but its name and the rows of its largest batch. */
-export function bareSpec(name: string, maxBatch: number): VariantSpec {
-  return {
-    name,
-    architecture: "net.v1",
-    modelDigest: "sha256:0",
-    externalData: [],
-    threads: 1,
-    concurrency: 1,
-    maxBatch,
-    unbatched: false,
-    memoryBytes: 1,
-    latency: [],
-    goldenInputs: [],
-    goldenInputDims: [],
-    goldenOutputs: [],
-    goldenTolerance: 0,
-  };
+  /** Told of each span; none is recorded unless it is given. */
+  readonly onSpan?: (span: FinishedSpan) => void;
 }
 
 /** Serves one variant on links of both kinds, and connects by one of them; resolves once it is loaded. `life` ends all of it. */
@@ -74,22 +55,25 @@ export async function serveOnLinks(life: Lifecycle, o: ServedOnLinks) {
     sampleRatio: 0,
     start: () => null,
     child: (context) => context,
-    record: (span) => onSpan?.(`${span.name} under ${span.parentSpanId}`),
+    record: (span) => onSpan?.(span),
   });
-  const figures = new LiveFigures(clock);
+  const figures = new LiveFigures(clock, (name, taken) => spans.recordDirect(name, taken));
   const reporter = new Reporter(executor, new Utilisation(clock, 1, processUsage.cpuUs), clock);
   const memory = new SharedMemory();
   const linkPorts = { clock, executor, reporter, figures, spans, memory, inFlightMax };
   const grpc = new LinkServer(linkPorts);
-  plain = await NativeLinks.open("127.0.0.1:0", linkPorts, { members: openSecurity.members, logger });
+  plain = await NativeLinks.open("localhost:0", linkPorts, { members: openSecurity.members, logger });
   const links = o.transport === "grpc" ? grpc : plain;
   const profiles = new ProfileQueue(async function* () {});
   const server = executorServer({ logger, links: grpc, profiles });
   const port = await server.listen("127.0.0.1:0");
-  const address = `127.0.0.1:${o.transport === "grpc" ? port : plain.port}`;
-  const open = (): LinkCaller =>
-    o.transport === "grpc" ? new GrpcCaller(address) : new PlainCaller(address);
-  const caller = open();
+  const addresses = { grpc: `127.0.0.1:${port}`, plain: `127.0.0.1:${plain.port}` };
+  const open = (transport = o.transport): LinkCaller => {
+    const address = addresses[transport];
+    const caller = transport === "grpc" ? new GrpcCaller(address) : new PlainCaller(address);
+    life.onStop("caller", () => caller.close());
+    return caller;
+  };
   const ready = deferred();
   executor.onChange(() => {
     if (executor.instance(o.spec.name)?.readyEngine) ready.resolve();
@@ -98,7 +82,7 @@ export async function serveOnLinks(life: Lifecycle, o: ServedOnLinks) {
   life.onStop("executor", () => executor.stop(1_000));
   life.onStop("server", () => server.stop(100));
   life.onStop("plain links", () => plain?.close());
-  life.onStop("caller", () => caller.close());
+  const caller = open();
   executor.setDesired([{ spec: o.spec, desiredAtMs: 0 }]);
   await ready.promise;
   return { caller, executor, links, figures, open };
