@@ -1,7 +1,7 @@
 import { type ConnectOptions, createInfaasClient, type InfaasClient } from "@infaas/client";
 import { Code, parseAddress, ServiceError } from "@infaas/runtime";
+import type { Arguments } from "./command/verb";
 import { readNamedFile } from "./files/named-file";
-import type { Arguments } from "./verb";
 
 /** Address of a frontend started by `infaas up` without options. */
 const defaultAddress = "127.0.0.1:8001";

@@ -1,5 +1,5 @@
 import { runCommand } from "./run-command";
-import { createTerminal } from "./terminal";
+import { createTerminal } from "./terminal/terminal";
 
 /** A pipe that nobody reads any more, as behind `| head -1`, ends the command in silence. */
 function endWithReader(stream: NodeJS.WriteStream): void {

@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runCommand } from "./run-command";
-import { createTerminal } from "./terminal";
+import { createTerminal } from "./terminal/terminal";
 
 const folder = mkdtempSync(join(tmpdir(), "infaas-mistakes-"));
 const zoo = join(__dirname, "..", "..", "zoo", "examples");

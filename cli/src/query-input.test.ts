@@ -5,8 +5,8 @@ import { create } from "@bufbuild/protobuf";
 import { ArchitectureSchema, ListModelsResponseSchema, TaskSchema, VariantSchema } from "@infaas/api";
 import { numbersOf } from "@infaas/client";
 import sharp from "sharp";
+import { type Arguments, parseVerb } from "./command/verb";
 import { givenInput, inputsOfTarget, type TargetInputs, tensorsFor } from "./query-input";
-import { type Arguments, parseVerb } from "./verb";
 import { query } from "./verbs/query";
 
 const folder = mkdtempSync(join(tmpdir(), "infaas-input-"));

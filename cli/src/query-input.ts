@@ -3,9 +3,9 @@ import type { Tensor } from "@infaas/client";
 import { tensorFromNumbers } from "@infaas/client";
 import { Code, ServiceError } from "@infaas/runtime";
 import sharp, { type Sharp } from "sharp";
+import type { Arguments } from "./command/verb";
 import { mustBeFile, readNamedFile } from "./files/named-file";
 import { tensorsFromJson } from "./files/tensor-file";
-import type { Arguments } from "./verb";
 
 /** Task and inputs that may not be left out (names, datatypes, shapes) of a target. */
 export interface TargetInputs {

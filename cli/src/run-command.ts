@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { refusalOf } from "@infaas/client";
 import { Code, codeName, ServiceError } from "@infaas/runtime";
-import { exitStatusOf, failureOf } from "./failure";
-import { didYouMean } from "./nearest";
-import { printRefusal } from "./refusal";
-import type { Terminal } from "./terminal";
-import { parseVerb, programHelp, type Verb, verbHelp } from "./verb";
+import { exitStatusOf, failureOf } from "./command/failure";
+import { didYouMean } from "./command/nearest";
+import { parseVerb, programHelp, type Verb, verbHelp } from "./command/verb";
+import { printRefusal } from "./report/refusal";
+import type { Terminal } from "./terminal/terminal";
 import { verbs } from "./verbs";
 
 /** Runs one command line, without the program's name; resolves with its exit status (docs/operations.md). */

@@ -4,8 +4,8 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { TaskSchema } from "@infaas/api";
 import type { InfaasClient } from "@infaas/client";
 import { Code, ServiceError } from "@infaas/runtime";
-import type { Terminal } from "./terminal";
-import { registerWithProgress } from "./verbs/register";
+import { registerWithProgress } from "./register-with-progress";
+import type { Terminal } from "./terminal/terminal";
 
 /** Contents of zoo/manifest.json; paths are relative to the zoo folder. */
 interface ZooManifest {

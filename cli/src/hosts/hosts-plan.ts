@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { Code, ServiceError } from "@infaas/runtime";
-import type { HostsPlan } from "../cluster";
-import type { Arguments } from "../verb";
+import type { Arguments } from "../command/verb";
+import type { HostsPlan } from "../system/cluster";
 
 /** Least CPU time of a host, in cores: with less its processes take longer to start than anyone waits. */
 const CORES_LEAST = 0.1;

@@ -11,7 +11,7 @@ import {
   ServiceError,
   type Timer,
 } from "@infaas/runtime";
-import type { ProcessGroup, ProcessSpec } from "../process-group";
+import type { ProcessGroup, ProcessSpec } from "../system/process-group";
 import type { CpuBudgets, HostBudget } from "./cpu-budget";
 import { type HostProcess, type HostStep, nextHostStep } from "./host-step";
 

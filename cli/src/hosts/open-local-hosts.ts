@@ -1,8 +1,8 @@
 import { DeviceKind } from "@infaas/api";
 import type { ConnectOptions } from "@infaas/client";
 import { dialWith, systemClock, systemRandom } from "@infaas/runtime";
-import type { HostsPlan } from "../cluster";
-import type { ProcessGroup, ProcessSpec } from "../process-group";
+import type { HostsPlan } from "../system/cluster";
+import type { ProcessGroup, ProcessSpec } from "../system/process-group";
 import { openCpuBudgets } from "./cpu-budget";
 import { LocalHosts } from "./local-hosts";
 

@@ -2,7 +2,7 @@
  * Entry of a supervisor for tests: keeps `node -e <script>` up in a process group of the folder that is its first argument,
  * tells its parent each note, and stops when it is told anything.
  */
-import { ProcessGroup } from "../process-group";
+import { ProcessGroup } from "../system/process-group";
 
 const [folder = "", script = ""] = process.argv.slice(2);
 const tell = (message: string) => void process.send?.(message);

@@ -1,7 +1,7 @@
 import type { DeleteResponse } from "@infaas/api";
+import { onlyPositional } from "../command/needs";
+import type { Verb } from "../command/verb";
 import { withClient } from "../connect";
-import { onlyPositional } from "../needs";
-import type { Verb } from "../verb";
 
 /** `infaas delete`: deletes a task, a model or one variant, and prints what is gone. */
 export const remove: Verb = {

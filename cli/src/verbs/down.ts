@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
-import { endSupervisor } from "../supervisor";
-import type { Verb } from "../verb";
+import type { Verb } from "../command/verb";
+import { endSupervisor } from "../system/supervisor";
 
 /** `infaas down`: stops the system that `infaas up` started on a data folder. */
 export const down: Verb = {

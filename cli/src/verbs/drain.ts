@@ -1,6 +1,6 @@
+import { onlyPositional } from "../command/needs";
+import type { Verb } from "../command/verb";
 import { withClient } from "../connect";
-import { onlyPositional } from "../needs";
-import type { Verb } from "../verb";
 
 /** `infaas drain`: takes an executor out of service after its queries are answered. */
 export const drain: Verb = {

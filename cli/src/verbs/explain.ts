@@ -1,7 +1,7 @@
+import { needOptions, needsOf, onlyPositional } from "../command/needs";
+import type { Verb } from "../command/verb";
 import { withClient } from "../connect";
-import { needOptions, needsOf, onlyPositional } from "../needs";
-import { printExplanation, printRefusal } from "../refusal";
-import type { Verb } from "../verb";
+import { printExplanation, printRefusal } from "../report/refusal";
 
 /** `infaas explain`: prints which variant a query would get now and why each other lost. */
 export const explain: Verb = {

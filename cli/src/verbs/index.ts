@@ -1,4 +1,4 @@
-import type { Verb } from "../verb";
+import type { Verb } from "../command/verb";
 import { remove } from "./delete";
 import { demo } from "./demo";
 import { down } from "./down";

@@ -5,10 +5,10 @@ import {
   Precision,
   type Variant,
 } from "@infaas/api";
-import { attentionOf, printAttention } from "../attention-report";
+import type { Verb } from "../command/verb";
 import { withClient } from "../connect";
-import { mebibytes, ms, percent } from "../format";
-import type { Verb } from "../verb";
+import { attentionOf, printAttention } from "../report/attention-report";
+import { mebibytes, ms, percent } from "../report/format";
 
 /** `infaas models`: prints everything registered with its profile. */
 export const models: Verb = {

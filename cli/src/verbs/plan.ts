@@ -1,8 +1,8 @@
 import type { PlanFreeze } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
+import type { Arguments, Verb } from "../command/verb";
 import { withClient } from "../connect";
-import { freezeSentence } from "../scaling-report";
-import type { Arguments, Verb } from "../verb";
+import { freezeSentence } from "../report/scaling-report";
 
 /** `infaas plan`: prints what the leader would do now; freezes plans, or has them carried out again. */
 export const plan: Verb = {

@@ -1,12 +1,12 @@
 import type { Receipt } from "@infaas/api";
 import { type Answer, numbersOf, type Requirements, type Tensor, textsOf } from "@infaas/client";
+import { needOptions, needsOf, onlyPositional } from "../command/needs";
+import type { Verb } from "../command/verb";
 import { withClient } from "../connect";
-import { ms, percent, usd } from "../format";
-import { needOptions, needsOf, onlyPositional } from "../needs";
 import { givenInput, inputsOfTarget, tensorsFor } from "../query-input";
-import { printExplanation } from "../refusal";
-import type { Terminal } from "../terminal";
-import type { Verb } from "../verb";
+import { ms, percent, usd } from "../report/format";
+import { printExplanation } from "../report/refusal";
+import type { Terminal } from "../terminal/terminal";
 
 /** `infaas query`: sends one query by requirement and prints answer and receipt. */
 export const query: Verb = {

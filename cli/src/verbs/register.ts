@@ -11,13 +11,13 @@ import {
   type Registration,
 } from "@infaas/client";
 import { Code, ServiceError } from "@infaas/runtime";
+import { onlyPositional } from "../command/needs";
+import type { Arguments, Verb } from "../command/verb";
 import { withClient } from "../connect";
 import { mustBeOnnx } from "../files/model-format";
 import { mustBeFile, readNamedFile } from "../files/named-file";
-import { onlyPositional } from "../needs";
-import { printRegistration } from "../registration-report";
-import type { Terminal } from "../terminal";
-import type { Arguments, Verb } from "../verb";
+import { registerWithProgress } from "../register-with-progress";
+import { printRegistration } from "../report/registration-report";
 
 /** `infaas register`: registers one ONNX file; everything but the file is optional. */
 export const register: Verb = {
@@ -84,22 +84,6 @@ export const register: Verb = {
     terminal.result(result, () => printRegistration(result, terminal));
   },
 };
-
-/** Registers one model under a progress bar. */
-export async function registerWithProgress(
-  client: InfaasClient,
-  registration: Registration & { readonly name: string },
-  terminal: Terminal,
-) {
-  const progress = terminal.progress(registration.name);
-  try {
-    return await client.register(registration, (p) =>
-      progress.update(p.done, p.total, [p.stage, p.variant, p.message].filter(Boolean).join(" ")),
-    );
-  } finally {
-    progress.stop();
-  }
-}
 
 function registrationOf(args: Arguments): Registration & { readonly name: string } {
   const path = onlyPositional(args, "ONNX file");

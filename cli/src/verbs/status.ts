@@ -1,11 +1,11 @@
 import { InstancePhase } from "@infaas/api";
 import type { InfaasClient } from "@infaas/client";
 import { Code, ServiceError } from "@infaas/runtime";
-import { type Attention, attentionOf, printAttention } from "../attention-report";
+import type { Verb } from "../command/verb";
 import { withClient } from "../connect";
-import { mebibytes, ms, percent } from "../format";
-import { printScaling } from "../scaling-report";
-import type { Verb } from "../verb";
+import { type Attention, attentionOf, printAttention } from "../report/attention-report";
+import { mebibytes, ms, percent } from "../report/format";
+import { printScaling } from "../report/scaling-report";
 
 /** `infaas status`: prints hosts, instances, what needs attention and the age of the frontend's snapshot. */
 export const status: Verb = {

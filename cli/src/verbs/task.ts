@@ -2,12 +2,12 @@ import { create } from "@bufbuild/protobuf";
 import { type Task, TaskSchema, TaskSignatureSchema } from "@infaas/api";
 import type { InfaasClient } from "@infaas/client";
 import { Code, ServiceError } from "@infaas/runtime";
+import { onlyPositional } from "../command/needs";
+import type { Arguments, Verb } from "../command/verb";
 import { withClient } from "../connect";
 import { readNamedFile } from "../files/named-file";
-import { onlyPositional } from "../needs";
-import { tensorSpecFromText, tensorSpecText } from "../tensor-spec";
-import type { Terminal } from "../terminal";
-import type { Arguments, Verb } from "../verb";
+import { tensorSpecFromText, tensorSpecText } from "../report/tensor-spec";
+import type { Terminal } from "../terminal/terminal";
 
 /** `infaas task`: states or prints the signature of a task. */
 export const task: Verb = {

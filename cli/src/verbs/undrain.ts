@@ -1,6 +1,6 @@
+import { onlyPositional } from "../command/needs";
+import type { Verb } from "../command/verb";
 import { withClient } from "../connect";
-import { onlyPositional } from "../needs";
-import type { Verb } from "../verb";
 
 /** `infaas undrain`: puts a drained executor back into service. */
 export const undrain: Verb = {

@@ -2,6 +2,9 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInfaasClient, type InfaasClient } from "@infaas/client";
 import { Code, ServiceError, sleep, surviveLostOutput, systemClock } from "@infaas/runtime";
+import type { Arguments, Verb } from "../command/verb";
+import { hostsPlan } from "../hosts/hosts-plan";
+import { openLocalHosts } from "../hosts/open-local-hosts";
 import {
   addressesOf,
   type ClusterPlan,
@@ -10,16 +13,13 @@ import {
   ownEtcdAddress,
   portRange,
   processesOf,
-} from "../cluster";
-import { clusterSecurity, clusterSecurityOptions, memberConnection } from "../cluster-security";
-import { etcdProcess } from "../etcd";
-import { mustBeFree } from "../free-ports";
-import { hostsPlan } from "../hosts/hosts-plan";
-import { openLocalHosts } from "../hosts/open-local-hosts";
-import { ProcessGroup } from "../process-group";
-import { claimFolder } from "../supervisor";
-import type { Terminal } from "../terminal";
-import type { Arguments, Verb } from "../verb";
+} from "../system/cluster";
+import { clusterSecurity, clusterSecurityOptions, memberConnection } from "../system/cluster-security";
+import { etcdProcess } from "../system/etcd";
+import { mustBeFree } from "../system/free-ports";
+import { ProcessGroup } from "../system/process-group";
+import { claimFolder } from "../system/supervisor";
+import type { Terminal } from "../terminal/terminal";
 import { registerZoo } from "../zoo";
 
 /** Longest start of the whole system, milliseconds. */

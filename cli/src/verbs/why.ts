@@ -1,7 +1,7 @@
 import type { Change, LoadTimes } from "@infaas/api";
+import type { Verb } from "../command/verb";
 import { withClient } from "../connect";
-import { ms } from "../format";
-import type { Verb } from "../verb";
+import { ms } from "../report/format";
 
 /** `infaas why`: prints what changed lately and why, and what loads took. */
 export const why: Verb = {

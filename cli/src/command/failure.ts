@@ -1,5 +1,5 @@
 import { Code, diskFailure, ServiceError } from "@infaas/runtime";
-import { pathFault } from "./files/named-file";
+import { pathFault } from "../files/named-file";
 
 /** Exit status of a command that is written wrongly: nothing was sent, or the request itself is wrong. */
 const USAGE = 2;

@@ -39,8 +39,8 @@ describe("ProcessGroup", () => {
   const notes: string[] = [];
   const start = (environment: Readonly<Record<string, string>> = {}) => {
     notes.length = 0;
-    const hook = join(__dirname, "../../services/metadata/src/testing/typescript.cjs");
-    const started = fork(join(__dirname, "testing/supervisor.ts"), [folder, workerOf(marks)], {
+    const hook = join(__dirname, "../../../services/metadata/src/testing/typescript.cjs");
+    const started = fork(join(__dirname, "../testing/supervisor.ts"), [folder, workerOf(marks)], {
       execArgv: ["--require", hook],
       env: { ...process.env, ...environment },
     });

@@ -1,7 +1,7 @@
 import type { Explanation, Refusal } from "@infaas/api";
 import { Verdict } from "@infaas/api";
+import type { Terminal } from "../terminal/terminal";
 import { ms, percent, usd } from "./format";
-import type { Terminal } from "./terminal";
 
 /** Prints the offers of a refusal: what would be accepted, at which price. */
 export function printRefusal(refusal: Refusal, terminal: Terminal): void {

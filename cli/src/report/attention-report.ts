@@ -1,5 +1,5 @@
 import { BatchingCertificate, type ListModelsResponse, type Variant } from "@infaas/api";
-import type { Terminal } from "./terminal";
+import type { Terminal } from "../terminal/terminal";
 
 /** A variant that serves otherwise than it was meant to: what was found, and what its owner can do. */
 export interface Attention {

@@ -1,8 +1,8 @@
 import { parseArgs } from "node:util";
 import { Code, ServiceError } from "@infaas/runtime";
+import type { Terminal } from "../terminal/terminal";
 import { didYouMean } from "./nearest";
 import { type NumberForm, numberOf } from "./number-option";
-import type { Terminal } from "./terminal";
 
 /**
  * One option of a verb: `--name VALUE`, once or (`strings`) any number of times, or a bare `--name` for a

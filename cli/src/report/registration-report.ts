@@ -1,7 +1,7 @@
 import { type Architecture, BatchingCertificate, type RegistrationResult } from "@infaas/api";
+import type { Terminal } from "../terminal/terminal";
 import { ms, percent } from "./format";
 import { tensorSpecText } from "./tensor-spec";
-import type { Terminal } from "./terminal";
 
 /**
  * Prints a registration: inputs and outputs, whether it is batched and why, golden input, variants.

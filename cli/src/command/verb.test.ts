@@ -1,5 +1,5 @@
+import { verbs } from "../verbs";
 import { parseVerb, programHelp, type Verb, verbHelp } from "./verb";
-import { verbs } from "./verbs";
 
 const verb: Verb = {
   name: "ask",

@@ -8,7 +8,7 @@ import { claimFolder, endSupervisor, supervisorOf } from "./supervisor";
 
 /** A process that claims the folder each time it is told to, says how that ended, and ends on SIGTERM. */
 const claimant = (folder: string) => `
-  const { claimFolder } = require(${JSON.stringify(join(__dirname, "../dist/supervisor.js"))});
+  const { claimFolder } = require(${JSON.stringify(join(__dirname, "../../dist/system/supervisor.js"))});
   let release = () => undefined;
   const claim = () => {
     try {

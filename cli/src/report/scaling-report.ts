@@ -1,6 +1,6 @@
 import type { DemandStatus, GetStatusResponse, PlanFreeze } from "@infaas/api";
+import type { Terminal } from "../terminal/terminal";
 import { percent } from "./format";
-import type { Terminal } from "./terminal";
 
 /** Changes that are shown, the latest. */
 const SHOWN_CHANGES = 8;

@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ConnectOptions } from "@infaas/client";
 import { Code, type SecurityConfig, ServiceError, securityFaults } from "@infaas/runtime";
-import { connectOptions } from "./connect";
-import { mustBeFile, readNamedFile } from "./files/named-file";
-import type { Arguments, VerbOption } from "./verb";
+import type { Arguments, VerbOption } from "../command/verb";
+import { connectOptions } from "../connect";
+import { mustBeFile, readNamedFile } from "../files/named-file";
 
 /** Length of the token that `infaas up` makes for calls between its processes, bytes. */
 const CLUSTER_TOKEN_BYTES = 32;
