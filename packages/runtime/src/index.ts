@@ -60,9 +60,10 @@ export {
 } from "./security/security-options";
 export type { TlsIdentity } from "./security/tls-identity";
 export { tokenDigest } from "./security/tokens";
+export { createTelemetry } from "./telemetry/create-telemetry";
 export { describeInstruments, type Instrument, type InstrumentTable } from "./telemetry/instruments";
 export { createSampler, type FinishedSpan, type SpanRecorder } from "./telemetry/span-recorder";
-export { createTelemetry, type Telemetry } from "./telemetry/telemetry";
+export type { Telemetry } from "./telemetry/telemetry";
 export { formatTraceparent, parseTraceparent, type SpanContext } from "./telemetry/trace-context";
 export { Backoff, type BackoffOptions, backoffMs } from "./time/backoff";
 export { deferred, settledWithin } from "./time/bounded-wait";

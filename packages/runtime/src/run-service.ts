@@ -5,8 +5,9 @@ import { type Random, systemRandom } from "./process/random";
 import type { Requirement } from "./security/caller";
 import { loadSecurity, type Security } from "./security/security";
 import { type SecurityConfig, securityFaults } from "./security/security-options";
+import { createTelemetry } from "./telemetry/create-telemetry";
 import { describeInstruments, type InstrumentTable } from "./telemetry/instruments";
-import { createTelemetry, type Telemetry } from "./telemetry/telemetry";
+import type { Telemetry } from "./telemetry/telemetry";
 import { type Clock, systemClock } from "./time/clock";
 
 /**

@@ -1,6 +1,3 @@
-import { type Attributes, SpanKind, SpanStatusCode, TraceFlags } from "@opentelemetry/api";
-import type { Resource } from "@opentelemetry/resources";
-import type { ReadableSpan, SpanProcessor } from "@opentelemetry/sdk-trace-base";
 import type { Random } from "../process/random";
 import { parseTraceparent, type SpanContext } from "./trace-context";
 
@@ -49,26 +46,11 @@ export function createSampler(o: { sampleRatio: number; random: Random }): SpanR
   return { records: true, sampleRatio: o.sampleRatio, ...contextsOf(o), record: () => {} };
 }
 
-/** Returns a recorder that hands sampled spans to `processor`. Not sampling costs one random number. */
-export function createSpanRecorder(o: {
-  processor: SpanProcessor;
-  resource: Resource;
-  service: string;
+/** How a recorder decides on sampling and makes ids. */
+export function contextsOf(o: {
   sampleRatio: number;
   random: Random;
-}): SpanRecorder {
-  const scope = { name: o.service };
-  return {
-    records: true,
-    sampleRatio: o.sampleRatio,
-    ...contextsOf(o),
-    record: (span) => {
-      if (span.context.sampled) o.processor.onEnd(readable(span, o.resource, scope));
-    },
-  };
-}
-
-function contextsOf(o: { sampleRatio: number; random: Random }): Pick<SpanRecorder, "start" | "child"> {
+}): Pick<SpanRecorder, "start" | "child"> {
   return {
     start: (parentTraceparent, ratio = o.sampleRatio) => {
       const parent = parentTraceparent === undefined ? null : parseTraceparent(parentTraceparent);
@@ -81,43 +63,4 @@ function contextsOf(o: { sampleRatio: number; random: Random }): Pick<SpanRecord
     },
     child: ({ traceId, sampled }) => ({ traceId, spanId: o.random.hex(8), sampled }),
   };
-}
-
-function readable(span: FinishedSpan, resource: Resource, scope: { name: string }): ReadableSpan {
-  const { context, startEpochMs, endEpochMs } = span;
-  const own = otelContext(context.traceId, context.spanId);
-  const parentSpanId = span.parentSpanId ?? context.parentSpanId;
-  const attributes: Attributes = span.attributes ?? {};
-  return {
-    name: span.name,
-    kind: span.parentSpanId === undefined ? SpanKind.SERVER : SpanKind.INTERNAL,
-    spanContext: () => own,
-    ...(parentSpanId === undefined ? {} : { parentSpanContext: otelContext(context.traceId, parentSpanId) }),
-    startTime: highResolution(startEpochMs),
-    endTime: highResolution(endEpochMs),
-    duration: highResolution(Math.max(0, endEpochMs - startEpochMs)),
-    status:
-      span.error === undefined
-        ? { code: SpanStatusCode.UNSET }
-        : { code: SpanStatusCode.ERROR, message: span.error },
-    attributes,
-    links: (span.links ?? []).map((link) => ({ context: otelContext(link.traceId, link.spanId) })),
-    events: [],
-    ended: true,
-    resource,
-    instrumentationScope: scope,
-    droppedAttributesCount: 0,
-    droppedEventsCount: 0,
-    droppedLinksCount: 0,
-  };
-}
-
-function otelContext(traceId: string, spanId: string) {
-  return { traceId, spanId, traceFlags: TraceFlags.SAMPLED };
-}
-
-/** Seconds and nanoseconds, as OpenTelemetry has times. */
-function highResolution(ms: number): [number, number] {
-  const seconds = Math.floor(ms / 1000);
-  return [seconds, Math.round((ms - seconds * 1000) * 1e6)];
 }

@@ -1,5 +1,5 @@
 import { fieldsAt, startOtlpReceiver, textsAt } from "../testing/otlp-receiver";
-import { createTelemetry } from "./telemetry";
+import { createTelemetry } from "./create-telemetry";
 import { formatTraceparent, parseTraceparent } from "./trace-context";
 
 const options = { service: "infaas-test", instance: "t1", sampleRatio: 1, metricPeriodMs: 50 };

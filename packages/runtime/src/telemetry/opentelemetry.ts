@@ -1,0 +1,61 @@
+import { type Resource, resourceFromAttributes } from "@opentelemetry/resources";
+import { MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
+import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
+import { systemRandom } from "../process/random";
+import { dialPlain } from "../security/dial-security";
+import { sleep, systemClock } from "../time/clock";
+import { dialCollector, MetricTargets, otlpUrl } from "./metric-targets";
+import { createSpanRecorder } from "./otel-spans";
+import { noSpans } from "./span-recorder";
+import type { Telemetry, TelemetryOptions } from "./telemetry";
+
+/** Spans that may wait for the collector, and how many go at once: seconds of full sampling at full load. */
+const SPAN_QUEUE_MAX = 65_536;
+const SPAN_BATCH_MAX = 2_048;
+const SPAN_DELAY_MS = 1_000;
+/** How long the last export may hold up the end of the process. */
+const SHUTDOWN_MAX_MS = 1_500;
+
+/** Opens OpenTelemetry's providers as `createTelemetry` describes. */
+export function openTelemetry(o: TelemetryOptions): Telemetry {
+  const resource = resourceFromAttributes({ "service.name": o.service, "service.instance.id": o.instance });
+  const targets = new MetricTargets(o.dial ?? dialPlain);
+  if (o.otlpEndpoint !== null) targets.addCollector(o.otlpEndpoint);
+  const reader = new PeriodicExportingMetricReader({
+    exporter: targets,
+    exportIntervalMillis: o.metricPeriodMs,
+    exportTimeoutMillis: o.metricPeriodMs,
+  });
+  const metrics = new MeterProvider({ resource, readers: [reader] });
+  const spans = o.otlpEndpoint === null ? null : spansTo(o.otlpEndpoint, resource, o);
+  return {
+    meter: metrics.getMeter(o.service),
+    addMetricTarget: (address) => targets.add(address),
+    removeMetricTarget: (address) => targets.remove(address),
+    tracer: spans?.recorder ?? noSpans,
+    shutdown: async () => {
+      const done = new AbortController();
+      const closing = Promise.allSettled([metrics.shutdown(), spans?.processor.shutdown()]);
+      await Promise.race([closing, sleep(systemClock, SHUTDOWN_MAX_MS, done.signal)]);
+      done.abort();
+    },
+  };
+}
+
+function spansTo(endpoint: string, resource: Resource, o: { service: string; sampleRatio: number }) {
+  // Few processes are given a collector.
+  const { OTLPTraceExporter } =
+    require("@opentelemetry/exporter-trace-otlp-grpc") as typeof import("@opentelemetry/exporter-trace-otlp-grpc");
+  const exporter = new OTLPTraceExporter({
+    url: otlpUrl(endpoint),
+    credentials: dialCollector(endpoint).credentials,
+  });
+  const processor = new BatchSpanProcessor(exporter, {
+    maxQueueSize: SPAN_QUEUE_MAX,
+    maxExportBatchSize: SPAN_BATCH_MAX,
+    scheduledDelayMillis: SPAN_DELAY_MS,
+  });
+  const { service, sampleRatio } = o;
+  const recorder = createSpanRecorder({ processor, resource, service, sampleRatio, random: systemRandom });
+  return { processor, recorder };
+}
