@@ -74,7 +74,7 @@ function portsOf(folder: string, scratchDir: string, modelDigest: string, path: 
     engines: nativeEngines,
     engineVersion: nativeEngineVersion(),
     clock: systemClock,
-    host: { hostType: "mutants", cores: cpus().length, memoryBytes: MEMORY_BYTES },
+    host: { hostType: "mutants", cores: cpus().length, cpuCores: cpus().length, memoryBytes: MEMORY_BYTES },
     scratchDir,
   };
 }

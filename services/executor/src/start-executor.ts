@@ -211,7 +211,7 @@ function profileQueue(
     const registered = registeredAs(request);
     if (!request.retry) refusals.check(registered);
     const onDeath = (reason: ServiceError) => refusals.remember(registered, reason);
-    const host = { hostType, cores: wholeCores(cores), memoryBytes };
+    const host = { hostType, cores: wholeCores(cores), cpuCores: cores, memoryBytes };
     const storeArtifact = (path: string) => ports.storeArtifact(path, request.tenant);
     return confinedProfile(request, { ...ports, storeArtifact, clock, host, limits, onDeath }, signal);
   });

@@ -111,7 +111,7 @@ describe("profileModel of a model whose weights are in another file", () => {
       engines: nativeEngines,
       engineVersion: "onnxruntime test",
       clock: systemClock,
-      host: { hostType: "test-host", cores: 1, memoryBytes: 1 << 30 },
+      host: { hostType: "test-host", cores: 1, cpuCores: 1, memoryBytes: 1 << 30 },
       scratchDir: folder,
     };
     const labels = Int32Array.from({ length: EXAMPLES }, (_, i) => i % 10);

@@ -52,7 +52,7 @@ describe.each(manifest.architectures)("zoo model $name", ({ name, task: taskName
       engines: nativeEngines,
       engineVersion: "onnxruntime",
       clock: systemClock,
-      host: { hostType: "test", cores: 2, memoryBytes: 1 << 30 },
+      host: { hostType: "test", cores: 2, cpuCores: 2, memoryBytes: 1 << 30 },
       scratchDir,
     };
     const { metric, validation } = manifest.tasks.find((task) => task.name === taskName)!;

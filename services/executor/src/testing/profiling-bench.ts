@@ -142,7 +142,7 @@ export class ProfilingBench {
       engines,
       engineVersion: "onnxruntime test",
       clock: systemClock,
-      host: { ...HOST, cores },
+      host: { ...HOST, cores, cpuCores: cores },
       scratchDir: this.scratchDir,
     };
   }

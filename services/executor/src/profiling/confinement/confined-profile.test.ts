@@ -47,7 +47,7 @@ describe("confinedProfile", () => {
     const o = {
       fetchModel: async () => path,
       storeArtifact: async () => "sha256:derived",
-      host: { hostType: "test", cores: 1, memoryBytes: 2 ** 30 },
+      host: { hostType: "test", cores: 1, cpuCores: 1, memoryBytes: 2 ** 30 },
       scratchDir,
       clock: systemClock,
       limits: { ...GENEROUS, ...run.limits },

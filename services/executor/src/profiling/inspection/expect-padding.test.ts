@@ -60,7 +60,7 @@ describe("expectPadding", () => {
       engines: nativeEngines,
       engineVersion: "",
       clock: systemClock,
-      host: { hostType: "test", cores: 1, memoryBytes: 1 },
+      host: { hostType: "test", cores: 1, cpuCores: 1, memoryBytes: 1 },
       scratchDir: folder,
     };
     const architecture = { name: "pooling", modelDigest: "sha256:0", padding: stated };

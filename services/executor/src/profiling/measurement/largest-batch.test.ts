@@ -62,7 +62,8 @@ async function measured(
   const clock = new VirtualClock();
   const rows = exampleRows([{ name: "x", datatype: "FP32", shape: [-1, 2] }], Buffer.alloc(80), 10);
   const engines = loadedEngines(clock, cpuMs, wallMs);
-  return await measureBatchCosts({ path: "model.onnx", fileBytes: 1, rows, engines, clock }, rowsMax);
+  const model = { path: "model.onnx", fileBytes: 1, rows, engines, clock, cpuCores: 1 };
+  return await measureBatchCosts(model, rowsMax);
 }
 
 describe("measureBatchCosts", () => {

@@ -20,6 +20,9 @@ export interface ProfilePorts {
 /** The host that figures are measured on. */
 export interface ProfiledHost {
   readonly hostType: string;
+  /** Whole cores that threads are planned for. */
   readonly cores: number;
+  /** CPU time that the host gives, in cores; a fraction of one is possible. */
+  readonly cpuCores: number;
   readonly memoryBytes: number;
 }

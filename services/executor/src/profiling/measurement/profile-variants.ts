@@ -42,9 +42,9 @@ export async function profileVariants(
 export function profiledModel(
   { rows }: ProfiledArchitecture,
   { path, fileBytes }: ModelVersionFile,
-  { engines, clock }: ProfilePorts,
+  { engines, clock, host }: ProfilePorts,
 ): ProfiledModel {
-  return { path, fileBytes, rows, engines, clock };
+  return { path, fileBytes, rows, engines, clock, cpuCores: host.cpuCores };
 }
 
 function profileOf({ points, fit }: LatencyProfile, figures: MeasuredInstance, ports: ProfilePorts): Profile {

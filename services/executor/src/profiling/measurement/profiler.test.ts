@@ -11,7 +11,11 @@ const OPEN_MS = 40;
  * Engines of one thread that take exactly as long as they are told, on a clock that moves by that much; they
  * answer their input.
  */
-function timedEngines(clock: VirtualClock, runMsOf: (rows: number) => number): EnginePort {
+function timedEngines(
+  clock: VirtualClock,
+  runMsOf: (rows: number) => number,
+  cpuMsOf: (rows: number) => number,
+): EnginePort {
   return {
     async open({ maxBatch }): Promise<Engine> {
       await clock.advance(OPEN_MS);
@@ -30,7 +34,7 @@ function timedEngines(clock: VirtualClock, runMsOf: (rows: number) => number): E
           const runMs = runMsOf(rows);
           running = running.then(() => clock.advance(runMs));
           await running;
-          const stages = { queueMs: 0, gatherMs: 0, runMs, scatterMs: 0 };
+          const stages = { queueMs: 0, gatherMs: 0, runMs, runCpuMs: cpuMsOf(rows), scatterMs: 0 };
           return { outputs, outputDims: dims, batchSize: rows, ...stages, release: () => undefined };
         },
         drainTimeMs: () => 0,
@@ -43,14 +47,15 @@ function timedEngines(clock: VirtualClock, runMsOf: (rows: number) => number): E
 
 const FILE_BYTES = 1 << 20;
 
-function modelOf(runMsOf: (rows: number) => number): ProfiledModel {
+function modelOf(runMsOf: (rows: number) => number, { cpuCores = 1, cpuMsOf = runMsOf } = {}): ProfiledModel {
   const clock = new VirtualClock();
   const rows = exampleRows(
     [{ name: "x", datatype: "FP32", shape: [-1, 2] }],
     Buffer.alloc(10 * ROW_BYTES),
     10,
   );
-  return { path: "model.onnx", fileBytes: FILE_BYTES, rows, engines: timedEngines(clock, runMsOf), clock };
+  const engines = timedEngines(clock, runMsOf, cpuMsOf);
+  return { path: "model.onnx", fileBytes: FILE_BYTES, rows, engines, clock, cpuCores };
 }
 
 describe("measureLatency", () => {
@@ -95,5 +100,14 @@ describe("measureInstances", () => {
     expect(figures?.peakMemoryBytes).toBeGreaterThan(FILE_BYTES);
     // Four items every 2 ms, however many batches wait.
     expect(figures?.saturationPerSecond).toBeCloseTo(2000, -2);
+  });
+
+  it("counts the items of a rationed host by their CPU time, however long it was stopped meanwhile", async () => {
+    let runs = 0;
+    // Of the same CPU time, a run takes 2 ms, or 3 where the host is stopped in it.
+    const stopped = () => (runs++ % 2 === 0 ? 2 : 3);
+    const rationed = { cpuCores: 0.5, cpuMsOf: () => 2 };
+    const [figures] = await measureInstances(modelOf(stopped, rationed), { threads: 1, concurrency: 1 }, [4]);
+    expect(figures?.saturationPerSecond).toBeCloseTo(1_000);
   });
 });

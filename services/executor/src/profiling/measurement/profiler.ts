@@ -3,6 +3,7 @@ import { type Clock, processUsage } from "@infaas/runtime";
 import type { EnginePort } from "../../engines/engine-port";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
 import { firstRows, type RowSet } from "../onnx/row-set";
+import { isBestConfirmed, isRationed, SATURATION_WINDOWS_MAX, saturationOf, windowMs } from "./saturation";
 import type { CorePlan } from "./variant-generator";
 
 /** Largest batch tried; beyond it a CPU gains nothing and a query only waits. */
@@ -15,19 +16,6 @@ const POINT_SAMPLES = 30;
 const POINT_LIMIT_MS = 300;
 /** Runs that are not counted: first-touch memory, caches, thread wake-up. */
 const WARM_UP_RUNS = 3;
-/** Length of a saturation window, in which all engine threads are busy: shorter than most disturbances. */
-const SATURATION_MS = 25;
-/**
- * Fewest windows, after one that is not counted: the path through the queue is cold in more places than a
- * run.
- */
-const SATURATION_WINDOWS_MIN = 3;
-/** Most windows, while no second one comes close to the best. */
-const SATURATION_WINDOWS_MAX = 8;
-/**
- * The best window counts, since a disturbance only slows; it is confirmed by a second one this close to it.
- */
-const SATURATION_AGREEMENT = 0.95;
 /** Batches in flight for each engine thread at saturation: one runs, the others wait. */
 const IN_FLIGHT_PER_THREAD = 3;
 /**
@@ -47,7 +35,7 @@ export interface MeasuredInstance {
    * not grow for memory that an earlier model has freed.
    */
   readonly peakMemoryBytes: number;
-  /** Items per second with all engine threads busy. */
+  /** Items per second with all engine threads busy, within the CPU time of the host. */
   readonly saturationPerSecond: number;
 }
 
@@ -59,6 +47,8 @@ export interface ProfiledModel {
   readonly rows: RowSet;
   readonly engines: EnginePort;
   readonly clock: Clock;
+  /** As of `ProfiledHost`. */
+  readonly cpuCores: number;
 }
 
 /**
@@ -101,11 +91,12 @@ export async function measureInstances(
     for (const maxBatch of maxBatches) {
       const residentBytes = processUsage.residentBytes();
       const startMs = clock.nowMs();
-      const runner = await ModelRunner.open(engines, rows, { path, ...cores, maxBatch });
+      const cpuTimes = isRationed(cores, model.cpuCores);
+      const runner = await ModelRunner.open(engines, rows, { path, ...cores, maxBatch, cpuTimes });
       runners.push(runner);
       const { outputs } = await runner.run([0]);
       const loadMs = clock.nowMs() - startMs;
-      const measureWindow = saturationWindow(runner, model, cores.concurrency, maxBatch);
+      const measureWindow = saturationWindow(runner, model, cores, maxBatch);
       await measureWindow();
       const outputBytes = outputs.reduce((sum, { byteLength }) => sum + byteLength, 0);
       const slabBytes = maxBatch * (rows.rowBytes + outputBytes);
@@ -142,22 +133,28 @@ async function measureBatch(
 /** Returns a function that measures items per second of one window, fed through the queue as in service. */
 function saturationWindow(
   runner: ModelRunner,
-  { rows, clock }: ProfiledModel,
-  concurrency: number,
+  { rows, clock, cpuCores }: ProfiledModel,
+  cores: CorePlan,
   batch: number,
 ): () => Promise<number> {
   const inputs = rows.inputsOf(firstRows(batch));
+  const leastMs = windowMs(cores, cpuCores);
   return async () => {
     const startMs = clock.nowMs();
-    let batches = 0;
+    let [batches, cpuMs] = [0, 0];
     const keepBusy = async () => {
       do {
-        await runner.timeMs(inputs, batch);
+        const ranMs = await runner.cpuMs(inputs, batch);
+        cpuMs += ranMs;
         batches += 1;
-      } while (clock.nowMs() - startMs < SATURATION_MS);
+      } while (clock.nowMs() - startMs < leastMs);
     };
-    await Promise.all(Array.from({ length: concurrency * IN_FLIGHT_PER_THREAD }, keepBusy));
-    return (batches * batch * 1000) / (clock.nowMs() - startMs);
+    await Promise.all(Array.from({ length: cores.concurrency * IN_FLIGHT_PER_THREAD }, keepBusy));
+    return saturationOf(
+      { items: batches * batch, elapsedMs: clock.nowMs() - startMs, cpuMs },
+      cores,
+      cpuCores,
+    );
   };
 }
 
@@ -171,10 +168,4 @@ async function measureSaturation(instances: readonly (() => Promise<number>)[]):
     }
   }
   return windows.map((own) => Math.max(...own));
-}
-
-function isBestConfirmed(windows: readonly number[]): boolean {
-  const best = Math.max(...windows);
-  const close = windows.filter((perSecond) => perSecond >= best * SATURATION_AGREEMENT);
-  return windows.length >= SATURATION_WINDOWS_MIN && close.length >= 2;
 }
