@@ -91,6 +91,7 @@ const steps = [
       ...[
         "packages/policy",
         "packages/api",
+        "packages/onnx",
         "packages/client",
         "packages/runtime",
         "packages/cluster",

@@ -19,8 +19,8 @@ module.exports = {
   modulePathIgnorePatterns: ["/dist/", "/build/"],
   transform: { "^.+\\.ts$": swc },
   moduleNameMapper: {
-    "^@infaas/(runtime|cluster)/testing/(.*)$": "<rootDir>/packages/$1/src/testing/$2.ts",
-    "^@infaas/(policy|api|runtime|cluster|client)$": "<rootDir>/packages/$1/src/index.ts",
+    "^@infaas/(runtime|cluster|onnx)/testing/(.*)$": "<rootDir>/packages/$1/src/testing/$2.ts",
+    "^@infaas/(policy|api|onnx|runtime|cluster|client)$": "<rootDir>/packages/$1/src/index.ts",
     "^@infaas/(frontend|metadata|executor)$": "<rootDir>/services/$1/src/index.ts",
     "^@infaas/cuda-batcher/testing$": "<rootDir>/native/cuda-batcher/lib/testing/index.ts",
     "^@infaas/(cuda-batcher|wire)$": "<rootDir>/native/$1/lib/index.ts",

@@ -18,6 +18,13 @@ export function mebibytes(value: number | bigint): string {
   return `${(Number(value) / (1 << 20)).toFixed(1)} MiB`;
 }
 
+/** Returns the size of a file in the unit that reads best: 812 bytes, 37.2 KiB, 1.4 GiB. */
+export function fileSize(bytes: number): string {
+  if (bytes < 1024) return `${bytes} bytes`;
+  const step = Math.min(3, Math.floor(Math.log2(bytes) / 10));
+  return `${(bytes / 1024 ** step).toFixed(1)} ${["KiB", "MiB", "GiB"][step - 1]}`;
+}
+
 function significant(value: number): string {
   if (value === 0) return "0";
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));

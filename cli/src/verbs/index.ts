@@ -1,4 +1,5 @@
 import type { Verb } from "../command/verb";
+import { check } from "./check";
 import { remove } from "./delete";
 import { demo } from "./demo";
 import { down } from "./down";
@@ -18,6 +19,7 @@ import { why } from "./why";
 export const verbs: readonly Verb[] = [
   up,
   down,
+  check,
   register,
   task,
   query,

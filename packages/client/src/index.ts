@@ -9,6 +9,7 @@ export {
 } from "./client";
 export type { Example, ExampleOfInput } from "./examples";
 export { mappingFromText } from "./mapping";
+export { type ExternalFile, externalFilesOf } from "./model-files";
 export { modelNameOf } from "./model-name";
 export { paddingFromJson } from "./padding";
 export type { Requirements } from "./requirements";

@@ -1,4 +1,6 @@
 /** The executor: owns a host's devices, loads variants, runs batches. */
+
+export { analyseRows, decodeModel, type OnnxModel, type RowAnalysis } from "@infaas/onnx";
 export { executorOptions } from "./config";
 export { ExecutorCore, type ExecutorCorePorts } from "./core/executor-core";
 export { readFigures, type ToldFigures } from "./core/read-figures";
@@ -27,6 +29,4 @@ export {
 export { instanceKey, type VariantSpec, variantSpec } from "./instances/variant-spec";
 export { instruments } from "./metrics";
 export type { ProfilePorts } from "./profiling/measurement/profile-ports";
-export { decodeModel, type OnnxModel } from "./profiling/onnx/model-file";
 export { profileModel } from "./profiling/profile-model";
-export { analyseRows, type RowAnalysis } from "./profiling/rows/analyse-rows";

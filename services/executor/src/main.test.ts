@@ -15,8 +15,8 @@ import {
   type Variant,
 } from "@infaas/api";
 import { ArtifactClient } from "@infaas/cluster";
+import { encodeModel } from "@infaas/onnx";
 import { Code, createRpcClient, ServiceError, sleep, systemClock } from "@infaas/runtime";
-import { encodeModel } from "./profiling/onnx/model-file";
 import { endlessModel } from "./testing/abusive-models";
 import { ClusterView } from "./testing/cluster-view";
 import { GrpcCaller } from "./testing/link-caller";

@@ -11,13 +11,17 @@ import {
   TensorProtoSchema,
   type TypedContents,
 } from "@infaas/api";
+import { constantTensor, createNode } from "@infaas/onnx";
+import {
+  ElementTypes,
+  type FixtureTensor,
+  graphFile,
+  intsAttribute,
+} from "@infaas/onnx/testing/graph-models";
 import { Code, Lifecycle } from "@infaas/runtime";
 import { nativeEngines } from "../engines/native-engine";
 import type { VariantSpec } from "../instances/variant-spec";
-import { constantTensor } from "../profiling/onnx/float-tensor";
-import { createNode } from "../profiling/onnx/node";
 import { bareSpec } from "../testing/bare-spec";
-import { ElementTypes, type FixtureTensor, graphFile, intsAttribute } from "../testing/graph-models";
 import { serveOnLinks, transports } from "../testing/served-on-links";
 
 /** How a variant that cannot be batched is recorded. */

@@ -13,11 +13,11 @@ import {
   TensorProtoSchema,
 } from "@infaas/api";
 import { ArtifactClient } from "@infaas/cluster";
+import { createNode } from "@infaas/onnx";
+import { graphFile } from "@infaas/onnx/testing/graph-models";
 import { Code, createRpcClient, ServiceError } from "@infaas/runtime";
 import { diskFaults, FaultyDisk } from "@infaas/runtime/testing/disk-faults";
-import { createNode } from "../profiling/onnx/node";
 import { ClusterView } from "../testing/cluster-view";
-import { graphFile } from "../testing/graph-models";
 import { GrpcCaller } from "../testing/link-caller";
 import { ServiceProcess } from "../testing/service-process";
 

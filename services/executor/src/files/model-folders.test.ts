@@ -5,10 +5,10 @@ import { dirname, join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { AttributeProtoSchema, GraphProtoSchema, TensorProtoSchema, ValueInfoProtoSchema } from "@infaas/api";
 import type { ArtifactSource } from "@infaas/cluster";
+import { createNode } from "@infaas/onnx";
+import { graphFile } from "@infaas/onnx/testing/graph-models";
 import { Code, VirtualClock } from "@infaas/runtime";
 import { nativeEngines } from "../engines/native-engine";
-import { createNode } from "../profiling/onnx/node";
-import { graphFile } from "../testing/graph-models";
 import { MODEL_FILE_KEEP_MS, ModelStore } from "./model-store";
 
 /** Files by their digest. */

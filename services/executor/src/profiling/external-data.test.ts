@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { clone, create } from "@bufbuild/protobuf";
 import { GraphProtoSchema, Precision, ProfileModelRequestSchema, type RegistrationResult } from "@infaas/api";
+import { decodeModel, encodeModel, type OnnxModel } from "@infaas/onnx";
+import { denseModel, fixtureRows } from "@infaas/onnx/testing/dense-models";
 import { systemClock } from "@infaas/runtime";
 import { nativeEngines } from "../engines/native-engine";
-import { denseModel, fixtureRows } from "../testing/dense-models";
 import type { ProfilePorts } from "./measurement/profile-ports";
 import type { ProfiledArchitecture } from "./measurement/profiled-model";
 import { inlineWeights, modelBytes } from "./onnx/inline-weights";
-import { decodeModel, encodeModel, type OnnxModel } from "./onnx/model-file";
 import { profileModel } from "./profile-model";
 import { INLINED_BYTES_MAX, inOneFile } from "./quantization/one-file";
 

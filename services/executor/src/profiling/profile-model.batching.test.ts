@@ -1,16 +1,14 @@
 import { writeFile } from "node:fs/promises";
 import { create } from "@bufbuild/protobuf";
 import { BatchingCertificate, TaskSchema } from "@infaas/api";
+import { constantTensor, createNode, ElementType, encodeModel } from "@infaas/onnx";
+import { crossRowModel, denseModel, fixtureModel } from "@infaas/onnx/testing/dense-models";
 import { Code, systemClock } from "@infaas/runtime";
 import type { Engine, EnginePort } from "../engines/engine-port";
 import { nativeEngines } from "../engines/native-engine";
-import { crossRowModel, denseModel, fixtureModel } from "../testing/dense-models";
 import { ProfilingBench, WIDTH } from "../testing/profiling-bench";
 import { probeBatchInvariance } from "./onnx/batch-invariance";
-import { constantTensor, ElementType } from "./onnx/float-tensor";
-import { encodeModel } from "./onnx/model-file";
 import { ModelRunner, withRunner } from "./onnx/model-runner";
-import { createNode } from "./onnx/node";
 import { randomRows } from "./onnx/random-rows";
 
 describe("profileModel: whether rows share a batch", () => {

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { TaskSchema } from "@infaas/api";
+import { denseModel } from "@infaas/onnx/testing/dense-models";
 import { onBusyMachine } from "../testing/busy-machine";
-import { denseModel } from "../testing/dense-models";
 import { ProfilingBench, WIDTH } from "../testing/profiling-bench";
 
 describe("profileModel: on a machine whose cores are busy", () => {

@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { ExampleFileSchema, encodeBytes, TaskSchema } from "@infaas/api";
+import { createNode } from "@infaas/onnx";
+import { type FixtureTensor, graphFile } from "@infaas/onnx/testing/graph-models";
 import { Code } from "@infaas/runtime";
-import { type FixtureTensor, graphFile } from "../testing/graph-models";
 import { npyFile } from "../testing/numpy-files";
 import { ProfilingBench, type RegisterOptions } from "../testing/profiling-bench";
-import { createNode } from "./onnx/node";
 
 const task = create(TaskSchema, { name: "toy" });
 const file = (name: string, content: string | Uint8Array, input = "") =>

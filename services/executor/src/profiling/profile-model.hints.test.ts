@@ -1,9 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { AttributeProtoSchema, type NodeProto, TaskSchema } from "@infaas/api";
-import { type FixtureTensor, graphFile } from "../testing/graph-models";
+import { constantTensor, createNode, ElementType } from "@infaas/onnx";
+import { type FixtureTensor, graphFile } from "@infaas/onnx/testing/graph-models";
 import { ProfilingBench } from "../testing/profiling-bench";
-import { constantTensor, ElementType } from "./onnx/float-tensor";
-import { createNode } from "./onnx/node";
 
 const floats = (name: string, dims: readonly number[]) =>
   constantTensor(name, [...dims], new Float32Array(dims.reduce((all, size) => all * size, 1)).fill(0.5));

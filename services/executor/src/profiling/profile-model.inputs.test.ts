@@ -1,10 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { type RegistrationResult, TaskSchema, TensorProtoSchema, ValueInfoProtoSchema } from "@infaas/api";
+import { constantTensor, createNode, ElementType } from "@infaas/onnx";
+import { fixtureModel } from "@infaas/onnx/testing/dense-models";
 import { Code } from "@infaas/runtime";
-import { fixtureModel } from "../testing/dense-models";
 import { ProfilingBench, WIDTH } from "../testing/profiling-bench";
-import { constantTensor, ElementType } from "./onnx/float-tensor";
-import { createNode } from "./onnx/node";
 
 /** The format's number for strings. */
 const STRING = 8;

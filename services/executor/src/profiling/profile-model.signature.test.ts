@@ -1,10 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { create } from "@bufbuild/protobuf";
 import { type Task, TaskSchema, TensorMappingSchema } from "@infaas/api";
+import { decodeModel } from "@infaas/onnx";
+import { denseModel } from "@infaas/onnx/testing/dense-models";
 import { Code } from "@infaas/runtime";
-import { denseModel } from "../testing/dense-models";
 import { ProfilingBench, WIDTH } from "../testing/profiling-bench";
-import { decodeModel } from "./onnx/model-file";
 
 const spec = (name: string, columns: number, datatype = "FP32") => ({
   name,

@@ -7,11 +7,10 @@ import {
   type RegistrationResult,
   TaskSchema,
 } from "@infaas/api";
+import { constantTensor, createNode, ElementType } from "@infaas/onnx";
+import { denseModel, fixtureModel } from "@infaas/onnx/testing/dense-models";
 import { largestDifference } from "../engines/tensor-difference";
-import { denseModel, fixtureModel } from "../testing/dense-models";
 import { answer, EXAMPLES, ProfilingBench, WIDTH } from "../testing/profiling-bench";
-import { constantTensor, ElementType } from "./onnx/float-tensor";
-import { createNode } from "./onnx/node";
 
 describe("profileModel", () => {
   let bench: ProfilingBench;

@@ -27,7 +27,7 @@ import { PROFILE_BATCH_MAX } from "./measurement/profiler";
 import { unprofiledVariant } from "./measurement/unprofiled-variant";
 import { corePlans, ENGINE, precisionName } from "./measurement/variant-generator";
 import { modelBytes } from "./onnx/inline-weights";
-import { deriveInt8, planInt8 } from "./quantization/derive-int8";
+import { deriveInt8, planInt8Of } from "./quantization/derive-int8";
 import { inOneFile } from "./quantization/one-file";
 
 /** Least factor by which a derived file must be faster or smaller. */
@@ -167,7 +167,7 @@ class Registration {
   private async *int8(original: ProfiledArchitecture, full: MeasuredFile): Steps<DerivedFile> {
     const profiled = await inOneFile(original, full.file.path);
     if ("reason" in profiled) return { kept: false, reason: profiled.reason };
-    const plan = planInt8(profiled);
+    const plan = planInt8Of(profiled);
     if (!plan.possible) return { kept: false, reason: plan.reason };
     yield this.step("calibrate", "int8", `learns the ranges of ${plan.nodes.length} quantised operators`);
     const folder = await mkdtemp(join(this.ports.scratchDir, "profile-"));

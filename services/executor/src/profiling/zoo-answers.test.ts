@@ -15,7 +15,7 @@ import { inspectModel, loadModel } from "./inspection/inspect-model";
 import type { ProfilePorts } from "./measurement/profile-ports";
 import type { ProfiledArchitecture } from "./measurement/profiled-model";
 import { ModelRunner, withRunner } from "./onnx/model-runner";
-import { deriveInt8, planInt8 } from "./quantization/derive-int8";
+import { deriveInt8, planInt8Of } from "./quantization/derive-int8";
 
 const ZOO = join(__dirname, "../../../../zoo");
 /** How far a row's answer may move when it shares a batch, absolute or relative to its largest value. */
@@ -114,7 +114,7 @@ describe.each(manifest.architectures)("zoo model $name", ({ name, task: taskName
   });
 
   it("answers in int8 bit for bit as onnxruntime, and the same among any batchmates wherever int8 is batched", async () => {
-    const plan = planInt8(profiled);
+    const plan = planInt8Of(profiled);
     if (!plan.possible) throw new Error(plan.reason);
     const int8 = await deriveInt8(profiled, plan, ports, scratchDir);
     await expectBitForBit(int8.path);

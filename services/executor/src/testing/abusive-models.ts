@@ -7,11 +7,10 @@ import {
   TensorProtoSchema,
   ValueInfoProtoSchema,
 } from "@infaas/api";
-import { constantTensor, ElementType } from "../profiling/onnx/float-tensor";
-import type { OnnxModel } from "../profiling/onnx/model-file";
-import { createNode } from "../profiling/onnx/node";
-import { fixtureModel } from "./dense-models";
-import { graphFile } from "./graph-models";
+import type { OnnxModel } from "@infaas/onnx";
+import { constantTensor, createNode, ElementType } from "@infaas/onnx";
+import { fixtureModel } from "@infaas/onnx/testing/dense-models";
+import { graphFile } from "@infaas/onnx/testing/graph-models";
 
 /** Valid models that exhaust memory or time, for tests of the limits of profiling. */
 

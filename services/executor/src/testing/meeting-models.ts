@@ -1,8 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import { AttributeProtoSchema, GraphProtoSchema, type NodeProto, type TensorProto } from "@infaas/api";
-import { constantTensor } from "../profiling/onnx/float-tensor";
-import { createNode } from "../profiling/onnx/node";
-import { ElementTypes, type FixtureTensor, graphFile, intsAttribute } from "./graph-models";
+import { constantTensor, createNode } from "@infaas/onnx";
+import {
+  ElementTypes,
+  type FixtureTensor,
+  graphFile,
+  intsAttribute,
+} from "@infaas/onnx/testing/graph-models";
 
 /** A model with output y, and what two callers send who hear of each other where rows meet. */
 export interface MeetingModel {

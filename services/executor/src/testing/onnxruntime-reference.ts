@@ -2,10 +2,9 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { decodeModel, readSignature } from "@infaas/onnx";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { Engine, EngineAnswer, EnginePort, EngineQuery, EngineTensor } from "../engines/engine-port";
-import { decodeModel } from "../profiling/onnx/model-file";
-import { readSignature } from "../profiling/onnx/signature";
 
 /** Names that onnxruntime's JavaScript binding gives to datatypes. */
 const BINDING_TYPES: Readonly<Record<string, string>> = { FP32: "float32", INT32: "int32", INT64: "int64" };

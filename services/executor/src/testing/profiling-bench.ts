@@ -12,13 +12,13 @@ import {
   TaskSchema,
   type TensorMapping,
 } from "@infaas/api";
+import { encodeModel, type OnnxModel } from "@infaas/onnx";
+import { fixtureRows } from "@infaas/onnx/testing/dense-models";
 import { systemClock } from "@infaas/runtime";
 import type { EnginePort } from "../engines/engine-port";
 import { nativeEngines } from "../engines/native-engine";
 import type { ProfilePorts } from "../profiling/measurement/profile-ports";
-import { encodeModel, type OnnxModel } from "../profiling/onnx/model-file";
 import { profileModel } from "../profiling/profile-model";
-import { fixtureRows } from "./dense-models";
 import { referenceEngines } from "./onnxruntime-reference";
 
 /** Columns of the models that a bench profiles. */

@@ -1,7 +1,11 @@
 import type { NodeProto, TensorProto } from "@infaas/api";
-import { constantTensor } from "../profiling/onnx/float-tensor";
-import { createNode } from "../profiling/onnx/node";
-import { ElementTypes, type FixtureTensor, graphFile, intsAttribute } from "./graph-models";
+import { constantTensor, createNode } from "@infaas/onnx";
+import {
+  ElementTypes,
+  type FixtureTensor,
+  graphFile,
+  intsAttribute,
+} from "@infaas/onnx/testing/graph-models";
 
 /** A model with rows on the first axis of all inputs and of its output `y`. */
 export interface RandomGraph {

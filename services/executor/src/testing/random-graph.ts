@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { AttributeProtoSchema, GraphProtoSchema } from "@infaas/api";
-import { createNode } from "../profiling/onnx/node";
-import { ElementTypes } from "./graph-models";
+import { createNode } from "@infaas/onnx";
+import { ElementTypes } from "@infaas/onnx/testing/graph-models";
 import { type Axis, GraphDraft, type RandomGraph, type Tensor } from "./random-graph-draft";
 
 /** Choices that one node of a random graph is made from; any numbers are a graph, and smaller ones a simpler graph. */

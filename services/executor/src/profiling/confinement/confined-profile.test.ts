@@ -3,11 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { ProfileModelRequestSchema, type ProfileModelResponse } from "@infaas/api";
+import { createNode, encodeModel, type OnnxModel } from "@infaas/onnx";
+import { denseModel, fixtureModel } from "@infaas/onnx/testing/dense-models";
 import { Code, type ServiceError, systemClock } from "@infaas/runtime";
 import { endlessModel, hungryModel } from "../../testing/abusive-models";
-import { denseModel, fixtureModel } from "../../testing/dense-models";
-import { encodeModel, type OnnxModel } from "../onnx/model-file";
-import { createNode } from "../onnx/node";
 import { confinedProfile } from "./confined-profile";
 import type { ProcessLimits } from "./process-limits";
 

@@ -1,6 +1,6 @@
 import { encodeJsonData } from "@infaas/api";
+import type { TensorSignature } from "@infaas/onnx";
 import { parse } from "csv-parse/sync";
-import type { TensorSignature } from "../onnx/signature";
 import { type ExampleTensor, faultIn, inputNamed, onlyInput } from "./example-tensor";
 
 /** Words for numbers that are none, as tables write them, by what the protocol's JSON calls them. */

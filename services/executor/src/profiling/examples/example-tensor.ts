@@ -1,6 +1,6 @@
 import type { DataType } from "@infaas/api";
+import type { TensorSignature } from "@infaas/onnx";
 import { Code, ServiceError } from "@infaas/runtime";
-import type { TensorSignature } from "../onnx/signature";
 
 /** What a file of examples holds for one input. */
 export interface ExampleTensor {

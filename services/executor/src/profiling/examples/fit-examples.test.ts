@@ -1,5 +1,5 @@
 import { encodeBytes } from "@infaas/api";
-import type { TensorSignature } from "../onnx/signature";
+import type { TensorSignature } from "@infaas/onnx";
 import type { ExampleTensor } from "./example-tensor";
 import { fitExamples } from "./fit-examples";
 

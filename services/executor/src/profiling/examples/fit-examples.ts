@@ -1,7 +1,7 @@
-import { type AxisSizes, axisKey } from "../onnx/axis-sizes";
+import type { TensorSignature } from "@infaas/onnx";
+import { type AxisSizes, axisKey } from "@infaas/onnx";
 import { partsOf } from "../onnx/parts-of";
 import type { GivenInput } from "../onnx/row-set";
-import type { TensorSignature } from "../onnx/signature";
 import { type ExampleTensor, faultIn, inputNamed, specText } from "./example-tensor";
 
 /** Examples as registration measures with them. */

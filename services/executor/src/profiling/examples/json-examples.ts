@@ -1,5 +1,5 @@
 import { type DataType, elementCount, encodeJsonData, isDataType } from "@infaas/api";
-import type { TensorSignature } from "../onnx/signature";
+import type { TensorSignature } from "@infaas/onnx";
 import { EXAMPLE_UNPACKED_BYTES_MAX, type ExampleTensor, faultIn, inputNamed } from "./example-tensor";
 
 /** Axes of an array in JSON. */

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { ExampleFileSchema, encodeBytes, encodeTensorProto } from "@infaas/api";
+import type { TensorSignature } from "@infaas/onnx";
 import { npyFile, zipFile } from "../../testing/numpy-files";
-import type { TensorSignature } from "../onnx/signature";
 import { readExamples } from "./read-examples";
 
 const x: TensorSignature = { name: "x", datatype: "FP32", shape: [-1, 2] };

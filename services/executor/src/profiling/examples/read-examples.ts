@@ -1,5 +1,5 @@
 import { decodeTensorProto, type ExampleFile, exampleFormatOf } from "@infaas/api";
-import type { TensorSignature } from "../onnx/signature";
+import type { TensorSignature } from "@infaas/onnx";
 import { readCsvExamples } from "./csv-examples";
 import {
   EXAMPLE_UNPACKED_BYTES_MAX,

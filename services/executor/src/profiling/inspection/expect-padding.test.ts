@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { ProfileModelRequestSchema } from "@infaas/api";
+import { createNode } from "@infaas/onnx";
+import { graphFile } from "@infaas/onnx/testing/graph-models";
 import { Code, systemClock } from "@infaas/runtime";
 import { nativeEngines } from "../../engines/native-engine";
 import { paddedEngines } from "../../engines/padded-engine";
 import { expectProfiled } from "../../testing/expect-profiled";
-import { graphFile } from "../../testing/graph-models";
 import type { ProfilePorts } from "../measurement/profile-ports";
-import { createNode } from "../onnx/node";
 import { expectPadding } from "./expect-padding";
 import { loadModel } from "./inspect-model";
 

@@ -1,3 +1,4 @@
+import type { TensorSignature } from "@infaas/onnx";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { Padding } from "../../engines/engine-port";
 import { paddedEngines } from "../../engines/padded-engine";
@@ -7,7 +8,6 @@ import type { LoadedModel } from "../measurement/profiled-model";
 import { ModelRunner, type RunAnswer, withRunner } from "../onnx/model-runner";
 import { randomRows } from "../onnx/random-rows";
 import type { RowSet } from "../onnx/row-set";
-import type { TensorSignature } from "../onnx/signature";
 
 /** Rows of each length that are run padded and as they are. */
 const ROWS_PER_LENGTH = 3;

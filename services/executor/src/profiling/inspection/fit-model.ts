@@ -1,10 +1,10 @@
 import { constants, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ProfileModelRequest } from "@infaas/api";
+import { decodeModel, encodeModel } from "@infaas/onnx";
 import type { ProfilePorts } from "../measurement/profile-ports";
 import { expectFiles } from "../onnx/expect-files";
 import { fitGraph } from "../onnx/fit-graph";
-import { decodeModel, encodeModel } from "../onnx/model-file";
 
 /** The file that is profiled and served: the registered one, or one fitted to the task. */
 export interface FittedFile {

@@ -13,6 +13,19 @@ import {
   TensorSpecSchema,
   type TensorSpecs,
 } from "@infaas/api";
+import {
+  type AxisSizes,
+  analyseRows,
+  answeredSignature,
+  decodeModel,
+  drawsValues,
+  findAxisConstraints,
+  freeAxes,
+  type OnnxModel,
+  readInputs,
+  statedSizes,
+  type TensorSignature,
+} from "@infaas/onnx";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { EngineTensor } from "../../engines/engine-port";
 import { type FittedExamples, fitExamples } from "../examples/fit-examples";
@@ -20,18 +33,12 @@ import { readExamples } from "../examples/read-examples";
 import { type LabelledRows, readValidation } from "../measurement/accuracy";
 import type { ProfilePorts } from "../measurement/profile-ports";
 import type { LoadedModel, ProfiledArchitecture, UnprofiledModel } from "../measurement/profiled-model";
-import { type AxisSizes, freeAxes, statedSizes } from "../onnx/axis-sizes";
 import { expectFiles } from "../onnx/expect-files";
-import { decodeModel, type OnnxModel } from "../onnx/model-file";
 import { ModelRunner, type RunAnswer, withRunner } from "../onnx/model-runner";
 import { randomRows } from "../onnx/random-rows";
 import type { RowSet } from "../onnx/row-set";
-import { answeredSignature, readInputs, type TensorSignature } from "../onnx/signature";
 import { wordsOf } from "../onnx/vocabulary";
 import { findWorkingRows, type InputHints } from "../onnx/working-rows";
-import { analyseRows } from "../rows/analyse-rows";
-import { findAxisConstraints } from "../rows/axis-constraints";
-import { drawsValues } from "../rows/draws-values";
 import { expectPadding } from "./expect-padding";
 import { judgeBatching } from "./judge-batching";
 

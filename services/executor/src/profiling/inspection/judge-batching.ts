@@ -1,4 +1,5 @@
 import { BatchingCertificate } from "@infaas/api";
+import { analyseRows, findBatchAxis } from "@infaas/onnx";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { ProfilePorts } from "../measurement/profile-ports";
 import type { LoadedModel } from "../measurement/profiled-model";
@@ -6,8 +7,6 @@ import { PROFILE_BATCH_MAX } from "../measurement/profiler";
 import { type Invariance, probeBatchInvariance, probeExtremeRows } from "../onnx/batch-invariance";
 import { extremeRows } from "../onnx/extreme-rows";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
-import { findBatchAxis } from "../onnx/signature";
-import { analyseRows } from "../rows/analyse-rows";
 
 /**
  * Whether rows of a model may share a batch, and on what ground; `note` is what its owner overrode, empty otherwise.

@@ -3,13 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { AccuracyOrigin, TaskSchema } from "@infaas/api";
+import { createNode, encodeModel, readSignature, type TensorSignature } from "@infaas/onnx";
+import { fixtureModel, fixtureRows } from "@infaas/onnx/testing/dense-models";
 import { Code, systemClock } from "@infaas/runtime";
-import { fixtureModel, fixtureRows } from "../../testing/dense-models";
 import { referenceEngines } from "../../testing/onnxruntime-reference";
-import { encodeModel } from "../onnx/model-file";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
-import { createNode } from "../onnx/node";
-import { readSignature, type TensorSignature } from "../onnx/signature";
 import { accuracyOf, measureAccuracy, readValidation } from "./accuracy";
 
 const input: TensorSignature = { name: "x", datatype: "FP32", shape: [-1, 3] };

@@ -1,9 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { type Accuracy, AccuracyOrigin, AccuracySchema, readNumbers, type Task } from "@infaas/api";
+import type { TensorSignature } from "@infaas/onnx";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import type { ModelRunner } from "../onnx/model-runner";
 import { exampleRows, type RowSet } from "../onnx/row-set";
-import type { TensorSignature } from "../onnx/signature";
 
 /** Labelled examples, checked against the model's inputs. */
 export interface LabelledRows {

@@ -1,9 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { TaskSchema } from "@infaas/api";
+import { createNode } from "@infaas/onnx";
+import { fixtureModel } from "@infaas/onnx/testing/dense-models";
 import { Code } from "@infaas/runtime";
-import { fixtureModel } from "../../testing/dense-models";
 import { ProfilingBench } from "../../testing/profiling-bench";
-import { createNode } from "../onnx/node";
 import { factorWithin } from "./axis-limits";
 
 const MIB = 2 ** 20;

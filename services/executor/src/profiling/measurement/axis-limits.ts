@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { type AxisLimit, AxisLimitSchema, axisNames, elementCount, withStatedLimits } from "@infaas/api";
+import type { TensorSignature } from "@infaas/onnx";
+import { axisKey } from "@infaas/onnx";
 import { type Clock, Code, processUsage, ServiceError } from "@infaas/runtime";
-import { axisKey } from "../onnx/axis-sizes";
 import { grownRow } from "../onnx/grown-row";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
-import type { TensorSignature } from "../onnx/signature";
 import type { ProfilePorts } from "./profile-ports";
 import type { ProfiledArchitecture } from "./profiled-model";
 

@@ -1,7 +1,6 @@
 import type { Architecture, Precision, Task } from "@infaas/api";
-import type { OnnxModel } from "../onnx/model-file";
+import type { OnnxModel, Signature } from "@infaas/onnx";
 import type { RowSet } from "../onnx/row-set";
-import type { Signature } from "../onnx/signature";
 import type { LabelledRows } from "./accuracy";
 
 /** An architecture that is being profiled, with the rows it is measured with. */

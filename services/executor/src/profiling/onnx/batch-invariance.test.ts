@@ -1,17 +1,16 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { decodeModel, encodeModel, type OnnxModel, readInputs, readSignature } from "@infaas/onnx";
+import { convolutionModel, crossRowModel, denseModel } from "@infaas/onnx/testing/dense-models";
 import { systemClock } from "@infaas/runtime";
 import { nativeEngines } from "../../engines/native-engine";
-import { convolutionModel, crossRowModel, denseModel } from "../../testing/dense-models";
 import { apartModels, fileOfMeeting, type MeetingModel, meetingModels } from "../../testing/meeting-models";
 import { referenceEngines } from "../../testing/onnxruntime-reference";
 import { type Invariance, probeBatchInvariance, probeExtremeRows } from "./batch-invariance";
 import { extremeRows } from "./extreme-rows";
-import { decodeModel, encodeModel, type OnnxModel } from "./model-file";
 import { ModelRunner, withRunner } from "./model-runner";
 import { randomRows } from "./random-rows";
-import { readInputs, readSignature } from "./signature";
 
 describe("probeBatchInvariance", () => {
   let folder = "";

@@ -1,10 +1,10 @@
+import type { TensorSignature } from "@infaas/onnx";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import { allowedDifference } from "../../engines/answer-tolerance";
 import { largestDifference } from "../../engines/tensor-difference";
 import type { ModelRunner, RunAnswer } from "./model-runner";
 import { partsOf } from "./parts-of";
 import { joinedRows, type RowSet } from "./row-set";
-import type { TensorSignature } from "./signature";
 
 /** Batches that are compared with their rows alone: small, odd and large. */
 const BATCH_SIZES = [2, 3, 8, 17, 64] as const;

@@ -1,10 +1,10 @@
 import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { encodeModel } from "@infaas/onnx";
+import { denseModel } from "@infaas/onnx/testing/dense-models";
 import { Code } from "@infaas/runtime";
-import { denseModel } from "../../testing/dense-models";
 import { expectFiles } from "./expect-files";
-import { encodeModel } from "./model-file";
 
 describe("expectFiles", () => {
   let folder = "";

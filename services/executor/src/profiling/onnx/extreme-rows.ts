@@ -1,6 +1,6 @@
 import { type DataType, datatypeBytes, elementCount, numberBytes } from "@infaas/api";
+import type { TensorSignature } from "@infaas/onnx";
 import { listedRows, type RowSet } from "./row-set";
-import type { TensorSignature } from "./signature";
 
 /** Value of element `at` of `count`, by kind of datatype; what a datatype cannot hold is cut to what it can. */
 interface Extreme {

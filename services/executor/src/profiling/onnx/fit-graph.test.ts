@@ -3,12 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { TaskSignatureSchema, TensorMappingSchema } from "@infaas/api";
+import { constantTensor, createNode, decodeModel, encodeModel, type OnnxModel } from "@infaas/onnx";
+import { graphFile } from "@infaas/onnx/testing/graph-models";
 import { nativeEngines } from "../../engines/native-engine";
-import { graphFile } from "../../testing/graph-models";
 import { fitGraph } from "./fit-graph";
-import { constantTensor } from "./float-tensor";
-import { decodeModel, encodeModel, type OnnxModel } from "./model-file";
-import { createNode } from "./node";
 
 type Mapping = MessageInitShape<typeof TensorMappingSchema>;
 const mappings = (...list: Mapping[]) => list.map((one) => create(TensorMappingSchema, one));

@@ -11,9 +11,8 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from "@infaas/api";
+import { createNode, type OnnxModel, opsetOf } from "@infaas/onnx";
 import { Code, ServiceError } from "@infaas/runtime";
-import { type OnnxModel, opsetOf } from "./model-file";
-import { createNode } from "./node";
 import { freshName, namesOf, renameValues } from "./rename-values";
 
 /** Ints as an attribute's type. */

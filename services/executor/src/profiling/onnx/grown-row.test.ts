@@ -1,7 +1,7 @@
 import { encodeBytes } from "@infaas/api";
+import type { TensorSignature } from "@infaas/onnx";
 import { grownRow } from "./grown-row";
 import { listedRows } from "./row-set";
-import type { TensorSignature } from "./signature";
 
 describe("grownRow", () => {
   it("repeats the elements of a row along each axis that grows", () => {

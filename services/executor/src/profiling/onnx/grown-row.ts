@@ -1,6 +1,6 @@
 import { datatypeBytes, decodeBytes, encodeBytes } from "@infaas/api";
+import type { TensorSignature } from "@infaas/onnx";
 import { listedRows, type RowSet } from "./row-set";
-import type { TensorSignature } from "./signature";
 
 /**
  * One row, the first of a set, whose axes are so many times as long: elements come again and again along each, so that all

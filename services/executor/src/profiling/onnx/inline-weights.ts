@@ -2,8 +2,8 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { clone } from "@bufbuild/protobuf";
 import { type GraphProto, GraphProtoSchema, type TensorProto } from "@infaas/api";
+import type { OnnxModel } from "@infaas/onnx";
 import { Code, ServiceError } from "@infaas/runtime";
-import type { OnnxModel } from "./model-file";
 
 /** TensorProto's `data_location`: the values are in another file. */
 const EXTERNAL = 1;

@@ -1,7 +1,7 @@
 import type { DataType } from "@infaas/api";
 import { readNumbers } from "@infaas/api";
+import type { TensorSignature } from "@infaas/onnx";
 import { randomRows } from "./random-rows";
-import type { TensorSignature } from "./signature";
 
 const pixels: TensorSignature = { name: "image", datatype: "FP32", shape: [-1, 64] };
 const named = (name: string, datatype: DataType, shape: readonly number[] = [-1, 8]): TensorSignature => {

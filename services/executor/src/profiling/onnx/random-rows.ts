@@ -1,7 +1,7 @@
 import { type DataType, datatypeBytes, elementCount, encodeBytes, numberBytes } from "@infaas/api";
+import type { TensorSignature } from "@infaas/onnx";
 import { type Random, seededRandom } from "@infaas/runtime";
 import { type GivenInput, listedRows, type RowSet, rowShape } from "./row-set";
-import type { TensorSignature } from "./signature";
 
 /** Pseudo-random rows made when a task has no examples... */
 const RANDOM_ROW_COUNT = 128;

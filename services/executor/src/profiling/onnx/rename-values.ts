@@ -1,5 +1,5 @@
 import type { GraphProto } from "@infaas/api";
-import { bodiesOf } from "./node";
+import { bodiesOf } from "@infaas/onnx";
 
 /**
  * Renames values of a graph and of the bodies in it, in place. A value that has a new name already is given a fresh one, so

@@ -1,6 +1,6 @@
+import type { TensorSignature } from "@infaas/onnx";
 import { Code } from "@infaas/runtime";
 import { exampleRows } from "./row-set";
-import type { TensorSignature } from "./signature";
 
 const pixels: TensorSignature = { name: "image", datatype: "FP32", shape: [-1, 2] };
 const flag: TensorSignature = { name: "flag", datatype: "UINT8", shape: [-1, 1] };

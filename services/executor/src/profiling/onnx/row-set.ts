@@ -1,7 +1,7 @@
 import { type DataType, datatypeBytes, elementCount } from "@infaas/api";
+import type { TensorSignature } from "@infaas/onnx";
 import { Code, ServiceError } from "@infaas/runtime";
 import { rowDims } from "../../engines/row-dims";
-import type { TensorSignature } from "./signature";
 
 /** Rows of input for one model: real examples where there are any, pseudo-random ones otherwise. */
 export interface RowSet {

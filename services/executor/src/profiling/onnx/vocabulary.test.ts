@@ -1,8 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { AttributeProtoSchema } from "@infaas/api";
-import { graphFile } from "../../testing/graph-models";
-import { decodeModel } from "./model-file";
-import { createNode } from "./node";
+import { createNode, decodeModel } from "@infaas/onnx";
+import { graphFile } from "@infaas/onnx/testing/graph-models";
 import { wordsOf } from "./vocabulary";
 
 function encoder(input: string, output: string, words: readonly string[]) {

@@ -1,6 +1,6 @@
 import type { GraphProto, NodeProto } from "@infaas/api";
-import type { OnnxModel } from "./model-file";
-import { bodiesOf } from "./node";
+import type { OnnxModel } from "@infaas/onnx";
+import { bodiesOf } from "@infaas/onnx";
 
 /** Words of a file that are kept for one input. */
 const WORDS_MAX = 64;

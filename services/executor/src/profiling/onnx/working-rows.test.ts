@@ -1,7 +1,7 @@
 import { readNumbers } from "@infaas/api";
+import type { TensorSignature } from "@infaas/onnx";
 import { Code, ServiceError, VirtualClock } from "@infaas/runtime";
 import type { RowSet } from "./row-set";
-import type { TensorSignature } from "./signature";
 import { findWorkingRows, type RowSearch } from "./working-rows";
 
 const ids: TensorSignature = { name: "ids", datatype: "INT64", shape: [-1, -1] };

@@ -1,10 +1,10 @@
 import { elementCount } from "@infaas/api";
+import type { TensorSignature } from "@infaas/onnx";
+import { type AxisConstraints, type AxisSizes, candidateSizes, shapesWith } from "@infaas/onnx";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
-import { type AxisConstraints, type AxisSizes, candidateSizes, shapesWith } from "./axis-sizes";
 import type { RunAnswer } from "./model-runner";
 import { type RandomRowOptions, randomRows } from "./random-rows";
 import { type GivenInput, listedRows, type RowSet } from "./row-set";
-import type { TensorSignature } from "./signature";
 
 type Values = Pick<RandomRowOptions, "integersBelow" | "integersFrom" | "wholeFloats" | "words">;
 

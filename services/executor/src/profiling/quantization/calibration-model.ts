@@ -1,8 +1,7 @@
 import { clone, create } from "@bufbuild/protobuf";
 import { GraphProtoSchema, type ValueInfoProto, ValueInfoProtoSchema } from "@infaas/api";
-import { ElementType } from "../onnx/float-tensor";
-import type { OnnxModel } from "../onnx/model-file";
-import { createNode } from "../onnx/node";
+import type { OnnxModel } from "@infaas/onnx";
+import { createNode, ElementType } from "@infaas/onnx";
 
 /**
  * Returns a copy of a model whose outputs are the smallest and largest value of each given activation: two

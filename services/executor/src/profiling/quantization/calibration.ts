@@ -1,8 +1,8 @@
 import { unlink, writeFile } from "node:fs/promises";
 import { readNumbers } from "@infaas/api";
+import { encodeModel, type OnnxModel } from "@infaas/onnx";
 import type { Clock } from "@infaas/runtime";
 import type { EnginePort } from "../../engines/engine-port";
-import { encodeModel, type OnnxModel } from "../onnx/model-file";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
 import type { RowSet } from "../onnx/row-set";
 import { type ActivationRange, joinRanges } from "./activation-range";

@@ -1,67 +1,37 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BatchingCertificate, Precision } from "@infaas/api";
+import {
+  analyseRows,
+  encodeModel,
+  type OnnxModel,
+  planInt8,
+  type QuantizationPlan,
+  type QuantizedPart,
+} from "@infaas/onnx";
 import type { ProfilePorts } from "../measurement/profile-ports";
 import type { ModelVersionFile, ProfiledArchitecture } from "../measurement/profiled-model";
 import { PROFILE_BATCH_MAX } from "../measurement/profiler";
 import { probeBatchInvariance } from "../onnx/batch-invariance";
-import { encodeModel, type OnnxModel, opsetOf } from "../onnx/model-file";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
-import { analyseRows } from "../rows/analyse-rows";
 import { calibrate } from "./calibration";
 import { weightLimitHere } from "./processor";
-import { findQuantizable, type QuantizableNode } from "./quantizable";
-import { activationsToCalibrate, QUANTIZE_OPSET_MIN, quantizeModel } from "./quantize-model";
+import { activationsToCalibrate, quantizeModel } from "./quantize-model";
 
 /**
  * Mixtures probed for each batch size; more than in full precision, since a value at a rounding step is rare.
  */
 const PROBE_MIXTURES = 5;
 
-/** The operators of a model that can be quantised, or why there is no int8. */
-export type QuantizationPlan =
-  | ({ readonly possible: true } & QuantizedPart)
-  | { readonly possible: false; readonly reason: string };
-
-/** The operators that will be computed in int8. */
-export interface QuantizedPart {
-  readonly nodes: readonly QuantizableNode[];
-  /** Why rows of this file may not share a batch; empty when a probe of the file decides. */
-  readonly unbatchableReason: string;
-}
-
-/**
- * Decides whether an int8 file can be derived, and from which operators: those whose answers are steady in a
- * batch. Where there are none, or the model is not batched anyway, all are taken and the file is run one row
- * at a time.
- */
-export function planInt8({ architecture, model, validation }: ProfiledArchitecture): QuantizationPlan {
-  const opset = opsetOf(model);
-  if (opset < QUANTIZE_OPSET_MIN) {
-    return {
-      possible: false,
-      reason: `operator set ${opset}; int8 weights by channel need ${QUANTIZE_OPSET_MIN}`,
-    };
-  }
-  if (!validation)
-    return { possible: false, reason: "no validation set to calibrate on and to measure the loss with" };
-  const overridable = architecture.inputs.filter(({ optional }) => optional).map(({ name }) => name);
-  if (overridable.length > 0) {
-    const reason = `callers may send ${overridable.join(", ")} in place of a default, beyond what calibration saw`;
-    return { possible: false, reason };
-  }
-  const all = findQuantizable(model.graph, { steadyOnly: false });
-  if (all.length === 0)
-    return { possible: false, reason: "there is no MatMul, Gemm or Conv with constant weights" };
+/** Decides whether an int8 file of a profiled model can be derived, and from which operators. */
+export function planInt8Of({ model, architecture, validation }: ProfiledArchitecture): QuantizationPlan {
   const { batchable, unbatchableReason } = architecture;
-  if (!batchable) return { possible: true, nodes: all, unbatchableReason };
-  const steady = findQuantizable(model.graph, { steadyOnly: true });
-  if (steady.length > 0) return { possible: true, nodes: steady, unbatchableReason: "" };
-  return { possible: true, nodes: all, unbatchableReason: noneSteady(all.length) };
-}
-
-function noneSteady(count: number): string {
-  return `int8 operators behind one whose last bit depends on the rows beside it: ${count} of ${count}; none of them may be batched`;
+  return planInt8({
+    model,
+    optionalInputs: architecture.inputs.filter(({ optional }) => optional).map(({ name }) => name),
+    hasValidation: validation !== null,
+    unbatchableReason: batchable ? "" : unbatchableReason,
+  });
 }
 
 /**

@@ -1,16 +1,14 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { encodeModel, findQuantizable, type OnnxModel, readSignature } from "@infaas/onnx";
+import { convolutionModel, denseModel } from "@infaas/onnx/testing/dense-models";
 import { systemClock } from "@infaas/runtime";
 import { largestDifference } from "../../engines/tensor-difference";
-import { convolutionModel, denseModel } from "../../testing/dense-models";
 import { referenceEngines } from "../../testing/onnxruntime-reference";
-import { encodeModel, type OnnxModel } from "../onnx/model-file";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
 import { randomRows } from "../onnx/random-rows";
-import { readSignature } from "../onnx/signature";
 import { calibrate } from "./calibration";
-import { findQuantizable } from "./quantizable";
 import { activationsToCalibrate, quantizeModel } from "./quantize-model";
 
 /** Outputs of the fixtures lie within 4; int8 keeps about two digits of them. */

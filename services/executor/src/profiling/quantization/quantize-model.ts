@@ -1,14 +1,9 @@
 import { clone } from "@bufbuild/protobuf";
 import { GraphProtoSchema, type NodeProto, NodeProtoSchema, type TensorProto } from "@infaas/api";
-import { constantTensor, dimsOf, floatsOf } from "../onnx/float-tensor";
-import type { OnnxModel } from "../onnx/model-file";
-import { createNode, namesUsedInBodies } from "../onnx/node";
+import type { OnnxModel, QuantizableNode } from "@infaas/onnx";
+import { constantTensor, createNode, dimsOf, floatsOf, namesUsedInBodies } from "@infaas/onnx";
 import { type ActivationRange, type ActivationScale, scaleOf } from "./activation-range";
-import type { QuantizableNode } from "./quantizable";
 import { quantizeBias, quantizeWeights } from "./quantized-weights";
-
-/** Operator set that gave DequantizeLinear its `axis`, which one scale per channel needs. */
-export const QUANTIZE_OPSET_MIN = 13;
 
 /** Returns the names of the activations whose ranges `quantizeModel` takes. */
 export function activationsToCalibrate(nodes: readonly QuantizableNode[]): string[] {

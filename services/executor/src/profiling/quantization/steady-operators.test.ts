@@ -2,15 +2,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { NodeProto, TensorProto } from "@infaas/api";
+import { constantTensor, createNode, encodeModel, isSteady, readSignature } from "@infaas/onnx";
+import { fixtureModel } from "@infaas/onnx/testing/dense-models";
 import { nativeEngines } from "../../engines/native-engine";
-import { fixtureModel } from "../../testing/dense-models";
-import { constantTensor } from "../onnx/float-tensor";
-import { encodeModel } from "../onnx/model-file";
 import { ModelRunner, withRunner } from "../onnx/model-runner";
-import { createNode } from "../onnx/node";
 import { randomRows } from "../onnx/random-rows";
-import { readSignature } from "../onnx/signature";
-import { isSteady } from "./steady-operators";
 
 const CHANNELS = 3;
 /** Odd, so that rows begin at every alignment and no tensor is a whole number of vectors. */

@@ -1,8 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { AttributeProtoSchema, GraphProtoSchema, type NodeProto, type TensorProto } from "@infaas/api";
-import { fixtureModel } from "../../testing/dense-models";
-import { constantTensor } from "../onnx/float-tensor";
-import { createNode } from "../onnx/node";
+import { constantTensor } from "../file/float-tensor";
+import { createNode } from "../file/node";
+import { fixtureModel } from "../testing/dense-models";
 import { drawsValues } from "./draws-values";
 
 const BOOL = 9;

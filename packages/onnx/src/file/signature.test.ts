@@ -1,4 +1,4 @@
-import { denseModel, fixtureModel } from "../../testing/dense-models";
+import { denseModel, fixtureModel } from "../testing/dense-models";
 import { answeredSignature, findBatchAxis, readInputs, readSignature } from "./signature";
 
 describe("readSignature", () => {

@@ -1,7 +1,7 @@
 import type { NodeProto, TensorProto } from "@infaas/api";
-import { convolutionModel, denseModel, fixtureModel } from "../../testing/dense-models";
-import { constantTensor } from "../onnx/float-tensor";
-import { createNode } from "../onnx/node";
+import { constantTensor } from "../file/float-tensor";
+import { createNode } from "../file/node";
+import { convolutionModel, denseModel, fixtureModel } from "../testing/dense-models";
 import { findQuantizable } from "./quantizable";
 
 const steadyOnly = { steadyOnly: true };

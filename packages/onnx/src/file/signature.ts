@@ -1,6 +1,5 @@
 import { type DataType, datatypeOfElements, type ValueInfoProto } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
-import type { EngineTensor } from "../../engines/engine-port";
 import type { OnnxModel } from "./model-file";
 
 /** Inputs of one request, as frontends and native links take them: a model of more could be asked by nobody. */
@@ -17,6 +16,13 @@ export interface TensorSignature {
   readonly anyRank?: true;
 }
 
+/** One output as an engine tells it; -1 among `dims` is a free axis. */
+export interface ToldOutput {
+  readonly name: string;
+  readonly datatype: string;
+  readonly dims: readonly number[];
+}
+
 /** Inputs and outputs of a model, in the file's order. */
 export interface Signature {
   readonly inputs: readonly TensorSignature[];
@@ -27,7 +33,7 @@ export interface Signature {
 export type BatchAxis = { readonly present: true } | { readonly present: false; readonly reason: string };
 
 /**
- * Inputs that a request must have; initializers that are listed as inputs have a default (see `Engine.optionalInputs`).
+ * Inputs that a request must have; initializers that are listed as inputs have a default (optional inputs).
  * @throws ServiceError INVALID_ARGUMENT for an input without element type, or more inputs than a request may have.
  */
 export function readInputs({ graph }: OnnxModel): TensorSignature[] {
@@ -38,6 +44,12 @@ export function readInputs({ graph }: OnnxModel): TensorSignature[] {
     throw new ServiceError(Code.INVALID_ARGUMENT, message);
   }
   return inputs.map((info) => tensorOf(info, "input"));
+}
+
+/** Inputs that a request may leave out: initializers that are listed as inputs too. */
+export function readOptionalInputs({ graph }: OnnxModel): TensorSignature[] {
+  const constants = new Set(graph.initializer.map(({ name }) => name));
+  return graph.input.filter(({ name }) => constants.has(name)).map((info) => tensorOf(info, "input"));
 }
 
 /**
@@ -54,7 +66,7 @@ export function readSignature(model: OnnxModel): Signature {
  * @param answered Shape of each output.
  */
 export function answeredSignature(
-  outputs: readonly EngineTensor[],
+  outputs: readonly ToldOutput[],
   answered: readonly (readonly number[])[],
 ): TensorSignature[] {
   return outputs.map(({ name, datatype, dims }, index) => {

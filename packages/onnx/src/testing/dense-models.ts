@@ -7,9 +7,9 @@ import {
   ValueInfoProtoSchema,
 } from "@infaas/api";
 import { type Random, seededRandom } from "@infaas/runtime";
-import { constantTensor, ElementType } from "../profiling/onnx/float-tensor";
-import type { OnnxModel } from "../profiling/onnx/model-file";
-import { createNode } from "../profiling/onnx/node";
+import { constantTensor, ElementType } from "../file/float-tensor";
+import type { OnnxModel } from "../file/model-file";
+import { createNode } from "../file/node";
 
 /** Small models with pseudo-random weights, for tests: what they compute is fixed by the seed. */
 export interface FixtureGraph {

@@ -1,6 +1,6 @@
 import type { GraphProto, NodeProto, TensorProto } from "@infaas/api";
-import { dimsOf, floatsOf } from "../onnx/float-tensor";
-import { floatAttribute, intAttribute } from "../onnx/node";
+import { dimsOf, floatsOf } from "../file/float-tensor";
+import { floatAttribute, intAttribute } from "../file/node";
 import { isSteady } from "./steady-operators";
 
 /** One operator that is computed in int8. */

@@ -1,8 +1,8 @@
 import type { NodeProto } from "@infaas/api";
-import { graphFile, intsAttribute } from "../../testing/graph-models";
-import { constantTensor, ElementType } from "../onnx/float-tensor";
-import { decodeModel } from "../onnx/model-file";
-import { createNode } from "../onnx/node";
+import { constantTensor, ElementType } from "../file/float-tensor";
+import { decodeModel } from "../file/model-file";
+import { createNode } from "../file/node";
+import { graphFile, intsAttribute } from "../testing/graph-models";
 import { findAxisConstraints } from "./axis-constraints";
 
 const node = (opType: string, inputs: string[], attributes: NodeProto["attribute"] = [], outputs = ["y"]) => {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { analyseRows, decodeModel } from "@infaas/onnx";
 import type { Engine } from "../../engines/engine-port";
 import { nativeEngines } from "../../engines/native-engine";
 import { largestDifference } from "../../engines/tensor-difference";
@@ -12,8 +13,6 @@ import {
   QUIET_AND_LOUD,
   X,
 } from "../../testing/meeting-models";
-import { decodeModel } from "../onnx/model-file";
-import { analyseRows } from "./analyse-rows";
 
 const CALLERS = 64;
 const TOLERANCE = 1e-5;

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { elementCount, numberBytes, readNumbers } from "@infaas/api";
+import { analyseRows, decodeModel } from "@infaas/onnx";
 import fc from "fast-check";
 import type { Engine } from "../../engines/engine-port";
 import { nativeEngines } from "../../engines/native-engine";
@@ -9,9 +10,7 @@ import { largestDifference } from "../../engines/tensor-difference";
 import { type Choice, randomGraph } from "../../testing/random-graph";
 import { FREE_SIZE, type RandomGraph } from "../../testing/random-graph-draft";
 import { extremeRows } from "../onnx/extreme-rows";
-import { decodeModel } from "../onnx/model-file";
 import { joinedRows, type RowSet, rowSetOf } from "../onnx/row-set";
-import { analyseRows } from "./analyse-rows";
 
 /** Graphs that are tried; `npm run random-graphs` tries 10,000. */
 const GRAPHS = Number(process.env.GRAPHS ?? 300);

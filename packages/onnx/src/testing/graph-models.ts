@@ -7,7 +7,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from "@infaas/api";
-import { encodeModel } from "../profiling/onnx/model-file";
+import { encodeModel } from "../file/model-file";
 
 /** ONNX's numbers of the element types that tests use. */
 export const ElementTypes = {

@@ -1,5 +1,5 @@
 import type { GraphProto, NodeProto, TensorProto } from "@infaas/api";
-import type { OnnxModel } from "../onnx/model-file";
+import type { OnnxModel } from "../file/model-file";
 import { knownTensor } from "./constant";
 import { DRAWING_OPERATORS } from "./operators/elementwise";
 

@@ -1,5 +1,5 @@
 import { Code } from "@infaas/runtime";
-import { denseModel } from "../../testing/dense-models";
+import { denseModel } from "../testing/dense-models";
 import { decodeModel, encodeModel, opsetOf } from "./model-file";
 
 /** `ModelProto.producer_name`, which our subset does not declare. */

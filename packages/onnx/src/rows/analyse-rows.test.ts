@@ -1,8 +1,8 @@
 import type { NodeProto, TensorProto } from "@infaas/api";
-import { type FixtureTensor, graphFile, intsAttribute } from "../../testing/graph-models";
-import { constantTensor } from "../onnx/float-tensor";
-import { decodeModel } from "../onnx/model-file";
-import { createNode } from "../onnx/node";
+import { constantTensor } from "../file/float-tensor";
+import { decodeModel } from "../file/model-file";
+import { createNode } from "../file/node";
+import { type FixtureTensor, graphFile, intsAttribute } from "../testing/graph-models";
 import { analyseRows, type RowAnalysis } from "./analyse-rows";
 
 interface Case {

@@ -1,5 +1,5 @@
-import type { OnnxModel } from "../onnx/model-file";
-import { readInputs, type TensorSignature } from "../onnx/signature";
+import type { OnnxModel } from "../file/model-file";
+import { readInputs, type TensorSignature } from "../file/signature";
 import { isPlain } from "./layout";
 import { one, rowCount, type Size, Symbols, sizeOf, sizeText } from "./size";
 import { opsetsOf, traceGraph } from "./trace-graph";

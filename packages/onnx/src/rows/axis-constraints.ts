@@ -1,6 +1,6 @@
-import { type AxisConstraints, axisKey } from "../onnx/axis-sizes";
-import type { OnnxModel } from "../onnx/model-file";
-import { readInputs } from "../onnx/signature";
+import { type AxisConstraints, axisKey } from "../file/axis-sizes";
+import type { OnnxModel } from "../file/model-file";
+import { readInputs } from "../file/signature";
 import { isOne, knownSize, product, type Size, Symbols, sizeOf } from "./size";
 import { opsetsOf, traceGraph } from "./trace-graph";
 import { knownNumbers, shared, type Traced } from "./traced";
