@@ -20,6 +20,7 @@ import { loadReports } from "./grpc/load-report-service";
 import { nativeInfer } from "./grpc/native-infer";
 import { queryIngress } from "./grpc/query-ingress";
 import { createFrontendServer } from "./grpc/server";
+import { connectMethods } from "./http/connect/connect-methods";
 import { listenHttp } from "./http/listen-http";
 import { STOP_GRACE_MS } from "./stop-grace";
 
@@ -51,21 +52,24 @@ export async function openServers(
   { logger, security, wire, infer, selector, protocol, services }: ServedParts,
   lifecycle: Lifecycle,
 ): Promise<Servers> {
+  const query = queryIngress(infer);
+  const ours = [inferenceService({ ...infer, selector }), ...services];
   const server = createFrontendServer({
     logger,
     security,
     transport: wire ?? undefined,
     modelInfer: inferIngress(infer),
     modelStreamInfer: inferStreams(infer),
-    query: queryIngress(infer),
-    services: [protocol, loadReports(infer), inferenceService({ ...infer, selector }), ...services],
+    query,
+    services: [protocol, loadReports(infer), ...ours],
   });
   wire?.infer(methodPath(GRPCInferenceService.method.modelInfer), nativeInfer(infer, wire));
   new ModelHealth(infer.view, server.health);
   const port = await server.listen(config.listen);
   lifecycle.onStop("server", () => server.stop(STOP_GRACE_MS));
   const faces = new Map<string, Face>([["grpc", server]]);
-  const http = await listenHttp(config, { logger, security, infer, protocol, faces }, lifecycle);
+  const connect = connectMethods({ query, services: ours });
+  const http = await listenHttp(config, { logger, security, infer, protocol, connect, faces }, lifecycle);
   if (http !== null) faces.set("http", http.face);
   return { port, httpAddress: http?.address ?? null, faces };
 }

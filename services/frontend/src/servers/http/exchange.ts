@@ -13,6 +13,9 @@ import { type InferOptions, startInfer } from "../../intake/infer-call";
 import { findNamed } from "../../query/named-model";
 import type { Face } from "../../telemetry/face";
 import type { ByteBudget } from "./byte-budget";
+import { answerConnect } from "./connect/connect-exchange";
+import { failureReply } from "./connect/connect-message";
+import type { ConnectMethod } from "./connect/connect-methods";
 import { faceMetrics } from "./face-metrics";
 import { decoded, findRoute, wrongVerb } from "./find-route";
 import type { HostLoad } from "./host-load";
@@ -30,6 +33,8 @@ export interface ExchangeOptions {
   readonly infer: InferOptions;
   /** The Open Inference Protocol's methods besides ModelInfer, as gRPC serves them. */
   readonly protocol: Implementation;
+  /** Methods of infaas.v1 by path, for the Connect protocol. */
+  readonly connect: ReadonlyMap<string, ConnectMethod>;
   readonly bodies: ByteBudget;
   readonly hostLoad: HostLoad;
   /** Every server of the process by the name that metrics give it. */
@@ -67,6 +72,8 @@ export class Exchange {
       const { name = "", version = "" } = decoded(infer.groups);
       return this.withBody((body) => this.infer({ name, version }, body.bytes, caller));
     }
+    const method = this.o.connect.get(path);
+    if (method !== undefined) return this.connect(method);
     if (path === METRICS_PATH && verb === "GET") return this.metrics();
     const { route, match } = findRoute(path, verb);
     const from = { caller: this.admit(route.method), peer: this.peer, signal: this.gone.signal };
@@ -74,6 +81,20 @@ export class Exchange {
     return this.withBody((body) =>
       route.answer(this.o.protocol, { path: sent, json: parseObject(body.bytes) }, from),
     );
+  }
+
+  private async connect(method: ConnectMethod): Promise<Reply> {
+    const { path, verb, request, peer } = this;
+    try {
+      if (verb !== "POST") throw wrongVerb(path, verb, "POST");
+      const caller = this.admit(method.path);
+      const about = { caller, peer, gone: this.gone.signal, headerNames: () => Object.keys(request.headers) };
+      return await this.withBody(({ bytes: body }) =>
+        answerConnect(method, { ...about, body, header: (name) => this.header(name) }),
+      );
+    } catch (fault) {
+      return failureReply(ServiceError.from(fault));
+    }
   }
 
   /** Authorises the call before its body is received. */

@@ -26,6 +26,7 @@ async function served(
     infer,
     protocol,
     security: openSecurity,
+    connect: new Map(),
     corsOrigins: [],
     faces: new Map(),
     limits,

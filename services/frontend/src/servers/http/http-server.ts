@@ -19,6 +19,7 @@ import {
 import type { InferOptions } from "../../intake/infer-call";
 import type { Face } from "../../telemetry/face";
 import { ByteBudget } from "./byte-budget";
+import type { ConnectMethod } from "./connect/connect-methods";
 import { Cors } from "./cors";
 import { Exchange, type ExchangeOptions } from "./exchange";
 import { cpuTimes, HostLoad } from "./host-load";
@@ -34,6 +35,8 @@ export interface HttpServerOptions {
   readonly infer: InferOptions;
   /** The Open Inference Protocol's methods besides ModelInfer, as gRPC serves them. */
   readonly protocol: Implementation;
+  /** Methods of infaas.v1 by path, for the Connect protocol. */
+  readonly connect: ReadonlyMap<string, ConnectMethod>;
   readonly security: Security;
   /** Origins of web pages that may use it. */
   readonly corsOrigins: readonly string[];
@@ -65,6 +68,7 @@ export class HttpServer {
     this.exchange = {
       infer: o.infer,
       protocol: o.protocol,
+      connect: o.connect,
       bodies: new ByteBudget(limits.heldMaxBytes),
       hostLoad: new HostLoad(cpuTimes),
       faces: o.faces,
