@@ -31,12 +31,13 @@ export const systemRandom: Random = {
  * The same numbers for the same seed (a 32-bit Weyl sequence through the murmur3 finaliser). Not for secrets.
  */
 export function seededRandom(seed: number): Random {
+  const { imul } = Math;
   let state = seed >>> 0;
   const nextWord = (): number => {
     state = (state + 0x9e3779b9) >>> 0;
     let word = state;
-    word = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
-    word = Math.imul(word ^ (word >>> 13), 0xc2b2ae35);
+    word = imul(word ^ (word >>> 16), 0x85ebca6b);
+    word = imul(word ^ (word >>> 13), 0xc2b2ae35);
     return (word ^ (word >>> 16)) >>> 0;
   };
   return {

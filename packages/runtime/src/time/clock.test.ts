@@ -37,6 +37,20 @@ describe("VirtualClock", () => {
     expect(at).toEqual([0.3, 0.3]);
   });
 
+  it("runs, where timers settle promises alone, all that one settles before the next, and then tells of it", async () => {
+    const told: string[] = [];
+    const afterEach = () => void told.push(`after ${clock.nowMs()}`);
+    const clock = new VirtualClock({ promisesOnly: true, afterEach });
+    const chain = async (name: string) => {
+      for (let step = 0; step < 20; step++) await null;
+      told.push(name);
+    };
+    clock.setTimer(1, () => void chain("first"));
+    clock.setTimer(2, () => void chain("second"));
+    await clock.advance(2);
+    expect(told).toEqual(["first", "after 1", "second", "after 2"]);
+  });
+
   it("moves both of its times together", async () => {
     const clock = new VirtualClock();
     const epochMs = clock.epochMs();

@@ -2,3 +2,8 @@
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
+
+/** Resolves once all that is settled has run, and what that settles: a quarter of the price of a turn, in which sockets wait. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
+}

@@ -1,10 +1,18 @@
 import type { Clock, Timer } from "./clock";
-import { nextTurn } from "./next-turn";
+import { nextTurn, settled } from "./next-turn";
 import { TimerHeap } from "./timer-heap";
 
 /** Where a virtual clock begins, in milliseconds since 1970: any fixed day will do. */
 const epochStartMs = Date.UTC(2026, 0, 1);
 const US_PER_MS = 1_000;
+
+/** What a virtual clock does between two timers. */
+export interface VirtualClockOptions {
+  /** What timers settle is promises alone: nothing waits for a socket, a file or another thread. Default false. */
+  readonly promisesOnly?: boolean;
+  /** Called after each timer, once what it settled has run; what it throws ends `advance`. */
+  readonly afterEach?: () => void;
+}
 
 /**
  * A clock that stands still until it is told to advance. It counts whole microseconds, to which delays are rounded; timers
@@ -13,6 +21,8 @@ const US_PER_MS = 1_000;
 export class VirtualClock implements Clock {
   private elapsedUs = 0;
   private readonly timers = new TimerHeap();
+
+  constructor(private readonly o: VirtualClockOptions = {}) {}
 
   nowMs(): number {
     return this.elapsedUs / US_PER_MS;
@@ -36,11 +46,14 @@ export class VirtualClock implements Clock {
    */
   async advance(ms: number): Promise<void> {
     const endUs = this.elapsedUs + Math.round(ms * US_PER_MS);
-    await nextTurn();
+    const { promisesOnly = false, afterEach } = this.o;
+    const turn = promisesOnly ? settled : nextTurn;
+    await turn();
     for (let next = this.timers.takeDue(endUs); next !== null; next = this.timers.takeDue(endUs)) {
       this.elapsedUs = Math.max(this.elapsedUs, next.dueUs);
       next.fire();
-      await nextTurn();
+      await turn();
+      afterEach?.();
     }
     this.elapsedUs = endUs;
   }
