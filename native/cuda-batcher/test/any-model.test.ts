@@ -339,3 +339,15 @@ describe("submit", () => {
     });
   });
 });
+
+describe("trim", () => {
+  it.each<[string, Io["dims"], number]>([
+    ["of any rank", null, float32],
+    ["that is a scalar", [], float32],
+    ["with an empty axis", [0, 3], float32],
+    ["of strings", ["N"], onnxType.string],
+  ])("gives back the memory of a model with an input %s", async (_, dims, type) => {
+    const batcher = await open(identity(type, dims));
+    await expect(batcher.trim()).resolves.toBeUndefined();
+  });
+});

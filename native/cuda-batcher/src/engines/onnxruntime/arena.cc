@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kShrink = "memory.enable_memory_arena_shrinkage";
 constexpr const char* kHostArena = "cpu:0";
 
-// The smallest shape that the library accepts for an input.
+// The smallest shape that the library accepts for an input; a scalar where it may have any number of axes.
 size_t leastShape(const EngineTensor& tensor, int64_t* dims) {
   size_t elements = 1;
   for (int32_t d = 0; d < tensor.rank; d++) {
@@ -26,7 +26,7 @@ bool makeInput(const LoadedSession& model, const EngineTensor& tensor, std::vect
                const ErrorText& error) {
   int64_t dims[kMaxRank] = {};
   const size_t bytes = leastShape(tensor, dims) * elementBytes(tensor.dtype);
-  const auto rank = static_cast<size_t>(tensor.rank);
+  const auto rank = static_cast<size_t>(std::max(tensor.rank, 0));
   const int dtype = static_cast<int>(tensor.dtype);
   if (tensor.dtype == DType::kString) {
     return !failed(model.api, createTensor(model.api, model.allocator, dims, rank, dtype, value), error);
