@@ -168,7 +168,6 @@ const mistakes: readonly Mistake[] = [
   [query("--image", join(file("empty.png"), "a.png")), 2, "is a file where a folder is needed"],
   [query("--image", file("circle")), 2, "its symbolic links lead in a circle"],
   [query("--image", file("a".repeat(300))), 2, "its name is too long"],
-  [query(), 2, "one of --image, --text and --tensor is needed, 0 were given"],
   [image("--text", "a"), 2, "one of --image, --text and --tensor is needed, 2 were given"],
   [tensor("none"), 2, "there is no such file"],
   [tensor("bad.json"), 2, "it is no JSON"],

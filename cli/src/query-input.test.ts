@@ -48,6 +48,15 @@ async function readInputs(args: Arguments, target: TargetInputs) {
 }
 
 describe("givenInput, tensorsFor", () => {
+  it("asks a model without inputs with none, and says what another one takes", async () => {
+    const nothing = parseVerb(query, []);
+    const cnn = inputsOfTarget(listed, "cnn");
+    expect(await readInputs(nothing, { ...cnn, inputs: [] })).toEqual([]);
+    await expect(readInputs(nothing, cnn)).rejects.toThrow(
+      "one of --image, --text and --tensor is needed, none was given; it takes image FP32 [-1, 1, 2, 2]",
+    );
+  });
+
   it("scales a picture to the task's size and range", async () => {
     const path = join(folder, "white.png");
     await sharp({ create: { width: 9, height: 9, channels: 3, background: "#ffffff" } })

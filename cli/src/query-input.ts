@@ -6,6 +6,7 @@ import sharp, { type Sharp } from "sharp";
 import type { Arguments } from "./command/verb";
 import { mustBeFile, readNamedFile } from "./files/named-file";
 import { tensorsFromJson } from "./files/tensor-file";
+import { tensorSpecText } from "./report/tensor-spec";
 
 /** Task and inputs that may not be left out (names, datatypes, shapes) of a target. */
 export interface TargetInputs {
@@ -38,13 +39,15 @@ export function inputsOfTarget(listed: ListModelsResponse, target: string): Targ
 export type GivenInput =
   | { readonly kind: "image"; readonly path: string }
   | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "tensors"; readonly tensors: readonly Tensor[] };
+  | { readonly kind: "tensors"; readonly tensors: readonly Tensor[] }
+  | { readonly kind: "nothing" };
 
-/** Reads `--image`, `--text` or `--tensor`. @throws ServiceError INVALID_ARGUMENT for none, several and unreadable files. */
+/** Reads `--image`, `--text` or `--tensor`. @throws ServiceError INVALID_ARGUMENT for several and unreadable files. */
 export async function givenInput(args: Arguments): Promise<GivenInput> {
   const [path, text, tensor] = [args.text("image"), args.text("text"), args.text("tensor")];
   const given = [path, text, tensor].filter((value) => value !== undefined).length;
-  if (given !== 1) {
+  if (given === 0) return { kind: "nothing" };
+  if (given > 1) {
     throw new ServiceError(
       Code.INVALID_ARGUMENT,
       `one of --image, --text and --tensor is needed, ${given} were given`,
@@ -60,10 +63,31 @@ export async function givenInput(args: Arguments): Promise<GivenInput> {
   return { kind: "image", path: path ?? "" };
 }
 
-/** Turns an input into the tensors that a target takes. */
+/**
+ * Turns an input into the tensors that a target takes.
+ * @throws ServiceError INVALID_ARGUMENT where it cannot be one of the target's, or nothing was given and the target takes some.
+ */
 export async function tensorsFor(given: GivenInput, target: TargetInputs): Promise<readonly Tensor[]> {
-  if (given.kind === "image") return [await imageTensor(given.path, target)];
-  return given.kind === "text" ? [textTensor(given.text, target)] : given.tensors;
+  switch (given.kind) {
+    case "image":
+      return [await imageTensor(given.path, target)];
+    case "text":
+      return [textTensor(given.text, target)];
+    case "tensors":
+      return given.tensors;
+    case "nothing":
+      return noTensors(target);
+  }
+}
+
+/** A model without inputs is asked with none. */
+function noTensors({ inputs }: TargetInputs): readonly Tensor[] {
+  if (inputs.length === 0) return [];
+  const takes = inputs.map(tensorSpecText).join(", ");
+  throw new ServiceError(
+    Code.INVALID_ARGUMENT,
+    `one of --image, --text and --tensor is needed, none was given; it takes ${takes}`,
+  );
 }
 
 async function imageTensor(path: string, { task, inputs }: TargetInputs): Promise<Tensor> {

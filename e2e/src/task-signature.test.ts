@@ -95,6 +95,9 @@ describe("a task's signature", () => {
     expect(stderr).toContain("the model has x FP32 [-1, 2, 2, 3] -> ");
     expect(await metadata()).toEqual(before);
     expect((await cluster.client.listModels(TASK)).architectures.map(({ name }) => name)).toEqual(["fast"]);
+    await expect(cluster.client.listModels("fast")).rejects.toThrow(
+      `task 'fast' is not known; the model of that name serves '${TASK}'`,
+    );
   });
 
   it("takes it by a stated mapping; the first one's callers see no change and are answered by either, as latency allows", async () => {

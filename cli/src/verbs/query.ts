@@ -23,7 +23,7 @@ export const query: Verb = {
       type: "number",
       unit: "ms",
       positive: true,
-      doc: "GRPC deadline, milliseconds or with a unit: 500ms, 2s.",
+      doc: "Deadline of the call, milliseconds or with a unit: 500ms, 2s.",
       default: 60_000,
     },
   },

@@ -1,5 +1,12 @@
 import { denseModel, fixtureModel } from "../testing/dense-models";
-import { answeredSignature, findBatchAxis, readInputs, readSignature } from "./signature";
+import {
+  answeredSignature,
+  findBatchAxis,
+  readInputs,
+  readSignature,
+  type TensorSignature,
+  type ToldOutput,
+} from "./signature";
 
 describe("readSignature", () => {
   it("tells names, datatypes and shapes, with -1 for a free axis", () => {
@@ -67,6 +74,22 @@ describe("answeredSignature", () => {
     ["takes the number of axes from the answer", [], [1, 3], [-1, -1]],
     ["frees an empty axis", [0, 4], [0, 4], [-1, 4]],
   ])("%s", (_, dims, answered, shape) => {
-    expect(answeredSignature(declared(dims), [answered])).toEqual([{ name: "y", datatype: "FP32", shape }]);
+    expect(answeredSignature(declared(dims), [answered], [])).toEqual([
+      { name: "y", datatype: "FP32", shape },
+    ]);
+  });
+
+  it("says of an output without a number of axes how many it has only where all inputs have theirs", () => {
+    const output: ToldOutput = { name: "y", datatype: "FP32", dims: [], anyRank: true };
+    const input = (more: object): TensorSignature => ({
+      name: "x",
+      datatype: "FP32",
+      shape: [-1, 3],
+      ...more,
+    });
+    const [known] = answeredSignature([output], [[1, 3]], [input({})]);
+    const [unknown] = answeredSignature([output], [[1, 3]], [input({ shape: [], anyRank: true })]);
+    expect(known).toEqual({ name: "y", datatype: "FP32", shape: [-1, -1] });
+    expect(unknown).toMatchObject({ anyRank: true });
   });
 });

@@ -12,7 +12,7 @@ export interface TensorSignature {
   readonly shape: readonly number[];
   /** Name of each free axis, empty where it has none or is not free; absent = none has. Equal names are equal sizes. */
   readonly symbols?: readonly string[];
-  /** It does not say how many axes it has; `shape` is empty then. */
+  /** It does not say how many axes it has; `shape` of an input is empty then, that of an output what was answered. */
   readonly anyRank?: true;
 }
 
@@ -21,6 +21,8 @@ export interface ToldOutput {
   readonly name: string;
   readonly datatype: string;
   readonly dims: readonly number[];
+  /** It does not say how many axes it has; `dims` is empty then. */
+  readonly anyRank?: true;
 }
 
 /** Inputs and outputs of a model, in the file's order. */
@@ -62,18 +64,22 @@ export function readSignature(model: OnnxModel): Signature {
 
 /**
  * Outputs as the engine tells them, corrected by what one row was answered with: a file may declare anything. An axis
- * that came out in another size than declared is free; where the number of axes differs, all are.
+ * that came out in another size than declared is free; where the number of axes differs, all are. One answer tells how many
+ * axes an output has, unless neither the output nor one of the inputs says how many it has itself.
  * @param answered Shape of each output.
  */
 export function answeredSignature(
   outputs: readonly ToldOutput[],
   answered: readonly (readonly number[])[],
+  inputs: readonly TensorSignature[],
 ): TensorSignature[] {
-  return outputs.map(({ name, datatype, dims }, index) => {
+  const followsInput = inputs.some((input) => input.anyRank);
+  return outputs.map(({ name, datatype, dims, anyRank }, index) => {
     const got = answered[index] ?? dims;
     const known = dims.length === got.length;
     const shape = got.map((size, axis) => (known && dims[axis] === size && size > 0 ? size : -1));
-    return { name, datatype: datatype as DataType, shape };
+    const told = { name, datatype: datatype as DataType, shape };
+    return anyRank && followsInput ? { ...told, anyRank } : told;
   });
 }
 

@@ -81,6 +81,7 @@ describe("profileModel: inputs and files", () => {
     for (const { type } of [model.graph.input[0]!, model.graph.output[0]!]) delete type!.tensorType!.shape;
     const { result } = await bench.register(model, create(TaskSchema, { name: "toy" }));
     expect(result.architecture?.inputs).toMatchObject([{ name: "x", shape: [-1n], anyRank: true }]);
+    expect(result.architecture?.outputs).toMatchObject([{ name: "y", shape: [-1n], anyRank: true }]);
     expect(result.architecture?.unbatchableReason).toBe("input x does not say how many axes it has");
     expect(result.variants[0]?.goldenInputShapes).toMatchObject([{ dims: [1n, 64n] }]);
   });

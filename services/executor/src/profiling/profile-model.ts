@@ -72,12 +72,11 @@ type DerivedFile =
 /** One run of `profileModel`: the order of its steps and how many are done. */
 class Registration {
   private done = 0;
-  private readonly total: number;
+  private total: number;
 
   constructor(private readonly ports: ProfilePorts) {
-    // Load, inspect, calibrate, generate; then for each of two precisions its accuracy and one profile per
-    // way to use the cores.
-    this.total = 4 + 2 * (1 + corePlans(ports.host.cores).length);
+    // Load, inspect, calibrate, generate; then those of two precisions.
+    this.total = 4 + 2 * this.stepsOfPrecision();
   }
 
   async *run(request: ProfileModelRequest): Steps<RegistrationResult> {
@@ -95,6 +94,8 @@ class Registration {
     const { path } = fitted;
     const loaded = await loadModel(request, path, this.ports);
     if ("unprofiledReason" in loaded) return yield* this.unprofiled(request, loaded, fitted);
+    // Without a validation set there is no int8.
+    if (loaded.validation === null) this.total = this.done + 1 + this.stepsOfPrecision();
     yield this.step("inspect", "", "proves from the graph whether rows may share a batch, and checks it");
     const profiled = await inspectModel(loaded, request, this.ports);
     const { architecture, warnings } = profiled;
@@ -121,6 +122,7 @@ class Registration {
     model: UnprofiledModel,
     fitted: FittedFile,
   ): Steps<RegistrationResult> {
+    this.total = this.done + 1;
     yield this.step(
       "profile",
       "",
@@ -146,8 +148,12 @@ class Registration {
   }
 
   private async *answers(profiled: ProfiledArchitecture, file: ModelVersionFile): Steps<FileAnswers> {
-    const count = profiled.validation?.rows.count ?? 0;
-    yield this.step("accuracy", precisionName(file.precision), `runs ${count} labelled examples`);
+    const count = profiled.validation?.rows.count;
+    const runs =
+      count === undefined
+        ? "not measured: there are no labelled examples"
+        : `runs ${count} labelled examples`;
+    yield this.step("accuracy", precisionName(file.precision), runs);
     return await measureAnswers(profiled, file, this.ports);
   }
 
@@ -209,6 +215,11 @@ class Registration {
     if (gain >= GAIN_MIN) return null;
     const sizes = `${derived.fileBytes} bytes against ${full.fileBytes}`;
     return `neither smaller (${sizes}) nor faster (a row takes ${(1 / gain).toFixed(2)} times the time)`;
+  }
+
+  /** Its accuracy, and one profile for each way to use the cores. */
+  private stepsOfPrecision(): number {
+    return 1 + corePlans(this.ports.host.cores).length;
   }
 
   private step(stage: string, variant: string, message: string): RegistrationProgress {

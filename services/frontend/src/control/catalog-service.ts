@@ -108,10 +108,10 @@ function listModels(view: ClusterView, task: string) {
   const { tasks, architectures, wireVariants } = view.catalog;
   const isAsked = (name: string) => task === "" || name === task;
   if (task !== "" && !tasks.some((t) => t.name === task)) {
-    throw new ServiceError(
-      Code.NOT_FOUND,
-      `task '${task}' is not known; known: ${tasks.map((t) => t.name).join(", ")}`,
-    );
+    const model = architectures.find(({ name, aliases }) => name === task || aliases.includes(task));
+    const known = tasks.map((t) => t.name).join(", ") || "none";
+    const hint = model === undefined ? `known: ${known}` : `the model of that name serves '${model.task}'`;
+    throw new ServiceError(Code.NOT_FOUND, `task '${task}' is not known; ${hint}`);
   }
   const variants = wireVariants.filter((v) => isAsked(v.task));
   const names = new Set(variants.map((v) => v.name));

@@ -87,7 +87,7 @@ export async function* registerModel(
     signal,
   );
   for (const warning of profiled.warnings) o.logger.warn("registration", { model: request.name, warning });
-  yield progress("record", `recording ${profiled.variants.length} variants`);
+  yield progress("record", `makes ${profiled.variants.length} variants known`);
   const result = await record(o, profiled, { task, caller });
   await o.placeInitially(result);
   yield { event: { case: "result", value: result } };

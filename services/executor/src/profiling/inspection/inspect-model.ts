@@ -167,7 +167,7 @@ async function runFirst(o: FirstRun, ports: ProfilePorts): Promise<FirstAnswer> 
     const answer = async (rows: RowSet): Promise<RunAnswer> => runner.over(rows).run([0]);
     if (validation && given.size === 0) {
       const first = await answer(validation.rows).catch(refuse);
-      const outputs = answeredSignature(runner.outputs, first.outputDims);
+      const outputs = answeredSignature(runner.outputs, first.outputDims, inputs);
       return { rows: validation.rows, reason: "", optional, outputs };
     }
     const run = (rows: RowSet, row: number) => runner.over(rows).run([row]);
@@ -185,7 +185,7 @@ async function runFirst(o: FirstRun, ports: ProfilePorts): Promise<FirstAnswer> 
       return { rows: null, reason, optional, outputs: runner.outputs.map(declaredSignature) };
     }
     const { rows } = found;
-    const outputs = answeredSignature(runner.outputs, (await answer(rows)).outputDims);
+    const outputs = answeredSignature(runner.outputs, (await answer(rows)).outputDims, inputs);
     return { rows, reason: "", optional, outputs };
   });
 }
