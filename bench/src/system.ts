@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 export const root = resolve(__dirname, "..", "..");
 /** Folder of generated models and of the built load generator. */
 export const cache = join(root, ".cache", "bench");
-const port = 18_001;
+const defaultPort = 18_001;
 /** Port of metadata under `infaas up`, counted from the frontend's. */
 const metadataOffset = 100;
 const upTimeoutMs = 60_000;
@@ -22,9 +22,14 @@ export interface System {
 }
 
 /** Starts `infaas up` without the zoo; `more` are further arguments. What it stores is deleted when it stops. */
-export async function startSystem(...more: readonly string[]): Promise<System> {
+export function startSystem(...more: readonly string[]): Promise<System> {
+  return startSystemAt(defaultPort, more);
+}
+
+/** As `startSystem`, for a second one beside it: `port` is that of its frontend, the others are counted from it. */
+export async function startSystemAt(port: number, more: readonly string[] = []): Promise<System> {
   const folder = mkdtempSync(join(tmpdir(), "infaas-bench-"));
-  const system = await startSystemIn(folder, {}, more);
+  const system = await startSystemIn(folder, {}, more, port);
   return {
     ...system,
     async stop() {
@@ -39,6 +44,7 @@ export async function startSystemIn(
   folder: string,
   environment: Readonly<Record<string, string>>,
   more: readonly string[],
+  port = defaultPort,
 ): Promise<System> {
   const words = ["up", "--port", String(port), "--data-dir", folder, "--zoo", "none", ...more];
   const child = spawn(process.execPath, [join(root, "cli", "bin", "infaas.js"), ...words], {

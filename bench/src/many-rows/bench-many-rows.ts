@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { createInfaasClient } from "@infaas/client";
 import type { BenchScope } from "../bench-scope";
 import { coreWaitWithChildrenMicroseconds, cpuWithChildrenMicroseconds } from "../cpu-time";
+import { quietestHalf, watchForeignLoad } from "../foreign-load";
 import { writeBenchModels } from "../models";
 import { median } from "../statistics";
-import { buildLoadGenerator, cache, type System, startSystem } from "../system";
+import { buildLoadGenerator, cache, type System, startSystem, startSystemAt } from "../system";
 import { runLoad } from "../whole-path";
 import type { Asked, CallerOrder, CallerReport, ManyRows, ManyRowsKind } from "./many-rows-caller";
 
@@ -18,74 +19,100 @@ const roundsDefault = 5;
 /** Callers of one row: an open loop, so that as many ask whatever becomes of the answers. */
 const rowsPerSecond = 400;
 const pauseMs = 200;
+/** Port of the second system's frontend. */
+const elsewherePort = 18_301;
 const kinds = ["gRPC", "HTTP"] as const satisfies readonly ManyRowsKind[];
+
+/** What callers of one row have beside them: nobody, or requests of many rows to their own system or to the other one. */
+interface Company {
+  readonly name: string;
+  readonly kind: ManyRowsKind | null;
+  readonly caller: ManyRowsCaller | null;
+}
+
+interface Window {
+  readonly p99Ms: number;
+  readonly foreignCores: number;
+}
 
 /**
  * Prints the p99 of callers of one row without and beside requests of 10,000 rows over gRPC and over HTTP, in windows that take
- * turns; every answer to many rows is compared with what its rows are answered one by one. Both callers are processes of
- * their own: what is measured is the system's doing and that of cores that all share.
+ * turns; every answer to many rows is compared with what its rows are answered one by one. The same requests are also sent to
+ * a second system on the same cores: what they cost there is what the cores cost, and what they cost more in the callers' own
+ * system is what it costs to share that. All callers are processes of their own.
  */
 export async function benchManyRows({ rounds }: BenchScope): Promise<void> {
   const load = buildLoadGenerator();
   const system = await startSystem();
+  const elsewhere = await startSystemAt(elsewherePort);
   try {
-    await register(system.address);
-    const caller = await ManyRowsCaller.start({
-      ...{ grpc: system.address, http: httpAddressOf(system.address), model: modelName },
-      ...{ rows: manyRows, floats, outputs, pauseMs },
-    });
-    const p99s = new Map<ManyRowsKind | null, number[]>([null, ...kinds].map((kind) => [kind, []]));
+    const here = await startCaller(system);
+    const there = await startCaller(elsewhere);
+    const companies: readonly Company[] = [
+      { name: "nobody", kind: null, caller: null },
+      ...kinds.flatMap((kind) => [
+        { name: `${manyRows} rows over ${kind}, elsewhere`, kind, caller: there },
+        { name: `${manyRows} rows over ${kind}`, kind, caller: here },
+      ]),
+    ];
+    const windows = new Map<Company, Window[]>(companies.map((company) => [company, []]));
     for (let round = 0; round < (rounds ?? roundsDefault); round++)
-      for (const [kind, found] of p99s) found.push(await window(system, load, caller, kind));
-    const without = median(p99s.get(null)!);
-    for (const kind of kinds) {
-      const beside = median(p99s.get(kind)!);
+      for (const [company, found] of windows) found.push(await window(system, load, company));
+    const p99Of = (company: Company) => median(quietestHalf(windows.get(company)!).map(({ p99Ms }) => p99Ms));
+    const withoutMs = p99Of(companies[0]!);
+    process.stdout.write("medians of the windows with the least other load, half of each kind:\n");
+    for (const company of companies) {
+      const p99Ms = p99Of(company);
       process.stdout.write(
-        `p99 of one row beside ${manyRows} rows over ${kind}: ${beside.toFixed(2)} ms against ${without.toFixed(2)} ms: ${(beside / without).toFixed(2)}x\n`,
+        `p99 of one row beside ${company.name}: ${p99Ms.toFixed(2)} ms, ${(p99Ms / withoutMs).toFixed(2)}x\n`,
       );
     }
-    caller.end();
+    here.end();
+    there.end();
   } finally {
-    await system.stop();
+    await Promise.all([system.stop(), elsewhere.stop()]);
   }
 }
 
-/** One window of callers of one row, beside requests of many rows unless `kind` is null; returns their p99 in ms. */
-async function window(
-  system: System,
-  load: string,
-  caller: ManyRowsCaller,
-  kind: ManyRowsKind | null,
-): Promise<number> {
-  const pids = [system.pidOf("frontend"), system.pidOf("executor-1"), caller.pid];
+async function startCaller({ address }: System): Promise<ManyRowsCaller> {
+  await register(address);
+  return ManyRowsCaller.start({
+    ...{ grpc: address, http: httpAddressOf(address), model: modelName },
+    ...{ rows: manyRows, floats, outputs, pauseMs },
+  });
+}
+
+/** One window of callers of one row, in company. */
+async function window(system: System, load: string, { name, kind, caller }: Company): Promise<Window> {
+  const pids = [
+    system.pidOf("frontend"),
+    system.pidOf("executor-1"),
+    ...(caller === null ? [] : [caller.pid]),
+  ];
   const before = pids.map(cpuWithChildrenMicroseconds);
   const waitedBefore = pids.map(coreWaitWithChildrenMicroseconds);
-  const stop = kind === null ? null : caller.keepAsking(kind);
+  const busyCores = watchForeignLoad();
+  const startMs = performance.now();
+  const stop = kind === null ? undefined : caller?.keepAsking(kind);
   const { p50Ms, p99Ms, perSecond, failures } = await runLoad(load, [
-    ...[
-      "-address",
-      system.address,
-      "-model",
-      modelName,
-      "-floats",
-      String(floats),
-      "-rate",
-      String(rowsPerSecond),
-    ],
-    ...["-in-flight", "4", "-seconds", String(windowSeconds), "-warm-up", "0.5"],
+    ...["-address", system.address, "-model", modelName, "-floats", String(floats)],
+    ...["-rate", String(rowsPerSecond), "-in-flight", "4"],
+    ...["-seconds", String(windowSeconds), "-warm-up", "0.5"],
   ]);
   const asked = await stop?.();
   const cpuMs = pids.map((pid, i) => (cpuWithChildrenMicroseconds(pid) - before[i]!) / 1000);
   const waitedMs = pids.map((pid, i) => (coreWaitWithChildrenMicroseconds(pid) - waitedBefore[i]!) / 1000);
+  const ownCores = cpuMs.reduce((sum, ms) => sum + ms, 0) / (performance.now() - startMs);
+  const foreignCores = Math.max(0, busyCores() - ownCores);
   const failed = Object.values(failures).reduce((sum, count) => sum + count, 0);
-  const told =
-    asked === undefined ? "" : `, ${asked.count} of ${manyRows} rows in ${asked.ms.toFixed(0)} ms each`;
+  const told = asked === undefined ? "" : `, ${asked.count} such in ${asked.ms.toFixed(0)} ms each`;
   process.stdout.write(
-    `${(kind ?? "without").padEnd(8)} ${perSecond.toFixed(0)}/s, p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms, ${failed} failed${told}; ` +
-      `CPU ms of frontend ${cpuMs[0]!.toFixed(0)}, executor ${cpuMs[1]!.toFixed(0)}, caller of many rows ${cpuMs[2]!.toFixed(0)}; ` +
-      `ms that they waited for a core ${waitedMs.map((ms) => ms.toFixed(0)).join(", ")}\n`,
+    `beside ${name}: ${perSecond.toFixed(0)}/s, p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms, ${failed} failed${told}; ` +
+      `CPU ms of frontend, executor, other caller ${cpuMs.map((ms) => ms.toFixed(0)).join(", ")}; ` +
+      `ms that they waited for a core ${waitedMs.map((ms) => ms.toFixed(0)).join(", ")}; ` +
+      `${foreignCores.toFixed(1)} cores busy with else\n`,
   );
-  return p99Ms;
+  return { p99Ms, foreignCores };
 }
 
 async function register(address: string): Promise<void> {
