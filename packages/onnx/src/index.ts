@@ -15,6 +15,7 @@ export { bodiesOf, createNode, namesUsedInBodies } from "./file/node";
 export {
   answeredSignature,
   type BatchAxis,
+  expectNamedOutputs,
   findBatchAxis,
   readInputs,
   readSignature,

@@ -1,6 +1,7 @@
 import { denseModel, fixtureModel } from "../testing/dense-models";
 import {
   answeredSignature,
+  expectNamedOutputs,
   findBatchAxis,
   readInputs,
   readSignature,
@@ -44,6 +45,19 @@ describe("readSignature", () => {
     const untyped = denseModel([4, 3]);
     untyped.graph.output[0]!.type!.tensorType!.elemType = 99;
     expect(() => readSignature(untyped)).toThrow("output y has element type 99");
+    expect(() => expectNamedOutputs(untyped)).not.toThrow();
+  });
+
+  it.each([
+    [17, "is FLOAT8E4M3FN", "states FP32"],
+    [22, "is INT4", "states INT8"],
+  ])("says how a datatype without a name is served: element type %i", (elemType, is, states) => {
+    const model = denseModel([4, 3]);
+    model.graph.output[0]!.type!.tensorType!.elemType = elemType;
+    for (const read of [readSignature, expectNamedOutputs]) {
+      expect(() => read(model)).toThrow(`output y ${is}`);
+      expect(() => read(model)).toThrow(`${states} for it takes the model with a cast`);
+    }
   });
 });
 

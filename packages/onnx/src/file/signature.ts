@@ -100,15 +100,47 @@ function fixedReason({ name, shape, anyRank }: TensorSignature): string {
   return `${fixed}; a batch axis is free`;
 }
 
+/**
+ * Datatypes without a name in the Open Inference Protocol, by ONNX's number: what ONNX calls them, and a datatype of the
+ * protocol that holds all their values.
+ */
+const unnamedDatatypes: ReadonlyMap<number, readonly [name: string, holder: DataType]> = new Map([
+  [17, ["FLOAT8E4M3FN", "FP32"]],
+  [18, ["FLOAT8E4M3FNUZ", "FP32"]],
+  [19, ["FLOAT8E5M2", "FP32"]],
+  [20, ["FLOAT8E5M2FNUZ", "FP32"]],
+  [21, ["UINT4", "UINT8"]],
+  [22, ["INT4", "INT8"]],
+  [23, ["FLOAT4E2M1", "FP32"]],
+  [24, ["FLOAT8E8M0", "FP32"]],
+  [25, ["UINT2", "UINT8"]],
+  [26, ["INT2", "INT8"]],
+]);
+
+/**
+ * Checks that no output is declared with a datatype that the protocol has no name for; anything else that is declared of
+ * outputs counts for nothing.
+ * @throws ServiceError INVALID_ARGUMENT that says how the model can be served nevertheless.
+ */
+export function expectNamedOutputs({ graph }: OnnxModel): void {
+  for (const { name = "", type } of graph.output)
+    if (unnamedDatatypes.has(type?.tensorType?.elemType ?? 0))
+      throw unservedTensor(name, "output", type?.tensorType?.elemType);
+}
+
+function unservedTensor(name: string, kind: "input" | "output", elemType: number | undefined): ServiceError {
+  const [called, holder] = unnamedDatatypes.get(elemType ?? 0) ?? [];
+  const message =
+    called === undefined
+      ? `${kind} ${name} has element type ${elemType ?? "none"}; tensors of a known type are served`
+      : `${kind} ${name} is ${called}, which the Open Inference Protocol has no name for; a task that states ${holder} for it takes the model with a cast: infaas register --map ${name}=${name}@cast`;
+  return new ServiceError(Code.INVALID_ARGUMENT, message);
+}
+
 function tensorOf({ name = "", type }: ValueInfoProto, kind: "input" | "output"): TensorSignature {
   const tensor = type?.tensorType;
   const datatype = datatypeOfElements(tensor?.elemType ?? 0);
-  if (!tensor || !datatype) {
-    throw new ServiceError(
-      Code.INVALID_ARGUMENT,
-      `${kind} ${name} has element type ${tensor?.elemType ?? "none"}; tensors of a known type are served`,
-    );
-  }
+  if (!tensor || !datatype) throw unservedTensor(name, kind, tensor?.elemType);
   if (!tensor.shape) return { name, datatype, shape: [], anyRank: true };
   const shape = tensor.shape.dim.map(({ value }) =>
     value.case === "dimValue" && value.value >= 0n ? Number(value.value) : -1,

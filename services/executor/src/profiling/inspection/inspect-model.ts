@@ -19,6 +19,7 @@ import {
   answeredSignature,
   decodeModel,
   drawsValues,
+  expectNamedOutputs,
   findAxisConstraints,
   freeAxes,
   type OnnxModel,
@@ -57,6 +58,7 @@ export async function loadModel(
   expectFiles(path, architecture.externalData);
   const model = decodeModel(await readFile(path));
   const inputs = readInputs(model);
+  expectNamedOutputs(model);
   const validation = await readValidation(task, inputs, ports.readArtifact);
   const rowsApart = () => request.statedBatchable ?? analyseRows(model).proven;
   const examples = fitExamples(inputs, await readExamples(request.examples, inputs), rowsApart);

@@ -8,6 +8,9 @@ import { graphFile } from "@infaas/onnx/testing/graph-models";
 import { nativeEngines } from "../../engines/native-engine";
 import { fitGraph } from "./fit-graph";
 
+/** ONNX's number of an 8-bit float. */
+const FLOAT8E4M3FN = 17;
+
 type Mapping = MessageInitShape<typeof TensorMappingSchema>;
 const mappings = (...list: Mapping[]) => list.map((one) => create(TensorMappingSchema, one));
 const tensor = (name: string, datatype: string, shape: readonly number[]) => ({
@@ -110,6 +113,25 @@ describe("fitGraph", () => {
     fitGraph(model, mappings({ name: "x", source: "image", axes, cast: true }), wants);
     const answer = await run(model, [1, 2, 2, 3], Uint8Array.from(lastChannel));
     expect(answer.floats).toEqual([twelve.map((value) => value / 2)]);
+  });
+
+  it("casts a datatype that the protocol has no name for, as its values are in the file", async () => {
+    const model = decodeModel(
+      graphFile({
+        nodes: [createNode("Identity", { inputs: ["x"], outputs: ["y"] })],
+        inputs: [{ name: "x", datatype: "FP32", dims: ["n", 4] }],
+        outputs: [{ name: "y", datatype: "FP32", dims: ["n", 4] }],
+      }),
+    );
+    for (const { type } of [model.graph.input[0]!, model.graph.output[0]!])
+      type!.tensorType!.elemType = FLOAT8E4M3FN;
+    model.opsetImport[0]!.version = 19n;
+    const wants = signature([tensor("x", "FP32", [-1, 4])], [tensor("y", "FP32", [-1, 4])]);
+    const cast = mappings({ name: "x", source: "x", cast: true }, { name: "y", source: "y", cast: true });
+    fitGraph(model, cast, wants);
+    // 1.06 is between 1 and 1.125, and 448 is the largest number that there is.
+    const answer = await run(model, [1, 4], floats([1, -2.5, 1.06, 1000]));
+    expect(answer.floats).toEqual([[1, -2.5, 1, 448]]);
   });
 
   it("leaves out outputs that the task does not have, and nothing else", async () => {
