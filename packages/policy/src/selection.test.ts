@@ -144,6 +144,20 @@ describe("selectVariant", () => {
       expect(decision).toMatchObject({ kind: "saturated", reason: "busy" });
     });
 
+    it("takes an overloaded instance as soon as an active one of the same variant has the longer queue", () => {
+      const soonest = (overloadedMs: number) => {
+        const executors = [executor({ name: "a" }), executor({ name: "b" })];
+        const instances = [
+          instance({ variant: "cheap", executor: "a", drainMs: 10 }),
+          instance({ variant: "cheap", executor: "b", state: "overloaded", drainMs: overloadedMs }),
+        ];
+        const snapshot = snapshotOf({ variants, instances, executors });
+        const decision = selectVariant(snapshot, asking({ latencyMs: 30 }), 0);
+        return decision.kind === "selected" ? decision.executor.name : decision.kind;
+      };
+      expect([soonest(9), soonest(11)]).toEqual(["b", "a"]);
+    });
+
     it("prefers a dearer active instance to a cheaper overloaded one", () => {
       const instances = [instance({ variant: "cheap", state: "overloaded" }), instance({ variant: "fine" })];
       const decision = selectVariant(snapshotOf({ variants, instances }), asking({ latencyMs: 30 }), 0);

@@ -160,6 +160,8 @@ interface GroupScan {
 
 function scanGroup(scan: Scan, group: InstanceGroup, of: GroupScan): void {
   const { batchMs, latencyMs, nowMs } = of;
+  let hasActive = false;
+  let overloaded: Placed | null = null;
   for (const member of group.members) {
     const { instance, executor } = member;
     if (!executor.accepting) continue;
@@ -172,15 +174,22 @@ function scanGroup(scan: Scan, group: InstanceGroup, of: GroupScan): void {
       if (lateMs < scan.retryMs) scan.retryMs = lateMs;
       continue;
     }
-    const predictedMs = drainMs + idleMs;
+    const placed = { group, member, predictedMs: drainMs + idleMs };
     if (instance.state === "active") {
-      if (!scan.best || goesBefore(group, member, predictedMs, scan.best)) {
-        scan.best = { group, member, predictedMs };
-      }
-    } else if (!scan.best && (!scan.fallback || isFreeSooner(group, member, predictedMs, scan.fallback))) {
-      scan.fallback = { group, member, predictedMs };
-    }
+      hasActive = true;
+      if (!scan.best || goesBefore(placed, scan.best)) scan.best = placed;
+    } else if (instance.state === "overloaded" && instance.isQueueUnknown !== true) {
+      if (!overloaded || goesBefore(placed, overloaded)) overloaded = placed;
+    } else noteFallback(scan, placed);
   }
+  if (!overloaded) return;
+  // Beside an active one of the same variant its queue tells what its state would (decision 0056).
+  if (!hasActive) noteFallback(scan, overloaded);
+  else if (!scan.best || goesBefore(overloaded, scan.best)) scan.best = overloaded;
+}
+
+function noteFallback(scan: Scan, placed: Placed): void {
+  if (!scan.best && (!scan.fallback || isFreeSooner(placed, scan.fallback))) scan.fallback = placed;
 }
 
 function noteIdle(scan: Scan, group: InstanceGroup, { byCost, bySoonest }: GroupScan): void {
@@ -199,21 +208,21 @@ function noteIdle(scan: Scan, group: InstanceGroup, { byCost, bySoonest }: Group
 }
 
 /** Among equals by objective: the earliest completion, then the least utilised executor. */
-function goesBefore(group: InstanceGroup, member: Member, predictedMs: number, other: Placed): boolean {
-  if (predictedMs !== other.predictedMs) return predictedMs < other.predictedMs;
-  const load = member.executor.utilisation - other.member.executor.utilisation;
-  return load !== 0 ? load < 0 : isNamedBefore(group, member, other);
+function goesBefore(one: Placed, other: Placed): boolean {
+  if (one.predictedMs !== other.predictedMs) return one.predictedMs < other.predictedMs;
+  const load = one.member.executor.utilisation - other.member.executor.utilisation;
+  return load !== 0 ? load < 0 : isNamedBefore(one, other);
 }
 
-function isFreeSooner(group: InstanceGroup, member: Member, predictedMs: number, other: Placed): boolean {
-  return predictedMs === other.predictedMs
-    ? isNamedBefore(group, member, other)
-    : predictedMs < other.predictedMs;
+function isFreeSooner(one: Placed, other: Placed): boolean {
+  return one.predictedMs === other.predictedMs
+    ? isNamedBefore(one, other)
+    : one.predictedMs < other.predictedMs;
 }
 
-function isNamedBefore(group: InstanceGroup, member: Member, other: Placed): boolean {
-  const { executor } = member;
-  if (executor.name !== other.member.executor.name) return executor.name < other.member.executor.name;
+function isNamedBefore({ group, member: { executor } }: Placed, other: Placed): boolean {
+  const { name } = other.member.executor;
+  if (executor.name !== name) return executor.name < name;
   return group.entry.index < other.group.entry.index;
 }
 

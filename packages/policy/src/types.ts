@@ -100,6 +100,8 @@ export interface Instance {
   readonly hopMs: number;
   /** Least hop measured lately, ms: that of an idle moment, by which a query is judged feasible. Absent: `hopMs`. */
   readonly hopLeastMs?: number;
+  /** `drainMs` says nothing: its state alone tells how busy it is. Absent: it is known. */
+  readonly isQueueUnknown?: boolean;
 }
 
 /** One executor and the host it owns. */

@@ -1,6 +1,6 @@
 import type { Query } from "../query";
 import { selectVariant } from "../selection";
-import { instance, pointsOf, slo, snapshotOf, variant } from "../testing/snapshots";
+import { executor, instance, pointsOf, slo, snapshotOf, variant } from "../testing/snapshots";
 import type { Instance } from "../types";
 import { paperView } from "./paper-view";
 
@@ -24,6 +24,17 @@ describe("paperView", () => {
       predictedMs: 2,
       instance: { measured: instances[0] },
     });
+  });
+
+  it("goes by the state where an overloaded one has the shorter queue", () => {
+    const instances = [
+      instance({ variant: "cheap", executor: "a", drainMs: 5 }),
+      instance({ variant: "cheap", executor: "b", state: "overloaded" }),
+    ];
+    const executors = [executor({ name: "a" }), executor({ name: "b" })];
+    const snapshot = snapshotOf({ variants, instances, executors });
+    expect(selectVariant(snapshot, query, 0)).toMatchObject({ executor: { name: "b" } });
+    expect(selectVariant(paperView(snapshot), query, 0)).toMatchObject({ executor: { name: "a" } });
   });
 
   it("follows the state as it changes", () => {

@@ -5,6 +5,7 @@ import type { Instance, InstanceState } from "../types";
 export class StateOnlyInstance implements Instance {
   readonly drainMs = 0;
   readonly hopMs = 0;
+  readonly isQueueUnknown = true;
   readonly variant: string;
   readonly executor: string;
 
