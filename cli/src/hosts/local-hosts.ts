@@ -1,11 +1,10 @@
-import { ClusterService, type Host, HostState, type JoinRequest, MemberKind } from "@infaas/api";
+import { type ClusterService, type Host, HostState, type JoinRequest, MemberKind } from "@infaas/api";
 import { followMetadata, Membership, RECORD_CALL_TIMEOUT_MS, RecordTable } from "@infaas/cluster";
 import {
   Backoff,
+  type ClientOf,
   type Clock,
   createLogger,
-  createRpcClient,
-  type DialSecurity,
   every,
   type Random,
   ServiceError,
@@ -20,9 +19,8 @@ type Pool = NonNullable<NonNullable<JoinRequest["member"]>["pool"]>;
 export interface LocalHostsOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** host:port of the metadata service. */
-  readonly metadata: string;
-  readonly dial: DialSecurity;
+  /** Metadata. */
+  readonly cluster: ClientOf<typeof ClusterService>;
   readonly pool: Omit<Pool, "$typeName">;
   readonly group: Pick<ProcessGroup, "start" | "end">;
   readonly budgets: CpuBudgets;
@@ -73,21 +71,17 @@ export class LocalHosts {
   private readonly records = new RecordTable();
   private readonly attempts = new Map<string, Attempt>();
   private readonly ending = new AbortController();
-  private readonly cluster: ReturnType<typeof clusterClient>;
   private stepping: Promise<void> | null = null;
   private due = false;
   private ticking: Timer | null = null;
   private done: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly o: LocalHostsOptions) {
-    this.cluster = clusterClient(o);
-  }
+  constructor(private readonly o: LocalHostsOptions) {}
 
   /** Offers the pool to the cluster and follows the records of its hosts. */
   start(): void {
-    const { clock, random, pool } = this.o;
+    const { cluster, clock, random, pool } = this.o;
     const { signal } = this.ending;
-    const { cluster } = this;
     const logger = createLogger({ service: PROVIDER, level: "error", write: (line) => this.o.note(line) });
     const ports = { cluster, clock, random, logger };
     const membership = new Membership({
@@ -125,7 +119,6 @@ export class LocalHosts {
     }
     await this.done;
     await this.stepping;
-    this.cluster.close();
   }
 
   /** Takes every step that can be taken; a step that changes something is followed by another round. */
@@ -163,18 +156,17 @@ export class LocalHosts {
   ): Promise<void> {
     const attempt = this.attempts.get(name);
     try {
-      await this.cluster.setHost({
-        host: {
-          name,
-          provider: PROVIDER,
-          state: to,
-          reason: host?.reason ?? "",
-          fault: to === HostState.UP ? "" : (attempt?.fault ?? ""),
-          failures: attempt?.backoff.failures ?? 0,
-          changedEpochMs: this.o.clock.epochMs(),
-        },
-        from: [...from],
-      });
+      const recorded = {
+        name,
+        provider: PROVIDER,
+        state: to,
+        reason: host?.reason ?? "",
+        fault: to === HostState.UP ? "" : (attempt?.fault ?? ""),
+        failures: attempt?.backoff.failures ?? 0,
+        changedEpochMs: this.o.clock.epochMs(),
+      };
+      const call = { timeoutMs: RECORD_CALL_TIMEOUT_MS };
+      await this.o.cluster.setHost({ host: recorded, from: [...from] }, call);
     } catch {
       // Tried again with the next period, from what the record says then.
     }
@@ -277,10 +269,6 @@ export class LocalHosts {
     }
     this.step();
   }
-}
-
-function clusterClient({ metadata, dial }: Pick<LocalHostsOptions, "metadata" | "dial">) {
-  return createRpcClient(ClusterService, metadata, { defaultTimeoutMs: RECORD_CALL_TIMEOUT_MS, dial });
 }
 
 function numberOf(host: string): number {

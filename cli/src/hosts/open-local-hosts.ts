@@ -1,6 +1,6 @@
-import { DeviceKind } from "@infaas/api";
+import { ClusterService, DeviceKind } from "@infaas/api";
 import type { ConnectOptions } from "@infaas/client";
-import { dialWith, systemClock, systemRandom } from "@infaas/runtime";
+import { createRpcClient, dialWith, systemClock, systemRandom } from "@infaas/runtime";
 import type { HostsPlan } from "../system/cluster";
 import type { ProcessGroup, ProcessSpec } from "../system/process-group";
 import { openCpuBudgets } from "./cpu-budget";
@@ -20,15 +20,18 @@ export interface LocalHostsWorld {
 }
 
 /** Hosts of this machine, not offered to the cluster yet; tells the operator how their CPU time is bounded. */
-export function openLocalHosts({ minHosts, maxHosts, cores }: HostsPlan, world: LocalHostsWorld): LocalHosts {
+export function openLocalHosts(
+  { minHosts, maxHosts, cores }: HostsPlan,
+  world: LocalHostsWorld,
+): Pick<LocalHosts, "start" | "stop"> {
   const { hostType, memoryBytes, pricePerHourUsd, metadata, connection, group, executorOf, note } = world;
   const budgets = openCpuBudgets({ cores, maxHosts });
   note(budgets.sentence);
-  return new LocalHosts({
+  const cluster = createRpcClient(ClusterService, metadata, { dial: dialWith(connection) });
+  const hosts = new LocalHosts({
     clock: systemClock,
     random: systemRandom,
-    metadata,
-    dial: dialWith(connection),
+    cluster,
     pool: {
       hostType,
       cores,
@@ -43,4 +46,11 @@ export function openLocalHosts({ minHosts, maxHosts, cores }: HostsPlan, world: 
     executorOf,
     note,
   });
+  return {
+    start: () => hosts.start(),
+    stop: async () => {
+      await hosts.stop();
+      cluster.close();
+    },
+  };
 }
