@@ -5,6 +5,8 @@ export { executorOptions } from "./config";
 export { ExecutorCore, type ExecutorCorePorts } from "./core/executor-core";
 export { readFigures, type ToldFigures } from "./core/read-figures";
 export type {
+  DirectFigures,
+  DirectService,
   Engine,
   EngineAnswer,
   EngineOptions,
@@ -12,6 +14,7 @@ export type {
   EngineQuery,
   EngineTensor,
   LatencyPoint,
+  StageTimes,
 } from "./engines/engine-port";
 export { nativeEngines, nativeEngineVersion } from "./engines/native-engine";
 export { ModelFolders } from "./files/model-folders";

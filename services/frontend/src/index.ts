@@ -1,4 +1,5 @@
 export { type FrontendConfig, frontendOptions } from "./config";
+export { RecordedHostProvider } from "./control/host-provider/recorded";
 export { FrontendCore, type FrontendCorePorts } from "./core/frontend-core";
 export { type Frontend, type FrontendPorts, startFrontend } from "./frontend";
 export { acceptQuery, type IncomingQuery } from "./intake/accept-query";

@@ -83,6 +83,11 @@ export class FrontendCore {
     this.scaling = openScaling(config, { ...known, placements, table, hosts, term }, lifecycle);
   }
 
+  /** True while it leads. */
+  get isLeader(): boolean {
+    return this.joined !== null && this.joined.term() !== null;
+  }
+
   /** Another frontend has told what it is asked. */
   told(frontend: string, readings: readonly DemandReading[]): void {
     this.demandTable.take(frontend, readings, this.ports.clock.nowMs());

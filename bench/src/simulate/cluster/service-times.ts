@@ -1,6 +1,14 @@
 import type { Variant } from "@infaas/api";
 import type { Random } from "@infaas/runtime";
-import type { ServiceTimes } from "./virtual-engines";
+import { logNormal } from "../workload/draws";
+
+/** How long things take on a host of the simulation that does nothing else. */
+export interface ServiceTimes {
+  /** From the file to an engine that answers, ms. */
+  loadMs(variant: string): number;
+  /** One batch of so many rows, ms. */
+  batchMs(variant: string, rows: number): number;
+}
 
 /** Returns times as profiled: medians between the points measured, times a log-normal noise of this spread (0: none). */
 export function profiledTimes(variants: readonly Variant[], sigma: number, random: Random): ServiceTimes {
@@ -9,8 +17,13 @@ export function profiledTimes(variants: readonly Variant[], sigma: number, rando
   return {
     loadMs: (name) => profileOf(name)?.loadMs ?? 0,
     batchMs: (name, rows) =>
-      interpolated(profileOf(name)?.points ?? [], rows) * (sigma > 0 ? Math.exp(sigma * normal(random)) : 1),
+      interpolated(profileOf(name)?.points ?? [], rows) * (sigma > 0 ? logNormal(random, sigma) : 1),
   };
+}
+
+/** Returns times drawn for each batch, whatever its rows. */
+export function drawnTimes(drawMs: () => number): ServiceTimes {
+  return { loadMs: () => 0, batchMs: drawMs };
 }
 
 function interpolated(points: readonly { batch: number; p50Ms: number }[], rows: number): number {
@@ -19,9 +32,4 @@ function interpolated(points: readonly { batch: number; p50Ms: number }[], rows:
   if (b === undefined) return 0;
   if (a === undefined) return b.p50Ms;
   return a.p50Ms + ((b.p50Ms - a.p50Ms) * (rows - a.batch)) / (b.batch - a.batch);
-}
-
-/** A draw from the standard normal distribution (Box and Muller). */
-function normal(random: Random): number {
-  return Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
 }

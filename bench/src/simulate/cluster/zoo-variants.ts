@@ -8,14 +8,16 @@ interface ZooProfile {
   readonly latencyMs: readonly (readonly [batch: number, ms: number])[];
   readonly loadMs: number;
   readonly memoryBytes: bigint;
+  /** Batches that one instance runs at once; default 1. */
+  readonly concurrency?: number;
 }
 
 export type ZooName = keyof typeof profiles;
 
 /** Task of every simulated variant. */
 export const SIMULATED_TASK = "simulated/task";
-/** A digest of no file: nothing of one is read. */
-const DIGEST = `sha256:${"0".repeat(64)}`;
+/** Hexadecimal digits of a digest. */
+const DIGEST_CHARS = 64;
 /** A batch whose noise stays within this of the median is the 95th and 99th percentile of a profile. */
 const P95 = 1.1;
 const P99 = 1.2;
@@ -59,7 +61,7 @@ export function zooVariant(name: ZooName): Variant {
 
 /** Returns a variant of which this was measured. */
 export function simulatedVariant(name: string, profile: ZooProfile): Variant {
-  const { accuracy, latencyMs, loadMs, memoryBytes } = profile;
+  const { accuracy, latencyMs, loadMs, memoryBytes, concurrency = 1 } = profile;
   const last = latencyMs[latencyMs.length - 1] ?? [1, 1];
   const [first] = latencyMs;
   const betaMs = (last[1] - (first?.[1] ?? 0)) / Math.max(1, last[0] - (first?.[0] ?? 0));
@@ -72,9 +74,9 @@ export function simulatedVariant(name: string, profile: ZooProfile): Variant {
     deviceKind: DeviceKind.CPU,
     precision: Precision.FP32,
     threads: 1,
-    concurrency: 1,
+    concurrency,
     maxBatch: last[0],
-    modelDigest: DIGEST,
+    modelDigest: digestOf(name),
     accuracy: { value: accuracy, metric: "accuracy", dataset: "zoo", origin: AccuracyOrigin.DECLARED },
     profile: {
       points: latencyMs.map(([batch, ms]) => ({ batch, p50Ms: ms, p95Ms: ms * P95, p99Ms: ms * P99 })),
@@ -86,4 +88,9 @@ export function simulatedVariant(name: string, profile: ZooProfile): Variant {
       hostType: "local-cpu",
     },
   });
+}
+
+/** A digest of no file: nothing of one is read. */
+function digestOf(name: string): string {
+  return `sha256:${Buffer.from(name).toString("hex").slice(0, DIGEST_CHARS).padEnd(DIGEST_CHARS, "0")}`;
 }
