@@ -14,18 +14,34 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** This machine as Maven artifacts name it. */
 const mavenPlatform = `${{ darwin: "osx", win32: "windows" }[platform()] ?? platform()}-${arch() === "arm64" ? "aarch_64" : "x86_64"}`;
 const python = ".cache/sdk/python/bin";
+/** What the Python package makes its messages from. */
+const descriptors = [
+  "npx buf build proto --exclude-source-info --output sdk/python/src/infaas/descriptors.binpb",
+  ...[
+    "inference",
+    "infaas/v1/inference.proto",
+    "infaas/v1/catalog.proto",
+    "infaas/v1/artifact.proto",
+    "onnx",
+  ],
+].join(" --path proto/");
 const generate = (language) => `npx buf generate --template sdk/${language}/buf.gen.yaml`;
 
-/** Per language: what must be here, what installs and builds, what runs. */
+/** Per language: what must be here, what installs and builds, what runs, and tests where it has some. */
 const languages = {
   python: {
     needs: 'python3 -c "import ensurepip, venv"',
     build: [
       "python3 -m venv .cache/sdk/python",
+      descriptors,
       `${python}/pip install --quiet --requirement sdk/python/requirements.txt`,
-      `PATH=${python}:$PATH ${generate("python")}`,
+      `${python}/pip wheel --quiet --no-deps --wheel-dir .cache/sdk/wheels ./sdk/python`,
+      // By its number it may be there already, from an earlier state of the clone.
+      `${python}/pip install --quiet --force-reinstall --no-deps .cache/sdk/wheels/infaas-*.whl`,
+      `${python}/pip check`,
     ],
     run: (address) => `${python}/python sdk/python/example.py ${address}`,
+    test: (address) => `INFAAS_ADDRESS=${address} ${python}/python -m unittest discover -s sdk/python/tests`,
   },
   go: {
     needs: "go version",
@@ -66,7 +82,8 @@ function main([name, word = "127.0.0.1:8001"]) {
     return 3;
   }
   if (word === "--check") return 0;
-  for (const command of [...language.build, language.run(word)]) {
+  const tests = language.test === undefined ? [] : [language.test(word)];
+  for (const command of [...language.build, language.run(word), ...tests]) {
     process.stdout.write(`$ ${command}\n`);
     const status = shell(command, "inherit");
     if (status !== 0) return status;

@@ -63,6 +63,11 @@ describe("the SDK of", () => {
         );
       });
 
+      if (language === "python")
+        it("passes its own tests: arrays, streams, asyncio, registration", () => {
+          expect(printed.get(language)).toMatch(/^Ran \d+ tests in [\d.]+s\n\nOK$/m);
+        });
+
       it("asks by task over the stock protocol", () => {
         expect(printed.get(language)).toMatch(/^ModelInfer: digit 7 by digits-\S+$/m);
       });
