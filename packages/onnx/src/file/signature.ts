@@ -129,12 +129,15 @@ export function expectNamedOutputs({ graph }: OnnxModel): void {
 }
 
 function unservedTensor(name: string, kind: "input" | "output", elemType: number | undefined): ServiceError {
-  const [called, holder] = unnamedDatatypes.get(elemType ?? 0) ?? [];
-  const message =
-    called === undefined
-      ? `${kind} ${name} has element type ${elemType ?? "none"}; tensors of a known type are served`
-      : `${kind} ${name} is ${called}, which the Open Inference Protocol has no name for; a task that states ${holder} for it takes the model with a cast: infaas register --map ${name}=${name}@cast`;
-  return new ServiceError(Code.INVALID_ARGUMENT, message);
+  return new ServiceError(Code.INVALID_ARGUMENT, `${kind} ${name} ${whyUnserved(name, elemType)}`);
+}
+
+function whyUnserved(name: string, elemType: number | undefined): string {
+  if (elemType === undefined) return "is a sequence, a map or an optional; requests hold tensors";
+  const [called, holder] = unnamedDatatypes.get(elemType) ?? [];
+  return called === undefined
+    ? `has element type ${elemType}; tensors of a known type are served`
+    : `is ${called}, which the Open Inference Protocol has no name for; a task that states ${holder} for it takes the model with a cast: infaas register --map ${name}=${name}@cast`;
 }
 
 function tensorOf({ name = "", type }: ValueInfoProto, kind: "input" | "output"): TensorSignature {

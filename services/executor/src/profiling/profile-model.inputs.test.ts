@@ -86,6 +86,17 @@ describe("profileModel: inputs and files", () => {
     expect(result.variants[0]?.goldenInputShapes).toMatchObject([{ dims: [1n, 64n] }]);
   });
 
+  it("says where a row that was drawn for it is refused alone too, and asks for no report", async () => {
+    const nodes = [createNode("Div", { inputs: ["twelve", "x"], outputs: ["y"] })];
+    const constants = [int64Of("twelve", 12)];
+    const model = fixtureModel({ nodes, constants, input: ["N"], output: ["N"], elemType: INT64 });
+    const { result } = await bench.register(model, create(TaskSchema, { name: "toy" }));
+    expect(result.architecture?.unbatchableReason).toMatch(
+      /^a row that was drawn for it is refused alone too: .*division by zero; examples of what it takes/,
+    );
+    expect(result.warnings).toEqual([]);
+  });
+
   describe("when nothing is found that it takes", () => {
     const idsFrom = (first: number) => {
       const nodes = [

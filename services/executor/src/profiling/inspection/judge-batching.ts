@@ -51,12 +51,9 @@ export async function judgeBatching(
     noAxis === null ? await probeRows(loaded, analysis.proven, ports) : { ...IMPOSSIBLE, reason: noAxis };
   if (!probe.invariant && probe.impossible && stated === true)
     throw new ServiceError(Code.INVALID_ARGUMENT, `the model is stated to be batchable, but ${probe.reason}`);
-  const reason = probe.invariant
-    ? null
-    : analysis.proven
-      ? `${probe.reason}, ${PLEASE_REPORT}`
-      : probe.reason;
-  const warning = analysis.proven ? (reason ?? "") : "";
+  const contradicts = analysis.proven && !probe.invariant && probe.refusedAlone !== true;
+  const reason = probe.invariant ? null : contradicts ? `${probe.reason}, ${PLEASE_REPORT}` : probe.reason;
+  const warning = contradicts ? (reason ?? "") : "";
   if (stated === null) return reason === null ? PROVEN : alone(reason, warning);
   const overridden = analysis.proven ? reason : analysis.reason;
   return overridden === null

@@ -25,6 +25,8 @@ export type Invariance =
       readonly reason: string;
       /** Rows cannot be run together at all. */
       readonly impossible?: true;
+      /** One of them cannot be run alone either, so that nothing is known of rows that can. */
+      readonly refusedAlone?: true;
     };
 
 /** Runs rows alone and together, in several sizes and mixtures up to `maxBatch`, and compares every output. */
@@ -45,7 +47,7 @@ export async function probeBatchInvariance(o: {
       if (alone.size > 0 && o.clock.nowMs() > deadlineMs) return { invariant: true, worstDifference };
       const chosen = mixtureOf(batch, mixture, o.rows.count);
       const together = await runTogether(o.runner, chosen);
-      if ("reason" in together) return { invariant: false, reason: together.reason, impossible: true };
+      if ("reason" in together) return await whyNotTogether(o.runner, chosen, together.reason);
       for (const [place, row] of chosen.entries()) {
         if (!alone.has(row)) alone.set(row, await o.runner.run([row]));
         const fault = compareRow({ alone: alone.get(row)!, together, outputs: o.outputs, place, batch });
@@ -55,6 +57,26 @@ export async function probeBatchInvariance(o: {
     }
   }
   return { invariant: true, worstDifference };
+}
+
+/** The reason, unless it is a row that the model does not take alone either: a divisor of zero, an unknown word. */
+async function whyNotTogether(
+  runner: ModelRunner,
+  rows: readonly number[],
+  reason: string,
+): Promise<Invariance> {
+  for (const row of new Set(rows)) {
+    const alone = await runTogether(runner, [row]);
+    if (!("reason" in alone)) continue;
+    const examples = "examples of what it takes (--examples) let its rows be tried together";
+    return {
+      invariant: false,
+      impossible: true,
+      refusedAlone: true,
+      reason: `a row that was drawn for it is refused alone too: ${alone.reason}; ${examples}`,
+    };
+  }
+  return { invariant: false, reason, impossible: true };
 }
 
 /**
@@ -116,7 +138,7 @@ async function runTogether(
   } catch (cause) {
     const { code, message } = ServiceError.from(cause);
     if (code !== Code.INTERNAL && code !== Code.INVALID_ARGUMENT) throw cause;
-    return { reason: `${rows.length} rows cannot be run together: ${message}` };
+    return { reason: rows.length === 1 ? message : `${rows.length} rows cannot be run together: ${message}` };
   }
 }
 
