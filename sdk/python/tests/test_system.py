@@ -9,7 +9,7 @@ import numpy as np
 
 from infaas import AsyncClient, Client, Invalid, NotFound, Progress, Unsatisfiable
 
-ADDRESS = os.environ.get("INFAAS_ADDRESS")
+ADDRESS = os.environ.get("INFAAS_ADDRESS") or None
 ZOO = Path(__file__).parents[3] / "zoo"
 EXAMPLES = ZOO / "digit-classification" / "uci-digits"
 TASK = "digit-classification"

@@ -36,35 +36,36 @@ def export(model: Any, rows: Optional[Any]) -> bytes:
 def _estimator(model: Any, rows: Any) -> bytes:
     try:
         from skl2onnx import to_onnx
-        from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
     except ImportError as missing:
         raise _needs("sklearn") from missing
     first = np.asarray(rows)[:1].astype(np.float32)
     is_classifier = hasattr(model, "predict_proba")
     options = {id(model): {"zipmap": False}} if is_classifier else None
     file = to_onnx(model, first, options=options)
-    # Scores by class are the answer; the label is the best of them.
-    if is_classifier:
-        file = select_model_inputs_outputs(file, outputs=["probabilities"])
-    content: bytes = file.SerializeToString()
-    return content
+    return _scores(file)
 
 
 def _boosted(model: Any, rows: Any, library: str) -> bytes:
     try:
         import onnxmltools
         from onnxmltools.convert.common.data_types import FloatTensorType
-        from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
     except ImportError as missing:
         raise _needs(library) from missing
-    types = [("input", FloatTensorType([None, np.asarray(rows).shape[1]]))]
+    # Named as skl2onnx names it, so that all of them may serve one task.
+    types = [("X", FloatTensorType([None, np.asarray(rows).shape[1]]))]
     if library == "xgboost":
         file = onnxmltools.convert_xgboost(model, initial_types=types)
     else:
         file = onnxmltools.convert_lightgbm(model, initial_types=types, zipmap=False)
-    outputs = [output.name for output in file.graph.output]
-    if "probabilities" in outputs:
-        file = select_model_inputs_outputs(file, outputs=["probabilities"])
+    return _scores(file)
+
+
+def _scores(file: Any) -> bytes:
+    """The file without the label among its outputs, where it has scores by class: the label is the best of them."""
+    outputs = file.graph.output
+    kept = [output for output in outputs if output.name == "probabilities"]
+    for output in [each for each in outputs if kept and each.name != "probabilities"]:
+        outputs.remove(output)
     content: bytes = file.SerializeToString()
     return content
 
