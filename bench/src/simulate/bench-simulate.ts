@@ -1,8 +1,15 @@
 import { parseArgs } from "node:util";
 import { policyNames } from "@infaas/policy";
+import { seededRandom } from "@infaas/runtime";
+import { simulateFailures } from "./failures";
 import { MANAGED_PHASES, simulateManaged } from "./managed";
 import { POISSON, simulatePoisson } from "./poisson";
 import { simulateQueues } from "./queues";
+import { describeHygiene, hygieneOf } from "./workload/hygiene";
+import { workloads } from "./workload/workloads";
+
+/** Rate and length of the cards of `simulate workloads`. */
+const CARD = { perSecond: 50, seconds: 3_600 } as const;
 
 /** What a simulation is told on the command line. */
 interface Told {
@@ -10,11 +17,15 @@ interface Told {
   readonly policy: (typeof policyNames)[number];
   readonly load: number;
   readonly seconds: number;
+  /** How many, from 1 on; 0: `seed` alone. */
+  readonly seeds: number;
 }
 
 const simulations: Readonly<Record<string, (told: Told) => Promise<string>>> = {
   poisson: simulatePoisson,
+  failures: simulateFailures,
   queues: simulateQueues,
+  workloads: async ({ seed }) => describeWorkloads(seed),
   managed: ({ seed, policy }) => simulateManaged({ seed, policy, phases: MANAGED_PHASES }),
 };
 
@@ -26,6 +37,7 @@ export async function benchSimulate(args: readonly string[]): Promise<void> {
     options: {
       seed: { type: "string", default: "1" },
       policy: { type: "string", default: "infaas" },
+      seeds: { type: "string", default: "0" },
       load: { type: "string", default: String(POISSON.load) },
       seconds: { type: "string", default: String(POISSON.seconds) },
     },
@@ -37,7 +49,16 @@ export async function benchSimulate(args: readonly string[]): Promise<void> {
   const simulation = simulations[name];
   if (simulation === undefined)
     throw new Error(`no simulation '${name}'; there are ${Object.keys(simulations).join(", ")}`);
-  const { seed, load, seconds } = values;
-  const told = { seed: Number(seed), policy, load: Number(load), seconds: Number(seconds) };
+  const [seed, seeds, load, seconds] = [values.seed, values.seeds, values.load, values.seconds].map(Number);
+  const told = { seed, seeds, policy, load, seconds } as Told;
   process.stdout.write(`${await simulation(told)}\n`);
+}
+
+/** The hygiene card of each load. */
+function describeWorkloads(seed: number): string {
+  const lines = Object.entries(workloads).map(([name, workload]) => {
+    const arrivals = workload(CARD.perSecond, CARD.seconds, seededRandom(seed));
+    return `${name.padEnd(12)} ${describeHygiene(hygieneOf(arrivals, CARD.seconds))}`;
+  });
+  return lines.join("\n");
 }

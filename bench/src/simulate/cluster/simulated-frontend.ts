@@ -56,9 +56,8 @@ export class SimulatedFrontend {
     this.core.join(this.address);
   }
 
-  /** The term that it leads in; null while it does not. */
   get isLeading(): boolean {
-    return this.core.isLeader;
+    return this.core.term !== null;
   }
 
   take({ executor, instances }: ToldFigures): void {

@@ -83,9 +83,9 @@ export class FrontendCore {
     this.scaling = openScaling(config, { ...known, placements, table, hosts, term }, lifecycle);
   }
 
-  /** True while it leads. */
-  get isLeader(): boolean {
-    return this.joined !== null && this.joined.term() !== null;
+  /** Term that it leads in; null while it does not. */
+  get term(): bigint | null {
+    return this.joined?.term() ?? null;
   }
 
   /** Another frontend has told what it is asked. */
