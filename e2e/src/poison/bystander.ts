@@ -2,7 +2,7 @@ import { Agent, request } from "node:http";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { GRPCInferenceService, ModelInferRequestSchema } from "@infaas/api";
 import { createInfaasClient } from "@infaas/client";
-import { addressOf, createRpcClient, ServiceError } from "@infaas/runtime";
+import { addressOf, createRpcClient, ServiceError, sleep, systemClock } from "@infaas/runtime";
 
 /** Name of the model that bystanders ask: it answers with its input, so every bit can be checked. */
 export const bystanderModel = "bystander";
@@ -54,6 +54,8 @@ export class Bystander {
   constructor(
     private readonly kind: BystanderKind,
     at: Addresses,
+    /** Time between an answer and the next query, milliseconds. */
+    private readonly pauseMs: number,
   ) {
     this.caller = openCaller(kind, at);
     const { floats } = this.caller;
@@ -79,6 +81,7 @@ export class Bystander {
         if (failures.length < failuresKept) failures.push(ServiceError.from(fault).message);
       }
       if (this.awaited !== null && --this.awaited.queries === 0) this.awaited.done();
+      if (this.pauseMs > 0) await sleep(systemClock, this.pauseMs);
     }
     return { kind: this.kind, answered: latenciesMs.length, failed, wrong, failures, latenciesMs };
   }

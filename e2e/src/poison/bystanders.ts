@@ -14,9 +14,10 @@ const entry = join(root, "e2e", "dist", "poison", "bystander.main.js");
 export class Bystanders {
   private readonly children: readonly ChildProcess[];
 
-  constructor({ address, httpAddress }: Addresses) {
+  /** `pauseMs`: time that each waits between an answer and its next query, milliseconds. */
+  constructor({ address, httpAddress }: Addresses, pauseMs = 0) {
     this.children = bystanderKinds.map((kind) =>
-      fork(entry, [kind, address, httpAddress], { serialization: "advanced", execArgv: [] }),
+      fork(entry, [kind, address, httpAddress, String(pauseMs)], { serialization: "advanced", execArgv: [] }),
     );
   }
 

@@ -6,13 +6,18 @@ import { bystanderModel } from "./bystander";
 import { Bystanders, bystanderFile } from "./bystanders";
 import { registerCulprits } from "./culprits";
 import { operatorModels } from "./hostile-operators";
-import { type OperatorReport, runOperators } from "./operator-run";
+import { type OperatorPlan, type OperatorReport, runOperators } from "./operator-run";
 import { type PoisonScene, poisonLoop } from "./poison-loop";
 
+/** Operators that are asked side by side: as many as keep two cores busy while some wait for a registration's processes. */
+const operatorsAtOnce = 4;
+/** Bystanders' pause beside operators: without one they take most of the time of two cores. */
+const operatorPauseMs = 100;
 const usage = `usage: main.js loop MINUTES
-       main.js operators REQUESTS [SEED]
+       main.js operators REQUESTS [SEED [FROM [AT_ONCE]]]
   loop       one query in a hundred ends, hangs or fills its engine process; what bystanders see of it
-  operators  so many hostile requests to each of ${operatorModels.length} operators, and who else notices
+  operators  so many hostile requests to each of ${operatorModels.length} operators, and who else notices;
+             from the operator with number FROM on (default 0), AT_ONCE side by side (default ${operatorsAtOnce})
 `;
 const names = ["metadata", "frontend", "executor-1", "executor-2"];
 
@@ -23,10 +28,18 @@ interface Scene extends PoisonScene {
 type Run = (scene: Scene) => Promise<boolean>;
 
 /** Resolves with the exit status: 0 where nobody but a culprit was hurt. */
-async function main([mode, count, seed = "1"]: readonly string[]): Promise<number> {
+async function main(words: readonly string[]): Promise<number> {
+  const [mode, count, seed = 1, from = 0, atOnce = operatorsAtOnce] = words;
   const run: Run | undefined = {
     loop: (scene: Scene) => poisonLoop(scene, Number(count)),
-    operators: (scene: Scene) => operators(scene, Number(count), Number(seed)),
+    operators: (scene: Scene) =>
+      operators(scene, {
+        models: operatorModels.slice(Number(from)),
+        requests: Number(count),
+        seed: Number(seed),
+        atOnce: Number(atOnce),
+        onReport: print,
+      }),
   }[mode ?? ""];
   if (run === undefined || !(Number(count) > 0)) {
     process.stderr.write(usage);
@@ -34,7 +47,7 @@ async function main([mode, count, seed = "1"]: readonly string[]): Promise<numbe
   }
   const cluster = await Cluster.start({ zoo: "none", args: ["--executors", "2"] });
   const folder = await mkdtemp(join(tmpdir(), "poison-"));
-  const bystanders = new Bystanders(cluster);
+  const bystanders = new Bystanders(cluster, mode === "operators" ? operatorPauseMs : 0);
   try {
     const path = join(folder, `${bystanderModel}.onnx`);
     await writeFile(path, bystanderFile);
@@ -52,8 +65,7 @@ async function main([mode, count, seed = "1"]: readonly string[]): Promise<numbe
   }
 }
 
-async function operators({ cluster, folder, bystanders }: Scene, requests: number, seed: number) {
-  const plan = { models: operatorModels, requests, seed, onReport: print };
+async function operators({ cluster, folder, bystanders }: Scene, plan: OperatorPlan) {
   const { seen } = await bystanders.watch(() => runOperators(cluster, folder, plan));
   for (const { kind, answered, failed, wrong, failures } of seen)
     process.stdout.write(

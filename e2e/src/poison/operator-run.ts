@@ -26,6 +26,8 @@ export interface OperatorPlan {
   /** Queries to each. */
   readonly requests: number;
   readonly seed: number;
+  /** Operators that are asked side by side. */
+  readonly atOnce: number;
   /** Called when an operator is done. */
   readonly onReport: (report: OperatorReport) => void;
 }
@@ -36,17 +38,27 @@ export interface OperatorPlan {
  */
 export async function runOperators(cluster: Cluster, folder: string, plan: OperatorPlan): Promise<void> {
   const repository = createRpcClient(GRPCInferenceService, cluster.address);
-  for (const model of plan.models) {
-    const refused = await register(cluster, folder, model);
-    const asked =
-      refused === null
-        ? await ask(cluster, model, plan.requests, seededRandom(plan.seed))
-        : { ends: {}, signals: [] };
-    plan.onReport({ name: model.name, refused, ...asked });
-    if (refused === null)
+  const left = plan.models.values();
+  const runSome = async () => {
+    for (const model of left) {
+      plan.onReport(await runOperator(cluster, folder, model, plan));
       await repository.repositoryModelUnload({ modelName: model.name }).catch(() => undefined);
-  }
+    }
+  };
+  await Promise.all(Array.from({ length: plan.atOnce }, runSome));
   repository.close();
+}
+
+async function runOperator(
+  cluster: Cluster,
+  folder: string,
+  model: OperatorModel,
+  { requests, seed }: OperatorPlan,
+): Promise<OperatorReport> {
+  const { name } = model;
+  const refused = await register(cluster, folder, model);
+  if (refused !== null) return { name, refused, ends: {}, signals: [] };
+  return { name, refused, ...(await ask(cluster, model, requests, seededRandom(seed))) };
 }
 
 async function register(cluster: Cluster, folder: string, model: OperatorModel): Promise<string | null> {

@@ -120,7 +120,8 @@ describe("a cluster with two executors, one caller of which does harm", () => {
   it("answers or refuses hostile values of operators that turn them into sizes, divisors and loops", async () => {
     const reports: OperatorReport[] = [];
     const models = operatorModels.filter(({ name }) => /^(mod|expand|range|stft)-/.test(name)).slice(0, 4);
-    const plan = { models, requests: 8, seed: 1, onReport: (report: OperatorReport) => reports.push(report) };
+    const onReport = (report: OperatorReport) => reports.push(report);
+    const plan = { models, requests: 8, seed: 1, atOnce: 2, onReport };
     await harm(() => runOperators(cluster, folder, plan));
     expect(reports.map(({ refused }) => refused)).toEqual(models.map(() => null));
   }, 180_000);
