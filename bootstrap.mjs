@@ -79,9 +79,10 @@ const steps = [
         "native/wire/lib",
         "native/wire/test",
         "cli",
+        "console",
         "bench",
         "e2e",
-      ].flatMap((d) => files(d, ".ts", "tsconfig.json", "tsconfig.test.json")),
+      ].flatMap((d) => files(d, ".ts", ".tsx", "tsconfig.json", "tsconfig.test.json")),
     output: "cli/dist",
     command: [
       "npx",
@@ -100,11 +101,20 @@ const steps = [
       ...["services/frontend", "services/metadata", "services/executor"].map(tests),
       "native/cuda-batcher/test",
       "native/wire/test",
+      "console",
       "bench",
       "e2e",
     ],
     // What protobuf generated is an input too, but lies in a folder that is not scanned.
     after: "generate",
+  },
+  {
+    name: "console",
+    title: "bundling the console",
+    inputs: () => [...files("console", ".ts", ".tsx", ".css", ".html", ".mjs"), ...files("packages/api/src")],
+    output: "console/dist/console.js",
+    command: ["npm", "run", "--silent", "build", "-w", "@infaas/console"],
+    after: "compile",
   },
 ];
 

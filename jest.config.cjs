@@ -11,6 +11,7 @@ module.exports = {
     "<rootDir>/native/cuda-batcher",
     "<rootDir>/native/wire",
     "<rootDir>/cli",
+    "<rootDir>/console",
     "<rootDir>/bench",
     "<rootDir>/e2e",
     "<rootDir>/zoo",
@@ -20,6 +21,7 @@ module.exports = {
   transform: { "^.+\\.ts$": swc },
   moduleNameMapper: {
     "^@infaas/(runtime|cluster|onnx)/testing/(.*)$": "<rootDir>/packages/$1/src/testing/$2.ts",
+    "^@infaas/api/messages$": "<rootDir>/packages/api/src/messages.ts",
     "^@infaas/(policy|api|onnx|runtime|cluster|client)$": "<rootDir>/packages/$1/src/index.ts",
     "^@infaas/(frontend|metadata|executor)$": "<rootDir>/services/$1/src/index.ts",
     "^@infaas/cuda-batcher/testing$": "<rootDir>/native/cuda-batcher/lib/testing/index.ts",

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { formatAddress, type SecurityConfig } from "@infaas/runtime";
@@ -108,11 +109,23 @@ export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
       http,
       "--metadata",
       metadata,
+      ...consoleArguments(plan),
       ...otlpArguments(plan),
       ...(plan.security.tokens == null ? [] : ["--tokens", plan.security.tokens]),
       ...(plan.security.insecure ? ["--insecure"] : []),
     ]),
   ];
+}
+
+/** Folder of the built console; null where it was not built. */
+export function consoleFolder({ root }: ClusterPlan): string | null {
+  const folder = join(root, "console", "dist");
+  return existsSync(join(folder, "index.html")) ? folder : null;
+}
+
+function consoleArguments(plan: ClusterPlan): readonly string[] {
+  const folder = consoleFolder(plan);
+  return folder === null ? [] : ["--console", folder];
 }
 
 function otlpArguments({ otlpEndpoint }: ClusterPlan): readonly string[] {

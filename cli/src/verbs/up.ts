@@ -8,6 +8,7 @@ import { openLocalHosts } from "../hosts/open-local-hosts";
 import {
   addressesOf,
   type ClusterPlan,
+  consoleFolder,
   executorOf,
   hostOf,
   ownEtcdAddress,
@@ -202,7 +203,7 @@ function printGreeting(plan: ClusterPlan, tookMs: number, terminal: Terminal): v
   terminal.print(`
 INFaaS is up after ${(tookMs / 1000).toFixed(1)} s
   frontend   ${frontend}   gRPC: infaas.v1, Open Inference Protocol v2, health, reflection
-             ${http}   HTTP: Open Inference Protocol v2 in JSON and raw bytes
+             ${http}   HTTP: Open Inference Protocol v2 in JSON and raw bytes${consoleLine(plan)}
   metadata   ${metadata}   ${plan.store} store
   executors  ${shown}
   state      ${plan.dataFolder}
@@ -213,4 +214,11 @@ Try, in another shell:
   npx infaas explain digit-classification --accuracy 0.98 --latency 5
 
 Ctrl-C stops everything.`);
+}
+
+/** Where the console is, for the greeting; empty where it was not built. */
+function consoleLine(plan: ClusterPlan): string {
+  if (consoleFolder(plan) === null) return "";
+  const scheme = plan.security.tlsCert === null ? "http" : "https";
+  return `\n  console    ${scheme}://${addressesOf(plan).http}/console/   draw, ask, and see what answers and why`;
 }

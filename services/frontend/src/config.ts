@@ -29,6 +29,11 @@ export const frontendOptions = {
     default: [],
     doc: "Origins of web pages that may use the HTTP face, separated by commas, or *; requests of other pages are refused.",
   },
+  console: {
+    type: "string",
+    default: "none",
+    doc: "Folder of the built console (console/dist), which the HTTP face shows at /console/; none turns it off.",
+  },
   advertise: {
     type: "string",
     default: null,

@@ -35,6 +35,8 @@ export interface ExchangeOptions {
   readonly protocol: Implementation;
   /** Methods of infaas.v1 by path, for the Connect protocol. */
   readonly connect: ReadonlyMap<string, ConnectMethod>;
+  /** What GET answers beside, by path. */
+  readonly files: ReadonlyMap<string, Reply>;
   readonly bodies: ByteBudget;
   readonly hostLoad: HostLoad;
   /** Every server of the process by the name that metrics give it. */
@@ -74,6 +76,8 @@ export class Exchange {
     }
     const method = this.o.connect.get(path);
     if (method !== undefined) return this.connect(method);
+    const file = this.o.files.get(path);
+    if (file !== undefined && verb === "GET") return file;
     if (path === METRICS_PATH && verb === "GET") return this.metrics();
     const { route, match } = findRoute(path, verb);
     const from = { caller: this.admit(route.method), peer: this.peer, signal: this.gone.signal };

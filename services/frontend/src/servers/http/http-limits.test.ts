@@ -27,6 +27,7 @@ async function served(
     protocol,
     security: openSecurity,
     connect: new Map(),
+    files: new Map(),
     corsOrigins: [],
     faces: new Map(),
     limits,

@@ -37,6 +37,8 @@ export interface HttpServerOptions {
   readonly protocol: Implementation;
   /** Methods of infaas.v1 by path, for the Connect protocol. */
   readonly connect: ReadonlyMap<string, ConnectMethod>;
+  /** Files for browsers by path; anybody may read them. */
+  readonly files: ReadonlyMap<string, Reply>;
   readonly security: Security;
   /** Origins of web pages that may use it. */
   readonly corsOrigins: readonly string[];
@@ -69,6 +71,7 @@ export class HttpServer {
       infer: o.infer,
       protocol: o.protocol,
       connect: o.connect,
+      files: o.files,
       bodies: new ByteBudget(limits.heldMaxBytes),
       hostLoad: new HostLoad(cpuTimes),
       faces: o.faces,
