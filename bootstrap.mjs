@@ -111,7 +111,10 @@ const steps = [
   {
     name: "console",
     title: "bundling the console",
-    inputs: () => [...files("console", ".ts", ".tsx", ".css", ".html", ".mjs"), ...files("packages/api/src")],
+    inputs: () => [
+      ...files("console", "package.json", ".ts", ".tsx", ".css", ".html"),
+      ...files("packages/api/src"),
+    ],
     output: "console/dist/console.js",
     command: ["npm", "run", "--silent", "build", "-w", "@infaas/console"],
     after: "compile",

@@ -1,6 +1,6 @@
 import type { Explanation, Offer, QueryResponse, Refusal } from "@infaas/api/messages";
+import type { Answered } from "./answered";
 import { type Needs, relaxed } from "./needs";
-import type { Answered } from "./playground";
 import { scoresOf, sharesOf } from "./tensors";
 import { dollars, milliseconds, percent, reasonOf, stagesOf } from "./words";
 

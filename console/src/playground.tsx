@@ -1,5 +1,6 @@
-import type { QueryResponse, Task } from "@infaas/api/messages";
+import type { Task } from "@infaas/api/messages";
 import { useEffect, useMemo, useState } from "preact/hooks";
+import type { Answered } from "./answered";
 import { connectFrontend, type Failure, type Frontend, failureOf } from "./frontend";
 import { type Needs, noNeeds, sloOf } from "./needs";
 import { NeedsPanel } from "./needs-panel";
@@ -11,12 +12,6 @@ import type { Row } from "./tensors";
 const SETTLED_MS = 150;
 /** Where the token is kept while the tab is open. */
 const TOKEN_KEY = "infaas-token";
-
-/** What the last query brought. */
-export type Answered =
-  | { readonly kind: "none" }
-  | { readonly kind: "answer"; readonly response: QueryResponse }
-  | { readonly kind: "failure"; readonly failure: Failure };
 
 /** Asks a task: an input, needs, and what came of it. Each change is a query of its own. */
 export function Playground() {

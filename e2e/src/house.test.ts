@@ -22,7 +22,7 @@ const existing = (file: string) => {
     return false;
   }
 };
-const source = files.filter((f) => /\.(ts|cc|h|cu)$/.test(f)).filter(existing);
+const source = files.filter((f) => /\.(tsx?|cc|h|cu)$/.test(f)).filter(existing);
 const sources = new Map(source.map((file) => [file, read(file)]));
 const map = parseMap(read("docs/map.md"));
 const lines = (pattern: RegExp, among: readonly string[]) =>

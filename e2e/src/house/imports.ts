@@ -29,7 +29,7 @@ const doorOf = (workspace: string, sources: Sources) =>
 /** Imports of one file that lead to another file of `sources`. */
 export function importsOf(path: string, map: HouseMap, sources: Sources): Import[] {
   const text = sources.get(path) ?? "";
-  const targets = path.endsWith(".ts")
+  const targets = /\.tsx?$/.test(path)
     ? typescriptTargets(path, text, map, sources)
     : includeTargets(text, sources);
   return targets.map((to) => ({ from: path, to }));
@@ -42,7 +42,7 @@ function typescriptTargets(path: string, text: string, map: HouseMap, sources: S
     if (workspace !== undefined) return doorOf(workspace, sources) ?? [];
     if (!specifier.startsWith(".")) return [];
     const base = normalize(join(dirname(path), specifier));
-    return [`${base}.ts`, `${base}/index.ts`].find((target) => sources.has(target)) ?? [];
+    return [`${base}.ts`, `${base}.tsx`, `${base}/index.ts`].find((target) => sources.has(target)) ?? [];
   });
 }
 
