@@ -26,6 +26,9 @@ export interface BatcherStats {
   /** Requests that shared a batch and were run again alone, and those of them that were answered otherwise then. */
   readonly rechecked: number;
   readonly recheckDiffered: number;
+  /** Batches that waited for cores of the host, and how long together. */
+  readonly coreWaits: number;
+  readonly coreWaitNs: number;
   /** Batches that ran on the caller's own memory, without a copy. */
   readonly directBatches: number;
   /** Summed over requests. */

@@ -6,7 +6,7 @@ import { atEndOfTurn } from "./end-of-turn";
 import { LinkService } from "./link-service";
 import { type BatcherHandle, type ModelHandle, type NativeBatcherOptions, native } from "./native";
 import { NativeError } from "./native-error";
-import { batcherOptions, modelOptions, type OpenOptions } from "./open-options";
+import { batcherOptions, coreWeight, modelOptions, type OpenOptions } from "./open-options";
 import type { Done, Pending } from "./pending";
 import type { Result } from "./result";
 import { type TensorInfo, toTensorInfo } from "./tensor-info";
@@ -75,6 +75,11 @@ export interface Batcher {
   /** How long a run that was asked to end has gone on since, in ms; 0: there is none. */
   unresponsiveMs(): number;
   stats(): BatcherStats;
+  /**
+   * Sets its share of the host's cores in times of others', where there are not enough (`OpenOptions.cores`).
+   * @throws NativeError INVALID for a weight out of range.
+   */
+  setWeight(weight: number): void;
   /** Gives back what past runs left in the memory that the engine keeps for later ones; runs may go on meanwhile. */
   trim(): Promise<void>;
   /** Resolves when nothing is queued or running, of links neither; new requests are still taken. */
@@ -297,6 +302,10 @@ class OpenBatcher implements Batcher {
 
   stats(): BatcherStats {
     return this.lastStats ?? native().stats(this.handle);
+  }
+
+  setWeight(weight: number): void {
+    if (this.lastStats === undefined) native().setWeight(this.handle, coreWeight(weight));
   }
 
   async trim(): Promise<void> {

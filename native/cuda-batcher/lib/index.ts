@@ -1,6 +1,7 @@
 export { type Batcher, type CancelSignal, openBatcher, type SubmitOptions } from "./batcher";
 export type { BatcherStats } from "./batcher-stats";
 export { confineProcess } from "./confinement";
+export { CoreGate } from "./core-gate";
 export { FrameServer, type FrameServerEvents, type FrameServerOptions } from "./frame-server";
 export {
   type LinkBatch,

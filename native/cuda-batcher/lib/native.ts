@@ -8,6 +8,9 @@ export type ModelHandle = { readonly __model: unique symbol };
 /** An open batcher, owned by the add-on. */
 export type BatcherHandle = { readonly __batcher: unique symbol };
 
+/** A core gate, owned by the add-on. */
+export type CoreGateHandle = { readonly __coreGate: unique symbol };
+
 /** A server of links, owned by the add-on. */
 export type ServerHandle = { readonly __server: unique symbol };
 
@@ -60,6 +63,12 @@ export interface NativeBatcherOptions {
   /** Empty: none is kept. */
   journalPath: string;
   journalSlot: number;
+  /** File of the core gate; empty: batches run whenever an engine thread is idle. */
+  coreGate: string;
+  coreWeight: number;
+  coreIdleWork: boolean;
+  /** Cores of one batch. */
+  threads: number;
 }
 
 /** What the add-on's `probe` answers. */
@@ -132,6 +141,10 @@ export interface Native extends NativeModels {
   dispose(batcher: BatcherHandle): void;
   confine(parentPid: number, dataBytesMax: number): void;
   trimHeap(): Promise<void>;
+  coreGateMake(path: string, cores: number): CoreGateHandle;
+  coreGateInUse(gate: CoreGateHandle): number;
+  coreGateForget(gate: CoreGateHandle, pid: number): Promise<boolean>;
+  setWeight(batcher: BatcherHandle, weight: number): void;
   linkOpen(
     host: string,
     port: number,

@@ -40,6 +40,12 @@ export interface OpenOptions {
    */
   readonly journal?: { readonly path: string; readonly firstSlot: number };
   /**
+   * The gate that shares a host's cores out (`CoreGate`): a batch takes `intraOpThreads` of them before it is closed. `weight`:
+   * share of them in times of others', where there are not enough; default 1. `idleWork`: its batches leave the cores to
+   * others, but for a tenth of the time; default false. Default: no gate, batches run whenever an engine thread is idle.
+   */
+  readonly cores?: { readonly gate: string; readonly weight?: number; readonly idleWork?: boolean };
+  /**
    * Runs requests that shared a batch again alone, now and then and when an engine has nothing else to do, and ends batching when
    * an answer is another one then. `tolerance`: largest difference, relative to the largest magnitude of an output where
    * that is above 1. `proven`: rows are known to keep apart, so that it takes two such answers among a hundred. Default: nothing is
@@ -61,6 +67,8 @@ const ageingMs = 250;
 
 const maxBatchLimit = 4096;
 const threadsLimit = 1024;
+const weightMin = 0.01;
+const weightMax = 100;
 /** A journal of 1 GiB. */
 const JOURNAL_SLOTS_MAX = 1_048_576;
 
@@ -103,6 +111,10 @@ export function batcherOptions(options: OpenOptions, batchable: boolean): Native
         : sizes("preferredBatchSizes", options.preferredBatchSizes, maxBatch),
     journalPath: options.journal?.path ?? "",
     journalSlot: whole("journal.firstSlot", options.journal?.firstSlot ?? 0, 0, JOURNAL_SLOTS_MAX),
+    coreGate: options.cores?.gate ?? "",
+    coreWeight: coreWeight(options.cores?.weight ?? 1),
+    coreIdleWork: options.cores?.idleWork ?? false,
+    threads: options.intraOpThreads,
     recheckTolerance:
       options.recheck === undefined ? -1 : positive("recheck.tolerance", options.recheck.tolerance),
     proven: options.recheck?.proven ?? false,
@@ -110,6 +122,15 @@ export function batcherOptions(options: OpenOptions, batchable: boolean): Native
     closeAtRows:
       options.closeAtRows === undefined ? null : sizes("closeAtRows", options.closeAtRows, maxBatch),
   };
+}
+
+/** The weight, if it is one; throws NativeError INVALID for a value out of range. */
+export function coreWeight(weight: number): number {
+  if (weight >= weightMin && weight <= weightMax) return weight;
+  throw new NativeError(
+    "INVALID",
+    `weight is ${weight}, allowed are numbers from ${weightMin} to ${weightMax}`,
+  );
 }
 
 function seed(latencyMs: NonNullable<OpenOptions["latencyMs"]>, maxBatch: number): Float64Array {

@@ -8,6 +8,11 @@ export const executorMetrics = {
     unit: "1",
     description: "Busy share of this executor's cores.",
   },
+  coresInUse: {
+    name: "infaas.executor.cores.in_use",
+    unit: "{core}",
+    description: "Cores that batches run on now, as the core gate gave them out.",
+  },
   memoryFree: {
     name: "infaas.executor.memory.free",
     unit: "By",
@@ -44,6 +49,16 @@ export const executorMetrics = {
     name: "infaas.instance.batch",
     unit: "{item}",
     description: "Mean rows per batch in the last second.",
+  },
+  coreWaits: {
+    name: "infaas.instance.core.waits",
+    unit: "{batch}",
+    description: "Batches that waited for cores of the host.",
+  },
+  coreWaited: {
+    name: "infaas.instance.core.waited",
+    unit: "s",
+    description: "How long batches waited for cores of the host, together.",
   },
   rechecked: {
     name: "infaas.instance.rechecked",

@@ -1,6 +1,6 @@
-import { type ExecutorFigures, executorMetrics } from "@infaas/api";
+import { executorMetrics } from "@infaas/api";
 import type { Telemetry } from "@infaas/runtime";
-import type { ToldFigures, ToldInstance } from "./core/read-figures";
+import type { ToldExecutor, ToldFigures, ToldInstance } from "./core/read-figures";
 
 /** Instruments of an executor. */
 export const instruments = executorMetrics;
@@ -12,6 +12,8 @@ type Told<T> = { readonly [K in keyof T]: T[K] extends number | null ? K : never
 const counters = {
   served: "servedTotal",
   refused: "refusedTotal",
+  coreWaits: "coreWaits",
+  coreWaited: "coreWaitedSeconds",
   rechecked: "rechecked",
   recheckDiffered: "recheckDiffered",
 } as const satisfies Partial<Record<Instrument, Told<ToldInstance>>>;
@@ -27,9 +29,10 @@ const gauges = {
 /** What a gauge of the host shows. */
 const hostGauges = {
   utilisation: "utilisation",
+  coresInUse: "coresInUse",
   memoryFree: "memoryFreeBytes",
   inFlight: "inFlight",
-} as const satisfies Partial<Record<Instrument, Told<ExecutorFigures>>>;
+} as const satisfies Partial<Record<Instrument, Told<ToldExecutor>>>;
 
 /**
  * Registers every instrument; all are observed from one reading when the exporter asks, nothing is recorded on the way of a

@@ -2,6 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ArtifactService, ClusterService, type ProfileModelRequest } from "@infaas/api";
 import { ArtifactClient } from "@infaas/cluster";
+import { CoreGate } from "@infaas/cuda-batcher";
 import {
   type Clock,
   type ConfigOf,
@@ -19,6 +20,7 @@ import {
 import { type executorOptions, wholeCores } from "./config";
 import { ExecutorCore, type HostUsage } from "./core/executor-core";
 import type { EnginePort } from "./engines/engine-port";
+import { gatedEngines } from "./engines/gated-engines";
 import { nativeEngines } from "./engines/native-engine";
 import { paddingEngines } from "./engines/padded-engine";
 import type { ModelFiles } from "./files/model-folders";
@@ -66,8 +68,10 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const { dial } = security;
   const models = join(config.dataDir, "models");
   const scratch = join(config.dataDir, "scratch");
-  await dropLeftovers([scratch, join(config.dataDir, "runs")]);
-  await Promise.all([models, scratch].map((folder) => mkdir(folder, { recursive: true })));
+  const runs = join(config.dataDir, "runs");
+  await dropLeftovers([scratch, runs]);
+  await Promise.all([models, scratch, runs].map((folder) => mkdir(folder, { recursive: true })));
+  const cores = CoreGate.make(join(runs, "cores"), wholeCores(config.cores));
   const artifacts = createRpcClient(ArtifactService, config.metadata, { dial });
   lifecycle.onStop("artifact client", () => artifacts.close());
   const artifactClient = new ArtifactClient(artifacts);
@@ -80,17 +84,17 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const modelFile = (files: ModelFiles) => store.model(files);
   const journal = await LoadJournal.open(join(config.dataDir, "loading"), clock);
   let nativeLinks: NativeLinks | null = null;
-  const processes = openProcesses(config, world);
+  const processes = openProcesses(config, world, { runs, cores });
   const spans = new QuerySpans(clock, telemetry.tracer);
   const cluster = createRpcClient(ClusterService, config.metadata, { dial });
   lifecycle.onStop("cluster client", () => cluster.close());
   const core = new ExecutorCore(config, {
     ...world,
     cluster,
-    engines: processes ?? paddingEngines(engines ?? nativeEngines),
+    engines: processes ?? paddingEngines(engines ?? gatedEngines(nativeEngines, { gate: cores.path })),
     modelFile,
     journal,
-    usage: usageOf(processes),
+    usage: usageOf(processes, cores),
     targets: telemetry,
     counted: (variant, taken) => spans.recordDirect(variant, taken),
   });
@@ -107,6 +111,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const linkPorts = { clock, executor, reporter, figures, spans, memory, inFlightMax };
   const links = new LinkServer(linkPorts);
   const profiles = profileQueue(config, clock, {
+    cores,
     fetchModel: modelFile,
     storeArtifact: (path, tenant) => new ArtifactClient(artifacts, tenant).uploadFile(path),
     scratchDir: scratch,
@@ -155,6 +160,7 @@ async function dropLeftovers(folders: readonly string[]): Promise<void> {
 function openProcesses(
   config: Config,
   { clock, random, logger, engines }: ExecutorWorld,
+  { runs, cores }: { readonly runs: string; readonly cores: CoreGate },
 ): EngineProcesses | null {
   const { isolation, memoryBytes } = config;
   if (engines !== null || isolation === "none") return null;
@@ -164,7 +170,8 @@ function openProcesses(
     random,
     logger,
     memoryBytes,
-    folder: join(config.dataDir, "runs"),
+    cores,
+    folder: runs,
     config: { ...config, listen: withPort(config.listen, 0) },
   });
 }
@@ -181,9 +188,10 @@ function reachedAt(processes: EngineProcesses, address: string) {
 }
 
 /** What this process and its engine processes use. */
-function usageOf(processes: EngineProcesses | null): HostUsage {
+function usageOf(processes: EngineProcesses | null, cores: CoreGate): HostUsage {
   return {
     cpuUs: () => processUsage.cpuUs() + (processes?.cpuUs ?? 0),
+    coresInUse: () => cores.inUse,
     ...(processes === null ? {} : { takenBytes: () => processes.takenBytes }),
     processes: () => [
       { name: "executor", residentBytes: processUsage.residentBytes() },
@@ -196,7 +204,7 @@ function usageOf(processes: EngineProcesses | null): HostUsage {
 function profileQueue(
   config: Config,
   clock: Clock,
-  ports: Pick<ConfinedProfileOptions, "fetchModel" | "scratchDir"> & {
+  ports: Pick<ConfinedProfileOptions, "fetchModel" | "scratchDir" | "cores"> & {
     readonly storeArtifact: (path: string, tenant: string) => Promise<string>;
   },
 ): ProfileQueue {

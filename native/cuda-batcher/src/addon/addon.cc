@@ -7,6 +7,7 @@
 #include "addon/batcher_handle.h"
 #include "addon/confinement.h"
 #include "addon/convert.h"
+#include "addon/core_calls.h"
 #include "addon/exit_guard.h"
 #include "addon/link_calls.h"
 #include "addon/delivery_layout.h"
@@ -131,9 +132,10 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Napi::Object options = info[1].As<Napi::Object>();
   std::unique_ptr<RunJournal> journal = convert::runJournal(options);
+  std::unique_ptr<CoreClaim> cores = convert::coreClaim(options);
   Shared handle =
       BatcherHandle::open(env, std::move(modelOf(info[0])), convert::batcherOptions(options), std::move(journal),
-                          info[2].As<Napi::Float64Array>(), info[3].As<Napi::Function>());
+                          std::move(cores), info[2].As<Napi::Float64Array>(), info[3].As<Napi::Function>());
   return Napi::External<Shared>::New(env, new Shared(handle), [](Napi::Env, Shared* held) { delete held; });
 }
 
@@ -332,6 +334,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("dispose", Napi::Function::New<dispose>(env, "dispose"));
   exports.Set("confine", Napi::Function::New<confine>(env, "confine"));
   exports.Set("trimHeap", Napi::Function::New<trimHeap>(env, "trimHeap"));
+  addCoreCalls(env, exports);
   addLinkCalls(env, exports);
   return exports;
 }

@@ -70,7 +70,7 @@ bool Gate::pass(std::unique_ptr<Delivery>& delivery) {
 }
 
 Shared BatcherHandle::open(Napi::Env env, std::shared_ptr<Model> model, BatcherOptions options,
-                           std::unique_ptr<RunJournal> journal,
+                           std::unique_ptr<RunJournal> journal, std::unique_ptr<CoreClaim> cores,
                            Napi::Float64Array numbers, Napi::Function onBatch) {
   Shared handle(new BatcherHandle);
   handle->numbers_ = Napi::Persistent(numbers);
@@ -104,7 +104,7 @@ Shared BatcherHandle::open(Napi::Env env, std::shared_ptr<Model> model, BatcherO
   handle->batcher_ = std::make_shared<Batcher>(
       std::move(model), std::move(options), steadyMs,
       [raw](std::unique_ptr<Delivery> delivery) { raw->deliver(std::move(delivery)); },
-      std::move(journal));
+      std::move(journal), std::move(cores));
   // A delivery of nothing tells JavaScript to look whether it waits for the last query.
   handle->served_ = std::make_shared<link::Served>(handle->batcher_, handle->shapes_, [gate = handle->gate_] {
     auto nothing = std::make_unique<Delivery>();

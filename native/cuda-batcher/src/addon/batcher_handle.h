@@ -32,7 +32,7 @@ class BatcherHandle : public std::enable_shared_from_this<BatcherHandle> {
  public:
   // JS thread. Deliveries are written into `numbers` before `onBatch` is called (lib/delivery-layout.ts).
   static std::shared_ptr<BatcherHandle> open(Napi::Env env, std::shared_ptr<Model> model, BatcherOptions options,
-                                             std::unique_ptr<RunJournal> journal,
+                                             std::unique_ptr<RunJournal> journal, std::unique_ptr<CoreClaim> cores,
                                              Napi::Float64Array numbers, Napi::Function onBatch);
   ~BatcherHandle();
 

@@ -97,6 +97,21 @@ std::unique_ptr<RunJournal> runJournal(const Napi::Object& from) {
   return journal;
 }
 
+std::unique_ptr<CoreClaim> coreClaim(const Napi::Object& from) {
+  const std::string path = text(from, "coreGate");
+  if (path.empty()) return nullptr;
+  std::string error;
+  const std::shared_ptr<CoreGate> gate = CoreGate::open(path, error);
+  CoreClaimOptions options;
+  options.cores = integer(from, "threads");
+  options.engines = static_cast<size_t>(integer(from, "instances"));
+  options.weight = number(from, "coreWeight");
+  options.idleWork = from.Get("coreIdleWork").As<Napi::Boolean>().Value();
+  std::unique_ptr<CoreClaim> claim = gate == nullptr ? nullptr : CoreClaim::open(gate, options, error);
+  if (claim == nullptr) throw Napi::Error::New(from.Env(), error);
+  return claim;
+}
+
 MeasureOptions measureOptions(const Napi::Object& from) {
   MeasureOptions options;
   options.instances = integer(from, "instances");
@@ -177,6 +192,8 @@ Napi::Object toCounters(Napi::Env env, const Counters& c) {
   set("lateRows", static_cast<double>(c.lateRows));
   set("rechecked", static_cast<double>(c.rechecked));
   set("recheckDiffered", static_cast<double>(c.recheckDiffered));
+  set("coreWaits", static_cast<double>(c.coreWaits));
+  set("coreWaitNs", c.coreWaitNs);
   set("directBatches", static_cast<double>(c.directBatches));
   set("queueNs", c.queueNs);
   set("gatherNs", c.gatherNs);

@@ -16,6 +16,8 @@ namespace cb::convert {
 ModelOptions modelOptions(const Napi::Object& from);
 // Null where the options name no journal.
 std::unique_ptr<RunJournal> runJournal(const Napi::Object& from);
+// Null where the options name no gate.
+std::unique_ptr<CoreClaim> coreClaim(const Napi::Object& from);
 BatcherOptions batcherOptions(const Napi::Object& from);
 MeasureOptions measureOptions(const Napi::Object& from);
 FeedOptions feedOptions(const Napi::Object& from);

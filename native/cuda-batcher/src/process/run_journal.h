@@ -12,6 +12,7 @@
 
 #include "layouts/run_journal_layout.h"
 #include "scheduling/request.h"
+#include "sharing/mapped_file.h"
 
 namespace cb {
 
@@ -53,12 +54,8 @@ class JournalSlots {
 
 class RunJournal {
  public:
-
   // Maps `count` slots of the file from `first` on; the file is made as large as that needs. Null: `error` says why not.
   static std::unique_ptr<RunJournal> open(const std::string& path, size_t first, size_t count, std::string& error);
-  ~RunJournal();
-  RunJournal(const RunJournal&) = delete;
-  RunJournal& operator=(const RunJournal&) = delete;
 
   JournalSlot* slots() { return slots_; }
   // One thread a slot. A run is under way from `begin` to `end`.
@@ -66,10 +63,9 @@ class RunJournal {
   void end(size_t slot) { slots_[slot].members.store(0, std::memory_order_release); }
 
  private:
-  RunJournal(void* mapped, size_t bytes, JournalSlot* slots) : mapped_(mapped), bytes_(bytes), slots_(slots) {}
+  RunJournal(std::unique_ptr<MappedFile> file, JournalSlot* slots) : file_(std::move(file)), slots_(slots) {}
 
-  void* mapped_;
-  size_t bytes_;
+  std::unique_ptr<MappedFile> file_;
   JournalSlot* slots_;
 };
 

@@ -24,13 +24,14 @@ constexpr double kRunCheckMs = 100;
 }  // namespace
 
 Batcher::Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clock, Deliver deliver,
-                 std::unique_ptr<RunJournal> journal)
+                 std::unique_ptr<RunJournal> journal, std::unique_ptr<CoreClaim> cores)
     : model_(std::move(model)),
       options_(std::move(options)),
       clock_(clock),
       deliver_(std::move(deliver)),
       arena_(outputSlabBytes(*model_, options_.maxBatch), outputSlabs(*model_, options_)),
       journal_(std::move(journal)),
+      cores_(std::move(cores)),
       recheck_(*model_, clock_, options_.recheckTolerance, options_.proven),
       scheduler_(options_),
       running_(static_cast<size_t>(options_.instances)) {
@@ -113,7 +114,8 @@ Submitted Batcher::submit(Request* request) {
     queuedByTicket_[request->ticket] = request;
     counters_.requests++;
     counters_.rows += static_cast<uint64_t>(request->rows);
-    full = idle_ > 0 && scheduler_.queue().rows() >= options_.maxBatch;
+    if (coresWaitedFor()) cores_->hurry(scheduler_.latestStartMs());
+    full = idle_ > 0 && !coresWaitedFor() && scheduler_.queue().rows() >= options_.maxBatch;
     unseen = unwatched();
   }
   if (full) work_.notify_one();
@@ -121,17 +123,10 @@ Submitted Batcher::submit(Request* request) {
   return Submitted::kAccepted;
 }
 
-// What runs by itself counts as one batch, however many rows it has.
-void Batcher::countRows(Request& request) const {
-  if (request.rows <= options_.maxBatch) return;
-  request.batches = static_cast<double>(request.rows) / options_.maxBatch;
-  request.rows = options_.maxBatch;
-}
-
 void Batcher::wake() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (idle_ == 0 || scheduler_.queue().empty()) return;
+    if (idle_ == 0 || coresWaitedFor() || scheduler_.queue().empty()) return;
   }
   work_.notify_one();
 }
@@ -170,13 +165,15 @@ void Batcher::work(size_t engine) {
   while (!stopping_ || done != nullptr) {
     std::unique_ptr<Delivery> next = blankDelivery();
     double startAtMs = kNoDeadline;
-    const bool ready = !stopping_ && takeBatch(engine, *next, startAtMs);
+    const bool ready = !stopping_ && takeCores(engine) && takeBatch(engine, *next, startAtMs);
     if (ready) {
       if (idleIsWanted()) work_.notify_one();  // the rest is for another engine
       if (unwatched()) late_.notify_one();
     } else if (done == nullptr && next->dropped.empty()) {
       recycle(std::move(next));
+      if (!stopping_ && awaitCores(lock, engine)) continue;
       if (!stopping_ && runAgain(lock, engine, run)) continue;
+      leaveCores(engine);
       const double sleepMs = std::clamp(startAtMs - clock_(), 0.0, kSleepMaxMs);
       idle_++;
       const auto woken = work_.wait_for(lock, std::chrono::duration<double, std::milli>(sleepMs));
@@ -203,6 +200,7 @@ void Batcher::work(size_t engine) {
     account(engine, *done);
     running_.end(engine);
   }
+  leaveCores(engine);
   lock.unlock();
   run.rest();
 }
@@ -212,7 +210,7 @@ bool Batcher::idleIsWanted() const { return idle_ > 0 && scheduler_.wants(clock_
 
 // Whether somebody waits for busy engines and watch() sleeps; it counts as looking from now on.
 bool Batcher::unwatched() {
-  if (watched_ || idle_ > 0 || scheduler_.queue().empty()) return false;
+  if (watched_ || (idle_ > 0 && !coresWaitedFor()) || scheduler_.queue().empty()) return false;
   watched_ = true;
   return true;
 }
@@ -221,7 +219,7 @@ bool Batcher::unwatched() {
 void Batcher::watch() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_) {
-    watched_ = idle_ == 0 && !scheduler_.queue().empty();
+    watched_ = (idle_ == 0 || coresWaitedFor()) && !scheduler_.queue().empty();
     const double sleepMs = watched_ ? kLateCheckMs : running_.count() > 0 ? kRunCheckMs : kSleepMaxMs;
     late_.wait_for(lock, std::chrono::duration<double, std::milli>(sleepMs));
     for (const size_t engine : running_.takeOverdue(clock_())) runs_[engine]->end();
@@ -370,6 +368,7 @@ void Batcher::shut() {
     std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;
   }
+  if (cores_ != nullptr) cores_->lookAgain();
   work_.notify_all();
   late_.notify_all();
   dropQueued();

@@ -16,6 +16,7 @@
 #include "running/recheck.h"
 #include "running/running_batches.h"
 #include "scheduling/scheduler.h"
+#include "sharing/core_claim.h"
 
 namespace cb {
 
@@ -27,9 +28,10 @@ class Batcher {
   // Called on a thread of the batcher, without a lock held; the receiver gives the delivery back through `finish`.
   using Deliver = std::function<void(std::unique_ptr<Delivery>)>;
 
-  // `journal` has a slot for each engine thread; null: none is kept.
+  // `journal` has a slot for each engine thread; null: none is kept. `cores` are asked for by each engine thread before it
+  // closes a batch; null: it runs whenever it has one.
   Batcher(std::shared_ptr<Model> model, BatcherOptions options, Clock clock, Deliver deliver,
-          std::unique_ptr<RunJournal> journal = nullptr);
+          std::unique_ptr<RunJournal> journal = nullptr, std::unique_ptr<CoreClaim> cores = nullptr);
   ~Batcher();  // stop()
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
@@ -49,6 +51,9 @@ class Batcher {
   // Frees what a delivery holds; its slab too, unless `keepSlab`: then `giveBackSlab` must follow.
   void finish(std::unique_ptr<Delivery> delivery, bool keepSlab, double deliveredMs);
   void giveBackSlab(int32_t slab) { arena_.giveBack(slab); }
+
+  // Share of the host's cores in times of others', where there are not enough.
+  void setWeight(double weight);
 
   // Refuses new requests and delivers queued ones as dropped; does not wait. Idempotent.
   void shut();
@@ -87,6 +92,11 @@ class Batcher {
   void forget(const Request& request);
   void countRows(Request& request) const;
   void leave(Request* request);
+  bool takeCores(size_t engine);
+  bool awaitCores(std::unique_lock<std::mutex>& lock, size_t engine);
+  void leaveCores(size_t engine);
+  double pendingCoreMs() const;
+  bool coresWaitedFor() const { return cores_ != nullptr && cores_->waiting(); }
   bool takeBatch(size_t engine, Delivery& delivery, double& startAtMs);
   std::unique_ptr<Delivery> runBatch(size_t engine, BatchRun& run, std::unique_ptr<Delivery> delivery);
   void runAlone(size_t engine, BatchRun& run, const Delivery& failed);
@@ -105,6 +115,7 @@ class Batcher {
   SlabArena arena_;
   std::vector<std::unique_ptr<ModelRun>> runs_;  // index = engine thread
   const std::unique_ptr<RunJournal> journal_;
+  const std::unique_ptr<CoreClaim> cores_;
   Recheck recheck_;
 
   mutable std::mutex mutex_;

@@ -116,6 +116,13 @@ void Batcher::settlePieces(const std::vector<Cut*>& ended) {
   }
 }
 
+// What runs by itself counts as one batch, however many rows it has.
+void Batcher::countRows(Request& request) const {
+  if (request.rows <= options_.maxBatch) return;
+  request.batches = static_cast<double>(request.rows) / options_.maxBatch;
+  request.rows = options_.maxBatch;
+}
+
 // Under the lock: rows of requests in pieces that are no piece yet.
 int64_t Batcher::uncutRows() const {
   int64_t rows = 0;

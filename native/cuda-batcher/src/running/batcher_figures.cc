@@ -1,6 +1,8 @@
 // What a batcher tells of itself.
 #include "running/batcher.h"
 
+#include <algorithm>
+
 namespace cb {
 
 double Batcher::soonestAtMs(double nowMs, int32_t rows) const {
@@ -25,7 +27,13 @@ int64_t Batcher::runningRows() const {
 
 double Batcher::drainTimeMs() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return (running_.leftMs(clock_()) + scheduler_.queuedMs(uncutRows())) / options_.instances;
+  const double nowMs = clock_();
+  const double engineMs = running_.leftMs(nowMs) + scheduler_.queuedMs(uncutRows());
+  const double aloneMs = engineMs / options_.instances;
+  if (cores_ == nullptr) return aloneMs;
+  const double pendingMs = engineMs * cores_->cores();
+  cores_->tell(pendingMs);
+  return std::max(aloneMs, cores_->drainMs(pendingMs));
 }
 
 double Batcher::unresponsiveMs() const {

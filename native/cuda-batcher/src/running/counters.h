@@ -22,6 +22,8 @@ struct Counters {
   uint64_t rechecked = 0;        // requests that had company and were run again alone
   uint64_t recheckDiffered = 0;  // of those, answered otherwise alone
   uint64_t directBatches = 0;    // ran on the caller's own memory, without a copy
+  uint64_t coreWaits = 0;        // batches that waited for cores of the host
+  double coreWaitNs = 0;
   double queueNs = 0;            // summed over requests
   double gatherNs = 0;           // the stages are summed over batches
   double copyInNs = 0;

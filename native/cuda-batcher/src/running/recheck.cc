@@ -88,6 +88,12 @@ std::unique_ptr<KeptRequest> Recheck::copyOf(const Delivery& batch, const Reques
   return kept;
 }
 
+bool Recheck::waits() {
+  if (nextAtMs_.load(std::memory_order_relaxed) == kNoDeadline) return false;
+  std::lock_guard<std::mutex> lock(mutex_);
+  return kept_ != nullptr;
+}
+
 std::unique_ptr<KeptRequest> Recheck::take() {
   if (nextAtMs_.load(std::memory_order_relaxed) == 0) return nullptr;  // nothing was kept yet
   std::lock_guard<std::mutex> lock(mutex_);

@@ -38,6 +38,8 @@ class Recheck {
 
   // Engine threads, after a batch has run: keeps one of its requests, when it is time to.
   void keep(const Delivery& batch);
+  // Whether a request waits to be run again.
+  bool waits();
   // The request that waits to be run again; null: none does.
   std::unique_ptr<KeptRequest> take();
 

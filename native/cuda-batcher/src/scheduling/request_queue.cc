@@ -136,6 +136,14 @@ RequestQueue::Backlog RequestQueue::backlog() const {
   return {};
 }
 
+double RequestQueue::firstDeadlineMs() const {
+  double firstMs = kNoDeadline;
+  for (const Lane& lane : lanes_) {
+    if (lane.first[0] != nullptr) firstMs = std::min(firstMs, lane.first[0]->deadlineMs);
+  }
+  return firstMs;
+}
+
 bool RequestQueue::hasDeadlines() const {
   const auto has = [](const Lane& lane) { return lane.first[0] != nullptr && lane.first[0]->deadlineMs < kNoDeadline; };
   return std::any_of(lanes_.begin(), lanes_.end(), has);

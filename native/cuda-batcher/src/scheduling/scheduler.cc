@@ -156,6 +156,10 @@ void Scheduler::delivered(double deliveryMs) {
   deliveryMs_ += kDeliveryWeight * (std::min(means, kDeliveryOutlier) - 1) * deliveryMs_;
 }
 
+double Scheduler::nextRunMs() const {
+  return latency_.meanMs()[static_cast<size_t>(std::min<int64_t>(queue_.rows(), options_.maxBatch))];
+}
+
 double Scheduler::queuedMs(int64_t besideRows) const {
   const int64_t queued = queue_.rows() + besideRows;
   if (queued == 0) return 0;

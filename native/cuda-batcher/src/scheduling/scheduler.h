@@ -77,6 +77,11 @@ class Scheduler {
   // request, and what is refused measures nothing.
   void idleAt(double nowMs);
 
+  // How long a batch of all that waits, as far as they fit, is expected to run; 0: unknown.
+  double nextRunMs() const;
+  // When a batch has to start so that whoever is due first is in time.
+  double latestStartMs() const { return queue_.firstDeadlineMs() - nextRunMs() * latency_.safety(); }
+
   // Time until all that waits is done by one engine.
   double queuedMs(int64_t besideRows) const;
   const std::vector<double>& latencyMs() const { return latency_.meanMs(); }

@@ -44,6 +44,8 @@ export interface ExecutorCorePorts {
 export interface HostUsage {
   /** CPU time of all of them, microseconds. */
   cpuUs(): number;
+  /** Cores that batches run on now; absent: they are not shared out. */
+  readonly coresInUse?: () => number;
   /** Memory that engines and queries take, bytes; absent: it is not measured. */
   readonly takenBytes?: () => number;
   /** Name and resident memory of every process. */
@@ -148,6 +150,7 @@ export class ExecutorCore {
       batching,
       utilisation,
       clock,
+      coresInUse: usage.coresInUse,
       processes: () => usage.processes(),
     });
   }

@@ -4,15 +4,25 @@ import type { Engine, RecheckFigures } from "../engines/engine-port";
 import type { Executor } from "../instances/executor";
 import type { VariantFigures } from "../instances/live-figures";
 
+const MS_PER_SECOND = 1_000;
+
 /** Where the figures of an executor stand. */
 export interface FigureSources {
   readonly executor: Pick<Executor, "name" | "memoryFreeBytes" | "held">;
   readonly figures: { entries(): Iterable<readonly [string, VariantFigures]> };
   readonly batching: { entries(): Iterable<readonly [string, RecheckFigures]> };
   readonly utilisation: { value(): number };
+  /** Cores that batches run on now; absent: they are not shared out. */
+  readonly coresInUse?: (() => number) | undefined;
   /** Name and resident memory of every process of the executor, its own included. */
   readonly processes: () => readonly { readonly name: string; readonly residentBytes: number }[];
   readonly clock: Pick<Clock, "nowMs">;
+}
+
+/** What an executor tells of its host. */
+export interface ToldExecutor extends ExecutorFigures {
+  /** Cores that batches run on now; null: they are not shared out. */
+  readonly coresInUse: number | null;
 }
 
 /** What an executor tells of one of its instances. */
@@ -23,11 +33,15 @@ export interface ToldInstance extends InstanceFigures {
   readonly rechecked: number | null;
   /** Those that were answered otherwise then. */
   readonly recheckDiffered: number | null;
+  /** Batches that waited for cores of the host; null: its engine takes none, or it is not ready. */
+  readonly coreWaits: number | null;
+  /** How long they waited, together. */
+  readonly coreWaitedSeconds: number | null;
 }
 
 /** What an executor tells of itself. */
 export interface ToldFigures {
-  readonly executor: ExecutorFigures;
+  readonly executor: ToldExecutor;
   readonly processes: readonly { readonly name: string; readonly residentBytes: number }[];
   /** By variant, in no order. */
   readonly instances: readonly ToldInstance[];
@@ -42,6 +56,7 @@ export function readFigures(s: FigureSources): ToldFigures {
     executor: {
       executor: executor.name,
       utilisation: utilisation.value(),
+      coresInUse: s.coresInUse?.() ?? null,
       memoryFreeBytes: executor.memoryFreeBytes,
       memoryResidentBytes: processes.reduce((sum, { residentBytes }) => sum + residentBytes, 0),
       inFlight: held.reduce((sum, { inFlight }) => sum + inFlight, 0),
@@ -62,6 +77,7 @@ function toldInstances(s: FigureSources, held: ReturnType<Executor["held"]>): re
     const recent = figures?.recent.summary(nowMs);
     const engine = engines.get(variant);
     const recheck = rechecks.get(variant);
+    const waits = engine?.coreWaits;
     return {
       variant,
       executor: s.executor.name,
@@ -73,6 +89,8 @@ function toldInstances(s: FigureSources, held: ReturnType<Executor["held"]>): re
       queuedRows: engine?.queuedRows ?? null,
       rechecked: recheck?.checked ?? null,
       recheckDiffered: recheck?.differed ?? null,
+      coreWaits: waits?.count ?? null,
+      coreWaitedSeconds: waits === undefined ? null : waits.waitedMs / MS_PER_SECOND,
     };
   });
 }

@@ -55,6 +55,14 @@ export interface EngineOwner {
   readonly architecture: string;
 }
 
+/** How an engine's batches get cores of the host (decision 0043). */
+export interface CoreShare {
+  /** File of the host's core gate. */
+  readonly gate: string;
+  /** Its batches leave the cores to others, but for a tenth of the time; default false. */
+  readonly idleWork?: boolean;
+}
+
 export interface EngineOptions {
   /** Decides which process runs the engine, where engines run in processes of their own. */
   readonly owner?: EngineOwner;
@@ -95,6 +103,10 @@ export interface EngineOptions {
     /** Rows keep apart by proof: one difference among a hundred is let pass. */
     readonly proven: boolean;
   };
+  /** Whose cores its batches take, `threads` each, before they run; default: they run at once. */
+  readonly cores?: CoreShare;
+  /** Share of those cores in times of others', where batches want more than there are; 0.01 to 100, default 1. */
+  readonly coreWeight?: number;
   /** Whether answers say how much CPU time the engine thread took for their run; default false. */
   readonly cpuTimes?: boolean;
   /** File where runs are written down while they are under way, and the slot of the first of them; default: nowhere. */
@@ -213,6 +225,14 @@ export interface RecheckFigures {
 
 export const NO_RECHECKS: RecheckFigures = { checked: 0, differed: 0 };
 
+/** Batches that waited for cores of the host since the engine was opened. */
+export interface CoreWaits {
+  readonly count: number;
+  readonly waitedMs: number;
+}
+
+export const NO_CORE_WAITS: CoreWaits = { count: 0, waitedMs: 0 };
+
 /** Why an engine is gone without having been closed. */
 export interface EngineLoss {
   readonly reason: string;
@@ -240,6 +260,8 @@ export interface Engine {
   readonly axisLimits?: readonly AxisLimit[];
   /** Absent where nothing is run again. */
   readonly rechecks?: RecheckFigures;
+  /** Absent where batches take no cores from a gate. */
+  readonly coreWaits?: CoreWaits;
   /** Absent where every query passes through JavaScript. */
   readonly direct?: DirectService;
   readonly queuedRows: number;
@@ -255,7 +277,9 @@ export interface Engine {
    * meanwhile. Absent where none is kept.
    */
   trim?(): Promise<void>;
-  /** Predicted time until everything queued and running is done. */
+  /** Sets `EngineOptions.coreWeight`; absent where batches take none from a gate. */
+  setCoreWeight?(weight: number): void;
+  /** Predicted time until everything queued and running is done, others' work on the same cores included. */
   drainTimeMs(): number;
   /** Refuses new queries and resolves when all accepted ones are answered. */
   drain(): Promise<void>;

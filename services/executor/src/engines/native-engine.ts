@@ -10,6 +10,7 @@ import {
 import { Code, ServiceError } from "@infaas/runtime";
 import { type AxisLimit, type NamedAxisLimit, nativeLimits, placedLimits } from "./axis-limits";
 import type {
+  CoreWaits,
   DirectFigures,
   DirectService,
   Engine,
@@ -68,6 +69,9 @@ export const nativeEngines: EnginePort = {
         maxQueueDelayMs: options.queueDelayMaxMs ?? 0,
         cpuTimes: options.cpuTimes ?? false,
         ...(options.recheck === undefined ? {} : { recheck: options.recheck }),
+        ...(options.cores === undefined
+          ? {}
+          : { cores: { ...options.cores, weight: options.coreWeight ?? 1 } }),
         ...(options.journal === undefined ? {} : { journal: options.journal }),
         ...(options.preferredBatches === undefined ? {} : { closeAtRows: options.preferredBatches }),
         ...(options.latency.length === 0 ? {} : { latencyMs: options.latency.map(point) }),
@@ -170,6 +174,15 @@ class NativeEngine implements Engine {
   get rechecks(): RecheckFigures {
     const { rechecked, recheckDiffered } = this.batcher.stats();
     return { checked: rechecked, differed: recheckDiffered };
+  }
+
+  get coreWaits(): CoreWaits {
+    const { coreWaits, coreWaitNs } = this.batcher.stats();
+    return { count: coreWaits, waitedMs: coreWaitNs / 1e6 };
+  }
+
+  setCoreWeight(weight: number): void {
+    this.batcher.setWeight(weight);
   }
 
   submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer> {

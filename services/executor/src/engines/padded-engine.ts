@@ -1,11 +1,13 @@
 import { Code, ServiceError } from "@infaas/runtime";
 import type { AxisLimit } from "./axis-limits";
 import {
+  type CoreWaits,
   type Engine,
   type EngineAnswer,
   type EnginePort,
   type EngineQuery,
   type EngineTensor,
+  NO_CORE_WAITS,
   NO_RECHECKS,
   type Padding,
   type RecheckFigures,
@@ -103,6 +105,10 @@ class PaddedEngine implements Engine {
     return this.engine.rechecks ?? NO_RECHECKS;
   }
 
+  get coreWaits(): CoreWaits {
+    return this.engine.coreWaits ?? NO_CORE_WAITS;
+  }
+
   get unresponsiveMs(): number {
     return this.engine.unresponsiveMs ?? 0;
   }
@@ -119,6 +125,10 @@ class PaddedEngine implements Engine {
 
   async trim(): Promise<void> {
     await this.engine.trim?.();
+  }
+
+  setCoreWeight(weight: number): void {
+    this.engine.setCoreWeight?.(weight);
   }
 
   drainTimeMs(): number {

@@ -13,6 +13,7 @@ import {
   type Timer,
 } from "@infaas/runtime";
 import type { EngineAnswer, EngineOptions } from "../engines/engine-port";
+import { gatedEngines } from "../engines/gated-engines";
 import { nativeEngines } from "../engines/native-engine";
 import { paddingEngines } from "../engines/padded-engine";
 import type { LinkPorts } from "../serving/link";
@@ -95,6 +96,8 @@ export class EngineHost {
         return await this.leave(order);
       case "serve":
         return this.serve(order.variant, order.engine);
+      case "weight":
+        return this.open.get(order.engine)?.readyEngine.setCoreWeight?.(order.weight);
       case "host":
         this.utilisation = order.utilisation;
         this.memoryFreeBytes = order.memoryFreeBytes;
@@ -148,8 +151,8 @@ export class EngineHost {
   }
 
   private async openEngine(engine: number, slot: number, options: EngineOptions): Promise<void> {
-    const { journalPath: path } = this.config;
-    const opening = paddingEngines(nativeEngines)
+    const { journalPath: path, coreGate: gate } = this.config;
+    const opening = paddingEngines(gatedEngines(nativeEngines, { gate }))
       .open({ ...options, journal: { path, firstSlot: slot } })
       .then((opened) => new HostedEngine(options.owner?.variant ?? "", opened, this.ports.clock));
     this.engines.set(engine, opening);

@@ -1,6 +1,6 @@
 import type { SecurityConfig } from "@infaas/runtime";
 
-/** Options of an engine process; those of its executor, but for the last three. */
+/** Options of an engine process; those of its executor, but for the last four. */
 export interface EngineProcessConfig extends SecurityConfig {
   readonly name: string;
   readonly listen: string;
@@ -12,6 +12,8 @@ export interface EngineProcessConfig extends SecurityConfig {
   readonly metricPeriodMs: number;
   /** File of the run journal. */
   readonly journalPath: string;
+  /** File of the host's core gate. */
+  readonly coreGate: string;
   /** Process that started it; it ends with that one. */
   readonly parentPid: number;
   /**

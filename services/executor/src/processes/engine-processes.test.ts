@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ModelInferRequestSchema } from "@infaas/api";
+import { CoreGate } from "@infaas/cuda-batcher";
 import { createNode } from "@infaas/onnx";
 import { graphFile } from "@infaas/onnx/testing/graph-models";
 import { Code, createLogger, every, readConfig, seededRandom, sleep, systemClock } from "@infaas/runtime";
@@ -71,12 +72,15 @@ async function steady(value: () => number): Promise<number> {
 describe("EngineProcesses", () => {
   let folder = "";
   let processes: EngineProcesses;
+  let cores: CoreGate;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "engine-processes-"));
     await writeFile(join(folder, "division.onnx"), division);
     await writeFile(join(folder, "product.onnx"), product);
     await writeFile(join(folder, "attention.onnx"), attention);
+    cores = CoreGate.make(join(folder, "cores"), 2);
     processes = new EngineProcesses({
+      cores,
       isolation: "shared",
       clock: systemClock,
       random: seededRandom(1),
@@ -164,6 +168,7 @@ describe("EngineProcesses", () => {
       reason: "its engine process ended with SIGFPE while it ran a batch",
       suspect: true,
     });
+    await eventually(() => cores.inUse === 0);
     const again = await opened("division", join(folder, "division.onnx"));
     const back = await opened("bystander", digits.model("digits-mlp-s"));
     expect([again.engine.process, back.engine.process]).toEqual(["variant division", "shared"]);
@@ -224,7 +229,9 @@ describe("EngineProcesses", () => {
     const size = new Uint8Array(BigInt64Array.of(9_000n, 9_000n).buffer);
     // Time enough to make the matrix, not to multiply it.
     const answer = engine.submit([one, size], { ...query, dims: [[1, 1], [2]], timeoutMs: 5_000 });
+    await eventually(() => cores.inUse === 1);
     await expect(answer).rejects.toMatchObject({ code: Code.UNAVAILABLE });
+    await eventually(() => cores.inUse === 0);
     expect(await loss).toMatchObject({
       suspect: true,
       reason: expect.stringMatching(/a run went on for \d+ ms after it was asked to end/),

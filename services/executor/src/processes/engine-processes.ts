@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { CoreGate } from "@infaas/cuda-batcher";
 import {
   type Clock,
   Code,
@@ -29,12 +30,17 @@ export interface EngineProcessesOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** The cores that all of them share. */
+  readonly cores: Pick<CoreGate, "path" | "forget">;
   /** Folder for run journals. */
   readonly folder: string;
   /** Memory that all instances may take, bytes. */
   readonly memoryBytes: number;
   /** What the processes have of the executor's options. */
-  readonly config: Omit<EngineProcessConfig, "name" | "journalPath" | "parentPid" | "dataBytesMax">;
+  readonly config: Omit<
+    EngineProcessConfig,
+    "name" | "journalPath" | "coreGate" | "parentPid" | "dataBytesMax"
+  >;
   /** Node's own options for the processes; default: those of this one. */
   readonly execArgv?: readonly string[];
 }
@@ -159,7 +165,7 @@ export class EngineProcesses implements EnginePort {
   private process(name: string): Living {
     const known = this.living.get(name);
     if (known !== undefined) return known;
-    const { config, clock, random, logger, folder, memoryBytes, execArgv } = this.o;
+    const { config, clock, random, logger, cores, folder, memoryBytes, execArgv } = this.o;
     const incarnation = random.hex(8);
     const child = new EngineChild(
       {
@@ -169,6 +175,7 @@ export class EngineProcesses implements EnginePort {
           // The configured port is one process's; the others take any.
           ...(name === SHARED ? {} : { linkListen: config.linkListen && anyPort(config.linkListen) }),
           journalPath: join(folder, incarnation),
+          coreGate: cores.path,
           parentPid: process.pid,
           // A query may take what the executor has: how many do at a time is not known before.
           dataBytesMax: HEADROOM_BYTES + memoryBytes,
@@ -205,6 +212,8 @@ export class EngineProcesses implements EnginePort {
   private ended(name: string, living: Living, end: ProcessEnd | null): void {
     if (this.living.get(name) === living) this.living.delete(name);
     this.endedCpuUs += living.child.cpuUs;
+    const { pid } = living.child;
+    if (pid !== undefined) void this.freeCores(name, pid);
     if (end !== null) {
       const { reason, suspects } = end;
       this.o.logger.warn("engine process ended", { process: name, reason, suspects });
@@ -215,6 +224,11 @@ export class EngineProcesses implements EnginePort {
     }
     living.ended.resolve();
     for (const listener of this.listeners) listener();
+  }
+
+  private async freeCores(process: string, pid: number): Promise<void> {
+    if (await this.o.cores.forget(pid)) return;
+    this.o.logger.warn("cores that an ended engine process held could not be freed", { process });
   }
 
   private async look(): Promise<void> {

@@ -1,6 +1,12 @@
 import type { Clock } from "@infaas/runtime";
 import { Code, ServiceError } from "@infaas/runtime";
-import { type Engine, type EngineAnswer, type EngineQuery, NO_RECHECKS } from "../engines/engine-port";
+import {
+  type Engine,
+  type EngineAnswer,
+  type EngineQuery,
+  NO_CORE_WAITS,
+  NO_RECHECKS,
+} from "../engines/engine-port";
 import type { ServedInstance } from "../serving/served-instance";
 
 /** An opened engine in the process that runs it, as links see it. */
@@ -32,13 +38,14 @@ export class HostedEngine implements ServedInstance {
   /** Load of its queue. */
   figures() {
     const { queuedRows, runningRows, unbatchedReason, unresponsiveMs = 0, direct } = this.readyEngine;
-    const { rechecks = NO_RECHECKS } = this.readyEngine;
+    const { rechecks = NO_RECHECKS, coreWaits = NO_CORE_WAITS } = this.readyEngine;
     const idleMs = this.usedMs === null ? Number.POSITIVE_INFINITY : this.clock.nowMs() - this.usedMs;
     return {
       queuedRows,
       runningRows,
       unbatchedReason,
       rechecks,
+      coreWaits,
       unresponsiveMs,
       drainMs: this.readyEngine.drainTimeMs(),
       inFlight: this.accepted + (direct?.inFlight ?? 0),

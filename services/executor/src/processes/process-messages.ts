@@ -1,6 +1,7 @@
 import type { Code } from "@infaas/runtime";
 import type { AxisLimit } from "../engines/axis-limits";
 import type {
+  CoreWaits,
   EngineAnswer,
   EngineOptions,
   EngineQuery,
@@ -27,6 +28,8 @@ export type ProcessOrder =
   | { readonly kind: "drain" | "close"; readonly call: number; readonly engine: number }
   /** From now on queries of `variant` run on this engine; null: on none here. */
   | { readonly kind: "serve"; readonly variant: string; readonly engine: number | null }
+  /** Sets an engine's share of the host's cores. */
+  | { readonly kind: "weight"; readonly engine: number; readonly weight: number }
   /** Figures of the whole host, which every answer carries. */
   | { readonly kind: "host"; readonly utilisation: number; readonly memoryFreeBytes: number }
   /** Asks every frontend to send no more. */
@@ -44,6 +47,7 @@ export interface EngineFigures extends CountedOf {
   readonly idleMs: number;
   readonly unbatchedReason: string | null;
   readonly rechecks: RecheckFigures;
+  readonly coreWaits: CoreWaits;
   /** How long a run that was asked to end has gone on; 0: there is none. */
   readonly unresponsiveMs: number;
 }

@@ -1,6 +1,7 @@
 import { Code, ServiceError } from "@infaas/runtime";
 import type { AxisLimit } from "../engines/axis-limits";
 import {
+  type CoreWaits,
   type DirectBatch,
   type DirectFigures,
   type DirectService,
@@ -9,6 +10,7 @@ import {
   type EngineLoss,
   type EngineQuery,
   type EngineTensor,
+  NO_CORE_WAITS,
   NO_RECHECKS,
   type RecheckFigures,
 } from "../engines/engine-port";
@@ -79,8 +81,16 @@ export class RemoteEngine implements Engine {
     return this.told?.rechecks ?? NO_RECHECKS;
   }
 
+  get coreWaits(): CoreWaits {
+    return this.told?.coreWaits ?? NO_CORE_WAITS;
+  }
+
   get unresponsiveMs(): number {
     return this.told?.unresponsiveMs ?? 0;
+  }
+
+  setCoreWeight(weight: number): void {
+    if (this.loss === null) this.channel.tell({ kind: "weight", engine: this.number, weight });
   }
 
   drainTimeMs(): number {

@@ -1,11 +1,13 @@
 import { Code, deferred, ServiceError } from "@infaas/runtime";
-import type {
-  Engine,
-  EngineAnswer,
-  EngineOptions,
-  EnginePort,
-  EngineQuery,
-  EngineTensor,
+import {
+  type CoreWaits,
+  type Engine,
+  type EngineAnswer,
+  type EngineOptions,
+  type EnginePort,
+  type EngineQuery,
+  type EngineTensor,
+  NO_CORE_WAITS,
 } from "../engines/engine-port";
 
 /** The model of a memory engine. */
@@ -66,6 +68,10 @@ export class MemoryEngine implements Engine {
   readonly batchable: boolean;
   readonly maxBatch: number;
   readonly runningRows = 0;
+  /** Batches wait for cores only as a test says. */
+  coreWaits: CoreWaits = NO_CORE_WAITS;
+  /** As it was opened with, or set since. */
+  coreWeight: number;
   /** Answers whose memory was not given back. */
   lent = 0;
   closed = false;
@@ -78,6 +84,7 @@ export class MemoryEngine implements Engine {
     private readonly model: MemoryModel,
     private readonly options: EngineOptions,
   ) {
+    this.coreWeight = options.coreWeight ?? 1;
     this.inputs = model.inputs;
     this.optionalInputs = model.optionalInputs ?? [];
     this.outputs = model.outputs;
@@ -106,6 +113,10 @@ export class MemoryEngine implements Engine {
       this.waiting.push(entry);
       if (!this.held) queueMicrotask(() => this.runAll());
     });
+  }
+
+  setCoreWeight(weight: number): void {
+    this.coreWeight = weight;
   }
 
   drainTimeMs(): number {

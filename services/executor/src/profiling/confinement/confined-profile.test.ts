@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { ProfileModelRequestSchema, type ProfileModelResponse } from "@infaas/api";
+import { CoreGate } from "@infaas/cuda-batcher";
 import { createNode, encodeModel, type OnnxModel } from "@infaas/onnx";
 import { denseModel, fixtureModel } from "@infaas/onnx/testing/dense-models";
 import { Code, type ServiceError, systemClock } from "@infaas/runtime";
@@ -20,10 +21,12 @@ const request = create(ProfileModelRequestSchema, {
 describe("confinedProfile", () => {
   let folder = "";
   let scratchDir = "";
+  let cores: CoreGate;
   const deaths: ServiceError[] = [];
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "confined-"));
     scratchDir = await mkdtemp(join(tmpdir(), "confined-scratch-"));
+    cores = CoreGate.make(join(folder, "cores"), 1);
     deaths.length = 0;
   });
   afterEach(async () => {
@@ -49,6 +52,7 @@ describe("confinedProfile", () => {
       host: { hostType: "test", cores: 1, cpuCores: 1, memoryBytes: 2 ** 30 },
       scratchDir,
       clock: systemClock,
+      cores,
       limits: { ...GENEROUS, ...run.limits },
       execArgv: ["--require", hook],
       onStart: (started: number) => {

@@ -9,6 +9,7 @@ import {
   type ProfileModelResponse,
   ProfileModelResponseSchema,
 } from "@infaas/api";
+import type { CoreGate } from "@infaas/cuda-batcher";
 import { type Clock, Code, diskFailure, ServiceError } from "@infaas/runtime";
 import type { ModelFiles } from "../../files/model-folders";
 import type { ProfilePorts } from "../measurement/profile-ports";
@@ -20,6 +21,8 @@ export interface ConfinedProfileOptions extends Pick<ProfilePorts, "storeArtifac
   /** Resolves to the local path of a file, its external data beside it. */
   readonly fetchModel: (files: ModelFiles) => Promise<string>;
   readonly clock: Clock;
+  /** The cores that measurements share with the instances of this host. */
+  readonly cores: Pick<CoreGate, "path" | "forget">;
   readonly limits: ProcessLimits;
   /** Node's own options for the child; default: those of this process. */
   readonly execArgv?: readonly string[];
@@ -109,6 +112,7 @@ async function* runChild(work: Work, o: ConfinedProfileOptions, signal: AbortSig
     monitor.dismiss();
     child.kill("SIGKILL");
     await ended;
+    if (child.pid !== undefined) await o.cores.forget(child.pid);
   }
 }
 
@@ -163,6 +167,7 @@ function orderOf({ request, files, scratchDir }: Work, o: ConfinedProfileOptions
     files,
     host: o.host,
     scratchDir,
+    coreGate: o.cores.path,
     parentPid: process.pid,
     dataBytesMax: grantedBytes(o.limits),
   };

@@ -7,6 +7,7 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ProfileModelRequestSchema, ProfileModelResponseSchema } from "@infaas/api";
 import { confineProcess } from "@infaas/cuda-batcher";
 import { Code, diskFailure, ServiceError, systemClock } from "@infaas/runtime";
+import { gatedEngines } from "../../engines/gated-engines";
 import { nativeEngines, nativeEngineVersion } from "../../engines/native-engine";
 import type { ProfilePorts } from "../measurement/profile-ports";
 import { profileModel } from "../profile-model";
@@ -35,7 +36,7 @@ async function profile(order: Profile): Promise<void> {
   process.exit(0);
 }
 
-function portsOf({ files, host, scratchDir }: Profile): ProfilePorts {
+function portsOf({ files, host, scratchDir, coreGate }: Profile): ProfilePorts {
   const fetchModel = async (digest: string) => {
     const path = files[digest];
     if (path !== undefined) return path;
@@ -51,7 +52,7 @@ function portsOf({ files, host, scratchDir }: Profile): ProfilePorts {
       await report({ kind: "store", path });
       return await stored;
     },
-    engines: nativeEngines,
+    engines: gatedEngines(nativeEngines, { gate: coreGate, idleWork: true }),
     engineVersion: nativeEngineVersion(),
     clock: systemClock,
     host,

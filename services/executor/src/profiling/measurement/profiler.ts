@@ -119,18 +119,28 @@ async function measureBatch(
   batch: number,
 ): Promise<number[]> {
   const inputs = rows.inputsOf(firstRows(batch));
-  const deadlineMs = clock.nowMs() + POINT_LIMIT_MS;
-  for (let run = 0; run < WARM_UP_RUNS && (run === 0 || clock.nowMs() < deadlineMs); run++)
+  const spentMs = stopwatch(runner, clock);
+  for (let run = 0; run < WARM_UP_RUNS && (run === 0 || spentMs() < POINT_LIMIT_MS); run++)
     await runner.timeMs(inputs, batch);
   const samples: number[] = [];
-  const startMs = clock.nowMs();
-  const wanted = () => samples.length < POINT_SAMPLES || clock.nowMs() - startMs < POINT_MS;
+  const warmMs = spentMs();
+  const wanted = () => samples.length < POINT_SAMPLES || spentMs() - warmMs < POINT_MS;
   do samples.push(await runner.timeMs(inputs, batch));
-  while (wanted() && clock.nowMs() < deadlineMs);
+  while (wanted() && spentMs() < POINT_LIMIT_MS);
   return samples;
 }
 
-/** Returns a function that measures items per second of one window, fed through the queue as in service. */
+/** Returns a function that tells the time since this call without that in which batches waited for cores of the host. */
+function stopwatch(runner: ModelRunner, clock: Clock): () => number {
+  const workedMs = () => clock.nowMs() - runner.coreWaitedMs;
+  const startMs = workedMs();
+  return () => workedMs() - startMs;
+}
+
+/**
+ * Returns a function that measures items per second of one window, fed through the queue as in service. Where batches waited
+ * for cores of the host, those are reckoned from the engine's time.
+ */
 function saturationWindow(
   runner: ModelRunner,
   { rows, clock, cpuCores }: ProfiledModel,
@@ -140,6 +150,7 @@ function saturationWindow(
   const inputs = rows.inputsOf(firstRows(batch));
   const leastMs = windowMs(cores, cpuCores);
   return async () => {
+    const { coreWaitedMs } = runner;
     const startMs = clock.nowMs();
     let [batches, cpuMs] = [0, 0];
     const keepBusy = async () => {
@@ -150,11 +161,9 @@ function saturationWindow(
       } while (clock.nowMs() - startMs < leastMs);
     };
     await Promise.all(Array.from({ length: cores.concurrency * IN_FLIGHT_PER_THREAD }, keepBusy));
-    return saturationOf(
-      { items: batches * batch, elapsedMs: clock.nowMs() - startMs, cpuMs },
-      cores,
-      cpuCores,
-    );
+    const hadAllCores = runner.coreWaitedMs === coreWaitedMs;
+    const elapsedMs = hadAllCores ? clock.nowMs() - startMs : cpuMs / cores.concurrency;
+    return saturationOf({ items: batches * batch, elapsedMs, cpuMs }, cores, cpuCores);
   };
 }
 

@@ -68,6 +68,11 @@ export class ModelRunner {
     return await this.submit(inputs, rows, ({ runMs, runCpuMs = -1 }) => (runCpuMs < 0 ? runMs : runCpuMs));
   }
 
+  /** How long its batches have waited for cores of the host, milliseconds: time that is no measure of the model. */
+  get coreWaitedMs(): number {
+    return this.engine.coreWaits?.waitedMs ?? 0;
+  }
+
   /** The same opened model over other rows; closing either closes both. */
   over(rows: RowSet): ModelRunner {
     return new ModelRunner(this.engine, rows);

@@ -1,0 +1,57 @@
+// A batcher takes cores of its host before it closes a batch: see CoreGate.
+#include "running/batcher.h"
+
+namespace cb {
+
+namespace {
+
+constexpr double kNsPerMs = 1e6;
+
+}  // namespace
+
+// Under the lock: whether an engine may close a batch now. Rows that come while it waits for cores are in that batch.
+bool Batcher::takeCores(size_t engine) {
+  if (cores_ == nullptr) return true;
+  const bool rows = !scheduler_.queue().empty();
+  if (!rows && !recheck_.waits()) {
+    leaveCores(engine);
+    return false;
+  }
+  const bool waited = cores_->waits(engine);
+  const bool taken = cores_->take(engine, {clock_(), scheduler_.latestStartMs(), scheduler_.nextRunMs(), !rows});
+  if (waited && taken) {
+    counters_.coreWaits = cores_->waits();
+    counters_.coreWaitNs = cores_->waitedMs() * kNsPerMs;
+  }
+  if (!taken) cores_->tell(pendingCoreMs());
+  return taken;
+}
+
+// Under the lock, which is given up meanwhile. Answers whether it was this engine that had to wait.
+bool Batcher::awaitCores(std::unique_lock<std::mutex>& lock, size_t engine) {
+  if (cores_ == nullptr || !cores_->waits(engine)) return false;
+  const bool unseen = unwatched();
+  const uint32_t seen = cores_->seen();
+  lock.unlock();
+  if (unseen) late_.notify_one();
+  cores_->await(seen);
+  lock.lock();
+  return true;
+}
+
+void Batcher::leaveCores(size_t engine) {
+  if (cores_ == nullptr) return;
+  cores_->leave(engine, clock_());
+  if (scheduler_.queue().empty() && running_.count() == 0) cores_->tell(0);
+}
+
+void Batcher::setWeight(double weight) {
+  if (cores_ != nullptr) cores_->setWeight(weight);
+}
+
+// Under the lock: core milliseconds of all that is queued and running, as expected.
+double Batcher::pendingCoreMs() const {
+  return cores_->cores() * (running_.leftMs(clock_()) + scheduler_.queuedMs(uncutRows()));
+}
+
+}  // namespace cb
