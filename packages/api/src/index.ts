@@ -16,7 +16,16 @@ export {
   variantFromWire,
   variantToWire,
 } from "./convert/convert";
-export { loadedVariant, overrideKey, sameOverride } from "./convert/load-override";
+export {
+  CORE_WEIGHT_MAX,
+  CORE_WEIGHT_MIN,
+  CORE_WEIGHT_PARAMETER,
+  coreWeightOf,
+  loadedVariant,
+  overrideKey,
+  sameOverride,
+  withoutWeight,
+} from "./convert/load-override";
 export { type MethodRole, memberMethodRole, userMethodRole } from "./convert/method-roles";
 export {
   DERIVED_NAME_MAX_LENGTH,

@@ -1,4 +1,4 @@
-import { toJsonString } from "@bufbuild/protobuf";
+import { create, toJsonString } from "@bufbuild/protobuf";
 import { type LoadOverride, LoadOverrideSchema, type Variant } from "../gen/infaas/v1/types_pb";
 import { withStatedLimits } from "./axis-limits";
 
@@ -31,6 +31,30 @@ function withoutBatches(record: Variant): Variant {
   if (profile === undefined || alone.length === 0) return { ...record, maxBatch: 1 };
   const saturationPerSecond = Math.min(profile.saturationPerSecond, (concurrency * 1_000) / alone[0]!.p50Ms);
   return { ...record, maxBatch: 1, profile: { ...profile, points: alone, saturationPerSecond } };
+}
+
+/** Parameter of a load that sets the weight of its instances, in the protocol's parameters of a config. */
+export const CORE_WEIGHT_PARAMETER = "core_weight";
+export const CORE_WEIGHT_MIN = 0.01;
+export const CORE_WEIGHT_MAX = 100;
+
+/**
+ * Returns what an override says is an instance's share of its host's cores, in times of others' (decision 0043); 1 where it
+ * says nothing, null where that is no number from `CORE_WEIGHT_MIN` to `CORE_WEIGHT_MAX`.
+ */
+export function coreWeightOf(override: Pick<LoadOverride, "parameters"> | undefined): number | null {
+  const said = override?.parameters[CORE_WEIGHT_PARAMETER];
+  if (said === undefined) return 1;
+  const weight = said.trim() === "" ? Number.NaN : Number(said);
+  return weight >= CORE_WEIGHT_MIN && weight <= CORE_WEIGHT_MAX ? weight : null;
+}
+
+/** Returns the override without what changes while an instance serves; absent where nothing is left. */
+export function withoutWeight(override: LoadOverride | undefined): LoadOverride | undefined {
+  if (override?.parameters[CORE_WEIGHT_PARAMETER] === undefined) return override;
+  const { [CORE_WEIGHT_PARAMETER]: _, ...parameters } = override.parameters;
+  const rest = { ...override, parameters };
+  return sameOverride(rest, create(LoadOverrideSchema)) ? undefined : rest;
 }
 
 /** Whether two instances are loaded in the same way. */

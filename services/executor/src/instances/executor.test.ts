@@ -76,6 +76,20 @@ describe("Executor", () => {
     expect(executor.memoryFreeBytes).toBe(100);
   });
 
+  it("sets another weight on the instance that there is, and tells of it", async () => {
+    const { engines, executor, until, untilTrue } = setUp();
+    executor.setDesired([{ spec: spec("a"), desiredAtMs: 0 }]);
+    await until("a ready");
+    const weighed = create(LoadOverrideSchema, { parameters: { core_weight: "3" } });
+    executor.setDesired([{ spec: spec("a", { coreWeight: 3, loadOverride: weighed }), desiredAtMs: 0 }]);
+    await untilTrue(() => executor.lines()[0]?.loadOverride?.parameters.core_weight === "3");
+    expect(engines.opened.map(({ coreWeight }) => coreWeight)).toEqual([3]);
+    const batched = create(LoadOverrideSchema, { maxBatch: 2, parameters: { core_weight: "3" } });
+    executor.setDesired([{ spec: spec("b", { coreWeight: 3, loadOverride: batched }), desiredAtMs: 0 }]);
+    await until("b ready");
+    expect(engines.opened.map(({ coreWeight }) => coreWeight)).toEqual([3, 3]);
+  });
+
   it("evicts the idle one for the one wanted later, and says of the evicted one that there is no room", async () => {
     const { executor, clock, until } = setUp();
     const a = { spec: spec("a"), desiredAtMs: 0 };

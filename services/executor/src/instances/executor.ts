@@ -127,6 +127,7 @@ export class Executor {
   /** Replaces the desired variants. */
   setDesired(desired: readonly DesiredVariant[]): void {
     this.desired = new Map(desired.map((wanted) => [instanceKey(wanted.spec), wanted]));
+    for (const [key, { spec }] of this.desired) this.instances.get(key)?.update(spec);
     this.planSoon();
   }
 

@@ -68,13 +68,24 @@ export class Instance {
    * phase.
    */
   constructor(
-    readonly spec: VariantSpec,
+    private variant: VariantSpec,
     private readonly ports: InstancePorts,
     private readonly onChange: (instance: Instance) => void,
     readonly failures = 0,
   ) {
     this.usedMs = ports.clock.nowMs();
     this.current = { phase: "loading", sinceMs: this.usedMs };
+  }
+
+  get spec(): VariantSpec {
+    return this.variant;
+  }
+
+  /** Takes a later record of the variant that has the same `instanceKey`: its weight may be another one. */
+  update(variant: VariantSpec): void {
+    if (variant.coreWeight !== this.variant.coreWeight)
+      this.readyEngine?.setCoreWeight?.(variant.coreWeight ?? 1);
+    this.variant = variant;
   }
 
   get state(): InstanceState {
@@ -182,6 +193,7 @@ export class Instance {
         ...(recheck === undefined ? {} : { recheck }),
         ...heldBy(this.spec),
         latency,
+        coreWeight: this.spec.coreWeight ?? 1,
         queueRowsMax,
         queueBytesMax,
         onProcess: () => {
@@ -196,6 +208,7 @@ export class Instance {
       if (this.leaving !== null) return;
       if (!verdict.ok) throw new ServiceError(Code.FAILED_PRECONDITION, verdict.reason);
       this.usedMs = clock.nowMs();
+      engine.setCoreWeight?.(this.spec.coreWeight ?? 1);
       const load = {
         fetchMs: fetchedMs - startMs,
         processMs,

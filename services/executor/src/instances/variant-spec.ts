@@ -1,4 +1,12 @@
-import { batchingFromWire, type LoadOverride, loadedVariant, overrideKey, type Variant } from "@infaas/api";
+import {
+  batchingFromWire,
+  coreWeightOf,
+  type LoadOverride,
+  loadedVariant,
+  overrideKey,
+  type Variant,
+  withoutWeight,
+} from "@infaas/api";
 import { answerTolerance } from "../engines/answer-tolerance";
 import type { NamedAxisLimit } from "../engines/axis-limits";
 import type { EngineOptions, LatencyPoint, Padding } from "../engines/engine-port";
@@ -27,6 +35,8 @@ export interface VariantSpec {
   readonly axisLimits?: readonly NamedAxisLimit[];
   /** The operator's override; absent: loaded as registered (decision 0017). */
   readonly loadOverride?: LoadOverride;
+  /** Share of the host's cores in times of others' (decision 0043); default 1. It may change while an instance serves. */
+  readonly coreWeight?: number;
   /** Peak memory of one instance as measured at registration. */
   readonly memoryBytes: number;
   /** Empty where nothing was measured: no query is refused by a figure that is a stated default. */
@@ -64,6 +74,7 @@ export function variantSpec(
       ...(wire.padding === undefined ? {} : { padding: wire.padding }),
       ...(wire.loadOverride === undefined ? {} : { loadOverride: wire.loadOverride }),
       axisLimits: wire.axisLimits.map(limitOf),
+      coreWeight: coreWeightOf(wire.loadOverride) ?? 1,
       memoryBytes: Number(wire.profile?.peakMemoryBytes ?? 0n),
       latency: points.map((p) => ({ batch: p.batch, latencyMs: p.p50Ms })),
       goldenInputs: wire.goldenInputs,
@@ -76,14 +87,14 @@ export function variantSpec(
 
 /**
  * Returns the identity of an instance. A record that changes nothing in it leaves the loaded instance as it
- * is.
+ * is, but for its weight.
  */
 export function instanceKey(spec: VariantSpec): string {
   const files = [spec.modelDigest, ...spec.externalData.map(({ digest }) => digest)].join("+");
   const padding = spec.padding === undefined ? "" : JSON.stringify(spec.padding);
   const { axisLimits = [] } = spec;
   const limits = axisLimits.length === 0 ? "" : `|${JSON.stringify(axisLimits)}`;
-  return `${spec.name}|${files}|${padding}${limits}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}${spec.unbatched ? "|unbatched" : ""}|${overrideKey(spec.loadOverride)}`;
+  return `${spec.name}|${files}|${padding}${limits}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}${spec.unbatched ? "|unbatched" : ""}|${overrideKey(withoutWeight(spec.loadOverride))}`;
 }
 
 function limitOf({ name, places, measured, max, stated }: Variant["axisLimits"][number]): NamedAxisLimit {

@@ -106,6 +106,11 @@ describe("readLoadConfig", () => {
       { axisLimits: { length: 65n, "ids.1": 100_000n } },
     ],
     [
+      "a weight for the host's cores",
+      { parameters: { core_weight: { string_value: "2.5" } } },
+      { parameters: { core_weight: "2.5" } },
+    ],
+    [
       "fields in camel case",
       { maxBatchSize: 8, dynamicBatching: { maxQueueDelayMicroseconds: "2000" } },
       { maxBatch: 8, queueDelayMaxMs: 2 },
@@ -144,6 +149,8 @@ describe("readLoadConfig", () => {
     [{ dynamic_batching: { default_queue_policy: { max_queue_size: 4 } } }, "sets max_queue_size"],
     [{ parameters: { batching_note: { string_value: "mine" } } }, "says what registration found"],
     [{ parameters: { intra_op_thread_count: { string_value: "4" } } }, "would change what was measured"],
+    [{ parameters: { core_weight: { string_value: "0" } } }, "core_weight to '0'; accepted: 0.01 to 100"],
+    [{ parameters: { core_weight: { string_value: "" } } }, "core_weight to ''; accepted: 0.01 to 100"],
     [
       { sequence_batching: {} },
       "config sets sequence_batching, which has no meaning here; accepted are name,",

@@ -2,6 +2,10 @@ import { fromJsonString, type JsonObject, toJson } from "@bufbuild/protobuf";
 import {
   type AxisLimit,
   axisNames,
+  CORE_WEIGHT_MAX,
+  CORE_WEIGHT_MIN,
+  CORE_WEIGHT_PARAMETER,
+  coreWeightOf,
   type ModelConfig,
   ModelConfigSchema,
   ModelInstanceGroup_Kind,
@@ -171,6 +175,8 @@ function readParameters({ parameters: asked }: ModelConfig, facts: LoadFacts): O
       return `parameters sets ${name}, which would change what was measured; load a variant that has it, or register the model anew`;
     kept[name] = value;
   }
+  if (coreWeightOf({ parameters: kept }) === null)
+    return `parameters sets ${CORE_WEIGHT_PARAMETER} to '${kept[CORE_WEIGHT_PARAMETER]}'; accepted: ${CORE_WEIGHT_MIN} to ${CORE_WEIGHT_MAX}`;
   return {
     ...(Object.keys(kept).length === 0 ? {} : { parameters: kept }),
     ...(Object.keys(axisLimits).length === 0 ? {} : { axisLimits }),
