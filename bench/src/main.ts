@@ -1,6 +1,7 @@
 import { benchBatching } from "./batching";
 import { type BenchScope, readArguments } from "./bench-scope";
 import { compareCheckouts } from "./compare";
+import { benchCores } from "./cores";
 import { benchDensity } from "./density";
 import { benchEcho } from "./echo/bench-echo";
 import { benchFuzz } from "./fuzz";
@@ -31,6 +32,7 @@ const benches: Readonly<Record<string, (scope: BenchScope) => void | Promise<voi
   link: benchLink,
   "whole-path": benchWholePath,
   storm: benchStorm,
+  cores: benchCores,
   density: benchDensity,
   fuzz: benchFuzz,
   mutants: benchMutants,
