@@ -1,7 +1,7 @@
 import { benchBatching } from "./batching";
 import { type BenchScope, readArguments } from "./bench-scope";
 import { compareCheckouts } from "./compare";
-import { benchCores } from "./cores";
+import { benchCores } from "./cores/bench-cores";
 import { benchDensity } from "./density";
 import { benchEcho } from "./echo/bench-echo";
 import { benchFuzz } from "./fuzz";

@@ -3,12 +3,12 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Batcher, CoreGate, openBatcher } from "@infaas/cuda-batcher";
 import { type Random, seededRandom, sleep, systemClock } from "@infaas/runtime";
-import { type BenchScope, inScope } from "./bench-scope";
-import { closedLoop } from "./closed-loop";
-import { writeBenchModels } from "./models";
-import { median, quantile } from "./statistics";
-import { denseSubject, type Subject, zooSubjects } from "./subjects";
-import { cache } from "./system";
+import { type BenchScope, inScope } from "../bench-scope";
+import { closedLoop } from "../closed-loop";
+import { writeBenchModels } from "../models";
+import { median, quantile } from "../statistics";
+import { denseSubject, type Subject, zooSubjects } from "../subjects";
+import { cache } from "../system";
 
 /** The two models: runs of some milliseconds, so that the generator's share of the cores is small. */
 const modelNames = ["digits-vit", "digits-cnn-l"];
