@@ -50,6 +50,7 @@ void awaitWaiting(const CoreGate& gate) {
 // Takes and gives back, again and again, until it is killed.
 [[noreturn]] void takeForever(Made& made) {
   const auto claim = made.claim(1);
+  if (claim == nullptr) _exit(1);  // another process stands still with the mutex
   for (;;) {
     if (claim->take(0, wish())) claim->leave(0, steadyMs());
     else claim->await(claim->seen());
