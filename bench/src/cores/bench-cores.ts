@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type Batcher, CoreGate, openBatcher } from "@infaas/cuda-batcher";
 import { type Random, seededRandom, sleep, systemClock } from "@infaas/runtime";
@@ -48,14 +47,9 @@ interface Window {
  * with the cores shared out by the operating system, and by the core gate. Then what the gate costs a small model alone.
  */
 export async function benchCores(scope: BenchScope): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "infaas-cores-"));
-  try {
-    const gate = CoreGate.make(join(folder, "gate"), availableParallelism());
-    await compareSharing(contenders(scope), gate, scope);
-    await compareAlone(gate, scope.rounds ?? roundsDefault);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const gate = CoreGate.make(availableParallelism());
+  await compareSharing(contenders(scope), gate, scope);
+  await compareAlone(gate, scope.rounds ?? roundsDefault);
 }
 
 function contenders(scope: BenchScope): readonly Contender[] {

@@ -63,7 +63,7 @@ export interface NativeBatcherOptions {
   /** Empty: none is kept. */
   journalPath: string;
   journalSlot: number;
-  /** File of the core gate; empty: batches run whenever an engine thread is idle. */
+  /** Path of the core gate; empty: batches run whenever an engine thread is idle. */
   coreGate: string;
   coreWeight: number;
   coreIdleWork: boolean;
@@ -141,7 +141,8 @@ export interface Native extends NativeModels {
   dispose(batcher: BatcherHandle): void;
   confine(parentPid: number, dataBytesMax: number): void;
   trimHeap(): Promise<void>;
-  coreGateMake(path: string, cores: number): CoreGateHandle;
+  coreGateMake(cores: number): CoreGateHandle;
+  coreGatePath(gate: CoreGateHandle): string;
   coreGateInUse(gate: CoreGateHandle): number;
   coreGateForget(gate: CoreGateHandle, pid: number): Promise<boolean>;
   setWeight(batcher: BatcherHandle, weight: number): void;

@@ -40,7 +40,7 @@ export interface OpenOptions {
    */
   readonly journal?: { readonly path: string; readonly firstSlot: number };
   /**
-   * The gate that shares a host's cores out (`CoreGate`): a batch takes `intraOpThreads` of them before it is closed. `weight`:
+   * Path of the gate that shares a host's cores out (`CoreGate`): a batch takes `intraOpThreads` of them before it is closed. `weight`:
    * share of them in times of others', where there are not enough; default 1. `idleWork`: its batches leave the cores to
    * others, but for a tenth of the time; default false. Default: no gate, batches run whenever an engine thread is idle.
    */
@@ -66,7 +66,8 @@ const lanesDefault = 3;
 const ageingMs = 250;
 
 const maxBatchLimit = 4096;
-const threadsLimit = 1024;
+/** Most threads of a batch, and most cores of a host. */
+export const threadsLimit = 1024;
 const weightMin = 0.01;
 const weightMax = 100;
 /** A journal of 1 GiB. */

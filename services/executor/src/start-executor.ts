@@ -68,10 +68,9 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const { dial } = security;
   const models = join(config.dataDir, "models");
   const scratch = join(config.dataDir, "scratch");
-  const runs = join(config.dataDir, "runs");
-  await dropLeftovers([scratch, runs]);
-  await Promise.all([models, scratch, runs].map((folder) => mkdir(folder, { recursive: true })));
-  const cores = CoreGate.make(join(runs, "cores"), wholeCores(config.cores));
+  await dropLeftovers([scratch, join(config.dataDir, "runs")]);
+  await Promise.all([models, scratch].map((folder) => mkdir(folder, { recursive: true })));
+  const cores = CoreGate.make(wholeCores(config.cores));
   const artifacts = createRpcClient(ArtifactService, config.metadata, { dial });
   lifecycle.onStop("artifact client", () => artifacts.close());
   const artifactClient = new ArtifactClient(artifacts);
@@ -84,7 +83,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const modelFile = (files: ModelFiles) => store.model(files);
   const journal = await LoadJournal.open(join(config.dataDir, "loading"), clock);
   let nativeLinks: NativeLinks | null = null;
-  const processes = openProcesses(config, world, { runs, cores });
+  const processes = openProcesses(config, world, cores);
   const spans = new QuerySpans(clock, telemetry.tracer);
   const cluster = createRpcClient(ClusterService, config.metadata, { dial });
   lifecycle.onStop("cluster client", () => cluster.close());
@@ -160,7 +159,7 @@ async function dropLeftovers(folders: readonly string[]): Promise<void> {
 function openProcesses(
   config: Config,
   { clock, random, logger, engines }: ExecutorWorld,
-  { runs, cores }: { readonly runs: string; readonly cores: CoreGate },
+  cores: CoreGate,
 ): EngineProcesses | null {
   const { isolation, memoryBytes } = config;
   if (engines !== null || isolation === "none") return null;
@@ -171,7 +170,7 @@ function openProcesses(
     logger,
     memoryBytes,
     cores,
-    folder: runs,
+    folder: join(config.dataDir, "runs"),
     config: { ...config, listen: withPort(config.listen, 0) },
   });
 }

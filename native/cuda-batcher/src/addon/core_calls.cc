@@ -13,13 +13,17 @@ using Gate = std::shared_ptr<CoreGate>;
 
 const Gate& gateOf(const Napi::Value& value) { return *value.As<Napi::External<Gate>>().Data(); }
 
-// coreGateMake(path, cores) -> External gate
+// coreGateMake(cores) -> External gate
 Napi::Value coreGateMake(const Napi::CallbackInfo& info) {
-  const std::string path = info[0].As<Napi::String>();
-  std::string error = CoreGate::make(path, info[1].As<Napi::Number>().Int32Value());
-  const Gate gate = error.empty() ? CoreGate::open(path, error) : nullptr;
+  std::string error;
+  const Gate gate = CoreGate::make(info[0].As<Napi::Number>().Int32Value(), error);
   if (gate == nullptr) throw Napi::Error::New(info.Env(), error);
   return Napi::External<Gate>::New(info.Env(), new Gate(gate), [](Napi::Env, Gate* held) { delete held; });
+}
+
+// coreGatePath(gate) -> path by which processes of the same user open it
+Napi::Value coreGatePath(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), gateOf(info[0])->path());
 }
 
 // coreGateInUse(gate) -> cores that batches run on now
@@ -48,6 +52,7 @@ Napi::Value setWeight(const Napi::CallbackInfo& info) {
 
 void addCoreCalls(Napi::Env env, Napi::Object exports) {
   exports.Set("coreGateMake", Napi::Function::New<coreGateMake>(env, "coreGateMake"));
+  exports.Set("coreGatePath", Napi::Function::New<coreGatePath>(env, "coreGatePath"));
   exports.Set("coreGateInUse", Napi::Function::New<coreGateInUse>(env, "coreGateInUse"));
   exports.Set("coreGateForget", Napi::Function::New<coreGateForget>(env, "coreGateForget"));
   exports.Set("setWeight", Napi::Function::New<setWeight>(env, "setWeight"));

@@ -20,7 +20,7 @@ constexpr double kNsPerMs = 1e6;
 std::unique_ptr<CoreClaim> CoreClaim::open(std::shared_ptr<CoreGate> gate, const CoreClaimOptions& options,
                                            std::string& error) {
   CoreGate::Segment& segment = *gate->segment_;
-  if (!gate->lock(kCoreLockMaxMs)) {
+  if (!gate->lock(kCoreOpenMaxMs)) {
     error = "the core gate can't be locked";
     return nullptr;
   }
@@ -49,7 +49,7 @@ CoreClaim::CoreClaim(std::shared_ptr<CoreGate> gate, CoreGate::Slot& slot, const
     : gate_(std::move(gate)), slot_(slot), idleWork_(options.idleWork), takenMs_(options.engines, kNone) {}
 
 CoreClaim::~CoreClaim() {
-  if (!gate_->lock(kCoreReleaseMaxMs)) return;
+  if (!gate_->lock(kCoreOpenMaxMs)) return;  // the place is lost until the process ends; cores are lent
   slot_.pendingMs = 0;
   slot_.pid = 0;
   gate_->unlock({});
@@ -61,7 +61,7 @@ bool CoreClaim::take(size_t engine, const Wish& wish) {
     leave(engine, wish.nowMs);
     return false;
   }
-  if (!gate_->lock(kCoreLockMaxMs)) return true;
+  if (!gate_->lock()) return true;
   CoreGate::Segment& segment = *gate_->segment_;
   CoreGate::Woken woken;
   const bool wasActive = CoreGate::isActive(slot_);
@@ -74,7 +74,8 @@ bool CoreClaim::take(size_t engine, const Wish& wish) {
     slot_.untilMs = slot_.running > 0 ? std::min(slot_.untilMs, untilMs) : untilMs;
     segment.free -= slot_.cores;
     segment.usedLeast = std::max(segment.usedLeast, slot_.used);
-    hold(engine, wish.nowMs);
+    slot_.takenMs = wish.nowMs;
+    hold(engine);
     gate_->unlock(woken);
     return true;
   }
@@ -87,7 +88,7 @@ bool CoreClaim::take(size_t engine, const Wish& wish) {
   gate_->grant(wish.nowMs, &slot_, woken);
   const bool granted = slot_.state == CoreGate::State::kGranted;
   if (granted) {
-    hold(engine, wish.nowMs);
+    hold(engine);
     slot_.state = CoreGate::State::kNone;
   } else {
     waiter_ = engine;
@@ -100,7 +101,7 @@ bool CoreClaim::take(size_t engine, const Wish& wish) {
 // The waiting thread looks whether cores were given to it.
 bool CoreClaim::takeUp(size_t engine, const Wish& wish) {
   const bool isGranted = slot_.state.load(std::memory_order_acquire) == CoreGate::State::kGranted;
-  if (!isGranted && wish.nowMs - waitsSinceMs_ >= kCoreHoldMaxMs && gate_->lock(kCoreLockMaxMs)) {
+  if (!isGranted && wish.nowMs - waitsSinceMs_ >= kCoreHoldMaxMs && gate_->lock()) {
     CoreGate::Woken woken;
     gate_->lend(wish.nowMs, woken);
     gate_->unlock(woken);
@@ -110,13 +111,14 @@ bool CoreClaim::takeUp(size_t engine, const Wish& wish) {
   waiter_ = kNobody;
   waits_++;
   waitedMs_ += wish.nowMs - waitsSinceMs_;
-  if (!gate_->lock(kCoreLockMaxMs)) return true;
+  if (!gate_->lock()) return true;
   CoreGate::Segment& segment = *gate_->segment_;
   if (slot_.state == CoreGate::State::kWaiting) {
     segment.waiting--;
     segment.free -= slot_.cores;
+    slot_.takenMs = wish.nowMs;
   }
-  hold(engine, wish.nowMs);
+  hold(engine);
   slot_.state = CoreGate::State::kNone;
   gate_->unlock({});
   return true;
@@ -126,7 +128,7 @@ void CoreClaim::leave(size_t engine, double nowMs) {
   const bool wasWaiting = waits(engine);
   if (takenMs_[engine] == kNone && !wasWaiting) return;
   if (wasWaiting) waiter_ = kNobody;
-  if (!gate_->lock(kCoreReleaseMaxMs)) return;
+  if (!gate_->lock()) return;  // the cores are lent to others, and given back by the next call
   CoreGate::Woken woken;
   settle();
   charge(engine, nowMs);
@@ -169,8 +171,7 @@ void CoreClaim::charge(size_t engine, double nowMs) {
   if (takenMs_[engine] == kNone) return;
   slot_.used += slot_.cores * (nowMs - takenMs_[engine]) / slot_.weight;
   slot_.running--;
-  if (slot_.lent > 0 && takenMs_[engine] < slot_.lentMs) slot_.lent--;
-  else gate_->segment_->free += slot_.cores;
+  giveBack(takenMs_[engine]);
   takenMs_[engine] = kNone;
 }
 
@@ -178,16 +179,21 @@ void CoreClaim::charge(size_t engine, double nowMs) {
 void CoreClaim::settle() {
   const CoreGate::State state = slot_.state;
   if (waiting() || state == CoreGate::State::kNone) return;
-  if (state == CoreGate::State::kGranted) gate_->segment_->free += slot_.cores;
+  if (state == CoreGate::State::kGranted) giveBack(slot_.takenMs);
   else gate_->segment_->waiting--;
   slot_.state = CoreGate::State::kNone;
 }
 
-// Under the gate's mutex: a run of `engine` begins.
-void CoreClaim::hold(size_t engine, double nowMs) {
+// Under the gate's mutex: cores that were given to it at `takenMs` are free, if they aren't lent.
+void CoreClaim::giveBack(double takenMs) {
+  if (slot_.lent > 0 && takenMs < slot_.lentMs) slot_.lent--;
+  else gate_->segment_->free += slot_.cores;
+}
+
+// Under the gate's mutex: a run of `engine` begins with the cores that were last given to it.
+void CoreClaim::hold(size_t engine) {
   slot_.running++;
-  slot_.takenMs = nowMs;
-  takenMs_[engine] = nowMs;
+  takenMs_[engine] = slot_.takenMs;
 }
 
 }  // namespace cb

@@ -76,7 +76,8 @@ class CoreClaim {
   bool takeUp(size_t engine, const Wish& wish);
   void charge(size_t engine, double nowMs);
   void settle();
-  void hold(size_t engine, double nowMs);
+  void giveBack(double takenMs);
+  void hold(size_t engine);
 
   const std::shared_ptr<CoreGate> gate_;
   CoreGate::Slot& slot_;

@@ -1,6 +1,7 @@
 #include "sharing/core_gate.h"
 
 #include <linux/futex.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,40 +26,68 @@ namespace {
 // Looks at a locked mutex that only let others run meanwhile; between further ones is a pause.
 constexpr int kYields = 100;
 constexpr std::chrono::microseconds kPause{50};
+double steadyNowMs() {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 // Tells a gate of this layout from any other file.
 constexpr uint64_t kMagic = 0x43423031'00000000 + sizeof(CoreGate::Slot);
 
+// Gates of this process by path, with what guards them.
+struct Opened {
+  std::mutex mutex;
+  std::map<std::string, std::weak_ptr<CoreGate>> gates;
+};
+
+Opened& opened() {
+  static Opened all;
+  return all;
+}
+
 }  // namespace
 
-std::string CoreGate::make(const std::string& path, int32_t cores) {
-  std::string error;
-  ::unlink(path.c_str());
-  const std::unique_ptr<MappedFile> file = MappedFile::open(path, sizeof(Segment), "the core gate", error);
-  if (file == nullptr) return error;
-  auto* segment = new (file->data()) Segment;  // the file is new: all zeros
+std::shared_ptr<CoreGate> CoreGate::make(int32_t cores, std::string& error) {
+  const int memory = ::memfd_create("infaas-cores", MFD_CLOEXEC);
+  if (memory < 0) {
+    error = std::string("the core gate can't be made: ") + std::strerror(errno);
+    return nullptr;
+  }
+  const std::string path = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(memory);
+  std::unique_ptr<MappedFile> file = MappedFile::open(path, sizeof(Segment), "the core gate", error);
+  std::shared_ptr<CoreGate> gate(new CoreGate(path, memory, std::move(file)));
+  if (gate->segment_ == nullptr) return nullptr;
+  auto* segment = new (gate->segment_) Segment;  // the memory is new: all zeros
   pthread_mutexattr_t attributes;
   pthread_mutexattr_init(&attributes);
   pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
   pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
   const int failed = pthread_mutex_init(&segment->mutex, &attributes);
   pthread_mutexattr_destroy(&attributes);
-  if (failed != 0) return "the core gate " + path + " can't be made: " + std::strerror(failed);
+  if (failed != 0) {
+    error = std::string("the core gate can't be made: ") + std::strerror(failed);
+    return nullptr;
+  }
   segment->cores = cores;
   segment->free.store(cores);
   segment->magic.store(kMagic, std::memory_order_release);
-  return {};
+  std::lock_guard<std::mutex> lock(opened().mutex);
+  opened().gates[path] = gate;
+  return gate;
+}
+
+CoreGate::~CoreGate() {
+  if (memory_ >= 0) ::close(memory_);
 }
 
 std::shared_ptr<CoreGate> CoreGate::open(const std::string& path, std::string& error) {
-  static std::mutex mutex;
-  static std::map<std::string, std::weak_ptr<CoreGate>> opened;
-  std::lock_guard<std::mutex> lock(mutex);
-  if (std::shared_ptr<CoreGate> known = opened[path].lock(); known != nullptr) return known;
+  std::lock_guard<std::mutex> lock(opened().mutex);
+  std::weak_ptr<CoreGate>& known = opened().gates[path];
+  if (std::shared_ptr<CoreGate> found = known.lock(); found != nullptr) return found;
   std::unique_ptr<MappedFile> file = MappedFile::open(path, sizeof(Segment), "the core gate", error);
   if (file == nullptr) return nullptr;
-  std::shared_ptr<CoreGate> gate(new CoreGate(std::move(file)));
+  std::shared_ptr<CoreGate> gate(new CoreGate(path, -1, std::move(file)));
   if (gate->segment_->magic.load(std::memory_order_acquire) == kMagic) {
-    opened[path] = gate;
+    known = gate;
     return gate;
   }
   error = "the file " + path + " is no core gate of this version";
@@ -66,7 +95,7 @@ std::shared_ptr<CoreGate> CoreGate::open(const std::string& path, std::string& e
 }
 
 bool CoreGate::forget(int32_t pid, double nowMs) {
-  if (!lock(kCoreReleaseMaxMs)) return false;
+  if (!lock(kCoreForgetMaxMs)) return false;
   const size_t end = std::min<size_t>(segment_->slotsEnd, kCoreClaimsMax);
   for (size_t i = 0; i < end; i++) {
     Slot& slot = segment_->slots[i];
@@ -84,17 +113,28 @@ bool CoreGate::forget(int32_t pid, double nowMs) {
   return true;
 }
 
+bool CoreGate::lock() {
+  const int outcome = pthread_mutex_trylock(&segment_->mutex);
+  if (outcome != EBUSY) return locked(outcome);
+  if (steadyNowMs() < retryAtMs_.load(std::memory_order_relaxed)) return false;
+  if (lock(kCoreLockMaxMs)) return true;
+  retryAtMs_.store(steadyNowMs() + kCoreRetryMs, std::memory_order_relaxed);
+  return false;
+}
+
 // What the mutex guards takes a microsecond or so; whoever holds it longer has no core at the moment.
 bool CoreGate::lock(double maxMs) {
+  const double untilMs = steadyNowMs() + maxMs;
   int outcome = pthread_mutex_trylock(&segment_->mutex);
-  if (outcome == EBUSY) {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double, std::milli>(maxMs);
-    for (int tries = 0; outcome == EBUSY && std::chrono::steady_clock::now() < until; tries++) {
-      if (tries < kYields) std::this_thread::yield();
-      else std::this_thread::sleep_for(kPause);
-      outcome = pthread_mutex_trylock(&segment_->mutex);
-    }
+  for (int tries = 0; outcome == EBUSY && steadyNowMs() < untilMs; tries++) {
+    if (tries < kYields) std::this_thread::yield();
+    else std::this_thread::sleep_for(kPause);
+    outcome = pthread_mutex_trylock(&segment_->mutex);
   }
+  return locked(outcome);
+}
+
+bool CoreGate::locked(int outcome) {
   if (outcome == EOWNERDEAD) {
     outcome = pthread_mutex_consistent(&segment_->mutex);
     repair();
@@ -117,9 +157,8 @@ void CoreGate::repair() {
   for (uint32_t i = 0; i < segment_->slotsEnd; i++) {
     const Slot& slot = segment_->slots[i];
     if (slot.pid == 0 || !isActive(slot)) continue;
-    const State state = slot.state;
-    free -= slot.cores * (slot.running - slot.lent + (state == State::kGranted ? 1 : 0));
-    waiting += state == State::kWaiting ? 1 : 0;
+    free -= slot.cores * keeps(slot);
+    waiting += slot.state == State::kWaiting ? 1 : 0;
     segment_->active[segment_->activeCount++] = static_cast<uint16_t>(i);
   }
   segment_->free = free;
@@ -128,6 +167,11 @@ void CoreGate::repair() {
 
 bool CoreGate::isActive(const Slot& slot) {
   return slot.running.load(std::memory_order_relaxed) > 0 || slot.state.load(std::memory_order_relaxed) != State::kNone;
+}
+
+// Runs, begun or granted, whose cores are kept from others.
+int32_t CoreGate::keeps(const Slot& slot) {
+  return slot.running + (slot.state == State::kGranted ? 1 : 0) - slot.lent;
 }
 
 // Adds a slot that was neither waiting nor holding. Whoever comes back has no claim to what it did not want meanwhile.
@@ -159,10 +203,9 @@ void CoreGate::grant(double nowMs, const Slot* own, Woken& woken) {
     double usedLeast = std::numeric_limits<double>::infinity();
     for (size_t i = 0; i < std::min<size_t>(segment_->activeCount, kCoreClaimsMax); i++) {
       Slot& slot = segment_->slots[segment_->active[i] % kCoreClaimsMax];
-      const State state = slot.state;
-      const int32_t runs = slot.running - slot.lent + (state == State::kGranted ? 1 : 0);
+      const int32_t runs = keeps(slot);
       if (runs > 0) inUse.push_back({slot.cores * runs, slot.untilMs});
-      if (state != State::kWaiting) continue;
+      if (slot.state != State::kWaiting) continue;
       const bool idleWork = slot.idleWork;
       waiters.push_back({slot.cores, idleWork, slot.latestStartMs, slot.sinceMs, slot.expectedMs, slot.used});
       waiting.push_back(&slot);
@@ -175,6 +218,7 @@ void CoreGate::grant(double nowMs, const Slot* own, Woken& woken) {
     const double untilMs = nowMs + slot.expectedMs;
     slot.untilMs = slot.running > 0 ? std::min(slot.untilMs, untilMs) : untilMs;
     slot.state = State::kGranted;
+    slot.takenMs = nowMs;
     segment_->free -= slot.cores;
     segment_->waiting--;
     if (usedLeast < std::numeric_limits<double>::infinity()) segment_->usedLeast = std::max(segment_->usedLeast, usedLeast);
@@ -183,11 +227,11 @@ void CoreGate::grant(double nowMs, const Slot* own, Woken& woken) {
   }
 }
 
-// Gives others the cores of runs that have gone on for too long.
+// Gives others the cores of runs that have gone on for too long, and those whose thread has not come for them.
 void CoreGate::lend(double nowMs, Woken& woken) {
   for (size_t i = 0; i < std::min<size_t>(segment_->activeCount, kCoreClaimsMax); i++) {
     Slot& slot = segment_->slots[segment_->active[i] % kCoreClaimsMax];
-    const int32_t runs = slot.running - slot.lent;
+    const int32_t runs = keeps(slot);
     if (runs <= 0 || nowMs - slot.takenMs < kCoreHoldMaxMs) continue;
     slot.lent += runs;
     slot.lentMs = nowMs;

@@ -1,5 +1,5 @@
 // The core gate: shares the cores of a host out among the batchers of all processes of an executor, so that together they
-// run no more threads than the host has. Its state is in a mapped file; it is guarded by a mutex that a dead process
+// run no more threads than the host has. Its state is in memory that they map; it is guarded by a mutex that a dead process
 // releases, and repaired after one (decision 0043).
 #pragma once
 
@@ -17,11 +17,17 @@ namespace cb {
 
 // Batchers of an executor that are open at a time.
 constexpr size_t kCoreClaimsMax = 4096;
-// How long the gate's mutex is waited for by who wants cores; then it runs without, once: what holds the mutex stands still.
-constexpr double kCoreLockMaxMs = 250;
-// By who gives cores back: longer than an engine process may stand still before its executor ends it.
-constexpr double kCoreReleaseMaxMs = 15'000;
-// A run that goes on for longer keeps no cores from others that wait; the system divides the cores between them.
+// How long a thread waits for the gate's mutex, which is held for microseconds, before it does without: a process that
+// stands still holds it. Its batcher takes no requests meanwhile.
+constexpr double kCoreLockMaxMs = 50;
+// After that, no thread of the process waits for the mutex again for so long.
+constexpr double kCoreRetryMs = 1'000;
+// As kCoreLockMaxMs, for a batcher that is opened or closed.
+constexpr double kCoreOpenMaxMs = 2'000;
+// As kCoreLockMaxMs, for `forget`: longer than an engine process may stand still before its executor ends it.
+constexpr double kCoreForgetMaxMs = 15'000;
+// A run that goes on for longer, or cores given to a thread that does not come for them, are kept from nobody who waits: the
+// system divides the cores between them.
 constexpr double kCoreHoldMaxMs = 250;
 // Size of a cache line, so that claims of different processes share none.
 constexpr size_t kCacheLine = 64;
@@ -34,7 +40,7 @@ class CoreGate {
     int32_t pid;  // of its process; 0: free
     int32_t cores;  // of one run
     std::atomic<int32_t> running;  // runs that hold cores; a grant counts from when it is taken up
-    int32_t lent;  // of those, runs that others no longer wait for
+    int32_t lent;  // of those and of a grant, what others no longer wait for
     std::atomic<State> state;
     std::atomic<uint32_t> word;  // waited on; changes with every grant and every call to look again
     std::atomic<bool> idleWork;
@@ -44,16 +50,23 @@ class CoreGate {
     double sinceMs;
     double expectedMs;
     double used;
-    double takenMs;  // when its last run began
-    double lentMs;  // runs that began before are those lent
+    double takenMs;  // when cores were last given to it
+    double lentMs;  // what was given before is what is lent
     double untilMs;  // when its first run ends, as expected
   };
 
-  // Makes the gate of a host with so many cores, for `open`. Answers a sentence, empty on success.
-  static std::string make(const std::string& path, int32_t cores);
-  // A process maps a gate once. Null: `error` says why not.
+  // Makes the gate of a host with so many cores. It has no file on a disk, whose writes would stop every batch now and then.
+  // Null: `error` says why not.
+  static std::shared_ptr<CoreGate> make(int32_t cores, std::string& error);
+  // The gate that another process of the same user has made, by its path; a process maps a gate once. Null: `error` says why
+  // not.
   static std::shared_ptr<CoreGate> open(const std::string& path, std::string& error);
+  ~CoreGate();
+  CoreGate(const CoreGate&) = delete;
+  CoreGate& operator=(const CoreGate&) = delete;
 
+  // Valid while the gate that was made is there.
+  const std::string& path() const { return path_; }
   int32_t cores() const { return segment_->cores; }
   int32_t inUse() const { return segment_->cores - segment_->free.load(std::memory_order_relaxed); }
 
@@ -84,9 +97,15 @@ class CoreGate {
     size_t count = 0;
   };
 
-  explicit CoreGate(std::unique_ptr<MappedFile> file)
-      : file_(std::move(file)), segment_(static_cast<Segment*>(file_->data())) {}
+  CoreGate(std::string path, int memory, std::unique_ptr<MappedFile> file)
+      : path_(std::move(path)),
+        memory_(memory),
+        file_(std::move(file)),
+        segment_(file_ == nullptr ? nullptr : static_cast<Segment*>(file_->data())) {}
+  // Waits for kCoreLockMaxMs, and not at all for kCoreRetryMs after it has waited in vain.
+  bool lock();
   bool lock(double maxMs);
+  bool locked(int outcome);
   void unlock(const Woken& woken);
   void repair();
   void grant(double nowMs, const Slot* own, Woken& woken);
@@ -94,10 +113,14 @@ class CoreGate {
   void enter(Slot& slot);
   void leave(Slot& slot);
   static bool isActive(const Slot& slot);
+  static int32_t keeps(const Slot& slot);
   static void wake(Slot& slot);
 
+  const std::string path_;
+  const int memory_;  // descriptor; -1: made by another process
   const std::unique_ptr<MappedFile> file_;
   Segment* const segment_;
+  std::atomic<double> retryAtMs_{0};
 };
 
 }  // namespace cb

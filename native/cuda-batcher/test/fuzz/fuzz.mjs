@@ -18,6 +18,7 @@ fuzz({
     ...["query.cc", "typed_contents.cc", "axis_limits.cc"].map((file) => join(source, "serving", file)),
     ...sourcesOf(join(wire, "frames")),
     ...sourcesOf(join(source, "process")),
+    join(source, "sharing", "mapped_file.cc"),
     join(source, "running", "model.cc"),
     join(source, "engines", "element_type.cc"),
   ],

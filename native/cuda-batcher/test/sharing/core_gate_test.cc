@@ -23,29 +23,29 @@ double steadyMs() {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// A gate in a file of its own.
 struct Made {
-  std::string path;
   std::string error;
   std::shared_ptr<CoreGate> gate;
-  explicit Made(int32_t cores) {
-    char name[] = "/tmp/core-gate-test-XXXXXX";
-    ::close(mkstemp(name));
-    path = name;
-    error = CoreGate::make(path, cores);
-    gate = CoreGate::open(path, error);
-  }
-  ~Made() { ::unlink(path.c_str()); }
+  explicit Made(int32_t cores) { gate = CoreGate::make(cores, error); }
   std::unique_ptr<CoreClaim> claim(int32_t cores, size_t engines = 1, double weight = 1) {
     return CoreClaim::open(gate, {cores, engines, weight, false}, error);
   }
 };
+
+constexpr char kGatePath[] = "CORE_GATE_PATH";
+constexpr char kTakesByPath[] = "a process takes cores of a gate by its path";
 
 CoreClaim::Wish wish(double latestStartMs = kNoDeadline) { return {steadyMs(), latestStartMs, 1, false}; }
 
 void awaitWaiting(const CoreGate& gate) {
   while (gate.waiting() == 0) std::this_thread::yield();
 }
+
+// How the memory of a gate begins.
+struct Head {
+  uint64_t magic;
+  pthread_mutex_t mutex;
+};
 
 // Takes and gives back, again and again, until it is killed.
 [[noreturn]] void takeForever(Made& made) {
@@ -116,10 +116,35 @@ struct Served {
 
 }  // namespace
 
-TEST("a gate is what its file says, and a file that is none is refused") {
+// Not for itself: another process runs it.
+TEST("a process takes cores of a gate by its path") {
+  const char* path = getenv(kGatePath);
+  if (path == nullptr) return;
+  std::string error;
+  const std::shared_ptr<CoreGate> gate = CoreGate::open(path, error);
+  if (gate == nullptr) _exit(2);
+  const auto claim = CoreClaim::open(gate, {2, 1, 1, false}, error);
+  _exit(gate->cores() == 3 && claim->take(0, wish()) ? 0 : 3);  // nothing is destroyed
+}
+
+TEST("a gate is opened by its path, once in a process and by others, and what is no gate is refused") {
   Made made(3);
   CHECK(made.gate != nullptr && made.gate->cores() == 3 && made.gate->inUse() == 0);
-  CHECK(CoreGate::make("/no/such/folder/gate", 1).find("/no/such/folder/gate can't be opened") != std::string::npos);
+  const std::string path = made.gate->path();
+  CHECK(CoreGate::open(path, made.error) == made.gate);
+  const pid_t child = fork();
+  if (child == 0) {
+    setenv(kGatePath, path.c_str(), 1);
+    ::execl("/proc/self/exe", "core_gate_test", kTakesByPath, nullptr);
+    _exit(1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  CHECK(made.gate->inUse() == 2);
+  CHECK(made.gate->forget(child, steadyMs()) && made.gate->inUse() == 0);
+  made.gate.reset();  // nobody has it now
+  CHECK(CoreGate::open(path, made.error) == nullptr && made.error.find(path + " can't be opened") != std::string::npos);
   char name[] = "/tmp/core-gate-test-XXXXXX";
   ::close(mkstemp(name));
   std::string error;
@@ -253,6 +278,66 @@ TEST("a run that goes on for long keeps no cores from who waits, and gives none 
   CHECK(made.gate->inUse() == 1);
   endless->leave(0, startMs + kCoreHoldMaxMs + 8);
   CHECK(made.gate->inUse() == 0);
+}
+
+TEST("cores given to a thread that does not come for them are kept from nobody for long") {
+  Made made(1);
+  const auto one = made.claim(1);
+  const auto still = made.claim(1);
+  const auto other = made.claim(1);
+  const double startMs = steadyMs();
+  const auto at = [&](double ms) { return CoreClaim::Wish{startMs + ms, kNoDeadline, 1, false}; };
+  CHECK(one->take(0, at(0)));
+  CHECK(!still->take(0, at(1)) && !other->take(0, at(2)));
+  one->leave(0, startMs + 3);
+  CHECK(!other->take(0, at(4)));
+  CHECK(!other->take(0, at(kCoreHoldMaxMs + 2)));
+  CHECK(other->take(0, at(kCoreHoldMaxMs + 3)));
+  CHECK(still->take(0, at(kCoreHoldMaxMs + 4)));
+  CHECK(made.gate->inUse() == 1);
+  still->leave(0, startMs + kCoreHoldMaxMs + 5);
+  CHECK(made.gate->inUse() == 1);
+  // Who gives up what was lent gives nothing back.
+  CHECK(!one->take(0, at(kCoreHoldMaxMs + 6)) && !still->take(0, at(kCoreHoldMaxMs + 7)));
+  other->leave(0, startMs + kCoreHoldMaxMs + 8);
+  CHECK(!still->take(0, at(2 * kCoreHoldMaxMs + 7)));
+  CHECK(still->take(0, at(2 * kCoreHoldMaxMs + 8)));
+  one->leave(0, startMs + 2 * kCoreHoldMaxMs + 11);
+  CHECK(made.gate->inUse() == 1);
+  still->leave(0, startMs + 2 * kCoreHoldMaxMs + 12);
+  CHECK(made.gate->inUse() == 0);
+}
+
+TEST("a process that stands still with the mutex keeps nobody from running, and costs each process one wait") {
+  Made made(1);
+  const auto claim = made.claim(1);
+  CHECK(claim->take(0, wish()));
+  int locked[2];
+  CHECK(pipe(locked) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto file = MappedFile::open(made.gate->path(), sizeof(Head), "the core gate", made.error);
+    pthread_mutex_lock(&static_cast<Head*>(file->data())->mutex);
+    if (write(locked[1], "", 1) != 1) _exit(1);
+    for (;;) pause();
+  }
+  char byte;
+  CHECK(read(locked[0], &byte, 1) == 1);
+  // Longer than a process may be silent, if each waited.
+  constexpr int kBatches = 1000;
+  const double startMs = steadyMs();
+  for (int i = 0; i < kBatches; i++) {
+    CHECK(claim->take(0, wish()));
+    claim->leave(0, steadyMs());
+  }
+  CHECK(steadyMs() - startMs < kBatches * kCoreLockMaxMs);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  CHECK(made.gate->forget(child, steadyMs()));
+  claim->leave(0, steadyMs());
+  CHECK(made.gate->inUse() == 0);
+  CHECK(claim->take(0, wish()) && made.gate->inUse() == 1);
+  claim->leave(0, steadyMs());
 }
 
 TEST("threads of many claims never hold more than there is, and each gets on") {

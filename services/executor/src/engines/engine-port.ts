@@ -57,7 +57,7 @@ export interface EngineOwner {
 
 /** How an engine's batches get cores of the host (decision 0043). */
 export interface CoreShare {
-  /** File of the host's core gate. */
+  /** Path of the host's core gate. */
   readonly gate: string;
   /** Its batches leave the cores to others, but for a tenth of the time; default false. */
   readonly idleWork?: boolean;

@@ -12,7 +12,7 @@ export interface EngineProcessConfig extends SecurityConfig {
   readonly metricPeriodMs: number;
   /** File of the run journal. */
   readonly journalPath: string;
-  /** File of the host's core gate. */
+  /** Path of the host's core gate. */
   readonly coreGate: string;
   /** Process that started it; it ends with that one. */
   readonly parentPid: number;

@@ -78,7 +78,7 @@ describe("EngineProcesses", () => {
     await writeFile(join(folder, "division.onnx"), division);
     await writeFile(join(folder, "product.onnx"), product);
     await writeFile(join(folder, "attention.onnx"), attention);
-    cores = CoreGate.make(join(folder, "cores"), 2);
+    cores = CoreGate.make(2);
     processes = new EngineProcesses({
       cores,
       isolation: "shared",

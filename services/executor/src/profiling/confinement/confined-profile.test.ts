@@ -26,7 +26,7 @@ describe("confinedProfile", () => {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "confined-"));
     scratchDir = await mkdtemp(join(tmpdir(), "confined-scratch-"));
-    cores = CoreGate.make(join(folder, "cores"), 1);
+    cores = CoreGate.make(1);
     deaths.length = 0;
   });
   afterEach(async () => {

@@ -11,7 +11,7 @@ export type ProfileOrder =
       readonly files: Readonly<Record<string, string>>;
       readonly host: ProfiledHost;
       readonly scratchDir: string;
-      /** File of the host's core gate. */
+      /** Path of the host's core gate. */
       readonly coreGate: string;
       /** Process id of the sender; the profiling process ends when it does. */
       readonly parentPid: number;
