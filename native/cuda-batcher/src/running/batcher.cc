@@ -165,7 +165,7 @@ void Batcher::work(size_t engine) {
   while (!stopping_ || done != nullptr) {
     std::unique_ptr<Delivery> next = blankDelivery();
     double startAtMs = kNoDeadline;
-    const bool ready = !stopping_ && takeCores(engine) && takeBatch(engine, *next, startAtMs);
+    const bool ready = !stopping_ && takeCores(engine, startAtMs) && takeBatch(engine, *next, startAtMs);
     if (ready) {
       if (idleIsWanted()) work_.notify_one();  // the rest is for another engine
       if (unwatched()) late_.notify_one();

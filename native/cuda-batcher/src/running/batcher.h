@@ -92,7 +92,7 @@ class Batcher {
   void forget(const Request& request);
   void countRows(Request& request) const;
   void leave(Request* request);
-  bool takeCores(size_t engine);
+  bool takeCores(size_t engine, double& startAtMs);
   bool awaitCores(std::unique_lock<std::mutex>& lock, size_t engine);
   void leaveCores(size_t engine);
   double pendingCoreMs() const;

@@ -10,15 +10,19 @@ constexpr double kNsPerMs = 1e6;
 }  // namespace
 
 // Under the lock: whether an engine may close a batch now. Rows that come while it waits for cores are in that batch.
-bool Batcher::takeCores(size_t engine) {
+// An engine that is kept free waits for none; `startAtMs` says until when it is.
+bool Batcher::takeCores(size_t engine, double& startAtMs) {
   if (cores_ == nullptr) return true;
-  const bool rows = !scheduler_.queue().empty();
+  const double nowMs = clock_();
+  const double wantedAtMs = scheduler_.wantedAtMs(nowMs, running_.yielding());
+  const bool rows = wantedAtMs <= nowMs;
   if (!rows && !recheck_.waits()) {
+    startAtMs = wantedAtMs;
     leaveCores(engine);
     return false;
   }
   const bool waited = cores_->waits(engine);
-  const bool taken = cores_->take(engine, {clock_(), scheduler_.latestStartMs(), scheduler_.nextRunMs(), !rows});
+  const bool taken = cores_->take(engine, {nowMs, scheduler_.latestStartMs(), scheduler_.nextRunMs(), !rows});
   if (waited && taken) {
     counters_.coreWaits = cores_->waits();
     counters_.coreWaitNs = cores_->waitedMs() * kNsPerMs;

@@ -70,8 +70,9 @@ bool Scheduler::keepsFree(double nowMs, int32_t yielding) const {
   return nowMs - passedAtMs_ < kLatelyMs && yielding > 0 && yielding >= options_.instances - 1;
 }
 
-bool Scheduler::wants(double nowMs, int32_t yielding) const {
-  return !queue_.empty() && (queue_.hasUnyielding() || !keepsFree(nowMs, yielding));
+double Scheduler::wantedAtMs(double nowMs, int32_t yielding) const {
+  if (queue_.empty()) return kNoDeadline;
+  return queue_.hasUnyielding() || !keepsFree(nowMs, yielding) ? nowMs : passedAtMs_ + kLatelyMs;
 }
 
 void Scheduler::push(Request* request) {

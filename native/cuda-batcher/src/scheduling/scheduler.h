@@ -55,7 +55,9 @@ class Scheduler {
   int32_t pieceRows() const;
 
   // Whether there is anything for one more engine, while batches of `yielding` others let others pass.
-  bool wants(double nowMs, int32_t yielding) const;
+  bool wants(double nowMs, int32_t yielding) const { return wantedAtMs(nowMs, yielding) <= nowMs; }
+  // When there is, if nobody comes; infinity: nothing waits.
+  double wantedAtMs(double nowMs, int32_t yielding) const;
 
   // The next batch of an idle engine while `running` others are busy, `yielding` of them with requests that let others pass.
   // What leaves the queue is in `members` and `dropped`; without members, `startAtMs` says when to ask again.

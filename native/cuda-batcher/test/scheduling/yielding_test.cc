@@ -142,7 +142,7 @@ TEST("while nobody else asks, pieces have all engines") {
 TEST("an engine that is kept free is wanted for no piece, until nobody has asked for a while") {
   World world(2);
   Scheduler& scheduler = world.scheduler;
-  CHECK(!scheduler.wants(0, 0));
+  CHECK(!scheduler.wants(0, 0) && scheduler.wantedAtMs(0, 0) == kNoDeadline);
   world.push(true);
   CHECK(scheduler.wants(0, 1));
   world.push(false);
@@ -153,6 +153,7 @@ TEST("an engine that is kept free is wanted for no piece, until nobody has asked
   scheduler.next(0, 1, 1, next);
   CHECK(members.size() == 1 && !members.front()->yields);
   CHECK(!scheduler.wants(0, 1));
+  CHECK(scheduler.wantedAtMs(1, 1) == kLatelyMs);
   CHECK(scheduler.wants(0, 0));
   CHECK(scheduler.wants(kLatelyMs, 1));
 }
