@@ -1,6 +1,7 @@
 #include "scheduling/core_shares.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -33,9 +34,10 @@ struct Order {
   }
 };
 
-// When so many cores are free, as expected: now when a run is overdue that has to end for it.
+// When so many cores are free, as expected.
 double freeAtMs(double nowMs, const CoresInUse* inUse, size_t count, int32_t free, int32_t wanted) {
   std::vector<CoresInUse> runs(inUse, inUse + count);
+  for (CoresInUse& run : runs) run.untilMs = nowMs + std::abs(run.untilMs - nowMs);
   std::sort(runs.begin(), runs.end(), [](const CoresInUse& a, const CoresInUse& b) { return a.untilMs < b.untilMs; });
   double atMs = nowMs;
   for (const CoresInUse& run : runs) {
@@ -44,6 +46,18 @@ double freeAtMs(double nowMs, const CoresInUse* inUse, size_t count, int32_t fre
     atMs = std::max(atMs, run.untilMs);
   }
   return atMs;
+}
+
+// Whether `waiter` may run on cores that are left free for `first`, which has all of its cores at `freeMs`.
+bool passes(const CoreWaiter& waiter, const CoreWaiter& first, double nowMs, double freeMs, const Order& order) {
+  if (waiter.expectedMs <= 0) return false;
+  const double endMs = nowMs + waiter.expectedMs;
+  if (endMs <= freeMs) return true;
+  if (waiter.idleWork || waiter.used > order.usedMost) return false;
+  if (freeMs <= first.latestStartMs && endMs > first.latestStartMs) return false;
+  const double idleWithMs = (endMs - freeMs) * (first.cores - waiter.cores);
+  const double idleWithoutMs = (freeMs - nowMs) * waiter.cores;
+  return idleWithMs < idleWithoutMs;
 }
 
 }  // namespace
@@ -58,11 +72,11 @@ size_t nextForCores(double nowMs, const CoreWaiter* waiters, size_t waiterCount,
   const Order before{nowMs, usedLeast + shareSlack(cores)};
   const size_t first = static_cast<size_t>(std::min_element(waiters, waiters + waiterCount, before) - waiters);
   if (waiters[first].cores <= free) return first;
-  const double shadowMs = freeAtMs(nowMs, inUse, inUseCount, free, waiters[first].cores);
+  const double freeMs = freeAtMs(nowMs, inUse, inUseCount, free, waiters[first].cores);
   size_t next = kNoWaiter;
   for (size_t i = 0; i < waiterCount; i++) {
     const CoreWaiter& waiter = waiters[i];
-    if (waiter.cores > free || waiter.expectedMs <= 0 || nowMs + waiter.expectedMs > shadowMs) continue;
+    if (waiter.cores > free || !passes(waiter, waiters[first], nowMs, freeMs, before)) continue;
     if (next == kNoWaiter || before(waiter, waiters[next])) next = i;
   }
   return next;

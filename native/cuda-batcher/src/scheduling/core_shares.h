@@ -37,8 +37,9 @@ constexpr double shareSlack(int32_t cores) { return kShareSlackMs * cores; }
 constexpr size_t kNoWaiter = static_cast<size_t>(-1);
 
 // The index of the waiter to be given its cores now; kNoWaiter: none is. `cores` are those of the host, `free` those not in
-// use. When the first in order does not fit, cores are left free for it: only runs that end before it can start, as
-// expected, are let past it.
+// use. When the first in order does not fit, cores are left free for it. A run is let past it that ends before it can start,
+// as expected; or so soon after that less is idle than without it, if that makes nobody late who would be in time and the
+// run's batcher is not ahead of its share. A run that is overdue by some time is expected to take as long again.
 size_t nextForCores(double nowMs, const CoreWaiter* waiters, size_t waiterCount, const CoresInUse* inUse, size_t inUseCount,
                     int32_t cores, int32_t free);
 

@@ -104,8 +104,37 @@ TEST("cores are left free for a wide run, but for those that end before it can s
   const std::vector<CoresInUse> inUse{{1, 10}};
   CHECK(next(0, {waiter(2, 1), waiter(1, 5, 20)}, inUse, 2) == kNoWaiter);
   CHECK(next(0, {waiter(2, 1), waiter(1, 5, 10)}, inUse, 2) == 1);
-  CHECK(next(0, {waiter(2, 1), waiter(1, 5, 0)}, inUse, 2) == kNoWaiter);   // nobody knows when it ends
-  CHECK(next(20, {waiter(2, 1), waiter(1, 5, 1)}, inUse, 2) == kNoWaiter);  // the run is overdue and may end at once
+  CHECK(next(0, {waiter(2, 1), waiter(1, 5, 0)}, inUse, 2) == kNoWaiter);  // nobody knows when it ends
+}
+
+TEST("a run that is overdue by some time is expected to take as long again, and keeps no core idle meanwhile") {
+  const std::vector<CoresInUse> inUse{{1, 10}};
+  CHECK(next(10.5, {waiter(2, 1), waiter(1, 5, 1)}, inUse, 2) == kNoWaiter);
+  CHECK(next(11, {waiter(2, 1), waiter(1, 5, 1)}, inUse, 2) == 1);
+  CHECK(next(20, {waiter(2, 1), waiter(1, 5, 10)}, inUse, 2) == 1);
+}
+
+TEST("a run that begins just after another is let past a wide one: to keep it out would keep a core idle") {
+  const std::vector<CoresInUse> inUse{{1, 10}};
+  CHECK(next(0.1, {waiter(2, 1), waiter(1, 5, 10)}, inUse, 2) == 1);
+  CHECK(next(4, {waiter(2, 1), waiter(1, 5, 10)}, inUse, 2) == 1);
+  CHECK(next(6, {waiter(2, 1), waiter(1, 5, 10)}, inUse, 2) == kNoWaiter);  // it would keep one idle for longer
+  // Seven cores would wait for one.
+  CHECK(next(4, {waiter(8, 1), waiter(1, 5, 10)}, {{7, 10}}, 8) == kNoWaiter);
+  CHECK(next(1, {waiter(8, 1), waiter(1, 5, 10)}, {{7, 10}}, 8) == 1);
+}
+
+TEST("nobody is let past who makes a wide run late, is ahead of its share or does idle work") {
+  const std::vector<CoresInUse> inUse{{1, 10}};
+  CHECK(next(1, {waiter(2, 10.5), waiter(1, 12, 10)}, inUse, 2) == kNoWaiter);
+  CHECK(next(1, {waiter(2, 11), waiter(1, 12, 10)}, inUse, 2) == 1);
+  CHECK(next(1, {waiter(2, 9), waiter(1, 12, 10)}, inUse, 2) == 1);  // it is late whoever runs
+  CHECK(next(1, {waiter(2, 1), waiter(1, 5, 10, shareSlack(2) + 1)}, inUse, 2) == kNoWaiter);
+  CoreWaiter idle = waiter(1, kForever, 10);
+  idle.idleWork = true;
+  CHECK(next(1, {waiter(2, 1), idle}, inUse, 2) == kNoWaiter);
+  idle.expectedMs = 9;
+  CHECK(next(1, {waiter(2, 1), idle}, inUse, 2) == 1);
 }
 
 TEST("idle work gives way until it has waited for nine of its runs") {
