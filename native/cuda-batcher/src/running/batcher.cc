@@ -114,7 +114,7 @@ Submitted Batcher::submit(Request* request) {
     queuedByTicket_[request->ticket] = request;
     counters_.requests++;
     counters_.rows += static_cast<uint64_t>(request->rows);
-    if (coresWaitedFor()) cores_->hurry(scheduler_.latestStartMs());
+    hurryCores();
     full = idle_ > 0 && !coresWaitedFor() && scheduler_.queue().rows() >= options_.maxBatch;
     unseen = unwatched();
   }
@@ -225,6 +225,7 @@ void Batcher::watch() {
     for (const size_t engine : running_.takeOverdue(clock_())) runs_[engine]->end();
     auto delivery = std::make_unique<Delivery>();
     scheduler_.queue().late(clock_(), windowMax(options_), delivery->dropped);
+    hurryCores();
     if (stopping_ || delivery->dropped.empty()) continue;
     for (Request* request : delivery->dropped) leave(request);
     counters_.shed += delivery->dropped.size();

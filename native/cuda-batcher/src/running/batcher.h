@@ -94,6 +94,7 @@ class Batcher {
   void leave(Request* request);
   bool takeCores(size_t engine, double& startAtMs);
   bool awaitCores(std::unique_lock<std::mutex>& lock, size_t engine);
+  void hurryCores();
   void leaveCores(size_t engine);
   double pendingCoreMs() const;
   bool coresWaitedFor() const { return cores_ != nullptr && cores_->waiting(); }

@@ -22,13 +22,20 @@ bool Batcher::takeCores(size_t engine, double& startAtMs) {
     return false;
   }
   const bool waited = cores_->waits(engine);
-  const bool taken = cores_->take(engine, {nowMs, scheduler_.latestStartMs(), scheduler_.nextRunMs(), !rows});
+  const bool taken = cores_->take(engine, {nowMs, scheduler_.latestStartMs(nowMs), scheduler_.nextRunMs(), !rows});
   if (waited && taken) {
     counters_.coreWaits = cores_->waits();
     counters_.coreWaitNs = cores_->waitedMs() * kNsPerMs;
   }
   if (!taken) cores_->tell(pendingCoreMs());
   return taken;
+}
+
+// Under the lock: what is waited for has changed, by who came, who is late or the time.
+void Batcher::hurryCores() {
+  const double nowMs = clock_();
+  if (!coresWaitedFor() || !scheduler_.wants(nowMs, running_.yielding())) return;
+  cores_->hurry(scheduler_.latestStartMs(nowMs), scheduler_.nextRunMs());
 }
 
 // Under the lock, which is given up meanwhile. Answers whether it was this engine that had to wait.

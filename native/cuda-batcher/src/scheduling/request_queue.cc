@@ -136,10 +136,19 @@ RequestQueue::Backlog RequestQueue::backlog() const {
   return {};
 }
 
-double RequestQueue::firstDeadlineMs() const {
+double RequestQueue::firstDeadlineMs(double fromMs) const {
   double firstMs = kNoDeadline;
   for (const Lane& lane : lanes_) {
-    if (lane.first[0] != nullptr) firstMs = std::min(firstMs, lane.first[0]->deadlineMs);
+    const Request* at = nullptr;
+    const Request* next = nullptr;
+    for (size_t level = kQueueLevels; level-- > 0;) {
+      next = at == nullptr ? lane.first[level] : at->next[level];
+      while (next != nullptr && next->deadlineMs < fromMs) {
+        at = next;
+        next = at->next[level];
+      }
+    }
+    if (next != nullptr) firstMs = std::min(firstMs, next->deadlineMs);
   }
   return firstMs;
 }

@@ -37,8 +37,8 @@ class RequestQueue {
   };
   Backlog backlog() const;
 
-  // The nearest deadline of all that wait; infinity: there is none.
-  double firstDeadlineMs() const;
+  // The nearest deadline from `fromMs` on of all that wait; infinity: there is none.
+  double firstDeadlineMs(double fromMs) const;
   // Whether anyone waiting has a deadline, or dims that not all share.
   bool hasDeadlines() const;
   bool hasShapes() const { return shaped_ > 0; }

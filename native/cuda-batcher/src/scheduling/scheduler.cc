@@ -161,6 +161,11 @@ double Scheduler::nextRunMs() const {
   return latency_.meanMs()[static_cast<size_t>(std::min<int64_t>(queue_.rows(), options_.maxBatch))];
 }
 
+double Scheduler::latestStartMs(double nowMs) const {
+  const double soonestMs = latency_.meanMs()[1] * latency_.safety();
+  return queue_.firstDeadlineMs(nowMs + soonestMs) - nextRunMs() * latency_.safety();
+}
+
 double Scheduler::queuedMs(int64_t besideRows) const {
   const int64_t queued = queue_.rows() + besideRows;
   if (queued == 0) return 0;

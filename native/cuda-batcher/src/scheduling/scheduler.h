@@ -81,8 +81,9 @@ class Scheduler {
 
   // How long a batch of all that waits, as far as they fit, is expected to run; 0: unknown.
   double nextRunMs() const;
-  // When a batch has to start so that whoever is due first is in time.
-  double latestStartMs() const { return queue_.firstDeadlineMs() - nextRunMs() * latency_.safety(); }
+  // When a batch has to start so that whoever is due first is in time, of those who still can be; infinity: nobody can, or has
+  // a deadline. Whoever is lost anyway makes nothing urgent.
+  double latestStartMs(double nowMs) const;
 
   // Time until all that waits is done by one engine.
   double queuedMs(int64_t besideRows) const;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "scheduling/core_shares.h"
 
@@ -46,7 +47,7 @@ std::unique_ptr<CoreClaim> CoreClaim::open(std::shared_ptr<CoreGate> gate, const
 }
 
 CoreClaim::CoreClaim(std::shared_ptr<CoreGate> gate, CoreGate::Slot& slot, const CoreClaimOptions& options)
-    : gate_(std::move(gate)), slot_(slot), idleWork_(options.idleWork), takenMs_(options.engines, kNone) {}
+    : gate_(std::move(gate)), slot_(slot), idleWork_(options.idleWork), takenMs_(options.engines, kNone), untilMs_(options.engines, kNone) {}
 
 CoreClaim::~CoreClaim() {
   if (!gate_->lock(kCoreOpenMaxMs)) return;  // the place is lost until the process ends; cores are lent
@@ -70,8 +71,6 @@ bool CoreClaim::take(size_t engine, const Wish& wish) {
   if (!wasActive) gate_->enter(slot_);
   if (segment.waiting == 0 && segment.free >= slot_.cores) {
     slot_.expectedMs = wish.expectedMs;
-    const double untilMs = wish.nowMs + wish.expectedMs;
-    slot_.untilMs = slot_.running > 0 ? std::min(slot_.untilMs, untilMs) : untilMs;
     segment.free -= slot_.cores;
     segment.usedLeast = std::max(segment.usedLeast, slot_.used);
     slot_.takenMs = wish.nowMs;
@@ -137,9 +136,10 @@ void CoreClaim::leave(size_t engine, double nowMs) {
   gate_->unlock(woken);
 }
 
-void CoreClaim::hurry(double latestStartMs) {
+void CoreClaim::hurry(double latestStartMs, double expectedMs) {
   slot_.idleWork.store(idleWork_, std::memory_order_relaxed);
   slot_.latestStartMs.store(latestStartMs, std::memory_order_relaxed);
+  slot_.expectedMs.store(expectedMs, std::memory_order_relaxed);
 }
 
 void CoreClaim::await(uint32_t seen) {
@@ -173,6 +173,7 @@ void CoreClaim::charge(size_t engine, double nowMs) {
   slot_.running--;
   giveBack(takenMs_[engine]);
   takenMs_[engine] = kNone;
+  expectEnds();
 }
 
 // Under the gate's mutex: no thread waits for what the slot waits for or was given.
@@ -194,6 +195,16 @@ void CoreClaim::giveBack(double takenMs) {
 void CoreClaim::hold(size_t engine) {
   slot_.running++;
   takenMs_[engine] = slot_.takenMs;
+  untilMs_[engine] = slot_.takenMs + slot_.expectedMs;
+  expectEnds();
+}
+
+// Under the gate's mutex: tells when the first of its runs ends, as expected.
+void CoreClaim::expectEnds() {
+  slot_.untilMs = std::numeric_limits<double>::infinity();
+  for (size_t engine = 0; engine < takenMs_.size(); engine++) {
+    if (takenMs_[engine] != kNone) slot_.untilMs = std::min(slot_.untilMs, untilMs_[engine]);
+  }
 }
 
 }  // namespace cb

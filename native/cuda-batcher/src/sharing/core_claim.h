@@ -48,8 +48,8 @@ class CoreClaim {
   bool take(size_t engine, const Wish& wish);
   // The thread holds no cores, nor waits for any.
   void leave(size_t engine, double nowMs);
-  // Those who wait are needed for a batch of that latest start now.
-  void hurry(double latestStartMs);
+  // The batch that is waited for has that latest start and takes so long now.
+  void hurry(double latestStartMs, double expectedMs);
 
   // Sleeps until cores were given, `lookAgain` was called after `seen` was read, or kCoreLookMs are over. Without a lock.
   void await(uint32_t seen);
@@ -78,11 +78,13 @@ class CoreClaim {
   void settle();
   void giveBack(double takenMs);
   void hold(size_t engine);
+  void expectEnds();
 
   const std::shared_ptr<CoreGate> gate_;
   CoreGate::Slot& slot_;
   const bool idleWork_;
   std::vector<double> takenMs_;  // index = engine thread; kNone: it holds no cores
+  std::vector<double> untilMs_;  // of those that hold some: when they give them back, as expected
   size_t waiter_ = kNobody;
   double waitsSinceMs_ = 0;
   uint64_t waits_ = 0;

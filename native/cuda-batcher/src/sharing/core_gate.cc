@@ -204,7 +204,9 @@ void CoreGate::grant(double nowMs, const Slot* own, Woken& woken) {
     for (size_t i = 0; i < std::min<size_t>(segment_->activeCount, kCoreClaimsMax); i++) {
       Slot& slot = segment_->slots[segment_->active[i] % kCoreClaimsMax];
       const int32_t runs = keeps(slot);
-      if (runs > 0) inUse.push_back({slot.cores * runs, slot.untilMs});
+      const int32_t granted = slot.state == State::kGranted ? std::min(runs, 1) : 0;
+      if (granted > 0) inUse.push_back({slot.cores, slot.takenMs + slot.expectedMs});
+      if (runs > granted) inUse.push_back({slot.cores * (runs - granted), slot.untilMs});
       if (slot.state != State::kWaiting) continue;
       const bool idleWork = slot.idleWork;
       waiters.push_back({slot.cores, idleWork, slot.latestStartMs, slot.sinceMs, slot.expectedMs, slot.used});
@@ -215,8 +217,6 @@ void CoreGate::grant(double nowMs, const Slot* own, Woken& woken) {
                                      segment_->free);
     if (next == kNoWaiter) return;
     Slot& slot = *waiting[next];
-    const double untilMs = nowMs + slot.expectedMs;
-    slot.untilMs = slot.running > 0 ? std::min(slot.untilMs, untilMs) : untilMs;
     slot.state = State::kGranted;
     slot.takenMs = nowMs;
     segment_->free -= slot.cores;

@@ -48,11 +48,11 @@ class CoreGate {
     std::atomic<double> weight;
     std::atomic<double> pendingMs;  // core milliseconds of all that it has queued and running, as it last told
     double sinceMs;
-    double expectedMs;
+    std::atomic<double> expectedMs;  // how long the run takes that it waits for or was given cores for
     double used;
     double takenMs;  // when cores were last given to it
     double lentMs;  // what was given before is what is lent
-    double untilMs;  // when its first run ends, as expected
+    double untilMs;  // when the first of its runs that have begun ends, as expected
   };
 
   // Makes the gate of a host with so many cores. It has no file on a disk, whose writes would stop every batch now and then.

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include <algorithm>
+#include <cmath>
 
 #include "check.h"
 
@@ -56,6 +57,18 @@ TEST("the late ones are those of any lane whose deadline has passed") {
   late.clear();
   queue.late(7, 1, late);
   CHECK((late == std::vector<Request*>{first}));
+}
+
+TEST("the nearest deadline from a time on is found in any lane") {
+  Requests make;
+  RequestQueue queue(2, 1000, 100'000, 1000);
+  CHECK(queue.firstDeadlineMs(0) == kNoDeadline);
+  for (int i = 0; i < 200; i++) queue.push(make.make(i % 2, 0, 10 * ((i * 37) % 200)));
+  queue.push(make.make(0, 0, kNoDeadline));
+  for (double fromMs = -5; fromMs <= 1990; fromMs += 5) {
+    CHECK(queue.firstDeadlineMs(fromMs) == std::max(0.0, 10 * std::ceil(fromMs / 10)));
+  }
+  CHECK(queue.firstDeadlineMs(1991) == kNoDeadline);
 }
 
 TEST("rows and bytes bound the queue") {

@@ -158,6 +158,22 @@ TEST("an engine that is kept free is wanted for no piece, until nobody has asked
   CHECK(scheduler.wants(kLatelyMs, 1));
 }
 
+TEST("who can no longer be in time makes no batch urgent") {
+  Scheduler scheduler(optionsOf(1));
+  CHECK(scheduler.latestStartMs(0) == kNoDeadline);
+  std::deque<Request> memory;
+  for (const double deadlineMs : {10.0, 40.0}) {
+    Request& request = memory.emplace_back();
+    request.rows = 1;
+    request.deadlineMs = deadlineMs;
+    scheduler.push(&request);
+  }
+  CHECK(scheduler.latestStartMs(0) == 10 - batchMs(2));
+  CHECK(scheduler.latestStartMs(10 - batchMs(1)) == 10 - batchMs(2));  // alone it still can be
+  CHECK(scheduler.latestStartMs(10) == 40 - batchMs(2));
+  CHECK(scheduler.latestStartMs(40) == kNoDeadline);
+}
+
 TEST("a piece is the smallest size that is nearly as good as the best") {
   // 16 rows in 5 ms are the best, 3.2 a ms; 11 in 3.75 ms are 2.93.
   CHECK(Scheduler(optionsOf(2)).pieceRows() == 11);

@@ -190,6 +190,33 @@ TEST("who goes on with another run waits for those whose turn it is") {
   one->leave(0, steadyMs());
 }
 
+TEST("when a run ends is known of each that goes on, however long others of its batcher have run before") {
+  Made made(2);
+  const auto small = made.claim(1, 2);
+  const auto other = made.claim(1);
+  const auto wide = made.claim(2);
+  const double startMs = steadyMs();
+  const auto at = [&](double ms, double expectedMs) { return CoreClaim::Wish{startMs + ms, kNoDeadline, expectedMs, false}; };
+  CHECK(small->take(0, at(0, 1)) && small->take(1, at(0.5, 100)));
+  CoreClaim::Wish first = at(0.6, 10);
+  first.latestStartMs = startMs;
+  CHECK(!wide->take(0, first));
+  small->leave(0, startMs + 1);
+  // The core is left free until 100.5; the run of 1 ms that has ended says nothing of that.
+  CHECK(other->take(0, at(2, 90)));
+  other->leave(0, startMs + 92);
+  CHECK(!other->take(0, at(92, 90)));
+  other->hurry(kNoDeadline, 5);
+  small->take(0, at(93, 100));
+  CHECK(other->take(0, at(94, 5)));
+  other->leave(0, startMs + 99);
+  small->leave(1, startMs + 100);
+  small->leave(0, startMs + 100);
+  CHECK(wide->take(0, at(100, 10)));
+  wide->leave(0, startMs + 110);
+  CHECK(made.gate->inUse() == 0);
+}
+
 TEST("who gives up waiting is passed over, whether cores were given or not") {
   Made made(1);
   const auto one = made.claim(1);
