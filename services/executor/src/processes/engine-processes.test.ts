@@ -216,8 +216,8 @@ describe("EngineProcesses", () => {
       },
       () => undefined,
     );
+    await answer.finally(() => watching.cancel());
     expect((await answer).outputDims).toEqual([[14_000, 4]]);
-    watching.cancel();
     expect(peak).toBeGreaterThan(settled + 400 * 1024 ** 2);
     await eventually(() => resident() < 1.05 * settled);
     await engine.close();
