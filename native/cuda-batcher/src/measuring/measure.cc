@@ -6,7 +6,7 @@
 #include <mutex>
 #include <thread>
 
-#include "running/slab_arena.h"
+#include "process/slab_arena.h"
 
 namespace cb {
 

@@ -4,7 +4,7 @@
 #include "running/delivery.h"
 #include "running/model.h"
 #include "process/run_journal.h"
-#include "running/slab_arena.h"
+#include "process/slab_arena.h"
 #include "scheduling/scheduler.h"
 
 namespace cb {

@@ -7,7 +7,7 @@
 
 #include "engines/engine_table.h"
 #include "scheduling/request.h"
-#include "running/slab_arena.h"
+#include "process/slab_arena.h"
 
 namespace cb {
 

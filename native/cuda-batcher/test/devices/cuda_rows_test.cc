@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "check.h"
-#include "running/slab_arena.h"
+#include "process/slab_arena.h"
 #include "devices/cuda/driver.h"
 #include "devices/cuda/pinned.h"
 

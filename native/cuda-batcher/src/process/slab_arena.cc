@@ -1,4 +1,4 @@
-#include "running/slab_arena.h"
+#include "process/slab_arena.h"
 
 #include <sys/mman.h>
 
