@@ -43,6 +43,8 @@ class CoreClaim {
   // Whether some thread waits.
   bool waiting() const { return waiter_ != kNobody; }
   bool waits(size_t engine) const { return waiter_ == engine; }
+  // Whether the thread holds cores; not where it runs without, because the gate could not be locked.
+  bool holds(size_t engine) const { return takenMs_[engine] != kNone; }
   // Takes the cores of a run, after those of the last one are given back; false: the thread waits for them, or another one
   // does. The last run of an `engine` counts with what it used.
   bool take(size_t engine, const Wish& wish);

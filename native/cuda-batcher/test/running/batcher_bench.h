@@ -46,7 +46,8 @@ struct Bench {
   Batcher::Clock clock;
   std::unique_ptr<Batcher> batcher;
 
-  explicit Bench(BatcherOptions options, Batcher::Clock clockOf = steadyMs) : clock(clockOf) {
+  explicit Bench(BatcherOptions options, Batcher::Clock clockOf = steadyMs, std::unique_ptr<CoreClaim> cores = nullptr)
+      : clock(clockOf) {
     std::string error;
     model = Model::load(fakeEngine(), {}, error);
     fake = lastFake();
@@ -54,7 +55,8 @@ struct Bench {
     if (options.queueBytesMax == 0) options.queueBytesMax = 1 << 20;
     options.ageingMs = 1000;
     memory.reserve(1000);
-    batcher = std::make_unique<Batcher>(model, options, clock, [this](std::unique_ptr<Delivery> d) { receive(std::move(d)); });
+    batcher = std::make_unique<Batcher>(
+        model, options, clock, [this](std::unique_ptr<Delivery> d) { receive(std::move(d)); }, nullptr, std::move(cores));
   }
   ~Bench() {
     hold(*fake, false);
