@@ -67,6 +67,11 @@ export const executorOptions = {
     choices: ["shared", "model", "variant", "none"],
     doc: "Which variants share an engine process: all (`shared`), those of an architecture (`model`), or each has its own (`variant`), at the price of some 50 MiB each (docs/benchmarks.md, density). A variant that ended its process, or may have, gets its own in any case. `none`: engines run in the executor's own process, where one query can end all.",
   },
+  coreGate: {
+    type: "boolean",
+    default: false,
+    doc: "Batches of all instances take their cores from one gate before they run, so that together they run no more threads than `cores` (docs/decisions/0043-core-gate.md). Runs take what was measured of them then, but a batch waits for runs of other models to end; without it the system divides the cores.",
+  },
   leaseTtlMs: {
     type: "number",
     default: 5_000,

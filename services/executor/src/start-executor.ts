@@ -70,7 +70,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const scratch = join(config.dataDir, "scratch");
   await dropLeftovers([scratch, join(config.dataDir, "runs")]);
   await Promise.all([models, scratch].map((folder) => mkdir(folder, { recursive: true })));
-  const cores = CoreGate.make(wholeCores(config.cores));
+  const cores = config.coreGate ? CoreGate.make(wholeCores(config.cores)) : null;
   const artifacts = createRpcClient(ArtifactService, config.metadata, { dial });
   lifecycle.onStop("artifact client", () => artifacts.close());
   const artifactClient = new ArtifactClient(artifacts);
@@ -90,7 +90,8 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const core = new ExecutorCore(config, {
     ...world,
     cluster,
-    engines: processes ?? paddingEngines(engines ?? gatedEngines(nativeEngines, { gate: cores.path })),
+    engines:
+      processes ?? paddingEngines(engines ?? gatedEngines(nativeEngines, cores && { gate: cores.path })),
     modelFile,
     journal,
     usage: usageOf(processes, cores),
@@ -159,7 +160,7 @@ async function dropLeftovers(folders: readonly string[]): Promise<void> {
 function openProcesses(
   config: Config,
   { clock, random, logger, engines }: ExecutorWorld,
-  cores: CoreGate,
+  cores: CoreGate | null,
 ): EngineProcesses | null {
   const { isolation, memoryBytes } = config;
   if (engines !== null || isolation === "none") return null;
@@ -187,10 +188,10 @@ function reachedAt(processes: EngineProcesses, address: string) {
 }
 
 /** What this process and its engine processes use. */
-function usageOf(processes: EngineProcesses | null, cores: CoreGate): HostUsage {
+function usageOf(processes: EngineProcesses | null, cores: CoreGate | null): HostUsage {
   return {
     cpuUs: () => processUsage.cpuUs() + (processes?.cpuUs ?? 0),
-    coresInUse: () => cores.inUse,
+    ...(cores === null ? {} : { coresInUse: () => cores.inUse }),
     ...(processes === null ? {} : { takenBytes: () => processes.takenBytes }),
     processes: () => [
       { name: "executor", residentBytes: processUsage.residentBytes() },

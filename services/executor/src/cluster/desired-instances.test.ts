@@ -87,6 +87,7 @@ describe("DesiredInstances", () => {
           spec: {
             architecture: ".v0",
             axisLimits: [],
+            coreWeight: 1,
             name: "v",
             modelDigest: "sha256:1",
             externalData: [],

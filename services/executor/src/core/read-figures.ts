@@ -33,7 +33,7 @@ export interface ToldInstance extends InstanceFigures {
   readonly rechecked: number | null;
   /** Those that were answered otherwise then. */
   readonly recheckDiffered: number | null;
-  /** Batches that waited for cores of the host; null: its engine takes none, or it is not ready. */
+  /** Batches that waited for cores of the host; null: they are not shared out, or it is not ready. */
   readonly coreWaits: number | null;
   /** How long they waited, together. */
   readonly coreWaitedSeconds: number | null;
@@ -77,7 +77,7 @@ function toldInstances(s: FigureSources, held: ReturnType<Executor["held"]>): re
     const recent = figures?.recent.summary(nowMs);
     const engine = engines.get(variant);
     const recheck = rechecks.get(variant);
-    const waits = engine?.coreWaits;
+    const waits = s.coresInUse === undefined ? undefined : engine?.coreWaits;
     return {
       variant,
       executor: s.executor.name,

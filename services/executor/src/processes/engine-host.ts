@@ -152,7 +152,7 @@ export class EngineHost {
 
   private async openEngine(engine: number, slot: number, options: EngineOptions): Promise<void> {
     const { journalPath: path, coreGate: gate } = this.config;
-    const opening = paddingEngines(gatedEngines(nativeEngines, { gate }))
+    const opening = paddingEngines(gatedEngines(nativeEngines, gate === null ? null : { gate }))
       .open({ ...options, journal: { path, firstSlot: slot } })
       .then((opened) => new HostedEngine(options.owner?.variant ?? "", opened, this.ports.clock));
     this.engines.set(engine, opening);

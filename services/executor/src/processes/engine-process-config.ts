@@ -12,8 +12,8 @@ export interface EngineProcessConfig extends SecurityConfig {
   readonly metricPeriodMs: number;
   /** File of the run journal. */
   readonly journalPath: string;
-  /** Path of the host's core gate. */
-  readonly coreGate: string;
+  /** Path of the host's core gate; null: its cores are not shared out. */
+  readonly coreGate: string | null;
   /** Process that started it; it ends with that one. */
   readonly parentPid: number;
   /**

@@ -30,8 +30,8 @@ export interface EngineProcessesOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** The cores that all of them share. */
-  readonly cores: Pick<CoreGate, "path" | "forget">;
+  /** The cores that all of them share; null: they are not shared out. */
+  readonly cores: Pick<CoreGate, "path" | "forget"> | null;
   /** Folder for run journals. */
   readonly folder: string;
   /** Memory that all instances may take, bytes. */
@@ -175,7 +175,7 @@ export class EngineProcesses implements EnginePort {
           // The configured port is one process's; the others take any.
           ...(name === SHARED ? {} : { linkListen: config.linkListen && anyPort(config.linkListen) }),
           journalPath: join(folder, incarnation),
-          coreGate: cores.path,
+          coreGate: cores?.path ?? null,
           parentPid: process.pid,
           // A query may take what the executor has: how many do at a time is not known before.
           dataBytesMax: HEADROOM_BYTES + memoryBytes,
@@ -227,7 +227,7 @@ export class EngineProcesses implements EnginePort {
   }
 
   private async freeCores(process: string, pid: number): Promise<void> {
-    if (await this.o.cores.forget(pid)) return;
+    if (this.o.cores === null || (await this.o.cores.forget(pid))) return;
     this.o.logger.warn("cores that an ended engine process held could not be freed", { process });
   }
 

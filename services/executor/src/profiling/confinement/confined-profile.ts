@@ -21,8 +21,8 @@ export interface ConfinedProfileOptions extends Pick<ProfilePorts, "storeArtifac
   /** Resolves to the local path of a file, its external data beside it. */
   readonly fetchModel: (files: ModelFiles) => Promise<string>;
   readonly clock: Clock;
-  /** The cores that measurements share with the instances of this host. */
-  readonly cores: Pick<CoreGate, "path" | "forget">;
+  /** The cores that measurements share with the instances of this host; null: they are not shared out. */
+  readonly cores: Pick<CoreGate, "path" | "forget"> | null;
   readonly limits: ProcessLimits;
   /** Node's own options for the child; default: those of this process. */
   readonly execArgv?: readonly string[];
@@ -112,7 +112,7 @@ async function* runChild(work: Work, o: ConfinedProfileOptions, signal: AbortSig
     monitor.dismiss();
     child.kill("SIGKILL");
     await ended;
-    if (child.pid !== undefined) await o.cores.forget(child.pid);
+    if (child.pid !== undefined) await o.cores?.forget(child.pid);
   }
 }
 
@@ -167,7 +167,7 @@ function orderOf({ request, files, scratchDir }: Work, o: ConfinedProfileOptions
     files,
     host: o.host,
     scratchDir,
-    coreGate: o.cores.path,
+    coreGate: o.cores?.path ?? null,
     parentPid: process.pid,
     dataBytesMax: grantedBytes(o.limits),
   };

@@ -11,8 +11,8 @@ export type ProfileOrder =
       readonly files: Readonly<Record<string, string>>;
       readonly host: ProfiledHost;
       readonly scratchDir: string;
-      /** Path of the host's core gate. */
-      readonly coreGate: string;
+      /** Path of the host's core gate; null: its cores are not shared out. */
+      readonly coreGate: string | null;
       /** Process id of the sender; the profiling process ends when it does. */
       readonly parentPid: number;
       /** Writable memory of the process, bytes. */

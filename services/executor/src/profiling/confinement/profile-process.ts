@@ -52,7 +52,7 @@ function portsOf({ files, host, scratchDir, coreGate }: Profile): ProfilePorts {
       await report({ kind: "store", path });
       return await stored;
     },
-    engines: gatedEngines(nativeEngines, { gate: coreGate, idleWork: true }),
+    engines: gatedEngines(nativeEngines, coreGate === null ? null : { gate: coreGate, idleWork: true }),
     engineVersion: nativeEngineVersion(),
     clock: systemClock,
     host,

@@ -139,7 +139,7 @@ function stopwatch(runner: ModelRunner, clock: Clock): () => number {
 
 /**
  * Returns a function that measures items per second of one window, fed through the queue as in service. Where batches waited
- * for cores of the host, those are reckoned from the engine's time.
+ * for cores of the host, its length is the time that engine threads ran.
  */
 function saturationWindow(
   runner: ModelRunner,
