@@ -11,13 +11,16 @@ import { cache } from "../system";
 
 /** The two models: runs of some milliseconds, so that the generator's share of the cores is small. */
 const modelNames = ["digits-vit", "digits-cnn-l"];
-const rowsOfQuery = 16;
+const rowsOfQuery = 4;
+const maxBatch = 16;
 /** Load of each, in multiples of half of what the host gives it. */
 const loadDefault = 1.2;
+/** Objective of a query, in runs of the largest batch alone. */
 const deadlineInRuns = 10;
-const aloneRuns = 60;
+const aloneRuns = 30;
 const roundsDefault = 8;
 const windowMs = 2_000;
+const saturationMs = 500;
 const tickMs = 1;
 const seed = 20_261_130;
 
@@ -31,19 +34,23 @@ interface Contender {
   readonly name: string;
   readonly plan: Plan;
   readonly path: string;
+  readonly rows: Subject["rows"];
   /** One query of `rowsOfQuery` rows. */
   readonly inputs: readonly Uint8Array[];
 }
 
+/** Median engine time by rows of a batch, alone. */
+type Profile = ReadonlyMap<number, number>;
+
 interface Window {
-  /** Engine time of each answered query. */
-  readonly runMs: readonly number[];
+  /** Engine time of each answered query in multiples of the profile. */
+  readonly stretched: readonly number[];
   readonly offered: number;
   readonly inTime: number;
 }
 
 /**
- * Prints the engine time of two models on one host, each under 1.2 times what half of it gives, beside what each takes alone:
+ * Prints the engine time of two models on one host, each under 1.2 times what half of it gives, against the profile of each:
  * with the cores shared out by the operating system, and by the core gate. Then what the gate costs a small model alone.
  */
 export async function benchCores(scope: BenchScope): Promise<void> {
@@ -61,8 +68,8 @@ function contenders(scope: BenchScope): readonly Contender[] {
   const all = [...zooSubjects(), denseSubject()];
   const models = scope.models.length === 0 ? modelNames : scope.models;
   return inScope(all, { ...scope, models }).map(({ name, path, rows }, index) => {
-    const query = Array.from({ length: rowsOfQuery }, (_, i) => rows[i % rows.length]![0]!);
-    return { name, path, plan: plans[index % plans.length]!, inputs: [Buffer.concat(query)] };
+    const inputs = [inputOf(rows, rowsOfQuery)];
+    return { name, path, plan: plans[index % plans.length]!, rows, inputs };
   });
 }
 
@@ -73,47 +80,43 @@ async function compareSharing(all: readonly Contender[], gate: CoreGate, scope: 
     () => new Map(["alone", "without gate", "with gate"].map((way) => [way, [] as Window[]])),
   );
   for (let round = 0; round < (scope.rounds ?? roundsDefault); round++) {
-    const alone: { readonly perSecond: number; readonly runMs: number }[] = [];
+    const alone: { readonly perSecond: number; readonly profile: Profile }[] = [];
     for (const [index, one] of all.entries()) {
-      const window = await runAlone(one);
+      const { profile, window } = await runAlone(one);
       measured[index]!.get("alone")!.push(window);
-      alone.push({ perSecond: await saturation(one), runMs: quantile(window.runMs, 0.95) });
+      alone.push({ perSecond: await saturation(one), profile });
     }
     const ways = round % 2 === 0 ? ["without gate", "with gate"] : ["with gate", "without gate"];
     for (const way of ways) {
       const batchers = await Promise.all(all.map((one) => open(one, way === "with gate" ? gate : null)));
       const windows = await Promise.all(
         batchers.map((batcher, index) => {
-          const { perSecond, runMs } = alone[index]!;
-          const deadlineMs = deadlineInRuns * runMs;
-          return offer(batcher, all[index]!, { perSecond: load * perSecond, deadlineMs, random });
+          const { perSecond, profile } = alone[index]!;
+          const deadlineMs = deadlineInRuns * profile.get(maxBatch)!;
+          return offer(batcher, all[index]!, { perSecond: load * perSecond, profile, deadlineMs, random });
         }),
       );
       for (const [index, window] of windows.entries()) measured[index]!.get(way)!.push(window);
       await Promise.all(batchers.map((batcher) => batcher.close()));
     }
   }
-  process.stdout.write("model         threads  cores shared by  p50 ms  p95 ms  p95 / alone  in time\n");
+  process.stdout.write(
+    "engine time in multiples of the profile\nmodel         threads  cores shared by   p50   p95  in time\n",
+  );
   for (const [index, { name, plan }] of all.entries()) print(name, plan, measured[index]!);
 }
 
 function print(name: string, plan: Plan, measured: ReadonlyMap<string, readonly Window[]>): void {
-  const alone = quantile(
-    measured.get("alone")!.flatMap(({ runMs }) => runMs),
-    0.95,
-  );
   for (const [way, windows] of measured) {
-    const runMs = windows.flatMap((window) => window.runMs);
-    const p95 = quantile(runMs, 0.95);
+    const stretched = windows.flatMap((window) => window.stretched);
     const sum = (pick: (window: Window) => number) =>
       windows.reduce((total, window) => total + pick(window), 0);
     const cells = [
       name.padEnd(12),
       `${plan.instances} x ${plan.intraOpThreads}`.padStart(7),
       way.padEnd(15),
-      median(runMs).toFixed(2).padStart(6),
-      p95.toFixed(2).padStart(6),
-      (p95 / alone).toFixed(2).padStart(11),
+      median(stretched).toFixed(2).padStart(4),
+      quantile(stretched, 0.95).toFixed(2).padStart(4),
       `${((100 * sum((w) => w.inTime)) / sum((w) => w.offered)).toFixed(1)} %`.padStart(7),
     ];
     process.stdout.write(`${cells.join("  ")}\n`);
@@ -122,33 +125,46 @@ function print(name: string, plan: Plan, measured: ReadonlyMap<string, readonly 
 
 function open({ path, plan }: Contender, gate: CoreGate | null): Promise<Batcher> {
   const cores = gate === null ? {} : { cores: { gate: gate.path } };
-  return openBatcher({ path, ...plan, maxBatch: rowsOfQuery, ...cores });
+  return openBatcher({ path, ...plan, maxBatch, ...cores });
+}
+
+function inputOf(rows: Subject["rows"], count: number): Uint8Array {
+  return Buffer.concat(Array.from({ length: count }, (_, i) => rows[i % rows.length]![0]!));
 }
 
 /** One batch at a time, as a profile is measured. */
-async function runAlone(one: Contender): Promise<Window> {
+async function runAlone(one: Contender): Promise<{ readonly profile: Profile; readonly window: Window }> {
   const batcher = await open({ ...one, plan: { ...one.plan, instances: 1 } }, null);
-  const runMs: number[] = [];
-  for (let run = 0; run < aloneRuns; run++) {
-    const answer = await batcher.submit(one.inputs, { rows: rowsOfQuery });
-    runMs.push(answer.runMs);
-    answer.release();
+  const profile = new Map<number, number>();
+  const stretched: number[] = [];
+  for (let rows = rowsOfQuery; rows <= maxBatch; rows += rowsOfQuery) {
+    const inputs = [inputOf(one.rows, rows)];
+    const runMs: number[] = [];
+    for (let run = 0; run < aloneRuns; run++) {
+      const answer = await batcher.submit(inputs, { rows });
+      runMs.push(answer.runMs);
+      answer.release();
+    }
+    profile.set(rows, median(runMs));
+    stretched.push(...runMs.map((ms) => ms / profile.get(rows)!));
   }
   await batcher.close();
-  return { runMs, offered: aloneRuns, inTime: aloneRuns };
+  return { profile, window: { stretched, offered: stretched.length, inTime: stretched.length } };
 }
 
 /** Queries per second with every engine thread busy. */
 async function saturation(one: Contender): Promise<number> {
   const batcher = await open(one, null);
   const startMs = systemClock.nowMs();
+  let queries = 0;
+  const inFlight = (2 * one.plan.instances * maxBatch) / rowsOfQuery;
   await Promise.all(
-    Array.from({ length: 2 * one.plan.instances }, async () => {
-      for (let run = 0; run < aloneRuns / 2; run++)
+    Array.from({ length: inFlight }, async () => {
+      for (; systemClock.nowMs() - startMs < saturationMs; queries++)
         (await batcher.submit(one.inputs, { rows: rowsOfQuery })).release();
     }),
   );
-  const perSecond = (1_000 * one.plan.instances * aloneRuns) / (systemClock.nowMs() - startMs);
+  const perSecond = (1_000 * queries) / (systemClock.nowMs() - startMs);
   await batcher.close();
   return perSecond;
 }
@@ -157,9 +173,14 @@ async function saturation(one: Contender): Promise<number> {
 async function offer(
   batcher: Batcher,
   { inputs }: Contender,
-  load: { readonly perSecond: number; readonly deadlineMs: number; readonly random: Random },
+  load: {
+    readonly perSecond: number;
+    readonly profile: Profile;
+    readonly deadlineMs: number;
+    readonly random: Random;
+  },
 ): Promise<Window> {
-  const runMs: number[] = [];
+  const stretched: number[] = [];
   let [offered, inTime] = [0, 0];
   const startMs = systemClock.nowMs();
   const gapMs = () => (-Math.log(1 - load.random.next()) * 1_000) / load.perSecond;
@@ -172,7 +193,7 @@ async function offer(
         { rows: rowsOfQuery, timeoutMs: dueMs - systemClock.nowMs() },
         (_, answer) => {
           if (answer === null) return;
-          runMs.push(answer.runMs);
+          stretched.push(answer.runMs / load.profile.get(answer.batchSize)!);
           if (systemClock.nowMs() <= dueMs) inTime++;
           answer.release();
         },
@@ -181,7 +202,7 @@ async function offer(
     await sleep(systemClock, tickMs);
   }
   await batcher.drain();
-  return { runMs, offered, inTime };
+  return { stretched, offered, inTime };
 }
 
 /** CPU time of a batch of one small model that has the host for itself. */
