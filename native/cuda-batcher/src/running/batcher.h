@@ -94,6 +94,7 @@ class Batcher {
   void leave(Request* request);
   bool takeCores(size_t engine, double& startAtMs);
   bool awaitCores(std::unique_lock<std::mutex>& lock, size_t engine);
+  void noteTurn(size_t engine, bool taken, double nowMs);
   void hurryCores();
   void leaveCores(size_t engine);
   double pendingCoreMs() const;
@@ -117,6 +118,8 @@ class Batcher {
   std::vector<std::unique_ptr<ModelRun>> runs_;  // index = engine thread
   const std::unique_ptr<RunJournal> journal_;
   const std::unique_ptr<CoreClaim> cores_;
+  // By engine thread; infinity: it has cores, or there are no rows for it.
+  std::vector<double> coresWantedAtMs_ = std::vector<double>(static_cast<size_t>(options_.instances), kNoDeadline);
   Recheck recheck_;
 
   mutable std::mutex mutex_;

@@ -1,6 +1,8 @@
 // A batcher takes cores of its host before it closes a batch: see CoreGate.
 #include "running/batcher.h"
 
+#include <algorithm>
+
 namespace cb {
 
 namespace {
@@ -16,6 +18,7 @@ bool Batcher::takeCores(size_t engine, double& startAtMs) {
   const double nowMs = clock_();
   const double wantedAtMs = scheduler_.wantedAtMs(nowMs, running_.yielding());
   const bool rows = wantedAtMs <= nowMs;
+  if (!rows) coresWantedAtMs_[engine] = kNoDeadline;
   if (!rows && !recheck_.waits()) {
     startAtMs = wantedAtMs;
     leaveCores(engine);
@@ -27,8 +30,18 @@ bool Batcher::takeCores(size_t engine, double& startAtMs) {
     counters_.coreWaits = cores_->waits();
     counters_.coreWaitNs = cores_->waitedMs() * kNsPerMs;
   }
+  if (rows) noteTurn(engine, taken, nowMs);
   if (!taken) cores_->tell(pendingCoreMs());
   return taken;
+}
+
+// Under the lock: tells the scheduler how long an engine that has rows was without cores, whichever of them waited.
+void Batcher::noteTurn(size_t engine, bool taken, double nowMs) {
+  double& sinceMs = coresWantedAtMs_[engine];
+  sinceMs = std::min(sinceMs, nowMs);
+  if (!taken) return;
+  scheduler_.gotCores(nowMs - sinceMs);
+  sinceMs = kNoDeadline;
 }
 
 // Under the lock: what is waited for has changed, by who came, who is late or the time.

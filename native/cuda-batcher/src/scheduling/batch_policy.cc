@@ -145,7 +145,7 @@ bool restInTime(const Scan& scan, const Plan& plan) {
 // Whether batches like this one serve as many rows as come. Where they do not, those left over are in time once, but the
 // next batch has an older head and is smaller still.
 bool keepsUp(const PlanRules& rules, int32_t rows) {
-  return itemsPerMs(rules, rows) * rules.engines >= rules.offeredPerMs;
+  return itemsPerMs(rules, rows) * rules.engines * rules.runShare >= rules.offeredPerMs;
 }
 
 // Under overload somebody is late whatever is done; a head that forces a small batch then costs more rows than it

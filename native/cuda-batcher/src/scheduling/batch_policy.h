@@ -34,6 +34,7 @@ struct PlanRules {
   size_t closeAtCount;      // by latency
   int32_t hiddenRows;       // rows of the first lane that wait behind the candidates shown
   double hiddenDeadlineMs;  // the last deadline among them
+  double runShare = 1;      // of the time in which an engine has work, that of its runs; else it waits for cores of the host
 };
 
 struct Plan {

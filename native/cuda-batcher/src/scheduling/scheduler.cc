@@ -12,6 +12,8 @@ constexpr size_t kWindowMin = 64;
 constexpr double kGapWeight = 0.1;
 constexpr double kOfferedWeight = 0.1;  // the last ten batches, or so
 
+constexpr double kTurnWeight = 0.1;  // of one batch, in the means of what batches wait for cores and run
+
 // Deliveries are planned with the time that 98 of 100 do not exceed, at most so many means: what goes beyond is a machine
 // that stood still, which no plan helps against.
 constexpr double kDeliveryShare = 0.98;
@@ -134,8 +136,11 @@ void Scheduler::took(double nowMs) {
   tookAtMs_ = nowMs;
 }
 
+void Scheduler::gotCores(double waitedMs) { waitedMs_ += kTurnWeight * (waitedMs - waitedMs_); }
+
 void Scheduler::ran(int32_t paddedRows, int32_t running, double latencyMs, double endedMs) {
   latency_.observe(paddedRows, running, latencyMs);
+  ranMs_ += kTurnWeight * (latencyMs - ranMs_);
   ranAtMs_ = endedMs;
 }
 
@@ -143,6 +148,7 @@ void Scheduler::idleAt(double nowMs) {
   if (ranAtMs_ == 0 || nowMs - ranAtMs_ < kForgetMs) return;
   ranAtMs_ = 0;
   latency_.forget();
+  waitedMs_ = 0;
   deliveryMs_ = 0;
   deliveryTail_ = QuantileTrack(kDeliveryShare, kDeliveryStep, 1, kDeliveryMeansMax);
 }
@@ -185,6 +191,7 @@ PlanRules Scheduler::rules(double slowdown) const {
   rules.slowdown = slowdown;
   rules.safety = latency_.safety();
   rules.deliveryMs = deliveryMs_ * deliveryTail_.value();
+  rules.runShare = waitedMs_ > 0 && ranMs_ > 0 ? ranMs_ / (ranMs_ + waitedMs_) : 1;
   rules.sizes = options_.sizes.data();
   rules.sizeCount = options_.sizes.size();
   rules.closeAt = options_.closeAt.data();

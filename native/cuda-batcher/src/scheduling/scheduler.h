@@ -71,6 +71,9 @@ class Scheduler {
   };
   void next(double nowMs, int32_t running, int32_t yielding, Next& next);
 
+  // An engine that had work was given cores of the host after so long; 0: at once.
+  void gotCores(double waitedMs);
+
   // A batch has run beside `running` others until `endedMs`; its answers were in the callers' hands `deliveryMs` after it.
   void ran(int32_t paddedRows, int32_t running, double latencyMs, double endedMs);
   void delivered(double deliveryMs);
@@ -111,6 +114,9 @@ class Scheduler {
   double offeredMs_ = 0;
   double rowsSince_ = 0;
   double tookAtMs_ = 0;
+  // Means of the last batches: what they waited for cores, and what they ran.
+  double waitedMs_ = 0;
+  double ranMs_ = 0;
   std::vector<Request*> window_;   // scratch of next()
   std::vector<Candidate> candidates_;
   Plan plan_;

@@ -118,6 +118,16 @@ TEST("a head that forces a batch too small for what comes is dropped, though the
   CHECK(plan.rows == 7);
 }
 
+TEST("a batch that would keep up with what comes does not where its engine waits for cores for half of the time") {
+  Situation s(8, 10, 1);
+  s.add(0, 12);
+  for (int i = 0; i < 7; i++) s.add(0, 200);
+  s.rules.offeredPerMs = 0.1;
+  CHECK(s.plan(0).drop.empty());
+  s.rules.runShare = 0.5;
+  CHECK(s.plan(0).drop == std::vector<int32_t>{0});
+}
+
 TEST("safety shrinks what fits before a deadline") {
   Situation s(8, 10, 1);
   for (int i = 0; i < 8; i++) s.add(0, 1000);
