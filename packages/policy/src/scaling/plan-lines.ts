@@ -117,13 +117,20 @@ function plannedUsd({ shares, unservedPerSecond }: PlannedClass, w: Writing): nu
   return SECONDS_PER_HOUR * (served + unservedPerSecond * w.violationUsd(w.one)) + loads;
 }
 
-/** Its ready instances serve it to the full, the cheapest first. */
+/** Its ready instances serve it to the full, the cheapest first; those of one host share its time. */
 function unchangedUsd({ of }: PlannedClass, w: Writing): number {
   let left = of.rowsPerSecond;
   let usd = 0;
+  const taken = new Map<string, number>();
   for (const column of of.columns) {
-    const hosts = w.counts.get(column.variant) ?? 0;
-    const served = Math.min(left, (hosts * column.shareMax) / column.hostSecondsPerRow);
+    let served = 0;
+    for (const [host, names] of w.ready) {
+      if (!names.has(column.variant)) continue;
+      const share = Math.min(column.shareMax, 1 - (taken.get(host) ?? 0));
+      const rows = Math.min(left - served, share / column.hostSecondsPerRow);
+      taken.set(host, (taken.get(host) ?? 0) + rows * column.hostSecondsPerRow);
+      served += rows;
+    }
     const hostUsd = (column.hostSecondsPerRow * w.priceOf(column.hostType)) / SECONDS_PER_HOUR;
     usd += served * (hostUsd + column.penaltyUsdPerRow);
     left -= served;
