@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePorts, root } from "./cluster";
+import { Cluster, eventually, freePorts, root } from "./cluster";
+import { validationRow } from "./validation";
 
 /** Row of the table that `infaas demo scale` makes from OpenTelemetry metrics. */
 interface Row {
@@ -105,5 +106,37 @@ describe("hosts of this machine under 0.3x, 2.2x and 0.3x of what one gives", ()
       return;
     }
     expect(bestUnderLoad(frozen)).toBeLessThan(bestUnderLoad(scaled));
+  });
+
+  describe("when there may be none", () => {
+    const TASK = "digit-classification/uci-digits";
+    const { input } = validationRow(TASK, 0);
+    const ask = () => cluster.client.query(TASK, [input], {}, { timeoutMs: 60_000 });
+    let cluster: Cluster;
+    beforeAll(async () => {
+      // What the host of the story measured is known; that and its files are with metadata.
+      const args = ["--hosts", "local", "--min-hosts", "0", "--host-cores", "0.25"];
+      cluster = await Cluster.start({ zoo: "none", folder, args, env: { INFAAS_SCALE_IN_HOLD_MS: "1000" } });
+    }, 120_000);
+    afterAll(() => cluster.stop({ keep: true }));
+
+    it("starts one for all who ask at once, and tells them what they waited for", async () => {
+      // What ran before is a member until its lease ends.
+      await eventually(
+        "no host is there",
+        30_000,
+        async () => (await cluster.client.status()).executors.length === 0,
+      );
+      const answers = await Promise.all(Array.from({ length: 20 }, ask));
+      for (const { receipt } of answers) {
+        const phases = receipt.coldPhases.map(({ phase }) => phase);
+        expect(phases.slice(0, 2)).toEqual(["decide", "host"]);
+        expect(phases.at(-1)).toBe("first-run");
+        expect(receipt.coldPhases.reduce((sum, { ms }) => sum + ms, 0)).toBeCloseTo(receipt.totalMs, 3);
+      }
+      expect(new Set(answers.map(({ receipt }) => receipt.executor)).size).toBe(1);
+      const changes = (await cluster.client.status()).scaling?.changes ?? [];
+      expect(changes.filter(({ kind }) => kind === "start")).toHaveLength(1);
+    }, 120_000);
   });
 });

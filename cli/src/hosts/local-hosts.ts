@@ -164,6 +164,7 @@ export class LocalHosts {
         fault: to === HostState.UP ? "" : (attempt?.fault ?? ""),
         failures: attempt?.backoff.failures ?? 0,
         changedEpochMs: this.o.clock.epochMs(),
+        requestedEpochMs: host?.requestedEpochMs ?? 0,
       };
       const call = { timeoutMs: RECORD_CALL_TIMEOUT_MS };
       await this.o.cluster.setHost({ host: recorded, from: [...from] }, call);

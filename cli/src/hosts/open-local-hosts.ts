@@ -20,10 +20,8 @@ export interface LocalHostsWorld {
 }
 
 /** Hosts of this machine, not offered to the cluster yet; tells the operator how their CPU time is bounded. */
-export function openLocalHosts(
-  { minHosts, maxHosts, cores }: HostsPlan,
-  world: LocalHostsWorld,
-): Pick<LocalHosts, "start" | "stop"> {
+export function openLocalHosts(plan: HostsPlan, world: LocalHostsWorld): Pick<LocalHosts, "start" | "stop"> {
+  const { minHosts, maxHosts, cores, billingMinimumMs } = plan;
   const { hostType, memoryBytes, pricePerHourUsd, metadata, connection, group, executorOf, note } = world;
   const budgets = openCpuBudgets({ cores, maxHosts });
   note(budgets.sentence);
@@ -40,6 +38,7 @@ export function openLocalHosts(
       deviceKinds: [DeviceKind.CPU],
       minHosts,
       maxHosts,
+      billingMinimumMs,
     },
     group,
     budgets,

@@ -32,6 +32,8 @@ export interface HostsPlan {
   readonly maxHosts: number;
   /** CPU time of each, in cores. */
   readonly cores: number;
+  /** Time that each is paid for at the least, ms. */
+  readonly billingMinimumMs: number;
 }
 
 /** Price of a small general-purpose cloud host with 8 cores, US dollars per hour (m5.2xlarge list price). */

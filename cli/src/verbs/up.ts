@@ -41,12 +41,21 @@ export const up: Verb = {
       doc: "static: --executors stay as they are; local: executors on this machine come and go with demand.",
       default: "static",
     },
-    "min-hosts": { type: "number", doc: "With --hosts local: executors there are at the least.", default: 1 },
+    "min-hosts": {
+      type: "number",
+      doc: "With --hosts local: executors there are at the least; 0: none while nothing is asked.",
+      default: 1,
+    },
     "max-hosts": { type: "number", doc: "With --hosts local: executors there are at the most.", default: 3 },
     "host-cores": {
       type: "number",
       doc: "With --hosts local: CPU time of each executor in cores, enforced by a cgroup where one can be made; else it is said how far.",
       default: 1,
+    },
+    "billing-minimum": {
+      type: "number",
+      doc: "With --hosts local: seconds from its start that an executor is paid for at the least; it stays as long.",
+      default: 0,
     },
     store: { type: "string", doc: "Where records are kept: embedded, memory or etcd.", default: "embedded" },
     etcd: { type: "string", doc: "host:port of a running etcd; without it, --store etcd starts one here." },
@@ -167,10 +176,12 @@ async function untilReady(client: InfaasClient, plan: ClusterPlan, stopped: Abor
   let last = "no answer";
   while (systemClock.nowMs() < giveUpAtMs && !stopped.aborted) {
     try {
-      const { executors } = await client.status();
+      const { executors, scaling } = await client.status();
       const accepting = executors.filter((e) => e.accepting).length;
-      if (accepting >= plan.executorCount) return;
-      last = `${accepting} of ${plan.executorCount} executors are there`;
+      // Where there may be none, what is registered waits for the leader to start one.
+      const isThere = plan.executorCount > 0 || scaling !== undefined;
+      if (isThere && accepting >= plan.executorCount) return;
+      last = `${accepting} of ${plan.executorCount} executors are there${isThere ? "" : ", and nobody starts any yet"}`;
     } catch (error) {
       last = ServiceError.from(error).message;
     }

@@ -23,6 +23,8 @@ interface Found {
   readonly itemUsd: number;
   readonly batchMs: number;
   readonly hopMs: number;
+  /** Start of the host, where it is not there, and load. */
+  readonly waitMs: number;
   readonly totalMs: number;
 }
 
@@ -59,17 +61,16 @@ export function planCold(
 
 function toPlan(found: Found, query: Query): ColdPlan {
   const { variant } = found.entry;
-  const { loadMs } = variant.profile;
   const { latencyMs } = query.slo;
-  const { executor } = found;
-  if (latencyMs === null ? loadMs > UNSTATED_WAIT_MAX_MS : found.totalMs > latencyMs) {
-    return { kind: "late", startLoad: { variant, executor, loadMs } };
+  const { executor, waitMs } = found;
+  if (latencyMs === null ? waitMs > UNSTATED_WAIT_MAX_MS : found.totalMs > latencyMs) {
+    return { kind: "late", startLoad: { variant, executor, loadMs: waitMs } };
   }
   return {
     kind: "cold",
     variant,
     executor,
-    expectedWaitMs: loadMs,
+    expectedWaitMs: waitMs,
     predictedMs: found.totalMs,
     costUsd: found.itemUsd * query.rows,
     downgraded: false,
@@ -119,7 +120,10 @@ function pickHost(
       if (latencyMs !== null && batchMs + hopMs > latencyMs) continue;
       const roomBytes = executor.memoryFreeBytes + (executor.memoryEvictableBytes ?? 0);
       if (executor.isUnheard === true || peakMemoryBytes > roomBytes) cramped = true;
-      else best = { entry, executor, itemUsd, batchMs, hopMs, totalMs: loadMs + batchMs + hopMs };
+      else {
+        const waitMs = (executor.startMs ?? 0) + loadMs;
+        best = { entry, executor, itemUsd, batchMs, hopMs, waitMs, totalMs: waitMs + batchMs + hopMs };
+      }
     }
   }
   return best ?? (cramped ? "cramped" : null);

@@ -38,6 +38,7 @@ export type Verdict =
 export interface StartLoad {
   readonly variant: Variant;
   readonly executor: Executor;
+  /** Until it is ready, the start of its host included. */
   readonly loadMs: number;
 }
 

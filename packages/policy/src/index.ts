@@ -121,7 +121,13 @@ export {
 } from "./scaling/plan-scaling";
 export { ARRIVALS_ENOUGH, plannedRows, WINDOW_ENOUGH_MS } from "./scaling/planned-rate";
 export { type RateInterval, rateInterval } from "./scaling/rate-interval";
-export { type HostPool, hostName, type ScaledHost, type ScalingFacts } from "./scaling/scaling-facts";
+export {
+  type HostPool,
+  hostName,
+  hostNumber,
+  type ScaledHost,
+  type ScalingFacts,
+} from "./scaling/scaling-facts";
 export { freshMemory, notedNeeds, type ScalingMemory } from "./scaling/scaling-memory";
 export { selectVariant } from "./selection";
 export { buildSnapshot, drainMsAt, type Snapshot, type SnapshotInput, withInstances } from "./snapshot";

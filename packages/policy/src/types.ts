@@ -117,6 +117,8 @@ export interface Executor {
   /** Busy share of the host, 0..1. */
   readonly utilisation: number;
   readonly pricePerHourUsd: number;
+  /** Time until it is there, ms. Absent: it is. */
+  readonly startMs?: number;
   /** False while it drains: it takes no new work. */
   readonly accepting: boolean;
   /** Its figures are too old to say anything: it counts as full. Absent: they are not. */

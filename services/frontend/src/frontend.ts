@@ -17,6 +17,7 @@ import type { Wire } from "@infaas/wire";
 import type { FrontendConfig } from "./config";
 import { artifactRelay } from "./control/artifact-relay";
 import { catalogService } from "./control/catalog-service";
+import { HostHolds } from "./control/host-holds";
 import { RecordedHostProvider } from "./control/host-provider/recorded";
 import { placeInitially } from "./control/initial-placement";
 import { OtlpPeers } from "./control/otlp-peers";
@@ -83,11 +84,13 @@ export async function startFrontend(
   );
   const { view, statistics, demand, demandTable, requests, scaling, routing } = core;
   const regions = new SharedMemoryRegions();
+  const hostHolds = new HostHolds({ clock, view, requests });
   const registration = {
     view,
     ...metadata,
     logger,
     dial,
+    holdHost: (model: string, signal: AbortSignal) => hostHolds.hold(model, signal),
     placeInitially: (result: RegistrationResult) => placeInitially({ view, requests, logger }, result),
   };
   const repository = new ModelRepository({ view, clock, ...metadata });

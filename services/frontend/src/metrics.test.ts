@@ -48,7 +48,7 @@ describe.each(ingresses)("a frontend with the %s ingress", (ingress, connectionB
 
   const is = (name: string, value: number) => until(() => receiver.values.get(name) === value);
 
-  it("tells what its faces have open and hold", async () => {
+  it("tells what its faces have open and hold, and what receipts add up to", async () => {
     const [executor] = house.executors;
     if (executor === undefined) throw new Error("no executor");
     const held: (() => void)[] = [];
@@ -60,7 +60,9 @@ describe.each(ingresses)("a frontend with the %s ingress", (ingress, connectionB
       connectionBytes + 16,
     );
     for (const answer of held) answer();
-    await call;
+    const cost = Number((await call).parameters.cost?.parameterChoice.value);
+    expect(cost).toBeGreaterThan(0);
+    await is("infaas.frontend.receipts{executor=e1}", cost);
     await is("infaas.frontend.open_calls{face=grpc}", 0);
     await is("infaas.frontend.held.bytes{face=grpc}", connectionBytes);
     await is("infaas.frontend.queries{outcome=answered}", 1);

@@ -24,6 +24,12 @@ export const instruments = {
     unit: "ms",
     description: "Time of answered queries by stage: total, queue, gather, run, scatter.",
   },
+  receipts: {
+    name: "infaas.frontend.receipts",
+    unit: "{USD}",
+    description:
+      "US dollars that the receipts of answered queries add up to, by executor; what a host costs beyond those of all frontends is idle time and overhead.",
+  },
   ...demandMetrics,
   attainment: {
     name: "infaas.frontend.slo.attainment",
@@ -137,6 +143,9 @@ export function registerMetrics(meter: Telemetry["meter"], sources: MetricSource
     observe(totals.gatherMs, { stage: "gather" });
     observe(totals.runMs, { stage: "run" });
     observe(totals.scatterMs, { stage: "scatter" });
+  });
+  counter(instruments.receipts, (observe) => {
+    for (const [executor, usd] of statistics.receipts()) observe(usd, { executor });
   });
   for (const metric of Object.values<DemandMetric>(demandMetrics)) {
     const register = metric.kind === "counter" ? counter : gauge;

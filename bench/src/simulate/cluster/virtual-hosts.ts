@@ -78,6 +78,7 @@ export class VirtualHosts {
         ...{ hostType, cores, pricePerHourUsd, minHosts, maxHosts },
         memoryBytes: BigInt(memoryBytes),
         deviceKinds: [DeviceKind.CPU],
+        billingMinimumMs: o.billedMinMs,
       },
       group: {
         start: (spec, watch) => {

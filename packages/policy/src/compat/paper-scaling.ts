@@ -1,10 +1,10 @@
 import type { VariantEntry } from "../catalog";
-import { type HostChange, planRemoval, planStarts, withdrawals } from "../scaling/host-changes";
+import { type HostChange, mostHosts, planRemoval, planStarts, withdrawals } from "../scaling/host-changes";
 import { figure } from "../scaling/host-load";
 import type { PlacementStep } from "../scaling/placement-steps";
 import type { PlanLine } from "../scaling/plan-lines";
 import type { ScalingOptions, ScalingPlan } from "../scaling/plan-scaling";
-import { activeHosts, type ScalingFacts } from "../scaling/scaling-facts";
+import { activeHosts, type ScalingFacts, withWish } from "../scaling/scaling-facts";
 import type { ScalingMemory } from "../scaling/scaling-memory";
 import {
   busyByHost,
@@ -31,7 +31,8 @@ const HOST_KEY = "one host";
  * busier than 80 %, or none has room. What the paper leaves open: a variant keeps its last instance; a host goes when one
  * fewer, busy to 80 % at most, has been enough for `holdMs`; loads are the mean rate of the last window.
  */
-export function planPaperScaling(facts: ScalingFacts, before: ScalingMemory, o: ScalingOptions): ScalingPlan {
+export function planPaperScaling(told: ScalingFacts, before: ScalingMemory, o: ScalingOptions): ScalingPlan {
+  const facts = withWish(told);
   const { pool, nowMs, demandKnown } = facts;
   const classes = paperClasses(facts);
   const seats = [...paperSeats(facts)];
@@ -48,7 +49,7 @@ export function planPaperScaling(facts: ScalingFacts, before: ScalingMemory, o: 
     return nowMs - (since.get(variant.name) ?? nowMs) >= variant.profile.loadMs;
   });
   const unloads = due === undefined ? [] : [unloadStep(due)];
-  const sized = sizeHosts(facts, { classes, seats, isShort, since, before, holdMs: o.holdMs });
+  const sized = sizeHosts(facts, { classes, seats, isShort, since, before, ...o });
   const lines = classes.map((one, i) =>
     lineOf(facts, { one, seats, existing, added: added[i] ?? [], unserved }),
   );
@@ -153,6 +154,7 @@ interface HostSizing {
   readonly since: ReadonlyMap<string, number>;
   readonly before: ScalingMemory;
   readonly holdMs: number;
+  readonly maxUsdPerHour: number | null;
 }
 
 interface SizedHosts {
@@ -174,7 +176,8 @@ function sizeHosts(facts: ScalingFacts, s: HostSizing): SizedHosts {
   const isFull = !isComing && (s.isShort || isBusy || overdueMs > 0);
   const wanted = Math.min(pool.maxHosts, Math.max(pool.minHosts, active.length + Number(isFull)));
   if (wanted > active.length) {
-    const changes = planStarts(facts, wanted - active.length, because);
+    const most = mostHosts(pool, s.maxUsdPerHour);
+    const changes = planStarts(facts, { count: wanted - active.length, most }, because);
     return { wanted, changes, waits: [], because, since: s.since };
   }
   const isSpare = active.length > pool.minHosts && !s.isShort && all < BUSY_ABOVE * (active.length - 1);

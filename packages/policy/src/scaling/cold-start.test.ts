@@ -5,6 +5,8 @@ const load = { fetchMs: 10, processMs: 0, openMs: 30, probeMs: 5 };
 const times = (over: Partial<ColdTimes> = {}): ColdTimes => ({
   decideMs: 1,
   waitedMs: 60,
+  hostMs: 0,
+  expectedHostMs: null,
   firstRunMs: 4,
   load,
   known: null,

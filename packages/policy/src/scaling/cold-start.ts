@@ -3,11 +3,11 @@ import type { LoadPhases, LoadTimes } from "./load-ledger";
 /** One part of the time of a query that waited for a load. */
 export interface ColdPhase {
   /**
-   * `decide`: until a load was decided on; `records`: the decision on its way to the executor, and its word back that the
+   * `decide`: until a load was decided on; `host`: until a host was there, where none was; `records`: the decision on its way to the executor, and its word back that the
    * instance is ready; `fetch`, `process`, `open`, `probe`: the load, as far as the query waited for it; `first-run`: from
    * then to the answer.
    */
-  readonly phase: "decide" | "records" | "fetch" | "process" | "open" | "probe" | "first-run";
+  readonly phase: "decide" | "host" | "records" | "fetch" | "process" | "open" | "probe" | "first-run";
   readonly ms: number;
   /** What it was expected to take; null: nobody knew. */
   readonly expectedMs: number | null;
@@ -19,6 +19,10 @@ export interface ColdTimes {
   readonly decideMs: number;
   /** From then until the frontend saw the instance ready. */
   readonly waitedMs: number;
+  /** Part of that until a host was there; 0: there was one. */
+  readonly hostMs: number;
+  /** What that was expected to take; null: there was one. */
+  readonly expectedHostMs: number | null;
   /** From then to the answer. */
   readonly firstRunMs: number;
   /** What the load took; null: its executor did not tell. */
@@ -36,13 +40,15 @@ export interface ColdTimes {
 export function coldPhases({
   decideMs,
   waitedMs,
+  hostMs,
+  expectedHostMs,
   firstRunMs,
   load,
   known,
   expectedRunMs,
 }: ColdTimes): readonly ColdPhase[] {
   const phases: ColdPhase[] = [];
-  let leftMs = waitedMs;
+  let leftMs = waitedMs - hostMs;
   for (const phase of ["probe", "open", "process", "fetch"] as const) {
     const ms = Math.min(leftMs, load?.[`${phase}Ms`] ?? 0);
     leftMs -= ms;
@@ -50,6 +56,7 @@ export function coldPhases({
   }
   return [
     { phase: "decide", ms: decideMs, expectedMs: null },
+    ...(hostMs > 0 ? [{ phase: "host" as const, ms: hostMs, expectedMs: expectedHostMs }] : []),
     { phase: "records", ms: leftMs, expectedMs: null },
     ...phases,
     { phase: "first-run", ms: firstRunMs, expectedMs: expectedRunMs },

@@ -1,6 +1,13 @@
 import { adequateEntries } from "./capacity";
 import type { PlannedDemand } from "./planning-problem";
-import { activeHosts, hostName, hostNumber, type ScaledHost, type ScalingFacts } from "./scaling-facts";
+import {
+  activeHosts,
+  type HostPool,
+  hostName,
+  hostNumber,
+  type ScaledHost,
+  type ScalingFacts,
+} from "./scaling-facts";
 
 /** One change of the hosts, with its reason as a sentence with figures. */
 export interface HostChange {
@@ -20,17 +27,26 @@ export function withdrawals({ hosts }: ScalingFacts): readonly HostChange[] {
     }));
 }
 
-/** Asks for so many hosts more, within the most there may be; none while starts rest. */
+/** So that the price of three hosts pays for three, whatever rounding says. */
+const HOSTS_EPSILON = 1e-9;
+
+/** How many hosts there may be at once: as many as the pool has, and as the most dollars an hour pay for. */
+export function mostHosts({ maxHosts, pricePerHourUsd }: HostPool, maxUsdPerHour: number | null): number {
+  if (maxUsdPerHour === null || pricePerHourUsd <= 0) return maxHosts;
+  return Math.min(maxHosts, Math.floor(maxUsdPerHour / pricePerHourUsd + HOSTS_EPSILON));
+}
+
+/** Asks for so many hosts more, while there are fewer than `most`; none while starts rest. */
 export function planStarts(
-  { hosts, pool, nowMs, startsRestUntilMs }: ScalingFacts,
-  count: number,
+  { hosts, pool, nowMs, ending = 0, startsRestUntilMs }: ScalingFacts,
+  { count, most }: { readonly count: number; readonly most: number },
   because: string,
 ): readonly HostChange[] {
   if (startsRestUntilMs !== null && nowMs < startsRestUntilMs) return [];
   const names = new Set(hosts.map((h) => h.name));
   const starts: HostChange[] = [];
-  // What drains still holds its place.
-  const room = Math.min(count, pool.maxHosts - hosts.length);
+  // What drains still holds its place, and what ends still costs.
+  const room = Math.min(count, pool.maxHosts - hosts.length, most - hosts.length - ending);
   for (let number = 1; starts.length < room; number++) {
     const host = hostName(number);
     if (!names.has(host)) starts.push({ kind: "start", host, because });

@@ -6,6 +6,8 @@ export interface RoundFacts {
   readonly nowMs: number;
   /** Equal numbers: members, hosts, instances and the catalog are as they were. */
   readonly structure: number;
+  /** Whether somebody needs a load that no executor is to hold yet; absent: nobody does. */
+  readonly isWished?: boolean;
   /** Rows per second that each class needs, by `classKey`. */
   readonly needs: ReadonlyMap<string, number>;
   /** Whether queries wait longer than their class allows; asked only where it matters. */
@@ -30,10 +32,11 @@ const STEPS_PERIOD_MS = 1_000;
  */
 export function planDue(
   before: PlanBasis | null,
-  { nowMs, structure, needs, isOverdue }: RoundFacts,
+  { nowMs, structure, needs, isOverdue, isWished }: RoundFacts,
 ): string | null {
   if (before === null) return "there is no plan yet";
   if (structure !== before.structure) return "members, hosts or instances changed";
+  if (isWished === true && before.plan.wantedHosts === 0) return "a load is waited for, and there is no host";
   const { plannedRows, memory, isSettled } = before.plan;
   for (const [key, rowsPerSecond] of needs) {
     const planned = plannedRows.get(key) ?? 0;

@@ -59,6 +59,8 @@ const anyFacts = fc.record({
   nowMs: fc.constantFrom(0, 5_000, 1e6),
   hosts,
   demand: demands,
+  ending: fc.constantFrom(0, 0, 1),
+  isWished: fc.boolean(),
   minHosts: fc.integer({ min: 0, max: 2 }),
   maxHosts: fc.integer({ min: 2, max: 5 }),
   demandKnown: fc.constantFrom(true, true, false),
@@ -104,6 +106,33 @@ describe("planScaling", () => {
       const names = new Set([...facts.hosts.map((h) => h.name), ...starts]);
       expect(names.size).toBe(facts.hosts.length + starts.length);
       if (starts.length > 0) expect(names.size).toBeLessThanOrEqual(facts.pool.maxHosts);
+    });
+  });
+
+  it("never starts a host that the most dollars an hour do not pay for, beside those that drain and end", () => {
+    fc.assert(
+      fc.property(anyFacts, fc.integer({ min: 0, max: 5 }), (any, paid) => {
+        const facts = factsOf(any);
+        const { pool, hosts: there, ending = 0 } = facts;
+        const o = { ...OPTIONS, maxUsdPerHour: paid * pool.pricePerHourUsd };
+        const { changes } = planScaling(facts, freshMemory(o, 0), o);
+        const starts = changes.filter((c) => c.kind === "start").length;
+        const usd = (there.length + ending + starts) * pool.pricePerHourUsd;
+        if (starts > 0) expect(usd).toBeLessThanOrEqual(o.maxUsdPerHour * (1 + 1e-9));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("keeps a host as long as a load is waited for", () => {
+    checked((facts, plan) => {
+      if (facts.isWished !== true) return;
+      const active = facts.hosts.filter(isActive).map((h) => h.name);
+      const gone = plan.changes.filter((c) => c.kind !== "start" && active.includes(c.host)).length;
+      const starts = plan.changes.filter((c) => c.kind === "start").length;
+      if (active.length > 0) expect(active.length - gone).toBeGreaterThanOrEqual(1);
+      else if (facts.hosts.length === 0 && facts.startsRestUntilMs === null)
+        expect(starts).toBeGreaterThanOrEqual(1);
     });
   });
 

@@ -189,6 +189,20 @@ describe("planScaling", () => {
     });
   });
 
+  it("lets the last host go where there may be none, after a hold that asked for nothing, unless a load is waited for", () => {
+    const pool = { ...hostPool(3), minHosts: 0 };
+    const hosts = [host(1)];
+    const idle = { pool, nowMs: 60_000 };
+    expect(kinds(facts(hosts, 0, { ...idle, nowMs: 59_000 }))).toEqual([]);
+    expect(kinds(facts(hosts, 0, idle))).toEqual(["drain executor-1"]);
+    expect(kinds(facts(hosts, 0, { ...idle, isWished: true }))).toEqual([]);
+    const none = planned(facts([], 0, { pool, isWished: true }));
+    expect(none.changes).toMatchObject([
+      { kind: "start", because: expect.stringContaining("a load is waited for") },
+    ]);
+    expect(planned(facts([], 0, { pool })).changes).toEqual([]);
+  });
+
   it("lets a host go that an operator took out of service, and has another in its place", () => {
     const plan = planned(facts([host(1), host(2, { withdrawn: true })], 1.2));
     expect(plan.changes.map((c) => `${c.kind} ${c.host}`)).toEqual(["drain executor-2", "start executor-3"]);

@@ -2,14 +2,14 @@ import { finished } from "../planning/finished";
 import { planningOf } from "../planning/plan-placement";
 import type { PlacementPlan, PlannedHost, PlanPrice } from "../planning/problem";
 import { classKey } from "./capacity";
-import { type HostChange, planRemoval, planStarts, withdrawals } from "./host-changes";
+import { type HostChange, mostHosts, planRemoval, planStarts, withdrawals } from "./host-changes";
 import { describeLoad } from "./host-load";
 import { offeredHosts } from "./offered-hosts";
 import { type PlacementStep, placementSteps, type RetainedInstances } from "./placement-steps";
 import { type PlanLine, planLines } from "./plan-lines";
 import { plannedRows } from "./planned-rate";
 import { type DemandProblem, demandProblem, violationUsd } from "./planning-problem";
-import { activeHosts, type ScaledHost, type ScalingFacts } from "./scaling-facts";
+import { activeHosts, type ScaledHost, type ScalingFacts, withWish } from "./scaling-facts";
 import {
   calmed,
   type HoldOptions,
@@ -75,10 +75,11 @@ export function planScaling(facts: ScalingFacts, before: ScalingMemory, o: Scali
 
 /** Plans as `planScaling` does, in slices: what is done between two of them is one class, host or attempt. */
 export function* scalingOf(
-  facts: ScalingFacts,
+  told: ScalingFacts,
   before: ScalingMemory,
   o: ScalingOptions,
 ): Generator<undefined, ScalingPlan> {
+  const facts = withWish(told);
   const noted = remembered(facts, before, o);
   const terms = {
     dwellSeconds: noted.holdMs / 1_000,
@@ -161,7 +162,7 @@ function neededHosts(
   { maxUsdPerHour }: ScalingOptions,
 ): Need {
   const { pool, overdueMs } = facts;
-  const { minHosts, maxHosts, pricePerHourUsd } = pool;
+  const { minHosts, maxHosts } = pool;
   const active = activeHosts(facts);
   const open = new Set(plan.hosts.map((host) => host.name));
   const kept = new Set(problem.hosts.slice(0, minHosts).map((host) => host.name));
@@ -169,16 +170,16 @@ function neededHosts(
   const idle = new Set(active.map((h) => h.name).filter((name) => !open.has(name) && !kept.has(name)));
   const full = `${describeLoad(demands)}${describeRoom(plan)}`;
   const isComing = active.some((h) => h.state !== "up");
-  const most = Math.min(
-    maxHosts,
-    maxUsdPerHour === null ? maxHosts : Math.floor(maxUsdPerHour / pricePerHourUsd),
-  );
+  const most = mostHosts(pool, maxUsdPerHour);
   const byQueue = overdueMs > 0 && !isComing ? active.length + 1 : 0;
   if (byQueue > needed && byQueue <= most) {
     const queue = `queries wait ${Math.round(overdueMs)} ms longer than their objective allows`;
     return { hosts: byQueue, idle: new Set(), because: `${queue}; ${full}` };
   }
-  if (open.size < minHosts) return { hosts: needed, idle, because: `at least ${minHosts} is kept; ${full}` };
+  if (open.size < minHosts) {
+    const why = facts.isWished === true ? "a load is waited for" : `at least ${minHosts} is kept`;
+    return { hosts: needed, idle, because: `${why}; ${full}` };
+  }
   if (plan.classes.every((one) => one.unservedPerSecond === 0)) return { hosts: needed, idle, because: full };
   const bound =
     most < maxHosts ? `at most $${maxUsdPerHour} an hour is allowed` : `at most ${maxHosts} are allowed`;
@@ -204,10 +205,19 @@ function hostSteps(facts: ScalingFacts, { made, need, memory }: HostSituation, o
   const changes: HostChange[] = [...withdrawals(facts)];
   const missing = need.hosts - (active.length - need.idle.size);
   if (missing > 0 && active.length < need.hosts) {
-    const starts = planStarts(facts, need.hosts - active.length, need.because);
+    const count = need.hosts - active.length;
+    const most = mostHosts(pool, o.maxUsdPerHour);
+    const starts = planStarts(facts, { count, most }, need.because);
     changes.push(...starts);
     const isOut = starts.length > 0 && active.length >= pool.minHosts;
-    return { changes, waits: [], memory: isOut ? notedOut(memory, o, nowMs) : memory };
+    const there = facts.hosts.length + (facts.ending ?? 0);
+    const waits =
+      starts.length < count && there + count > most && most < pool.maxHosts
+        ? [
+            `${count - starts.length} hosts more wait: ${there} are paid for, and at most $${o.maxUsdPerHour} an hour is allowed`,
+          ]
+        : [];
+    return { changes, waits, memory: isOut ? notedOut(memory, o, nowMs) : memory };
   }
   if (active.length <= need.hosts || !demandKnown || !isHoldOver(memory, nowMs))
     return { changes, waits: [], memory };

@@ -32,17 +32,27 @@ export interface ScalingFacts {
   readonly catalog: Catalog;
   readonly pool: HostPool;
   readonly hosts: readonly ScaledHost[];
+  /** Hosts that are being ended; absent: none is. */
+  readonly ending?: number;
   readonly demand: readonly ClassDemand[];
   /** Every frontend told lately what it is asked; otherwise nothing is removed. */
   readonly demandKnown: boolean;
   /** Longest that queued queries wait at some instance beyond what their class allows, ms; 0: none does. */
   readonly overdueMs: number;
+  /** Somebody needs a load that no executor is to hold yet: one host is kept, whatever is asked otherwise. Absent: nobody does. */
+  readonly isWished?: boolean;
   /** Starts failed so often that none is tried before this time; null: none did. */
   readonly startsRestUntilMs: number | null;
   /** Measured time from asking for a host to its executor's joining; absent or null: none was seen. */
   readonly startTime?: PhaseTime | null;
   /** What loads took, where enough were seen; of others, or where it is absent, profiles tell. */
   readonly expectedLoads?: ExpectedLoads;
+}
+
+/** Returns the facts of a pool that keeps a host where a load is needed: demand is told once a period, and does not ask for one yet. */
+export function withWish(facts: ScalingFacts): ScalingFacts {
+  const { pool, isWished } = facts;
+  return isWished === true ? { ...facts, pool: { ...pool, minHosts: Math.max(1, pool.minHosts) } } : facts;
 }
 
 /** Hosts that are to stay: neither do they drain nor did an operator take them out of service. */

@@ -11,6 +11,7 @@ import {
   ownTaskPrefix,
   type Padding,
   PaddingSchema,
+  type ProfileModelRequestSchema,
   type RegisterModelRequest,
   type RegisterModelResponseSchema,
   type RegistrationResult,
@@ -33,6 +34,7 @@ import {
 import { checkOwner } from "../view/check-owner";
 import type { ClusterView } from "../view/cluster-view";
 import type { LiveExecutor } from "../view/live-instance";
+import type { HeldHost } from "./host-holds";
 
 export interface RegistrationOptions {
   readonly view: ClusterView;
@@ -41,6 +43,8 @@ export interface RegistrationOptions {
   readonly logger: Logger;
   /** How executors are called. */
   readonly dial: DialSecurity;
+  /** Has a host there while a model of this name is profiled; resolves once an executor takes work. */
+  readonly holdHost: (model: string, signal: AbortSignal) => Promise<HeldHost>;
   /** Places the first instances of a new architecture. */
   readonly placeInitially: (result: RegistrationResult) => Promise<void>;
 }
@@ -54,6 +58,7 @@ export interface RegistrationCall {
 }
 
 type Event = MessageInitShape<typeof RegisterModelResponseSchema>;
+type ProfileOrder = MessageInitShape<typeof ProfileModelRequestSchema>;
 
 const TOLERANCE_DEFAULT = 0.01;
 
@@ -207,33 +212,54 @@ function versionAfter(view: ClusterView, name: string): number {
 }
 
 async function* profile(
-  { view, dial }: RegistrationOptions,
+  { view, dial, holdHost }: RegistrationOptions,
   request: RegisterModelRequest,
   { task, nextVersion, tenant }: { task: Task; nextVersion: number; tenant: string },
   signal: AbortSignal,
 ): AsyncGenerator<Event, RegistrationResult> {
-  const executor = leastBusy(view);
-  const execution = createRpcClient(ExecutionService, executor.facts.address, { dial });
+  const held = await holdHost(request.name, signal);
   try {
-    const { name, modelDigest, externalData, description, aliases } = request;
-    const { accuracyTolerance, declaredAccuracy, padding, mapping } = request;
-    const architecture = {
-      name,
-      task: task.name,
-      version: nextVersion,
-      modelDigest,
-      externalData,
-      description,
-      aliases,
-      mapping,
-      exampleDigest: exampleDigest(request),
-      accuracyTolerance: accuracyTolerance ?? TOLERANCE_DEFAULT,
-      ...(declaredAccuracy === undefined ? {} : { declaredAccuracy }),
-      ...(padding === undefined ? {} : { padding }),
-    };
-    const { retry, axisSizes, axisLimits, batchable, examples } = request;
-    const stated = batchable === undefined ? {} : { statedBatchable: batchable };
-    const order = { architecture, task, retry, axisSizes, axisLimits, examples, tenant, ...stated };
+    const executor = leastBusy(view);
+    const order = orderOf(request, { task, nextVersion, tenant });
+    return yield* profileOn(executor, { order, dial, signal });
+  } finally {
+    held.release();
+  }
+}
+
+/** What an executor is asked to profile. */
+function orderOf(
+  request: RegisterModelRequest,
+  { task, nextVersion, tenant }: { task: Task; nextVersion: number; tenant: string },
+): ProfileOrder {
+  const { name, modelDigest, externalData, description, aliases } = request;
+  const { accuracyTolerance, declaredAccuracy, padding, mapping } = request;
+  const architecture = {
+    name,
+    task: task.name,
+    version: nextVersion,
+    modelDigest,
+    externalData,
+    description,
+    aliases,
+    mapping,
+    exampleDigest: exampleDigest(request),
+    accuracyTolerance: accuracyTolerance ?? TOLERANCE_DEFAULT,
+    ...(declaredAccuracy === undefined ? {} : { declaredAccuracy }),
+    ...(padding === undefined ? {} : { padding }),
+  };
+  const { retry, axisSizes, axisLimits, batchable, examples } = request;
+  const stated = batchable === undefined ? {} : { statedBatchable: batchable };
+  return { architecture, task, retry, axisSizes, axisLimits, examples, tenant, ...stated };
+}
+
+async function* profileOn(
+  { name, facts }: LiveExecutor,
+  o: { readonly order: ProfileOrder; readonly dial: DialSecurity; readonly signal: AbortSignal },
+): AsyncGenerator<Event, RegistrationResult> {
+  const { order, dial, signal } = o;
+  const execution = createRpcClient(ExecutionService, facts.address, { dial });
+  try {
     for await (const { event } of execution.profileModel(order, { signal })) {
       if (event.case === "progress") yield { event };
       if (event.case === "result") return event.value;
@@ -241,7 +267,7 @@ async function* profile(
   } finally {
     execution.close();
   }
-  throw new ServiceError(Code.UNAVAILABLE, `executor ${executor.name} ended profiling without a result`);
+  throw new ServiceError(Code.UNAVAILABLE, `executor ${name} ended profiling without a result`);
 }
 
 /** Records what was profiled. A task that is made for it goes again when that fails, unless a model is registered under it by then. */

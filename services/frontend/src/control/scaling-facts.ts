@@ -13,6 +13,7 @@ import {
 import type { ClusterView, HostProviderMember } from "../view/cluster-view";
 import type { DemandTable } from "../view/demand-table";
 import { figureAgeMaxMs } from "../view/figure-age";
+import { isAnswered } from "../view/load-answer";
 
 /** Where the state of scaling is read. */
 export interface ScalingSources {
@@ -21,6 +22,8 @@ export interface ScalingSources {
   /** How often frontends tell what they are asked. */
   readonly periodMs: number;
   readonly nowMs: number;
+  /** The same moment by the clock that records are written by. */
+  readonly epochMs: number;
 }
 
 /** Longest that queries without a latency objective are meant to wait. */
@@ -53,11 +56,16 @@ export function scalingFacts(
     nowMs,
     catalog,
     pool: poolOf(pool),
-    hosts: view.hosts.filter((host) => host.provider === name).flatMap((host) => scaledHost(view, host)),
+    hosts: view.hosts
+      .filter((host) => host.provider === name)
+      .flatMap((host) => scaledHost(sources, pool, host)),
+    ending: view.hosts.filter((h) => h.provider === name && h.state === HostState.GONE && h.fault === "")
+      .length,
     demand,
     demandKnown: view.frontends.every((f) => isFresh(f.name, sources)),
     overdueMs: overdueMost(view, demand, nowMs),
     expectedLoads: view.loads.expected,
+    isWished: isLoadWished(view),
     ...starts,
   };
 }
@@ -66,6 +74,13 @@ export function scalingFacts(
 export function needsOf(sources: ScalingSources): ReadonlyMap<string, number> {
   const asked = demandOf(sources).filter((one) => one.arrivals > 0);
   return new Map(asked.map((one) => [classKey(one), plannedRows(one)]));
+}
+
+/** Whether a frontend needs a load that no executor is to hold yet. */
+export function isLoadWished(view: ClusterView): boolean {
+  for (const { requests } of view.loadRequests)
+    if (requests.some((request) => !isAnswered(view, request))) return true;
+  return false;
 }
 
 /** Whether queries of some class wait longer than it allows. */
@@ -86,7 +101,11 @@ function poolOf(pool: HostProviderMember["pool"]): HostPool {
   };
 }
 
-function scaledHost(view: ClusterView, { name, state }: ClusterView["hosts"][number]): ScaledHost[] {
+function scaledHost(
+  { view, nowMs, epochMs }: ScalingSources,
+  { billingMinimumMs }: HostProviderMember["pool"],
+  { name, state, requestedEpochMs }: ClusterView["hosts"][number],
+): ScaledHost[] {
   const scaled = states.get(state);
   if (scaled === undefined) return [];
   const placed = view.placementOf(name);
@@ -100,6 +119,7 @@ function scaledHost(view: ClusterView, { name, state }: ClusterView["hosts"][num
       placed: new Set(placed.map((p) => p.variant)),
       loading: new Set(placed.map((p) => p.variant).filter((variant) => isLoading(view, variant, name))),
       removable: new Set(placed.filter((p) => p.reason !== "operator").map((p) => p.variant)),
+      paidUntilMs: nowMs + requestedEpochMs + billingMinimumMs - epochMs,
     },
   ];
 }

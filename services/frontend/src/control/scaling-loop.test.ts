@@ -1,6 +1,6 @@
 import { CatalogService, HostState, InstancePhase, MemberKind, MetricsService } from "@infaas/api";
 import { PLACEMENT_PRIORITY } from "@infaas/policy";
-import { Code, createRpcClient } from "@infaas/runtime";
+import { Code, createRpcClient, systemClock } from "@infaas/runtime";
 import {
   type House,
   inferRequest,
@@ -17,7 +17,7 @@ jest.setTimeout(30_000);
 const { REQUESTED, UP, DRAINING, GONE } = HostState;
 const FAST = ["--metric-period-ms", "100", "--scale-in-hold-ms", "1000"];
 
-function putProvider(house: House, minHosts: number, maxHosts: number): void {
+function putProvider(house: House, minHosts: number, maxHosts: number, billingMinimumMs = 0): void {
   const pool = {
     hostType: "local-cpu",
     cores: 8,
@@ -25,13 +25,14 @@ function putProvider(house: House, minHosts: number, maxHosts: number): void {
     pricePerHourUsd: 0.384,
     minHosts,
     maxHosts,
+    billingMinimumMs,
   };
   const value = { name: "local-hosts", kind: MemberKind.HOST_PROVIDER, pool };
   house.metadata.put("member/local-hosts", { case: "member", value });
 }
 
-function putHost(house: House, name: string, state: HostState, fault = ""): void {
-  const value = { name, provider: "local-hosts", state, reason: "test", fault };
+function putHost(house: House, name: string, state: HostState, fault = "", requestedEpochMs = 0): void {
+  const value = { name, provider: "local-hosts", state, reason: "test", fault, requestedEpochMs };
   house.metadata.put(`host/${name}`, { case: "host", value });
 }
 
@@ -201,6 +202,47 @@ describe("ScalingLoop", () => {
     expect(scaling?.changes.find((c) => c.kind === "unload")?.because).toBe(
       `exact: '${TASK}' is planned with fast`,
     );
+  });
+
+  it("says in a refusal that money forbids another host, and offers what has room", async () => {
+    const variants = [
+      { name: "exact", accuracy: 0.99, latencyMs: 400 },
+      { name: "fast", accuracy: 0.9, latencyMs: 1 },
+    ];
+    const held = { "executor-1": ["exact", "fast"] };
+    house = await startHouse(held, variants, [...FAST, "--max-usd-per-hour", "0.5"]);
+    putProvider(house, 1, 3);
+    putHost(house, "executor-1", UP);
+    await until(() => house.frontend.view.hosts.length === 1);
+    house.executors[0]!.behaviour = () => undefined;
+    const asked = inferRequest(TASK, { slo_min_accuracy: 0.95, slo_latency_ms: 500 });
+    const first = refusalOf(house.inference.modelInfer(asked));
+    await until(() => house.executors[0]!.received.length === 1);
+    const { code, message } = await refusalOf(house.inference.modelInfer(asked));
+    expect([code, message]).toEqual([
+      Code.RESOURCE_EXHAUSTED,
+      expect.stringContaining(
+        "is full; 1 hosts cost $0.384 an hour, and one more would exceed the $0.5 that are allowed; accepted would be: with other accuracy: fast in",
+      ),
+    ]);
+    expect(message).toMatch(/with other latency: exact in \d{3}/);
+    await house.executors[0]!.stop();
+    await first;
+  });
+
+  it("keeps a host as long as it is paid for", async () => {
+    house = await startHouse({ "executor-1": ["mlp@1"], "executor-2": ["mlp@1"] }, undefined, FAST);
+    putProvider(house, 1, 3, 3_600_000);
+    const requestedEpochMs = systemClock.epochMs();
+    putHost(house, "executor-1", UP);
+    putHost(house, "executor-2", UP, "", requestedEpochMs);
+    await untilTurn(
+      async () => (await status()).scaling?.summary.includes("what is idle is paid for") === true,
+    );
+    expect(stateOf("executor-2")).toBe(UP);
+    putHost(house, "executor-2", UP, "", requestedEpochMs - 3_600_000);
+    await until(() => stateOf("executor-2") === DRAINING);
+    expect(house.metadata.host("executor-2")?.requestedEpochMs).toBe(requestedEpochMs - 3_600_000);
   });
 
   it("asks for no host while one that could not be started rests", async () => {

@@ -19,8 +19,7 @@ import type { HostProvider } from "./host-provider/host-provider";
 import { type PlacementChange, planOf } from "./placement-changes";
 import type { PlacementWriter } from "./placement-writer";
 import { planInSlices } from "./plan-in-slices";
-import { isOverdue, needsOf, scalingFacts } from "./scaling-facts";
-import { StartTimes } from "./start-times";
+import { isLoadWished, isOverdue, needsOf, scalingFacts } from "./scaling-facts";
 
 export interface ScalingLoopOptions {
   readonly clock: Clock;
@@ -80,20 +79,21 @@ export class ScalingLoop {
   private readonly drains: DrainWatch;
   /** When hosts that could not be started were seen so, by name and time of their record. */
   private readonly failures = new Map<string, number>();
-  private readonly starts = new StartTimes();
   private memory: ScalingMemory | null = null;
   private basis: PlanBasis | null = null;
   private planned: ScalingState | null = null;
   private notedMs = 0;
   private timer: Timer | null = null;
+  private running: Promise<void> | null = null;
 
   constructor(private readonly o: ScalingLoopOptions) {
     this.drains = new DrainWatch(o.view);
+    o.view.onChange(() => this.wished());
   }
 
   start(): void {
     const failed = (error: unknown) => this.o.logger.error("the scaling loop failed", { error });
-    this.timer = every(this.o.clock, ROUND_PERIOD_MS, () => this.round(), failed);
+    this.timer = every(this.o.clock, ROUND_PERIOD_MS, () => this.once(), failed);
   }
 
   stop(): void {
@@ -125,10 +125,24 @@ export class ScalingLoop {
     return this.counts.get(kind) ?? 0;
   }
 
+  /** A load that is needed where there is no host waits for no round. */
+  private wished(): void {
+    const { view, isLeader, logger } = this.o;
+    if (this.basis?.plan.wantedHosts !== 0 || !isLeader() || !isLoadWished(view)) return;
+    this.once().catch((error) => logger.error("the scaling loop failed", { error }));
+  }
+
+  /** One round at a time. */
+  private once(): Promise<void> {
+    this.running ??= this.round().finally(() => {
+      this.running = null;
+    });
+    return this.running;
+  }
+
   private async round(): Promise<void> {
     const { view, clock, isLeader } = this.o;
     const provider = view.hostProvider;
-    this.starts.take(view.hosts);
     if (provider === null || !isLeader() || view.ageMs > VIEW_AGE_MAX_MS) {
       this.memory = null;
       this.basis = null;
@@ -145,10 +159,11 @@ export class ScalingLoop {
 
   /** Why a new plan is due; null: it is not. */
   private causeOf(nowMs: number): string | null {
-    const { view, table, periodMs } = this.o;
-    const sources = { view, table, periodMs, nowMs };
+    const { view, table, periodMs, clock } = this.o;
+    const sources = { view, table, periodMs, nowMs, epochMs: clock.epochMs() };
     const structure = Number(view.revision);
     const needs = needsOf(sources);
+    const isWished = isLoadWished(view);
     if (this.memory !== null && nowMs - this.notedMs >= NOTE_PERIOD_MS) {
       this.memory = notedNeeds(this.memory, needs, nowMs);
       this.notedMs = nowMs;
@@ -157,6 +172,7 @@ export class ScalingLoop {
       nowMs,
       structure,
       needs,
+      isWished,
       isOverdue: () => isOverdue(sources),
     });
   }
@@ -166,8 +182,9 @@ export class ScalingLoop {
     const options = this.options();
     const nowMs = clock.nowMs();
     const readRevision = view.revision;
-    const starts = { startsRestUntilMs: this.startsRestUntilMs(nowMs), startTime: this.starts.time };
-    const facts = scalingFacts(provider, { view, table, periodMs, nowMs }, starts);
+    const starts = { startsRestUntilMs: this.startsRestUntilMs(nowMs), startTime: view.starts.time };
+    const sources = { view, table, periodMs, nowMs, epochMs: clock.epochMs() };
+    const facts = scalingFacts(provider, sources, starts);
     const before = this.memory ?? freshMemory(options, nowMs);
     const plan = await planInSlices(policy.planScaling(facts, before, options), clock);
     // While it was planned another may have been elected.
@@ -213,11 +230,14 @@ export class ScalingLoop {
   private async place(changes: readonly PlacementChange[], plan: ScalingPlan): Promise<boolean> {
     const { view, placements, logger } = this.o;
     if (changes.length + raises(view, plan).length === 0) return false;
-    const isWithheld = (change: PlacementChange) =>
-      change.kind === "place" && view.catalog.withheld.has(change.entry.variant);
+    // An operator unloaded it, or a load that was asked for was answered, since it was planned.
+    const isPast = (change: PlacementChange) =>
+      change.kind === "place" &&
+      (view.catalog.withheld.has(change.entry.variant) ||
+        view.placementOf(change.executor).some(({ variant }) => variant === change.entry.variant));
     try {
       await placements.revise(() =>
-        planOf(view, [...changes.filter((change) => !isWithheld(change)), ...raises(view, plan)]),
+        planOf(view, [...changes.filter((change) => !isPast(change)), ...raises(view, plan)]),
       );
       return true;
     } catch (error) {

@@ -150,6 +150,7 @@ class AcceptedQuery implements QueryListener, StartedQuery {
     this.release();
     if (this.counted !== null) countAnswer(this.counted, receipt, this.latencyMs);
     o.statistics.recordAnswer(receipt.variant.name, receipt, o.clock.epochMs());
+    o.statistics.recordReceipt(receipt.executor, receipt.costUsd);
     if (trace !== null) {
       const { target, id } = incoming;
       o.traces.answered(trace, receipt, { model: target, version: model.version, requestId: id });

@@ -18,6 +18,15 @@ export interface RefusedQuestion {
   readonly rows: number;
   /** The latency objective is the deadline of the transport; nobody stated it as a requirement. */
   readonly deadlineBinds: boolean;
+  /** What could answer is full, and the most dollars an hour forbid more of it; absent: they do not. */
+  readonly budget?: BudgetRefusal | null;
+}
+
+/** A refusal for the most dollars an hour. */
+export interface BudgetRefusal {
+  readonly because: string;
+  /** What has room now, with other requirements. */
+  readonly offers: readonly Offer[];
 }
 
 /** Candidates named in a refusal's explanation: status details must fit the 8 KiB of header that stock clients take. */
@@ -45,7 +54,7 @@ export function refusalMessage(
   question: RefusedQuestion,
   explanation: Explanation | null,
 ): Refusal {
-  const offers = decision.kind === "infeasible" ? decision.offers : [];
+  const offers = decision.kind === "infeasible" ? decision.offers : (question.budget?.offers ?? []);
   return create(RefusalSchema, {
     reason: sentence(decision, question),
     offers: offers.map((offer) => ({
@@ -73,11 +82,12 @@ function sentence(decision: Refusing, question: RefusedQuestion): string {
   const { name } = question.model;
   if (decision.kind === "unknown") return `'${decision.name}' has no variants; register a model for it first`;
   if (decision.kind === "saturated") {
-    return `${saturatedSentence(decision, name)}; try again in ${Math.ceil(decision.retryAfterMs)} ms`;
+    const { budget } = question;
+    const bound = budget == null ? "" : `; ${budget.because}${acceptedSentence(budget.offers)}`;
+    return `${saturatedSentence(decision, name)}${bound}; try again in ${Math.ceil(decision.retryAfterMs)} ms`;
   }
   const wanted = infeasibleSentence(decision, question);
-  const offers = decision.offers.map(offerSentence).join("; ");
-  const accepted = offers === "" ? "" : `; accepted would be: ${offers}`;
+  const accepted = acceptedSentence(decision.offers);
   const unprofiled = question.model.unprofiledReason == null ? "" : UNPROFILED;
   return `no variant of '${name}' can do this, even idle: ${wanted}${accepted}${unprofiled}`;
 }
@@ -182,6 +192,10 @@ function saturatedSentence({ reason, startLoad }: Saturated, name: string): stri
     case "no-executor":
       return `no executor takes work that could answer '${name}'`;
   }
+}
+
+function acceptedSentence(offers: readonly Offer[]): string {
+  return offers.length === 0 ? "" : `; accepted would be: ${offers.map(offerSentence).join("; ")}`;
 }
 
 function offerSentence({ relax, variant, latencyMs, accuracy, costUsd }: Offer): string {

@@ -6,6 +6,8 @@ interface Waited {
   readonly variant: string;
   readonly executor: string;
   readonly sinceMs: number;
+  /** The executor was not there: what its host's start was expected to take, null where none was seen. undefined: it was. */
+  readonly hostStart: number | null | undefined;
   /** What was known of such loads at that time. */
   readonly known: LoadTimes | null;
 }
@@ -14,13 +16,18 @@ interface Waited {
 export class ColdClock {
   private waited: Waited | null = null;
   private readyMs = 0;
+  private hostMs = 0;
   private load: LoadPhases | null = null;
 
   constructor(private readonly view: ClusterView) {}
 
   began(variant: string, executor: string, nowMs: number): void {
-    const hostType = this.view.executors.get(executor)?.hostType ?? "";
-    this.waited = { variant, executor, sinceMs: nowMs, known: this.view.loads.times(variant, hostType) };
+    const { executors, hostProvider, loads, starts } = this.view;
+    const there = executors.get(executor);
+    const known = loads.times(variant, (there ?? hostProvider?.pool)?.hostType ?? "");
+    const hostStart = there === undefined ? (starts.time?.p50Ms ?? null) : undefined;
+    this.waited = { variant, executor, sinceMs: nowMs, hostStart, known };
+    this.hostMs = 0;
     this.load = null;
     this.readyMs = nowMs;
   }
@@ -28,19 +35,23 @@ export class ColdClock {
   /** The wait is over, however it ended. */
   ended(nowMs: number): void {
     if (this.waited === null) return;
-    const { variant, executor } = this.waited;
+    const { variant, executor, sinceMs, hostStart } = this.waited;
+    const joinedMs = this.view.executors.get(executor)?.joinedMs ?? sinceMs;
+    if (hostStart !== undefined) this.hostMs = Math.min(Math.max(0, joinedMs - sinceMs), nowMs - sinceMs);
     this.readyMs = nowMs;
     this.load = this.view.status(variant, executor)?.loadPhases ?? null;
   }
 
   /** Returns the phases of the query, which add up to the time from its arrival to its answer. */
   phases(arrivedMs: number, answeredMs: number, expectedRunMs: number): readonly ColdPhase[] {
-    const { waited, readyMs, load } = this;
+    const { waited, readyMs, hostMs, load } = this;
     if (waited === null) return [];
-    const { sinceMs, known } = waited;
+    const { sinceMs, known, hostStart } = waited;
     return coldPhases({
       decideMs: sinceMs - arrivedMs,
       waitedMs: readyMs - sinceMs,
+      hostMs,
+      expectedHostMs: hostStart ?? null,
       firstRunMs: answeredMs - readyMs,
       load,
       known,

@@ -1,6 +1,7 @@
 import { InstancePhase } from "@infaas/api";
 import { type Clock, Code, ServiceError, type Timer } from "@infaas/runtime";
 import type { ClusterView } from "../view/cluster-view";
+import { expectedHost } from "../view/expected-host";
 import type { NeededLoad } from "../view/load-answer";
 import type { LoadRequests, OpenRequest } from "./load-requests";
 
@@ -37,6 +38,8 @@ interface Wait {
 /** Queries that wait for an instance to be loaded: one request per load, a bounded number of waiters. */
 export class ColdStarts {
   private readonly waits = new Map<string, Wait>();
+  /** Loads that nobody waits for and that are not placed yet. */
+  private readonly started = new Set<string>();
   private waiting = 0;
 
   constructor(private readonly o: ColdStartOptions) {
@@ -63,7 +66,7 @@ export class ColdStarts {
       settled(new ServiceError(Code.RESOURCE_EXHAUSTED, message));
       return { cancel: () => undefined };
     }
-    const key = `${variant}\n${executor}`;
+    const key = keyOf(variant, executor);
     const limitMs = Math.min(maxMs, this.o.waitMaxMs);
     const late = `${variant} was not loaded within ${Math.round(limitMs)} ms`;
     const waiter: Waiter = {
@@ -81,9 +84,12 @@ export class ColdStarts {
     return { cancel: () => void this.remove(key, waiter) };
   }
 
-  /** Needs the instance without anybody waiting for it. */
+  /** Needs the instance without anybody waiting for it; again only once that is answered. */
   start(variant: string, executor: string): void {
-    this.o.requests.ask(this.needed(variant, executor));
+    const key = keyOf(variant, executor);
+    if (this.started.has(key) || this.waits.has(key)) return;
+    this.started.add(key);
+    this.o.requests.ask(this.needed(variant, executor), () => this.started.delete(key));
   }
 
   private begin(key: string, load: NeededLoad, waiter: Waiter): void {
@@ -132,7 +138,7 @@ export class ColdStarts {
     for (const name of [executor, ...placed.map((p) => p.executor)])
       if (view.instance(variant, name) !== undefined) return null;
     const hasLeft = view.executors.get(executor)?.isLeaving !== false;
-    if (hasLeft && ![...view.executors.values()].some((e) => e.accepting))
+    if (hasLeft && ![...view.executors.values()].some((e) => e.accepting) && expectedHost(view) === null)
       return new ServiceError(Code.UNAVAILABLE, `executor ${executor} left while loading ${variant}`);
     const failures = placed.flatMap((p) => {
       const status = view.status(variant, p.executor);
@@ -148,4 +154,8 @@ export class ColdStarts {
   private settle({ waiters }: Wait, fault: ServiceError | null): void {
     for (const waiter of [...waiters]) waiter.settle(fault);
   }
+}
+
+function keyOf(variant: string, executor: string): string {
+  return `${variant}\n${executor}`;
 }

@@ -298,7 +298,9 @@ export class Flight implements LinkListener, FairQuery {
     const wait = ports.coldStarts.wait(variant, executor, waitMaxMs, (fault) => {
       if (this.state.kind === "done") return;
       coldClock.ended(ports.clock.nowMs());
-      if (fault === null || ports.view.executors.get(executor)?.isLeaving !== false) this.decide();
+      const hasLeft =
+        fault?.code === Code.UNAVAILABLE && ports.view.executors.get(executor)?.isLeaving !== false;
+      if (fault === null || hasLeft) this.decide();
       else this.refuse(fault);
     });
     // Where too many wait already, it was refused before `wait` returned.

@@ -155,10 +155,11 @@ export class LoadRequests {
     return JSON.stringify([this.o.leaseId(), ...loads]);
   }
 
-  /** Somebody may lead by now: then the request stands. */
+  /** Somebody may lead by now: then the request stands. So it does where there is nothing to place, or no executor to place it on. */
   private async placeAlone(load: Open): Promise<void> {
     const { view, cluster } = this.o;
     const { variant, executor, reason } = load;
+    if (!view.executors.has(executor) || !view.catalog.policy.variants.has(variant)) return;
     const plan = "nobody leads; the frontend that needs it has placed it";
     const placement = { executor, variant, reason, plan, priority: PLACEMENT_PRIORITY.requested };
     try {

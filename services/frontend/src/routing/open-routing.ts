@@ -28,11 +28,13 @@ export interface Routing {
 
 /** Routes queries over what the view shows, until the process ends. */
 export function openRouting(config: FrontendConfig, ports: RoutingPorts, lifecycle: Lifecycle): Routing {
-  const { coldWaitersMax: waitersMax, coldWaitMaxMs: waitMaxMs, queryMaxMs } = config;
+  const { coldWaitersMax: waitersMax, coldWaitMaxMs: waitMaxMs, queryMaxMs, maxUsdPerHour } = config;
   const coldStarts = new ColdStarts({ ...ports, waitersMax, waitMaxMs });
-  const selector = new Selector(ports.view, ports.policy, ({ variant, executor }) =>
-    coldStarts.start(variant.name, executor.name),
-  );
+  const selector = new Selector({
+    ...ports,
+    maxUsdPerHour,
+    startLoad: ({ variant, executor }) => coldStarts.start(variant.name, executor.name),
+  });
   const router = new Router({ ...ports, selector, coldStarts, queryMaxMs });
   router.start();
   lifecycle.onStop("router", () => router.stop());

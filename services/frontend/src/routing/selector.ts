@@ -1,6 +1,8 @@
 import { type Explanation, explanationToWire, type InferHeadInput } from "@infaas/api";
 import {
   buildSnapshot,
+  type Executor,
+  type Offer,
   type Policy,
   type Decision as PolicyDecision,
   type Explanation as PolicyExplanation,
@@ -11,9 +13,11 @@ import {
   type StartLoad,
 } from "@infaas/policy";
 import type { ServiceError } from "@infaas/runtime";
-import { refusedByPolicy, unloadedRefusal } from "../query/refusals";
+import { type BudgetRefusal, refusedByPolicy, unloadedRefusal } from "../query/refusals";
+import { budgetBound } from "../view/budget-bound";
 import type { CatalogModel } from "../view/catalog";
 import type { ClusterView } from "../view/cluster-view";
+import { expectedHost } from "../view/expected-host";
 import type { LiveInstance } from "../view/live-instance";
 
 /** One question to the policy. */
@@ -50,23 +54,39 @@ export type Decision =
   | { readonly kind: "load"; readonly variant: string; readonly executor: string }
   | { readonly kind: "refuse"; readonly error: ServiceError };
 
+export interface SelectorOptions {
+  readonly view: ClusterView;
+  readonly policy: Pick<Policy, "select" | "explain">;
+  /** Most US dollars per hour of all hosts together. */
+  readonly maxUsdPerHour: number;
+  /** Is told of a load worth starting though the query does not wait for it. */
+  readonly startLoad: (load: StartLoad) => void;
+}
+
 /** Less than this of the objective spent before a decision is not worth a copy of the requirements. */
 const SPENT_IGNORED_MS = 0.5;
+/** Prices are told for so many queries. */
+const QUERIES_OF_A_PRICE = 1_000;
+
+/** Requirements that may give where there is no room. */
+const relaxable = [
+  { relax: "accuracy", field: "minAccuracy" },
+  { relax: "latency", field: "latencyMs" },
+  { relax: "cost", field: "maxCostUsd" },
+] as const;
 
 /** Asks the policy over the view's current state. The policy's snapshot is made anew only when structure changed. */
 export class Selector {
   private snapshot: Snapshot | null = null;
   private builtFrom = -1;
+  /** No executor of the snapshot takes work; then it has the host that is there next, if one is. */
+  private isEmpty = false;
+  private expected: Executor | null = null;
   /** The snapshot without some executors: when one dies, all its queries are decided again at once. */
   private without: { readonly names: string; readonly of: Snapshot; readonly snapshot: Snapshot } | null =
     null;
 
-  /** `startLoad` is told of a load worth starting though this query does not wait for it. */
-  constructor(
-    private readonly view: ClusterView,
-    private readonly policy: Pick<Policy, "select" | "explain">,
-    private readonly startLoad: (load: StartLoad) => void,
-  ) {}
+  constructor(private readonly o: SelectorOptions) {}
 
   decide(question: SelectorQuestion): Decision {
     if (this.isUnloaded(question.model)) {
@@ -79,16 +99,16 @@ export class Selector {
 
   /** The policy's own answer with every candidate considered. */
   explain(question: SelectorQuestion): PolicyExplanation {
-    return this.policy.explain(this.snapshotFor(question), this.queryOf(question), question.nowMs);
+    return this.o.policy.explain(this.snapshotFor(question), this.queryOf(question), question.nowMs);
   }
 
   private isUnloaded({ variants }: CatalogModel): boolean {
-    const { withheld } = this.view.catalog;
+    const { withheld } = this.o.view.catalog;
     return withheld.size > 0 && variants.length > 0 && variants.every((v) => withheld.has(v.name));
   }
 
   private ask(question: SelectorQuestion): PolicyDecision {
-    return this.policy.select(this.snapshotFor(question), this.queryOf(question), question.nowMs);
+    return this.o.policy.select(this.snapshotFor(question), this.queryOf(question), question.nowMs);
   }
 
   private follow(
@@ -110,23 +130,51 @@ export class Selector {
     if (decision.kind === "cold") {
       return { kind: "load", variant: decision.variant.name, executor: decision.executor.name };
     }
-    if (decision.kind === "saturated" && decision.startLoad !== null) this.startLoad(decision.startLoad);
+    if (decision.kind === "saturated" && decision.startLoad !== null) this.o.startLoad(decision.startLoad);
     const deadlineBinds = question.deadlineBinds || isSpent(question);
-    return { kind: "refuse", error: refusedByPolicy(decision, { ...question, deadlineBinds }, explanation) };
+    const budget = decision.kind === "saturated" ? this.budgetOf(question) : null;
+    const refused = { ...question, deadlineBinds, budget };
+    return { kind: "refuse", error: refusedByPolicy(decision, refused, explanation) };
+  }
+
+  /** Whether the most dollars an hour are why nothing has room, and what has, with one requirement less. */
+  private budgetOf(question: SelectorQuestion): BudgetRefusal | null {
+    const because = budgetBound(this.o.view, this.o.maxUsdPerHour);
+    if (because === null) return null;
+    const query = this.queryOf(question);
+    const offers = relaxable.flatMap(({ relax, field }): Offer[] => {
+      if (query.slo[field] === null) return [];
+      const relaxed = { ...query, slo: { ...query.slo, [field]: null } };
+      const found = this.o.policy.select(this.snapshotFor(question), relaxed, question.nowMs);
+      if (found.kind !== "selected") return [];
+      const { variant, predictedMs, costUsd } = found;
+      const accuracy = variant.accuracy?.value ?? null;
+      const named = { relax: [relax], variant: variant.name, accuracy };
+      return [{ ...named, latencyMs: predictedMs, costUsd: QUERIES_OF_A_PRICE * costUsd }];
+    });
+    return { because, offers };
   }
 
   /** The policy's snapshot of the current structure; its load figures are live. */
   current(nowMs: number): Snapshot {
-    const { view } = this;
-    if (this.snapshot !== null && this.builtFrom === view.structure) return this.snapshot;
+    const { isEmpty } = this;
+    const { view } = this.o;
+    const isCurrent = this.builtFrom === view.structure;
+    if (this.snapshot !== null && isCurrent && !isEmpty) return this.snapshot;
+    const expected = expectedHost(view);
+    if (this.snapshot !== null && isCurrent && expected?.name === this.expected?.name) return this.snapshot;
+    const there = [...view.executors.values()];
     const snapshot = buildSnapshot({
       revision: view.structure,
       atMs: nowMs,
       catalog: view.catalog.servable,
       instances: view.instances,
-      executors: [...view.executors.values()],
+      executors:
+        expected === null ? there : [...there.filter(({ name }) => name !== expected.name), expected],
       previous: this.snapshot,
     });
+    this.isEmpty = !there.some((executor) => executor.accepting);
+    this.expected = expected;
     this.snapshot = snapshot;
     this.builtFrom = view.structure;
     return snapshot;
@@ -148,7 +196,7 @@ export class Selector {
       revision: snapshot.revision,
       atMs: nowMs,
       catalog: snapshot.catalog,
-      instances: this.view.instances.filter((i) => !excluded.has(i.executor)),
+      instances: this.o.view.instances.filter((i) => !excluded.has(i.executor)),
       executors: snapshot.executors.filter((e) => !excluded.has(e.name)),
       previous: snapshot,
     });
@@ -161,7 +209,7 @@ export class Selector {
     const isShort = stated.latencyMs !== null && isSpent(question);
     const slo = isShort ? { ...stated, latencyMs: remainingMs } : stated;
     if (sent === null || target.kind !== "task") return { target, rows, slo };
-    const among = this.view.catalog.accepting.of(target.name, sent);
+    const among = this.o.view.catalog.accepting.of(target.name, sent);
     return among === null ? { target, rows, slo } : { target, rows, slo, among };
   }
 }

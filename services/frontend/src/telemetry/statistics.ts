@@ -62,6 +62,8 @@ const BATCH_SIZE_MAX = 1024;
 /** Names that are counted; failures under further names share one row, so that made-up names cost no memory. */
 const NAMES_MAX = 16_384;
 const OVERFLOW_NAME = "";
+/** Executors whose receipts are summed up each by itself. */
+const EXECUTORS_COUNTED_MAX = 1_024;
 
 interface Counters {
   readonly totals: Float64Array;
@@ -80,6 +82,7 @@ export class Statistics {
   /** Queries refused or failed since start. */
   refused = 0;
   private readonly refusals = new Map<FailureReason, number>();
+  private readonly costs = new Map<string, number>();
 
   recordAnswer(variant: string, query: AnsweredQuery, epochMs: number): void {
     this.answered++;
@@ -99,6 +102,18 @@ export class Statistics {
     batch[BATCH_GATHER_MS]! += query.gatherMs * share;
     batch[BATCH_RUN_MS]! += query.computeMs * share;
     batch[BATCH_SCATTER_MS]! += query.scatterMs * share;
+  }
+
+  /** Counts what a receipt says that the query cost, for the executor that answered it. */
+  recordReceipt(executor: string, usd: number): void {
+    const isNew = !this.costs.has(executor) && this.costs.size >= EXECUTORS_COUNTED_MAX;
+    const name = isNew ? OVERFLOW_NAME : executor;
+    this.costs.set(name, (this.costs.get(name) ?? 0) + usd);
+  }
+
+  /** US dollars of all receipts since start, by executor; those of the ones beyond the bound together under no name. */
+  receipts(): Iterable<readonly [executor: string, usd: number]> {
+    return this.costs;
   }
 
   /** Number of `refused` with this reason. */

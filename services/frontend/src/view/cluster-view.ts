@@ -23,6 +23,7 @@ import { type Endpoint, type ExecutorFacts, LiveExecutor, type LiveInstance } fr
 import { endpointName, LiveInstances } from "./live-instances";
 import type { FiguresSink } from "./otlp-receiver";
 import { type PlacedInstance, PlacedInstances } from "./placed-instances";
+import { StartTimes } from "./start-times";
 
 /** A member that starts and stops hosts. */
 export interface HostProviderMember {
@@ -51,6 +52,8 @@ export class ClusterView implements FiguresSink, WatchListener {
   /** Number of the structure: grows with each change of catalog, executors or instances. */
   structure = 0;
   readonly journal = new ChangeJournal();
+  /** What starts of hosts took, as far as this frontend has seen them. */
+  readonly starts = new StartTimes();
   /** What loads took, as far as this frontend has seen them. */
   readonly loads = new LoadLedger();
   private readonly table = new RecordTable();
@@ -175,6 +178,7 @@ export class ClusterView implements FiguresSink, WatchListener {
     const isOfCatalog = kinds.has("task") || kinds.has("architecture") || kinds.has("variant");
     if (isOfCatalog) this.rebuildCatalog();
     if (kinds.has("member")) this.rebuildExecutors();
+    if (kinds.has("host")) this.starts.take(this.hosts);
     for (const { variant, host, load } of recorded) {
       const hostType = this.executors.get(host)?.hostType;
       if (load !== undefined && hostType !== undefined) this.loads.add(variant, hostType, load);

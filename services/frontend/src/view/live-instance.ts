@@ -227,6 +227,8 @@ export class LiveExecutor implements Executor {
   draining = false;
   /** A link to one of its processes is up. */
   reachable = false;
+  /** When this frontend heard of it first. */
+  readonly joinedMs: number;
 
   /** `isOld` tells of a moment whether figures of then say nothing any more. Default: they never grow old. */
   constructor(
@@ -235,6 +237,7 @@ export class LiveExecutor implements Executor {
     public toldMs = 0,
     private readonly isOld: (toldMs: number) => boolean = () => false,
   ) {
+    this.joinedMs = toldMs;
     this.name = facts.name;
     this.hostType = facts.hostType;
     this.deviceKinds = facts.deviceKinds;

@@ -14,7 +14,7 @@ export interface NeededLoad {
 /** Whether an executor that is no exception should hold the variant, and has not found that it lacks the memory for it. */
 export function isAnswered(
   view: Pick<ClusterView, "placedOn" | "executors" | "status">,
-  { variant, except }: NeededLoad,
+  { variant, except }: Pick<NeededLoad, "variant" | "except">,
 ): boolean {
   return view.placedOn(variant).some(({ executor, generation }) => {
     if (except.includes(executor) || view.executors.get(executor)?.accepting !== true) return false;

@@ -168,7 +168,7 @@ const POOL_HOSTS_MAX = 1_024;
 
 function poolFaults(pool: HostPool | undefined): string[] {
   if (pool === undefined) return ["a host provider without a pool provides nothing"];
-  const { minHosts, maxHosts, cores, memoryBytes, pricePerHourUsd } = pool;
+  const { minHosts, maxHosts, cores, memoryBytes, pricePerHourUsd, billingMinimumMs } = pool;
   const faults: string[] = [];
   if (!(minHosts >= 0 && minHosts <= maxHosts && maxHosts >= 1 && maxHosts <= POOL_HOSTS_MAX)) {
     faults.push(`${minHosts} to ${maxHosts} hosts are not a range within 0 to ${POOL_HOSTS_MAX}`);
@@ -177,6 +177,8 @@ function poolFaults(pool: HostPool | undefined): string[] {
   if (memoryBytes <= 0n) faults.push(`memory of ${memoryBytes} bytes is not above 0`);
   if (!(pricePerHourUsd >= 0 && Number.isFinite(pricePerHourUsd)))
     faults.push(`price of ${pricePerHourUsd} $/h is below 0`);
+  if (!(billingMinimumMs >= 0 && Number.isFinite(billingMinimumMs)))
+    faults.push(`a host that is paid for ${billingMinimumMs} ms at the least is none: 0 or more are allowed`);
   return faults;
 }
 

@@ -55,7 +55,10 @@ export class RecordedHostProvider implements HostProvider {
         Code.FAILED_PRECONDITION,
         `host "${name}": this frontend does not lead, or nobody has hosts`,
       );
-    const host = { name, provider, state, reason, changedEpochMs: clock.epochMs() };
+    const changedEpochMs = clock.epochMs();
+    const held = view.hosts.find((host) => host.name === name);
+    const requestedEpochMs = state === REQUESTED ? changedEpochMs : (held?.requestedEpochMs ?? 0);
+    const host = { name, provider, state, reason, changedEpochMs, requestedEpochMs };
     await cluster.setHost({ host, from: [...from], term }, { timeoutMs: RECORD_CALL_TIMEOUT_MS });
   }
 }
