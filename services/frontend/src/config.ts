@@ -105,7 +105,7 @@ export const frontendOptions = {
     type: "string",
     default: "infaas",
     choices: policyNames,
-    doc: "What selects an instance for a query and plans instances and hosts: infaas, or infaas-paper as the paper has it, for comparison (no prediction of queues, scaled by a slack of 1.05). The same for all frontends.",
+    doc: "What selects an instance for a query and plans instances and hosts: infaas, or, for comparison, infaas-paper as the paper has it (no prediction of queues, scaled by a slack of 1.05), and static-best and static-fast, one variant for each class of queries on every host that there may be (the most accurate, the one that answers most). The same for all frontends.",
   },
   scaleInHoldMs: {
     type: "number",
