@@ -223,12 +223,15 @@ class FailureRun {
   }
 }
 
+/** The first host comes: without one nothing could be asked. */
 function bootsOf(cluster: SimulatedCluster): () => number {
   const boots = cluster.randomOf(PURPOSE.boots);
+  let count = 0;
   return () => {
     const draw = boots.next();
     const { bootMs, bootSigma, lateMs, lateShare, neverShare } = FAILURES;
     const usualMs = bootMs * logNormal(boots, bootSigma);
+    if (count++ === 0) return usualMs;
     if (draw < neverShare) return Number.POSITIVE_INFINITY;
     return draw < neverShare + lateShare ? lateMs : usualMs;
   };

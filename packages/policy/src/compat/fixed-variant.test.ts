@@ -6,11 +6,9 @@ import { freshMemory } from "../scaling/scaling-memory";
 import { classDemand, hostPool, scaledHost, scalingFacts } from "../testing/scaling-facts";
 import { instance, pointsOf, slo, snapshotOf, variant } from "../testing/snapshots";
 
-const accuracyOf = (value: number) =>
-  ({ value, dataset: "uci", metric: "accuracy", origin: "measured" }) as const;
 const variants = [
-  variant({ name: "best", points: pointsOf(10), saturationPerSecond: 100, accuracy: accuracyOf(0.95) }),
-  variant({ name: "fast", points: pointsOf(1), saturationPerSecond: 1_000, accuracy: accuracyOf(0.9) }),
+  variant({ name: "best", points: pointsOf(10), saturationPerSecond: 100, accuracy: 0.95 }),
+  variant({ name: "fast", points: pointsOf(1), saturationPerSecond: 1_000, accuracy: 0.9 }),
 ];
 const query = { target: { kind: "task", name: "digits/uci" }, rows: 1, slo: slo({ latencyMs: 50 }) } as const;
 const OPTIONS = { ...SCALING_DEFAULTS, holdMs: 60_000 };
