@@ -3,7 +3,7 @@ import { explainDecision } from "../explanation";
 import type { Policy } from "../policy";
 import type { Query } from "../query";
 import { adequateEntries, classKey } from "../scaling/capacity";
-import { planStarts, withdrawals } from "../scaling/host-changes";
+import { mostHosts, planStarts, withdrawals } from "../scaling/host-changes";
 import type { PlacementStep } from "../scaling/placement-steps";
 import type { PlanBasis, RoundFacts } from "../scaling/plan-due";
 import type { ScalingOptions, ScalingPlan } from "../scaling/plan-scaling";
@@ -56,13 +56,14 @@ function mostOf(entries: readonly VariantEntry[], merit: Merit): VariantEntry | 
 function planEverywhere(
   facts: ScalingFacts,
   before: ScalingMemory,
-  { holdMs }: ScalingOptions,
+  { holdMs, maxUsdPerHour }: ScalingOptions,
   merit: Merit,
 ): ScalingPlan {
   const { pool, demand, catalog, hosts, nowMs } = facts;
-  const missing = pool.maxHosts - activeHosts(facts).length;
+  const most = mostHosts(pool, maxUsdPerHour);
+  const count = most - activeHosts(facts).length;
   const because = "every host that there may be is kept, whatever is asked";
-  const changes = [...withdrawals(facts), ...planStarts(facts, missing, because)];
+  const changes = [...withdrawals(facts), ...planStarts(facts, { count, most }, because)];
   const fixed = demand.flatMap((one) => mostOf(adequateEntries(catalog, one), merit) ?? []);
   const names = new Set(fixed.map(({ variant }) => variant.name));
   const up = hosts.filter(({ state }) => state === "up");
@@ -75,9 +76,9 @@ function planEverywhere(
         because: "it is the one variant of its class, on every host",
       })),
   );
-  const usd = pool.maxHosts * pool.pricePerHourUsd;
+  const usd = most * pool.pricePerHourUsd;
   return {
-    wantedHosts: pool.maxHosts,
+    wantedHosts: most,
     changes,
     placements,
     unloads: [],
@@ -89,7 +90,7 @@ function planEverywhere(
     price: { hosts: usd, loads: 0, penalties: 0, unserved: 0, total: usd },
     plannedRows: new Map(demand.map((one) => [classKey(one), Number.POSITIVE_INFINITY])),
     isSettled: changes.length + placements.length === 0,
-    summary: `${activeHosts(facts).length} of ${pool.maxHosts} hosts; ${because}`,
+    summary: `${activeHosts(facts).length} of ${most} hosts; ${because}`,
     memory: { ...before, atMs: nowMs, holdMs },
   };
 }
