@@ -130,6 +130,7 @@ describe("what one tenant made, to another with the same roles", () => {
   it("answers: queries and listings are everybody's with the role query", async () => {
     for (const tenant of tenants()) expect(await tenant.scaled()).toEqual([3, -6]);
     expect((await speech.cli("models")).stdout).toContain("scale");
+    expect((await speech.cli("completion", "names")).stdout.split("\n")).toContain("scale");
   });
 
   it("is not overwritten, by gRPC, by HTTP and by the command line", async () => {

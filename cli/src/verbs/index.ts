@@ -1,5 +1,6 @@
 import type { Verb } from "../command/verb";
 import { check } from "./check";
+import { completionOf } from "./completion";
 import { remove } from "./delete";
 import { demo } from "./demo";
 import { down } from "./down";
@@ -32,4 +33,5 @@ export const verbs: readonly Verb[] = [
   undrain,
   remove,
   demo,
+  completionOf(() => verbs),
 ];
