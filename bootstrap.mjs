@@ -96,6 +96,7 @@ const steps = [
         "packages/client",
         "packages/runtime",
         "packages/cluster",
+        "packages/adapters",
         "cli",
       ].map(tests),
       ...["services/frontend", "services/metadata", "services/executor"].map(tests),

@@ -22,7 +22,7 @@ module.exports = {
   moduleNameMapper: {
     "^@infaas/(runtime|cluster|onnx)/testing/(.*)$": "<rootDir>/packages/$1/src/testing/$2.ts",
     "^@infaas/api/messages$": "<rootDir>/packages/api/src/messages.ts",
-    "^@infaas/(policy|api|onnx|runtime|cluster|client)$": "<rootDir>/packages/$1/src/index.ts",
+    "^@infaas/(policy|api|onnx|runtime|cluster|adapters|client)$": "<rootDir>/packages/$1/src/index.ts",
     "^@infaas/(frontend|metadata|executor)$": "<rootDir>/services/$1/src/index.ts",
     "^@infaas/cuda-batcher/testing$": "<rootDir>/native/cuda-batcher/lib/testing/index.ts",
     "^@infaas/(cuda-batcher|wire)$": "<rootDir>/native/$1/lib/index.ts",

@@ -1,5 +1,16 @@
 /** Every word on the wire by name, and what reads and writes it without copying. */
 
+export {
+  ADAPTED_LENGTH_MAX,
+  ADAPTED_SIDE_MAX,
+  type AdapterInput,
+  adapterFault,
+  adapterInput,
+  imageAdapterFaults,
+  imageRow,
+  RESAMPLE_FILTERS,
+  textAdapterFaults,
+} from "./convert/adapter";
 export { axisNames, withStatedLimits } from "./convert/axis-limits";
 export {
   batchingFromWire,
@@ -37,7 +48,9 @@ export {
 } from "./convert/names";
 export { ownershipFault, type Writer } from "./convert/ownership";
 export { LOAD_REQUESTS_MAX, PLANNED_AT_ONCE_MAX } from "./convert/placement-limits";
+export { type AdapterRead, adapterFromPreprocessor } from "./convert/preprocessor-config";
 export {
+  type OfferedTensors,
   sameMapping,
   shapeFits,
   signatureFault,
@@ -307,6 +320,8 @@ export {
   AccuracyOrigin,
   AccuracyOriginSchema,
   AccuracySchema,
+  type Adapter,
+  AdapterSchema,
   type Architecture,
   ArchitectureSchema,
   type AxisLimit,
@@ -323,8 +338,8 @@ export {
   type Explanation,
   ExplanationSchema,
   file_infaas_v1_types,
-  type ImageHint,
-  ImageHintSchema,
+  type ImageAdapter,
+  ImageAdapterSchema,
   type LoadOverride,
   LoadOverrideSchema,
   Objective,
@@ -353,8 +368,8 @@ export {
   TensorShapeSchema,
   type TensorSpec,
   TensorSpecSchema,
-  type TextHint,
-  TextHintSchema,
+  type TextAdapter,
+  TextAdapterSchema,
   type ValidationSet,
   ValidationSetSchema,
   type Variant,

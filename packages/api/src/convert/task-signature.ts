@@ -1,5 +1,6 @@
 import { equals } from "@bufbuild/protobuf";
 import {
+  type Architecture,
   type Task,
   type TaskSignature,
   type TensorMapping,
@@ -10,24 +11,34 @@ import {
 /** Tensors that a model takes and gives. */
 export type TensorSpecs = Pick<TaskSignature, "inputs" | "outputs">;
 
+/** Tensors of a model, and what makes them of pictures or texts. */
+export type OfferedTensors = TensorSpecs & Pick<Architecture, "adapter">;
+
 type SpecOf = Pick<TensorSpec, "name" | "datatype" | "shape" | "optional" | "anyRank">;
 
 /**
  * Why an architecture may not answer for its task, both signatures side by side; null when it may. It takes every input
  * of the task that may not be left out, needs no other, and gives every output of the task. A free axis fits any size: an
- * architecture may take some sizes only of an axis that the task leaves free.
+ * architecture may take some sizes only of an axis that the task leaves free. One with an adapter may have inputs of its own:
+ * it answers pictures or texts then, and tensors of its own terms (decision 0058).
  */
-export function signatureFault({ name, signature }: Task, offered: TensorSpecs): string | null {
+export function signatureFault({ name, signature }: Task, offered: OfferedTensors): string | null {
   if (signature === undefined) return null;
   const faults = [
-    ...signature.inputs.flatMap((spec) => specFaults("input", spec, offered.inputs)),
-    ...unknownNames(offered.inputs, signature.inputs).map((extra) => `input '${extra}' is not the task's`),
-    ...neededNames(offered.inputs, signature.inputs).map((name) => `input '${name}' can't be left out`),
+    ...(offered.adapter === undefined ? inputFaults(signature.inputs, offered.inputs) : []),
     ...signature.outputs.flatMap((spec) => specFaults("output", spec, offered.outputs)),
   ];
   if (faults.length === 0) return null;
   const both = `task '${name}' has ${signatureText(signature)}; the model has ${signatureText(offered)}`;
   return `the model does not fit its task: ${faults.slice(0, FAULTS_NAMED_MAX).join(", ")}. ${both}`;
+}
+
+function inputFaults(wanted: readonly SpecOf[], offered: readonly SpecOf[]): string[] {
+  return [
+    ...wanted.flatMap((spec) => specFaults("input", spec, offered)),
+    ...unknownNames(offered, wanted).map((extra) => `input '${extra}' is not the task's`),
+    ...neededNames(offered, wanted).map((name) => `input '${name}' can't be left out`),
+  ];
 }
 
 /** Whether a file is fitted to its task in the same way by both. */

@@ -1,15 +1,16 @@
 import {
   type Architecture,
+  adapterFault,
   DERIVED_NAME_MAX_LENGTH,
   externalDataFault,
-  type ImageHint,
+  imageAdapterFaults,
   NAME_MAX_LENGTH,
   nameFault,
   ownTaskPrefix,
   type Task,
   type TaskSignature,
   type TensorSpec,
-  type TextHint,
+  textAdapterFaults,
 } from "@infaas/api";
 import { inUnit } from "./variant-rules";
 
@@ -17,7 +18,6 @@ import { inUnit } from "./variant-rules";
 const datatypes = new Set(
   "BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 BF16 FP32 FP64 BYTES".split(" "),
 );
-const layouts = ["NCHW", "NHWC"];
 /**
  * Longest name of an input or output; it may hold any character, and never reaches a key, a path or a metric.
  */
@@ -36,8 +36,8 @@ export function taskFaults(task: Task): string[] {
     task.labels.includes("") ? "a label is empty" : null,
     ...(task.validation === undefined ? [] : validationFaults(task.validation)),
     ...(task.signature === undefined ? [] : signatureFaults(task.signature)),
-    ...(task.image === undefined ? [] : imageFaults(task.image)),
-    ...(task.text === undefined ? [] : textFaults(task.text)),
+    ...(task.image === undefined ? [] : imageAdapterFaults(task.image)),
+    ...(task.text === undefined ? [] : textAdapterFaults(task.text)),
   ];
   return faults.filter((fault) => fault !== null);
 }
@@ -53,6 +53,7 @@ export function architectureFaults(architecture: Architecture): string[] {
     ...tensorFaults("output", architecture.outputs, batchable),
     !batchable && unbatchableReason === "" ? "it is not batchable but no reason is given" : null,
     externalDataFault(architecture.externalData),
+    architecture.adapter === undefined ? null : adapterFault(architecture.adapter, architecture.inputs),
     inUnit("accuracy tolerance", architecture.accuracyTolerance),
     declaredAccuracy === undefined ? null : inUnit("declared accuracy", declaredAccuracy),
   ];
@@ -67,22 +68,6 @@ function validationFaults({ dataset, count }: NonNullable<Task["validation"]>): 
   return [
     dataset === "" ? "validation dataset has no name" : null,
     count >= 1 ? null : `validation count ${count} is below 1`,
-  ];
-}
-
-function imageFaults({ width, height, channels, layout, scale }: ImageHint): (string | null)[] {
-  const sized = width >= 1 && height >= 1 && channels >= 1;
-  return [
-    sized ? null : `image of ${width} x ${height} x ${channels} has a side below 1`,
-    layouts.includes(layout) ? null : `image layout "${layout}" is none of ${layouts.join(", ")}`,
-    Number.isFinite(scale) && scale !== 0 ? null : `image scale ${scale} makes every picture the same`,
-  ];
-}
-
-function textFaults({ length, alphabet }: TextHint): (string | null)[] {
-  return [
-    length >= 1 ? null : `text length ${length} is below 1`,
-    alphabet === "" ? "text alphabet is empty" : null,
   ];
 }
 

@@ -176,13 +176,15 @@ export class Registry {
     if (validation === undefined) return;
     const inputs = await this.checkComplete(validation.inputsDigest, writer);
     const labels = await this.checkComplete(validation.labelsDigest, writer);
-    const { count } = validation;
+    const { count, adapted } = validation;
     const of = `of task "${name}" for ${count} examples`;
     refuse(Code.INVALID_ARGUMENT, [
       ...(labels === count * LABEL_BYTES
         ? []
         : [`labels ${of} are ${labels} bytes, must be ${count * LABEL_BYTES}`]),
-      ...(inputs % count === 0 ? [] : [`inputs ${of} are ${inputs} bytes, not a whole number per example`]),
+      ...(adapted || inputs % count === 0
+        ? []
+        : [`inputs ${of} are ${inputs} bytes, not a whole number per example`]),
     ]);
   }
 }
