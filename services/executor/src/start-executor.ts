@@ -27,6 +27,7 @@ import type { ModelFiles } from "./files/model-folders";
 import { ModelStore } from "./files/model-store";
 import { LoadJournal } from "./instances/load-journal";
 import { registerMetrics } from "./metrics";
+import { Adapters } from "./processes/adapters";
 import { EngineProcesses } from "./processes/engine-processes";
 import { type ConfinedProfileOptions, confinedProfile } from "./profiling/confinement/confined-profile";
 import { ProfileQueue } from "./profiling/confinement/profile-queue";
@@ -99,7 +100,9 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
     counted: (variant, taken) => spans.recordDirect(variant, taken),
   });
   const { executor, figures, reporter, utilisation } = core;
+  const adapters = new Adapters({ clock, logger, memoryBytes: config.memoryBytes });
   core.onServing((variant, instance) => {
+    if (processes === null && instance?.adapter !== undefined) adapters.prepare();
     nativeLinks?.serve(variant, instance);
     processes?.serve(variant, instance?.readyEngine);
     const direct = instance?.readyEngine?.direct;
@@ -108,7 +111,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   registerMetrics(telemetry.meter, () => core.told());
   const memory = new SharedMemory();
   const inFlightMax = config.linkInFlightMax;
-  const linkPorts = { clock, executor, reporter, figures, spans, memory, inFlightMax };
+  const linkPorts = { clock, executor, reporter, figures, spans, memory, adapters, inFlightMax };
   const links = new LinkServer(linkPorts);
   const profiles = profileQueue(config, clock, {
     cores,
@@ -147,6 +150,7 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
     links.close();
     await Promise.all([nativeLinks?.close(), processes?.stop()]);
     memory.close();
+    adapters.stop();
   });
   return address;
 }

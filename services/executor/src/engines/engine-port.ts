@@ -1,3 +1,4 @@
+import type { Adapter } from "@infaas/api";
 import type { FrameServer } from "@infaas/cuda-batcher";
 import type { AxisLimit, NamedAxisLimit } from "./axis-limits";
 
@@ -68,6 +69,8 @@ export interface EngineOptions {
   readonly owner?: EngineOwner;
   /** How requests are padded; default: they are not. */
   readonly padding?: Padding;
+  /** What makes its tensors of pictures or texts, for whoever serves its queries; default: it takes tensors alone. */
+  readonly adapter?: Adapter;
   /** How large free axes of requests may be; default: as large as messages let them be. */
   readonly axisLimits?: readonly NamedAxisLimit[];
   /** Model file on local disk. */

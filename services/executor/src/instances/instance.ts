@@ -114,6 +114,10 @@ export class Instance {
     return this.current.phase === "ready" ? this.current.engine : null;
   }
 
+  get adapter(): NonNullable<VariantSpec["adapter"]> | undefined {
+    return this.spec.adapter;
+  }
+
   /** Loads and probes, once: every caller waits for the same attempt. Resolves whatever the outcome is. */
   load(): Promise<void> {
     this.loading ??= this.runLoad();
@@ -180,10 +184,11 @@ export class Instance {
     let processMs = 0;
     try {
       const { concurrency, threads, maxBatch, latency } = this.spec;
-      const { name, architecture, padding, recheck, axisLimits } = this.spec;
+      const { name, architecture, padding, adapter, recheck, axisLimits } = this.spec;
       engine = await engines.open({
         owner: { variant: name, architecture },
         ...(padding === undefined ? {} : { padding }),
+        ...(adapter === undefined ? {} : { adapter }),
         ...(axisLimits === undefined ? {} : { axisLimits }),
         path,
         concurrency,

@@ -1,4 +1,5 @@
 import {
+  type Adapter,
   batchingFromWire,
   coreWeightOf,
   type LoadOverride,
@@ -29,6 +30,8 @@ export interface VariantSpec {
   readonly measuredAtMs?: number;
   /** How queries that shared a batch are run again alone; absent: they are not. */
   readonly recheck?: NonNullable<EngineOptions["recheck"]>;
+  /** What makes its tensors of pictures or texts; absent: it takes tensors alone. */
+  readonly adapter?: Adapter;
   /** How requests are padded; absent: they are not. */
   readonly padding?: Padding;
   /** How large free axes of requests may be; absent: as they come. */
@@ -71,6 +74,7 @@ export function variantSpec(
       ...recheckOf(wire),
       unbatched: wire.unbatched,
       measuredAtMs: Number(wire.profile?.measuredAtMs ?? 0n),
+      ...(wire.adapter === undefined ? {} : { adapter: wire.adapter }),
       ...(wire.padding === undefined ? {} : { padding: wire.padding }),
       ...(wire.loadOverride === undefined ? {} : { loadOverride: wire.loadOverride }),
       axisLimits: wire.axisLimits.map(limitOf),
@@ -92,9 +96,10 @@ export function variantSpec(
 export function instanceKey(spec: VariantSpec): string {
   const files = [spec.modelDigest, ...spec.externalData.map(({ digest }) => digest)].join("+");
   const padding = spec.padding === undefined ? "" : JSON.stringify(spec.padding);
+  const adapter = spec.adapter === undefined ? "" : `|${JSON.stringify(spec.adapter)}`;
   const { axisLimits = [] } = spec;
   const limits = axisLimits.length === 0 ? "" : `|${JSON.stringify(axisLimits)}`;
-  return `${spec.name}|${files}|${padding}${limits}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}${spec.unbatched ? "|unbatched" : ""}|${overrideKey(withoutWeight(spec.loadOverride))}`;
+  return `${spec.name}|${files}|${padding}${adapter}${limits}|${spec.threads}x${spec.concurrency}|${spec.maxBatch}${spec.unbatched ? "|unbatched" : ""}|${overrideKey(withoutWeight(spec.loadOverride))}`;
 }
 
 function limitOf({ name, places, measured, max, stated }: Variant["axisLimits"][number]): NamedAxisLimit {

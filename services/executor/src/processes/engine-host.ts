@@ -24,6 +24,7 @@ import { QuerySpans } from "../serving/query-spans";
 import { Reporter } from "../serving/reporter";
 import { linkServer } from "../serving/server";
 import { SharedMemory } from "../serving/shared-memory";
+import { Adapters } from "./adapters";
 import { CountedFigures } from "./counted-figures";
 import type { EngineProcessConfig } from "./engine-process-config";
 import { HostedEngine } from "./hosted-engine";
@@ -53,6 +54,7 @@ export class EngineHost {
   private readonly figures: CountedFigures;
   private readonly spans: QuerySpans;
   private readonly memory = new SharedMemory();
+  private readonly adapters: Adapters;
   private readonly reclaim: MemoryReclaim;
   private readonly links: LinkServer;
   private readonly server: RpcServer;
@@ -72,6 +74,7 @@ export class EngineHost {
     this.figures = new CountedFigures(ports.clock, (variant, taken) =>
       this.spans.recordDirect(variant, taken),
     );
+    this.adapters = new Adapters({ clock, logger, memoryBytes: config.dataBytesMax });
     const { residentBytes } = processUsage;
     this.reclaim = new MemoryReclaim({ clock, logger, residentBytes, trimHeap });
     this.links = new LinkServer(this.linkPorts());
@@ -146,15 +149,17 @@ export class EngineHost {
       figures: this.figures,
       spans: this.spans,
       memory: this.memory,
+      adapters: this.adapters,
       inFlightMax: this.config.linkInFlightMax,
     };
   }
 
   private async openEngine(engine: number, slot: number, options: EngineOptions): Promise<void> {
     const { journalPath: path, coreGate: gate } = this.config;
+    if (options.adapter !== undefined) this.adapters.prepare();
     const opening = paddingEngines(gatedEngines(nativeEngines, gate === null ? null : { gate }))
       .open({ ...options, journal: { path, firstSlot: slot } })
-      .then((opened) => new HostedEngine(options.owner?.variant ?? "", opened, this.ports.clock));
+      .then((opened) => new HostedEngine(options, opened, this.ports.clock));
     this.engines.set(engine, opening);
     try {
       const hosted = await opening;
@@ -253,6 +258,7 @@ export class EngineHost {
     const closing = [this.nativeLinks?.close(), this.server.stop(STOP_GRACE_MS)];
     await settledWithin(this.ports.clock, Promise.all(closing), STOP_GRACE_MS);
     this.memory.close();
+    this.adapters.stop();
     await settledWithin(this.ports.clock, this.ports.telemetry.shutdown(), STOP_GRACE_MS);
   }
 }

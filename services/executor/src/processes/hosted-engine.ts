@@ -1,8 +1,10 @@
+import type { Adapter } from "@infaas/api";
 import type { Clock } from "@infaas/runtime";
 import { Code, ServiceError } from "@infaas/runtime";
 import {
   type Engine,
   type EngineAnswer,
+  type EngineOptions,
   type EngineQuery,
   NO_CORE_WAITS,
   NO_RECHECKS,
@@ -14,11 +16,17 @@ export class HostedEngine implements ServedInstance {
   private accepted = 0;
   private usedMs: number | null = null;
 
+  readonly variant: string;
+  readonly adapter?: Adapter;
+
   constructor(
-    readonly variant: string,
+    { owner, adapter }: Pick<EngineOptions, "owner" | "adapter">,
     readonly readyEngine: Engine,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.variant = owner?.variant ?? "";
+    if (adapter !== undefined) this.adapter = adapter;
+  }
 
   submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer> {
     this.accepted += 1;

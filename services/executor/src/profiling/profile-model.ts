@@ -112,7 +112,10 @@ class Registration {
     if (digest !== null) for (const variant of full.variants) variant.modelDigest = digest;
     const int8 = yield* this.int8(profiled, full);
     const variants = int8.kept ? [...full.variants, ...int8.variants] : full.variants;
-    for (const variant of variants) variant.axisLimits = axisLimits;
+    for (const variant of variants) {
+      variant.axisLimits = axisLimits;
+      if (architecture.adapter !== undefined) variant.adapter = architecture.adapter;
+    }
     const rejected = int8.kept ? batchRejections(profiled, int8) : [rejection(profiled, "", int8.reason)];
     return create(RegistrationResultSchema, { architecture, variants, rejected, warnings: [...warnings] });
   }
@@ -136,6 +139,7 @@ class Registration {
     const variant = await unprofiledVariant(model, this.ports);
     variant.modelDigest = (await fitted.store()) ?? variant.modelDigest;
     const { architecture } = model;
+    if (architecture.adapter !== undefined) variant.adapter = architecture.adapter;
     return create(RegistrationResultSchema, { architecture, variants: [variant], rejected: [] });
   }
 

@@ -17,7 +17,7 @@ import {
 import { PLACED_BYTES_MAX, type SharedMemory } from "./shared-memory";
 
 /** A request with its inputs as raw bytes. */
-interface SentInfer {
+export interface SentInfer {
   readonly inputs: readonly SentInput[];
   readonly requestedOutputs: readonly string[];
   readonly placements: OutputPlacements;
@@ -34,18 +34,18 @@ export interface DecodedInfer extends CheckedInfer {
 const NO_PLACEMENTS: OutputPlacements = new Map();
 
 /**
- * Returns the query in ModelInferRequest bytes, checked against the model. Raw inputs are views of `body`,
- * never copies; typed contents are converted, inputs in shared memory are read. A fault says what came and
- * what the model takes.
+ * Returns the request in ModelInferRequest bytes. Raw inputs are views of `body`, never copies; typed contents are
+ * converted, inputs in shared memory are read.
  */
-export function decodeInfer(
-  body: Uint8Array,
+export function readInfer(body: Uint8Array, memory: SharedMemory): Checked<SentInfer> {
+  return scanRaw(body) ?? decodeWhole(body, memory);
+}
+
+/** Returns the query, checked against the model. A fault says what came and what the model takes. */
+export function checkSent(
+  { inputs, requestedOutputs, placements }: SentInfer,
   model: ModelSignature,
-  memory: SharedMemory,
 ): Checked<DecodedInfer> {
-  const sent = scanRaw(body) ?? decodeWhole(body, memory);
-  if (!sent.ok) return sent;
-  const { inputs, requestedOutputs, placements } = sent.value;
   const checked = checkInfer(model, inputs, requestedOutputs);
   return checked.ok ? { ok: true, value: { ...checked.value, placements } } : checked;
 }

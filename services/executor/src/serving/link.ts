@@ -9,8 +9,9 @@ import {
 } from "@infaas/api";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import type { Engine, EngineAnswer } from "../engines/engine-port";
+import { type AdaptedQuery, type AdapterPort, readAdapted } from "./adapt-query";
 import { Cancellation } from "./cancellation";
-import { type DecodedInfer, decodeInfer } from "./infer-decode";
+import { checkSent, type DecodedInfer, readInfer, type SentInfer } from "./infer-decode";
 import { LinkOutbox } from "./link-outbox";
 import type { LinkStream } from "./link-stream";
 import { submitNoRows } from "./no-rows";
@@ -27,6 +28,7 @@ export interface LinkPorts {
   readonly spans: QuerySpans;
   /** Tensors that are not in the messages. */
   readonly memory: SharedMemory;
+  readonly adapters: AdapterPort;
   /** Queries that one link may have unanswered. */
   readonly inFlightMax: number;
 }
@@ -37,19 +39,23 @@ export interface LinkPorts {
  */
 const UNREAD_MAX_FACTOR = 2;
 
-/** One query between its frame and its answer. */
-interface Running {
+/** One query between its frame and its end. */
+interface Taken {
   readonly frame: InferFrame;
   readonly receivedMs: number;
   readonly instance: ServedInstance;
   readonly engine: Engine;
-  readonly query: DecodedInfer;
   readonly cancellation: Cancellation;
+}
+
+/** One whose tensors are known. */
+interface Running extends Taken {
+  readonly query: DecodedInfer;
 }
 
 /** The executor's end of one link: a stream of queries, each answered or refused unless it is cancelled. */
 export class Link {
-  private readonly running = new Map<number, Running>();
+  private readonly running = new Map<number, Taken>();
   private readonly reader = new FrameReader();
   private readonly outbox: LinkOutbox;
   private ended = false;
@@ -133,18 +139,64 @@ export class Link {
       this.refuseOverfull(frame, instance);
       return;
     }
-    const decoded = decodeInfer(frame.body, engine, this.ports.memory);
-    if (!decoded.ok) {
-      this.refuse(frame, instance, new ServiceError(Code.INVALID_ARGUMENT, decoded.fault));
+    const sent = readInfer(frame.body, this.ports.memory);
+    if (!sent.ok) {
+      this.refuse(frame, instance, new ServiceError(Code.INVALID_ARGUMENT, sent.fault));
       return;
     }
-    this.run({ frame, receivedMs, instance, engine, query: decoded.value, cancellation: new Cancellation() });
+    const taken = { frame, receivedMs, instance, engine, cancellation: new Cancellation() };
+    this.running.set(frame.id, taken);
+    this.start(taken, sent.value);
   }
 
-  private run(running: Running): void {
+  /** Runs a query of tensors; pictures and texts are turned into tensors before. */
+  private start(taken: Taken, sent: SentInfer): void {
+    try {
+      const adapted = readAdapted(taken.instance.adapter, taken.engine, sent.inputs);
+      if (adapted === null) this.runSent(taken, sent, stated(taken.frame.timeoutMs));
+      else this.adapt(taken, sent, adapted);
+    } catch (fault) {
+      this.failed(taken, ServiceError.from(fault));
+    }
+  }
+
+  private adapt(
+    taken: Taken,
+    sent: SentInfer,
+    { adapter, elements, datatype, withRows }: AdaptedQuery,
+  ): void {
+    const work = {
+      adapter,
+      datatype,
+      elements,
+      timeoutMs: stated(taken.frame.timeoutMs),
+      signal: taken.cancellation,
+    };
+    this.ports.adapters.adapt(work).then(
+      (rows) => {
+        if (this.running.get(taken.frame.id) === taken)
+          this.runSent(taken, { ...sent, inputs: withRows(rows) }, this.leftMs(taken));
+      },
+      (fault) => this.failed(taken, ServiceError.from(fault)),
+    );
+  }
+
+  private runSent(taken: Taken, sent: SentInfer, timeoutMs: number | null): void {
+    const checked = checkSent(sent, taken.engine);
+    if (checked.ok) this.run({ ...taken, query: checked.value }, timeoutMs);
+    else this.failed(taken, new ServiceError(Code.INVALID_ARGUMENT, checked.fault));
+  }
+
+  /** What is left until the query's deadline, above 0 so that a late one is refused as late; null: it has none. */
+  private leftMs({ frame, receivedMs }: Taken): number | null {
+    const timeoutMs = stated(frame.timeoutMs);
+    if (timeoutMs === null) return null;
+    return Math.max(LEFT_LEAST_MS, timeoutMs - (this.ports.clock.nowMs() - receivedMs));
+  }
+
+  private run(running: Running, timeoutMs: number | null): void {
     const { frame, instance } = running;
     this.running.set(frame.id, running);
-    const timeoutMs = frame.timeoutMs > 0 ? frame.timeoutMs : null;
     const { rows, dims, inputs, optional } = running.query;
     const alone = (frame.lane & LANE_ALONE) !== 0;
     const lane = frame.lane & ~LANE_ALONE;
@@ -215,12 +267,12 @@ export class Link {
     }
   }
 
-  private failed(running: Running, fault: ServiceError): void {
+  private failed(running: Taken, fault: ServiceError): void {
     if (this.take(running)) this.refuse(running.frame, running.instance, fault);
   }
 
   /** Removes a running query; returns whether it was still expected. */
-  private take(running: Running): boolean {
+  private take(running: Taken): boolean {
     if (this.running.get(running.frame.id) !== running) return false;
     return this.running.delete(running.frame.id);
   }
@@ -255,12 +307,19 @@ export class Link {
   }
 }
 
+/** A frame without a deadline has 0. */
+function stated(timeoutMs: number): number | null {
+  return timeoutMs > 0 ? timeoutMs : null;
+}
+
 function notServed(executor: string, variant: string, instance: ServedInstance | undefined): ServiceError {
   if (instance !== undefined) return instance.unavailable();
   return new ServiceError(Code.UNAVAILABLE, `executor ${executor} has no instance of ${variant}`);
 }
 
 const NO_BYTES = new Uint8Array();
+/** What a query is told to have left that has nothing left: 0 would be no deadline. */
+const LEFT_LEAST_MS = 0.001;
 
 function answerTensors({ outputs }: Engine, query: DecodedInfer, answer: EngineAnswer): AnswerOutput[] {
   return query.outputs.map((index) => ({

@@ -1,3 +1,4 @@
+import type { Adapter } from "@infaas/api";
 import type { ServiceError } from "@infaas/runtime";
 import type { DirectService, Engine, EngineAnswer, EngineQuery } from "../engines/engine-port";
 
@@ -5,6 +6,8 @@ import type { DirectService, Engine, EngineAnswer, EngineQuery } from "../engine
 export interface ServedInstance {
   /** The engine while queries may be submitted, else null. */
   readonly readyEngine: Engine | null;
+  /** What makes its tensors of pictures or texts; absent: it takes tensors alone. */
+  readonly adapter?: Adapter | undefined;
   /** Runs one query; rejects with UNAVAILABLE unless ready, else with what the engine says. */
   submit(inputs: readonly Uint8Array[], query: EngineQuery): Promise<EngineAnswer>;
   /** The refusal for a query that came too early or too late. */

@@ -12,6 +12,7 @@ import { Executor } from "../instances/executor";
 import { LiveFigures } from "../instances/live-figures";
 import { Utilisation } from "../instances/utilisation";
 import type { VariantSpec } from "../instances/variant-spec";
+import { ADAPTER_MEMORY_BYTES_MAX, Adapters } from "../processes/adapters";
 import { ProfileQueue } from "../profiling/confinement/profile-queue";
 import { LinkServer } from "../serving/link-server";
 import { NativeLinks } from "../serving/native-links";
@@ -60,7 +61,8 @@ export async function serveOnLinks(life: Lifecycle, o: ServedOnLinks) {
   const figures = new LiveFigures(clock, (name, taken) => spans.recordDirect(name, taken));
   const reporter = new Reporter(executor, new Utilisation(clock, 1, processUsage.cpuUs), clock);
   const memory = new SharedMemory();
-  const linkPorts = { clock, executor, reporter, figures, spans, memory, inFlightMax };
+  const adapters = new Adapters({ clock, logger, memoryBytes: ADAPTER_MEMORY_BYTES_MAX });
+  const linkPorts = { clock, executor, reporter, figures, spans, memory, adapters, inFlightMax };
   const grpc = new LinkServer(linkPorts);
   plain = await NativeLinks.open("localhost:0", linkPorts, { members: openSecurity.members, logger });
   const links = o.transport === "grpc" ? grpc : plain;

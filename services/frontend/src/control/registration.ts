@@ -1,5 +1,7 @@
 import { create, equals, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import {
+  type Adapter,
+  AdapterSchema,
   type Architecture,
   type ArtifactService,
   axisNames,
@@ -154,6 +156,8 @@ function unchanged(view: ClusterView, request: RegisterModelRequest, task: Task)
   const architecture = view.catalog.architectures.find((a) => a.name === request.name);
   if (architecture === undefined || filesOf(architecture) !== filesOf(request)) return null;
   if (architecture.task !== task.name || !samePadding(architecture.padding, request.padding)) return null;
+  // Without an adapter, that of before stands.
+  if (request.adapter !== undefined && !sameAdapter(architecture.adapter, request.adapter)) return null;
   // What the owner says now of rows sharing batches may differ from what was found then.
   if (request.batchable !== undefined && request.batchable !== architecture.batchable) return null;
   if (!sameMapping(architecture.mapping, request.mapping)) return null;
@@ -180,6 +184,10 @@ function hasLimits({ axisLimits }: Variant, { axisLimits: stated }: RegisterMode
 
 function samePadding(a: Padding | undefined, b: Padding | undefined): boolean {
   return a === undefined || b === undefined ? a === b : equals(PaddingSchema, a, b);
+}
+
+function sameAdapter(a: Adapter | undefined, b: Adapter): boolean {
+  return a !== undefined && equals(AdapterSchema, a, b);
 }
 
 /** Digest of the examples of a registration; empty where it has none. */
@@ -233,7 +241,7 @@ function orderOf(
   { task, nextVersion, tenant }: { task: Task; nextVersion: number; tenant: string },
 ): ProfileOrder {
   const { name, modelDigest, externalData, description, aliases } = request;
-  const { accuracyTolerance, declaredAccuracy, padding, mapping } = request;
+  const { accuracyTolerance, declaredAccuracy, padding, adapter, mapping } = request;
   const architecture = {
     name,
     task: task.name,
@@ -247,6 +255,7 @@ function orderOf(
     accuracyTolerance: accuracyTolerance ?? TOLERANCE_DEFAULT,
     ...(declaredAccuracy === undefined ? {} : { declaredAccuracy }),
     ...(padding === undefined ? {} : { padding }),
+    ...(adapter === undefined ? {} : { adapter }),
   };
   const { retry, axisSizes, axisLimits, batchable, examples } = request;
   const stated = batchable === undefined ? {} : { statedBatchable: batchable };

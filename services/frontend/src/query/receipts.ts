@@ -11,6 +11,8 @@ export interface QueryReceipt {
   readonly selectMs: number;
   /** Round trip between frontend and executor, less the executor's own time. */
   readonly networkMs: number;
+  /** Pictures and texts turned into tensors, with the waits for that; 0 for a query of tensors. */
+  readonly adaptMs: number;
   readonly queueMs: number;
   readonly gatherMs: number;
   readonly computeMs: number;
@@ -33,6 +35,7 @@ export function receiptParameters(r: QueryReceipt): Record<string, string | numb
     variant: r.variant.name,
     architecture: r.variant.architecture,
     executor: r.executor,
+    ...(r.adaptMs === 0 ? {} : { adapt_ms: r.adaptMs }),
     queue_ms: r.queueMs,
     batch_size: r.batchSize,
     ...(r.variant.batching === undefined ? {} : { batching: r.variant.batching }),
@@ -61,6 +64,7 @@ export function receiptMessage(r: QueryReceipt): MessageInitShape<typeof Receipt
     batching: batchingToWire(r.variant.batching),
     selectMs: r.selectMs,
     networkMs: r.networkMs,
+    adaptMs: r.adaptMs,
     queueMs: r.queueMs,
     gatherMs: r.gatherMs,
     computeMs: r.computeMs,

@@ -3,6 +3,7 @@ import { type FairPlace, type FairQuery, LANE_COUNT, type Variant } from "@infaa
 import { type Clock, Code, ServiceError, type SpanContext } from "@infaas/runtime";
 import type { ExecutorLink, LinkAnswer, LinkListener, LinkRefusal } from "../links/executor-link";
 import type { Links } from "../links/links";
+import { adaptMs } from "../query/adapted";
 import type { Body } from "../query/body";
 import type { QueryReceipt } from "../query/receipts";
 import { lateRefusal, refusedByExecutor, refusedElsewhere, unfairRefusal } from "../query/refusals";
@@ -166,12 +167,13 @@ export class Flight implements LinkListener, FairQuery {
     const networkMs = Math.max(0, nowMs - state.sentMs - frame.executorMs);
     this.ports.view.report(instance, frame.load, nowMs);
     instance.hopMeasured(networkMs);
-    if (instance.profiled.unprofiledReason !== undefined) {
+    const receipt = this.receipt(state.chosen, frame, networkMs, nowMs);
+    // Pictures and texts are no input of the model, which could be golden.
+    if (instance.profiled.unprofiledReason !== undefined && receipt.adaptMs === 0) {
       const { body: answer, runMs } = frame;
       this.ports.firstAnswers.answered(instance.profiled, { request: query.body, answer, runMs });
     }
     this.leave(state);
-    const receipt = this.receipt(state.chosen, frame, networkMs, nowMs);
     this.finish();
     query.listener.answered(frame.body, receipt, explanation);
   }
@@ -217,7 +219,7 @@ export class Flight implements LinkListener, FairQuery {
     networkMs: number,
     nowMs: number,
   ): QueryReceipt {
-    const { arrivedMs, rows, requirements } = this.query;
+    const { arrivedMs, rows, requirements, sent } = this.query;
     return {
       variant: instance.profiled,
       executor: instance.executor,
@@ -225,6 +227,7 @@ export class Flight implements LinkListener, FairQuery {
       batchSize: frame.batchSize,
       selectMs: this.decidedMs - arrivedMs,
       networkMs,
+      adaptMs: adaptMs(sent, this.ports.view.catalog.adapted.get(instance.variant), frame),
       queueMs: frame.queueMs,
       gatherMs: frame.gatherMs,
       computeMs: frame.runMs,

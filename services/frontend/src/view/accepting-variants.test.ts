@@ -1,5 +1,11 @@
-import { create } from "@bufbuild/protobuf";
-import { ArchitectureSchema, TaskSchema, type TaskSignature, TaskSignatureSchema } from "@infaas/api";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type AdapterSchema,
+  ArchitectureSchema,
+  TaskSchema,
+  type TaskSignature,
+  TaskSignatureSchema,
+} from "@infaas/api";
 import { TASK, wireVariant } from "../testing/house";
 import { buildCatalog } from "./catalog";
 
@@ -18,6 +24,7 @@ const y = tensor("y", [-1]);
 function catalogOf(
   inputs: Readonly<Record<string, ReturnType<typeof tensor>[]>>,
   signature?: Pick<Parameters<typeof create<typeof TaskSignatureSchema>>[1] & object, "inputs" | "outputs">,
+  adapters: Readonly<Record<string, MessageInitShape<typeof AdapterSchema>>> = {},
 ) {
   const own: TaskSignature | undefined = signature && create(TaskSignatureSchema, signature);
   return buildCatalog({
@@ -30,6 +37,7 @@ function catalogOf(
         batchable: true,
         inputs: list,
         outputs: [y],
+        ...(adapters[name] === undefined ? {} : { adapter: adapters[name] }),
       }),
     ),
     variants: Object.keys(inputs).map((name) => ({
@@ -83,6 +91,25 @@ describe("AcceptingVariants", () => {
     expect(answering(catalog, sent("image", 1, 4))).toEqual(["fits"]);
     expect(answering(catalog, sent("x", 1, 4))).toEqual(["left"]);
     expect(answering(catalog, sent("pixels", 1, 4))).toBeNull();
+  });
+});
+
+describe("AcceptingVariants, where architectures have adapters", () => {
+  const pictures = (width: number) => ({ kind: { case: "image" as const, value: { width, height: 1 } } });
+  const picture: Sent = [{ name: "image", datatype: "BYTES", shape: [1] }];
+  const catalog = catalogOf(
+    { narrow: [tensor("x", [-1, 4])], plain: [tensor("x", [-1, 4])], wide: [tensor("pixels", [-1, 8])] },
+    { inputs: [tensor("x", [-1, 4])], outputs: [y] },
+    { narrow: pictures(4), wide: pictures(8) },
+  );
+
+  it("asks those for pictures, whatever their tensors are", () => {
+    expect(answering(catalog, picture)).toEqual(["narrow", "wide"]);
+  });
+
+  it("asks those that take the tensor for tensors", () => {
+    expect(answering(catalog, sent("x", 1, 4))).toEqual(["narrow", "plain"]);
+    expect(answering(catalog, sent("pixels", 1, 8))).toEqual(["wide"]);
   });
 });
 

@@ -1,4 +1,11 @@
-import { type Architecture, type InferHeadInput, shapeFits, signatureFault, type Task } from "@infaas/api";
+import {
+  type Architecture,
+  adapterInput,
+  type InferHeadInput,
+  shapeFits,
+  signatureFault,
+  type Task,
+} from "@infaas/api";
 import {
   allEntries,
   type Catalog as PolicyCatalog,
@@ -65,7 +72,9 @@ export class AcceptingVariants {
   }
 }
 
-function takes({ inputs }: Architecture, sent: readonly InferHeadInput[]): boolean {
+function takes({ inputs, adapter }: Architecture, sent: readonly InferHeadInput[]): boolean {
+  const adapted = adapter === undefined ? null : adapterInput(adapter);
+  if (sent.some(({ name, datatype }) => datatype === "BYTES" && name === adapted)) return true;
   const isTaken = ({ name, datatype, shape }: InferHeadInput) => {
     const spec = inputs.find((one) => one.name === name);
     return spec !== undefined && spec.datatype === datatype && shapeFits(spec, shape);
@@ -74,9 +83,10 @@ function takes({ inputs }: Architecture, sent: readonly InferHeadInput[]): boole
   return sent.every(isTaken) && inputs.every(({ name, optional }) => optional || isThere(name));
 }
 
-function inputsKey({ inputs, batchable }: Architecture): string {
+function inputsKey({ inputs, batchable, adapter }: Architecture): string {
   return JSON.stringify([
     batchable,
+    adapter === undefined ? null : adapterInput(adapter),
     inputs.map(({ name, datatype, shape, optional, anyRank }) => [
       name,
       datatype,

@@ -1,6 +1,8 @@
 import {
+  type AdapterInput,
   type Architecture,
   type AxisLimit,
+  adapterInput,
   type LoadOverride,
   loadedVariant,
   sameOverride,
@@ -45,6 +47,8 @@ export interface CatalogModel {
   readonly loadOverride: LoadOverride | null;
   /** Variants, of this model and others, whose rows were found in service to change each other's answers, and how. */
   readonly batchingEnded: ReadonlyMap<string, string>;
+  /** As of the catalog: inputs of pictures and texts by variant, of this model and others. */
+  readonly adapted: ReadonlyMap<string, AdapterInput>;
   /** How large free axes of requests may be, by variant, of this model and others; absent: as they come. */
   readonly axisLimits: ReadonlyMap<string, readonly AxisLimit[]>;
 }
@@ -77,6 +81,8 @@ export interface Catalog {
   readonly withheld: ReadonlySet<string>;
   /** Load overrides by variant; most variants have none. */
   readonly overrides: ReadonlyMap<string, LoadOverride>;
+  /** Name of the BYTES input that queries of pictures or texts have, by variant; absent: it takes tensors alone. */
+  readonly adapted: ReadonlyMap<string, AdapterInput>;
   /** The policy's indexes without withheld variants; selection uses it. */
   readonly servable: PolicyCatalog;
   /** Variants of a task that take what was sent. */
@@ -107,13 +113,19 @@ export function buildCatalog(records: CatalogRecords): Catalog {
   const overrides = new Map(
     wire.flatMap(({ name, loadOverride: o }) => (o === undefined ? [] : [[name, o] as const])),
   );
+  const adapted = new Map(
+    wire.flatMap(({ name, adapter }) => {
+      const input = adapter === undefined ? null : adapterInput(adapter);
+      return input === null ? [] : [[name, input] as const];
+    }),
+  );
   const batchingEnded = new Map(
     wire.flatMap(({ name, batchingEnded: reason }) => (reason === "" ? [] : [[name, reason] as const])),
   );
   const axisLimits = new Map(
     wire.flatMap((v) => (v.axisLimits.length === 0 ? [] : [[v.name, loadedVariant(v).axisLimits] as const])),
   );
-  const found = { overrides, batchingEnded, axisLimits };
+  const found = { overrides, adapted, batchingEnded, axisLimits };
   const models = modelsOf(policy, variants, { tasks, architectures, ...found });
   const byTarget = new Map(models.map((m) => [targetKey(m.target), m]));
   const servable = withheld.size === 0 ? policy : policyOf(readable.filter((v) => !withheld.has(v.name)));
@@ -128,6 +140,7 @@ export function buildCatalog(records: CatalogRecords): Catalog {
     policy,
     withheld,
     overrides,
+    adapted,
     servable,
     accepting: new AcceptingVariants(tasks, architectures.filter(isServed), servable),
     faults,
@@ -147,19 +160,20 @@ interface VariantRecords {
   readonly overrides: Catalog["overrides"];
   readonly batchingEnded: CatalogModel["batchingEnded"];
   readonly axisLimits: CatalogModel["axisLimits"];
+  readonly adapted: CatalogModel["adapted"];
 }
 
 function modelsOf(
   policy: PolicyCatalog,
   variants: readonly Variant[],
   o: Pick<Catalog, "tasks" | "architectures"> &
-    Pick<VariantRecords, "overrides" | "batchingEnded" | "axisLimits">,
+    Pick<VariantRecords, "overrides" | "adapted" | "batchingEnded" | "axisLimits">,
 ): readonly CatalogModel[] {
   const byVersion = new Map(o.architectures.map((a) => [`${a.name}@${a.version}`, a]));
   const architectureOf = (v: Variant) => byVersion.get(`${v.architecture}@${v.version}`) ?? null;
   const tasks = new Map(o.tasks.map((task) => [task.name, task]));
-  const { overrides, batchingEnded, axisLimits } = o;
-  const records = { tasks, architectureOf, overrides, batchingEnded, axisLimits };
+  const { overrides, adapted, batchingEnded, axisLimits } = o;
+  const records = { tasks, architectureOf, overrides, adapted, batchingEnded, axisLimits };
   const groups = [...policy.architectures.values(), ...policy.tasks.values()];
   return [
     ...variants.map((v) => modelOf({ kind: "variant", name: v.name }, [v], records)),
@@ -173,7 +187,7 @@ const NO_TENSORS: TensorSpecs = { inputs: [], outputs: [] };
 function modelOf(
   target: Target,
   variants: readonly Variant[],
-  { tasks, architectureOf, overrides, batchingEnded, axisLimits }: VariantRecords,
+  { tasks, architectureOf, overrides, adapted, batchingEnded, axisLimits }: VariantRecords,
 ): CatalogModel {
   const architectures = [...new Set(variants.map(architectureOf))].flatMap((a) => a ?? []).sort(byName);
   const task = target.kind === "task" ? tasks.get(target.name) : undefined;
@@ -193,6 +207,7 @@ function modelOf(
     maxBatch: batched ? variants.reduce((max, v) => Math.max(max, v.maxBatch), 0) : 0,
     unprofiledReason: sharedReason(variants),
     loadOverride: overrides.size === 0 ? null : sharedOverride(variants, overrides),
+    adapted,
     batchingEnded,
     axisLimits,
   };

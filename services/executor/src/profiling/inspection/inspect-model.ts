@@ -1,17 +1,18 @@
 import { readFile } from "node:fs/promises";
 import { clone, create } from "@bufbuild/protobuf";
 import {
+  type Adapter,
   type Architecture,
   ArchitectureSchema,
   BatchingCertificate,
   type DataType,
+  type OfferedTensors,
   type ProfileModelRequest,
   signatureFault,
   type Task,
   TaskSchema,
   type TensorSpec,
   TensorSpecSchema,
-  type TensorSpecs,
 } from "@infaas/api";
 import {
   type AxisSizes,
@@ -41,6 +42,7 @@ import type { RowSet } from "../onnx/row-set";
 import { wordsOf } from "../onnx/vocabulary";
 import { findWorkingRows, type InputHints } from "../onnx/working-rows";
 import { expectPadding } from "./expect-padding";
+import { adaptedSizes, statedAdapter, taskAdapter } from "./fit-adapter";
 import { judgeBatching } from "./judge-batching";
 
 /**
@@ -59,17 +61,21 @@ export async function loadModel(
   const model = decodeModel(await readFile(path));
   const inputs = readInputs(model);
   expectNamedOutputs(model);
-  const validation = await readValidation(task, inputs, ports.readArtifact);
+  const stated = statedAdapter(architecture, inputs.map(specOf));
+  const adapter = stated ?? taskAdapter(task, inputs.map(specOf));
+  const validation = await readValidation({ task, inputs, adapter, readArtifact: ports.readArtifact });
   const rowsApart = () => request.statedBatchable ?? analyseRows(model).proven;
+  const adapted = adapter === undefined ? [] : adaptedSizes(adapter, inputs);
   const examples = fitExamples(inputs, await readExamples(request.examples, inputs), rowsApart);
-  const told = new Map([...statedSizes(inputs, request.axisSizes), ...examples.sizes]);
+  const told = new Map([...adapted, ...statedSizes(inputs, request.axisSizes), ...examples.sizes]);
   const { rows, reason, outputs, optional } = await runFirst(
-    { path, inputs, task, validation, examples, told, model },
+    { path, inputs, task, validation, examples, told, model, stated },
     ports,
   );
   architecture.inputs = [...inputs.map(specOf), ...optional];
   architecture.outputs = outputs.map(specOf);
   expectSignature(task, architecture);
+  if (adapter !== undefined) architecture.adapter = adapter;
   const drawsAnswers = drawsValues(model);
   if (rows === null) {
     const unprofiledReason = `no input was found that it takes: ${reason}`;
@@ -118,6 +124,8 @@ interface FirstRun {
   readonly examples: FittedExamples;
   readonly told: AxisSizes;
   readonly model: OnnxModel;
+  /** Adapter that its owner states; one of its task changes nothing about what it must take. */
+  readonly stated: Adapter | undefined;
 }
 
 function hintsOf(model: OnnxModel, inputs: readonly TensorSignature[]): InputHints {
@@ -164,6 +172,7 @@ async function runFirst(o: FirstRun, ports: ProfilePorts): Promise<FirstAnswer> 
     const declared = {
       inputs: [...inputs.map(specOf), ...optional],
       outputs: runner.outputs.map(declaredSpec),
+      ...(o.stated === undefined ? {} : { adapter: o.stated }),
     };
     expectSignature(task, declared);
     const answer = async (rows: RowSet): Promise<RunAnswer> => runner.over(rows).run([0]);
@@ -206,7 +215,7 @@ function refuse(cause: unknown): never {
 }
 
 /** What the file declares is checked before anything runs, what came out of the first row before anything is measured. */
-function expectSignature(task: Task, offered: TensorSpecs): void {
+function expectSignature(task: Task, offered: OfferedTensors): void {
   const fault = signatureFault(task, offered);
   if (fault === null) return;
   const hint = "map its tensors (--map), or register it under a task of its own";

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
-import { AccuracyOrigin, TaskSchema } from "@infaas/api";
+import { AccuracyOrigin, type Adapter, AdapterSchema, encodeBytes, type Task, TaskSchema } from "@infaas/api";
 import { createNode, encodeModel, readSignature, type TensorSignature } from "@infaas/onnx";
 import { fixtureModel, fixtureRows } from "@infaas/onnx/testing/dense-models";
 import { Code, systemClock } from "@infaas/runtime";
@@ -17,15 +17,40 @@ const task = create(TaskSchema, { name: "t", metric: "accuracy", validation });
 const filesOf = (inputs: Buffer, labels: readonly number[]) => async (digest: string) =>
   digest === "inputs" ? inputs : Buffer.from(Int32Array.from(labels).buffer);
 
+const read = (of: Task, readArtifact: ReturnType<typeof filesOf>, adapter?: Adapter) =>
+  readValidation({ task: of, inputs: [input], adapter, readArtifact });
+
 describe("readValidation", () => {
   it("is null for a task without examples", async () => {
-    expect(await readValidation(create(TaskSchema), [input], filesOf(Buffer.alloc(0), []))).toBeNull();
+    expect(await read(create(TaskSchema), filesOf(Buffer.alloc(0), []))).toBeNull();
   });
 
   it("pairs rows with labels", async () => {
-    const read = await readValidation(task, [input], filesOf(fixtureRows(4, 3), [2, 0, -1, 1]));
-    expect(read?.rows.count).toBe(4);
-    expect([...(read?.labels ?? [])]).toEqual([2, 0, -1, 1]);
+    const pairs = await read(task, filesOf(fixtureRows(4, 3), [2, 0, -1, 1]));
+    expect(pairs?.rows.count).toBe(4);
+    expect([...(pairs?.labels ?? [])]).toEqual([2, 0, -1, 1]);
+  });
+
+  it("makes rows of texts by the model's adapter", async () => {
+    const texts = create(TaskSchema, {
+      name: "t",
+      metric: "accuracy",
+      validation: { ...validation, adapted: true },
+    });
+    const kind = { case: "text", value: { length: 3, alphabet: "ab", unknownId: 7 } } as const;
+    const adapter = create(AdapterSchema, { kind });
+    const files = filesOf(
+      Buffer.from(encodeBytes(["ab", "", "bxaaa", "a"].map((t) => Buffer.from(t)))),
+      [0, 1, 2, 0],
+    );
+    const pairs = await read(texts, files, adapter);
+    const values = [1, 2, 0, 0, 0, 0, 2, 7, 1, 1, 0, 0];
+    expect(pairs?.rows.inputsOf([0, 1, 2, 3])).toEqual([Buffer.from(Float32Array.from(values).buffer)]);
+    await expect(read(texts, files)).rejects.toThrow("are pictures or texts: the model has no adapter");
+    const more = create(TaskSchema, { name: "t", validation: { ...validation, adapted: true, count: 3 } });
+    await expect(read(more, filesOf(await files("inputs"), [0, 1, 2]), adapter)).rejects.toThrow(
+      "4 are there, 3 are stated",
+    );
   });
 
   it.each([
@@ -52,7 +77,7 @@ describe("readValidation", () => {
     ],
   ])("refuses %s", async (_, asked, files, code, message) => {
     const fault = { code, message: expect.stringContaining(message) };
-    await expect(readValidation(asked, [input], files)).rejects.toMatchObject(fault);
+    await expect(read(asked, files)).rejects.toMatchObject(fault);
   });
 });
 
@@ -67,7 +92,7 @@ describe("measureAccuracy", () => {
       await writeFile(path, encodeModel(model));
       // Scores: the largest is at 2, at 0, at 1, and at 0 before its equal at 1.
       const scores = Buffer.from(Float32Array.of(0, 1, 2, 5, 4, 3, -3, -1, -2, 7, 7, 0).buffer);
-      const labelled = (await readValidation(task, [input], filesOf(scores, [2, 0, 0, 0])))!;
+      const labelled = (await read(task, filesOf(scores, [2, 0, 0, 0])))!;
       const open = ModelRunner.open(referenceEngines, labelled.rows, {
         path,
         threads: 1,

@@ -1,5 +1,14 @@
 import { create } from "@bufbuild/protobuf";
-import { type Accuracy, AccuracyOrigin, AccuracySchema, readNumbers, type Task } from "@infaas/api";
+import { adaptElement } from "@infaas/adapters";
+import {
+  type Accuracy,
+  AccuracyOrigin,
+  AccuracySchema,
+  type Adapter,
+  decodeBytes,
+  readNumbers,
+  type Task,
+} from "@infaas/api";
 import type { TensorSignature } from "@infaas/onnx";
 import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import type { ModelRunner } from "../onnx/model-runner";
@@ -14,19 +23,27 @@ export interface LabelledRows {
 
 /** Longest validation run. A part of the examples is not enough: the first might be all of one class. */
 const VALIDATION_MS_MAX = 120_000;
+/** Examples that are decoded at once: as many as libuv has threads for. */
+const ADAPTED_TOGETHER = 4;
 /** The only metric: the share of examples whose largest value of the first output is the labelled class. */
 const METRIC = "accuracy";
+
+/** A task's validation set, and the model that it is read for. */
+export interface ValidationOptions {
+  readonly task: Task;
+  readonly inputs: readonly TensorSignature[];
+  /** Of the model; undefined: it has none. */
+  readonly adapter: Adapter | undefined;
+  readonly readArtifact: (digest: string) => Promise<Buffer>;
+}
 
 /**
  * Returns the validation set of a task, or null when it has none.
  * @throws ServiceError INVALID_ARGUMENT when the files do not fit the count or the model, UNIMPLEMENTED for
  * another metric.
  */
-export async function readValidation(
-  task: Task,
-  inputs: readonly TensorSignature[],
-  readArtifact: (digest: string) => Promise<Buffer>,
-): Promise<LabelledRows | null> {
+export async function readValidation(o: ValidationOptions): Promise<LabelledRows | null> {
+  const { task, inputs, readArtifact } = o;
   const set = task.validation;
   if (!set?.inputsDigest) return null;
   if (task.metric !== "" && task.metric !== METRIC) {
@@ -46,12 +63,36 @@ export async function readValidation(
       `validation labels have ${labels.byteLength} bytes; ${needed}`,
     );
   }
+  const tensors = set.adapted ? await adaptedExamples(o, examples, set.count) : examples;
   return {
-    rows: exampleRows(inputs, examples, set.count),
+    rows: exampleRows(inputs, tensors, set.count),
     labels: Int32Array.from({ length: set.count }, (_, row) =>
       labels.readInt32LE(row * Int32Array.BYTES_PER_ELEMENT),
     ),
   };
+}
+
+/** Pictures or texts as the rows that the model takes. */
+async function adaptedExamples(
+  { task, inputs, adapter }: ValidationOptions,
+  examples: Buffer,
+  count: number,
+): Promise<Buffer> {
+  const refused = (why: string) =>
+    new ServiceError(Code.INVALID_ARGUMENT, `examples of task ${task.name} are pictures or texts: ${why}`);
+  const [input] = inputs;
+  if (adapter === undefined || input === undefined) throw refused("the model has no adapter for them");
+  const elements = decodeBytes(examples);
+  if (!elements.ok) throw refused(elements.fault);
+  if (elements.value.length !== count)
+    throw refused(`${elements.value.length} are there, ${count} are stated`);
+  const rows: Uint8Array[] = [];
+  for (let start = 0; start < count; start += ADAPTED_TOGETHER) {
+    const some = elements.value.slice(start, start + ADAPTED_TOGETHER);
+    const { datatype } = input;
+    rows.push(...(await Promise.all(some.map((bytes) => adaptElement(adapter, { bytes, datatype })))));
+  }
+  return Buffer.concat(rows);
 }
 
 /**
