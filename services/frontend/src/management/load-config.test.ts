@@ -22,6 +22,7 @@ const model: CatalogModel = {
   batched: true,
   maxBatch: 16,
   loadOverride: null,
+  adapted: new Map(),
   batchingEnded: new Map(),
   axisLimits: new Map(),
 };

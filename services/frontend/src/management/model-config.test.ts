@@ -47,6 +47,7 @@ const configOf = (
     maxBatch: fields.batchable ? 8 : 0,
     loadOverride: null,
     axisLimits: new Map(ended.map((name) => [name, limits])),
+    adapted: new Map(),
     batchingEnded: new Map([...ended, "another"].map((name) => [name, "rows met"])),
   };
   return modelConfig("net", model);

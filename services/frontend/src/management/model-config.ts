@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
+  type AdapterInput,
   type Architecture,
   type AxisLimit,
   BatchingCertificate,
@@ -137,12 +138,12 @@ function keptParameters(override: LoadOverride | null) {
 }
 
 /**
- * On what ground requests of a model are batched, why they are not, what its owner overrode to have them batched, and what
+ * What it takes in place of its tensors; on what ground requests of a model are batched, why they are not, what its owner overrode to have them batched, and what
  * was found in service after which they no longer are; which tensors may have any number of axes; how large free axes may be;
  * why nothing was measured.
  */
 function toldParameters(model: CatalogModel) {
-  const { architecture, tensors, variants, batchingEnded, axisLimits, unprofiledReason } = model;
+  const { architecture, tensors, variants, adapted, batchingEnded, axisLimits, unprofiledReason } = model;
   const { unbatchableReason = "", batchingNote = "" } = architecture ?? {};
   const anyRank = [...tensors.inputs, ...tensors.outputs].filter((spec) => spec.anyRank);
   const ended = variants.flatMap(({ name }) => {
@@ -151,6 +152,7 @@ function toldParameters(model: CatalogModel) {
   });
   const told = {
     unprofiled_reason: unprofiledReason ?? "",
+    adapter: [...new Set(variants.flatMap(({ name }) => adapted.get(name) ?? []))].map(toldInput).join(", "),
     any_rank: anyRank.map(({ name }) => name).join(", "),
     batching: architecture === null ? "" : batchingGround(architecture),
     unbatchable_reason: unbatchableReason,
@@ -163,6 +165,10 @@ function toldParameters(model: CatalogModel) {
       stringValue === "" ? [] : [[name, { stringValue }]],
     ),
   );
+}
+
+function toldInput(name: AdapterInput): string {
+  return `${name} BYTES [-1]: ${name === "image" ? "JPEG, PNG or WebP" : "text in UTF-8"}`;
 }
 
 function toldLimits(limits: readonly AxisLimit[]): string {

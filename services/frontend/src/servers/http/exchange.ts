@@ -23,6 +23,7 @@ import { HttpError } from "./http-status";
 import { type HttpInferRequest, type InferTarget, type OutputForm, readInferRequest } from "./infer-request";
 import { HEAD_LENGTH_HEADER, writeInferResponse } from "./infer-response";
 import { invalid, parseObject } from "./json/json-body";
+import { mediaKind, readMediaRequest } from "./media-request";
 import { prometheusText } from "./prometheus";
 import { readRawRequest } from "./raw-request";
 import { errorReply, metricsReply, type Reply } from "./reply";
@@ -164,8 +165,24 @@ export class Exchange {
 
   private async read(target: InferTarget, body: Buffer): Promise<HttpInferRequest> {
     const jsonBytes = this.headLength();
+    const media = jsonBytes === null ? this.media(target, body) : null;
+    if (media !== null) return media;
     if (jsonBytes !== 0) return readInferRequest(target, body, jsonBytes);
     return readRawRequest(target, body, findNamed(this.o.infer.view, target.name, target.version));
+  }
+
+  /** The request of a body that is a picture, a text or a form; null: its content type says none of it. */
+  private media(target: InferTarget, bytes: Buffer): Promise<HttpInferRequest> | null {
+    const contentType = this.header("content-type") ?? "";
+    const kind = mediaKind(contentType);
+    if (kind === null) return null;
+    const { view } = this.o.infer;
+    const model = findNamed(view, target.name, target.version);
+    const takes = new Set(model.variants.flatMap(({ name }) => view.catalog.adapted.get(name) ?? []));
+    // Browsers say text/plain of JSON too, and few models take texts.
+    if (kind === "text" && !takes.has("text")) return null;
+    const { searchParams: parameters } = new URL(this.request.url ?? "/", "http://localhost");
+    return readMediaRequest(target, { kind, contentType, bytes, parameters }, { model, takes });
   }
 
   private headLength(): number | null {
