@@ -3,7 +3,7 @@ import { type Answer, numbersOf, type Requirements, type Tensor, textsOf } from 
 import { needOptions, needsOf, onlyPositional } from "../command/needs";
 import type { Verb } from "../command/verb";
 import { withClient } from "../connect";
-import { givenInput, inputsOfTarget, tensorsFor } from "../query-input";
+import { givenInput, targetOf, tensorsFor } from "../query-input";
 import { ms, percent, usd } from "../report/format";
 import { printExplanation } from "../report/refusal";
 import type { Terminal } from "../terminal/terminal";
@@ -14,7 +14,10 @@ export const query: Verb = {
   usage: "TARGET",
   summary: "ask one query; prints the answer and where time and money went",
   options: {
-    image: { type: "string", doc: "Picture file; resized as the task says." },
+    image: {
+      type: "string",
+      doc: "Picture file, JPEG, PNG or WebP; the server turns it into what the model takes.",
+    },
     text: { type: "string", doc: "Text, for tasks that take text." },
     tensor: { type: "string", doc: "JSON file: {inputs: [{name, datatype, shape, data}]}." },
     ...needOptions,
@@ -30,10 +33,10 @@ export const query: Verb = {
   async run(args, terminal) {
     const target = onlyPositional(args, "task, architecture or variant");
     const needs = needsOf(args);
-    const given = await givenInput(args);
+    const given = givenInput(args);
     const { answer, labels } = await withClient(args, async (client) => {
-      const found = inputsOfTarget(await client.listModels(), target);
-      const inputs = await tensorsFor(given, found);
+      const found = targetOf(await client.listModels(), target);
+      const inputs = tensorsFor(given, found);
       const options = { explain: args.flag("explain"), timeoutMs: args.number("timeout") ?? 60_000 };
       return { answer: await client.query(target, inputs, needs, options), labels: found.task.labels };
     });
@@ -86,6 +89,7 @@ function printReceipt({ receipt: r }: Answer, needs: Requirements, terminal: Ter
   const stages: readonly (readonly [string, number])[] = [
     ["select", r.selectMs],
     ["network", r.networkMs],
+    ...(r.adaptMs === 0 ? [] : [["adapt", r.adaptMs] as const]),
     ["queue", r.queueMs],
     ["gather", r.gatherMs],
     ["compute", r.computeMs],

@@ -3,6 +3,8 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { EXAMPLE_FORMATS, exampleFormatOf } from "@infaas/api";
 import {
+  adapterBeside,
+  adapterFromJson,
   type ExampleOfInput,
   type InfaasClient,
   mappingFromText,
@@ -64,6 +66,10 @@ export const register: Verb = {
       type: "string",
       doc: "JSON file {sizes, inputs: [{name, axis, value}], outputs: [{name, axis}]}, if requests may be padded to share batches.",
     },
+    adapter: {
+      type: "string",
+      doc: "JSON file {image: {width, height, channels, layout, scale, ...}} or {text: {length, alphabet, unknownId}}: what turns pictures or texts into its tensor; as preprocessor_config.json beside the model says unless given; none leaves that file alone.",
+    },
     map: {
       type: "strings",
       doc: "How a tensor of the file becomes the task's, TASK-TENSOR=FILE-TENSOR[@NHWC:NCHW][@cast]; may be repeated.",
@@ -75,8 +81,9 @@ export const register: Verb = {
     },
   },
   async run(args, terminal) {
-    const registration = { ...registrationOf(args), ...paddingOf(args.text("padding")) };
-    mustReadFiles(args, registration.path);
+    const given = { ...registrationOf(args), ...paddingOf(args.text("padding")) };
+    mustReadFiles(args, given.path);
+    const registration = { ...given, ...adapterOf(args.text("adapter"), given.path) };
     const result = await withClient(args, async (client) => {
       await putTask(client, args, registration);
       return registerWithProgress(client, registration, terminal);
@@ -120,6 +127,15 @@ function mustReadFiles(args: Arguments, path: string): void {
 
 function paddingOf(path: string | undefined): Pick<Registration, "padding"> {
   return path === undefined ? {} : { padding: paddingFromJson(readNamedFile("--padding", path).toString()) };
+}
+
+/** The adapter that is stated, else that of the files beside the model, which `none` leaves alone. */
+function adapterOf(stated: string | undefined, model: string): Pick<Registration, "adapter"> {
+  if (stated === "none") return {};
+  if (stated !== undefined)
+    return { adapter: adapterFromJson(readNamedFile("--adapter", stated).toString()) };
+  const adapter = adapterBeside(model);
+  return adapter === null ? {} : { adapter };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import {
+  type AdapterSchema,
   ArtifactService,
   CatalogService,
   type DeleteResponse,
@@ -76,6 +77,8 @@ export interface Registration {
    * not.
    */
   readonly padding?: MessageInitShape<typeof PaddingSchema>;
+  /** What makes its tensors of pictures or texts; default: as its task says, where it takes such a tensor. */
+  readonly adapter?: MessageInitShape<typeof AdapterSchema>;
   /** Inputs that the model answers, for it to be measured with; default: they are found out. */
   readonly examples?: readonly Example[];
   /** How tensors of the file become those of its task, see `mappingFromText`; tensors of equal name need none. */
@@ -207,6 +210,7 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
         examples,
         ...(r.batchable === undefined ? {} : { batchable: r.batchable }),
         ...(r.padding === undefined ? {} : { padding: r.padding }),
+        ...(r.adapter === undefined ? {} : { adapter: r.adapter }),
         ...(r.accuracyTolerance === undefined ? {} : { accuracyTolerance: r.accuracyTolerance }),
         ...(r.declaredAccuracy === undefined ? {} : { declaredAccuracy: r.declaredAccuracy }),
       },

@@ -1,3 +1,4 @@
+export { adapterBeside, adapterFromJson } from "./adapter-files";
 export {
   type Answer,
   type ConnectOptions,

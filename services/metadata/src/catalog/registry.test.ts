@@ -46,7 +46,7 @@ describe("Registry", () => {
       [
         "a picture without area",
         { image: { width: 0, height: 8, channels: 1, layout: "NCHW", scale: 1 } },
-        "0 x 8 x 1",
+        "image has a side of 0, allowed are 1 to 4096",
       ],
       [
         "an unknown layout",

@@ -23,7 +23,7 @@ import { HttpError } from "./http-status";
 import { type HttpInferRequest, type InferTarget, type OutputForm, readInferRequest } from "./infer-request";
 import { HEAD_LENGTH_HEADER, writeInferResponse } from "./infer-response";
 import { invalid, parseObject } from "./json/json-body";
-import { mediaKind, readMediaRequest } from "./media-request";
+import { mediaKind, readMediaRequest } from "./media/media-request";
 import { prometheusText } from "./prometheus";
 import { readRawRequest } from "./raw-request";
 import { errorReply, metricsReply, type Reply } from "./reply";

@@ -1,9 +1,9 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type AdapterInput, encodeBytes, type InferParameterSchema } from "@infaas/api";
-import { inferMessage } from "../../query/infer-message";
-import type { CatalogModel } from "../../view/catalog";
-import { type HttpInferRequest, type InferTarget, JSON_OUTPUTS } from "./infer-request";
-import { invalid } from "./json/json-body";
+import { inferMessage } from "../../../query/infer-message";
+import type { CatalogModel } from "../../../view/catalog";
+import { type HttpInferRequest, type InferTarget, JSON_OUTPUTS } from "../infer-request";
+import { invalid } from "../json/json-body";
 
 /** A body that is no JSON: a picture, a text, or a form that has some. */
 export interface MediaBody {
