@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { dense, doubling } from "./models";
+import { dense, doubling, endless } from "./models";
 
 const root = join(__dirname, "..", "..", "..");
 const timeoutMs = 20_000;
@@ -14,8 +14,9 @@ interface Ended {
 }
 
 /**
- * Runs a program in a process of its own: `body` sees the package as `cb`, two models' paths as `small` and `large` (which
- * runs for about a second a batch), and `open(path)`.
+ * Runs a program in a process of its own: `body` sees the package as `cb`, paths of models as `small`, `large` (which
+ * runs for about a second a batch) and `endless` (which
+ * runs until it is ended; `endlessUnwarmed` does not run when it is opened), and `open(path)`.
  */
 function runProcess(body: string, ...nodeOptions: string[]): Promise<Ended> {
   const large = dense(1024, 256);
@@ -26,6 +27,9 @@ function runProcess(body: string, ...nodeOptions: string[]): Promise<Ended> {
 const testing = () => require(${JSON.stringify(join(root, "native/cuda-batcher/lib/testing"))});
 const small = ${JSON.stringify(doubling([4]))};
 const large = ${JSON.stringify(large)};
+const endless = ${JSON.stringify(endless(1))};
+const endlessUnwarmed = ${JSON.stringify(endless("width"))};
+const loaded = () => testing().LoadedModel.open({ path: endless, instances: 1, intraOpThreads: 1, maxBatch: 1 });
 const open = (path, more) => cb.openBatcher({ path, instances: 2, intraOpThreads: 1, maxBatch: 64, ...more });
 const api = () => require(${JSON.stringify(join(root, "packages/api/src"))});
 const { create, toBinary } = require(${JSON.stringify(join(root, "node_modules/@bufbuild/protobuf"))});
@@ -49,6 +53,11 @@ const running = async (batcher) => { while (batcher.runningRows === 0) await new
 const computing = () => {
   const before = process.cpuUsage();
   while (process.cpuUsage(before).user < 100_000) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+};
+// The same without holding the calls whose answers come meanwhile.
+const computed = async () => {
+  const before = process.cpuUsage();
+  while (process.cpuUsage(before).user < 300_000) await new Promise((r) => setTimeout(r, 50));
 };
 (async () => {${body}})();`,
   );
@@ -83,8 +92,23 @@ describe("a process with a batcher", () => {
       3,
     ],
     [
-      "may exit while it measures",
-      "const m = await testing().LoadedModel.open({ path: large, instances: 1, intraOpThreads: 1, maxBatch: 64 }); m.measure({ batch: 64, durationMs: 1000 }).catch(() => {}); computing(); console.log('done'); process.exit(3);",
+      "may exit while it measures a run without end",
+      "const m = await loaded(); m.measure({ batch: 1, durationMs: 1 }).catch(() => {}); computing(); console.log('done'); process.exit(3);",
+      3,
+    ],
+    [
+      "may exit while it feeds a run without end",
+      "const m = await loaded(); m.feed({ inFlight: 1, durationMs: 1 }).catch(() => {}); computing(); console.log('done'); process.exit(3);",
+      3,
+    ],
+    [
+      "may exit while it warms up with a run without end",
+      "await open(small); open(endless).catch(() => {}); await computed(); console.log('done'); process.exit(3);",
+      3,
+    ],
+    [
+      "may exit while it closes beside a run without end",
+      "const b = await open(endlessUnwarmed); b.submit([new Uint8Array(4)], { rows: 1, dims: [[1, 1]] }).catch(() => {}); await running(b); b.close(); computing(); console.log('done'); process.exit(3);",
       3,
     ],
     [

@@ -29,6 +29,29 @@ export function dense(width: number, layers: number): string {
   });
 }
 
+/** A loop over [N, width] that nothing ends but its caller. */
+export function endless(width: number | string): string {
+  const float = (name: string) => ({ name, type: onnxType.float32, dims: ["N", width] });
+  const scalar = (name: string, type: number) => ({ name, type, dims: [] });
+  const body = {
+    inputs: [scalar("turn", onnxType.int64), scalar("goesOn", onnxType.bool), float("last")],
+    outputs: [scalar("stillGoesOn", onnxType.bool), float("next")],
+    nodes: [
+      { op: "Identity", inputs: ["goesOn"], outputs: ["stillGoesOn"] },
+      { op: "Add", inputs: ["last", "last"], outputs: ["next"] },
+    ],
+  };
+  return writeModel({
+    inputs: [float("x")],
+    outputs: [float("y")],
+    nodes: [
+      { op: "Cast", inputs: ["one"], outputs: ["begins"], ints: { to: onnxType.bool } },
+      { op: "Loop", inputs: ["", "begins", "x"], outputs: ["y"], graphs: { body } },
+    ],
+    weights: [{ name: "one", dims: [], values: Float32Array.of(1) }],
+  });
+}
+
 /** Picks rows of a table: indices [N, 1] (int64, below `rows`) -> [N, 1, width]. An index out of range fails the run. */
 export function lookup(rows: number, width: number): string {
   return writeModel({

@@ -44,6 +44,8 @@ export interface Node {
   readonly ints?: Readonly<Record<string, number>>;
   /** Attributes that are lists of whole numbers, of texts, or of floats. */
   readonly lists?: Readonly<Record<string, readonly number[] | readonly string[] | Float32Array>>;
+  /** Attributes that are graphs. */
+  readonly graphs?: Readonly<Record<string, Graph>>;
   /** Default: ONNX's own operators. */
   readonly domain?: "ai.onnx.ml" | "com.microsoft";
 }
@@ -116,6 +118,16 @@ function encodeNode(node: Node): Buffer {
       ],
     ),
     ...Object.entries(node.lists ?? {}).map(([name, values]): Field => [5, encodeList(name, values)]),
+    ...Object.entries(node.graphs ?? {}).map(
+      ([name, graph]): Field => [
+        5,
+        message([
+          [1, name],
+          [6, encodeGraph(graph)],
+          [20, 5],
+        ]),
+      ],
+    ),
   ]);
 }
 

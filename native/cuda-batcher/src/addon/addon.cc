@@ -312,6 +312,7 @@ void setRaw(Napi::Env env, Napi::Object exports, const char* name, napi_callback
 static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   using namespace cb;
   tuneAllocator();
+  guardExitOf(env);
   exports.Set("probe", Napi::Function::New<probe>(env, "probe"));
   addModelCalls(env, exports);
   exports.Set("warmUp", Napi::Function::New<warmUp>(env, "warmUp"));

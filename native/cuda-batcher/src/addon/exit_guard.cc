@@ -1,5 +1,8 @@
 #include "addon/exit_guard.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -41,6 +44,15 @@ uint64_t addExitGuard(std::function<void()> stop) {
 void removeExitGuard(uint64_t id) {
   std::lock_guard<std::mutex> lock(guards().mutex);
   guards().stops.erase(id);
+}
+
+void guardExitOf(Napi::Env env) {
+  if (syscall(SYS_gettid) != getpid()) return;
+  const Napi::Value process = env.Global().Get("process");
+  if (!process.IsObject()) return;  // a context that was made without it
+  const auto onExit = Napi::Function::New(env, [](const Napi::CallbackInfo&) { stopAll(); });
+  const Napi::Value once = process.As<Napi::Object>().Get("once");
+  once.As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), onExit});
 }
 
 }  // namespace cb

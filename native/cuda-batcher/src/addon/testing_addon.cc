@@ -117,6 +117,7 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
 
 static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   using namespace cb;
+  guardExitOf(env);
   addModelCalls(env, exports);
   addVirtualCalls(env, exports);
   exports.Set("measure", Napi::Function::New<measureModel>(env, "measure"));
