@@ -87,13 +87,25 @@ void BatchRun::run(Delivery& delivery) {
     times.gatheredMs = tools_.clock();
   }
   if (tools_.journal != nullptr) tools_.journal->end(tools_.journalSlot);
-  if (wantsMemory(delivery.error)) delivery.exhausted = true;
+  if (wantsMemory(delivery.error)) {
+    delivery.exhausted = true;
+    trimModel();
+  }
   times.copiedOutMs = tools_.clock();
   times.copiedInMs = times.gatheredMs + stages.copyInNs / kNsPerMs;
   times.ranMs = times.copiedOutMs - stages.copyOutNs / kNsPerMs;
   if (!delivery.error.empty() || delivery.whole()) return;
   delivery.error = checkOutputs(delivery);
   delivery.misfit = !delivery.error.empty();
+}
+
+// The memory of an engine grows by steps of what was last asked for, so that the next run would take what is left.
+void BatchRun::trimModel() {
+  try {
+    model_.trim();
+  } catch (const std::bad_alloc&) {
+    // It is trimmed again once nothing runs.
+  }
 }
 
 // One copy per row; a batch of one request needs none when its memory is aligned for its element type.

@@ -38,6 +38,7 @@ class BatchRun {
   void run(Delivery& delivery);
 
  private:
+  void trimModel();
   void gather(Delivery& delivery);
   void gatherOwnForm(Delivery& delivery);
   void layOutputs(Delivery& delivery);

@@ -187,16 +187,25 @@ describe("EngineProcesses", () => {
 
   it("refuses the query that needs more memory than its process may have, and answers the next", async () => {
     const { engine } = await opened("hungry", join(folder, "product.onnx"));
-    const ask = (size: bigint) => {
+    const bystander = await opened("attentive", join(folder, "attention.onnx"), { batching: "never" });
+    expect(bystander.engine.process).toBe(engine.process);
+    const ask = async (size: bigint) => {
       const inputs = [Float64Array.of(1), BigInt64Array.of(size, size)].map(
         ({ buffer }) => new Uint8Array(buffer),
       );
-      return engine.submit(inputs, { ...query, dims: [[1, 1], [2]] });
+      const answer = await engine.submit(inputs, { ...query, dims: [[1, 1], [2]] });
+      return Buffer.from(answer.outputs[0] ?? []).readDoubleLE();
     };
     await expect(ask(40_000n)).rejects.toMatchObject({ code: Code.RESOURCE_EXHAUSTED });
-    const answer = await ask(3n);
-    expect(Buffer.from(answer.outputs[0] ?? []).readDoubleLE()).toBe(3);
+    expect(await ask(3n)).toBe(3);
+    // More than the engine has at hand: it maps memory anew, and what is left must do for the bystander's 648 MB.
+    expect(await ask(700n)).toBe(700);
+    const positions = 9_000;
+    const asked = { ...query, dims: [[positions, 4]] };
+    const answer = await bystander.engine.submit([new Uint8Array(positions * 16)], asked);
+    expect(answer.outputDims).toEqual([[positions, 4]]);
     await engine.close();
+    await bystander.engine.close();
   });
 
   it("gives back what a large query took, once nothing runs", async () => {

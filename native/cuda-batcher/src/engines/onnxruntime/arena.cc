@@ -36,14 +36,28 @@ bool makeInput(const LoadedSession& model, const EngineTensor& tensor, std::vect
                  createTensorOverData(model.api, model.memory, zeros.data(), bytes, dims, rank, dtype, value), error);
 }
 
+// Options of one run, released however it ends.
+struct TrimOptions {
+  explicit TrimOptions(const void* from) : api(from) {}
+  ~TrimOptions() {
+    if (options != nullptr) releaseRunOptions(api, options);
+  }
+  TrimOptions(const TrimOptions&) = delete;
+  TrimOptions& operator=(const TrimOptions&) = delete;
+
+  const void* api;
+  RunOptions* options = nullptr;
+};
+
 }  // namespace
 
 void trimArena(const LoadedSession& model) {
   const void* api = model.api;
   char text[256] = "";
   const ErrorText error{text, sizeof text};
-  RunOptions* options = nullptr;
-  if (failed(api, createRunOptions(api, &options), error)) return;
+  TrimOptions held(api);
+  if (failed(api, createRunOptions(api, &held.options), error)) return;
+  RunOptions* const options = held.options;
   Values inputs(api, model.inputs.size());
   Values outputs(api, model.outNames.size());
   std::vector<std::vector<uint8_t>> zeros(model.inputs.size());
@@ -59,7 +73,6 @@ void trimArena(const LoadedSession& model) {
                model.outNames.data(), model.outNames.size(), outputs.data()),
            error);
   }
-  releaseRunOptions(api, options);
 }
 
 }  // namespace cb::ort
