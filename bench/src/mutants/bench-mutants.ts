@@ -14,21 +14,22 @@ const ROUNDS_DEFAULT = 20;
 const MUTANTS_OF_A_PROCESS = 250;
 /** Longest profiling of one mutant. */
 const MUTANT_MS_MAX = 60_000;
-const SEED = 7;
+const SEED_DEFAULT = 7;
 
 /**
  * Profiles mutated ONNX files as a registration does, many in one confined process instead of one in each, without the rest of a
  * system; a process that ends is followed by the next. Prints how they ended, and what should not have been: INTERNAL, UNKNOWN, files
  * left behind. Throws where there is any.
  */
-export async function benchMutants({ rounds }: BenchScope): Promise<void> {
+export async function benchMutants({ rounds, seed: given }: BenchScope): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "infaas-mutants-"));
-  const tally = new Tally();
+  const seed = given ?? SEED_DEFAULT;
+  const tally = new Tally(seed);
   const count = (rounds ?? ROUNDS_DEFAULT) * MUTANTS_OF_A_ROUND;
   try {
     for (let from = 0; from < count; ) {
       from = await profileFrom(
-        { seed: SEED, from, count: Math.min(MUTANTS_OF_A_PROCESS, count - from), folder },
+        { seed, from, count: Math.min(MUTANTS_OF_A_PROCESS, count - from), folder },
         tally,
       );
       if (from % MUTANTS_OF_A_ROUND < MUTANTS_OF_A_PROCESS) process.stdout.write(`${tally.line(from)}\n`);
@@ -48,9 +49,11 @@ class Tally {
   private readonly endings = new Map<string, number>();
   private readonly startedMs = systemClock.nowMs();
 
+  constructor(private readonly seed: number) {}
+
   add(number: number, ending: string, fault: string | null): void {
     this.endings.set(ending, (this.endings.get(ending) ?? 0) + 1);
-    if (fault !== null) this.faults.push(`mutant ${number} of seed ${SEED}: ${ending} '${fault}'`);
+    if (fault !== null) this.faults.push(`mutant ${number} of seed ${this.seed}: ${ending} '${fault}'`);
   }
 
   line(done: number): string {
