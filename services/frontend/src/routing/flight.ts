@@ -1,5 +1,5 @@
 import { type Explanation, type InferHeadInput, LANE_ALONE } from "@infaas/api";
-import { type FairPlace, type FairQuery, LANE_COUNT, type Variant } from "@infaas/policy";
+import { type FairPlace, type FairQuery, LANE_COUNT } from "@infaas/policy";
 import { type Clock, Code, ServiceError, type SpanContext } from "@infaas/runtime";
 import type { ExecutorLink, LinkAnswer, LinkListener, LinkRefusal } from "../links/executor-link";
 import type { Links } from "../links/links";
@@ -13,6 +13,7 @@ import type { ClusterView } from "../view/cluster-view";
 import type { LiveInstance } from "../view/live-instance";
 import { ColdClock } from "./cold-clock";
 import type { ColdStarts, ColdWait } from "./cold-starts";
+import type { FirstAnswers } from "./first-answers";
 import { queueRules } from "./queue-rules";
 import type { Chosen, Decision, Selector } from "./selector";
 
@@ -37,20 +38,6 @@ export interface RoutedQuery {
 export interface QueryListener {
   answered(body: Body, receipt: QueryReceipt, explanation: Explanation | null): void;
   refused(error: ServiceError): void;
-}
-
-/** An answer of a variant of which nothing was measured. */
-export interface FirstAnswer {
-  /** The ModelInferRequest, and the tensors of its answer; they can be read now and not later. */
-  readonly request: Body;
-  readonly answer: Body;
-  /** The engine's time. */
-  readonly runMs: number;
-}
-
-/** Learns of the first answers of variants of which nothing was measured. */
-export interface FirstAnswers {
-  answered(variant: Variant, answer: FirstAnswer): void;
 }
 
 /** What a query in flight needs. */

@@ -4,7 +4,7 @@ import type { FrontendConfig } from "../config";
 import type { Links } from "../links/links";
 import type { ClusterView } from "../view/cluster-view";
 import { ColdStarts } from "./cold-starts";
-import type { FirstAnswers } from "./flight";
+import type { FirstAnswers } from "./first-answers";
 import type { LoadRequests } from "./load-requests";
 import { Router } from "./router";
 import { Selector } from "./selector";
