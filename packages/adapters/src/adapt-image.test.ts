@@ -71,12 +71,10 @@ describe("adaptElement of pictures", () => {
       .png()
       .toBuffer();
     const size = { width: 2, height: 1 };
-    const made = async (image: object, datatype: "FP32" | "FP16" | "UINT8" | "INT64") => [
-      ...(readNumbers(
-        datatype,
-        await adaptElement(imageAdapter({ ...size, ...image }), { bytes, datatype }),
-      ) ?? []),
-    ];
+    const made = async (image: object, datatype: "FP32" | "FP16" | "UINT8" | "INT64") => {
+      const adapter = imageAdapter({ ...size, ...image });
+      return Array.from(readNumbers(datatype, await adaptElement(adapter, { bytes, datatype })) ?? []);
+    };
     expect(await made({}, "UINT8")).toEqual([10, 40, 20, 50, 30, 60]);
     expect(await made({ layout: "NHWC" }, "INT64")).toEqual([10n, 20n, 30n, 40n, 50n, 60n]);
     expect(await made({ layout: "NHWC", bgr: true }, "UINT8")).toEqual([30, 20, 10, 60, 50, 40]);
