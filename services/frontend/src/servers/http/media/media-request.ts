@@ -4,6 +4,7 @@ import { inferMessage } from "../../../query/infer-message";
 import type { CatalogModel } from "../../../view/catalog";
 import { type HttpInferRequest, type InferTarget, JSON_OUTPUTS } from "../infer-request";
 import { invalid } from "../json/json-body";
+import { boundFormCost } from "./form-cost";
 
 /** A body that is no JSON: a picture, a text, or a form that has some. */
 export interface MediaBody {
@@ -13,9 +14,6 @@ export interface MediaBody {
   /** Parameters of the URL's query. */
   readonly parameters: URLSearchParams;
 }
-
-/** Fields of one form, at most; each but pictures and texts is a parameter. */
-export const FORM_FIELDS_MAX = 128;
 
 /** What a content type says of a body; null for JSON, and for all that says nothing. */
 export function mediaKind(contentType: string | undefined): MediaBody["kind"] | null {
@@ -62,9 +60,8 @@ export async function readMediaRequest(
 }
 
 async function readForm({ contentType, bytes, parameters }: MediaBody) {
+  boundFormCost(contentType, bytes);
   const fields = [...(await parsed(contentType, bytes))];
-  if (fields.length > FORM_FIELDS_MAX)
-    throw invalid(`the form has ${fields.length} fields, at most ${FORM_FIELDS_MAX} are taken`);
   const named = fields.filter(([name]) => name === "image" || name === "text");
   const [[input] = [""]] = named;
   if ((input !== "image" && input !== "text") || named.some(([name]) => name !== input)) {
