@@ -1,15 +1,23 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { root } from "../cluster";
+
+/** Folders of the workspaces that package.json names, from the root. */
+function workspaces(): string[] {
+  const { workspaces: patterns } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  return (patterns as string[]).flatMap((pattern) => {
+    if (!pattern.endsWith("/*")) return [pattern];
+    const folder = pattern.slice(0, -2);
+    return readdirSync(join(root, folder)).map((name) => `${folder}/${name}`);
+  });
+}
 
 /** Built files, which `npm start` makes anew where their sources differ from what its stamps say. */
 const BUILT = [
   ...[".cache/stamps.json", "packages/api/src/gen"],
-  ...["cuda-batcher", "wire"].flatMap((addon) => [`native/${addon}/build/Release`, `native/${addon}/dist`]),
-  ...["cli", "bench", "e2e"].map((workspace) => `${workspace}/dist`),
-  ...["policy", "api", "client", "runtime", "cluster"].map((name) => `packages/${name}/dist`),
-  ...["frontend", "metadata", "executor"].map((name) => `services/${name}/dist`),
+  ...["cuda-batcher", "wire"].map((addon) => `native/${addon}/build/Release`),
+  ...workspaces().map((workspace) => `${workspace}/dist`),
 ];
 /** Tools in caches, which nothing writes to. */
 const TOOLS = ["native/cuda-batcher/.cache", ".cache/etcd"];

@@ -95,7 +95,8 @@ export function describeManagement(face: Face, seen: () => ManagementSeen): void
 
     it("loads as a config says, until it is loaded without one", () => {
       const { before, loaded, wide, rows, after, wrong } = seen().otherwise[kind];
-      expect(loaded).toEqual([4, [2, 4], 1000, { batching: "proven", owner: "me" }]);
+      const told = { adapter: "image BYTES [-1]: JPEG, PNG or WebP", batching: "proven", owner: "me" };
+      expect(loaded).toEqual([4, [2, 4], 1000, told]);
       // More rows than the largest batch run in pieces.
       expect(wide).toBe(8);
       expect(rows).toBe(4);
