@@ -31,6 +31,7 @@ export function stagesOf(receipt: Receipt): Stage[] {
   const counted = [
     { name: "select", ms: receipt.selectMs },
     { name: "network", ms: receipt.networkMs },
+    ...(receipt.adaptMs > 0 ? [{ name: "adapt", ms: receipt.adaptMs }] : []),
     { name: "queue", ms: receipt.queueMs },
     { name: "gather", ms: receipt.gatherMs },
     { name: "compute", ms: receipt.computeMs },

@@ -12,6 +12,7 @@ import { Code } from "@infaas/runtime";
 import sharp from "sharp";
 import { adaptElement } from "./adapt-element";
 import { PICTURE_PIXELS_MAX, resizedTo } from "./adapt-image";
+import { loadDecoders } from "./load-decoders";
 
 interface Reference {
   readonly pictures: Readonly<Record<string, string>>;
@@ -115,6 +116,12 @@ describe("adaptElement of pictures", () => {
     expect(fault.code).toBe(Code.INVALID_ARGUMENT);
     expect(fault.message).toContain(sentence);
     expect(fault.message).toContain("JPEG, PNG and WebP are taken");
+  });
+});
+
+describe("loadDecoders", () => {
+  it("decodes a pixel of its own", async () => {
+    await expect(loadDecoders()).resolves.toBeUndefined();
   });
 });
 

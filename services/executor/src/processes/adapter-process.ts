@@ -2,7 +2,7 @@
  * Entry of an adapter process: started by `AdapterChild`, it turns pictures and texts of queries into rows of tensors. What
  * crashes, hangs or exhausts a decoder ends this process and no other (decision 0058).
  */
-import { adaptElement } from "@infaas/adapters";
+import { adaptElement, loadDecoders } from "@infaas/adapters";
 import { confineProcess } from "@infaas/cuda-batcher";
 import { ServiceError } from "@infaas/runtime";
 import { writableBytes } from "../profiling/confinement/resident-memory";
@@ -16,6 +16,7 @@ async function start({ parentPid, dataBytesMax }: Extract<AdapterOrder, { kind: 
     // Node maps more than it touches, and how much depends on its version.
     const ownBytes = (await writableBytes(process.pid)) ?? 0;
     confineProcess({ parentPid, dataBytesMax: ownBytes + dataBytesMax });
+    await loadDecoders();
     report({ kind: "ready" });
   } catch (fault) {
     process.stderr.write(`${fault instanceof Error ? fault.message : String(fault)}\n`);
