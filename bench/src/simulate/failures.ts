@@ -2,6 +2,7 @@ import { seededRandom } from "@infaas/runtime";
 import { Invariants } from "./cluster/invariants";
 import { profiledTimes } from "./cluster/service-times";
 import { SimulatedCluster } from "./cluster/simulated-cluster";
+import { SIMULATED_HOST } from "./cluster/simulated-executor";
 import { VirtualHosts } from "./cluster/virtual-hosts";
 import { simulatedVariant } from "./cluster/zoo-variants";
 import { OfferedLoad } from "./offered-load";
@@ -20,13 +21,7 @@ const FAILURES = {
   hopMs: 0.2,
   minHosts: 1,
   maxHosts: 6,
-  host: {
-    hostType: "local-cpu",
-    cores: 1,
-    memoryBytes: 200_000_000,
-    pricePerHourUsd: 0.1,
-    fetchBytesPerMs: 100_000,
-  },
+  host: SIMULATED_HOST,
   bootMs: 5_000,
   bootSigma: 0.5,
   restartMs: 1_000,

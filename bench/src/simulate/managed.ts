@@ -2,6 +2,7 @@ import type { policyNames } from "@infaas/policy";
 import { codeName, seededRandom } from "@infaas/runtime";
 import { profiledTimes } from "./cluster/service-times";
 import { SimulatedCluster } from "./cluster/simulated-cluster";
+import { SIMULATED_HOST } from "./cluster/simulated-executor";
 import { VirtualHosts } from "./cluster/virtual-hosts";
 import { zooVariant } from "./cluster/zoo-variants";
 import { OfferedLoad } from "./offered-load";
@@ -24,13 +25,7 @@ const MANAGED = {
   bootSigma: 0.42,
   restartMs: 1_000,
   billedMinMs: 60_000,
-  host: {
-    hostType: "local-cpu",
-    cores: 1,
-    memoryBytes: 200_000_000,
-    pricePerHourUsd: 0.1,
-    fetchBytesPerMs: 100_000,
-  },
+  host: SIMULATED_HOST,
   windowSeconds: 10,
 } as const;
 

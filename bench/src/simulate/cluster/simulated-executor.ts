@@ -16,6 +16,15 @@ export interface HostSpec {
   readonly fetchBytesPerMs: number;
 }
 
+/** A host of one core at the price of a small machine in a cloud, whose disk or network gives it 100 MB of model files a second. */
+export const SIMULATED_HOST: HostSpec = {
+  hostType: "local-cpu",
+  cores: 1,
+  memoryBytes: 200_000_000,
+  pricePerHourUsd: 0.1,
+  fetchBytesPerMs: 100_000,
+};
+
 /** Figures that an executor tells. */
 export type ToldFigures = ReturnType<ExecutorCore["told"]>;
 

@@ -97,7 +97,7 @@ export class VirtualHosts {
     this.provider.start();
   }
 
-  /** Hosts that are paid for now. */
+  /** Hosts whose bill runs: from their request until they have ended. */
   get count(): number {
     return this.paid.filter(({ untilMs }) => untilMs === null).length;
   }
