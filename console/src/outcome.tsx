@@ -65,13 +65,13 @@ const relaxations: Readonly<Record<string, string>> = {
 };
 const wordOf = ({ relax }: Offer) => relaxations[relax] ?? relax;
 
-function Answer({
-  response,
-  labels,
-}: {
+interface AnswerProps {
   readonly response: QueryResponse;
+  /** What the task calls the places of its scores. */
   readonly labels: readonly string[];
-}) {
+}
+
+function Answer({ response, labels }: AnswerProps) {
   const { receipt, explanation } = response;
   return (
     <>
@@ -114,13 +114,7 @@ function Answer({
 }
 
 /** The most likely labels of the first output with one score a label. */
-function Likely({
-  response,
-  labels,
-}: {
-  readonly response: QueryResponse;
-  readonly labels: readonly string[];
-}) {
+function Likely({ response, labels }: AnswerProps) {
   const { outputs, rawOutputContents } = response;
   const scores = outputs
     .map(({ datatype }, i) => scoresOf(datatype, rawOutputContents[i] ?? new Uint8Array()))
