@@ -1,13 +1,11 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import {
   AttributeProtoSchema,
   decodeBytes,
   encodeBytes,
-  ModelInferRequestSchema,
-  ModelInferResponseSchema,
   TensorProtoSchema,
   type TypedContents,
 } from "@infaas/api";
@@ -19,23 +17,12 @@ import {
   intsAttribute,
 } from "@infaas/onnx/testing/graph-models";
 import { Code, Lifecycle } from "@infaas/runtime";
-import { nativeEngines } from "../engines/native-engine";
 import type { VariantSpec } from "../instances/variant-spec";
-import { bareSpec } from "../testing/bare-spec";
-import { serveOnLinks, transports } from "../testing/served-on-links";
+import { type Refused, serveModel } from "../testing/serve-model";
+import { transports } from "../testing/served-on-links";
 
 /** How a variant that cannot be batched is recorded. */
 const alone = { maxBatch: 1, unbatched: true };
-
-type Request = MessageInitShape<typeof ModelInferRequestSchema>;
-interface Given {
-  readonly outputs: readonly (readonly [
-    name: string,
-    datatype: string,
-    shape: number[],
-    bytes: Buffer<ArrayBuffer>,
-  ])[];
-}
 
 /**
  * Real models of every kind, from the bytes of a ModelInferRequest to those of its answer, over both kinds of
@@ -54,42 +41,8 @@ describe.each(transports)("any model (%s)", (transport) => {
   });
 
   /** Serves one model; returns how to ask it. */
-  async function serve(file: Uint8Array, more: Partial<VariantSpec> = {}) {
-    const path = join(folder, "model.onnx");
-    await writeFile(path, file);
-    const { caller } = await serveOnLinks(life, {
-      transport,
-      engines: nativeEngines,
-      modelFile: path,
-      spec: { ...bareSpec("model", 8), ...more },
-      queueRowsMax: 64,
-      queueBytesMax: 1 << 20,
-      inFlightMax: 64,
-    });
-    let id = 0;
-    return async (request: Request): Promise<Given> => {
-      id += 1;
-      const body = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, request));
-      caller.send({ type: "infer", id, timeoutMs: 0, lane: 0, trace: null, variant: "model", body });
-      const frame = await caller.answerTo(id);
-      if (frame.type === "refusal") throw new Refused(frame.code, frame.message);
-      const { outputs, rawOutputContents } = fromBinary(
-        ModelInferResponseSchema,
-        frame.type === "answer" ? frame.body : new Uint8Array(),
-      );
-      expect(rawOutputContents).toHaveLength(outputs.length);
-      return {
-        outputs: outputs.map(({ name, datatype, shape }, i) => {
-          return [
-            name,
-            datatype,
-            shape.map(Number),
-            Buffer.from(Uint8Array.from(rawOutputContents[i]!).buffer),
-          ];
-        }),
-      };
-    };
-  }
+  const serve = (file: Uint8Array, more: Partial<VariantSpec> = {}) =>
+    serveModel(life, { transport, folder, file, more });
 
   const passes = (datatype: FixtureTensor["datatype"], dims: FixtureTensor["dims"]) =>
     graphFile({
@@ -389,13 +342,3 @@ describe.each(transports)("any model (%s)", (transport) => {
     expect(texts.ok && texts.value.map((text) => Buffer.from(text).toString())).toEqual(["7", "-8"]);
   });
 });
-
-/** What a refusal frame said. */
-class Refused extends Error {
-  constructor(
-    readonly code: number,
-    message: string,
-  ) {
-    super(message);
-  }
-}
