@@ -60,6 +60,8 @@ function queryCall(query: ConnectParts["query"]): ConnectMethod["call"] {
   return (request, call) =>
     new Promise((resolve, reject) => {
       const { peer, caller, deadlineMs, signal } = call;
+      let cancel = (): void => undefined;
+      signal.addEventListener("abort", () => cancel(), { once: true });
       query(request, {
         peer,
         caller,
@@ -67,7 +69,7 @@ function queryCall(query: ConnectParts["query"]): ConnectMethod["call"] {
         metadata: (name) => call.metadata(name),
         metadataNames: () => call.metadataNames(),
         onCancel: (f) => {
-          signal.addEventListener("abort", f, { once: true });
+          cancel = f;
         },
         answer: (message, trailers = {}) => {
           for (const [name, value] of Object.entries(trailers)) call.setTrailer(name, value);
