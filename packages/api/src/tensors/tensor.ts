@@ -187,10 +187,14 @@ export function encodeBytes(elements: readonly Uint8Array[]): Uint8Array {
   return raw;
 }
 
-/** Returns the elements of raw BYTES, copied. A fault when a length goes beyond the end. */
-export function decodeBytes(raw: Uint8Array): Encoded<Uint8Array<ArrayBuffer>[]> {
+/** Returns the elements of raw BYTES, copied. A fault when a length goes beyond the end, or there are more than `most`. */
+export function decodeBytes(
+  raw: Uint8Array,
+  most = Number.POSITIVE_INFINITY,
+): Encoded<Uint8Array<ArrayBuffer>[]> {
   const elements: Uint8Array<ArrayBuffer>[] = [];
-  const walked = walkBytes(raw, (from, to) => elements.push(new Uint8Array(raw.subarray(from, to))));
+  const visit = (from: number, to: number) => elements.push(new Uint8Array(raw.subarray(from, to)));
+  const walked = walkBytes(raw, visit, most);
   return walked.ok ? { ok: true, value: elements } : walked;
 }
 
@@ -199,14 +203,19 @@ export function decodeBytes(raw: Uint8Array): Encoded<Uint8Array<ArrayBuffer>[]>
  * nothing.
  */
 export function countBytes(raw: Uint8Array): Encoded<number> {
-  return walkBytes(raw, () => undefined);
+  return walkBytes(raw, () => undefined, Number.POSITIVE_INFINITY);
 }
 
-function walkBytes(raw: Uint8Array, visit: (from: number, to: number) => void): Encoded<number> {
+function walkBytes(
+  raw: Uint8Array,
+  visit: (from: number, to: number) => void,
+  most: number,
+): Encoded<number> {
   const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
   let count = 0;
   let at = 0;
   while (at < bytes.length) {
+    if (count === most) return { ok: false, fault: `more than ${most} BYTES elements were sent` };
     const left = bytes.length - at - 4;
     const length = left < 0 ? 0 : bytes.readUInt32LE(at);
     if (left < 0 || length > left)

@@ -53,6 +53,11 @@ describe("readAdapted", () => {
       sent(["a"], { bytes: Uint8Array.of(9, 0, 0, 0) }),
       "goes beyond the 4 bytes sent",
     ],
+    [
+      "millions of empty texts as one row",
+      sent(["a"], { bytes: new Uint8Array(4_000_000) }),
+      "more than 64 BYTES elements were sent",
+    ],
     ["a long text", sent(["a".repeat(2 ** 20 + 1)]), "a text of 1048577 bytes was sent; at most 1048576"],
   ])("refuses %s", (_, inputs, sentence) => {
     expect(() => readAdapted(adapter, model, inputs)).toThrow(`input text: `);

@@ -50,13 +50,15 @@ export function readAdapted(
   const input = sent[at];
   const [tensor] = model.inputs;
   if (adapter === undefined || input === undefined || tensor === undefined) return null;
+  const [rows = 0, ...rest] = input.shape;
+  const most = model.batchable ? ADAPTED_ROWS_MAX : 1;
+  const outside = () => refused(name, `${rows} were sent, allowed are 1 to ${most}`);
+  if (rows > most) throw outside();
   const elements = elementsOf(input);
   const shape = `[${input.shape.join(", ")}]`;
-  const [rows = 0, ...rest] = input.shape;
   if (rest.some((size) => size !== 1) || elements.length !== rows)
     throw refused(name, `${elements.length} elements of shape ${shape} were sent, it takes [n] or [n, 1]`);
-  const most = model.batchable ? ADAPTED_ROWS_MAX : 1;
-  if (rows < 1 || rows > most) throw refused(name, `${rows} were sent, allowed are 1 to ${most}`);
+  if (rows < 1) throw outside();
   const fault = elements
     .map(({ byteLength }) => elementFault(adapter, byteLength))
     .find((one) => one !== null);
@@ -71,8 +73,9 @@ export function readAdapted(
   };
 }
 
+/** No more of them are read than a query may have: what is sent may be millions that are empty. */
 function elementsOf({ name, bytes }: SentInput): readonly Uint8Array[] {
-  const elements = decodeBytes(bytes);
+  const elements = decodeBytes(bytes, ADAPTED_ROWS_MAX);
   if (elements.ok) return elements.value;
   throw refused(name, elements.fault);
 }
