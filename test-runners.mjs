@@ -4,7 +4,7 @@
  * also the native suites under the sanitizers (threads only where there are any), and on the current LTS of Node the unit
  * tests of what depends on it: the add-ons, which use libraries that Node carries, and what is built on them. What the
  * native suites need is compiled beside jest, whose tests wait for a quarter of their time, with CPU time that nothing else asks
- * for.
+ * for; the unit tests on the other Node, which mostly wait for limits in time, run beside the native suites.
  * A jest suite that failed is run once more, alone: the second result counts, and both are listed at the end, because a
  * suite that only passes alone needs work too. Native suites are not run again: one report of a sanitizer is a bug.
  * Ends with what failed, a line a runner, and `N passed, N failed` over all runners; exits 1 unless everything passed.
@@ -113,14 +113,7 @@ const compilations = [
     : []),
 ];
 
-const runners = [
-  {
-    name: "format and imports",
-    command: ["npx", "biome", "check", "--error-on-warnings", "."],
-    count: asOne,
-  },
-  { name: "proto lint", command: ["npx", "buf", "lint", "proto"], count: asOne },
-  { ...jestRun(process.execPath, "jest", "--maxWorkers=2"), beside: compilations },
+const native = [
   ...ctests(),
   ...(full
     ? [
@@ -131,32 +124,45 @@ const runners = [
           command: ["npm", "run", "--silent", "fuzz", "-w", `@infaas/${workspace}`, "--", "10"],
           count: asOne,
         })),
-        jestRun(
-          node24,
-          "jest-node24",
-          // Most of these suites wait for limits in time.
-          "--maxWorkers=3",
-          "native/",
-          "packages/runtime/",
-          "services/frontend/src/servers/",
-          "services/frontend/src/links/",
-        ),
       ]
     : []),
 ];
+const onNode24 = () =>
+  jestRun(
+    node24,
+    "jest-node24",
+    "native/",
+    "packages/runtime/",
+    "services/frontend/src/servers/",
+    "services/frontend/src/links/",
+  );
 
-function run({ command: [program, ...args] }) {
+/** What runs one stage after the other. A stage has one lane or several side by side; a lane, one runner after the other. */
+const stages = [
+  [
+    [
+      {
+        name: "format and imports",
+        command: ["npx", "biome", "check", "--error-on-warnings", "."],
+        count: asOne,
+      },
+      { name: "proto lint", command: ["npx", "buf", "lint", "proto"], count: asOne },
+      { ...jestRun(process.execPath, "jest", "--maxWorkers=2"), beside: compilations },
+    ],
+  ],
+  full ? [native, [onNode24()]] : [native],
+];
+
+/** Runs a command and passes what it writes to `write`. */
+function run({ command: [program, ...args] }, write) {
   return new Promise((resolve) => {
     const child = spawn(program, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
-    for (const [from, to] of [
-      [child.stdout, process.stdout],
-      [child.stderr, process.stderr],
-    ]) {
-      from.on("data", (chunk) => {
-        output += chunk;
+    for (const from of [child.stdout, child.stderr]) {
+      from.setEncoding("utf8").on("data", (text) => {
+        output += text;
         // jest's own JSON on stdout is for machines; its report on stderr is for people.
-        if (!(from === child.stdout && args.includes("--json"))) to.write(chunk);
+        if (!(from === child.stdout && args.includes("--json"))) write(text);
       });
     }
     child.on("close", (status) => resolve({ status: status ?? 1, output }));
@@ -177,22 +183,40 @@ async function runIdly(commands) {
   }
 }
 
-async function counted(runner) {
-  const { status, output } = await run(runner);
-  return runner.count(status, output);
+async function counted(runner, write) {
+  const startedAt = Date.now();
+  const { status, output } = await run(runner, write);
+  return { ...runner.count(status, output), seconds: (Date.now() - startedAt) / 1000 };
+}
+
+/** Runs a lane's runners in turn; beside another lane, what each writes is told when it has ended. */
+async function runLane(lane, isBeside) {
+  const counts = [];
+  for (const runner of lane) {
+    let held = "";
+    const write = (text) => {
+      if (isBeside) held += text;
+      else process.stdout.write(text);
+    };
+    write(`\n── ${runner.name}\n`);
+    const [count] = await Promise.all([counted(runner, write), runIdly(runner.beside ?? [])]);
+    process.stdout.write(held);
+    counts.push({ runner, count });
+  }
+  return counts;
 }
 
 /** The count of a runner, with its failed suites run a second time where it has that. */
-async function settled(runner) {
-  const first = await counted(runner);
+async function settled(runner, first) {
   const suites = first.failedSuites ?? [];
   if (suites.length === 0 || suites.length > SECOND_RUN_SUITES_MAX) return first;
   process.stdout.write(`\n── ${runner.name}, alone: ${suites.join(" ")}\n`);
-  const second = await counted(runner.secondRun(suites));
+  const second = await counted(runner.secondRun(suites), (text) => process.stdout.write(text));
   return {
-    ...second,
     passed: first.passedElsewhere + second.passed,
+    failed: second.failed,
     skipped: first.skipped,
+    seconds: first.seconds + second.seconds,
     failures: [
       ...first.failures.map((line) => `first run: ${line}`),
       ...second.failures.map((line) => `alone: ${line}`),
@@ -206,17 +230,18 @@ rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports, { recursive: true });
 const total = { passed: 0, failed: 0, skipped: 0 };
 const lines = [];
-for (const runner of runners) {
-  process.stdout.write(`\n── ${runner.name}\n`);
-  const startedAt = Date.now();
-  const [count] = await Promise.all([settled(runner), runIdly(runner.beside ?? [])]);
-  total.passed += count.passed;
-  total.failed += count.failed;
-  total.skipped += count.skipped ?? 0;
-  lines.push(
-    ...count.failures.map((line) => `  ${line}`),
-    `${runner.name}: ${count.passed} passed, ${count.failed} failed (${((Date.now() - startedAt) / 1000).toFixed(0)} s)`,
-  );
+for (const lanes of stages) {
+  const counts = await Promise.all(lanes.map((lane) => runLane(lane, lanes.length > 1)));
+  for (const { runner, count: first } of counts.flat()) {
+    const count = await settled(runner, first);
+    total.passed += count.passed;
+    total.failed += count.failed;
+    total.skipped += count.skipped ?? 0;
+    lines.push(
+      ...count.failures.map((line) => `  ${line}`),
+      `${runner.name}: ${count.passed} passed, ${count.failed} failed (${count.seconds.toFixed(0)} s)`,
+    );
+  }
 }
 process.stdout.write(
   `\n${lines.join("\n")}\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ""}\n`,
