@@ -3,6 +3,7 @@ import type {
   ExecutorPlacement,
   Host,
   InstanceReport,
+  Job,
   Leadership,
   LoadRequests,
   Member,
@@ -24,6 +25,7 @@ interface RecordTypes {
   host: Host;
   freeze: PlanFreeze;
   loadRequests: LoadRequests;
+  job: Job;
 }
 
 /** Kinds of record a watch delivers. */

@@ -61,6 +61,14 @@ export {
   predictBatchMs,
   type Quantile,
 } from "./latency-profile";
+export { type DeadlineFacts, type DeadlinePlan, neededShare, planDeadline } from "./offline/offline-deadline";
+export {
+  FIRST_OFFLINE_SHARE,
+  OFFLINE_MIN_SHARE,
+  type OfflineFacts,
+  type OfflineShare,
+  offlineShare,
+} from "./offline/offline-share";
 export { type InitialPlacement, type PlannedInstance, paretoEfficient, planInitialPlacement } from "./pareto";
 export { HEADROOM_AXES, headroom, type PoolLoad } from "./planning/headroom";
 export { planningOf, planPlacement } from "./planning/plan-placement";

@@ -4,6 +4,7 @@ import { ArtifactCollection } from "./catalog/artifact-collection";
 import type { ArtifactLimits } from "./catalog/artifact-space";
 import { Artifacts } from "./catalog/artifacts";
 import { type ArtifactLookup, Registry } from "./catalog/registry";
+import { JobRecords } from "./jobs/job-records";
 import { Members } from "./members/members";
 import { migratePlacements } from "./members/placement-migration";
 import { GuardedWriter } from "./records/guarded-writer";
@@ -17,6 +18,7 @@ export interface MetadataRecords {
   readonly writer: GuardedWriter;
   readonly members: Members;
   readonly registry: Registry;
+  readonly jobs: JobRecords;
 }
 
 /** Everything the metadata service knows and does, over one store. */
@@ -72,5 +74,7 @@ export async function openRecords({
   const hub = await WatchHub.open(store, clock, logger);
   const writer = new GuardedWriter(store, hub);
   await migratePlacements(writer);
-  return { store, hub, writer, members: new Members(store, hub), registry: new Registry(writer, artifacts) };
+  const registry = new Registry(writer, artifacts);
+  const jobs = new JobRecords(writer, artifacts);
+  return { store, hub, writer, members: new Members(store, hub), registry, jobs };
 }

@@ -3,6 +3,7 @@ import {
   ClusterService,
   file_infaas_v1_artifact,
   file_infaas_v1_cluster,
+  JobRecordService,
   RegistryService,
 } from "@infaas/api";
 import {
@@ -30,9 +31,9 @@ export function createMetadataServer(
   ports: { readonly logger: Logger; readonly security?: Security },
 ): RpcServer {
   const server = createRpcServer({ ...ports, reflection: [file_infaas_v1_cluster, file_infaas_v1_artifact] });
-  const services = [ClusterService, RegistryService, ArtifactService];
-  for (const implementation of [clusterService(metadata), registryService(metadata), artifacts(metadata)])
-    server.add(implementation);
+  const services = [ClusterService, RegistryService, JobRecordService, ArtifactService];
+  for (const serve of [clusterService, registryService, jobRecordService]) server.add(serve(metadata));
+  server.add(artifacts(metadata));
   for (const { typeName } of services) server.health.set(typeName, true);
   return server;
 }
@@ -101,6 +102,17 @@ export function registryService({ registry }: MetadataRecords): Implementation {
       const { tasks, architectures, variants } = await registry.delete(name, { withModels, writer: actor });
       return { deleted: { tasks: [...tasks], architectures: [...architectures], variants: [...variants] } };
     },
+  });
+}
+
+/** infaas.v1.JobRecordService over these records. */
+export function jobRecordService({ jobs }: MetadataRecords): Implementation {
+  return implementService(JobRecordService, {
+    putJobRecord: async ({ job, actor }) => ({ job: await jobs.put(given("job", job), actor) }),
+    advanceJobRecord: async (step) => ({ job: await jobs.advance(step) }),
+    cancelJobRecord: async ({ name, actor, endedEpochMs }) => ({
+      job: await jobs.cancel(name, { writer: actor, endedEpochMs }),
+    }),
   });
 }
 

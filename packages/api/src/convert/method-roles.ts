@@ -1,9 +1,10 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { ArtifactService } from "../gen/infaas/v1/artifact_pb";
 import { CatalogService } from "../gen/infaas/v1/catalog_pb";
-import { ClusterService, RegistryService } from "../gen/infaas/v1/cluster_pb";
+import { ClusterService, JobRecordService, RegistryService } from "../gen/infaas/v1/cluster_pb";
 import { ExecutionService } from "../gen/infaas/v1/execution_pb";
 import { InferenceService } from "../gen/infaas/v1/inference_pb";
+import { JobService } from "../gen/infaas/v1/job_pb";
 import { GRPCInferenceService } from "../gen/inference/grpc_service_pb";
 import { MetricsService } from "../gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb";
 import { OpenRcaService } from "../gen/xds/service/orca/v3/orca_pb";
@@ -66,6 +67,13 @@ state(ArtifactService, {
   uploadArtifact: "register",
   downloadArtifact: "register",
 });
+// As files: whoever submits a job has uploaded its input.
+state(JobService, {
+  submitJob: "register",
+  watchJob: "register",
+  listJobs: "register",
+  cancelJob: "register",
+});
 state(OpenRcaService, { streamCoreMetrics: "query" });
 state(MetricsService, { export: "member" });
 state(ClusterService, {
@@ -89,6 +97,7 @@ state(RegistryService, {
   putVariants: "member",
   deleteRecords: "member",
 });
+state(JobRecordService, { putJobRecord: "member", advanceJobRecord: "member", cancelJobRecord: "member" });
 state(ExecutionService, { link: "member", profileModel: "member", describeEnd: "member" });
 
 /** Services of gRPC itself, by the beginning of their paths. */

@@ -18,6 +18,10 @@ export function digestsOf({ value }: Record): string[] {
     case "architecture":
     case "variant":
       return filesOf(value.value);
+    case "job": {
+      const { inputDigest, parts } = value.value;
+      return [inputDigest, ...parts.map(({ digest }) => digest)];
+    }
     default:
       return [];
   }

@@ -14,6 +14,7 @@ export const prefixes = {
   report: `${rootPrefix}report/`,
   session: `${rootPrefix}session/`,
   host: `${rootPrefix}host/`,
+  job: `${rootPrefix}job/`,
 } as const;
 
 /** Who leads; attached to the leader's lease. */
@@ -61,6 +62,9 @@ export const reportKey = (executor: string): string => prefixes.report + part(ex
 
 /** Key of a host that comes and goes; outlives its provider, which knows which of them are there. */
 export const hostKey = (host: string): string => prefixes.host + part(host);
+
+/** Key of a job; outlives whoever submitted and ran it. */
+export const jobKey = (job: string): string => prefixes.job + part(job);
 
 /** Says that what is planned is not carried out; there is none while it is. */
 export const freezeKey = `${rootPrefix}freeze`;
