@@ -74,10 +74,11 @@ export interface NativeBatcherOptions {
 /** What the add-on's `probe` answers. */
 export interface NativeProbe {
   cuda: {
-    state: "ok" | "not-built" | "no-driver" | "driver-too-old" | "no-device" | "error";
+    state: "ok" | "not-built" | "no-driver" | "no-device" | "error";
     detail: string;
     driverVersion: number;
-    runtimeVersion: number;
+    /** What the kernels were compiled for; empty: there are none. */
+    kernels: string;
     devices: { index: number; name: string; computeCapability: [number, number]; memoryBytes: number }[];
   };
   engines: { id: string; ok: boolean; version: string; detail: string }[];

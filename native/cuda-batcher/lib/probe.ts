@@ -15,7 +15,7 @@ export interface Probe {
     | {
         readonly ok: false;
         /** not-built: the add-on has no CUDA kernels, though there may be devices. */
-        readonly reason: "not-built" | "no-driver" | "driver-too-old" | "no-device" | "error";
+        readonly reason: "not-built" | "no-driver" | "no-device" | "error";
         readonly detail: string;
         readonly devices: readonly CudaDevice[];
       };

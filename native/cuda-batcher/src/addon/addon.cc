@@ -35,8 +35,6 @@ const char* cudaStateName(CudaState state) {
       return "not-built";
     case CudaState::kNoDriver:
       return "no-driver";
-    case CudaState::kDriverTooOld:
-      return "driver-too-old";
     case CudaState::kNoDevice:
       return "no-device";
     case CudaState::kError:
@@ -63,7 +61,7 @@ Napi::Object toCuda(Napi::Env env, const CudaProbe& probe) {
   object.Set("state", cudaStateName(probe.state));
   object.Set("detail", probe.detail);
   object.Set("driverVersion", probe.driverVersion);
-  object.Set("runtimeVersion", probe.runtimeVersion);
+  object.Set("kernels", probe.kernels);
   object.Set("devices", devices);
   return object;
 }

@@ -1,45 +1,64 @@
 #include "devices/cuda/driver.h"
 
-#ifdef HAVE_CUDA
-#include <cuda_runtime_api.h>
-#endif
-
+#include "devices/kernels/image.h"
 #include "loading/shared_library.h"
 
 namespace cb {
 
 namespace {
 
-#ifdef HAVE_CUDA
-constexpr int32_t kRuntimeVersion = CUDART_VERSION;
-#else
-constexpr int32_t kRuntimeVersion = 0;
-#endif
-
-constexpr int kNoDeviceError = 100;
-constexpr int kComputeMajor = 75;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
-constexpr int kComputeMinor = 76;
-constexpr int kVersionsPerMajor = 1000;
-
 struct Driver {
-  int (*init)(unsigned flags) = nullptr;
-  int (*version)(int*) = nullptr;
-  int (*deviceCount)(int*) = nullptr;
-  int (*device)(int* device, int index) = nullptr;
-  int (*deviceName)(char*, int length, int device) = nullptr;
-  int (*deviceAttribute)(int*, int attribute, int device) = nullptr;
-  int (*deviceMemory)(size_t*, int device) = nullptr;
+  DeviceTable table{};
+  bool found = false;
+  std::string error;
 };
 
-bool describe(const Driver& driver, int index, CudaDevice& described) {
+Driver openDriver() {
+  Driver driver;
+  auto library = wire::SharedLibrary::open("libcuda.so.1");
+  if (!library.opened()) {
+    driver.error = "libcuda.so.1 was not found: no NVIDIA driver";
+    return driver;
+  }
+  driver.found = true;
+  DeviceTable& table = driver.table;
+  library.find("cuInit", table.init).find("cuDriverGetVersion", table.version);
+  library.find("cuDeviceGetCount", table.count).find("cuDeviceGet", table.find);
+  library.find("cuDeviceGetName", table.name).find("cuDeviceGetAttribute", table.attribute);
+  library.find("cuDeviceTotalMem_v2", table.memory);
+  library.find("cuDevicePrimaryCtxRetain", table.retain).find("cuDevicePrimaryCtxRelease_v2", table.release);
+  library.find("cuCtxSetCurrent", table.setCurrent);
+  library.find("cuMemAlloc_v2", table.allocate).find("cuMemFree_v2", table.free);
+  library.find("cuMemHostAlloc", table.hostAllocate).find("cuMemFreeHost", table.hostFree);
+  library.find("cuMemHostRegister_v2", table.hostRegister).find("cuMemHostUnregister", table.hostUnregister);
+  library.find("cuMemcpyHtoDAsync_v2", table.copyIn).find("cuMemcpyDtoHAsync_v2", table.copyOut);
+  library.find("cuStreamCreate", table.openStream).find("cuStreamDestroy_v2", table.closeStream);
+  library.find("cuStreamSynchronize", table.syncStream).find("cuStreamWaitEvent", table.waitEvent);
+  library.find("cuEventCreate", table.openEvent).find("cuEventDestroy_v2", table.closeEvent);
+  library.find("cuEventRecord", table.recordEvent).find("cuEventSynchronize", table.syncEvent);
+  library.find("cuEventElapsedTime", table.elapsed);
+  library.find("cuModuleLoadData", table.loadModule).find("cuModuleUnload", table.unloadModule);
+  library.find("cuModuleGetFunction", table.function).find("cuLaunchKernel", table.launch);
+  library.find("cuGetErrorString", table.errorText);
+  table.lastFault = [] { return static_cast<const char*>(nullptr); };
+  driver.error = library.error();
+  return driver;
+}
+
+const Driver& theDriver() {
+  static const Driver* driver = new Driver(openDriver());  // never closed: threads of the driver outlive everything
+  return *driver;
+}
+
+bool describe(const DeviceTable& driver, int index, CudaDevice& described) {
   int device = 0;
   char name[256] = "";
   described.index = index;
-  if (driver.device(&device, index) != 0 || driver.deviceName(name, sizeof name, device) != 0) return false;
+  if (driver.find(&device, index) != kDeviceOk || driver.name(name, sizeof name, device) != kDeviceOk) return false;
   described.name = name;
-  return driver.deviceAttribute(&described.computeMajor, kComputeMajor, device) == 0 &&
-         driver.deviceAttribute(&described.computeMinor, kComputeMinor, device) == 0 &&
-         driver.deviceMemory(&described.memoryBytes, device) == 0;
+  return driver.attribute(&described.computeMajor, kDeviceComputeMajor, device) == kDeviceOk &&
+         driver.attribute(&described.computeMinor, kDeviceComputeMinor, device) == kDeviceOk &&
+         driver.memory(&described.memoryBytes, device) == kDeviceOk;
 }
 
 CudaProbe refused(CudaProbe probe, CudaState state, std::string detail) {
@@ -50,38 +69,30 @@ CudaProbe refused(CudaProbe probe, CudaState state, std::string detail) {
 
 }  // namespace
 
+const DeviceTable* cudaDriver(std::string& error) {
+  const Driver& driver = theDriver();
+  error = driver.error;
+  return driver.error.empty() ? &driver.table : nullptr;
+}
+
 CudaProbe probeCuda() {
   CudaProbe probe;
-  probe.runtimeVersion = kRuntimeVersion;
-  auto library = wire::SharedLibrary::open("libcuda.so.1");
-  if (!library.opened()) return refused(probe, CudaState::kNoDriver, "libcuda.so.1 was not found: no NVIDIA driver");
-  Driver driver;
-  library.find("cuInit", driver.init).find("cuDriverGetVersion", driver.version);
-  library.find("cuDeviceGetCount", driver.deviceCount).find("cuDeviceGet", driver.device);
-  library.find("cuDeviceGetName", driver.deviceName).find("cuDeviceGetAttribute", driver.deviceAttribute);
-  library.find("cuDeviceTotalMem_v2", driver.deviceMemory);
-  if (!library.error().empty()) return refused(probe, CudaState::kError, library.error());
-  driver.version(&probe.driverVersion);
-  const int status = driver.init(0);
+  probe.kernels = cudaKernelImage() == nullptr ? "" : kCudaKernelTargets;
+  std::string error;
+  const DeviceTable* driver = cudaDriver(error);
+  if (driver == nullptr) return refused(probe, theDriver().found ? CudaState::kError : CudaState::kNoDriver, error);
+  driver->version(&probe.driverVersion);
+  const DeviceResult status = driver->init(0);
   int count = 0;
-  if (status == kNoDeviceError || (status == 0 && driver.deviceCount(&count) == 0 && count == 0)) {
+  if (status == kDeviceNone || (status == kDeviceOk && driver->count(&count) == kDeviceOk && count == 0)) {
     return refused(probe, CudaState::kNoDevice, "the NVIDIA driver sees no device");
   }
-  if (status != 0) {
-    return refused(probe, CudaState::kError, "cuInit answered " + std::to_string(status));
-  }
+  if (status != kDeviceOk) return refused(probe, CudaState::kError, "cuInit answered " + std::to_string(status));
   for (int index = 0; index < count; index++) {
     CudaDevice device{};
-    if (describe(driver, index, device)) probe.devices.push_back(device);
+    if (describe(*driver, index, device)) probe.devices.push_back(device);
   }
-  if (kRuntimeVersion == 0) {
-    return refused(probe, CudaState::kNotBuilt, "this add-on was built without a CUDA compiler");
-  }
-  if (probe.driverVersion / kVersionsPerMajor < kRuntimeVersion / kVersionsPerMajor) {
-    return refused(probe, CudaState::kDriverTooOld,
-                   "the driver supports CUDA " + std::to_string(probe.driverVersion / kVersionsPerMajor) +
-                       ", this add-on was built for " + std::to_string(kRuntimeVersion / kVersionsPerMajor));
-  }
+  if (probe.kernels.empty()) return refused(probe, CudaState::kNotBuilt, "this add-on was built without a CUDA compiler");
   probe.state = CudaState::kOk;
   return probe;
 }

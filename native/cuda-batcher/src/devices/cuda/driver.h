@@ -1,11 +1,12 @@
-// What the NVIDIA driver of this host says, asked through the driver library itself (opened at run time), so that the
-// answer needs no CUDA toolkit at build time and tells "no driver" from "driver too old".
+// The NVIDIA driver of this host, opened at run time: neither building nor loading the add-on needs anything of CUDA.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "devices/device_table.h"
 
 namespace cb {
 
@@ -17,16 +18,19 @@ struct CudaDevice {
   size_t memoryBytes;
 };
 
-enum class CudaState { kOk, kNotBuilt, kNoDriver, kDriverTooOld, kNoDevice, kError };
+enum class CudaState { kOk, kNotBuilt, kNoDriver, kNoDevice, kError };
 
 struct CudaProbe {
   CudaState state = CudaState::kNoDriver;
   std::string detail;
-  int32_t driverVersion = 0;   // e.g. 13000 for CUDA 13.0
-  int32_t runtimeVersion = 0;  // what this add-on was built with; 0: without CUDA kernels
+  int32_t driverVersion = 0;  // e.g. 13000 for CUDA 13.0
+  std::string kernels;        // what the kernels of this add-on were compiled for; empty: it has none
   std::vector<CudaDevice> devices;
 };
 
 CudaProbe probeCuda();
+
+// The driver's functions; null with a sentence in `error` where there is none. Not initialised yet: call `init` first.
+const DeviceTable* cudaDriver(std::string& error);
 
 }  // namespace cb
