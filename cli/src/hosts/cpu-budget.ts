@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join, resolve } from "node:path";
-import { ServiceError } from "@infaas/runtime";
+import { join } from "node:path";
+import { type ControlGroup, controlGroups, ServiceError } from "@infaas/runtime";
 
 /** CPU time of one host: every process that it starts, and their children, share it. */
 export interface HostBudget {
@@ -57,12 +57,7 @@ export function openCpuBudgets(o: BudgetOptions): CpuBudgets {
   return { isEnforced: false, sentence, of: () => ({ prefix: [], started: nothing, ended: nothing }) };
 }
 
-interface GroupRoot {
-  readonly version: 1 | 2;
-  readonly folder: string;
-}
-
-function cgroupBudgets({ cores }: BudgetOptions, root: GroupRoot): CpuBudgets {
+function cgroupBudgets({ cores }: BudgetOptions, root: ControlGroup): CpuBudgets {
   const { version, folder } = root;
   return {
     isEnforced: true,
@@ -111,9 +106,9 @@ function removeGroup(group: string): void {
 }
 
 /** A folder of cgroups in which groups with a quota can be made, or why there is none. */
-function writableGroup(o: BudgetOptions): GroupRoot | string {
+function writableGroup(o: BudgetOptions): ControlGroup | string {
   const faults: string[] = [];
-  for (const root of groupRoots(o.proc ?? "/proc")) {
+  for (const root of controlGroups("cpu", o.proc)) {
     try {
       removeLeftOver(root.folder);
       if (root.version === 2) enableCpu(root.folder);
@@ -128,24 +123,6 @@ function writableGroup(o: BudgetOptions): GroupRoot | string {
   return faults.length === 0
     ? "no cgroup of CPU time is mounted here"
     : `no cgroup takes a quota (${faults.join("; ")})`;
-}
-
-/** The groups of CPU time that this process is in, version 1 first: where both are mounted, it has the controller. */
-function groupRoots(proc: string): GroupRoot[] {
-  const mounts = linesOf(join(proc, "self", "mounts")).map((line) => line.split(" "));
-  const own = linesOf(join(proc, "self", "cgroup")).map((line) => line.split(":"));
-  return mounts
-    .flatMap(([, folder = "", type, options = ""]): GroupRoot[] => {
-      const version = type === "cgroup2" ? 2 : 1;
-      const isCpu = type === "cgroup2" || (type === "cgroup" && options.split(",").includes("cpu"));
-      if (!isCpu) return [];
-      const [, , path = "/"] =
-        own.find(([id, names = ""]) => (version === 2 ? id === "0" : names.split(",").includes("cpu"))) ?? [];
-      const inside = resolve(join(folder, path));
-      // In a container without a namespace of its own the path is that of the machine.
-      return [{ version, folder: existsSync(inside) ? inside : folder }];
-    })
-    .sort((a, b) => a.version - b.version);
 }
 
 function enableCpu(folder: string): void {
@@ -191,10 +168,6 @@ function affinityBudgets({ cores, maxHosts }: BudgetOptions, why: string): CpuBu
       return { prefix: ["taskset", "-c", list], started: nothing, ended: nothing };
     },
   };
-}
-
-function linesOf(path: string): string[] {
-  return existsSync(path) ? readFileSync(path, "utf8").split("\n").filter(Boolean) : [];
 }
 
 function nothing(): void {}

@@ -1,5 +1,4 @@
-import { availableParallelism } from "node:os";
-import { Code, ServiceError } from "@infaas/runtime";
+import { Code, hostLimits, ServiceError } from "@infaas/runtime";
 import type { Arguments } from "../command/verb";
 import type { HostsPlan } from "../system/cluster";
 
@@ -24,7 +23,7 @@ export function hostsPlan(args: Arguments, hostsMax: number): HostsPlan | null {
   if (!isCount(minHosts, 0)) faults.push(`--min-hosts is ${minHosts}; it may be 0 to ${hostsMax}`);
   if (!isCount(maxHosts, 1)) faults.push(`--max-hosts is ${maxHosts}; it may be 1 to ${hostsMax}`);
   if (minHosts > maxHosts) faults.push(`--min-hosts ${minHosts} is above --max-hosts ${maxHosts}`);
-  const there = availableParallelism();
+  const there = hostLimits().cores;
   if (!(cores >= CORES_LEAST && cores <= there))
     faults.push(`--host-cores is ${cores}; this machine has ${there}, a host takes at least ${CORES_LEAST}`);
   if (!(billingMinimumMs >= 0 && billingMinimumMs <= BILLING_MINIMUM_MAX_MS)) {

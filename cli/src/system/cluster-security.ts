@@ -17,7 +17,7 @@ const FILES = ["tls-cert", "tls-key", "tls-client-ca", "tls-ca", "cluster-token-
 export const clusterSecurityOptions: Readonly<Record<string, VerbOption>> = {
   host: {
     type: "string",
-    doc: "Address the frontend listens on; beyond the loopback interface it needs TLS and tokens or --tls-client-ca.",
+    doc: "Address that the frontend listens on, over gRPC and HTTP; beyond the loopback interface it needs TLS and tokens or --tls-client-ca.",
     default: "127.0.0.1",
   },
   "tls-client-ca": {

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
-import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
-import { formatAddress, type SecurityConfig } from "@infaas/runtime";
+import { formatAddress, hostLimits, type SecurityConfig } from "@infaas/runtime";
 import type { ProcessSpec } from "./process-group";
 
 /** Processes, ports and addresses of a system that `infaas up` starts on this machine. */
@@ -21,7 +20,7 @@ export interface ClusterPlan {
    */
   readonly port: number;
   readonly otlpEndpoint: string | undefined;
-  /** Host that the frontend listens on; all other processes listen on the loopback interface. */
+  /** Host that both faces of the frontend listen on; all other processes listen on the loopback interface. */
   readonly host: string;
   readonly security: SecurityConfig;
 }
@@ -47,27 +46,32 @@ export function ownEtcdAddress(port: number): string {
   return `127.0.0.1:${port + 300}`;
 }
 
-/** Returns the addresses that the processes of a plan listen on. */
+/** Hosts to listen on that are none to call. */
+const everyInterface: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+
+/** Returns the addresses at which this machine reaches the processes of a plan. */
 export function addressesOf(plan: ClusterPlan) {
   const executors = plan.hosts?.maxHosts ?? plan.executorCount;
+  const host = everyInterface.has(plan.host) ? "127.0.0.1" : plan.host;
   return {
-    frontend: `127.0.0.1:${plan.port}`,
-    http: `127.0.0.1:${plan.port - 1}`,
+    frontend: formatAddress({ host, port: plan.port }),
+    http: formatAddress({ host, port: plan.port - 1 }),
     metadata: `127.0.0.1:${plan.port + 100}`,
     executors: Array.from({ length: executors }, (_, i) => `127.0.0.1:${plan.port + 200 + i}`),
   };
 }
 
 /**
- * Returns what each executor of a plan is given of this machine: memory and price are divided among executors. Cores are
+ * Returns what each executor of a plan is given of this machine, or of the container that it runs in: memory and price are divided among executors. Cores are
  * not, except where hosts come and go, which have cores of their own.
  */
 export function hostOf(plan: ClusterPlan) {
-  const cores = plan.hosts?.cores ?? availableParallelism();
+  const given = hostLimits();
+  const cores = plan.hosts?.cores ?? given.cores;
   return {
     hostType: plan.hosts === null ? "local-cpu" : `local-cpu-${cores}`,
     cores,
-    memoryBytes: Math.floor(totalmem() / 2 / addressesOf(plan).executors.length),
+    memoryBytes: Math.floor(given.memoryBytes / 2 / addressesOf(plan).executors.length),
     pricePerHourUsd: (PRICE_PER_HOUR_FOR_8_CORES_USD * cores) / 8,
   };
 }
@@ -88,7 +92,7 @@ export function executorOf(plan: ClusterPlan, number: number): ProcessSpec {
 
 /** Returns the processes of a plan in start order, without hosts that come and go. */
 export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
-  const { frontend, http, metadata } = addressesOf(plan);
+  const { frontend, metadata } = addressesOf(plan);
   const store = ["--store", plan.store, ...(plan.store === "etcd" ? ["--etcd", plan.etcdAddress] : [])];
   const executorCount = plan.hosts === null ? plan.executorCount : 0;
   return [
@@ -108,7 +112,7 @@ export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
       "--advertise",
       frontend,
       "--http-listen",
-      http,
+      formatAddress({ host: plan.host, port: plan.port - 1 }),
       "--metadata",
       metadata,
       ...consoleArguments(plan),
@@ -142,7 +146,7 @@ const PROFILE_MEMORY_DEFAULT_BYTES = 4 * 1024 ** 3;
  * default: a model of 2 GB takes 5 while it is measured.
  */
 function profileMemory(executorCount: number): readonly string[] {
-  const bytes = Math.floor(totalmem() / 4 / executorCount);
+  const bytes = Math.floor(hostLimits().memoryBytes / 4 / executorCount);
   const isSaid = process.env.INFAAS_PROFILE_MEMORY_BYTES_MAX !== undefined;
   return isSaid || bytes <= PROFILE_MEMORY_DEFAULT_BYTES ? [] : ["--profile-memory-bytes-max", String(bytes)];
 }

@@ -12,7 +12,9 @@ export {
   type OptionTable,
   readConfig,
 } from "./process/config";
+export { type ControlGroup, controlGroups } from "./process/control-groups";
 export { diskFailure, diskFreeBytes, isDiskFull } from "./process/disk-failure";
+export { type HostLimits, hostLimits } from "./process/host-limits";
 export { Lifecycle, runMain } from "./process/lifecycle";
 export { createLogger, type Logger, type LogLevel, LogLevels } from "./process/logger";
 export { surviveLostOutput } from "./process/lost-output";

@@ -1,4 +1,4 @@
-import { type OptionTable, securityOptions } from "@infaas/runtime";
+import { type ConfigOf, type OptionTable, securityOptions } from "@infaas/runtime";
 
 /** Every option of an executor. */
 export const executorOptions = {
@@ -38,19 +38,19 @@ export const executorOptions = {
   },
   cores: {
     type: "number",
-    default: 1,
+    default: null,
     min: 0.05,
     max: 1024,
     unit: "cores",
-    doc: "CPU time this executor is given, in cores; utilisation is relative to it. Threads are planned for whole cores, one at the least. Whoever starts the process sees to it that it gets no more.",
+    doc: "CPU time this executor is given, in cores; utilisation is relative to it. Threads are planned for whole cores, one at the least. Whoever starts the process sees to it that it gets no more. Default: the quota of its cgroup, else all cores that it may run on.",
   },
   memoryBytes: {
     type: "number",
-    default: 1_073_741_824,
+    default: null,
     min: 1_048_576,
     max: 1e13,
     unit: "bytes",
-    doc: "Memory all loaded instances may take together; beyond it the least recently used idle ones make room.",
+    doc: "Memory all loaded instances may take together; beyond it the least recently used idle ones make room. Default: half of the limit of its cgroup, else of the machine's memory.",
   },
   hostType: { type: "string", default: "local-cpu", doc: "Kind of host; profiles hold for one kind." },
   pricePerHour: {
@@ -118,7 +118,7 @@ export const executorOptions = {
     min: 268_435_456,
     max: 1e13,
     unit: "bytes",
-    doc: "Resident memory of the process that loads and measures one model; beyond it the model is refused with RESOURCE_EXHAUSTED. A model is open twice while it is measured.",
+    doc: "Resident memory of the process that loads and measures one model; beyond it, and beyond three quarters of what the host gives, the model is refused with RESOURCE_EXHAUSTED. A model is open twice while it is measured.",
   },
   linkInFlightMax: {
     type: "number",
@@ -156,6 +156,15 @@ export const executorOptions = {
     doc: "Least severe line that is written.",
   },
 } as const satisfies OptionTable;
+
+/** The executor's options as they are told. */
+export type ExecutorOptions = ConfigOf<typeof executorOptions>;
+
+/** The executor's options with the sizes of its host. */
+export interface ExecutorConfig extends ExecutorOptions {
+  readonly cores: number;
+  readonly memoryBytes: number;
+}
 
 /** Cores that threads are planned for: a part of a core runs no thread of its own. */
 export function wholeCores(cores: number): number {

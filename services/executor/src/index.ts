@@ -4,6 +4,7 @@ export { analyseRows, decodeModel, type OnnxModel, type RowAnalysis } from "@inf
 export { executorOptions } from "./config";
 export { ExecutorCore, type ExecutorCorePorts } from "./core/executor-core";
 export { readFigures, type ToldFigures } from "./core/read-figures";
+export { sizedFor } from "./core/sized-config";
 export type {
   DirectFigures,
   DirectService,

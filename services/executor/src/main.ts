@@ -1,6 +1,8 @@
+#!/usr/bin/env node
 import { memberMethodRole } from "@infaas/api";
-import { runService, tuneProcess } from "@infaas/runtime";
+import { hostLimits, runService, tuneProcess } from "@infaas/runtime";
 import { executorOptions } from "./config";
+import { sizedFor } from "./core/sized-config";
 import { nativeEngineVersion } from "./engines/native-engine";
 import { instruments } from "./metrics";
 import { linkListenFaults } from "./serving/link-listen";
@@ -20,7 +22,8 @@ runService({
     logFields: { service: "executor", executor: config.name },
     traceSampleRatio: config.traceSampleRatio,
   }),
-  start: async (config, world) => {
+  start: async (options, world) => {
+    const config = sizedFor(options, hostLimits());
     // Asked for first, so that a machine without it is told at the start and not by the first load.
     const engine = nativeEngineVersion();
     const address = await startExecutor(config, { ...world, engines: null });

@@ -5,7 +5,6 @@ import { ArtifactClient } from "@infaas/cluster";
 import { CoreGate } from "@infaas/cuda-batcher";
 import {
   type Clock,
-  type ConfigOf,
   createRpcClient,
   every,
   type Lifecycle,
@@ -17,7 +16,7 @@ import {
   type Telemetry,
   withPort,
 } from "@infaas/runtime";
-import { type executorOptions, wholeCores } from "./config";
+import { type ExecutorConfig as Config, wholeCores } from "./config";
 import { ExecutorCore, type HostUsage } from "./core/executor-core";
 import type { EnginePort } from "./engines/engine-port";
 import { gatedEngines } from "./engines/gated-engines";
@@ -50,8 +49,6 @@ export interface ExecutorWorld {
   readonly lifecycle: Lifecycle;
   readonly security: Security;
 }
-
-type Config = ConfigOf<typeof executorOptions>;
 
 /** Time for queries in flight when the process stops; the whole stop takes less than 5 s. */
 const DRAIN_ON_STOP_MS = 2_500;

@@ -1,4 +1,4 @@
-import { ExecutorCore, executorOptions } from "@infaas/executor";
+import { ExecutorCore, executorOptions, sizedFor } from "@infaas/executor";
 import { type Clock, every, type Logger, type Random, type Timer } from "@infaas/runtime";
 import { configOf } from "./config-of";
 import type { ServiceTimes } from "./service-times";
@@ -74,7 +74,7 @@ export class SimulatedExecutor {
     args.push("--memory-bytes", String(memoryBytes), "--price-per-hour", String(pricePerHourUsd));
     const fetchMs = (digest: string) => world.fileBytes(digest) / host.fetchBytesPerMs;
     const files = new Map<string, Promise<string>>();
-    this.core = new ExecutorCore(configOf(executorOptions, args), {
+    this.core = new ExecutorCore(sizedFor(configOf(executorOptions, args), host), {
       clock,
       random,
       logger,

@@ -3,7 +3,7 @@
  */
 export type Option = { doc: string } & (
   | { type: "string"; default: string | null; choices?: readonly string[] }
-  | { type: "number"; default: number; min: number; max: number; unit?: string }
+  | { type: "number"; default: number | null; min: number; max: number; unit?: string }
   | { type: "boolean"; default: boolean }
   | { type: "list"; default: readonly string[] }
 );
@@ -11,8 +11,8 @@ export type Option = { doc: string } & (
 /** Every option of a process by its camelCase name. */
 export type OptionTable = Record<string, Option>;
 
-type ValueOf<O extends Option> = O extends { type: "number" }
-  ? number
+type ValueOf<O extends Option> = O extends { type: "number"; default: infer D }
+  ? number | (null extends D ? null : never)
   : O extends { type: "boolean" }
     ? boolean
     : O extends { type: "list" }

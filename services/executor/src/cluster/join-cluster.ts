@@ -1,13 +1,13 @@
 import { type ClusterService, DeviceKind, MemberKind } from "@infaas/api";
 import { followMetadata, Membership, MetricTargets, RecordTable } from "@infaas/cluster";
-import type { ClientOf, Clock, ConfigOf, Logger, Random, Telemetry } from "@infaas/runtime";
-import { type executorOptions, wholeCores } from "../config";
+import type { ClientOf, Clock, Logger, Random, Telemetry } from "@infaas/runtime";
+import { type ExecutorConfig, wholeCores } from "../config";
 import type { Executor } from "../instances/executor";
 import { DesiredInstances, frontendAddresses, isAccepting } from "./desired-instances";
 import { InstanceReports, type ProcessLine } from "./instance-reports";
 
 type MemberConfig = Pick<
-  ConfigOf<typeof executorOptions>,
+  ExecutorConfig,
   "name" | "hostType" | "cores" | "memoryBytes" | "pricePerHour" | "leaseTtlMs"
 >;
 

@@ -3,7 +3,6 @@ import { RECORD_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import {
   type ClientOf,
   type Clock,
-  type ConfigOf,
   every,
   type Logger,
   type Random,
@@ -12,7 +11,7 @@ import {
 } from "@infaas/runtime";
 import type { ProcessLine } from "../cluster/instance-reports";
 import { joinCluster } from "../cluster/join-cluster";
-import type { executorOptions } from "../config";
+import type { ExecutorConfig } from "../config";
 import type { DirectFigures, EnginePort } from "../engines/engine-port";
 import { BatchingWatch } from "../instances/batching-watch";
 import { Executor } from "../instances/executor";
@@ -69,7 +68,7 @@ export interface ReachedAt {
 }
 
 type Config = Pick<
-  ConfigOf<typeof executorOptions>,
+  ExecutorConfig,
   | "name"
   | "hostType"
   | "cores"

@@ -8,6 +8,7 @@ import { createNode } from "@infaas/onnx";
 import { graphFile } from "@infaas/onnx/testing/graph-models";
 import { Code, createLogger, every, readConfig, seededRandom, sleep, systemClock } from "@infaas/runtime";
 import { executorOptions } from "../config";
+import { sizedFor } from "../core/sized-config";
 import type { EngineLoss, EngineOptions } from "../engines/engine-port";
 import { PlainCaller } from "../testing/link-caller";
 import { digits } from "../testing/zoo";
@@ -19,7 +20,7 @@ jest.setTimeout(120_000);
 const hook = join(__dirname, "../../../metadata/src/testing/typescript.cjs");
 const read = readConfig(executorOptions, [], {});
 if (!read.ok) throw new Error(read.faults.join());
-const defaults = read.config;
+const defaults = sizedFor(read.config, { cores: 1, memoryBytes: 2 ** 34 });
 
 /** INT64_MIN / -1 is a trap of the processor, and the engine does not guard against it. */
 const division = graphFile({
