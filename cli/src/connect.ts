@@ -8,7 +8,7 @@ const defaultAddress = "127.0.0.1:8001";
 
 /** Runs `use` with a client to the frontend the arguments name, and closes it afterwards. */
 export async function withClient<T>(args: Arguments, use: (client: InfaasClient) => Promise<T>): Promise<T> {
-  const address = frontendAddress(args);
+  const address = addressNamed(args);
   const client = createInfaasClient(address, connectOptions(args));
   try {
     return await use(client);
@@ -19,8 +19,8 @@ export async function withClient<T>(args: Arguments, use: (client: InfaasClient)
   }
 }
 
-/** Returns the frontend's `host:port`. @throws ServiceError INVALID_ARGUMENT with the form that is taken. */
-function frontendAddress(args: Arguments): string {
+/** Returns the `host:port` that the arguments name. @throws ServiceError INVALID_ARGUMENT with the form that is taken. */
+export function addressNamed(args: Arguments): string {
   const said = args.text("address");
   const address = said ?? process.env.INFAAS_ADDRESS ?? defaultAddress;
   const parsed = parseAddress(address);
@@ -34,7 +34,7 @@ function frontendAddress(args: Arguments): string {
 const START = "start a system with 'npm start' in a checkout or with 'infaas up'";
 
 /** The failure of a call; where there was no connection, with what to do about it. */
-function unconnected(failure: ServiceError, address: string): ServiceError {
+export function unconnected(failure: ServiceError, address: string): ServiceError {
   const { code, message } = failure;
   if (code !== Code.UNAVAILABLE) return failure;
   const told = (sentence: string) => new ServiceError(code, sentence, { cause: failure });

@@ -155,6 +155,7 @@ const mistakes: readonly Mistake[] = [
   [["status", "--address", "8001"], 2, "as in 127.0.0.1:8001"],
   [["status", "--address", "host:port"], 2, "it takes host:port"],
   [["status", "--address", "NOBODY"], 3, /nothing listens on .*'npm start'.*'infaas up'.*--address/],
+  [["health", "--address", "NOBODY"], 3, "nothing listens on"],
   [image("--address", "NOBODY"), 3, "nothing listens on"],
   [["status", "--address", `${"a".repeat(64)}:8001`], 3, "is not known; name another with --address"],
   [["status", "--address", "DEAF"], 3, /no connection to .*gRPC port.*--tls-ca/],

@@ -195,6 +195,14 @@ describe("any model", () => {
     expect(other.stderr).toContain("executor 'executor-7' is not known; known: executor-1");
   });
 
+  it("tells health checks whether a process serves, by the exit status", async () => {
+    const metadata = `127.0.0.1:${Number(cluster.address.split(":")[1]) + 100}`;
+    for (const address of [cluster.address, metadata]) {
+      const { status, stdout } = await infaas(cluster, "health", "--address", address);
+      expect([status, stdout]).toEqual([0, `${address} serves\n`]);
+    }
+  });
+
   it("refuses a second system on its data folder and leaves the first as it is", async () => {
     const second = await infaas(cluster, "up", "--port", "18001", "--data-dir", cluster.folder);
     expect([second.status, second.stderr]).toEqual([

@@ -6,6 +6,7 @@ import { demo } from "./demo";
 import { down } from "./down";
 import { drain } from "./drain";
 import { explain } from "./explain";
+import { health } from "./health";
 import { models } from "./models";
 import { plan } from "./plan";
 import { query } from "./query";
@@ -27,6 +28,7 @@ export const verbs: readonly Verb[] = [
   models,
   explain,
   status,
+  health,
   why,
   plan,
   drain,

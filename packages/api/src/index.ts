@@ -94,7 +94,11 @@ export type {
 export { LANE_ALONE } from "./frames/link-frame";
 export { type CallLoad, encodeCallLoad, orcaTrailer } from "./frames/orca-report";
 export { QUERY_FIELDS_MAX, type SplitQuery, splitQuery } from "./frames/split-query";
-export { file_grpc_health_v1_health } from "./gen/grpc/health/v1/health_pb";
+export {
+  file_grpc_health_v1_health,
+  Health as HealthService,
+  HealthCheckResponse_ServingStatus as ServingStatus,
+} from "./gen/grpc/health/v1/health_pb";
 export {
   ArtifactService,
   type DownloadArtifactRequest,
