@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { createInfaasClient, type InfaasClient } from "@infaas/client";
 import { Code, ServiceError, sleep, surviveLostOutput, systemClock } from "@infaas/runtime";
 import type { Arguments, Verb } from "../command/verb";
@@ -207,6 +207,7 @@ function greet(plan: ClusterPlan, tookMs: number, terminal: Terminal): void {
 function printGreeting(plan: ClusterPlan, tookMs: number, terminal: Terminal): void {
   const { frontend, http, metadata, executors } = addressesOf(plan);
   const { hosts } = plan;
+  const picture = relative(process.cwd(), join(plan.root, "zoo", "examples", "seven.png"));
   const shown =
     hosts === null
       ? executors.join(", ")
@@ -221,7 +222,7 @@ INFaaS is up after ${(tookMs / 1000).toFixed(1)} s
 
 Try, in another shell:
   npx infaas models
-  npx infaas query digit-classification --image zoo/examples/seven.png --accuracy 0.95 --latency 50
+  npx infaas query digit-classification --image ${picture} --accuracy 0.95 --latency 50
   npx infaas explain digit-classification --accuracy 0.98 --latency 5
 
 Ctrl-C stops everything.`);

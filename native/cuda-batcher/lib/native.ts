@@ -185,8 +185,9 @@ export interface Native extends NativeModels {
   };
 }
 
-// lib/ and dist/ both lie beside build/.
-const addons = join(__dirname, "..", "build", "Release");
+// lib/ and dist/ both lie beside build/, or, in an installed package, beside prebuilds/.
+const prebuilds = join(__dirname, "..", "prebuilds", `${process.platform}-${process.arch}`);
+const folders = [join(__dirname, "..", "build", "Release"), prebuilds];
 let loaded: Native | undefined;
 
 /** The add-on that serves, loaded on first use; throws an Error that says how to build it. */
@@ -197,24 +198,29 @@ export function native(): Native {
 
 /** Loads an add-on by its file; throws an Error that says how to build it. */
 export function loadAddon<Exports>(file: string): Exports {
-  const path = join(addons, file);
-  if (existsSync(path)) return require(path) as Exports;
+  const paths = folders.map((folder) => join(folder, file));
+  const path = paths.find((each) => existsSync(each));
+  if (path !== undefined) return require(path) as Exports;
   throw new Error(
-    `the native batcher is not built: run 'npm run build:native -w @infaas/cuda-batcher' (${path} is missing)`,
+    `the native batcher is not built: run 'npm run build:native -w @infaas/cuda-batcher' in a checkout (none of ${paths.join(", ")} is there)`,
   );
 }
 
 /**
- * Path of the libonnxruntime that the npm package onnxruntime-node carries for this machine, or $CB_ONNXRUNTIME_LIB.
- * Falls back to the bare name, which the system's loader searches.
+ * Path of $CB_ONNXRUNTIME_LIB, else of the libonnxruntime beside a prebuilt add-on, else of the one that the npm package
+ * onnxruntime-node carries for this machine. Falls back to the bare name, which the system's loader searches.
  */
 export function onnxruntimeLibrary(): string {
   const given = process.env.CB_ONNXRUNTIME_LIB;
   if (given !== undefined && given !== "") return given;
+  const prebuilt = join(prebuilds, LIBRARY);
+  if (existsSync(prebuilt)) return prebuilt;
   const bin = join(dirname(require.resolve("onnxruntime-node/package.json")), "bin");
   for (const folder of readdirSync(bin).sort().reverse()) {
-    const library = join(bin, folder, process.platform, process.arch, "libonnxruntime.so.1");
+    const library = join(bin, folder, process.platform, process.arch, LIBRARY);
     if (existsSync(library)) return library;
   }
-  return "libonnxruntime.so.1";
+  return LIBRARY;
 }
+
+const LIBRARY = "libonnxruntime.so.1";

@@ -106,19 +106,21 @@ export interface Native {
   linkCancel(wire: WireHandle, link: number, id: number): void;
 }
 
-// lib/ and dist/ both lie beside build/.
-const addonPath = join(__dirname, "..", "build", "Release", "wire.node");
+// lib/ and dist/ both lie beside build/, or, in an installed package, beside prebuilds/.
+const places = [join("build", "Release"), join("prebuilds", `${process.platform}-${process.arch}`)];
+const paths = places.map((place) => join(__dirname, "..", place, "wire.node"));
 let loaded: Native | undefined;
 
 /** The add-on, loaded on first use; throws an Error that says how to build it. */
 export function native(): Native {
   if (loaded === undefined) {
-    if (!existsSync(addonPath)) {
+    const path = paths.find((each) => existsSync(each));
+    if (path === undefined) {
       throw new Error(
-        `the native wire is not built: run 'npm run build:native -w @infaas/wire' (${addonPath} is missing)`,
+        `the native wire is not built: run 'npm run build:native -w @infaas/wire' in a checkout (none of ${paths.join(", ")} is there)`,
       );
     }
-    loaded = require(addonPath) as Native;
+    loaded = require(path) as Native;
   }
   return loaded;
 }

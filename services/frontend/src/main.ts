@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { userMethodRole } from "@infaas/api";
 import { runService, tuneProcess } from "@infaas/runtime";
 import { frontendOptions } from "./config";

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { join } from "node:path";
 import { memberMethodRole } from "@infaas/api";
 import {
