@@ -8,11 +8,14 @@ export async function registerWithProgress(
   terminal: Terminal,
 ) {
   const progress = terminal.progress(registration.name);
+  let succeeded = false;
   try {
-    return await client.register(registration, (p) =>
+    const result = await client.register(registration, (p) =>
       progress.update(p.done, p.total, [p.stage, p.variant, p.message].filter(Boolean).join(" ")),
     );
+    succeeded = true;
+    return result;
   } finally {
-    progress.stop();
+    progress.end(succeeded);
   }
 }

@@ -5,7 +5,8 @@ import { Code, codeName, ServiceError } from "@infaas/runtime";
 import { exitStatusOf, failureOf } from "./command/failure";
 import { didYouMean } from "./command/nearest";
 import { parseVerb, programHelp, type Verb, verbHelp } from "./command/verb";
-import { printRefusal } from "./report/refusal";
+import { refusalLines } from "./report/refusal";
+import { paint } from "./terminal/screen";
 import type { Terminal } from "./terminal/terminal";
 import { verbs } from "./verbs";
 
@@ -18,10 +19,10 @@ export async function runCommand(words: readonly string[], terminal: Terminal): 
     const failure = failureOf(error);
     const [code, status] = [codeName(failure.code), exitStatusOf(failure.code)];
     const refusal = refusalOf(failure);
-    terminal.note(`${code}: ${failure.message}`);
-    terminal.result({ error: { code, message: failure.message, status }, refusal }, () => {
-      if (refusal !== undefined) printRefusal(refusal, terminal);
-    });
+    terminal.note(`${paint(terminal.noteScreen, "bad", code)}: ${failure.message}`);
+    terminal.result({ error: { code, message: failure.message, status }, refusal }, (screen) =>
+      refusal === undefined ? [] : refusalLines(refusal, screen),
+    );
     return status;
   }
 }
@@ -31,11 +32,11 @@ async function run([first, ...rest]: readonly string[], terminal: Terminal): Pro
   if (first === undefined || first === "--help" || first === "-h") return printProgramHelp(terminal);
   if (first === "help") {
     const [asked] = rest;
-    return asked === undefined ? printProgramHelp(terminal) : terminal.print(verbHelp(verbCalled(asked)));
+    return asked === undefined ? printProgramHelp(terminal) : printHelp(verbCalled(asked), terminal);
   }
   const verb = verbCalled(first);
   const args = parseVerb(verb, rest);
-  if (args.flag("help")) terminal.print(verbHelp(verb));
+  if (args.flag("help")) printHelp(verb, terminal);
   else await verb.run(args, terminal);
 }
 
@@ -49,8 +50,12 @@ function verbCalled(word: string): Verb {
   throw new ServiceError(Code.INVALID_ARGUMENT, `${sentence}; 'infaas help' says what they do`);
 }
 
+function printHelp(verb: Verb, terminal: Terminal): void {
+  for (const line of verbHelp(verb, terminal.screen)) terminal.print(line);
+}
+
 function printProgramHelp(terminal: Terminal): void {
-  terminal.print(programHelp(verbs).trimEnd());
+  for (const line of programHelp(verbs, terminal.screen)) terminal.print(line);
 }
 
 function version(): string {

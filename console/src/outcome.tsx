@@ -1,8 +1,14 @@
-import type { Explanation, Offer, QueryResponse, Refusal } from "@infaas/api/messages";
+import {
+  candidateSentence,
+  type Explanation,
+  type Offer,
+  type QueryResponse,
+  type Refusal,
+} from "@infaas/api/messages";
 import type { Answered } from "./answered";
 import { type Needs, relaxed } from "./needs";
 import { scoresOf, sharesOf } from "./tensors";
-import { dollars, milliseconds, percent, reasonOf, stagesOf } from "./words";
+import { dollars, milliseconds, percent, stagesOf } from "./words";
 
 /** Labels shown, the most likely first. */
 const LABELS_MAX = 5;
@@ -168,7 +174,7 @@ function Candidates({ explanation }: { readonly explanation: Explanation }) {
           {shown.map((candidate) => (
             <tr key={`${candidate.variant} ${candidate.executor}`}>
               <td>{candidate.variant}</td>
-              <td>{reasonOf(candidate)}</td>
+              <td>{candidateSentence(candidate)}</td>
             </tr>
           ))}
         </tbody>

@@ -1,4 +1,4 @@
-import { type Candidate, type Receipt, Verdict } from "@infaas/api/messages";
+import type { Receipt } from "@infaas/api/messages";
 
 /** Milliseconds with three digits: `0.42 ms`. */
 export function milliseconds(ms: number): string {
@@ -40,29 +40,3 @@ export function stagesOf(receipt: Receipt): Stage[] {
   const rest = receipt.totalMs - counted.reduce((sum, { ms }) => sum + ms, 0);
   return [...counted, { name: "rest", ms: Math.max(0, rest) }];
 }
-
-/** Why a candidate lost, or that it won, as a sentence. */
-export function reasonOf({ verdict, value, limit }: Candidate): string {
-  const reason = reasons[verdict];
-  return reason === undefined ? "not considered" : reason(value, limit);
-}
-
-type Reason = (value: number, limit: number) => string;
-const reasons: Readonly<Partial<Record<Verdict, Reason>>> = {
-  [Verdict.SELECTED]: () => "answers",
-  [Verdict.ACCURACY_BELOW_FLOOR]: (has, floor) =>
-    `accuracy ${has.toFixed(4)} is below the floor of ${floor.toFixed(4)}`,
-  [Verdict.LATENCY_ABOVE_SLO]: (has, limit) =>
-    `would take ${milliseconds(has)}, ${milliseconds(limit)} are allowed`,
-  [Verdict.COST_ABOVE_MAX]: (has, limit) => `costs ${dollars(has)} per 1,000, ${dollars(limit)} are allowed`,
-  [Verdict.BATCH_TOO_LARGE]: (has, most) => `${has} rows are asked, ${most} are the most`,
-  [Verdict.OVERLOADED]: () => "has more work than it gets done in time",
-  [Verdict.INTERFERED]: () => "is slowed down by its neighbours",
-  [Verdict.NOT_LOADED]: (has) => `is not loaded; with that it would take ${milliseconds(has)}`,
-  [Verdict.DEARER]: (has, winner) => `costs ${dollars(has)} per 1,000, the winner ${dollars(winner)}`,
-  [Verdict.LESS_ACCURATE]: (has, winner) => `accuracy ${has.toFixed(4)}, the winner ${winner.toFixed(4)}`,
-  [Verdict.NO_ROOM]: () => "finds no executor with memory for it",
-  [Verdict.NO_EXECUTOR]: () => "finds no executor that takes work",
-  [Verdict.OUTRANKED]: (has, winner) =>
-    `equal by the objective, completes in ${milliseconds(has)}, the winner in ${milliseconds(winner)}`,
-};

@@ -1,6 +1,8 @@
 import { verbs } from "../verbs";
 import { parseVerb, programHelp, type Verb, verbHelp } from "./verb";
 
+const wide = { width: Number.POSITIVE_INFINITY, colour: false };
+
 const verb: Verb = {
   name: "ask",
   usage: "TARGET",
@@ -35,7 +37,7 @@ describe("parseVerb", () => {
 
 describe("verbHelp", () => {
   it.each(verbs.map((v) => [v.name, v] as const))("lists every option of %s with its meaning", (_, each) => {
-    const help = verbHelp(each);
+    const help = verbHelp(each, wide).join("\n");
     for (const [name, option] of Object.entries(each.options)) {
       expect(help).toContain(`--${name}`);
       expect(help).toContain(option.doc);
@@ -45,7 +47,21 @@ describe("verbHelp", () => {
 
 describe("programHelp", () => {
   it("lists every verb once", () => {
-    const lines = programHelp(verbs).split("\n");
+    const lines = programHelp(verbs, wide);
     for (const each of verbs) expect(lines.filter((l) => l.startsWith(`  ${each.name} `))).toHaveLength(1);
+  });
+});
+
+describe.each([80, 120])("help in %d columns", (width) => {
+  const narrow = { width, colour: false };
+  it.each(verbs.map((v) => [v.name, v] as const))("of %s is as wide", (_, each) => {
+    const lines = verbHelp(each, narrow);
+    expect(lines.filter((line) => line.length > width)).toEqual([]);
+    for (const { doc } of Object.values(each.options))
+      expect(lines.join(" ").replace(/\s+/g, " ")).toContain(doc.split(" ").slice(0, 3).join(" "));
+  });
+
+  it("of the program is as wide", () => {
+    expect(programHelp(verbs, narrow).filter((line) => line.length > width)).toEqual([]);
   });
 });

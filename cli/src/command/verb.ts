@@ -1,5 +1,7 @@
 import { parseArgs } from "node:util";
 import { Code, ServiceError } from "@infaas/runtime";
+import type { Screen } from "../terminal/screen";
+import { type Column, tableLines, textLines } from "../terminal/table";
 import type { Terminal } from "../terminal/terminal";
 import { didYouMean } from "./nearest";
 import { type NumberForm, numberOf } from "./number-option";
@@ -148,17 +150,34 @@ function positionalsFault({ usage }: Verb, given: readonly string[]): string | n
   return `${taken}, given: ${names}; a value with spaces needs quotes`;
 }
 
-/** Help of one verb, printed from its table. */
-export function verbHelp(verb: Verb): string {
+/** Characters that options, and verbs with their arguments, have at the least before what they mean. */
+const OPTION_WIDTH = 29;
+const VERB_WIDTH = 34;
+const helpColumns: readonly Column[] = [{ head: "" }, { head: "", prose: true }];
+
+/** Help of one verb, made from its table. */
+export function verbHelp(verb: Verb, screen: Screen): readonly string[] {
   const rows = Object.entries({ ...verb.options, ...commonOptions }).map(([name, o]) => {
-    const left = `  --${name}${o.type === "boolean" ? "" : ` ${o.type === "strings" ? "STRING..." : o.type.toUpperCase()}`}`;
-    return `${left.padEnd(31)}${o.doc}${o.default === undefined ? "" : ` [${o.default}]`}`;
+    const value = { boolean: "", string: " STRING", strings: " STRING...", number: " NUMBER" }[o.type];
+    const meaning = o.default === undefined ? o.doc : `${o.doc} [${o.default}]`;
+    return [`  --${name}${value}`.padEnd(OPTION_WIDTH), meaning];
   });
-  return `infaas ${verb.name} ${verb.usage}\n${verb.summary}\n\n${rows.join("\n")}\n`;
+  return [
+    `infaas ${verb.name} ${verb.usage}`.trimEnd(),
+    ...textLines(verb.summary, screen.width),
+    "",
+    ...tableLines(helpColumns, rows, screen),
+  ];
 }
 
 /** Help of the whole program. */
-export function programHelp(verbs: readonly Verb[]): string {
-  const rows = verbs.map((verb) => `  ${`${verb.name} ${verb.usage}`.padEnd(34)}${verb.summary}`);
-  return `infaas VERB [options]\n\n${rows.join("\n")}\n\n'infaas VERB --help' lists a verb's options.\n`;
+export function programHelp(verbs: readonly Verb[], screen: Screen): readonly string[] {
+  const rows = verbs.map((verb) => [`  ${verb.name} ${verb.usage}`.padEnd(VERB_WIDTH), verb.summary]);
+  return [
+    "infaas VERB [options]",
+    "",
+    ...tableLines(helpColumns, rows, screen),
+    "",
+    "'infaas VERB --help' lists a verb's options.",
+  ];
 }

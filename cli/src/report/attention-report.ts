@@ -1,5 +1,6 @@
 import { BatchingCertificate, type ListModelsResponse, type Variant } from "@infaas/api";
-import type { Terminal } from "../terminal/terminal";
+import type { Screen } from "../terminal/screen";
+import { tableLines } from "../terminal/table";
 
 /** A variant that serves otherwise than it was meant to: what was found, and what its owner can do. */
 export interface Attention {
@@ -18,12 +19,13 @@ export function attentionOf(listed: ListModelsResponse): Attention[] {
   });
 }
 
-/** Prints a table of these; nothing where there are none. */
-export function printAttention(attention: readonly Attention[], terminal: Terminal): void {
-  if (attention.length === 0) return;
-  terminal.table(
-    ["needs attention", "because", "what to do"],
+/** Returns a table of these; nothing where there are none. */
+export function attentionLines(attention: readonly Attention[], screen: Screen): readonly string[] {
+  if (attention.length === 0) return [];
+  return tableLines(
+    [{ head: "needs attention" }, { head: "because", prose: true }, { head: "what to do", prose: true }],
     attention.map(({ variant, found, remedy }) => [variant, found, remedy]),
+    screen,
   );
 }
 

@@ -1,5 +1,6 @@
 import type { ModelDescription, TensorSignature } from "@infaas/onnx";
-import type { Terminal } from "../terminal/terminal";
+import type { Screen } from "../terminal/screen";
+import { textLines } from "../terminal/table";
 import { fileSize } from "./format";
 import { tensorSpecText } from "./tensor-spec";
 
@@ -31,19 +32,25 @@ export function checkJson({ path, bytes, external, model }: CheckedModel) {
   };
 }
 
-/** Prints what registration would make of a model. */
-export function printCheck({ path, bytes, external, model }: CheckedModel, terminal: Terminal): void {
+/** Returns what registration would make of a model. */
+export function checkLines(
+  { path, bytes, external, model }: CheckedModel,
+  screen: Screen,
+): readonly string[] {
   const opsets = Object.entries(model.opsets).map(([domain, version]) => `${domain} ${version}`);
-  terminal.print(`${path}: ${fileSize(bytes)}, ${model.nodes} nodes`);
-  terminal.print(`onnx    IR version ${model.irVersion}, operator sets ${opsets.join(", ") || "none"}`);
-  for (const file of external) terminal.print(`weights ${file.name}, ${fileSize(file.bytes)}`);
-  for (const spec of model.inputs) terminal.print(`input   ${textOf(spec, false)}`);
-  for (const spec of model.optionalInputs) terminal.print(`input   ${textOf(spec, true)}`);
-  for (const spec of model.outputs) terminal.print(`output  ${textOf(spec, false)}`);
-  terminal.print(`batched ${batchingOf(model)}`);
-  for (const { precision, available, note } of precisionsOf(model))
-    terminal.print(`${precision.padEnd(7)} ${available ? "yes" : "no"}: ${note}`);
-  if (model.drawsAnswers) terminal.print("draws   its answers: equal input may be answered otherwise");
+  return [
+    `${path}: ${fileSize(bytes)}, ${model.nodes} nodes`,
+    `onnx    IR version ${model.irVersion}, operator sets ${opsets.join(", ") || "none"}`,
+    ...external.map((file) => `weights ${file.name}, ${fileSize(file.bytes)}`),
+    ...model.inputs.map((spec) => `input   ${textOf(spec, false)}`),
+    ...model.optionalInputs.map((spec) => `input   ${textOf(spec, true)}`),
+    ...model.outputs.map((spec) => `output  ${textOf(spec, false)}`),
+    `batched ${batchingOf(model)}`,
+    ...precisionsOf(model).map(
+      ({ precision, available, note }) => `${precision.padEnd(7)} ${available ? "yes" : "no"}: ${note}`,
+    ),
+    ...(model.drawsAnswers ? ["draws   its answers: equal input may be answered otherwise"] : []),
+  ].flatMap((line) => textLines(line, screen.width));
 }
 
 function batchingOf({ unbatchableReason }: ModelDescription): string {

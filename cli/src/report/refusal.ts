@@ -1,37 +1,20 @@
-import type { Explanation, Refusal } from "@infaas/api";
-import { Verdict } from "@infaas/api";
-import type { Terminal } from "../terminal/terminal";
+import type { Offer, Refusal } from "@infaas/api";
+import type { Screen } from "../terminal/screen";
+import { type Column, tableLines } from "../terminal/table";
 import { ms, percent, usd } from "./format";
 
-/** Prints the offers of a refusal: what would be accepted, at which price. */
-export function printRefusal(refusal: Refusal, terminal: Terminal): void {
-  if (refusal.retryAfterMs !== undefined) terminal.print(`try again in ${ms(refusal.retryAfterMs)}`);
-  if (refusal.offers.length === 0) return;
-  terminal.print("what could be had instead:");
-  terminal.table(
-    ["give way on", "variant", "latency", "accuracy", "$ / 1,000"],
-    refusal.offers.map((offer) => [
-      offer.relax,
-      offer.variant,
-      ms(offer.latencyMs),
-      offer.accuracy === undefined ? "not measured" : percent(offer.accuracy),
-      usd(offer.costUsd),
-    ]),
-  );
+const columns: readonly Column[] = [{ head: "variant" }, { head: "offer", prose: true }];
+
+/** Returns the offers of a refusal: what would be accepted, and at which price. */
+export function refusalLines({ retryAfterMs, offers }: Refusal, screen: Screen): readonly string[] {
+  const retry = retryAfterMs === undefined ? [] : [`try again in ${ms(retryAfterMs)}`];
+  if (offers.length === 0) return retry;
+  const rows = offers.map((offer) => [offer.variant, offerSentence(offer)]);
+  return [...retry, "what could be had instead:", ...tableLines(columns, rows, screen)];
 }
 
-/** Prints every candidate and why it lost. */
-export function printExplanation(explanation: Explanation, terminal: Terminal): void {
-  terminal.print(explanation.summary);
-  terminal.table(
-    ["variant", "executor", "verdict", "has", "against"],
-    explanation.candidates.map((c) => [
-      c.variant,
-      c.executor,
-      (Verdict[c.verdict] ?? String(c.verdict)).toLowerCase().replaceAll("_", " "),
-      c.value.toPrecision(4),
-      c.limit.toPrecision(4),
-    ]),
-  );
-  if (explanation.omitted > 0) terminal.print(`and ${explanation.omitted} more`);
+function offerSentence({ latencyMs, accuracy, costUsd, relax }: Offer): string {
+  const measured = accuracy === undefined ? "not measured" : percent(accuracy);
+  const gives = relax.split(",").join(" and ");
+  return `gives way on ${gives}: ${ms(latencyMs)}, accuracy ${measured}, ${usd(costUsd)} per 1,000`;
 }

@@ -1,39 +1,55 @@
-import { type Architecture, BatchingCertificate, type RegistrationResult } from "@infaas/api";
-import type { Terminal } from "../terminal/terminal";
-import { ms, percent } from "./format";
+import { type Architecture, BatchingCertificate, type RegistrationResult, type Variant } from "@infaas/api";
+import { paint, type Screen } from "../terminal/screen";
+import { type Column, tableLines, textLines } from "../terminal/table";
+import { figure, percentFigure } from "./format";
 import { tensorSpecText } from "./tensor-spec";
 
-/**
- * Prints a registration: inputs and outputs, whether it is batched and why, golden input, variants.
- */
-export function printRegistration(result: RegistrationResult, terminal: Terminal): void {
-  const { architecture, variants, rejected } = result;
-  if (result.unchanged) terminal.print("nothing to do: this very file is registered already");
-  if (architecture !== undefined) {
-    terminal.print(`${architecture.name} version ${architecture.version}, task ${architecture.task}`);
-    for (const spec of architecture.inputs) terminal.print(`input   ${tensorSpecText(spec)}`);
-    for (const spec of architecture.outputs) terminal.print(`output  ${tensorSpecText(spec)}`);
-    terminal.print(`batched ${batching(architecture)}`);
-    terminal.print(`golden  ${goldenInput(result)}`);
-    const { unprofiledReason = "" } = variants[0] ?? {};
-    if (unprofiledReason !== "") terminal.print(`profiled no: ${unprofiledReason}; ${FIRST_QUERIES}`);
-  }
-  terminal.table(
-    ["variant", "accuracy", "p50 at batch 1", "items/s"],
-    variants.map((v) => [
-      v.name,
-      v.accuracy === undefined ? "not measured" : percent(v.accuracy.value),
-      v.unprofiledReason === "" ? ms(v.profile?.points[0]?.p50Ms ?? Number.NaN) : "not measured",
-      v.unprofiledReason === ""
-        ? Math.round(v.profile?.saturationPerSecond ?? 0).toLocaleString("en")
-        : "not measured",
-    ]),
-  );
-  for (const warning of result.warnings) terminal.print(`warning: ${warning}`);
-  for (const { name, reason } of rejected) terminal.print(`not kept: ${name}: ${reason}`);
+/** Returns a registration: inputs and outputs, whether it is batched and why, golden input, variants. */
+export function registrationLines(result: RegistrationResult, screen: Screen): readonly string[] {
+  const { architecture, variants, rejected, warnings, unchanged } = result;
+  return [
+    ...(unchanged ? ["nothing to do: this very file is registered already"] : []),
+    ...(architecture === undefined ? [] : architectureLines(architecture, result, screen)),
+    ...tableLines(columns, variants.map(rowOf), screen),
+    ...warnings.flatMap((text) => textLines(`${paint(screen, "warning", "warning")}: ${text}`, screen.width)),
+    ...rejected.flatMap(({ name, reason }) => textLines(`not kept: ${name}: ${reason}`, screen.width)),
+  ];
+}
+
+const columns: readonly Column[] = [
+  { head: "variant" },
+  { head: "accuracy %", figures: true },
+  { head: "p50 ms at 1", figures: true },
+  { head: "items/s", rank: 1, figures: true },
+];
+
+function rowOf({ name, accuracy, profile, unprofiledReason }: Variant): readonly string[] {
+  const isProfiled = unprofiledReason === "";
+  return [
+    name,
+    accuracy === undefined ? "-" : percentFigure(accuracy.value),
+    isProfiled ? figure(profile?.points[0]?.p50Ms ?? Number.NaN) : "not measured",
+    isProfiled ? Math.round(profile?.saturationPerSecond ?? 0).toLocaleString("en") : "-",
+  ];
 }
 
 const FIRST_QUERIES = "its first answered queries become its profile and its golden input";
+
+function architectureLines(
+  architecture: Architecture,
+  result: RegistrationResult,
+  screen: Screen,
+): readonly string[] {
+  const { unprofiledReason = "" } = result.variants[0] ?? {};
+  return [
+    `${architecture.name} version ${architecture.version}, task ${architecture.task}`,
+    ...architecture.inputs.map((spec) => `input   ${tensorSpecText(spec)}`),
+    ...architecture.outputs.map((spec) => `output  ${tensorSpecText(spec)}`),
+    `batched ${batching(architecture)}`,
+    `golden  ${goldenInput(result)}`,
+    ...(unprofiledReason === "" ? [] : [`profiled no: ${unprofiledReason}; ${FIRST_QUERIES}`]),
+  ].flatMap((line) => textLines(line, screen.width));
+}
 
 function batching(architecture: Architecture) {
   const { batchable, unbatchableReason, batchingNote, batchingCertificate } = architecture;

@@ -1,14 +1,18 @@
 import { Presets, SingleBar } from "cli-progress";
-import Table from "cli-table3";
+import { jsonText } from "./json-text";
+import { type Screen, type ScreenStream, screenOf } from "./screen";
 
-/** Where a verb writes: answers to stdout (tables or JSON), progress and notes to stderr. */
+/** Where a verb writes: answers to stdout (reports or JSON), progress and notes to stderr. */
 export interface Terminal {
   readonly json: boolean;
+  /** Where answers are read. */
+  readonly screen: Screen;
+  /** Where notes are read. */
+  readonly noteScreen: Screen;
   print(line: string): void;
   note(line: string): void;
-  /** Prints `value` as JSON when asked for JSON, else calls `asText`. */
-  result(value: unknown, asText: () => void): void;
-  table(head: readonly string[], rows: readonly (readonly string[])[]): void;
+  /** Prints `value` as JSON when asked for JSON, else the lines of `report`. */
+  result(value: unknown, report: (screen: Screen) => readonly string[]): void;
   /** A bar on a terminal; plain lines elsewhere. */
   progress(label: string): Progress;
 }
@@ -16,14 +20,22 @@ export interface Terminal {
 /** A progress display until it is ended. */
 export interface Progress {
   update(done: number, total: number, message: string): void;
-  stop(): void;
+  /** Ends the display; what has succeeded is shown as done. */
+  end(succeeded: boolean): void;
+}
+
+/** A stream that a terminal writes to. */
+interface Sink extends ScreenStream {
+  write(text: string): unknown;
 }
 
 /** Where the lines of a terminal go; `createTerminal` says what the defaults are. */
 export interface TerminalOptions {
   readonly json: boolean;
-  readonly out?: { write(text: string): unknown };
-  readonly err?: { write(text: string): unknown; readonly isTTY?: boolean };
+  readonly out?: Sink;
+  readonly err?: Sink;
+  /** Says how wide and whether in colour, see `screenOf`. Default: that of this process. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** Returns a terminal on `out` and `err`; by default this process's stdout and stderr. */
@@ -31,45 +43,53 @@ export function createTerminal({
   json,
   out = process.stdout,
   err = process.stderr,
+  env = process.env,
 }: TerminalOptions): Terminal {
   const print = (line: string) => void out.write(`${line}\n`);
   const note = (line: string) => void err.write(`${line}\n`);
+  const screen = screenOf(out, env);
   return {
     json,
+    screen,
+    noteScreen: screenOf(err, env),
     print,
     note,
-    result: (value, asText) => (json ? print(JSON.stringify(value, plainNumbers, 2)) : asText()),
-    table(head, rows) {
-      const table = new Table({ head: [...head], style: { head: [], border: [] }, chars: rules });
-      table.push(...rows.map((row) => [...row]));
-      print(table.toString());
+    result(value, report) {
+      if (json) print(jsonText(value));
+      else for (const line of report(screen)) print(line);
     },
-    progress: (label) => (err.isTTY === true ? bar(label) : lines(label, note)),
+    progress: (label) => (err.isTTY === true ? bar(label, err) : lines(label, note)),
   };
 }
 
-/** A JSON replacer: 64-bit integers become numbers, bytes their count. */
-function plainNumbers(key: string, value: unknown): unknown {
-  if (key.startsWith("$")) return undefined;
-  if (typeof value === "bigint") return Number(value);
-  return value instanceof Uint8Array ? `${value.length} bytes` : value;
-}
+/** Characters of a bar, and of the label before it. */
+const BAR_WIDTH = 24;
+const LABEL_WIDTH = 18;
 
-function bar(label: string): Progress {
-  const format = `${label.padEnd(18)} {bar} {value}/{total} {message}`;
+/** A bar on one line of the terminal, cut to its width. The cursor stays visible: nothing is to be undone when the process is killed. */
+function bar(label: string, err: Sink): Progress {
   const single = new SingleBar(
-    { format, barsize: 24, hideCursor: true, clearOnComplete: false },
+    {
+      format: `${label.padEnd(LABEL_WIDTH)} {bar} {value}/{total} {message}`,
+      barsize: BAR_WIDTH,
+      hideCursor: false,
+      linewrap: true,
+      stream: err as NodeJS.WritableStream,
+    },
     Presets.shades_classic,
   );
-  let started = false;
+  let known: number | null = null;
   return {
     update(done, total, message) {
-      if (!started) single.start(total, 0, { message: "" });
-      started = true;
+      if (known === null) single.start(total, 0, { message: "" });
+      known = total;
       single.setTotal(total);
       single.update(done, { message });
     },
-    stop: () => single.stop(),
+    end(succeeded) {
+      if (succeeded && known !== null) single.update(known, { message: "done" });
+      single.stop();
+    },
   };
 }
 
@@ -81,24 +101,6 @@ function lines(label: string, note: (line: string) => void): Progress {
       if (line !== last) note(line);
       last = line;
     },
-    stop: () => {},
+    end: () => {},
   };
 }
-
-const rules = {
-  top: "",
-  "top-mid": "",
-  "top-left": "",
-  "top-right": "",
-  bottom: "",
-  "bottom-mid": "",
-  "bottom-left": "",
-  "bottom-right": "",
-  left: "",
-  "left-mid": "",
-  mid: "",
-  "mid-mid": "",
-  right: "",
-  "right-mid": "",
-  middle: " ",
-};

@@ -4,7 +4,7 @@ import { decodeModel, describeModel } from "@infaas/onnx";
 import { onlyPositional } from "../command/needs";
 import type { Verb } from "../command/verb";
 import { mustBeOnnx } from "../files/model-format";
-import { type CheckedModel, checkJson, printCheck } from "../report/check-report";
+import { type CheckedModel, checkJson, checkLines } from "../report/check-report";
 
 /** `infaas check`: tells what registration would make of a file, from the file alone. */
 export const check: Verb = {
@@ -14,7 +14,7 @@ export const check: Verb = {
   options: {},
   async run(args, terminal) {
     const checked = await checkFile(onlyPositional(args, "ONNX file"));
-    terminal.result(checkJson(checked), () => printCheck(checked, terminal));
+    terminal.result(checkJson(checked), (screen) => checkLines(checked, screen));
   },
 };
 

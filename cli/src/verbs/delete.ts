@@ -1,7 +1,7 @@
-import type { DeleteResponse } from "@infaas/api";
 import { onlyPositional } from "../command/needs";
 import type { Verb } from "../command/verb";
 import { withClient } from "../connect";
+import { deletionLines } from "../report/deletion-report";
 
 /** `infaas delete`: deletes a task, a model or one variant, and prints what is gone. */
 export const remove: Verb = {
@@ -18,16 +18,6 @@ export const remove: Verb = {
     const name = onlyPositional(args, "name");
     const withModels = args.flag("with-models");
     const deleted = await withClient(args, (client) => client.delete(name, { withModels }));
-    terminal.result(deleted, () => {
-      for (const line of linesOf(deleted)) terminal.print(line);
-    });
+    terminal.result(deleted, () => deletionLines(deleted));
   },
 };
-
-function linesOf({ tasks, architectures, variants }: DeleteResponse): readonly string[] {
-  return [
-    ...tasks.map((name) => `deleted task ${name}`),
-    ...architectures.map((name) => `deleted model ${name}`),
-    ...variants.map((name) => `deleted variant ${name}`),
-  ];
-}

@@ -11,7 +11,8 @@ import { type StoryRow, tellStory } from "../demo/scale-story";
 import { zooQueries } from "../demo/zoo-rows";
 import { percent } from "../report/format";
 import { portRange } from "../system/cluster";
-import type { Terminal } from "../terminal/terminal";
+import type { Screen } from "../terminal/screen";
+import { type Column, tableLines } from "../terminal/table";
 
 const TASK = "digit-classification/uci-digits";
 const MODEL = "digits-vit";
@@ -120,7 +121,7 @@ export const demo: Verb = {
       load.stop();
       await running;
       const report = { hostPerSecond, budget: notes[0] ?? "", rows, outcome: load.outcome };
-      terminal.result(report, () => print(report, terminal));
+      terminal.result(report, (screen) => demoLines(report, screen));
     } finally {
       client.close();
       await system.stop();
@@ -156,26 +157,38 @@ async function untilReady(client: InfaasClient, target: string): Promise<void> {
   }
 }
 
-function print({ rows, outcome, hostPerSecond, budget }: DemoReport, terminal: Terminal): void {
-  terminal.print(`${budget}; one answers ${hostPerSecond.toFixed(1)} queries of ${ROWS} rows per second`);
-  terminal.table(
-    ["until", "load", "offered/s", "in time", "hosts up", "instances", "changes"],
-    rows.map((row) => [
-      `${row.atSeconds} s`,
-      row.phase,
-      row.offeredPerSecond.toFixed(1),
-      share(row.inTime),
-      String(row.hostsUp),
-      String(row.instances),
-      row.changes.map((c) => `${c.kind} ${c.host} at ${c.atSeconds.toFixed(0)} s`).join(", "),
-    ]),
-  );
-  for (const { kind, host, because, atSeconds } of rows.flatMap((row) => row.changes))
-    terminal.print(`${atSeconds.toFixed(0)} s ${kind} ${host}: ${because}`);
+const columns: readonly Column[] = [
+  { head: "until", figures: true },
+  { head: "load" },
+  { head: "offered/s", figures: true },
+  { head: "in time", figures: true },
+  { head: "hosts up", figures: true },
+  { head: "instances", rank: 1, figures: true },
+  { head: "changes", prose: true },
+];
+
+function demoLines({ rows, outcome, hostPerSecond, budget }: DemoReport, screen: Screen): readonly string[] {
   const refused = Object.entries(outcome.refused).map(([code, count]) => `${count} ${code}`);
-  terminal.print(
+  return [
+    `${budget}; one answers ${hostPerSecond.toFixed(1)} queries of ${ROWS} rows per second`,
+    ...tableLines(columns, rows.map(rowOf), screen),
+    ...rows
+      .flatMap((row) => row.changes)
+      .map(({ kind, host, because, atSeconds }) => `${atSeconds.toFixed(0)} s ${kind} ${host}: ${because}`),
     `${outcome.sent} queries: ${outcome.answered} answered, refused: ${refused.join(", ") || "none"}, ${outcome.lost} lost, ${outcome.wrong} wrong; ${percent(outcome.rightRows / Math.max(1, outcome.rows))} of the rows classified rightly`,
-  );
+  ];
+}
+
+function rowOf(row: StoryRow): readonly string[] {
+  return [
+    `${row.atSeconds} s`,
+    row.phase,
+    row.offeredPerSecond.toFixed(1),
+    share(row.inTime),
+    String(row.hostsUp),
+    String(row.instances),
+    row.changes.map((c) => `${c.kind} ${c.host} at ${c.atSeconds.toFixed(0)} s`).join(", "),
+  ];
 }
 
 function share(value: number | null): string {

@@ -13,6 +13,6 @@ export const down: Verb = {
   async run(args, terminal) {
     const folder = resolve(args.text("data-dir") ?? ".infaas");
     const { pid } = await endSupervisor(folder);
-    terminal.result({ folder, pid }, () => terminal.print(`stopped (process ${pid})`));
+    terminal.result({ folder, pid }, () => [`stopped (process ${pid})`]);
   },
 };

@@ -11,8 +11,6 @@ export const drain: Verb = {
   async run(args, terminal) {
     const executor = onlyPositional(args, "executor name");
     await withClient(args, (client) => client.drain(executor));
-    terminal.result({ executor, draining: true }, () =>
-      terminal.print(`${executor} takes no new work and is draining`),
-    );
+    terminal.result({ executor, draining: true }, () => [`${executor} takes no new work and is draining`]);
   },
 };

@@ -1,7 +1,8 @@
 import { needOptions, needsOf, onlyPositional } from "../command/needs";
 import type { Verb } from "../command/verb";
 import { withClient } from "../connect";
-import { printExplanation, printRefusal } from "../report/refusal";
+import { explanationLines, SHOWN_CANDIDATES } from "../report/explanation-report";
+import { refusalLines } from "../report/refusal";
 
 /** `infaas explain`: prints which variant a query would get now and why each other lost. */
 export const explain: Verb = {
@@ -11,13 +12,16 @@ export const explain: Verb = {
   options: {
     ...needOptions,
     rows: { type: "number", whole: true, least: 1, doc: "Rows of the query.", default: 1 },
+    all: { type: "boolean", doc: "Every candidate that the frontend tells of, in place of the first five." },
   },
   async run(args, terminal) {
     const target = onlyPositional(args, "task, architecture or variant");
     const answer = await withClient(args, (c) => c.explain(target, needsOf(args), args.number("rows") ?? 1));
-    terminal.result(answer, () => {
-      if (answer.explanation !== undefined) printExplanation(answer.explanation, terminal);
-      if (answer.refusal !== undefined) printRefusal(answer.refusal, terminal);
-    });
+    const { explanation, refusal } = answer;
+    const shown = args.flag("all") ? Number.POSITIVE_INFINITY : SHOWN_CANDIDATES;
+    terminal.result(answer, (screen) => [
+      ...(explanation === undefined ? [] : explanationLines(explanation, screen, shown)),
+      ...(refusal === undefined ? [] : refusalLines(refusal, screen)),
+    ]);
   },
 };

@@ -2,6 +2,7 @@ import type { PlanFreeze } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { Arguments, Verb } from "../command/verb";
 import { withClient } from "../connect";
+import { planLines } from "../report/plan-report";
 import { freezeSentence } from "../report/scaling-report";
 
 /** `infaas plan`: prints what the leader would do now; freezes plans, or has them carried out again. */
@@ -17,22 +18,11 @@ export const plan: Verb = {
     const frozen = wish(args);
     if (frozen !== null) {
       const { freeze } = await withClient(args, (client) => client.freezePlan(frozen));
-      terminal.result({ frozen, freeze }, () => terminal.print(doneSentence(freeze)));
+      terminal.result({ frozen, freeze }, () => [doneSentence(freeze)]);
       return;
     }
     const made = await withClient(args, (client) => client.plan());
-    terminal.result(made, () => {
-      terminal.print(`hosts: ${made.scaling?.summary ?? ""}`);
-      if (made.freeze !== undefined) terminal.print(freezeSentence(made.freeze));
-      for (const { because } of made.lines) terminal.print(because);
-      for (const wait of made.waits) terminal.print(`waits: ${wait}`);
-      if (made.steps.length === 0) terminal.print("nothing is to be done now");
-      else
-        terminal.table(
-          ["step", "host", "variant", "because"],
-          made.steps.map(({ kind, host, variant, because }) => [kind, host, variant, because]),
-        );
-    });
+    terminal.result(made, (screen) => planLines(made, screen));
   },
 };
 

@@ -19,7 +19,7 @@ import { withClient } from "../connect";
 import { mustBeOnnx } from "../files/model-format";
 import { mustBeFile, readNamedFile } from "../files/named-file";
 import { registerWithProgress } from "../register-with-progress";
-import { printRegistration } from "../report/registration-report";
+import { registrationLines } from "../report/registration-report";
 
 /** `infaas register`: registers one ONNX file; everything but the file is optional. */
 export const register: Verb = {
@@ -88,7 +88,7 @@ export const register: Verb = {
       await putTask(client, args, registration);
       return registerWithProgress(client, registration, terminal);
     });
-    terminal.result(result, () => printRegistration(result, terminal));
+    terminal.result(result, (screen) => registrationLines(result, screen));
   },
 };
 

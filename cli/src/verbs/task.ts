@@ -6,8 +6,8 @@ import { onlyPositional } from "../command/needs";
 import type { Arguments, Verb } from "../command/verb";
 import { withClient } from "../connect";
 import { readNamedFile } from "../files/named-file";
-import { tensorSpecFromText, tensorSpecText } from "../report/tensor-spec";
-import type { Terminal } from "../terminal/terminal";
+import { taskLines } from "../report/task-report";
+import { tensorSpecFromText } from "../report/tensor-spec";
 
 /** `infaas task`: states or prints the signature of a task. */
 export const task: Verb = {
@@ -35,7 +35,7 @@ export const task: Verb = {
       const known = tasks.map((one) => one.name).join(", ") || "none";
       throw new ServiceError(Code.NOT_FOUND, `task '${name}' is not known; known: ${known}`);
     });
-    terminal.result(shown, () => printTask(shown, terminal));
+    terminal.result(shown, (screen) => taskLines(shown, screen));
   },
 };
 
@@ -79,15 +79,3 @@ function statedBy(args: Arguments): Partial<Task> {
 function linesOf(text: string): string[] {
   return text.split(/\r?\n/).filter((line) => line !== "");
 }
-
-function printTask({ name, version, signature, labels, metric }: Task, terminal: Terminal): void {
-  terminal.print(`${name} version ${version}, measured by ${metric}`);
-  for (const spec of signature?.inputs ?? []) terminal.print(`input   ${tensorSpecText(spec)}`);
-  for (const spec of signature?.outputs ?? []) terminal.print(`output  ${tensorSpecText(spec)}`);
-  if (signature === undefined) terminal.print("no signature yet: its first architecture gives it");
-  if (labels.length > 0)
-    terminal.print(`labels  ${labels.length}: ${labels.slice(0, LABELS_SHOWN).join(", ")}`);
-}
-
-/** Labels printed of a task. */
-const LABELS_SHOWN = 8;

@@ -11,6 +11,6 @@ export const undrain: Verb = {
   async run(args, terminal) {
     const executor = onlyPositional(args, "executor name");
     await withClient(args, (client) => client.undrain(executor));
-    terminal.result({ executor, draining: false }, () => terminal.print(`${executor} takes new work`));
+    terminal.result({ executor, draining: false }, () => [`${executor} takes new work`]);
   },
 };

@@ -201,10 +201,10 @@ function orStopped<T>(work: Promise<T>, stopped: AbortSignal): Promise<T> {
 
 function greet(plan: ClusterPlan, tookMs: number, terminal: Terminal): void {
   const { dataFolder } = plan;
-  terminal.result({ ...addressesOf(plan), dataFolder, tookMs }, () => printGreeting(plan, tookMs, terminal));
+  terminal.result({ ...addressesOf(plan), dataFolder, tookMs }, () => greetingLines(plan, tookMs));
 }
 
-function printGreeting(plan: ClusterPlan, tookMs: number, terminal: Terminal): void {
+function greetingLines(plan: ClusterPlan, tookMs: number): readonly string[] {
   const { frontend, http, metadata, executors } = addressesOf(plan);
   const { hosts } = plan;
   const picture = relative(process.cwd(), join(plan.root, "zoo", "examples", "seven.png"));
@@ -212,7 +212,7 @@ function printGreeting(plan: ClusterPlan, tookMs: number, terminal: Terminal): v
     hosts === null
       ? executors.join(", ")
       : `${hosts.minHosts} to ${hosts.maxHosts} of ${hosts.cores} cores each, as demand needs`;
-  terminal.print(`
+  return `
 INFaaS is up after ${(tookMs / 1000).toFixed(1)} s
   frontend   ${frontend}   gRPC: infaas.v1, Open Inference Protocol v2, health, reflection
              ${http}   HTTP: Open Inference Protocol v2 in JSON and raw bytes${consoleLine(plan)}
@@ -225,7 +225,7 @@ Try, in another shell:
   npx infaas query digit-classification --image ${picture} --accuracy 0.95 --latency 50
   npx infaas explain digit-classification --accuracy 0.98 --latency 5
 
-Ctrl-C stops everything.`);
+Ctrl-C stops everything.`.split("\n");
 }
 
 /** Where the console is, for the greeting; empty where it was not built. */

@@ -12,6 +12,7 @@ export {
   textAdapterFaults,
 } from "./convert/adapter";
 export { axisNames, withStatedLimits } from "./convert/axis-limits";
+export { candidateSentence } from "./convert/candidate-sentence";
 export {
   batchingFromWire,
   batchingToWire,

@@ -1,5 +1,6 @@
 /** Messages and services of infaas.v1 for users, without Node: what a web page imports. */
 
+export { candidateSentence } from "./convert/candidate-sentence";
 export { CatalogService } from "./gen/infaas/v1/catalog_pb";
 export { InferenceService, type QueryResponse } from "./gen/infaas/v1/inference_pb";
 export {
