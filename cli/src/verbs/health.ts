@@ -20,7 +20,7 @@ export const health: Verb = {
       const { status } = await client.check({});
       if (status !== ServingStatus.SERVING)
         throw new ServiceError(Code.UNAVAILABLE, `${address} does not serve: ${ServingStatus[status]}`);
-      terminal.result({ address, serving: true }, () => terminal.print(`${address} serves`));
+      terminal.result({ address, serving: true }, () => [`${address} serves`]);
     } catch (error) {
       throw unconnected(ServiceError.from(error), address);
     } finally {
