@@ -63,6 +63,7 @@ export {
 export type { TlsIdentity } from "./security/tls-identity";
 export { tokenDigest } from "./security/tokens";
 export { createTelemetry } from "./telemetry/create-telemetry";
+export { Histogram, type HistogramPoint } from "./telemetry/histogram";
 export { describeInstruments, type Instrument, type InstrumentTable } from "./telemetry/instruments";
 export { createSampler, type FinishedSpan, type SpanRecorder } from "./telemetry/span-recorder";
 export type { Telemetry } from "./telemetry/telemetry";

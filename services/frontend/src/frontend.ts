@@ -67,7 +67,7 @@ export async function startFrontend(
   const { name, metricPeriodMs } = config;
   const world = { clock, random, logger, dial };
   const metadata = connectMetadata(config, dial, lifecycle);
-  const { meter, traces, traceSettings } = openTelemetry(config, { ...world, telemetry }, lifecycle);
+  const { traces, traceSettings } = openTelemetry(config, { ...world, telemetry }, lifecycle);
   const wire = openIngress(config.ingress, security, logger);
   const core = new FrontendCore(
     config,
@@ -82,7 +82,7 @@ export async function startFrontend(
     },
     lifecycle,
   );
-  const { view, statistics, demand, demandTable, requests, scaling, routing } = core;
+  const { view, statistics, demand, tasks, demandTable, requests, scaling, routing } = core;
   const regions = new SharedMemoryRegions();
   const hostHolds = new HostHolds({ clock, view, requests });
   const registration = {
@@ -120,8 +120,8 @@ export async function startFrontend(
   const parts = { logger, security, wire, infer, selector: routing.selector, protocol, services };
   const { port, httpAddress, faces } = await openServers(config, parts, lifecycle);
   const { router, coldStarts } = routing;
-  const sources = { view, statistics, router, coldStarts, demand, demandTable, scaling, faces };
-  registerMetrics(meter, { ...sources, frontend: name });
+  const sources = { view, statistics, router, coldStarts, demand, tasks, demandTable, scaling, faces };
+  registerMetrics(telemetry, { ...sources, frontend: name });
   const address = config.advertise ?? withPort(config.listen, port);
   core.join(address);
   logger.info("frontend listens", { address, http: httpAddress, metadata: config.metadata });

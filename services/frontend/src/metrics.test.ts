@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { type ExportMetricsServiceRequest, MetricsService } from "@infaas/api";
+import { type ExportMetricsServiceRequest, type KeyValue, MetricsService } from "@infaas/api";
 import { addressOf, createLogger, createRpcServer, implementService } from "@infaas/runtime";
 import { type House, inferRequest, startHouse, TASK, until } from "./testing/house";
 
@@ -16,11 +16,15 @@ class Receiver {
 
   private take({ resourceMetrics }: ExportMetricsServiceRequest) {
     for (const { name, data } of resourceMetrics.flatMap((r) => r.scopeMetrics).flatMap((s) => s.metrics)) {
-      if (data.case !== "gauge" && data.case !== "sum") continue;
-      for (const { value, attributes } of data.value.dataPoints) {
-        const told = attributes.map(({ key, value: v }) => `${key}=${String(v?.value.value)}`).sort();
-        this.values.set(`${name}{${told.join(",")}}`, Number(value.value));
+      const keyOf = (attributes: readonly KeyValue[]) =>
+        `${name}{${attributes.map(({ key, value: v }) => `${key}=${String(v?.value.value)}`).sort()}}`;
+      if (data.case === "histogram") {
+        for (const { count, attributes } of data.value.dataPoints)
+          this.values.set(keyOf(attributes), Number(count));
       }
+      if (data.case !== "gauge" && data.case !== "sum") continue;
+      for (const { value, attributes } of data.value.dataPoints)
+        this.values.set(keyOf(attributes), Number(value.value));
     }
     return {};
   }
@@ -60,6 +64,7 @@ describe.each(ingresses)("a frontend with the %s ingress", (ingress, connectionB
       connectionBytes + 16,
     );
     for (const answer of held) answer();
+    executor.behaviour = (_frame, reply) => reply.answer();
     const cost = Number((await call).parameters.cost?.parameterChoice.value);
     expect(cost).toBeGreaterThan(0);
     await is("infaas.frontend.receipts{executor=e1}", cost);
@@ -80,6 +85,37 @@ describe.each(ingresses)("a frontend with the %s ingress", (ingress, connectionB
     socket.resume();
     await is("infaas.frontend.turned_away{face=http,reason=malformed}", 1);
     await is("infaas.frontend.connections{face=http}", 0);
+  });
+
+  it("tells how the queries of each task ended, collectors and Prometheus alike", async () => {
+    await expect(
+      house.inference.modelInfer(inferRequest(TASK, { slo_min_accuracy: 0.99 })),
+    ).rejects.toThrow();
+    await house.inference.modelInfer(inferRequest(TASK, { slo_min_accuracy: 0.5 }));
+    await is(`infaas.queries{outcome=refused,reason=infeasible,task=${TASK}}`, 1);
+    await is(`infaas.queries{outcome=in_time,task=${TASK},variant=mlp@1}`, 2);
+    await is("infaas.queries{outcome=refused,reason=invalid,task=_OTHER}", 1);
+    await is(`infaas.objective.asked{objective=accuracy,task=${TASK}}`, 2);
+    await is(`infaas.objective.met{objective=accuracy,task=${TASK}}`, 1);
+    await is(`infaas.query.duration{task=${TASK},variant=mlp@1}`, 2);
+    await is(`infaas.accuracy.served{task=${TASK}}`, 2);
+    const text = await (await fetch(`http://${house.frontend.httpAddress}/metrics`)).text();
+    const lines = text.split("\n");
+    const task = `task="${TASK}"`;
+    for (const line of [
+      "# TYPE infaas_queries_total counter",
+      `infaas_queries_total{${task},variant="mlp@1",outcome="in_time"} 2`,
+      `infaas_queries_total{${task},outcome="refused",reason="infeasible"} 1`,
+      `infaas_objective_met_total{${task},objective="accuracy"} 1`,
+      "# TYPE infaas_query_duration_seconds histogram",
+      `infaas_query_duration_seconds_bucket{${task},variant="mlp@1",le="+Inf"} 2`,
+      `infaas_query_duration_seconds_count{${task},variant="mlp@1"} 2`,
+      `infaas_accuracy_served_bucket{${task},le="0.9"} 2`,
+      `infaas_accuracy_served_sum{${task}} 1.8`,
+    ])
+      expect(lines).toContain(line);
+    expect(text).toMatch(/^infaas_cost_usd_total\{.*variant="mlp@1"\} [\d.e-]+$/m);
+    expect(text).not.toContain('=""');
   });
 
   it("tells Prometheus the same", async () => {

@@ -7,6 +7,8 @@ import type { Router } from "./routing/router";
 import type { DemandCounters } from "./telemetry/demand-counters";
 import type { Face } from "./telemetry/face";
 import type { Statistics } from "./telemetry/statistics";
+import type { TaskCounters } from "./telemetry/task-counters";
+import { type TaskCounter, type TaskHistogram, taskMetrics } from "./telemetry/task-metrics";
 import type { ClusterView } from "./view/cluster-view";
 import { type DemandMetric, demandAttributes, demandMetrics } from "./view/demand-metrics";
 import type { DemandTable } from "./view/demand-table";
@@ -19,6 +21,7 @@ export const instruments = {
     description:
       "Queries by outcome: answered or refused (any failure); refused ones by reason: REJECTED, CANCELED, BACKEND or OTHER, as nv_inference_request_failure has them.",
   },
+  ...taskMetrics,
   stageTime: {
     name: "infaas.frontend.stage.time",
     unit: "ms",
@@ -106,6 +109,7 @@ export interface MetricSources {
   readonly router: Router;
   readonly coldStarts: ColdStarts;
   readonly demand: DemandCounters;
+  readonly tasks: TaskCounters;
   readonly demandTable: DemandTable;
   readonly scaling: ScalingLoop;
   /** Name of this frontend. */
@@ -121,7 +125,11 @@ type Observe = (value: number, attributes?: Record<string, string>) => void;
  * Registers every instrument; all are read from plain counters at export, so a query costs no OpenTelemetry
  * call.
  */
-export function registerMetrics(meter: Telemetry["meter"], sources: MetricSources): void {
+export function registerMetrics(
+  telemetry: Pick<Telemetry, "meter" | "addHistogram">,
+  sources: MetricSources,
+): void {
+  const { meter } = telemetry;
   const { view, statistics, router, coldStarts, faces, demand, demandTable, scaling, frontend } = sources;
   const counter = ({ name, unit, description }: Instrument, read: (observe: Observe) => void) =>
     meter
@@ -136,6 +144,8 @@ export function registerMetrics(meter: Telemetry["meter"], sources: MetricSource
     for (const reason of failureReasons)
       observe(statistics.refusedBy(reason), { outcome: "refused", reason });
   });
+  for (const metric of Object.values<TaskCounter | TaskHistogram>(taskMetrics))
+    registerTaskMetric(telemetry, metric, sources.tasks);
   counter(instruments.stageTime, (observe) => {
     const totals = statistics.totalsOf(view.catalog.variants.map((v) => v.name));
     observe(totals.successMs, { stage: "total" });
@@ -196,5 +206,21 @@ export function registerMetrics(meter: Telemetry["meter"], sources: MetricSource
   });
   gauge(instruments.snapshotAge, (observe) => {
     if (Number.isFinite(view.ageMs)) observe(view.ageMs);
+  });
+}
+
+function registerTaskMetric(
+  { meter, addHistogram }: Pick<Telemetry, "meter" | "addHistogram">,
+  metric: TaskCounter | TaskHistogram,
+  tasks: TaskCounters,
+): void {
+  if (metric.kind === "histogram") {
+    addHistogram(metric, () => tasks.readings().flatMap((counts) => metric.points(counts)));
+    return;
+  }
+  const { name, unit, description } = metric;
+  meter.createObservableCounter(name, { unit, description }).addCallback((result) => {
+    for (const counts of tasks.readings())
+      for (const { value, attributes } of metric.points(counts)) result.observe(value, attributes);
   });
 }

@@ -6,6 +6,7 @@ import { dialPlain } from "../security/dial-security";
 import { sleep, systemClock } from "../time/clock";
 import { dialCollector, MetricTargets, otlpUrl } from "./metric-targets";
 import { createSpanRecorder } from "./otel-spans";
+import { ReadHistograms } from "./read-histograms";
 import { noSpans } from "./span-recorder";
 import type { Telemetry, TelemetryOptions } from "./telemetry";
 
@@ -21,8 +22,10 @@ export function openTelemetry(o: TelemetryOptions): Telemetry {
   const resource = resourceFromAttributes({ "service.name": o.service, "service.instance.id": o.instance });
   const targets = new MetricTargets(o.dial ?? dialPlain);
   if (o.otlpEndpoint !== null) targets.addCollector(o.otlpEndpoint);
+  const histograms = new ReadHistograms(systemClock, resource, { name: o.service });
   const reader = new PeriodicExportingMetricReader({
     exporter: targets,
+    metricProducers: [histograms],
     exportIntervalMillis: o.metricPeriodMs,
     exportTimeoutMillis: o.metricPeriodMs,
   });
@@ -30,6 +33,7 @@ export function openTelemetry(o: TelemetryOptions): Telemetry {
   const spans = o.otlpEndpoint === null ? null : spansTo(o.otlpEndpoint, resource, o);
   return {
     meter: metrics.getMeter(o.service),
+    addHistogram: (instrument, read) => histograms.add(instrument, read),
     addMetricTarget: (address) => targets.add(address),
     removeMetricTarget: (address) => targets.remove(address),
     tracer: spans?.recorder ?? noSpans,

@@ -57,7 +57,7 @@ function otelContext(traceId: string, spanId: string) {
 }
 
 /** Seconds and nanoseconds, as OpenTelemetry has times. */
-function highResolution(ms: number): [number, number] {
+export function highResolution(ms: number): [number, number] {
   const seconds = Math.floor(ms / 1000);
   return [seconds, Math.round((ms - seconds * 1000) * 1e6)];
 }

@@ -1,5 +1,7 @@
 import type { Meter } from "@opentelemetry/api";
 import type { DialSecurity } from "../security/dial-security";
+import type { HistogramPoint } from "./histogram";
+import type { Instrument } from "./instruments";
 import type { SpanRecorder } from "./span-recorder";
 
 /**
@@ -8,6 +10,8 @@ import type { SpanRecorder } from "./span-recorder";
  */
 export interface Telemetry {
   readonly meter: Meter;
+  /** Exports a histogram that its owner counts; it is read at export. */
+  addHistogram(instrument: Instrument, read: () => readonly HistogramPoint[]): void;
   /** Sends metrics to `host:port` as well, from the next period on; adding twice is adding once. */
   addMetricTarget(address: string): void;
   removeMetricTarget(address: string): void;

@@ -18,6 +18,7 @@ import { LoadRequests } from "../routing/load-requests";
 import { openRouting, type Routing } from "../routing/open-routing";
 import { DemandCounters } from "../telemetry/demand-counters";
 import { Statistics } from "../telemetry/statistics";
+import { TaskCounters } from "../telemetry/task-counters";
 import type { QueryTraces } from "../telemetry/traces";
 import { ClusterView } from "../view/cluster-view";
 import type { DemandReading } from "../view/demand-class";
@@ -50,6 +51,7 @@ export class FrontendCore {
   readonly demandTable = new DemandTable();
   readonly statistics = new Statistics();
   readonly demand: DemandCounters;
+  readonly tasks = new TaskCounters();
   readonly requests: LoadRequests;
   readonly routing: Routing;
   readonly scaling: ScalingLoop;
@@ -77,8 +79,9 @@ export class FrontendCore {
     this.routing = openRouting(config, { ...known, links, requests: this.requests, firstAnswers }, lifecycle);
     const { tenantInFlightMax: inFlightMax, tenantQueuedBytesMax: queuedBytesMax } = config;
     const tenants = new Tenants({ clock, inFlightMax, queuedBytesMax });
-    const { statistics, demand, demandTable: table, placements } = this;
-    this.intake = { clock, view, router: this.routing.router, tenants, statistics, demand, traces };
+    const { statistics, demand, tasks, demandTable: table, placements } = this;
+    const { router } = this.routing;
+    this.intake = { clock, view, router, tenants, statistics, demand, tasks, traces };
     const hosts = ports.hostsOf({ clock, view, cluster, term });
     this.scaling = openScaling(config, { ...known, placements, table, hosts, term }, lifecycle);
   }

@@ -1,8 +1,11 @@
 import type { Explanation, InferHeadInput } from "@infaas/api";
+import type { Slo } from "@infaas/policy";
 import { type Caller, type Clock, Code, ServiceError, type SpanContext } from "@infaas/runtime";
 import type { Body } from "../query/body";
+import { unansweredBy } from "../query/ending";
 import { failureReason } from "../query/failure-reason";
 import { lookUpNamed, type NamedModel } from "../query/named-model";
+import { OTHER_NAME } from "../query/other-name";
 import type { QueryReceipt } from "../query/receipts";
 import { overBoundsRefusal } from "../query/refusals";
 import type { Requirements } from "../query/requirements";
@@ -10,6 +13,7 @@ import type { Flight, QueryListener } from "../routing/flight";
 import type { Router } from "../routing/router";
 import type { DemandCounters } from "../telemetry/demand-counters";
 import type { Statistics } from "../telemetry/statistics";
+import type { TaskCounters } from "../telemetry/task-counters";
 import type { QueryTraces } from "../telemetry/traces";
 import type { CatalogModel } from "../view/catalog";
 import type { ClusterView } from "../view/cluster-view";
@@ -23,6 +27,7 @@ export interface IntakeOptions {
   readonly tenants: Tenants;
   readonly statistics: Statistics;
   readonly demand: DemandCounters;
+  readonly tasks: TaskCounters;
   readonly traces: QueryTraces;
 }
 
@@ -93,8 +98,9 @@ export function acceptQuery(o: IntakeOptions, incoming: IncomingQuery): StartedQ
 }
 
 /** Counts a request that could not be read, so that it never became a query. */
-export function countUnreadable({ statistics }: IntakeOptions, error: ServiceError): void {
-  statistics.recordFailure("", 0, failureReason(error));
+export function countUnreadable({ statistics, tasks }: IntakeOptions, error: ServiceError): void {
+  statistics.recordFailure(OTHER_NAME, 0, failureReason(error));
+  tasks.unanswered(null, unansweredBy(error), null);
 }
 
 /** Request metadata of a query that was sent before: how often, as gRFC A6 has it. */
@@ -107,7 +113,8 @@ class AcceptedQuery implements QueryListener, StartedQuery {
   private flight: Flight | null = null;
   /** Where its end is counted; null: it is refused before it is known what it asks, or was counted when it came first. */
   private counted: DemandCounts | null = null;
-  private latencyMs: number | null = null;
+  /** What it requires; null: it is refused before that is read. */
+  private slo: Slo | null = null;
 
   constructor(
     private readonly o: IntakeOptions,
@@ -129,7 +136,7 @@ class AcceptedQuery implements QueryListener, StartedQuery {
     const { model } = found;
     const { body, arrivedMs, caller, isRetry } = incoming;
     const { tenant } = caller;
-    this.latencyMs = requirements.slo.latencyMs;
+    this.slo = requirements.slo;
     this.counted = o.demand.offered({ target: model.name, slo: requirements.slo, rows, isRetry });
     const query = { model, sent, requirements, rows, tenant, body, arrivedMs, trace, listener: this };
     this.flight = o.router.route(query);
@@ -148,7 +155,9 @@ class AcceptedQuery implements QueryListener, StartedQuery {
       return;
     }
     this.release();
-    if (this.counted !== null) countAnswer(this.counted, receipt, this.latencyMs);
+    const slo = this.slo as Slo;
+    if (this.counted !== null) countAnswer(this.counted, receipt, slo.latencyMs);
+    o.tasks.answered(receipt, slo);
     o.statistics.recordAnswer(receipt.variant.name, receipt, o.clock.epochMs());
     o.statistics.recordReceipt(receipt.executor, receipt.costUsd);
     if (trace !== null) {
@@ -163,7 +172,8 @@ class AcceptedQuery implements QueryListener, StartedQuery {
     this.release();
     const totalMs = o.clock.nowMs() - incoming.arrivedMs;
     if (this.counted !== null) this.counted[refusalField(error)]++;
-    o.statistics.recordFailure(this.model?.name ?? "", totalMs, failureReason(error));
+    o.statistics.recordFailure(this.model?.name ?? OTHER_NAME, totalMs, failureReason(error));
+    o.tasks.unanswered(this.model === null ? null : taskOf(this.model), unansweredBy(error), this.slo);
     o.traces.refused(trace, error, totalMs);
     incoming.refuse(error, trace);
   }
@@ -182,6 +192,11 @@ class AcceptedQuery implements QueryListener, StartedQuery {
     this.holder?.release(this.incoming.body.byteLength);
     this.holder = null;
   }
+}
+
+/** The task that a model answers; null for an architecture without variants. */
+function taskOf({ target, variants }: CatalogModel): string | null {
+  return target.kind === "task" ? target.name : (variants[0]?.task ?? null);
 }
 
 function countAnswer(

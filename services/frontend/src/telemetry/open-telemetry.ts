@@ -11,9 +11,8 @@ import { TraceFile } from "./trace-file";
 import { TraceSettings } from "./trace-settings";
 import { QueryTraces } from "./traces";
 
-/** Metrics and traces of a frontend. */
+/** Traces of a frontend. */
 export interface FrontendTelemetry {
-  readonly meter: Telemetry["meter"];
   readonly traces: QueryTraces;
   readonly traceSettings: TraceSettings;
 }
@@ -32,11 +31,11 @@ export function openTelemetry(
   lifecycle: Lifecycle,
 ): FrontendTelemetry {
   const { otlpEndpoint, traceSampleRatio: sampleRatio } = config;
-  const { meter, tracer } = telemetry;
+  const { tracer } = telemetry;
   const file = config.traceFile === null ? null : new TraceFile({ path: config.traceFile, clock, logger });
   if (file !== null) lifecycle.onStop("trace file", async () => file.close());
   const recorder = file !== null && otlpEndpoint === null ? createSampler({ sampleRatio, random }) : tracer;
   const traceSettings = new TraceSettings(recorder, file);
   const traces = new QueryTraces({ recorder, clock, settings: traceSettings, file });
-  return { meter, traces, traceSettings };
+  return { traces, traceSettings };
 }

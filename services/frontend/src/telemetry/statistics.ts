@@ -1,4 +1,5 @@
 import { type FailureReason, failureReasons } from "../query/failure-reason";
+import { OTHER_NAME } from "../query/other-name";
 
 /** What one answered query contributes; times in ms, `batchSize` is rows of the batch it ran in. */
 export interface AnsweredQuery {
@@ -61,7 +62,6 @@ const BATCH_WIDTH = 4;
 const BATCH_SIZE_MAX = 1024;
 /** Names that are counted; failures under further names share one row, so that made-up names cost no memory. */
 const NAMES_MAX = 16_384;
-const OVERFLOW_NAME = "";
 /** Executors whose receipts are summed up each by itself. */
 const EXECUTORS_COUNTED_MAX = 1_024;
 
@@ -107,11 +107,11 @@ export class Statistics {
   /** Counts what a receipt says that the query cost, for the executor that answered it. */
   recordReceipt(executor: string, usd: number): void {
     const isNew = !this.costs.has(executor) && this.costs.size >= EXECUTORS_COUNTED_MAX;
-    const name = isNew ? OVERFLOW_NAME : executor;
+    const name = isNew ? OTHER_NAME : executor;
     this.costs.set(name, (this.costs.get(name) ?? 0) + usd);
   }
 
-  /** US dollars of all receipts since start, by executor; those of the ones beyond the bound together under no name. */
+  /** US dollars of all receipts since start, by executor; those beyond the bound together as `OTHER_NAME`. */
   receipts(): Iterable<readonly [executor: string, usd: number]> {
     return this.costs;
   }
@@ -147,7 +147,7 @@ export class Statistics {
   private countersOf(name: string): Counters {
     const known = this.byName.get(name);
     if (known !== undefined) return known;
-    if (this.byName.size >= NAMES_MAX && name !== OVERFLOW_NAME) return this.countersOf(OVERFLOW_NAME);
+    if (this.byName.size >= NAMES_MAX && name !== OTHER_NAME) return this.countersOf(OTHER_NAME);
     const fresh = { totals: new Float64Array(WIDTH), batches: new Map<number, Float64Array>() };
     this.byName.set(name, fresh);
     return fresh;

@@ -16,19 +16,20 @@ import type { ByteBudget } from "./byte-budget";
 import { answerConnect } from "./connect/connect-exchange";
 import { failureReply } from "./connect/connect-message";
 import type { ConnectMethod } from "./connect/connect-methods";
-import { faceMetrics } from "./face-metrics";
 import { decoded, findRoute, wrongVerb } from "./find-route";
-import type { HostLoad } from "./host-load";
 import { HttpError } from "./http-status";
 import { type HttpInferRequest, type InferTarget, type OutputForm, readInferRequest } from "./infer-request";
 import { HEAD_LENGTH_HEADER, writeInferResponse } from "./infer-response";
 import { invalid, parseObject } from "./json/json-body";
 import { mediaKind, readMediaRequest } from "./media/media-request";
-import { prometheusText } from "./prometheus";
+import { faceMetrics } from "./metrics/face-metrics";
+import type { HostLoad } from "./metrics/host-load";
+import { prometheusText } from "./metrics/prometheus";
+import { taskFamilies } from "./metrics/task-families";
+import { tritonMetrics } from "./metrics/triton-metrics";
 import { readRawRequest } from "./raw-request";
 import { errorReply, metricsReply, type Reply } from "./reply";
 import { type ReceivedBody, receiveBody } from "./request-body";
-import { tritonMetrics } from "./triton-metrics";
 
 export interface ExchangeOptions {
   readonly infer: InferOptions;
@@ -157,9 +158,10 @@ export class Exchange {
   /** What Prometheus scrapes; asks of its caller what the protocol's statistics ask. */
   private metrics(): Reply {
     this.admit(statisticsMethod);
-    const { view, statistics, router } = this.o.infer;
+    const { view, statistics, router, tasks } = this.o.infer;
     const host = this.o.hostLoad.read();
-    const families = [...tritonMetrics({ view, statistics, router, host }), ...faceMetrics(this.o.faces)];
+    const triton = tritonMetrics({ view, statistics, router, host });
+    const families = [...taskFamilies(tasks), ...triton, ...faceMetrics(this.o.faces)];
     return metricsReply(prometheusText(families));
   }
 

@@ -83,7 +83,7 @@ describe("HTTP face", () => {
       expect(grown(`nv_inference_compute_infer_duration_us{${labels}}`)).toBe(750);
       expect(grown(`nv_inference_request_failure{${labels},reason="REJECTED"}`)).toBe(1);
       expect(grown(`nv_inference_request_failure{${labels},reason="OTHER"}`)).toBe(0);
-      expect(grown('nv_inference_request_failure{model="",version="",reason="OTHER"}')).toBe(1);
+      expect(grown('nv_inference_request_failure{model="_OTHER",reason="OTHER"}')).toBe(1);
     });
 
     it("shows what is pending, what loading took, and how its host is", async () => {

@@ -1,6 +1,6 @@
 import type { ServerLoad } from "@infaas/runtime";
-import { instruments } from "../../metrics";
-import type { Face } from "../../telemetry/face";
+import { instruments } from "../../../metrics";
+import type { Face } from "../../../telemetry/face";
 import type { Family, Sample } from "./prometheus";
 
 /** Open calls and connections, bytes held and refusals of every server, named as in OpenTelemetry with underscores. */

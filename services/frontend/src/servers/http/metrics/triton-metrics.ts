@@ -1,8 +1,9 @@
 import { InstancePhase } from "@infaas/api";
-import { failureReasons } from "../../query/failure-reason";
-import type { Router } from "../../routing/router";
-import type { ModelTotals, Statistics } from "../../telemetry/statistics";
-import type { ClusterView } from "../../view/cluster-view";
+import { failureReasons } from "../../../query/failure-reason";
+import { OTHER_NAME } from "../../../query/other-name";
+import type { Router } from "../../../routing/router";
+import type { ModelTotals, Statistics } from "../../../telemetry/statistics";
+import type { ClusterView } from "../../../view/cluster-view";
 import type { HostFigures } from "./host-load";
 import type { Family, Sample } from "./prometheus";
 
@@ -31,11 +32,11 @@ export function tritonMetrics(sources: MetricsSources): readonly Family[] {
   return [...requestFamilies(models), loadFamily(sources.view), ...hostFamilies(sources.host)];
 }
 
-/** Rows of every name that was or is asked for, or has answered; failures that named no model at all are the nameless row. */
+/** Rows of every name that was or is asked for, or has answered; failures that named no known model are one row. */
 function measuredModels({ view, statistics, router }: MetricsSources): readonly MeasuredModel[] {
   const pendingByModel = router.pendingByModel();
-  const nameless = { name: "", version: "" };
-  return [...view.catalog.models, nameless]
+  const unknown = { name: OTHER_NAME, version: "" };
+  return [...view.catalog.models, unknown]
     .map(({ name, version }) => {
       const totals = statistics.totalsOf([name]);
       return { name, version, totals, pending: pendingByModel.get(name) ?? 0 };
@@ -44,11 +45,13 @@ function measuredModels({ view, statistics, router }: MetricsSources): readonly 
 }
 
 function requestFamilies(models: readonly MeasuredModel[]): Family[] {
+  // A name that never answered has no mean of anything.
+  const answering = models.filter(({ totals }) => totals.successCount > 0);
   const counter = (name: string, help: string, read: (totals: ModelTotals) => number): Family => ({
     name: `nv_inference_${name}`,
     help,
     type: "counter",
-    samples: models.map((model) => ({ labels: labelsOf(model), value: read(model.totals) })),
+    samples: answering.map((model) => ({ labels: labelsOf(model), value: read(model.totals) })),
   });
   const duration = (stage: string, where: string, readMs: (totals: ModelTotals) => number) =>
     counter(`${stage}_duration_us`, `Microseconds that answered requests spent ${where}`, (totals) =>
@@ -123,5 +126,5 @@ function hostFamilies({ cpuUtilisation, memoryTotalBytes, memoryUsedBytes }: Hos
 }
 
 function labelsOf({ name, version }: Pick<MeasuredModel, "name" | "version">) {
-  return { model: name, version };
+  return version === "" ? { model: name } : { model: name, version };
 }
