@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { Code, ServiceError } from "@infaas/runtime";
+import type { JsonSchema } from "../terminal/json-schema";
 import type { Screen } from "../terminal/screen";
 import { type Column, tableLines, textLines } from "../terminal/table";
 import type { Terminal } from "../terminal/terminal";
@@ -35,6 +36,8 @@ export interface Verb {
   readonly usage: string;
   readonly summary: string;
   readonly options: Readonly<Record<string, VerbOption>>;
+  /** What it prints with `--json` when it succeeds; absent: it prints none. */
+  readonly outcome?: JsonSchema;
   run(args: Arguments, terminal: Terminal): Promise<void>;
 }
 

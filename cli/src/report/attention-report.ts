@@ -1,4 +1,5 @@
 import { BatchingCertificate, type ListModelsResponse, type Variant } from "@infaas/api";
+import { objectSchema, textSchema } from "../terminal/json-schema";
 import type { Screen } from "../terminal/screen";
 import { tableLines } from "../terminal/table";
 
@@ -8,6 +9,9 @@ export interface Attention {
   readonly found: string;
   readonly remedy: string;
 }
+
+/** An `Attention` as `--json` prints it. */
+export const attentionSchema = objectSchema({ variant: textSchema, found: textSchema, remedy: textSchema });
 
 /** Variants of which nothing was measured, and those whose batching was ended in service (decision 0035). */
 export function attentionOf(listed: ListModelsResponse): Attention[] {

@@ -1,4 +1,5 @@
 import type { ModelDescription, TensorSignature } from "@infaas/onnx";
+import { booleanSchema, listSchema, numberSchema, objectSchema, textSchema } from "../terminal/json-schema";
 import type { Screen } from "../terminal/screen";
 import { textLines } from "../terminal/table";
 import { fileSize } from "./format";
@@ -31,6 +32,33 @@ export function checkJson({ path, bytes, external, model }: CheckedModel) {
     precisions: precisionsOf(model),
   };
 }
+
+const tensorSchema = objectSchema({
+  name: textSchema,
+  datatype: textSchema,
+  shape: listSchema(numberSchema),
+  "symbols?": listSchema(textSchema),
+  "anyRank?": booleanSchema,
+});
+
+/** What `checkJson` returns. */
+export const checkSchema = objectSchema({
+  path: textSchema,
+  bytes: numberSchema,
+  externalData: listSchema(objectSchema({ name: textSchema, bytes: numberSchema })),
+  irVersion: numberSchema,
+  opsets: { type: "object", additionalProperties: numberSchema },
+  nodes: numberSchema,
+  inputs: listSchema(tensorSchema),
+  optionalInputs: listSchema(tensorSchema),
+  outputs: listSchema(tensorSchema),
+  batchable: booleanSchema,
+  "unbatchableReason?": textSchema,
+  drawsAnswers: booleanSchema,
+  precisions: listSchema(
+    objectSchema({ precision: { enum: ["fp32", "int8"] }, available: booleanSchema, note: textSchema }),
+  ),
+});
 
 /** Returns what registration would make of a model. */
 export function checkLines(

@@ -4,7 +4,7 @@ import { decodeModel, describeModel } from "@infaas/onnx";
 import { onlyPositional } from "../command/needs";
 import type { Verb } from "../command/verb";
 import { mustBeOnnx } from "../files/model-format";
-import { type CheckedModel, checkJson, checkLines } from "../report/check-report";
+import { type CheckedModel, checkJson, checkLines, checkSchema } from "../report/check-report";
 
 /** `infaas check`: tells what registration would make of a file, from the file alone. */
 export const check: Verb = {
@@ -12,6 +12,7 @@ export const check: Verb = {
   usage: "FILE.onnx",
   summary: "what registration would make of a model: batching, precisions, inputs; nothing is sent",
   options: {},
+  outcome: checkSchema,
   async run(args, terminal) {
     const checked = await checkFile(onlyPositional(args, "ONNX file"));
     terminal.result(checkJson(checked), (screen) => checkLines(checked, screen));

@@ -2,6 +2,7 @@ import { HealthService, ServingStatus } from "@infaas/api";
 import { Code, createRpcClient, dialWith, ServiceError } from "@infaas/runtime";
 import type { Verb } from "../command/verb";
 import { addressNamed, connectOptions, unconnected } from "../connect";
+import { booleanSchema, objectSchema, textSchema } from "../terminal/json-schema";
 
 /** How long a process may take to say whether it serves: less than most health checks wait. */
 const HEALTH_TIMEOUT_MS = 2_000;
@@ -12,6 +13,7 @@ export const health: Verb = {
   usage: "",
   summary: "ask whether the process at --address serves: a frontend, metadata or an executor",
   options: {},
+  outcome: objectSchema({ address: textSchema, serving: booleanSchema }),
   async run(args, terminal) {
     const address = addressNamed(args);
     const dial = dialWith(connectOptions(args));

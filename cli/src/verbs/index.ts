@@ -11,6 +11,7 @@ import { models } from "./models";
 import { plan } from "./plan";
 import { query } from "./query";
 import { register } from "./register";
+import { schemaOf } from "./schema";
 import { status } from "./status";
 import { task } from "./task";
 import { undrain } from "./undrain";
@@ -36,4 +37,5 @@ export const verbs: readonly Verb[] = [
   remove,
   demo,
   completionOf(() => verbs),
+  schemaOf(() => verbs),
 ];

@@ -1,6 +1,8 @@
+import { ListModelsResponseSchema } from "@infaas/api";
 import type { Verb } from "../command/verb";
 import { withClient } from "../connect";
 import { modelsLines } from "../report/models-report";
+import { messageSchema } from "../terminal/json-schema";
 
 /** `infaas models`: prints everything registered with its profile. */
 export const models: Verb = {
@@ -8,6 +10,7 @@ export const models: Verb = {
   usage: "[TASK]",
   summary: "tasks, architectures and variants with what was measured",
   options: {},
+  outcome: messageSchema(ListModelsResponseSchema),
   async run(args, terminal) {
     const listed = await withClient(args, (client) => client.listModels(args.positionals[0]));
     terminal.result(listed, (screen) => modelsLines(listed, screen));

@@ -1,9 +1,14 @@
 import type { PlanFreeze } from "@infaas/api";
+import { GetPlanResponseSchema, PlanFreezeSchema } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { Arguments, Verb } from "../command/verb";
 import { withClient } from "../connect";
 import { planLines } from "../report/plan-report";
 import { freezeSentence } from "../report/scaling-report";
+import { booleanSchema, messageSchema, objectSchema } from "../terminal/json-schema";
+
+/** With `--freeze` and `--unfreeze`. */
+const frozenSchema = objectSchema({ frozen: booleanSchema, "freeze?": messageSchema(PlanFreezeSchema) });
 
 /** `infaas plan`: prints what the leader would do now; freezes plans, or has them carried out again. */
 export const plan: Verb = {
@@ -14,6 +19,7 @@ export const plan: Verb = {
     freeze: { type: "boolean", doc: "Have plans made, and not carried out, until --unfreeze." },
     unfreeze: { type: "boolean", doc: "Have plans carried out again." },
   },
+  outcome: { anyOf: [messageSchema(GetPlanResponseSchema), frozenSchema] },
   async run(args, terminal) {
     const frozen = wish(args);
     if (frozen !== null) {

@@ -1,8 +1,17 @@
+import { ExplanationSchema, ReceiptSchema } from "@infaas/api";
 import { needOptions, needsOf, onlyPositional } from "../command/needs";
 import type { Verb } from "../command/verb";
 import { withClient } from "../connect";
 import { givenInput, targetOf, tensorsFor } from "../query-input";
 import { answerLines, valuesOf } from "../report/answer-report";
+import { listSchema, messageSchema, numberSchema, objectSchema, textSchema } from "../terminal/json-schema";
+
+/** Values are flat, row by row; texts of BYTES. */
+const outputSchema = objectSchema({
+  name: textSchema,
+  shape: listSchema(numberSchema),
+  values: listSchema({ type: ["number", "string", "null"] }),
+});
 
 /** `infaas query`: sends one query by requirement and prints answer and receipt. */
 export const query: Verb = {
@@ -26,6 +35,11 @@ export const query: Verb = {
       default: 60_000,
     },
   },
+  outcome: objectSchema({
+    outputs: listSchema(outputSchema),
+    receipt: messageSchema(ReceiptSchema),
+    "explanation?": messageSchema(ExplanationSchema),
+  }),
   async run(args, terminal) {
     const target = onlyPositional(args, "task, architecture or variant");
     const needs = needsOf(args);

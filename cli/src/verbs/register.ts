@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { EXAMPLE_FORMATS, exampleFormatOf } from "@infaas/api";
+import { EXAMPLE_FORMATS, exampleFormatOf, RegistrationResultSchema } from "@infaas/api";
 import {
   adapterBeside,
   adapterFromJson,
@@ -20,6 +20,7 @@ import { mustBeOnnx } from "../files/model-format";
 import { mustBeFile, readNamedFile } from "../files/named-file";
 import { registerWithProgress } from "../register-with-progress";
 import { registrationLines } from "../report/registration-report";
+import { messageSchema } from "../terminal/json-schema";
 
 /** `infaas register`: registers one ONNX file; everything but the file is optional. */
 export const register: Verb = {
@@ -80,6 +81,7 @@ export const register: Verb = {
       doc: "Try again what crashed, hung or ate memory lately, or is registered already.",
     },
   },
+  outcome: messageSchema(RegistrationResultSchema),
   async run(args, terminal) {
     const given = { ...registrationOf(args), ...paddingOf(args.text("padding")) };
     mustReadFiles(args, given.path);

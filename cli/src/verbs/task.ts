@@ -8,6 +8,7 @@ import { withClient } from "../connect";
 import { readNamedFile } from "../files/named-file";
 import { taskLines } from "../report/task-report";
 import { tensorSpecFromText } from "../report/tensor-spec";
+import { messageSchema } from "../terminal/json-schema";
 
 /** `infaas task`: states or prints the signature of a task. */
 export const task: Verb = {
@@ -24,6 +25,7 @@ export const task: Verb = {
     metric: { type: "string", doc: "What accuracy is; accuracy unless given." },
     description: { type: "string", doc: "One sentence for people." },
   },
+  outcome: messageSchema(TaskSchema),
   async run(args, terminal) {
     const name = onlyPositional(args, "task");
     const stated = statedBy(args);

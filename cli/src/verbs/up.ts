@@ -20,6 +20,7 @@ import { etcdProcess } from "../system/etcd";
 import { mustBeFree } from "../system/free-ports";
 import { ProcessGroup } from "../system/process-group";
 import { claimFolder } from "../system/supervisor";
+import { listSchema, numberSchema, objectSchema, textSchema } from "../terminal/json-schema";
 import type { Terminal } from "../terminal/terminal";
 import { registerZoo } from "../zoo";
 
@@ -77,6 +78,14 @@ export const up: Verb = {
       default: "all",
     },
   },
+  outcome: objectSchema({
+    frontend: textSchema,
+    http: textSchema,
+    metadata: textSchema,
+    executors: listSchema(textSchema),
+    dataFolder: textSchema,
+    tookMs: numberSchema,
+  }),
   async run(args, terminal) {
     surviveLostOutput();
     const plan = planOf(args);

@@ -1,6 +1,7 @@
 import { type InfaasClient, refusalOf } from "@infaas/client";
 import { infaas } from "../cluster";
 import { validationRow } from "../validation";
+import { Outcomes } from "./outcomes";
 
 /** Its task whose examples it asks for. */
 export const task = "digit-classification/uci-digits";
@@ -123,6 +124,21 @@ export function describeQueries(system: () => ZooSystem): void {
     const { status, stdout } = await infaas(system(), "why", cold[0] ?? "");
     expect(status).toBe(0);
     expect(stdout).toMatch(/ready +\S+ +\S+ +loaded in \d+ ms: fetch/);
+  });
+
+  it("prints as JSON what its own schema says, also where it refuses or fails", async () => {
+    const outcomes = await Outcomes.of(system());
+    const picture = ["--image", "zoo/examples/seven.png"];
+    const asked = await Promise.all([
+      outcomes.run(system(), "models", "models"),
+      outcomes.run(system(), "status", "status"),
+      outcomes.run(system(), "query", "query", task, ...picture, "--explain"),
+      outcomes.run(system(), "failure", "query", task, ...picture, "--accuracy", "0.99999"),
+      outcomes.run(system(), "failure", "query", task, "--accuracy", "high"),
+      outcomes.run(system(), "failure", "status", "--address", "127.0.0.1:1"),
+    ]);
+    expect(asked.map(({ status }) => status)).toEqual([0, 0, 0, 1, 2, 3]);
+    expect(asked.flatMap(({ faults }) => faults)).toEqual([]);
   });
 
   it("prints its models, status and an explanation as tables", async () => {
