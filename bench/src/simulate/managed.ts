@@ -1,4 +1,4 @@
-import type { policyNames } from "@infaas/policy";
+import type { PolicyName } from "@infaas/policy";
 import { codeName, seededRandom } from "@infaas/runtime";
 import { profiledTimes } from "./cluster/service-times";
 import { SimulatedCluster } from "./cluster/simulated-cluster";
@@ -44,7 +44,7 @@ export const MANAGED_PHASES: readonly ManagedPhase[] = [
 
 export interface ManagedOptions {
   readonly seed: number;
-  readonly policy: (typeof policyNames)[number];
+  readonly policy: PolicyName;
   readonly phases: readonly ManagedPhase[];
 }
 

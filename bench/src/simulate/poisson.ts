@@ -1,5 +1,5 @@
 import type { Variant } from "@infaas/api";
-import type { policyNames } from "@infaas/policy";
+import type { PolicyName } from "@infaas/policy";
 import { codeName, seededRandom } from "@infaas/runtime";
 import { profiledTimes } from "./cluster/service-times";
 import { SimulatedCluster } from "./cluster/simulated-cluster";
@@ -34,7 +34,7 @@ export const PURPOSE = { arrivals: 21, noise: 22, boots: 23, provider: 24, failu
 /** What `simulate poisson` runs with. */
 export interface PoissonOptions {
   readonly seed: number;
-  readonly policy: (typeof policyNames)[number];
+  readonly policy: PolicyName;
   /** In multiples of what the executors answer at most. */
   readonly load: number;
   readonly seconds: number;

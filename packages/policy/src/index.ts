@@ -81,7 +81,7 @@ export type {
   PlanningProblem,
   PlanPrice,
 } from "./planning/problem";
-export { policies, policyNames } from "./policies";
+export { type PolicyName, policyNamed, policyNames } from "./policies";
 export type { Policy } from "./policy";
 export type { Query } from "./query";
 export { type Resolution, resolveTarget } from "./resolve-target";

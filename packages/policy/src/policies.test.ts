@@ -1,4 +1,4 @@
-import { policies, policyNames } from "./policies";
+import { policyNamed, policyNames } from "./policies";
 import type { Query } from "./query";
 import type { PlanBasis } from "./scaling/plan-due";
 import { instance, pointsOf, slo, snapshotOf, variant } from "./testing/snapshots";
@@ -13,8 +13,8 @@ const query: Query = {
   slo: slo({ latencyMs: 10 }),
 };
 
-describe.each(policyNames)("policies[%s]", (name) => {
-  const policy = policies[name];
+describe.each(policyNames)("policyNamed(%s)", (name) => {
+  const policy = policyNamed(name);
 
   it("has its name, and sends queries to instances of the snapshot itself", () => {
     const instances = [instance({ variant: "cheap" }), instance({ variant: "dear" })];
@@ -27,12 +27,12 @@ describe.each(policyNames)("policies[%s]", (name) => {
   });
 });
 
-describe("policies", () => {
+describe("policyNamed", () => {
   it("differ in what they see of a queue", () => {
     const instances = [instance({ variant: "cheap", drainMs: 50 }), instance({ variant: "dear" })];
     const snapshot = snapshotOf({ variants, instances });
     const chosen = (name: (typeof policyNames)[number]) => {
-      const decision = policies[name].select(snapshot, query, 0);
+      const decision = policyNamed(name).select(snapshot, query, 0);
       return decision.kind === "selected" ? decision.variant.name : decision.kind;
     };
     expect(chosen("infaas")).toBe("dear");
@@ -43,10 +43,10 @@ describe("policies", () => {
     const round = { structure: 1, needs: new Map(), isOverdue: () => false };
     const basis = { plan: {}, atMs: 0, structure: 1 } as PlanBasis;
     const due = (nowMs: number, structure = 1) =>
-      policies["infaas-paper"].planDue(basis, { ...round, nowMs, structure });
+      policyNamed("infaas-paper").planDue(basis, { ...round, nowMs, structure });
     expect(due(999)).toBeNull();
     expect(due(1_000)).toBe("a second has passed");
     expect(due(1, 2)).toBe("members, hosts or instances changed");
-    expect(policies["infaas-paper"].planDue(null, { ...round, nowMs: 0 })).toBe("there is no plan yet");
+    expect(policyNamed("infaas-paper").planDue(null, { ...round, nowMs: 0 })).toBe("there is no plan yet");
   });
 });

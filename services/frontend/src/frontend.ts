@@ -1,6 +1,6 @@
 import { ArtifactService, ClusterService, type RegistrationResult, RegistryService } from "@infaas/api";
 import { USER_CALL_TIMEOUT_MS } from "@infaas/cluster";
-import { policies } from "@infaas/policy";
+import { policyNamed } from "@infaas/policy";
 import {
   type Caller,
   type Clock,
@@ -74,7 +74,7 @@ export async function startFrontend(
     {
       ...world,
       ...metadata,
-      policy: policies[config.policy],
+      policy: policyNamed(config.policy, config.policyOptions),
       openLink: socketLinks({ ...world, frontend: name, wire }),
       hostsOf: (led) => new RecordedHostProvider(led),
       peers: new OtlpPeers({ name, dial, logger }),

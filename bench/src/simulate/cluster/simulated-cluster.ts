@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { ArchitectureSchema, type RegistryService, TaskSchema, type Variant } from "@infaas/api";
 import { type LinkFactory, RecordedHostProvider } from "@infaas/frontend";
-import type { policyNames } from "@infaas/policy";
+import type { PolicyName } from "@infaas/policy";
 import {
   type ClientOf,
   Code,
@@ -22,7 +22,9 @@ import { SIMULATED_TASK } from "./zoo-variants";
 /** What a simulated cluster is made of. */
 export interface ClusterOptions {
   readonly seed: number;
-  readonly policy: (typeof policyNames)[number];
+  readonly policy: PolicyName;
+  /** What the policy is told beside its name; absent: nothing. */
+  readonly told?: readonly string[];
   readonly frontends: number;
   /** Further options of each frontend's command line. */
   readonly frontendArgs: readonly string[];
@@ -50,6 +52,8 @@ const STREAMS = 1_000;
 export class SimulatedCluster {
   readonly frontends = new Map<string, SimulatedFrontend>();
   readonly executors = new Map<string, SimulatedExecutor>();
+  /** Those that have ended among them. */
+  readonly everyExecutor: SimulatedExecutor[] = [];
   private readonly byAddress = new Map<string, SimulatedExecutor | SimulatedFrontend>();
   private readonly fileBytes: ReadonlyMap<string, number>;
   private readonly figures: Random;
@@ -90,7 +94,7 @@ export class SimulatedCluster {
 
   startFrontend(name: string): SimulatedFrontend {
     const { clock, logger, o } = this;
-    const { policy, hopMs, frontendArgs: args } = o;
+    const { policy, hopMs, frontendArgs: args, told: policyTold = [] } = o;
     const openLink: LinkFactory = (member, link) => {
       const peer = this.byAddress.get(member.address);
       if (peer instanceof SimulatedExecutor) return new VirtualLink(peer, { clock, hopMs }, link);
@@ -98,7 +102,7 @@ export class SimulatedCluster {
     };
     const told = new Set<string>();
     const frontend = new SimulatedFrontend(name, ++this.lives, {
-      ...{ clock, logger, policy, args, openLink },
+      ...{ clock, logger, policy, args, openLink, told: policyTold },
       random: this.randomOf(PURPOSE.member + this.lives),
       metadata: this.connect(),
       hostsOf: (led) => new RecordedHostProvider(led),
@@ -135,6 +139,7 @@ export class SimulatedCluster {
       tell: (address, figures) => this.tell(address, figures),
     });
     this.executors.set(name, executor);
+    this.everyExecutor.push(executor);
     this.byAddress.set(executor.address, executor);
     executor.join();
     return executor;

@@ -5,7 +5,7 @@ import {
   QueryTraces,
   TraceSettings,
 } from "@infaas/frontend";
-import { policies, type policyNames } from "@infaas/policy";
+import { type PolicyName, policyNamed } from "@infaas/policy";
 import { type Clock, createSampler, Lifecycle, type Logger, type Random } from "@infaas/runtime";
 import { configOf } from "./config-of";
 import type { ToldFigures } from "./simulated-executor";
@@ -16,7 +16,9 @@ export interface FrontendWorld {
   readonly random: Random;
   readonly logger: Logger;
   readonly metadata: MetadataConnection;
-  readonly policy: (typeof policyNames)[number];
+  readonly policy: PolicyName;
+  /** What the policy is told beside its name. */
+  readonly told: readonly string[];
   /** Further options of its command line. */
   readonly args: readonly string[];
   readonly openLink: FrontendCorePorts["openLink"];
@@ -39,7 +41,7 @@ export class SimulatedFrontend {
     life: number,
     private readonly world: FrontendWorld,
   ) {
-    const { clock, logger, metadata, policy, random } = world;
+    const { clock, logger, metadata, policy, told, random } = world;
     this.address = `${name}.${life}:${PORT}`;
     this.lifecycle = new Lifecycle({ clock, logger });
     const recorder = createSampler({ sampleRatio: 0, random });
@@ -48,7 +50,7 @@ export class SimulatedFrontend {
     const config = configOf(frontendOptions, ["--name", name, "--policy", policy, ...world.args]);
     const { cluster, registry } = metadata;
     const { openLink, hostsOf, peers } = world;
-    const ports = { clock, random, logger, cluster, registry, policy: policies[policy] };
+    const ports = { clock, random, logger, cluster, registry, policy: policyNamed(policy, told) };
     this.core = new FrontendCore(config, { ...ports, openLink, hostsOf, peers, traces }, this.lifecycle);
   }
 

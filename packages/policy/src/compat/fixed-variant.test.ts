@@ -1,5 +1,5 @@
 import { buildCatalog } from "../catalog";
-import { policies } from "../policies";
+import { policyNamed } from "../policies";
 import { SCALING_DEFAULTS } from "../scaling/plan-scaling";
 import { hostName } from "../scaling/scaling-facts";
 import { freshMemory } from "../scaling/scaling-memory";
@@ -17,7 +17,7 @@ describe.each([
   ["static-best", "best"],
   ["static-fast", "fast"],
 ] as const)("%s", (name, fixed) => {
-  const policy = policies[name];
+  const policy = policyNamed(name);
 
   it("asks one variant alone: where that one is too busy, the query is refused beside an idle one", () => {
     const at = (drainMs: number) => {
