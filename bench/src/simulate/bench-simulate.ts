@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { policyNames } from "@infaas/policy";
 import { seededRandom } from "@infaas/runtime";
+import { simulateCompare } from "./compare/simulate-compare";
 import { simulateFailures } from "./failures";
 import { MANAGED_PHASES, simulateManaged } from "./managed";
 import { POISSON, simulatePoisson } from "./poisson";
@@ -29,8 +30,19 @@ const simulations: Readonly<Record<string, (told: Told) => Promise<string>>> = {
   managed: ({ seed, policy }) => simulateManaged({ seed, policy, phases: MANAGED_PHASES }),
 };
 
+/** Simulations with options of their own. */
+const comparisons: Readonly<Record<string, (args: readonly string[]) => Promise<string>>> = {
+  compare: simulateCompare,
+};
+
 /** `simulate NAME [--seed N] [--policy NAME] [--load SATURATIONS] [--seconds N]`: prints a report. */
 export async function benchSimulate(args: readonly string[]): Promise<void> {
+  const [first = "", ...rest] = args;
+  const comparing = comparisons[first];
+  if (comparing !== undefined) {
+    process.stdout.write(`${await comparing(rest)}\n`);
+    return;
+  }
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -48,7 +60,9 @@ export async function benchSimulate(args: readonly string[]): Promise<void> {
   const [name = ""] = positionals;
   const simulation = simulations[name];
   if (simulation === undefined)
-    throw new Error(`no simulation '${name}'; there are ${Object.keys(simulations).join(", ")}`);
+    throw new Error(
+      `no simulation '${name}'; there are ${[...Object.keys(simulations), ...Object.keys(comparisons)].join(", ")}`,
+    );
   const [seed, seeds, load, seconds] = [values.seed, values.seeds, values.load, values.seconds].map(Number);
   const told = { seed, seeds, policy, load, seconds } as Told;
   process.stdout.write(`${await simulation(told)}\n`);

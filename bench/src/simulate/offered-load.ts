@@ -126,8 +126,10 @@ export class OfferedLoad {
       answer: (_, { receipt }) => {
         if (!ended()) return;
         const { totalMs, computeMs, variant, costUsd, cold, downgraded } = receipt;
-        if (slo.latencyMs !== null && totalMs > slo.latencyMs) tally.late++;
+        const isLate = slo.latencyMs !== null && totalMs > slo.latencyMs;
+        if (isLate) tally.late++;
         else tally.inTime++;
+        if (isLate && cold) tally.coldLate++;
         tally.totalMs += totalMs;
         tally.waitMs += totalMs - computeMs;
         tally.accuracy += variant.accuracy?.value ?? 0;

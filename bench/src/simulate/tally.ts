@@ -12,6 +12,8 @@ export interface Tally {
   cancelled: number;
   /** Answered after waiting for a load, and by less than the best adequate variant because of load. */
   cold: number;
+  /** Late ones of those. */
+  coldLate: number;
   downgraded: number;
   /** Of answered ones: time beside the engine's, from arrival to answer, ms. */
   waitMs: number;
@@ -31,6 +33,7 @@ export function emptyTally(): Tally {
     lost: 0,
     cancelled: 0,
     cold: 0,
+    coldLate: 0,
     downgraded: 0,
     waitMs: 0,
     totalMs: 0,
@@ -63,7 +66,7 @@ export function sumOf(tallies: readonly Tally[]): Tally {
 }
 
 const summed = [
-  ...["offered", "inTime", "late", "lost", "cancelled", "cold", "downgraded"],
+  ...["offered", "inTime", "late", "lost", "cancelled", "cold", "coldLate", "downgraded"],
   ...["waitMs", "totalMs", "accuracy", "receiptsUsd"],
 ] as Exclude<keyof Tally, "refused">[];
 

@@ -26,7 +26,8 @@ export function drawnTimes(drawMs: () => number): ServiceTimes {
   return { loadMs: () => 0, batchMs: drawMs };
 }
 
-function interpolated(points: readonly { batch: number; p50Ms: number }[], rows: number): number {
+/** Returns the median latency of a batch, between the points measured. */
+export function interpolated(points: readonly { batch: number; p50Ms: number }[], rows: number): number {
   const above = points.findIndex(({ batch }) => batch >= rows);
   const [a, b] = [points[above - 1], points[above] ?? points[points.length - 1]];
   if (b === undefined) return 0;

@@ -2,6 +2,7 @@ import type { Clock, Timer } from "@infaas/runtime";
 
 /** Work under way. */
 interface Job {
+  readonly alonesMs: number;
   /** What it takes of the capacity where there is enough. */
   readonly wants: number;
   /** Time that it still takes where there is enough, ms. */
@@ -33,10 +34,18 @@ export class SharedCapacity {
     return this.used;
   }
 
+  /** Of that, what went into jobs that have not ended. */
+  get unfinishedMs(): number {
+    this.pass();
+    let sum = 0;
+    for (const { wants, alonesMs, leftMs } of this.jobs) sum += wants * (alonesMs - leftMs);
+    return sum;
+  }
+
   /** Begins a job that takes `alonesMs` where there is enough, and calls `done` at its end; returns what gives it up. */
   begin(wants: number, alonesMs: number, done: () => void): () => void {
     this.pass();
-    const job: Job = { wants, leftMs: alonesMs, done };
+    const job: Job = { alonesMs, wants, leftMs: alonesMs, done };
     this.jobs.add(job);
     this.wanted += wants;
     this.schedule();

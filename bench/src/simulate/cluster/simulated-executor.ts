@@ -55,7 +55,7 @@ export class SimulatedExecutor {
   readonly links = new Set<{ broke(): void }>();
   readonly address: string;
   readonly cores: SharedCapacity;
-  private readonly engines: VirtualEngines;
+  readonly engines: VirtualEngines;
   private readonly targets = new Set<string>();
   private readonly telling: Timer;
 

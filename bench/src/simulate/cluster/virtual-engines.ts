@@ -25,8 +25,17 @@ export interface EngineListener {
   refused(fault: ServiceError): void;
 }
 
+/** Core time that engines have taken, ms, noted at the end of each batch and of each load. */
+export interface CoreLedger {
+  batchesMs: number;
+  loadsMs: number;
+  /** Files opened. */
+  loads: number;
+}
+
 /** Engines of one host: batches take the time of a profile on the cores that they share. */
 export class VirtualEngines implements EnginePort {
+  readonly ledger: CoreLedger = { batchesMs: 0, loadsMs: 0, loads: 0 };
   private readonly opened = new Set<VirtualEngine>();
 
   constructor(
@@ -38,10 +47,19 @@ export class VirtualEngines implements EnginePort {
   /** Opening a file keeps one core busy. */
   async open(options: EngineOptions): Promise<Engine> {
     const variant = options.owner?.variant ?? options.path;
-    await new Promise<void>((opened) => void this.cores.begin(1, this.times.loadMs(variant), opened));
-    const engine = new VirtualEngine(options, this.clock, (rows, done) =>
-      this.cores.begin(options.threads, this.times.batchMs(variant, rows), done),
-    );
+    const { ledger, cores, times } = this;
+    const loadMs = times.loadMs(variant);
+    await new Promise<void>((opened) => void cores.begin(1, loadMs, opened));
+    ledger.loads++;
+    ledger.loadsMs += loadMs;
+    const { threads } = options;
+    const engine = new VirtualEngine(options, this.clock, (rows, done) => {
+      const batchMs = times.batchMs(variant, rows);
+      return cores.begin(threads, batchMs, () => {
+        ledger.batchesMs += threads * batchMs;
+        done();
+      });
+    });
     this.opened.add(engine);
     return engine;
   }

@@ -30,7 +30,7 @@ export interface Bill {
 }
 
 /** A host that is paid for. */
-interface Paid {
+export interface Paid {
   readonly name: string;
   readonly fromMs: number;
   /** When its first process ran; null: it has not come. */
@@ -60,7 +60,8 @@ const BUDGETS: CpuBudgets = {
 /** Hosts that the provider of 'infaas up' starts and ends, with processes of the simulation, and what they cost. */
 export class VirtualHosts {
   private readonly running = new Map<string, Running>();
-  private readonly paid: Paid[] = [];
+  /** Every host that was ever asked for. */
+  readonly paid: Paid[] = [];
   private readonly provider: LocalHosts;
 
   constructor(
@@ -105,6 +106,14 @@ export class VirtualHosts {
   /** Names of the hosts whose executor runs. */
   get up(): readonly string[] {
     return [...this.running].flatMap(([name, { executor }]) => (executor === null ? [] : [name]));
+  }
+
+  /** Core milliseconds that batches and loads have taken on all hosts so far. */
+  get usedMs(): number {
+    let sum = 0;
+    for (const { usedMs } of this.paid) sum += usedMs;
+    for (const { executor } of this.running.values()) sum += executor?.cores.usedMs ?? 0;
+    return sum;
   }
 
   /** The process of a host is killed; its provider sees it end. */

@@ -1,8 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import { AccuracyOrigin, DeviceKind, Precision, type Variant, VariantSchema } from "@infaas/api";
 
-/** What was measured of a variant of the zoo. */
-interface ZooProfile {
+/** What was measured of a variant. */
+export interface MeasuredVariant {
+  /** Default: the name of the variant. */
+  readonly architecture?: string;
+  /** Cores that a batch keeps busy; default 1. */
+  readonly threads?: number;
   readonly accuracy: number;
   /** Rows of a batch, and its median latency in ms with one thread. */
   readonly latencyMs: readonly (readonly [batch: number, ms: number])[];
@@ -52,7 +56,7 @@ const profiles = {
     loadMs: 60,
     memoryBytes: 20_000_000n,
   },
-} as const satisfies Record<string, ZooProfile>;
+} as const satisfies Record<string, MeasuredVariant>;
 
 /** Returns the variant of this model of the zoo as the registry would have it. */
 export function zooVariant(name: ZooName): Variant {
@@ -60,20 +64,21 @@ export function zooVariant(name: ZooName): Variant {
 }
 
 /** Returns a variant of which this was measured. */
-export function simulatedVariant(name: string, profile: ZooProfile): Variant {
+export function simulatedVariant(name: string, profile: MeasuredVariant): Variant {
   const { accuracy, latencyMs, loadMs, memoryBytes, concurrency = 1 } = profile;
+  const { architecture = name, threads = 1 } = profile;
   const last = latencyMs[latencyMs.length - 1] ?? [1, 1];
   const [first] = latencyMs;
   const betaMs = (last[1] - (first?.[1] ?? 0)) / Math.max(1, last[0] - (first?.[0] ?? 0));
   return create(VariantSchema, {
     name: `${name}@1`,
-    architecture: name,
+    architecture,
     task: SIMULATED_TASK,
     version: 1,
     engine: "onnxruntime",
     deviceKind: DeviceKind.CPU,
     precision: Precision.FP32,
-    threads: 1,
+    threads,
     concurrency,
     maxBatch: last[0],
     modelDigest: digestOf(name),
