@@ -85,6 +85,7 @@ export class VirtualEngine implements Engine, DirectService {
   readonly unbatchedReason = null;
   readonly maxBatch: number;
   readonly direct: DirectService = this;
+  private readonly concurrency: number;
   private readonly batcher: VirtualBatcher;
   private readonly waiting = new Map<number, Waiting>();
   private readonly batches: { endedMs: number; runMs: number; rows: number }[] = [];
@@ -105,6 +106,7 @@ export class VirtualEngine implements Engine, DirectService {
   ) {
     const { concurrency, maxBatch, queueRowsMax, queueBytesMax, latency, preferredBatches } = options;
     this.maxBatch = maxBatch;
+    this.concurrency = concurrency;
     this.batcher = new VirtualBatcher({
       instances: concurrency,
       maxBatch,
@@ -241,7 +243,8 @@ export class VirtualEngine implements Engine, DirectService {
     this.timer = null;
     const nowMs = this.clock.nowMs();
     if (this.running > 0 || this.waiting.size > 1) this.drop(this.batcher.late(nowMs));
-    for (;;) {
+    // With every engine busy none begins a batch, and the end of one looks again.
+    while (this.runs.size < this.concurrency) {
       const begun = this.batcher.begin(nowMs);
       this.drop(begun.dropped);
       if (begun.engine >= 0) this.run(begun, nowMs);
