@@ -5,12 +5,13 @@ import { proteus } from "./compat/proteus";
 import { readSettings } from "./compat/settings";
 import { slackfit } from "./compat/slackfit";
 import { staticMix } from "./compat/static-mix";
+import { wva } from "./compat/wva";
 import { infaas, type Policy } from "./policy";
 
 /** Names of the policies there are. */
 export const policyNames = [
   ...(["infaas", "infaas-paper", "static-best", "static-fast"] as const),
-  ...(["static-mix", "none", "slackfit", "proteus"] as const),
+  ...(["static-mix", "none", "slackfit", "proteus", "wva"] as const),
 ] as const;
 export type PolicyName = (typeof policyNames)[number];
 
@@ -26,6 +27,7 @@ const makers: Readonly<Record<PolicyName, (told: readonly string[]) => Policy>> 
   none: toldNothing(none),
   slackfit: toldNothing(slackfit),
   proteus,
+  wva,
 };
 
 /**

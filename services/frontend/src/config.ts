@@ -105,12 +105,12 @@ export const frontendOptions = {
     type: "string",
     default: "infaas",
     choices: policyNames,
-    doc: "What selects an instance for a query and plans instances and hosts: infaas, or, for comparison, infaas-paper as the paper has it (no prediction of queues, scaled by a slack of 1.05), static-best and static-fast, one variant for each class of queries on every host that there may be (the most accurate, the one that answers most), static-mix, one plan for the peak that it is told, none, nothing scaled, slackfit, the most accurate variant that is in time on a fixed fleet that holds all, and proteus, a fixed fleet planned for accuracy each period. The same for all frontends.",
+    doc: "What selects an instance for a query and plans instances and hosts: infaas, or, for comparison, infaas-paper as the paper has it (no prediction of queues, scaled by a slack of 1.05), static-best and static-fast, one variant for each class of queries on every host that there may be (the most accurate, the one that answers most), static-mix, one plan for the peak that it is told, none, nothing scaled, slackfit, the most accurate variant that is in time on a fixed fleet that holds all, proteus, a fixed fleet planned for accuracy each period, and wva, replicas of the cheapest variant by saturation. The same for all frontends.",
   },
   policyOptions: {
     type: "list",
     default: [],
-    doc: "What a policy for comparison is told, NAME=NUMBER separated by commas: a peak in queries per second by target for static-mix (digits/uci=40), period-s for proteus. A policy that is told what it does not know stops the process at the start.",
+    doc: "What a policy for comparison is told, NAME=NUMBER separated by commas: a peak in queries per second by target for static-mix (digits/uci=40), period-s for proteus, period-s, saturated and spare for wva. A policy that is told what it does not know stops the process at the start.",
   },
   scaleInHoldMs: {
     type: "number",
