@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { policyNames } from "@infaas/policy";
 import { seededRandom } from "@infaas/runtime";
 import { simulateCompare } from "./compare/simulate-compare";
+import { simulateEvaluation } from "./compare/simulate-evaluation";
 import { simulateFailures } from "./failures";
 import { MANAGED_PHASES, simulateManaged } from "./managed";
 import { POISSON, simulatePoisson } from "./poisson";
@@ -33,6 +34,7 @@ const simulations: Readonly<Record<string, (told: Told) => Promise<string>>> = {
 /** Simulations with options of their own. */
 const comparisons: Readonly<Record<string, (args: readonly string[]) => Promise<string>>> = {
   compare: simulateCompare,
+  "infaas-evaluation": simulateEvaluation,
 };
 
 /** `simulate NAME [--seed N] [--policy NAME] [--load SATURATIONS] [--seconds N]`: prints a report. */

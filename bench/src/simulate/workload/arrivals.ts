@@ -4,6 +4,9 @@ import { exponential, gamma } from "./draws";
 /** Times of arrivals in ms since the beginning, rising. Each call of what makes one begins anew. */
 export type Arrivals = Iterable<number>;
 
+/** A load by name: arrivals for a mean rate, equal for equal random numbers. */
+export type Workload = (perSecond: number, seconds: number, random: Random) => Arrivals;
+
 /** Arrivals per second at a time in seconds since the beginning. */
 export type RateAt = (seconds: number) => number;
 

@@ -1,5 +1,6 @@
 import { seededRandom } from "@infaas/runtime";
 import { hygieneOf } from "./hygiene";
+import { type TwitterFlavour, twitterRates } from "./twitter-like";
 import { replayed, type WorkloadName, workloads, zipfShares } from "./workloads";
 
 const SECONDS = 2_000;
@@ -39,6 +40,33 @@ describe("workloads", () => {
   it("are the same for the same random numbers", () => {
     expect(cardOf("bursty", 7)).toEqual(cardOf("bursty", 7));
     expect(cardOf("bursty", 7)).not.toEqual(cardOf("bursty", 8));
+  });
+});
+
+describe("twitterRates", () => {
+  const DAYS = 60;
+  const quantilesOf = (flavour: TwitterFlavour) => {
+    const rates = [...twitterRates(flavour, DAYS * 1_440, seededRandom(1))].sort((a, b) => a - b);
+    const at = (share: number) => rates[Math.floor(share * rates.length)] ?? 0;
+    const mean = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+    return { mean, p50: at(0.5), p95: at(0.95), p99: at(0.99) };
+  };
+
+  it.each(["full", "random-minutes"] as const)(
+    "%s has the mean and the tail of the trace that it is like",
+    (flavour) => {
+      const { mean, p50, p95, p99 } = quantilesOf(flavour);
+      expect(Math.abs(mean / 63.8 - 1)).toBeLessThan(0.06);
+      expect(Math.abs(p50 / 52 - 1)).toBeLessThan(0.06);
+      expect(Math.abs(p95 / 173 - 1)).toBeLessThan(0.25);
+      expect(Math.abs(p99 / 245 - 1)).toBeLessThan(0.1);
+    },
+  );
+
+  it("no-bursts is the baseline alone", () => {
+    const { mean, p99 } = quantilesOf("no-bursts");
+    expect(Math.abs(mean / 52.2 - 1)).toBeLessThan(0.02);
+    expect(p99).toBeLessThan(90);
   });
 });
 

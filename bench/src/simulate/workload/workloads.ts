@@ -1,8 +1,6 @@
 import type { Random } from "@infaas/runtime";
-import { type Arrivals, gammaRenewal, mmpp, poisson, type RateAt } from "./arrivals";
-
-/** A load by name: arrivals for a mean rate, equal for equal random numbers. */
-export type Workload = (perSecond: number, seconds: number, random: Random) => Arrivals;
+import { type Arrivals, gammaRenewal, mmpp, poisson, type RateAt, type Workload } from "./arrivals";
+import { twitterLike } from "./twitter-like";
 
 /** Waves and spikes, in shares of the mean rate and of the time. */
 const SHAPE = {
@@ -39,6 +37,9 @@ export const workloads = {
     const stay = stays * seconds;
     return mmpp({ perSecond: [calm, calm * calmToBusy], meanSeconds: [stay, stay] }, seconds, random);
   },
+  twitter: twitterLike("full"),
+  "twitter-no-bursts": twitterLike("no-bursts"),
+  "twitter-random-minutes": twitterLike("random-minutes"),
   gamma: (perSecond, seconds, random) => gammaRenewal(perSecond, SHAPE.gammaCv, seconds, random),
 } as const satisfies Record<string, Workload>;
 
