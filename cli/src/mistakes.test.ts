@@ -198,6 +198,13 @@ const mistakes: readonly Mistake[] = [
   [register("model.onnx", "--size", "N=0"), 2, "it takes NAME=N with N from 1"],
   [register("model.onnx", "--map", "image"), 2, "maps no tensor; allowed"],
   [["down", "--data-dir", file("folder")], 1, "nothing was started on"],
+  [["logs", "--data-dir", file("folder")], 1, "there are no logs in"],
+  [["top", "--every", "1ms"], 2, "--every is 1ms; it may be from 100"],
+  [["top"], 2, "top is drawn on a terminal, and there is none"],
+  [["watch"], 2, "exactly one task, architecture or variant is needed"],
+  [["watch", "digits", "--accuracy", "95"], 2, "95 in 100 is 95%"],
+  [["logs", "--lines", "some"], 2, "--lines takes a number"],
+  [["schema", "modles"], 2, "did you mean 'models'?"],
 ];
 
 describe("a mistake on the command line", () => {

@@ -24,8 +24,8 @@ export const registry = createRegistry(
  * Returns a value as the JSON that `--json` prints. Of messages enums are told by name, 64-bit integers are numbers, a choice is the
  * field that was chosen, and of bytes their count is told.
  */
-export function jsonText(value: unknown): string {
-  return JSON.stringify(plain(value), null, 2);
+export function jsonText(value: unknown, indent = 2): string {
+  return JSON.stringify(plain(value), null, indent);
 }
 
 /** Names of an enum's values, as `--json` prints them: `int8` of PRECISION_INT8. */

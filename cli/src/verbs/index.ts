@@ -7,6 +7,7 @@ import { down } from "./down";
 import { drain } from "./drain";
 import { explain } from "./explain";
 import { health } from "./health";
+import { logs } from "./logs";
 import { models } from "./models";
 import { plan } from "./plan";
 import { query } from "./query";
@@ -14,8 +15,10 @@ import { register } from "./register";
 import { schemaOf } from "./schema";
 import { status } from "./status";
 import { task } from "./task";
+import { top } from "./top";
 import { undrain } from "./undrain";
 import { up } from "./up";
+import { watch } from "./watch";
 import { why } from "./why";
 
 /** Every verb, in the order of the help. */
@@ -29,8 +32,11 @@ export const verbs: readonly Verb[] = [
   models,
   explain,
   status,
+  top,
+  watch,
   health,
   why,
+  logs,
   plan,
   drain,
   undrain,

@@ -2,6 +2,7 @@ import { type InfaasClient, refusalOf } from "@infaas/client";
 import { infaas } from "../cluster";
 import { validationRow } from "../validation";
 import { Outcomes } from "./outcomes";
+import { topOnTerminal } from "./top-on-terminal";
 
 /** Its task whose examples it asks for. */
 export const task = "digit-classification/uci-digits";
@@ -139,6 +140,15 @@ export function describeQueries(system: () => ZooSystem): void {
     ]);
     expect(asked.map(({ status }) => status)).toEqual([0, 0, 0, 1, 2, 3]);
     expect(asked.flatMap(({ faults }) => faults)).toEqual([]);
+  });
+
+  it("draws a live view on a terminal of 80 by 24, and leaves that as it was", async () => {
+    const { frame, after } = await topOnTerminal(system().address);
+    expect(frame).toHaveLength(24);
+    expect(frame[0]).toContain(`infaas top  ${system().address}  leader frontend-1`);
+    expect(frame.join("\n")).toMatch(/^executor-1 +yes/m);
+    expect(frame.filter((line) => line.length > 80)).toEqual([]);
+    expect(after).toEqual(["0", "icanon"]);
   });
 
   it("prints its models, status and an explanation as tables", async () => {

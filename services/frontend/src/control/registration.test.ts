@@ -69,6 +69,25 @@ describe("registerModel", () => {
     }
   });
 
+  it.each([
+    [
+      "of a model of another task",
+      { name: "mlp", task: "other" },
+      Code.FAILED_PRECONDITION,
+      "delete it first",
+    ],
+    ["of a task", { name: "other" }, Code.ALREADY_EXISTS, "'other' is taken by a task"],
+    ["of a model, as an alias", { aliases: ["mlp"] }, Code.ALREADY_EXISTS, "taken by architecture 'mlp'"],
+  ])("refuses a name %s before anything is profiled", async (_, asked, code, sentence) => {
+    await catalog.putTask({ task: { name: "other", metric: "accuracy" } });
+    await until(() => house.frontend.view.catalog.tasks.some(({ name }) => name === "other"));
+    const refused = (async () => {
+      for await (const _event of catalog.registerModel({ ...REQUEST, ...asked }));
+    })();
+    await expect(refused).rejects.toMatchObject({ code, message: expect.stringContaining(sentence) });
+    expect(house.executors[0]?.order).toBeNull();
+  });
+
   it("makes a task for a model that is registered with nothing but its name, and passes on what its owner states", async () => {
     const [executor] = house.executors;
     executor!.profiled = create(RegistrationResultSchema, {

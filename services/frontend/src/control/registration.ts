@@ -80,6 +80,7 @@ export async function* registerModel(
   if (unread !== null) throw new ServiceError(Code.INVALID_ARGUMENT, unread);
   checkOwners(o.view, request, caller);
   const task = signedFor(request, taskOf(o, request), o.view);
+  checkNames(o.view, request, task);
   const before = request.retry ? null : unchanged(o.view, request, task);
   if (before !== null) {
     yield { event: { case: "result", value: before } };
@@ -107,6 +108,32 @@ function checkOwners({ catalog }: ClusterView, request: RegisterModelRequest, ca
   if (before !== undefined) checkOwner(`architecture '${before.name}'`, before.owner, writer);
   const task = catalog.tasks.find((t) => t.name === (request.task || before?.task));
   if (task !== undefined) checkOwner(`task '${task.name}'`, task.owner, writer);
+}
+
+/** Before anything is profiled, as the registry would after it: a model stays with its task, and its names are its own. */
+function checkNames({ catalog }: ClusterView, { name, aliases }: RegisterModelRequest, task: Task): void {
+  const before = catalog.architectures.find((a) => a.name === name);
+  if (before !== undefined && before.task !== task.name) {
+    const both = `architecture '${name}' belongs to task '${before.task}', not '${task.name}'`;
+    const sentence = `${both}; delete it first ('infaas delete ${name}'), or give it another name`;
+    throw new ServiceError(Code.FAILED_PRECONDITION, sentence);
+  }
+  for (const each of [name, ...aliases]) {
+    const owner = ownerOfName(catalog, each, name);
+    if (owner === null) continue;
+    throw new ServiceError(Code.ALREADY_EXISTS, `name '${each}' is taken by ${owner}; give it another`);
+  }
+}
+
+/** What else has a name that an architecture is to have; null: nothing. */
+function ownerOfName(catalog: ClusterView["catalog"], name: string, architecture: string): string | null {
+  if (catalog.tasks.some((task) => task.name === name)) return "a task";
+  const variant = catalog.wireVariants.find((v) => v.name === name && v.architecture !== architecture);
+  if (variant !== undefined) return `a variant of architecture '${variant.architecture}'`;
+  const other = catalog.architectures.find(
+    (a) => a.name !== architecture && (a.name === name || a.aliases.includes(name)),
+  );
+  return other === undefined ? null : `architecture '${other.name}'`;
 }
 
 async function expectUploaded(
