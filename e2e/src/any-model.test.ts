@@ -15,14 +15,15 @@ describe("any model", () => {
   const connect = () => createRpcClient(GRPCInferenceService, cluster.address);
   let inference: ReturnType<typeof connect>;
   const folder = mkdtempSync(join(tmpdir(), "infaas-any-model-"));
+  const watched = mkdtempSync(join(tmpdir(), "infaas-watched-"));
   beforeAll(async () => {
-    cluster = await Cluster.start({ zoo: "none" });
+    cluster = await Cluster.start({ zoo: "none", args: ["--models", watched] });
     inference = connect();
   });
   afterAll(async () => {
     inference?.close();
     await cluster?.stop();
-    rmSync(folder, { recursive: true });
+    for (const made of [folder, watched]) rmSync(made, { recursive: true });
   });
 
   it("takes weights from files below its folder, by the command line", async () => {
@@ -183,6 +184,34 @@ describe("any model", () => {
     await expect(cluster.client.register({ path })).rejects.toBeInstanceOf(ServiceError);
     const { tasks, architectures } = await cluster.client.listModels();
     expect([...tasks, ...architectures].filter(({ name }) => name.includes("broken"))).toEqual([]);
+  });
+
+  it("serves what is put into the folder of --models, and deletes what is removed", async () => {
+    const version = join(watched, "negated", "3");
+    await mkdir(version, { recursive: true });
+    writeFileSync(
+      join(watched, "negated", "config.pbtxt"),
+      'platform: "onnxruntime_onnx"\nmax_batch_size: 8\n',
+    );
+    const file = onnxFile({
+      name: "negated",
+      node: [{ opType: "Neg", input: ["x"], output: ["y"] }],
+      input: [tensor("x", FLOAT, ["N", 1])],
+      output: [tensor("y", FLOAT, ["N", 1])],
+    });
+    writeFileSync(join(version, "model.onnx"), file);
+    const bytes = Buffer.from(Float32Array.of(7).buffer);
+    const x = { name: "x", datatype: "FP32", shape: [1, 1], bytes } as const;
+    const answer = async () => (await cluster.client.query("negated", [x])).outputs[0]?.bytes;
+    await eventually("it is served", 30_000, async () => {
+      const [first] = new Float32Array(Uint8Array.from((await answer()) ?? []).buffer);
+      return first === -7;
+    });
+    rmSync(join(watched, "negated"), { recursive: true });
+    await eventually("it is deleted", 10_000, async () => {
+      const { architectures } = await cluster.client.listModels();
+      return !architectures.some(({ name }) => name === "negated");
+    });
   });
 
   it("drains an executor, tells so, and puts it back", async () => {

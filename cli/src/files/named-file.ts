@@ -34,6 +34,15 @@ export function mustBeFile(option: string, path: string): void {
   if (found.isFile() && found.size === 0) throw unreadable(option, path, "it is empty; name another");
 }
 
+/** Refuses a folder of the command line that cannot be read, or is none. @throws as `mustBeFile`. */
+export function mustBeFolder(option: string, path: string): void {
+  const found = attempt(option, path, () => {
+    accessSync(path, constants.R_OK | constants.X_OK);
+    return statSync(path);
+  });
+  if (!found.isDirectory()) throw unreadable(option, path, "it is a file; name a folder");
+}
+
 /** Returns the content of a file that the command line names. @throws as `mustBeFile`. */
 export function readNamedFile(option: string, path: string): Buffer {
   mustBeFile(option, path);

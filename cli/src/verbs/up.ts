@@ -3,8 +3,11 @@ import { join, relative, resolve } from "node:path";
 import { createInfaasClient, type InfaasClient } from "@infaas/client";
 import { Code, ServiceError, sleep, surviveLostOutput, systemClock } from "@infaas/runtime";
 import type { Arguments, Verb } from "../command/verb";
+import { mustBeFolder } from "../files/named-file";
 import { hostsPlan } from "../hosts/hosts-plan";
 import { openLocalHosts } from "../hosts/open-local-hosts";
+import { ModelFolder } from "../model-folder/model-folder";
+import { registerWithProgress } from "../register-with-progress";
 import {
   addressesOf,
   type ClusterPlan,
@@ -72,10 +75,13 @@ export const up: Verb = {
       doc: "OpenTelemetry collector for traces, for example http://127.0.0.1:4317.",
     },
     ...clusterSecurityOptions,
+    models: {
+      type: "string",
+      doc: "Folder of models to serve, watched: NAME.onnx, NAME/model.onnx, or Triton's NAME/VERSION/model.onnx.",
+    },
     zoo: {
       type: "string",
-      doc: "Models of zoo/ to register: all, none, or names separated by commas.",
-      default: "all",
+      doc: "Models of zoo/ to register: all, none, or names separated by commas; all unless told, none with --models.",
     },
   },
   outcome: objectSchema({
@@ -119,6 +125,7 @@ export const up: Verb = {
             executorOf: (number) => executorOf(plan, number),
             note: (line) => terminal.note(line),
           });
+    const models = modelFolder(args, { plan, client, terminal });
     try {
       const etcd = plan.store === "etcd" && args.text("etcd") === undefined;
       if (etcd) group.start(etcdProcess(plan.root, join(plan.dataFolder, "etcd"), plan.etcdAddress));
@@ -126,18 +133,20 @@ export const up: Verb = {
       localHosts?.start();
       const startedAtMs = systemClock.nowMs();
       await untilReady(client, plan, stopped.signal);
-      const chosen = args.text("zoo") ?? "all";
+      const chosen = args.text("zoo") ?? (models === null ? "all" : "none");
       const zoo = registerZoo(client, { folder: join(plan.root, "zoo"), chosen, terminal });
       await orStopped(zoo, stopped.signal);
+      if (models !== null) await orStopped(models.serve(), stopped.signal);
+      models?.watch();
       group.keepUp();
-      greet(plan, systemClock.nowMs() - startedAtMs, terminal);
+      greet(plan, { chosen, tookMs: systemClock.nowMs() - startedAtMs }, terminal);
       await new Promise<void>((done) => {
         if (stopped.signal.aborted) done();
         stopped.signal.addEventListener("abort", () => done());
       });
     } finally {
       client.close();
-      await Promise.all([localHosts?.stop(), group.stop()]);
+      await Promise.all([models?.stop(), localHosts?.stop(), group.stop()]);
     }
     if (stopped.signal.reason instanceof ServiceError) throw stopped.signal.reason;
     terminal.note("stopped");
@@ -176,6 +185,24 @@ function planOf(args: Arguments): ClusterPlan {
   };
 }
 
+/** The folder of models that the arguments name; null: none. @throws ServiceError INVALID_ARGUMENT where it cannot be read. */
+function modelFolder(
+  args: Arguments,
+  { plan, client, terminal }: { plan: ClusterPlan; client: InfaasClient; terminal: Terminal },
+): ModelFolder | null {
+  const named = args.text("models");
+  if (named === undefined) return null;
+  mustBeFolder("--models", named);
+  return new ModelFolder({
+    folder: resolve(named),
+    record: join(plan.dataFolder, "model-folder.json"),
+    client,
+    clock: systemClock,
+    register: (registration) => registerWithProgress(client, registration, terminal),
+    note: (line) => terminal.note(line),
+  });
+}
+
 /**
  * Resolves when the frontend knows every executor; throws the error of a process that exited, or UNAVAILABLE
  * after the bound.
@@ -208,15 +235,21 @@ function orStopped<T>(work: Promise<T>, stopped: AbortSignal): Promise<T> {
   });
 }
 
-function greet(plan: ClusterPlan, tookMs: number, terminal: Terminal): void {
-  const { dataFolder } = plan;
-  terminal.result({ ...addressesOf(plan), dataFolder, tookMs }, () => greetingLines(plan, tookMs));
+/** What the start of a system brought: models of the zoo that were chosen, and how long it took. */
+interface Started {
+  readonly chosen: string;
+  readonly tookMs: number;
 }
 
-function greetingLines(plan: ClusterPlan, tookMs: number): readonly string[] {
+function greet(plan: ClusterPlan, started: Started, terminal: Terminal): void {
+  const { dataFolder } = plan;
+  const said = { ...addressesOf(plan), dataFolder, tookMs: started.tookMs };
+  terminal.result(said, () => greetingLines(plan, started));
+}
+
+function greetingLines(plan: ClusterPlan, { chosen, tookMs }: Started): readonly string[] {
   const { frontend, http, metadata, executors } = addressesOf(plan);
   const { hosts } = plan;
-  const picture = relative(process.cwd(), join(plan.root, "zoo", "examples", "seven.png"));
   const shown =
     hosts === null
       ? executors.join(", ")
@@ -230,11 +263,17 @@ INFaaS is up after ${(tookMs / 1000).toFixed(1)} s
   state      ${plan.dataFolder}
 
 Try, in another shell:
-  npx infaas models
-  npx infaas query digit-classification --image ${picture} --accuracy 0.95 --latency 50
-  npx infaas explain digit-classification --accuracy 0.98 --latency 5
+  npx infaas models${chosen === "none" ? "" : zooQueries(plan)}
 
 Ctrl-C stops everything.`.split("\n");
+}
+
+/** Queries that models of the zoo answer, for the greeting. */
+function zooQueries({ root }: ClusterPlan): string {
+  const picture = relative(process.cwd(), join(root, "zoo", "examples", "seven.png"));
+  return `
+  npx infaas query digit-classification --image ${picture} --accuracy 0.95 --latency 50
+  npx infaas explain digit-classification --accuracy 0.98 --latency 5`;
 }
 
 /** Where the console is, for the greeting; empty where it was not built. */
