@@ -100,6 +100,8 @@ function judgeLoaded(
   if (latencyMs !== null && predictedMs > latencyMs) {
     return { verdict: "latency-above-slo", value: predictedMs, limit: latencyMs };
   }
+  if (instance === query.late)
+    return { verdict: "overloaded", value: predictedMs, limit: latencyMs ?? predictedMs };
   if (instance.state !== "active") {
     return { verdict: instance.state, value: predictedMs, limit: latencyMs ?? predictedMs };
   }

@@ -1,5 +1,5 @@
 import type { TargetIndex } from "./catalog";
-import type { Slo, Target } from "./types";
+import type { Instance, Slo, Target } from "./types";
 
 /** One query as the selector sees it. */
 export interface Query {
@@ -9,4 +9,6 @@ export interface Query {
   readonly slo: Slo;
   /** The variants that take what was sent, where not all behind the target do. */
   readonly among?: TargetIndex;
+  /** An instance that could not have answered it in time: it counts as too late, whatever its figures say. */
+  readonly late?: Instance;
 }

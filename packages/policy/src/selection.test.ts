@@ -230,6 +230,31 @@ describe("selectVariant", () => {
     });
   });
 
+  describe("when an instance had no time for it", () => {
+    const [quick, exact] = [both[0]!, both[1]!];
+    const among = (over: Partial<Slo>, late = exact, instances = both) =>
+      selectVariant(snapshotOf({ variants, instances }), { ...asking(over), late }, 0);
+    const best = { objective: "max-accuracy", latencyMs: 100 } as const;
+
+    it("takes the next that does, and says that it is less", () => {
+      expect(among(best)).toMatchObject({ variant: { name: "cheap" }, downgraded: true });
+      expect(among({ latencyMs: 100 }, quick)).toMatchObject({
+        variant: { name: "fine" },
+        downgraded: false,
+      });
+    });
+
+    it("takes none below the floor, nor less than the best where that was forbidden", () => {
+      expect(among({ ...best, minAccuracy: 0.95 })).toMatchObject({ kind: "saturated", reason: "busy" });
+      expect(among({ ...best, noDowngrade: true })).toMatchObject({ kind: "saturated", reason: "busy" });
+    });
+
+    it("takes another instance of the same before a lesser one", () => {
+      const twin = instance({ variant: "fine", drainMs: 10 });
+      expect(among(best, exact, [...both, twin])).toMatchObject({ instance: twin, downgraded: false });
+    });
+  });
+
   describe("when nothing was measured of a variant", () => {
     const unprofiledReason = "no input was found that it takes";
     const guessed = {

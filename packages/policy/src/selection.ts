@@ -14,6 +14,7 @@ import {
   type Member,
   type Snapshot,
 } from "./snapshot";
+import type { Instance } from "./types";
 
 /** What one pass over the loaded instances found. */
 interface Scan {
@@ -145,7 +146,8 @@ function scanLoaded(
       continue;
     }
     const batchMs = serviceMs(entry, query.rows);
-    if (batchMs <= limitMs) scanGroup(scan, group, { batchMs, latencyMs, byCost, bySoonest, nowMs });
+    const { late } = query;
+    if (batchMs <= limitMs) scanGroup(scan, group, { batchMs, latencyMs, byCost, bySoonest, nowMs, late });
   }
   return scan;
 }
@@ -156,6 +158,8 @@ interface GroupScan {
   readonly byCost: boolean;
   readonly bySoonest: boolean;
   readonly nowMs: number;
+  /** As `Query` has it. */
+  readonly late: Instance | undefined;
 }
 
 function scanGroup(scan: Scan, group: InstanceGroup, of: GroupScan): void {
@@ -170,7 +174,7 @@ function scanGroup(scan: Scan, group: InstanceGroup, of: GroupScan): void {
     const idleMs = batchMs + instance.hopMs;
     const drainMs = drainMsAt(instance, nowMs);
     const lateMs = latencyMs === null ? drainMs - UNSTATED_WAIT_MAX_MS : drainMs + idleMs - latencyMs;
-    if (lateMs > 0) {
+    if (lateMs > 0 || instance === of.late) {
       if (lateMs < scan.retryMs) scan.retryMs = lateMs;
       continue;
     }

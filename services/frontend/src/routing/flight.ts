@@ -1,44 +1,19 @@
-import { type Explanation, type InferHeadInput, LANE_ALONE } from "@infaas/api";
+import { LANE_ALONE } from "@infaas/api";
 import { type FairPlace, type FairQuery, LANE_COUNT } from "@infaas/policy";
-import { type Clock, Code, ServiceError, type SpanContext } from "@infaas/runtime";
+import { type Clock, Code, ServiceError } from "@infaas/runtime";
 import type { ExecutorLink, LinkAnswer, LinkListener, LinkRefusal } from "../links/executor-link";
 import type { Links } from "../links/links";
 import { adaptMs } from "../query/adapted";
-import type { Body } from "../query/body";
 import type { QueryReceipt } from "../query/receipts";
 import { lateRefusal, refusedByExecutor, refusedElsewhere, unfairRefusal } from "../query/refusals";
-import type { Requirements } from "../query/requirements";
-import type { CatalogModel } from "../view/catalog";
 import type { ClusterView } from "../view/cluster-view";
 import type { LiveInstance } from "../view/live-instance";
 import { ColdClock } from "./cold-clock";
 import type { ColdStarts, ColdWait } from "./cold-starts";
 import type { FirstAnswers } from "./first-answers";
-import { queueRules } from "./queue-rules";
-import type { Chosen, Decision, Selector } from "./selector";
-
-/** One query to route. */
-export interface RoutedQuery {
-  readonly model: CatalogModel;
-  /** Its tensors without their contents. */
-  readonly sent: readonly InferHeadInput[];
-  readonly requirements: Requirements;
-  readonly rows: number;
-  /** Tenant that it is counted for. */
-  readonly tenant: string;
-  /** The original ModelInferRequest. */
-  readonly body: Body;
-  /** Monotonic time of arrival at this frontend. */
-  readonly arrivedMs: number;
-  readonly trace: SpanContext | null;
-  readonly listener: QueryListener;
-}
-
-/** Receives the end of a query: one of the two is called, once, unless it was cancelled. */
-export interface QueryListener {
-  answered(body: Body, receipt: QueryReceipt, explanation: Explanation | null): void;
-  refused(error: ServiceError): void;
-}
+import { type QueueRules, queueRules } from "./queue-rules";
+import type { RoutedQuery } from "./routed-query";
+import type { Chosen, Decision, Selector, SelectorQuestion } from "./selector";
 
 /** What a query in flight needs. */
 export interface FlightPorts {
@@ -58,6 +33,8 @@ const RETRIES_MAX = 1;
 const TURNED_AWAY_MAX = 3;
 /** Loads that one query waits for in turn: an instance may be evicted before the query gets to it. */
 const COLD_WAITS_MAX = 3;
+/** A query that an instance had no time for is given to a faster one, once. */
+const STEPS_DOWN_MAX = 1;
 /** How long after its objective a query is still waited for: the executor sheds what is late, this is for one that hangs. */
 const LATE_GRACE_MS = 1_000;
 
@@ -91,6 +68,7 @@ export class Flight implements LinkListener, FairQuery {
   private state: State = DECIDING;
   private retries = 0;
   private turnedAway = 0;
+  private stepsDown = 0;
   /** Executors that lost it or turned it away: it goes elsewhere. */
   private left: readonly string[] = NOWHERE;
   /** How it was lost or turned away last; it fails with this where nobody else is there. */
@@ -173,6 +151,7 @@ export class Flight implements LinkListener, FairQuery {
     this.leave(state);
     const error = refusedByExecutor(frame);
     if (frame.code === Code.UNAVAILABLE) this.turnAway(instance.executor, error);
+    else if (frame.code === Code.DEADLINE_EXCEEDED) this.stepDown(instance, error);
     else this.refuse(error);
   }
 
@@ -243,6 +222,26 @@ export class Flight implements LinkListener, FairQuery {
     else this.refuse(this.lateError());
   }
 
+  /**
+   * `late` did not run it, for it would have been too late: another that is ready answers it if that leaves it in time, as
+   * accurate as it must be (decision 0057).
+   */
+  private stepDown(late: LiveInstance, fault: ServiceError): void {
+    const nowMs = this.ports.clock.nowMs();
+    const leftMs = this.remainingMs(nowMs);
+    // Without an objective, or with a bound of the queue, it was the queue that let it go, as it was told to.
+    const isObjective = Number.isFinite(leftMs) && this.queueRulesAt(late).timeoutMs === null;
+    if (!isObjective || leftMs <= 0 || this.stepsDown >= STEPS_DOWN_MAX) {
+      this.refuse(fault);
+      return;
+    }
+    this.stepsDown++;
+    const decision = this.ports.selector.decide({ ...this.question(nowMs, leftMs), late });
+    this.decidedMs = this.ports.clock.nowMs();
+    if (decision.kind === "send") this.enter(decision);
+    else this.refuse(fault);
+  }
+
   private decide(): void {
     this.state = DECIDING;
     const { query, ports } = this;
@@ -250,20 +249,25 @@ export class Flight implements LinkListener, FairQuery {
     const leftMs = this.remainingMs(nowMs);
     // The first decision takes the objective as stated, so that a refusal names what was asked for; later ones what is left.
     const remainingMs = this.decidedMs === 0 ? (query.requirements.slo.latencyMs ?? leftMs) : leftMs;
-    const decision = ports.selector.decide({
-      model: query.model,
-      sent: query.sent,
-      rows: query.rows,
-      slo: query.requirements.slo,
-      deadlineBinds: query.requirements.deadlineBinds,
-      remainingMs,
-      explain: query.requirements.explain,
-      nowMs,
-      excludedExecutors: this.left,
-    });
+    const decision = ports.selector.decide(this.question(nowMs, remainingMs));
     this.decidedMs = ports.clock.nowMs();
     if (leftMs <= 0 && (remainingMs <= 0 || decision.kind !== "refuse")) this.refuse(this.lateError());
     else this.follow(decision);
+  }
+
+  private question(nowMs: number, remainingMs: number): SelectorQuestion {
+    const { model, sent, rows, requirements } = this.query;
+    return {
+      model,
+      sent,
+      rows,
+      slo: requirements.slo,
+      deadlineBinds: requirements.deadlineBinds,
+      remainingMs,
+      explain: requirements.explain,
+      nowMs,
+      excludedExecutors: this.left,
+    };
   }
 
   private follow(decision: Decision): void {
@@ -315,8 +319,7 @@ export class Flight implements LinkListener, FairQuery {
       this.unsendable(instance);
       return;
     }
-    const override = ports.view.catalog.overrides.get(instance.variant);
-    const { lane, timeoutMs: queueTimeoutMs } = queueRules(override, query.requirements);
+    const { lane, timeoutMs: queueTimeoutMs } = this.queueRulesAt(instance);
     const sentMs = this.decidedMs;
     // Tenants over their share take turns: the executor would let those with the earlier deadlines go first.
     const timeoutMs = Math.min(
@@ -336,6 +339,10 @@ export class Flight implements LinkListener, FairQuery {
       this,
     );
     this.state = { kind: "sent", chosen, place, link, linkId, sentMs };
+  }
+
+  private queueRulesAt({ variant }: LiveInstance): QueueRules {
+    return queueRules(this.ports.view.catalog.overrides.get(variant), this.query.requirements);
   }
 
   /** Its links are full, or it was lost while the query waited for its turn there. */

@@ -1,5 +1,6 @@
 import { Code, every, type Logger, ServiceError, type Timer } from "@infaas/runtime";
-import { Flight, type FlightPorts, type RoutedQuery } from "./flight";
+import { Flight, type FlightPorts } from "./flight";
+import type { RoutedQuery } from "./routed-query";
 
 /** What the router needs. */
 export interface RouterOptions extends FlightPorts {

@@ -35,6 +35,8 @@ export interface SelectorQuestion {
   readonly nowMs: number;
   /** Executors that lost this query or turned it away. */
   readonly excludedExecutors: readonly string[];
+  /** An instance that could not have answered it in time; absent: none said so yet. */
+  readonly late?: LiveInstance;
 }
 
 /** Send it there. */
@@ -203,14 +205,15 @@ export class Selector {
   }
 
   private queryOf(question: SelectorQuestion): Query {
-    const { model, sent, rows, remainingMs } = question;
+    const { model, sent, rows, remainingMs, late } = question;
     const { target } = model;
     const stated = askedOf(question);
     const isShort = stated.latencyMs !== null && isSpent(question);
     const slo = isShort ? { ...stated, latencyMs: remainingMs } : stated;
-    if (sent === null || target.kind !== "task") return { target, rows, slo };
+    const query = late === undefined ? { target, rows, slo } : { target, rows, slo, late };
+    if (sent === null || target.kind !== "task") return query;
     const among = this.o.view.catalog.accepting.of(target.name, sent);
-    return among === null ? { target, rows, slo } : { target, rows, slo, among };
+    return among === null ? query : { ...query, among };
   }
 }
 
