@@ -3,6 +3,7 @@ import type { PlannedInstance } from "../pareto";
 import type { PlacementPlan, PlannedClass } from "../planning/problem";
 import { adequateEntries, type ClassDemand, shortfall } from "./capacity";
 import type { PlannedDemand } from "./planning-problem";
+import type { Rung } from "./rungs";
 import { type ServingHost, ServingIndex } from "./serving-index";
 
 /** A host as steps see it. */
@@ -22,8 +23,8 @@ export interface PlacementStep extends PlannedInstance {
 }
 
 /**
- * Variants by host: those planned there, and the last ready instance of each class with demand that is not served by the plan
- * yet.
+ * Variants by host: those planned there, their rungs, and the last ready instance of each class with demand that is not served
+ * by the plan yet.
  */
 export type RetainedInstances = ReadonlyMap<string, ReadonlySet<string>>;
 
@@ -48,16 +49,18 @@ export interface StepFacts {
   readonly hosts: readonly PlacedHost[];
   readonly demands: readonly PlannedDemand[];
   readonly plan: PlacementPlan;
+  /** Of the plan; absent: none. */
+  readonly rungs?: readonly Rung[];
 }
 
 /**
  * Returns the steps towards a plan whose turn has come (make before break), in slices of one class or host each: an instance
  * is loaded where its host has the memory; one is unloaded to make room for that, or because selection would prefer it to
- * what its class is planned with, as soon as every class that it serves has another ready instance. Every round asks anew,
- * so each step is checked when its turn comes.
+ * what its class is planned with, as soon as every class that it serves has another ready instance. Rungs take what memory is
+ * free then. Every round asks anew, so each step is checked when its turn comes.
  */
 export function* placementSteps(facts: StepFacts): Generator<undefined, PlacementSteps> {
-  const { catalog, hosts, demands, plan } = facts;
+  const { catalog, hosts, demands, plan, rungs = [] } = facts;
   const wanted = new Map(plan.hosts.map(({ name, variants }) => [name, new Set(variants)]));
   const turn: Turn = {
     facts,
@@ -65,6 +68,7 @@ export function* placementSteps(facts: StepFacts): Generator<undefined, Placemen
     hosts: new Map(hosts.map((host) => [host.name, host])),
     wanted,
     wantedAnywhere: new Set([...wanted.values()].flatMap((names) => [...names])),
+    rungs: new Map(hosts.map(({ name }) => [name, rungs.filter(({ host }) => host === name)])),
     serving: yield* ServingIndex.of(catalog, hosts, demands),
     served: servedBy(facts),
     gone: new Set(),
@@ -79,7 +83,11 @@ export function* placementSteps(facts: StepFacts): Generator<undefined, Placemen
     yield;
   }
   for (const host of hosts) {
-    if (host.isServing) loadMissing(turn, host);
+    if (host.isServing) {
+      const room = { freeBytes: host.memoryBytes - bytesOfAll(turn, host), loading: host.loading.size };
+      loadMissing(turn, host, room);
+      loadRungs(turn, host, room);
+    }
     yield;
   }
   for (const host of hosts) {
@@ -99,6 +107,8 @@ interface Turn extends PlacementSteps {
   /** Variants by host. */
   readonly wanted: ReadonlyMap<string, ReadonlySet<string>>;
   readonly wantedAnywhere: ReadonlySet<string>;
+  /** By host. */
+  readonly rungs: ReadonlyMap<string, readonly Rung[]>;
   readonly serving: ServingIndex;
   /** What each variant is planned for, in words. */
   readonly served: ReadonlyMap<string, readonly string[]>;
@@ -127,21 +137,45 @@ function servedBy({ plan, demands }: StepFacts): ReadonlyMap<string, readonly st
   return served;
 }
 
-function loadMissing(turn: Turn, host: PlacedHost): void {
+/** What a host has left for loads. */
+interface LoadRoom {
+  freeBytes: number;
+  /** Loads under way or due. */
+  loading: number;
+}
+
+function loadMissing(turn: Turn, host: PlacedHost, room: LoadRoom): void {
   const missing = [...(turn.wanted.get(host.name) ?? [])].filter((name) => !host.placed.has(name));
-  if (missing.length === 0) return;
-  let [freeBytes, loading] = [host.memoryBytes - bytesOfAll(turn, host), host.loading.size];
   for (const variant of missing) {
     const needed = bytesOf(turn, variant);
-    if (loading >= LOADS_PER_HOST_MAX) {
-      turn.waits.push(`${variant} waits for ${loading} loads on ${host.name}`);
-    } else if (needed <= freeBytes) {
+    if (room.loading >= LOADS_PER_HOST_MAX) {
+      turn.waits.push(`${variant} waits for ${room.loading} loads on ${host.name}`);
+    } else if (needed <= room.freeBytes) {
       const because = `it is planned for ${(turn.served.get(variant) ?? []).join(", ")}`;
-      turn.loads.push({ variant, executor: host.name, because });
-      freeBytes -= needed;
-      loading++;
-    } else makeRoom(turn, host, { variant, bytes: needed - freeBytes });
+      load(turn, room, { variant, executor: host.name, because });
+    } else makeRoom(turn, host, { variant, bytes: needed - room.freeBytes });
   }
+}
+
+/** Rungs come once all that is planned here is on its way, and nothing makes room for them. */
+function loadRungs(turn: Turn, host: PlacedHost, room: LoadRoom): void {
+  const due = new Set(
+    turn.loads.filter(({ executor }) => executor === host.name).map(({ variant }) => variant),
+  );
+  if ([...(turn.wanted.get(host.name) ?? [])].some((name) => !host.placed.has(name) && !due.has(name)))
+    return;
+  for (const { variant, beside, target } of turn.rungs.get(host.name) ?? []) {
+    const isFit = bytesOf(turn, variant) <= room.freeBytes && room.loading < LOADS_PER_HOST_MAX;
+    if (host.placed.has(variant) || turn.retired.has(variant) || !isFit) continue;
+    const because = `it answers what ${beside} has no time for, of '${target}'`;
+    load(turn, room, { variant, executor: host.name, because });
+  }
+}
+
+function load(turn: Turn, room: LoadRoom, step: PlacementStep): void {
+  turn.loads.push(step);
+  room.freeBytes -= bytesOf(turn, step.variant);
+  room.loading++;
 }
 
 /** Unloads what the plan does not want here, the largest first, until there is so much room: a later round finds it free. */
@@ -202,8 +236,9 @@ function preferredOver(
 }
 
 /** What is not planned is taken away as far as its classes can do without: what is left keeps the last of them. */
-function retain({ wanted, serving, gone, retained }: Turn, host: PlacedHost): void {
+function retain({ wanted, rungs, retired, serving, gone, retained }: Turn, host: PlacedHost): void {
   const names = new Set(wanted.get(host.name));
+  for (const { variant } of rungs.get(host.name) ?? []) if (!retired.has(variant)) names.add(variant);
   for (const name of host.placed) {
     if (names.has(name) || gone.has(instanceKey(host.name, name)) || !host.ready.has(name)) continue;
     if (!serving.remove(host, name)) names.add(name);

@@ -9,6 +9,7 @@ import { type PlacementStep, placementSteps, type RetainedInstances } from "./pl
 import { type PlanLine, planLines } from "./plan-lines";
 import { plannedRows } from "./planned-rate";
 import { type DemandProblem, demandProblem, violationUsd } from "./planning-problem";
+import { rungsOf } from "./rungs";
 import { activeHosts, type ScaledHost, type ScalingFacts, withWish } from "./scaling-facts";
 import {
   calmed,
@@ -101,6 +102,7 @@ export function* scalingOf(
     hosts: facts.hosts.map((h) => placedHost(facts, h, leaving)),
     ...made,
     plan,
+    rungs: rungsOf(made, plan),
   });
   const all = [...waits, ...steps.waits];
   const steady = changes.length + steps.loads.length + steps.unloads.length + all.length === 0;
