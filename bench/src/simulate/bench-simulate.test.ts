@@ -69,7 +69,18 @@ describe("simulateQueue", () => {
 });
 
 describe("simulateManaged", () => {
-  const o = { seed: 1, policy: "infaas" } as const;
+  const o = { seed: 1, policy: "infaas", objective: "min-cost" } as const;
+
+  it("refuses nothing while hosts are on their way where a faster variant may answer, and says how often it did", async () => {
+    const phases = [
+      { multiple: 0.3, seconds: 10 },
+      { multiple: 2.2, seconds: 5 },
+    ];
+    const report = await simulateManaged({ ...o, objective: "max-accuracy", phases });
+    const [, less] = /^ +10 .* (\d+) +0\.98\d\d$/m.exec(report) ?? [];
+    expect(Number(less)).toBeGreaterThan(1_000);
+    expect(report).toMatch(/^all: \d+ offered, 100.00 % in time, 0 late, 0 refused, 0 lost$/m);
+  });
 
   it("says the same bytes twice", async () => {
     const phases = [{ multiple: 2.2, seconds: 3 }];

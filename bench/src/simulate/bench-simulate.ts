@@ -4,7 +4,7 @@ import { seededRandom } from "@infaas/runtime";
 import { simulateCompare } from "./compare/simulate-compare";
 import { simulateEvaluation } from "./compare/simulate-evaluation";
 import { simulateFailures } from "./failures";
-import { MANAGED_PHASES, simulateManaged } from "./managed";
+import { MANAGED_PHASES, type ManagedOptions, simulateManaged } from "./managed";
 import { POISSON, simulatePoisson } from "./poisson";
 import { simulateQueues } from "./queues";
 import { describeHygiene, hygieneOf } from "./workload/hygiene";
@@ -17,6 +17,7 @@ const CARD = { perSecond: 50, seconds: 3_600 } as const;
 interface Told {
   readonly seed: number;
   readonly policy: (typeof policyNames)[number];
+  readonly objective: ManagedOptions["objective"];
   readonly load: number;
   readonly seconds: number;
   /** How many, from 1 on; 0: `seed` alone. */
@@ -28,7 +29,8 @@ const simulations: Readonly<Record<string, (told: Told) => Promise<string>>> = {
   failures: simulateFailures,
   queues: simulateQueues,
   workloads: async ({ seed }) => describeWorkloads(seed),
-  managed: ({ seed, policy }) => simulateManaged({ seed, policy, phases: MANAGED_PHASES }),
+  managed: ({ seed, policy, objective }) =>
+    simulateManaged({ seed, policy, objective, phases: MANAGED_PHASES }),
 };
 
 /** Simulations with options of their own. */
@@ -37,7 +39,7 @@ const comparisons: Readonly<Record<string, (args: readonly string[]) => Promise<
   "infaas-evaluation": simulateEvaluation,
 };
 
-/** `simulate NAME [--seed N] [--policy NAME] [--load SATURATIONS] [--seconds N]`: prints a report. */
+/** `simulate NAME [--seed N] [--policy NAME] [--objective min-cost|max-accuracy] [--load SATURATIONS] [--seconds N]`: prints a report. */
 export async function benchSimulate(args: readonly string[]): Promise<void> {
   const [first = "", ...rest] = args;
   const comparing = comparisons[first];
@@ -51,6 +53,7 @@ export async function benchSimulate(args: readonly string[]): Promise<void> {
     options: {
       seed: { type: "string", default: "1" },
       policy: { type: "string", default: "infaas" },
+      objective: { type: "string", default: "min-cost" },
       seeds: { type: "string", default: "0" },
       load: { type: "string", default: String(POISSON.load) },
       seconds: { type: "string", default: String(POISSON.seconds) },
@@ -59,6 +62,9 @@ export async function benchSimulate(args: readonly string[]): Promise<void> {
   const policy = policyNames.find((name) => name === values.policy);
   if (policy === undefined)
     throw new Error(`no policy '${values.policy}'; there are ${policyNames.join(", ")}`);
+  const { objective } = values;
+  if (objective !== "min-cost" && objective !== "max-accuracy")
+    throw new Error(`no objective '${objective}'; there are min-cost, max-accuracy`);
   const [name = ""] = positionals;
   const simulation = simulations[name];
   if (simulation === undefined)
@@ -66,7 +72,7 @@ export async function benchSimulate(args: readonly string[]): Promise<void> {
       `no simulation '${name}'; there are ${[...Object.keys(simulations), ...Object.keys(comparisons)].join(", ")}`,
     );
   const [seed, seeds, load, seconds] = [values.seed, values.seeds, values.load, values.seconds].map(Number);
-  const told = { seed, seeds, policy, load, seconds } as Told;
+  const told = { seed, seeds, policy, objective, load, seconds } as Told;
   process.stdout.write(`${await simulation(told)}\n`);
 }
 
