@@ -13,13 +13,13 @@ describe("VirtualBatcher", () => {
     for (const id of [2, 3, 4])
       expect(batcher.submit(id, 1, 1, Number.POSITIVE_INFINITY, 0)).toBe("accepted");
     expect(batcher.begin(1).engine).toBe(-1);
-    expect(batcher.load(1)).toMatchObject({ queuedRows: 3, runningRows: 1 });
+    expect([batcher.queuedRows, batcher.runningRows]).toEqual([3, 1]);
     batcher.ended(0, 10);
     const next = batcher.begin(10);
     expect([next.engine, [...next.members], next.rows]).toEqual([0, [2, 3, 4], 3]);
     batcher.ended(0, 25);
     expect(batcher.begin(25)).toMatchObject({ engine: -1, rows: 0 });
-    expect(batcher.load(25)).toEqual({ drainTimeMs: 0, queuedRows: 0, runningRows: 0 });
+    expect([batcher.drainTimeMs(25), batcher.queuedRows, batcher.runningRows]).toEqual([0, 0, 0]);
   });
 
   it("runs as many batches at a time as there are engines", () => {
@@ -54,6 +54,6 @@ describe("VirtualBatcher", () => {
     expect([...batcher.late(19)]).toEqual([]);
     expect([...batcher.late(21)]).toEqual([2]);
     expect([...batcher.late(22)]).toEqual([]);
-    expect(batcher.load(22).queuedRows).toBe(0);
+    expect(batcher.queuedRows).toBe(0);
   });
 });

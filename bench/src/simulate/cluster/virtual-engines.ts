@@ -121,15 +121,15 @@ export class VirtualEngine implements Engine, DirectService {
   }
 
   get queuedRows(): number {
-    return this.batcher.load(this.clock.nowMs()).queuedRows;
+    return this.batcher.queuedRows;
   }
 
   get runningRows(): number {
-    return this.batcher.load(this.clock.nowMs()).runningRows;
+    return this.batcher.runningRows;
   }
 
   drainTimeMs(): number {
-    return this.batcher.load(this.clock.nowMs()).drainTimeMs;
+    return this.batcher.drainTimeMs(this.clock.nowMs());
   }
 
   get inFlight(): number {
@@ -293,7 +293,7 @@ export class VirtualEngine implements Engine, DirectService {
     if (this.inFlight === 0) this.emptied?.();
   }
 
-  private drop(ids: Uint32Array): void {
+  private drop(ids: readonly number[]): void {
     for (const id of ids) this.refuse(id, new ServiceError(Code.DEADLINE_EXCEEDED, "it is late"));
   }
 

@@ -92,7 +92,7 @@ export class HostMeter {
     this.sums.usedMs += usedMs;
     this.sums.bootMs += bootMs;
     this.sums.headroomMs += Math.max(0, filledMs - usedMs);
-    this.sums.idleMs += upMs - Math.max(filledMs, usedMs);
+    this.sums.idleMs += Math.max(0, upMs - Math.max(filledMs, usedMs));
     this.fromMs = nowMs;
     this.usedMs = hosts.usedMs;
   }

@@ -73,16 +73,6 @@ declare const virtual: unique symbol;
 /** A virtual batcher in native code; freed by the garbage collector. */
 export type VirtualHandle = { readonly [virtual]: true };
 
-/** What `virtualBegin` answers. */
-export interface NativeBegun {
-  engine: number;
-  members: Uint32Array;
-  dropped: Uint32Array;
-  rows: number;
-  paddedRows: number;
-  startAtMs: number;
-}
-
 /** Exports of the add-on of tests and benchmarks, in the order of src/addon/testing_addon.cc. */
 export interface NativeTesting extends NativeModels {
   measure(model: ModelHandle, options: NativeMeasureOptions): Promise<NativeMeasured>;
@@ -105,13 +95,13 @@ export interface NativeTesting extends NativeModels {
     lane: number,
   ): number;
   virtualCancel(batcher: VirtualHandle, id: number): boolean;
-  virtualBegin(batcher: VirtualHandle, nowMs: number): NativeBegun;
+  /** Members, then those dropped, or undefined for none; `head`: engine, rows, paddedRows, startAtMs, number of members. */
+  virtualBegin(batcher: VirtualHandle, nowMs: number, head: Float64Array): readonly number[] | undefined;
   virtualEnded(batcher: VirtualHandle, engine: number, nowMs: number): void;
-  virtualLate(batcher: VirtualHandle, nowMs: number): Uint32Array;
-  virtualLoad(
-    batcher: VirtualHandle,
-    nowMs: number,
-  ): { drainTimeMs: number; queuedRows: number; runningRows: number };
+  virtualLate(batcher: VirtualHandle, nowMs: number): readonly number[] | undefined;
+  virtualDrainTimeMs(batcher: VirtualHandle, nowMs: number): number;
+  virtualQueuedRows(batcher: VirtualHandle): number;
+  virtualRunningRows(batcher: VirtualHandle): number;
 }
 
 let loaded: NativeTesting | undefined;

@@ -10,15 +10,19 @@ const admissions: readonly Admission[] = ["accepted", "late", "full"];
 export interface Begun {
   /** Number of the engine, from 0; -1: none begins one. */
   readonly engine: number;
-  readonly members: Uint32Array;
+  readonly members: readonly number[];
   /** Requests that can no longer be in time, to be refused. */
-  readonly dropped: Uint32Array;
+  readonly dropped: readonly number[];
   readonly rows: number;
   /** Rows that the engine runs, at least `rows`. */
   readonly paddedRows: number;
   /** When to ask again where none begins; Infinity: at the next request or the end of a batch. */
   readonly startAtMs: number;
 }
+
+const NONE: readonly number[] = [];
+/** Engine, rows, rows that the engine runs, when to ask again, members. */
+const HEAD_NUMBERS = 5;
 
 /**
  * The batcher on a clock of the caller's, without threads, rows and models: what is admitted, which requests share a batch
@@ -27,6 +31,7 @@ export interface Begun {
  */
 export class VirtualBatcher {
   private readonly handle: VirtualHandle;
+  private readonly head = new Float64Array(HEAD_NUMBERS);
 
   constructor(options: Omit<OpenOptions, "path" | "intraOpThreads">) {
     this.handle = testing().virtualOpen(batcherOptions({ ...options, path: "", intraOpThreads: 1 }, true));
@@ -44,7 +49,18 @@ export class VirtualBatcher {
 
   /** To be called after each request and each end of a batch, until no engine begins one. */
   begin(nowMs: number): Begun {
-    return testing().virtualBegin(this.handle, nowMs);
+    const { head } = this;
+    const ids = testing().virtualBegin(this.handle, nowMs, head) ?? NONE;
+    const count = head[4] ?? 0;
+    const isWhole = count === ids.length;
+    return {
+      engine: head[0] ?? -1,
+      members: isWhole ? ids : ids.slice(0, count),
+      dropped: isWhole ? NONE : ids.slice(count),
+      rows: head[1] ?? 0,
+      paddedRows: head[2] ?? 0,
+      startAtMs: head[3] ?? Number.POSITIVE_INFINITY,
+    };
   }
 
   /** The batch of this engine has run until now. */
@@ -53,15 +69,20 @@ export class VirtualBatcher {
   }
 
   /** Takes out the requests whose deadline has passed. */
-  late(nowMs: number): Uint32Array {
-    return testing().virtualLate(this.handle, nowMs);
+  late(nowMs: number): readonly number[] {
+    return testing().virtualLate(this.handle, nowMs) ?? NONE;
   }
 
-  load(nowMs: number): {
-    readonly drainTimeMs: number;
-    readonly queuedRows: number;
-    readonly runningRows: number;
-  } {
-    return testing().virtualLoad(this.handle, nowMs);
+  /** Until all that waits or runs has run. */
+  drainTimeMs(nowMs: number): number {
+    return testing().virtualDrainTimeMs(this.handle, nowMs);
+  }
+
+  get queuedRows(): number {
+    return testing().virtualQueuedRows(this.handle);
+  }
+
+  get runningRows(): number {
+    return testing().virtualRunningRows(this.handle);
   }
 }

@@ -13,9 +13,13 @@ VirtualBatcher& batcherOf(const Napi::CallbackInfo& info) { return *info[0].As<H
 
 double number(const Napi::Value& value) { return value.As<Napi::Number>().DoubleValue(); }
 
-Napi::Value ids(Napi::Env env, const std::vector<uint32_t>& from) {
-  Napi::Uint32Array array = Napi::Uint32Array::New(env, from.size());
-  for (size_t i = 0; i < from.size(); i++) array[i] = from[i];
+// An array of numbers, or undefined for none: most calls have none, and a typed array costs a buffer.
+Napi::Value ids(Napi::Env env, const std::vector<uint32_t>& first, const std::vector<uint32_t>& second = {}) {
+  if (first.empty() && second.empty()) return env.Undefined();
+  Napi::Array array = Napi::Array::New(env, first.size() + second.size());
+  uint32_t at = 0;
+  for (const uint32_t id : first) array.Set(at++, id);
+  for (const uint32_t id : second) array.Set(at++, id);
   return array;
 }
 
@@ -38,17 +42,19 @@ Napi::Value cancel(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), batcherOf(info).cancel(info[1].As<Napi::Number>().Uint32Value()));
 }
 
-// virtualBegin(batcher, nowMs) -> {engine, members, dropped, rows, paddedRows, startAtMs}
+// virtualBegin(batcher, nowMs, head: Float64Array) -> members, then those dropped; head: engine, rows, paddedRows,
+// startAtMs, number of members
 Napi::Value begin(const Napi::CallbackInfo& info) {
   const VirtualBatcher::Begun begun = batcherOf(info).begin(number(info[1]));
-  Napi::Object object = Napi::Object::New(info.Env());
-  object.Set("engine", begun.engine);
-  object.Set("members", ids(info.Env(), begun.members));
-  object.Set("dropped", ids(info.Env(), begun.dropped));
-  object.Set("rows", begun.rows);
-  object.Set("paddedRows", begun.paddedRows);
-  object.Set("startAtMs", begun.startAtMs);
-  return object;
+  Napi::Float64Array head = info[2].As<Napi::Float64Array>();
+  if (head.ElementLength() < 5)
+    throw Napi::RangeError::New(info.Env(), "the head of virtualBegin has fewer than 5 numbers");
+  head[0] = begun.engine;
+  head[1] = begun.rows;
+  head[2] = begun.paddedRows;
+  head[3] = begun.startAtMs;
+  head[4] = static_cast<double>(begun.members.size());
+  return ids(info.Env(), begun.members, begun.dropped);
 }
 
 // virtualEnded(batcher, engine, nowMs)
@@ -56,19 +62,24 @@ void ended(const Napi::CallbackInfo& info) {
   batcherOf(info).ended(info[1].As<Napi::Number>().Int32Value(), number(info[2]));
 }
 
-// virtualLate(batcher, nowMs) -> ids
+// virtualLate(batcher, nowMs) -> ids, or undefined
 Napi::Value late(const Napi::CallbackInfo& info) {
   return ids(info.Env(), batcherOf(info).late(number(info[1])));
 }
 
-// virtualLoad(batcher, nowMs) -> {drainTimeMs, queuedRows, runningRows}
-Napi::Value load(const Napi::CallbackInfo& info) {
-  const VirtualBatcher& batcher = batcherOf(info);
-  Napi::Object object = Napi::Object::New(info.Env());
-  object.Set("drainTimeMs", batcher.drainTimeMs(number(info[1])));
-  object.Set("queuedRows", static_cast<double>(batcher.queuedRows()));
-  object.Set("runningRows", static_cast<double>(batcher.runningRows()));
-  return object;
+// virtualDrainTimeMs(batcher, nowMs) -> ms
+Napi::Value drainTimeMs(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), batcherOf(info).drainTimeMs(number(info[1])));
+}
+
+// virtualQueuedRows(batcher) -> rows
+Napi::Value queuedRows(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(batcherOf(info).queuedRows()));
+}
+
+// virtualRunningRows(batcher) -> rows
+Napi::Value runningRows(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(batcherOf(info).runningRows()));
 }
 
 }  // namespace
@@ -80,7 +91,9 @@ void addVirtualCalls(Napi::Env env, Napi::Object exports) {
   exports.Set("virtualBegin", Napi::Function::New<begin>(env, "virtualBegin"));
   exports.Set("virtualEnded", Napi::Function::New<ended>(env, "virtualEnded"));
   exports.Set("virtualLate", Napi::Function::New<late>(env, "virtualLate"));
-  exports.Set("virtualLoad", Napi::Function::New<load>(env, "virtualLoad"));
+  exports.Set("virtualDrainTimeMs", Napi::Function::New<drainTimeMs>(env, "virtualDrainTimeMs"));
+  exports.Set("virtualQueuedRows", Napi::Function::New<queuedRows>(env, "virtualQueuedRows"));
+  exports.Set("virtualRunningRows", Napi::Function::New<runningRows>(env, "virtualRunningRows"));
 }
 
 }  // namespace cb
