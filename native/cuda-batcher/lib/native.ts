@@ -31,6 +31,16 @@ export interface NativeModelOptions {
   intraOpThreads: number;
   instances: number;
   batching: "declared" | "never" | "inputs";
+  /** What the kernel module computes, and where; null: the file runs in ONNX Runtime. */
+  kernels: ({ device: string } & NativeKernelPlan) | null;
+}
+
+/** A plan of the kernel module; `steps` as `kernelStepLayout` says. */
+export interface NativeKernelPlan {
+  input: { name: string; batchAxis: string; rowDims: Float64Array };
+  output: { name: string; batchAxis: string; rowDims: Float64Array };
+  steps: Int32Array;
+  constants: Float32Array;
 }
 
 /** What `describe` answers. */
@@ -96,6 +106,8 @@ export interface NativeModels {
 /** The add-on's exports, in the order of src/addon/addon.cc. Calls made per request never throw for valid arguments. */
 export interface Native extends NativeModels {
   probe(library: string): NativeProbe;
+  /** Opens a device and lets go of it. */
+  openDevice(name: string): { version: string; description: string } | { fault: string };
   /** One run over zeros, which is no measure of the next; what it fails with is not told. */
   warmUp(model: ModelHandle): Promise<void>;
   /** Length that `numbers` of `open` must have. */

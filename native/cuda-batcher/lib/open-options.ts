@@ -1,3 +1,4 @@
+import { type KernelPlan, nativePlan } from "./kernel-plan";
 import type { NativeBatcherOptions, NativeModelOptions } from "./native";
 import { onnxruntimeLibrary } from "./native";
 import { NativeError } from "./native-error";
@@ -6,7 +7,11 @@ import { NativeError } from "./native-error";
 export interface OpenOptions {
   /** Path of the .onnx file. */
   readonly path: string;
-  readonly engine?: "onnxruntime";
+  /**
+   * The plan that the kernel module runs in place of the file, and the device: `host`, or `cuda:` and a number. Default: the
+   * file runs in ONNX Runtime on the CPU.
+   */
+  readonly kernels?: { readonly device: string; readonly plan: KernelPlan };
   /** Engine threads, that is batches that run at a time; all share one copy of the weights. */
   readonly instances: number;
   /** Threads one batch may use inside the engine. */
@@ -75,7 +80,7 @@ const JOURNAL_SLOTS_MAX = 1_048_576;
 
 /** What the add-on needs to load the model; throws NativeError INVALID for a value out of range. */
 export function modelOptions(
-  options: Pick<OpenOptions, "path" | "intraOpThreads" | "instances" | "batching">,
+  options: Pick<OpenOptions, "path" | "intraOpThreads" | "instances" | "batching" | "kernels">,
 ): NativeModelOptions {
   return {
     path: options.path,
@@ -83,7 +88,12 @@ export function modelOptions(
     intraOpThreads: whole("intraOpThreads", options.intraOpThreads, 1, threadsLimit),
     instances: whole("instances", options.instances, 1, threadsLimit),
     batching: options.batching ?? "declared",
+    kernels: kernelsOf(options),
   };
+}
+
+function kernelsOf({ kernels }: Pick<OpenOptions, "kernels">): NativeModelOptions["kernels"] {
+  return kernels === undefined ? null : { device: kernels.device, ...nativePlan(kernels.plan) };
 }
 
 /** What the add-on needs to open the batcher; throws NativeError INVALID for a value out of range. */

@@ -31,6 +31,23 @@ export interface Probe {
   readonly externalBuffers: boolean;
 }
 
+/** A device that the kernel module runs on. */
+export interface DeviceProbe {
+  /** Version of the kernel module. */
+  readonly version: string;
+  /** `host device`, or what the driver calls it. */
+  readonly description: string;
+}
+
+/**
+ * Opens a device and lets go of it.
+ * @param name `host`, or `cuda:` and a number.
+ * @returns A sentence where it cannot be opened.
+ */
+export function probeDevice(name: string): DeviceProbe | { readonly fault: string } {
+  return native().openDevice(name);
+}
+
 /** Looks at the host; never throws for what is missing there. */
 export function probe(): Probe {
   const { cuda, engines, externalBuffers } = native().probe(onnxruntimeLibrary());

@@ -23,6 +23,8 @@ export {
   type TensorSignature,
   type ToldOutput,
 } from "./file/signature";
+export type { DenseNetwork, NetworkStep } from "./kernels/dense-network";
+export { type KernelPlanning, planKernels } from "./kernels/plan-kernels";
 export {
   planInt8,
   type QuantizationFacts,

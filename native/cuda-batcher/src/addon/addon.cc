@@ -15,6 +15,8 @@
 #include "addon/task.h"
 #include "measuring/measure.h"
 #include "devices/cuda/driver.h"
+#include "devices/device.h"
+#include "engines/kernels/engine.h"
 #include "engines/onnxruntime/engine.h"
 #include "engines/tensorrt/library.h"
 #include "process/allocator.h"
@@ -100,6 +102,22 @@ Napi::Value probe(const Napi::CallbackInfo& info) {
   object.Set("cuda", toCuda(env, probeCuda()));
   object.Set("engines", engines);
   object.Set("externalBuffers", externalBuffers(env));
+  return object;
+}
+
+// openDevice(name) -> {version, description} of the kernel module there, or {fault}
+Napi::Value openDevice(const Napi::CallbackInfo& info) {
+  std::string fault;
+  const std::shared_ptr<const Device> device = Device::open(info[0].As<Napi::String>(), fault);
+  Napi::Object object = Napi::Object::New(info.Env());
+  if (device == nullptr) {
+    object.Set("fault", fault);
+    return object;
+  }
+  char version[64] = "";
+  kernelEngine()->probe(nullptr, version, sizeof version, nullptr, 0);
+  object.Set("version", version);
+  object.Set("description", device->description());
   return object;
 }
 
@@ -312,6 +330,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   tuneAllocator();
   guardExitOf(env);
   exports.Set("probe", Napi::Function::New<probe>(env, "probe"));
+  exports.Set("openDevice", Napi::Function::New<openDevice>(env, "openDevice"));
   addModelCalls(env, exports);
   exports.Set("warmUp", Napi::Function::New<warmUp>(env, "warmUp"));
   exports.Set("deliveryNumbersMax", Napi::Function::New<numbersMax>(env, "deliveryNumbersMax"));

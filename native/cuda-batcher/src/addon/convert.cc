@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engines/kernels/plan.h"
+
 namespace cb::convert {
 
 namespace {
@@ -57,6 +59,30 @@ Napi::Array toTensors(Napi::Env env, const std::vector<Tensor>& tensors) {
   return array;
 }
 
+KernelTensor kernelTensor(const Napi::Object& from) {
+  KernelTensor tensor{text(from, "name"), text(from, "batchAxis"), {}};
+  for (const double dim : doubles(from.Get("rowDims"))) tensor.rowDims.push_back(static_cast<int64_t>(dim));
+  return tensor;
+}
+
+KernelStep kernelStep(const int32_t* from) {
+  using namespace kernel_step_layout;
+  return {static_cast<KernelOp>(from[kOp]),         static_cast<uint32_t>(from[kIns]),  static_cast<uint32_t>(from[kOuts]),
+          static_cast<size_t>(from[kWeights]),      static_cast<size_t>(from[kWeightCount]), static_cast<size_t>(from[kBias]),
+          static_cast<size_t>(from[kBiasCount]),    from[kRelu] != 0};
+}
+
+std::shared_ptr<const KernelPlan> kernelPlan(const Napi::Object& from) {
+  auto plan = std::make_shared<KernelPlan>();
+  plan->input = kernelTensor(from.Get("input").As<Napi::Object>());
+  plan->output = kernelTensor(from.Get("output").As<Napi::Object>());
+  const std::vector<int32_t> steps = integers(from.Get("steps"));
+  for (size_t i = 0; i + kernel_step_layout::kStride <= steps.size(); i += kernel_step_layout::kStride) plan->steps.push_back(kernelStep(&steps[i]));
+  const Napi::Float32Array constants = from.Get("constants").As<Napi::Float32Array>();
+  plan->constants.assign(constants.Data(), constants.Data() + constants.ElementLength());
+  return plan;
+}
+
 }  // namespace
 
 ModelOptions modelOptions(const Napi::Object& from) {
@@ -66,6 +92,10 @@ ModelOptions modelOptions(const Napi::Object& from) {
   options.intraOpThreads = integer(from, "intraOpThreads");
   options.concurrentRuns = integer(from, "instances");
   options.batching = batching(text(from, "batching"));
+  if (const Napi::Value kernels = from.Get("kernels"); kernels.IsObject()) {
+    options.device = text(kernels.As<Napi::Object>(), "device");
+    options.plan = kernelPlan(kernels.As<Napi::Object>());
+  }
   return options;
 }
 

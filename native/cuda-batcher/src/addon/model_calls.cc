@@ -4,6 +4,7 @@
 
 #include "addon/convert.h"
 #include "addon/task.h"
+#include "engines/kernels/engine.h"
 #include "engines/onnxruntime/engine.h"
 
 namespace cb {
@@ -13,10 +14,11 @@ namespace {
 // load(options) -> Promise<External model>
 Napi::Value load(const Napi::CallbackInfo& info) {
   const ModelOptions options = convert::modelOptions(info[0].As<Napi::Object>());
+  const EngineTable* engine = options.plan == nullptr ? onnxruntimeEngine() : kernelEngine();
   auto model = std::make_shared<std::shared_ptr<Model>>();
   return Task::start(
       info.Env(),
-      [options, model](std::string& error) { *model = Model::load(onnxruntimeEngine(), options, error); },
+      [options, engine, model](std::string& error) { *model = Model::load(engine, options, error); },
       [model](Napi::Env env) {
         using Loaded = std::shared_ptr<Model>;
         return Napi::External<Loaded>::New(env, new Loaded(*model), [](Napi::Env, Loaded* loaded) { delete loaded; });

@@ -7,7 +7,7 @@
 
 namespace cb {
 
-constexpr uint32_t kEngineAbi = 7;
+constexpr uint32_t kEngineAbi = 8;
 constexpr int32_t kMaxRank = 16;
 constexpr int64_t kUnknownDim = -1;
 constexpr int32_t kUnknownRank = -1;
@@ -33,6 +33,7 @@ enum class DType : int32_t {
 // Bytes of one element; 0 for types without a fixed size (strings).
 size_t elementBytes(DType dtype);
 
+struct KernelPlan;
 struct EngineModel;
 struct EngineRun;  // what one thread runs with
 
@@ -48,6 +49,8 @@ struct EngineLoadOptions {
   int32_t intraOpThreads;   // threads one run may use
   int32_t concurrentRuns;   // how many threads will call run() at a time
   EngineThreads threads;
+  const char* device;       // what it runs on; null: the CPU
+  const KernelPlan* plan;   // what it computes, for an engine that opens no file; null: the model file
 };
 
 // One input or output as the model declares it. Strings live as long as the model.

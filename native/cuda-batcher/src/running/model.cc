@@ -67,7 +67,8 @@ void computeFor(void* slots, void (*work)(void*), void* argument) {
 std::unique_ptr<Model> Model::load(const EngineTable* engine, const ModelOptions& options, std::string& error) {
   auto slots = std::make_unique<JournalSlots>();
   EngineLoadOptions load{options.path.c_str(), options.library.empty() ? nullptr : options.library.c_str(),
-                         options.intraOpThreads, options.concurrentRuns, {computeFor, slots.get()}};
+                         options.intraOpThreads, options.concurrentRuns, {computeFor, slots.get()},
+                         options.device.empty() ? nullptr : options.device.c_str(), options.plan.get()};
   char text[kErrorBytes] = "";
   EngineModel* handle = nullptr;
   if (engine->load(&load, &handle, text, sizeof text) != 0) {

@@ -38,6 +38,8 @@ struct ModelOptions {
   int32_t intraOpThreads = 1;
   int32_t concurrentRuns = 1;
   Batching batching = Batching::kDeclared;
+  std::string device;                      // empty: the CPU
+  std::shared_ptr<const KernelPlan> plan;  // null: the model file
 };
 
 class Model {
