@@ -62,7 +62,7 @@ function receiptLines(r: Receipt, needs: Requirements, screen: Screen): readonly
   ].filter(Boolean);
   const rows = [
     ["variant", r.variant],
-    ["executor", r.executor],
+    ["executor", r.device === "" ? r.executor : `${r.executor}, on its ${r.device}`],
     ["accuracy", `${measured}${floor}`],
     ["batch", String(r.batchSize)],
     ["latency", `${ms(r.totalMs)}${objective}`],

@@ -12,6 +12,8 @@ export interface ClusterPlan {
   readonly executorCount: number;
   /** Hosts that come and go with demand; null: executors are as many as they are. */
   readonly hosts: HostsPlan | null;
+  /** Device of every executor beside the CPU. */
+  readonly device: string | undefined;
   readonly store: "embedded" | "memory" | "etcd";
   readonly etcdAddress: string;
   /**
@@ -86,6 +88,7 @@ export function executorOf(plan: ClusterPlan, number: number): ProcessSpec {
     ...["--data-dir", join(plan.dataFolder, name), "--cores", String(cores)],
     ...["--memory-bytes", String(memoryBytes), "--host-type", hostType],
     ...profileMemory(executors.length),
+    ...(plan.device === undefined ? [] : ["--device", plan.device]),
     ...["--price-per-hour", String(pricePerHourUsd), ...otlpArguments(plan)],
   ]);
 }

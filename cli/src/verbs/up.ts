@@ -61,6 +61,10 @@ export const up: Verb = {
       doc: "With --hosts local: seconds from its start that an executor is paid for at the least; it stays as long.",
       default: 0,
     },
+    device: {
+      type: "string",
+      doc: "With --hosts static: device of each executor beside the CPU, `cuda:0` or, made of the CPU, `host`.",
+    },
     store: { type: "string", doc: "Where records are kept: embedded, memory or etcd.", default: "embedded" },
     etcd: { type: "string", doc: "host:port of a running etcd; without it, --store etcd starts one here." },
     "data-dir": { type: "string", doc: "State of the whole system.", default: ".infaas" },
@@ -169,6 +173,9 @@ function planOf(args: Arguments): ClusterPlan {
     );
   }
   const hosts = hostsPlan(args, EXECUTORS_MAX);
+  const device = args.text("device");
+  if (device !== undefined && hosts !== null)
+    throw new ServiceError(Code.INVALID_ARGUMENT, "--device is for --hosts static, whose executors stay");
   const port = args.number("port") ?? 8001;
   const dataFolder = resolve(args.text("data-dir") ?? ".infaas");
   return {
@@ -176,6 +183,7 @@ function planOf(args: Arguments): ClusterPlan {
     dataFolder,
     executorCount: hosts?.minHosts ?? executors,
     hosts,
+    device,
     store,
     etcdAddress: args.text("etcd") ?? ownEtcdAddress(port),
     port,

@@ -25,6 +25,13 @@ describe("costPerQueryUsd", () => {
     expect(costPerQueryUsd(tensorrt, gpu)).toBeLessThan(costPerQueryUsd(tensorflow, executor()));
   });
 
+  it("gives a variant of the host device the whole of it as well, wherever there is one", () => {
+    const host = executor({ deviceKinds: ["cpu", "host"] });
+    const kernels = variant({ name: "kernels", deviceKind: "host", threads: 9 });
+    expect(hostShare(kernels, host)).toBe(1);
+    expect([fitsHost(kernels, host), fitsHost(kernels, executor())]).toEqual([true, false]);
+  });
+
   it("never takes more than the host", () => {
     expect(hostShare(variant({ name: "greedy", threads: 16 }), executor())).toBe(1);
   });

@@ -11,13 +11,13 @@ const QUERIES_PER_QUOTE = 1000;
 
 /**
  * Returns the share of the host that one instance takes at saturation: its dominant share, the larger of
- * memory and compute, at most 1. Compute is `threads * concurrency / cores` on a CPU and the whole device on
- * a GPU, because saturation throughput is measured with the device to itself. What is taken by one cannot be
+ * memory and compute, at most 1. Compute is `threads * concurrency / cores` on a CPU and the whole device
+ * otherwise, because saturation throughput is measured with the device to itself. What is taken by one cannot be
  * sold to another.
  */
 export function hostShare(variant: Variant, host: Host): number {
   const memory = variant.profile.peakMemoryBytes / host.memoryBytes;
-  const compute = variant.deviceKind === "cuda" ? 1 : (variant.threads * variant.concurrency) / host.cores;
+  const compute = variant.deviceKind === "cpu" ? (variant.threads * variant.concurrency) / host.cores : 1;
   return Math.min(1, Math.max(memory, compute));
 }
 
@@ -40,7 +40,7 @@ export function costPerThousandUsd(itemUsd: number, rows: number): number {
 export function fitsHost(variant: Variant, host: Host): boolean {
   return (
     host.deviceKinds.includes(variant.deviceKind) &&
-    (variant.deviceKind === "cuda" || variant.threads <= host.cores) &&
+    (variant.deviceKind !== "cpu" || variant.threads <= host.cores) &&
     variant.profile.peakMemoryBytes <= host.memoryBytes
   );
 }

@@ -4,8 +4,8 @@
  * `docs/glossary.md`.
  */
 
-/** Kind of device a variant runs on. */
-export type DeviceKind = "cpu" | "cuda";
+/** Kind of device a variant runs on; `host` is one made of the CPU, for development. */
+export type DeviceKind = "cpu" | "cuda" | "host";
 
 /** Number format the variant computes in. */
 export type Precision = "fp32" | "fp16" | "int8";

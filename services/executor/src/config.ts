@@ -61,6 +61,11 @@ export const executorOptions = {
     unit: "US dollars",
     doc: "Price of this host for one hour.",
   },
+  device: {
+    type: "string",
+    default: null,
+    doc: "Device that variants run on beside the CPU, by the kernel module: `cuda:0` (or another number), or `host`, a device made of the CPU for development, of which host type and receipts tell. Default: none.",
+  },
   isolation: {
     type: "string",
     default: "shared",

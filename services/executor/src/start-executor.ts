@@ -18,6 +18,8 @@ import {
 } from "@infaas/runtime";
 import { type ExecutorConfig as Config, wholeCores } from "./config";
 import { ExecutorCore, type HostUsage } from "./core/executor-core";
+import { hostTypeWith } from "./engines/device";
+import { deviceEngines } from "./engines/device-engines";
 import type { EnginePort } from "./engines/engine-port";
 import { gatedEngines } from "./engines/gated-engines";
 import { nativeEngines } from "./engines/native-engine";
@@ -88,8 +90,10 @@ export async function startExecutor(config: Config, world: ExecutorWorld): Promi
   const core = new ExecutorCore(config, {
     ...world,
     cluster,
-    engines:
+    engines: deviceEngines(
       processes ?? paddingEngines(engines ?? gatedEngines(nativeEngines, cores && { gate: cores.path })),
+      config.device,
+    ),
     modelFile,
     journal,
     usage: usageOf(processes, cores),
@@ -209,7 +213,8 @@ function profileQueue(
     readonly storeArtifact: (path: string, tenant: string) => Promise<string>;
   },
 ): ProfileQueue {
-  const { hostType, cores, memoryBytes } = config;
+  const { device, cores, memoryBytes } = config;
+  const hostType = hostTypeWith(config.hostType, device);
   const limits = {
     stageMsMax: config.profileStageMsMax,
     totalMsMax: config.profileMsMax,
@@ -220,7 +225,7 @@ function profileQueue(
     const registered = registeredAs(request);
     if (!request.retry) refusals.check(registered);
     const onDeath = (reason: ServiceError) => refusals.remember(registered, reason);
-    const host = { hostType, cores: wholeCores(cores), cpuCores: cores, memoryBytes };
+    const host = { hostType, device, cores: wholeCores(cores), cpuCores: cores, memoryBytes };
     const storeArtifact = (path: string) => ports.storeArtifact(path, request.tenant);
     return confinedProfile(request, { ...ports, storeArtifact, clock, host, limits, onDeath }, signal);
   });

@@ -15,7 +15,7 @@ const variant: fc.Arbitrary<policy.Variant> = fc.record({
   task: fc.string(),
   version: count,
   engine: fc.string(),
-  deviceKind: fc.constantFrom("cpu" as const, "cuda" as const),
+  deviceKind: fc.constantFrom("cpu" as const, "cuda" as const, "host" as const),
   precision: fc.constantFrom("fp32" as const, "fp16" as const, "int8" as const),
   threads: count,
   concurrency: count,

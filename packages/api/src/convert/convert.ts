@@ -56,15 +56,20 @@ function bytes(value: bigint, what: string): number {
   return count;
 }
 
+const deviceKinds: readonly (readonly [DeviceKind, policy.DeviceKind])[] = [
+  [DeviceKind.CPU, "cpu"],
+  [DeviceKind.CUDA, "cuda"],
+  [DeviceKind.HOST, "host"],
+];
+
 /** Returns the device kind; null for unspecified or unknown. */
 export function deviceKindFromWire(kind: DeviceKind): policy.DeviceKind | null {
-  if (kind === DeviceKind.CPU) return "cpu";
-  return kind === DeviceKind.CUDA ? "cuda" : null;
+  return deviceKinds.find(([wire]) => wire === kind)?.[1] ?? null;
 }
 
 /** Returns the device kind as its protobuf value. */
 export function deviceKindToWire(kind: policy.DeviceKind): DeviceKind {
-  return kind === "cpu" ? DeviceKind.CPU : DeviceKind.CUDA;
+  return deviceKinds.find(([, name]) => name === kind)?.[0] ?? DeviceKind.UNSPECIFIED;
 }
 
 /** Returns the precision; null for unspecified or unknown. */

@@ -1,6 +1,6 @@
 import { buildCatalog } from "../catalog";
 import { buildSnapshot, type Snapshot } from "../snapshot";
-import type { BatchLatency, Executor, Instance, Slo, Variant } from "../types";
+import type { BatchLatency, DeviceKind, Executor, Instance, Slo, Variant } from "../types";
 
 /** What a test says of a variant; the rest is filled in. */
 export interface VariantOptions {
@@ -15,7 +15,7 @@ export interface VariantOptions {
   readonly peakMemoryBytes?: number;
   readonly maxBatch?: number;
   readonly threads?: number;
-  readonly deviceKind?: "cpu" | "cuda";
+  readonly deviceKind?: DeviceKind;
 }
 
 /** Points up to batch 64 of a variant whose latency is proportional to the batch. */

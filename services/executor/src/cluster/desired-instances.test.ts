@@ -121,7 +121,7 @@ describe("DesiredInstances", () => {
     expect(first).toEqual({
       variants: [],
       faults: [
-        "variant v: engine tensorrt is not built, this executor has onnxruntime; threads 0 is below 1",
+        "variant v: engine tensorrt is not built, this executor has onnxruntime and kernels; threads 0 is below 1",
       ],
     });
   });

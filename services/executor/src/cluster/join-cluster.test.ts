@@ -20,6 +20,7 @@ const line: InstanceLine = {
 const config = {
   name: "exec-1",
   hostType: "local-cpu",
+  device: null,
   cores: 2,
   memoryBytes: 100,
   pricePerHour: 0.096,

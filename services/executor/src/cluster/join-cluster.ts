@@ -2,13 +2,14 @@ import { type ClusterService, DeviceKind, MemberKind } from "@infaas/api";
 import { followMetadata, Membership, MetricTargets, RecordTable } from "@infaas/cluster";
 import type { ClientOf, Clock, Logger, Random, Telemetry } from "@infaas/runtime";
 import { type ExecutorConfig, wholeCores } from "../config";
+import { deviceKindOf, hostTypeWith } from "../engines/device";
 import type { Executor } from "../instances/executor";
 import { DesiredInstances, frontendAddresses, isAccepting } from "./desired-instances";
 import { InstanceReports, type ProcessLine } from "./instance-reports";
 
 type MemberConfig = Pick<
   ExecutorConfig,
-  "name" | "hostType" | "cores" | "memoryBytes" | "pricePerHour" | "leaseTtlMs"
+  "name" | "hostType" | "device" | "cores" | "memoryBytes" | "pricePerHour" | "leaseTtlMs"
 >;
 
 interface JoiningPorts {
@@ -92,15 +93,15 @@ export function joinCluster(
   };
 }
 
-function recordOf({ name, hostType, cores, memoryBytes, pricePerHour }: MemberConfig) {
+function recordOf({ name, hostType, device, cores, memoryBytes, pricePerHour }: MemberConfig) {
   return {
     name,
     kind: MemberKind.EXECUTOR,
-    hostType,
+    hostType: hostTypeWith(hostType, device),
     cores: wholeCores(cores),
     cpuCores: cores,
     memoryBytes: BigInt(memoryBytes),
     pricePerHourUsd: pricePerHour,
-    deviceKinds: [DeviceKind.CPU],
+    deviceKinds: device === null ? [DeviceKind.CPU] : [DeviceKind.CPU, deviceKindOf(device)],
   };
 }

@@ -71,6 +71,7 @@ type Config = Pick<
   ExecutorConfig,
   | "name"
   | "hostType"
+  | "device"
   | "cores"
   | "memoryBytes"
   | "pricePerHour"

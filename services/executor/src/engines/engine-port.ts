@@ -75,6 +75,10 @@ export interface EngineOptions {
   readonly axisLimits?: readonly NamedAxisLimit[];
   /** Model file on local disk. */
   readonly path: string;
+  /** It runs on the device of its executor, by the kernel module; default: on the CPU, by ONNX Runtime. */
+  readonly onDevice?: boolean;
+  /** That device: `host`, or `cuda:` and a number; `deviceEngines` says it. */
+  readonly device?: string;
   /** Batches run at once. */
   readonly concurrency: number;
   /** Cores one batch uses. */

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import {
   type Batcher,
   type FrameServer,
@@ -7,6 +8,7 @@ import {
   type SubmitOptions,
   type TensorInfo,
 } from "@infaas/cuda-batcher";
+import { decodeModel, planKernels } from "@infaas/onnx";
 import { Code, ServiceError } from "@infaas/runtime";
 import { type AxisLimit, type NamedAxisLimit, nativeLimits, placedLimits } from "./axis-limits";
 import type {
@@ -68,6 +70,7 @@ export const nativeEngines: EnginePort = {
         queueBytesMax: options.queueBytesMax,
         maxQueueDelayMs: options.queueDelayMaxMs ?? 0,
         cpuTimes: options.cpuTimes ?? false,
+        ...(await kernelsOf(options)),
         ...(options.recheck === undefined ? {} : { recheck: options.recheck }),
         ...(options.cores === undefined
           ? {}
@@ -82,6 +85,17 @@ export const nativeEngines: EnginePort = {
     }
   },
 };
+
+/** What the kernel module computes of the file; nothing for an engine on the CPU. */
+async function kernelsOf({ path, onDevice, device }: EngineOptions) {
+  if (onDevice !== true || device === undefined) return {};
+  const planning = planKernels(decodeModel(await readFile(path)));
+  if (planning.possible) return { kernels: { device, plan: planning.network } };
+  throw new ServiceError(
+    Code.FAILED_PRECONDITION,
+    `the kernel module does not run this file: ${planning.reason}`,
+  );
+}
 
 /** Returns the library that runs the models and its version, for example `onnxruntime 1.30.0`. */
 export function nativeEngineVersion(): string {

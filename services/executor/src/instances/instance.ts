@@ -191,6 +191,7 @@ export class Instance {
         ...(adapter === undefined ? {} : { adapter }),
         ...(axisLimits === undefined ? {} : { axisLimits }),
         path,
+        ...(this.spec.onDevice === undefined ? {} : { onDevice: this.spec.onDevice }),
         concurrency,
         threads,
         maxBatch,

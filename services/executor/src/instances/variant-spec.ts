@@ -10,6 +10,7 @@ import {
 } from "@infaas/api";
 import { answerTolerance } from "../engines/answer-tolerance";
 import type { NamedAxisLimit } from "../engines/axis-limits";
+import { KERNEL_MODULE, ONNX_RUNTIME } from "../engines/engine-names";
 import type { EngineOptions, LatencyPoint, Padding } from "../engines/engine-port";
 import type { ExternalData } from "../files/model-folders";
 
@@ -21,6 +22,8 @@ export interface VariantSpec {
   readonly modelDigest: string;
   /** Files that the model file takes weights from. */
   readonly externalData: readonly ExternalData[];
+  /** It runs on the device of its executor; absent: on the CPU. */
+  readonly onDevice?: true;
   readonly threads: number;
   readonly concurrency: number;
   readonly maxBatch: number;
@@ -68,6 +71,7 @@ export function variantSpec(
       architecture: `${wire.architecture}.v${wire.version}`,
       modelDigest: wire.modelDigest,
       externalData: wire.externalData.map(({ name, digest }) => ({ name, digest })),
+      ...(wire.engine === KERNEL_MODULE ? { onDevice: true } : {}),
       threads: wire.threads,
       concurrency: wire.concurrency,
       maxBatch: wire.maxBatch,
@@ -122,8 +126,8 @@ function recheckOf(wire: Variant): Pick<VariantSpec, "recheck"> {
 
 function variantFaults(wire: Variant): string[] {
   const faults: string[] = [];
-  if (wire.engine !== "onnxruntime")
-    faults.push(`engine ${wire.engine} is not built, this executor has onnxruntime`);
+  if (wire.engine !== ONNX_RUNTIME && wire.engine !== KERNEL_MODULE)
+    faults.push(`engine ${wire.engine} is not built, this executor has ${ONNX_RUNTIME} and ${KERNEL_MODULE}`);
   if (wire.threads < 1) faults.push(`threads ${wire.threads} is below 1`);
   if (wire.concurrency < 1) faults.push(`concurrency ${wire.concurrency} is below 1`);
   if (wire.maxBatch < 1) faults.push(`max batch ${wire.maxBatch} is below 1`);

@@ -18,14 +18,15 @@ import { Code, ServiceError } from "@infaas/runtime";
 import { type FittedFile, fitModel } from "./inspection/fit-model";
 import { inspectModel, loadModel } from "./inspection/inspect-model";
 import { measureAxisLimits } from "./measurement/axis-limits";
-import { type FileAnswers, measureAnswers } from "./measurement/golden-answer";
+import { deviceVariants } from "./measurement/device-variants";
+import { type FileAnswers, lossFault, measureAnswers } from "./measurement/golden-answer";
 import { compareLoneRows, largestBatchOf, measureBatchCosts } from "./measurement/largest-batch";
 import type { ProfilePorts } from "./measurement/profile-ports";
 import { profiledModel, profileVariants } from "./measurement/profile-variants";
 import type { ModelVersionFile, ProfiledArchitecture, UnprofiledModel } from "./measurement/profiled-model";
 import { PROFILE_BATCH_MAX } from "./measurement/profiler";
 import { unprofiledVariant } from "./measurement/unprofiled-variant";
-import { corePlans, ENGINE, precisionName } from "./measurement/variant-generator";
+import { corePlans, familyName, ON_CPU, precisionName } from "./measurement/variant-generator";
 import { modelBytes } from "./onnx/inline-weights";
 import { deriveInt8, planInt8Of } from "./quantization/derive-int8";
 import { inOneFile } from "./quantization/one-file";
@@ -76,7 +77,7 @@ class Registration {
 
   constructor(private readonly ports: ProfilePorts) {
     // Load, inspect, calibrate, generate; then those of two precisions.
-    this.total = 4 + 2 * this.stepsOfPrecision();
+    this.total = 4 + 2 * this.stepsOfPrecision() + this.stepsOfDevice();
   }
 
   async *run(request: ProfileModelRequest): Steps<RegistrationResult> {
@@ -95,7 +96,8 @@ class Registration {
     const loaded = await loadModel(request, path, this.ports);
     if ("unprofiledReason" in loaded) return yield* this.unprofiled(request, loaded, fitted);
     // Without a validation set there is no int8.
-    if (loaded.validation === null) this.total = this.done + 1 + this.stepsOfPrecision();
+    if (loaded.validation === null)
+      this.total = this.done + 1 + this.stepsOfPrecision() + this.stepsOfDevice();
     yield this.step("inspect", "", "proves from the graph whether rows may share a batch, and checks it");
     const profiled = await inspectModel(loaded, request, this.ports);
     const { architecture, warnings } = profiled;
@@ -108,16 +110,23 @@ class Registration {
       unbatchableReason,
     };
     const full = yield* this.measure(profiled, original);
+    const device = yield* this.onDevice(profiled, full);
     const digest = await fitted.store();
-    if (digest !== null) for (const variant of full.variants) variant.modelDigest = digest;
+    if (digest !== null)
+      for (const variant of [...full.variants, ...device.variants]) variant.modelDigest = digest;
     const int8 = yield* this.int8(profiled, full);
-    const variants = int8.kept ? [...full.variants, ...int8.variants] : full.variants;
+    const variants = [...full.variants, ...(int8.kept ? int8.variants : []), ...device.variants];
     for (const variant of variants) {
       variant.axisLimits = axisLimits;
       if (architecture.adapter !== undefined) variant.adapter = architecture.adapter;
     }
     const rejected = int8.kept ? batchRejections(profiled, int8) : [rejection(profiled, "", int8.reason)];
-    return create(RegistrationResultSchema, { architecture, variants, rejected, warnings: [...warnings] });
+    return create(RegistrationResultSchema, {
+      architecture,
+      variants,
+      rejected: [...rejected, ...device.rejected],
+      warnings: [...warnings],
+    });
   }
 
   private async *unprofiled(
@@ -169,9 +178,27 @@ class Registration {
     for (const cores of corePlans(this.ports.host.cores)) {
       const name = `${precisionName(file.precision)}-t${cores.threads}`;
       yield this.step("profile", name, `measures ${cores.concurrency} x ${cores.threads} threads`);
-      variants.push(...(await profileVariants({ profiled, file, answers, cores, largestBatch }, this.ports)));
+      variants.push(
+        ...(await profileVariants(
+          { profiled, file, answers, cores, largestBatch, runsOn: ON_CPU },
+          this.ports,
+        )),
+      );
     }
     return variants;
+  }
+
+  /** Variants of the registered file on the host's device. */
+  private async *onDevice(
+    profiled: ProfiledArchitecture,
+    full: MeasuredFile,
+  ): Steps<{ readonly variants: Variant[]; readonly rejected: RejectedVariant[] }> {
+    const { device } = this.ports;
+    if (device === undefined) return { variants: [], rejected: [] };
+    yield this.step("profile", "device", `measures it with the ${device.engineVersion}`);
+    const measured = await deviceVariants(profiled, full, device, this.ports);
+    if ("variants" in measured) return { variants: measured.variants, rejected: [] };
+    return { variants: [], rejected: [create(RejectedVariantSchema, measured)] };
   }
 
   private async *int8(original: ProfiledArchitecture, full: MeasuredFile): Steps<DerivedFile> {
@@ -226,6 +253,10 @@ class Registration {
     return 1 + corePlans(this.ports.host.cores).length;
   }
 
+  private stepsOfDevice(): number {
+    return this.ports.device === undefined ? 0 : 1;
+  }
+
   private step(stage: string, variant: string, message: string): RegistrationProgress {
     const done = this.done;
     this.done += 1;
@@ -243,13 +274,7 @@ function batchRejections(
 }
 
 function rejection({ architecture }: ProfiledArchitecture, what: string, reason: string): RejectedVariant {
-  const name = `${architecture.name}.v${architecture.version}.${ENGINE}-cpu-${precisionName(Precision.INT8)}${what}`;
-  return create(RejectedVariantSchema, { name, reason });
-}
-
-function lossFault(full: FileAnswers, derived: FileAnswers, tolerance: number): string | null {
-  const before = full.accuracy ?? 0;
-  const after = derived.accuracy ?? 0;
-  if (before - after <= tolerance) return null;
-  return `accuracy falls from ${before.toFixed(4)} to ${after.toFixed(4)}; a loss of ${tolerance} is allowed`;
+  const { name, version } = architecture;
+  const family = familyName({ runsOn: ON_CPU, architecture: name, version, precision: Precision.INT8 });
+  return create(RejectedVariantSchema, { name: `${family}${what}`, reason });
 }

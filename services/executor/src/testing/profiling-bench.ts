@@ -17,7 +17,7 @@ import { fixtureRows } from "@infaas/onnx/testing/dense-models";
 import { systemClock } from "@infaas/runtime";
 import type { EnginePort } from "../engines/engine-port";
 import { nativeEngines } from "../engines/native-engine";
-import type { ProfilePorts } from "../profiling/measurement/profile-ports";
+import type { ProfiledDevice, ProfilePorts } from "../profiling/measurement/profile-ports";
 import { profileModel } from "../profiling/profile-model";
 import { referenceEngines } from "./onnxruntime-reference";
 
@@ -41,6 +41,8 @@ export interface RegisterOptions {
   readonly examples?: ExampleFile[];
   /** Default: the native ones. */
   readonly engines?: EnginePort;
+  /** Device that variants are measured on beside the CPU; default none. */
+  readonly device?: ProfiledDevice;
   /** Called with the stage of every progress event. */
   readonly onStep?: (stage: string) => void;
 }
@@ -86,6 +88,7 @@ export class ProfilingBench {
       cores = 1,
       mapping = [],
       engines = nativeEngines,
+      device,
       onStep,
       ...stated
     }: RegisterOptions = {},
@@ -101,7 +104,7 @@ export class ProfilingBench {
     };
     const steps: RegistrationProgress[] = [];
     const request = create(ProfileModelRequestSchema, { architecture, task, ...stated });
-    for await (const { event } of profileModel(request, this.ports(cores, engines))) {
+    for await (const { event } of profileModel(request, this.ports({ cores, engines, device }))) {
       if (event.case === "progress") {
         steps.push(event.value);
         onStep?.(event.value.stage);
@@ -134,8 +137,17 @@ export class ProfilingBench {
     });
   }
 
-  private ports(cores: number, engines: EnginePort): ProfilePorts {
+  private ports({
+    cores,
+    engines,
+    device,
+  }: {
+    readonly cores: number;
+    readonly engines: EnginePort;
+    readonly device: ProfiledDevice | undefined;
+  }): ProfilePorts {
     return {
+      ...(device === undefined ? {} : { device }),
       fetchModel: async (digest) => this.pathOf(digest),
       storeArtifact: async (path) => this.put(await readFile(path)),
       readArtifact: (digest) => readFile(this.pathOf(digest)),

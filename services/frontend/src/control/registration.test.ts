@@ -1,9 +1,10 @@
 import { create } from "@bufbuild/protobuf";
-import { CatalogService, MetricsService, RegistrationResultSchema } from "@infaas/api";
+import { CatalogService, DeviceKind, MetricsService, RegistrationResultSchema } from "@infaas/api";
 import { Code, createRpcClient, ServiceError } from "@infaas/runtime";
 import {
   type House,
   inferRequest,
+  putExecutor,
   putInstances,
   startHouse,
   TASK,
@@ -105,6 +106,27 @@ describe("registerModel", () => {
       statedBatchable: false,
       axisSizes: { length: 16 },
     });
+  });
+
+  it("measures on an executor with a device where there is one, which has variants for it beside those of the CPU", async () => {
+    await house.stop();
+    house = await startHouse({ e1: [], e2: [], e3: [] });
+    catalog.close();
+    catalog = catalogClient();
+    const kindsOf = (name: string) => house.frontend.view.executors.get(name)?.deviceKinds;
+    putExecutor(house.metadata, house.executors[1]!, [DeviceKind.CPU, DeviceKind.HOST]);
+    await until(() => kindsOf("e2")?.length === 2);
+    expect(kindsOf("e2")).toEqual(["cpu", "host"]);
+    house.executors[1]!.profiled = create(RegistrationResultSchema, {
+      architecture: { name: "cnn", task: TASK, modelDigest: "sha256:cd" },
+      variants: [{ ...wireVariant({ name: "cnn@1", accuracy: 0.97 }), architecture: "cnn" }],
+    });
+    for await (const _ of catalog.registerModel(REQUEST));
+    expect(house.executors.map(({ order }) => order?.architecture?.name)).toEqual([
+      undefined,
+      "cnn",
+      undefined,
+    ]);
   });
 
   it("passes on examples and records which, measures anew for others, and not for the same or none", async () => {

@@ -232,8 +232,11 @@ export function filesOf({
   return [modelDigest, ...externalData.map(({ name, digest }) => `${name} ${digest}`)].join("\n");
 }
 
+/** Of the executors with most kinds of devices, which measure variants for all of them, the least busy one. */
 function leastBusy(view: ClusterView): LiveExecutor {
-  const accepting = [...view.executors.values()].filter((e) => e.accepting);
+  const working = [...view.executors.values()].filter((e) => e.accepting);
+  const most = Math.max(...working.map(({ deviceKinds }) => deviceKinds.length));
+  const accepting = working.filter(({ deviceKinds }) => deviceKinds.length === most);
   const [first, ...rest] = accepting;
   if (first === undefined) {
     throw new ServiceError(Code.UNAVAILABLE, "no executor takes work; variants are profiled on one");

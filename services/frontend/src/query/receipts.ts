@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { AccuracyOrigin, batchingToWire, type ReceiptSchema } from "@infaas/api";
-import type { ColdPhase, Variant } from "@infaas/policy";
+import type { ColdPhase, DeviceKind, Variant } from "@infaas/policy";
 
 /** Path, stage times (ms) and cost of an answered query. */
 export interface QueryReceipt {
@@ -28,6 +28,9 @@ export interface QueryReceipt {
   readonly minAccuracy: number | null;
 }
 
+/** What a variant is computed on beside the CPU; empty: the CPU. */
+const DEVICES: Readonly<Record<DeviceKind, string>> = { cpu: "", host: "host device", cuda: "CUDA device" };
+
 /** The receipt in short, as parameters of a ModelInferResponse. */
 export function receiptParameters(r: QueryReceipt): Record<string, string | number | boolean> {
   const { accuracy } = r.variant;
@@ -35,6 +38,7 @@ export function receiptParameters(r: QueryReceipt): Record<string, string | numb
     variant: r.variant.name,
     architecture: r.variant.architecture,
     executor: r.executor,
+    ...(r.variant.deviceKind === "cpu" ? {} : { device: DEVICES[r.variant.deviceKind] }),
     ...(r.adaptMs === 0 ? {} : { adapt_ms: r.adaptMs }),
     queue_ms: r.queueMs,
     batch_size: r.batchSize,
@@ -59,6 +63,7 @@ export function receiptMessage(r: QueryReceipt): MessageInitShape<typeof Receipt
     variant: r.variant.name,
     architecture: r.variant.architecture,
     executor: r.executor,
+    device: DEVICES[r.variant.deviceKind],
     ...(accuracy === null ? {} : { accuracy: { ...accuracy, origin: originOf(accuracy.origin) } }),
     batchSize: r.batchSize,
     batching: batchingToWire(r.variant.batching),

@@ -156,7 +156,11 @@ async function startFrontendOf(metadata: string, args: readonly string[], securi
 }
 
 /** Puts the member record of an executor. */
-export function putExecutor(metadata: MemoryMetadata, executor: ScriptedExecutor): void {
+export function putExecutor(
+  metadata: MemoryMetadata,
+  executor: ScriptedExecutor,
+  deviceKinds: readonly DeviceKind[] = [DeviceKind.CPU],
+): void {
   metadata.put(`member/${executor.name}`, {
     case: "member",
     value: {
@@ -168,9 +172,9 @@ export function putExecutor(metadata: MemoryMetadata, executor: ScriptedExecutor
       cores: 8,
       memoryBytes: 32_000_000_000n,
       pricePerHourUsd: 0.384,
-      deviceKinds: [DeviceKind.CPU],
+      deviceKinds: [...deviceKinds],
       accepting: true,
-      incarnation: `${executor.name}-${executor.port}`,
+      incarnation: `${executor.name}-${executor.port}-${deviceKinds.join()}`,
     },
   });
 }

@@ -1,5 +1,6 @@
 import type { LinkLoad } from "@infaas/api";
 import {
+  deviceKindFromWire,
   type EngineProcess,
   type ExecutorFigures,
   type Host,
@@ -12,10 +13,9 @@ import {
   type PlacedVariant,
   type PlanFreeze,
   type WatchResponse,
-  DeviceKind as WireDeviceKind,
 } from "@infaas/api";
 import { RecordTable, type TableChanges, type WatchListener } from "@infaas/cluster";
-import { type DeviceKind, LoadLedger, PLACEMENT_PRIORITY } from "@infaas/policy";
+import { LoadLedger, PLACEMENT_PRIORITY } from "@infaas/policy";
 import type { Clock, Logger } from "@infaas/runtime";
 import { buildCatalog, type Catalog } from "./catalog";
 import { ChangeJournal } from "./change-journal";
@@ -366,16 +366,10 @@ function factsOf(member: Member) {
     linkAddress: member.linkAddress,
     incarnation: member.incarnation,
     hostType: member.hostType,
-    deviceKinds: member.deviceKinds.flatMap(deviceKindFrom),
+    deviceKinds: member.deviceKinds.flatMap((kind) => deviceKindFromWire(kind) ?? []),
     cores: member.cores,
     cpuCores: member.cpuCores > 0 ? member.cpuCores : member.cores,
     memoryBytes: Number(member.memoryBytes),
     pricePerHourUsd: member.pricePerHourUsd,
   };
-}
-
-function deviceKindFrom(kind: WireDeviceKind): DeviceKind[] {
-  if (kind === WireDeviceKind.CPU) return ["cpu"];
-  if (kind === WireDeviceKind.CUDA) return ["cuda"];
-  return [];
 }

@@ -7,9 +7,12 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ProfileModelRequestSchema, ProfileModelResponseSchema } from "@infaas/api";
 import { confineProcess } from "@infaas/cuda-batcher";
 import { Code, diskFailure, ServiceError, systemClock } from "@infaas/runtime";
+import { deviceEngineVersion, deviceKindOf } from "../../engines/device";
+import { enginesOn } from "../../engines/device-engines";
+import type { EnginePort } from "../../engines/engine-port";
 import { gatedEngines } from "../../engines/gated-engines";
 import { nativeEngines, nativeEngineVersion } from "../../engines/native-engine";
-import type { ProfilePorts } from "../measurement/profile-ports";
+import type { ProfiledDevice, ProfilePorts } from "../measurement/profile-ports";
 import { profileModel } from "../profile-model";
 import type { ProfileOrder, ProfileReport } from "./profile-messages";
 
@@ -42,6 +45,8 @@ function portsOf({ files, host, scratchDir, coreGate }: Profile): ProfilePorts {
     if (path !== undefined) return path;
     throw new ServiceError(Code.INTERNAL, `artifact ${digest} was not handed over: this is a bug`);
   };
+  const engines = gatedEngines(nativeEngines, coreGate === null ? null : { gate: coreGate, idleWork: true });
+  const { device = null } = host;
   return {
     fetchModel,
     readArtifact: async (digest) => readFile(await fetchModel(digest)),
@@ -52,11 +57,20 @@ function portsOf({ files, host, scratchDir, coreGate }: Profile): ProfilePorts {
       await report({ kind: "store", path });
       return await stored;
     },
-    engines: gatedEngines(nativeEngines, coreGate === null ? null : { gate: coreGate, idleWork: true }),
+    engines,
     engineVersion: nativeEngineVersion(),
+    ...(device === null ? {} : { device: deviceOf(device, engines) }),
     clock: systemClock,
     host,
     scratchDir,
+  };
+}
+
+function deviceOf(device: string, engines: EnginePort): ProfiledDevice {
+  return {
+    kind: deviceKindOf(device),
+    engines: enginesOn(device, engines),
+    engineVersion: deviceEngineVersion(device),
   };
 }
 

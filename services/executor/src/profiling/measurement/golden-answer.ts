@@ -49,6 +49,14 @@ export async function measureAnswers(
   });
 }
 
+/** Why a derived form of a file loses too much accuracy; null where it does not. */
+export function lossFault(full: FileAnswers, derived: FileAnswers, tolerance: number): string | null {
+  const before = full.accuracy ?? 0;
+  const after = derived.accuracy ?? 0;
+  if (before - after <= tolerance) return null;
+  return `accuracy falls from ${before.toFixed(4)} to ${after.toFixed(4)}; a loss of ${tolerance} is allowed`;
+}
+
 function magnitudeOf(datatype: string, bytes: Uint8Array): number {
   const magnitude = largestDifference(datatype, bytes, new Uint8Array(bytes.byteLength)) ?? 1;
   return Number.isFinite(magnitude) ? magnitude : 1;

@@ -1,19 +1,12 @@
 import { create } from "@bufbuild/protobuf";
-import {
-  BatchingCertificate,
-  DeviceKind,
-  type Profile,
-  ProfileSchema,
-  type Variant,
-  VariantSchema,
-} from "@infaas/api";
+import { BatchingCertificate, type Profile, ProfileSchema, type Variant, VariantSchema } from "@infaas/api";
 import { fitProfile, type LatencyProfile } from "@infaas/policy";
 import { accuracyOf } from "./accuracy";
 import type { FileAnswers } from "./golden-answer";
 import type { ProfilePorts } from "./profile-ports";
 import type { ModelVersionFile, ProfiledArchitecture } from "./profiled-model";
 import { type MeasuredInstance, measureInstances, measureLatency, type ProfiledModel } from "./profiler";
-import { type CorePlan, ENGINE, maxBatches, variantName } from "./variant-generator";
+import { type CorePlan, maxBatches, type RunsOn, variantName } from "./variant-generator";
 
 /** Returns the measured variants of one file for one core plan: single rows, and batches up to the largest. */
 export async function profileVariants(
@@ -24,6 +17,7 @@ export async function profileVariants(
     readonly cores: CorePlan;
     /** Rows of the largest batch; 1 where rows share none. */
     readonly largestBatch: number;
+    readonly runsOn: RunsOn;
   },
   ports: ProfilePorts,
 ): Promise<Variant[]> {
@@ -67,6 +61,7 @@ function createVariant(o: {
   readonly answers: FileAnswers;
   readonly cores: CorePlan;
   readonly maxBatch: number;
+  readonly runsOn: RunsOn;
   readonly profile: Profile;
 }): Variant {
   const { architecture, task } = o.profiled;
@@ -78,6 +73,7 @@ function createVariant(o: {
   });
   return create(VariantSchema, {
     name: variantName({
+      runsOn: o.runsOn,
       architecture: architecture.name,
       version: architecture.version,
       precision,
@@ -87,8 +83,7 @@ function createVariant(o: {
     architecture: architecture.name,
     task: task.name,
     version: architecture.version,
-    engine: ENGINE,
-    deviceKind: DeviceKind.CPU,
+    ...o.runsOn,
     precision,
     ...o.cores,
     maxBatch: o.maxBatch,

@@ -1,12 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import {
-  BatchingCertificate,
-  DeviceKind,
-  Precision,
-  ProfileSchema,
-  type Variant,
-  VariantSchema,
-} from "@infaas/api";
+import { BatchingCertificate, Precision, ProfileSchema, type Variant, VariantSchema } from "@infaas/api";
 import { processUsage } from "@infaas/runtime";
 import { answerTolerance } from "../../engines/answer-tolerance";
 import { modelBytes } from "../onnx/inline-weights";
@@ -16,7 +9,7 @@ import { accuracyOf } from "./accuracy";
 import type { ProfilePorts } from "./profile-ports";
 import type { UnprofiledModel } from "./profiled-model";
 import { OPENED_FILE_FACTOR } from "./profiler";
-import { ENGINE, variantName } from "./variant-generator";
+import { ON_CPU, variantName } from "./variant-generator";
 
 /** Latency of one query of which nothing was measured, as it is stated until its first queries are answered. */
 const UNPROFILED_LATENCY_MS = 100;
@@ -33,15 +26,14 @@ export async function unprofiledVariant(
   const { threads, concurrency, maxBatch } = { threads: ports.host.cores, concurrency: 1, maxBatch: 1 };
   const accuracy = accuracyOf({ measured: null, declared: architecture.declaredAccuracy, task });
   const { name, version, modelDigest, externalData } = architecture;
-  const file = { architecture: name, version, precision: Precision.FP32, threads, maxBatch };
+  const file = { runsOn: ON_CPU, architecture: name, version, precision: Precision.FP32, threads, maxBatch };
   const latencyMs = UNPROFILED_LATENCY_MS;
   return create(VariantSchema, {
     name: variantName(file),
     architecture: name,
     task: task.name,
     version,
-    engine: ENGINE,
-    deviceKind: DeviceKind.CPU,
+    ...ON_CPU,
     precision: Precision.FP32,
     threads,
     concurrency,

@@ -1,5 +1,5 @@
-import { Precision } from "@infaas/api";
-import { corePlans, maxBatches, variantName } from "./variant-generator";
+import { DeviceKind, Precision } from "@infaas/api";
+import { corePlans, maxBatches, ON_CPU, onDevice, variantName } from "./variant-generator";
 
 describe("corePlans", () => {
   it("offers one batch per core, and all cores for one batch", () => {
@@ -24,6 +24,9 @@ describe("maxBatches", () => {
 describe("variantName", () => {
   it("says everything that tells variants apart", () => {
     const o = { architecture: "cnn-m", version: 2, precision: Precision.INT8, threads: 1, maxBatch: 16 };
-    expect(variantName(o)).toBe("cnn-m.v2.onnxruntime-cpu-int8-t1-b16");
+    expect(variantName({ ...o, runsOn: ON_CPU })).toBe("cnn-m.v2.onnxruntime-cpu-int8-t1-b16");
+    expect(variantName({ ...o, runsOn: onDevice(DeviceKind.HOST) })).toBe(
+      "cnn-m.v2.kernels-host-int8-t1-b16",
+    );
   });
 });

@@ -1,7 +1,19 @@
-import { Precision } from "@infaas/api";
+import { DeviceKind, Precision } from "@infaas/api";
+import { KERNEL_MODULE, ONNX_RUNTIME } from "../../engines/engine-names";
 
-/** Engine of every generated variant. */
-export const ENGINE = "onnxruntime";
+/** What runs a variant, and on which kind of device. */
+export interface RunsOn {
+  readonly engine: string;
+  readonly deviceKind: DeviceKind;
+}
+
+/** ONNX Runtime on the CPU. */
+export const ON_CPU: RunsOn = { engine: ONNX_RUNTIME, deviceKind: DeviceKind.CPU };
+
+/** Returns the kernel module on a device of this kind. */
+export function onDevice(deviceKind: DeviceKind): RunsOn {
+  return { engine: KERNEL_MODULE, deviceKind };
+}
 
 /** How one instance uses the cores of its host. */
 export interface CorePlan {
@@ -27,13 +39,26 @@ export function maxBatches(largestBatch: number): number[] {
 
 /** Returns the name of a variant; it is never parsed. */
 export function variantName(o: {
+  readonly runsOn: RunsOn;
   readonly architecture: string;
   readonly version: number;
   readonly precision: Precision;
   readonly threads: number;
   readonly maxBatch: number;
 }): string {
-  return `${o.architecture}.v${o.version}.${ENGINE}-cpu-${precisionName(o.precision)}-t${o.threads}-b${o.maxBatch}`;
+  return `${familyName(o)}-t${o.threads}-b${o.maxBatch}`;
+}
+
+/** Returns what the names of an architecture's variants of one precision on one kind of device begin with. */
+export function familyName(o: {
+  readonly runsOn: RunsOn;
+  readonly architecture: string;
+  readonly version: number;
+  readonly precision: Precision;
+}): string {
+  const { engine, deviceKind } = o.runsOn;
+  const device = DeviceKind[deviceKind].toLowerCase();
+  return `${o.architecture}.v${o.version}.${engine}-${device}-${precisionName(o.precision)}`;
 }
 
 /** Returns a precision as written in names and messages, for example `int8`. */
