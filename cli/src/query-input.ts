@@ -68,7 +68,7 @@ export function givenInput(args: Arguments): GivenInput {
   }
   if (text !== undefined) return { kind: "text", bytes: Buffer.from(text) };
   if (tensor === undefined) return { kind: "image", bytes: readPicture(path ?? "") };
-  const tensors = tensorsFromJson(tensor, readNamedFile("--tensor", tensor).toString());
+  const tensors = tensorsFromJson(`--tensor: ${tensor}`, readNamedFile("--tensor", tensor).toString());
   return { kind: "tensors", tensors };
 }
 

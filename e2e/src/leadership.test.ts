@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ClusterService } from "@infaas/api";
+import { ClusterService, JobState, type JobStatus } from "@infaas/api";
 import { createInfaasClient, type InfaasClient } from "@infaas/client";
 import { createRpcClient, seededRandom, sleep, systemClock } from "@infaas/runtime";
 import { Cluster, eventually } from "./cluster";
@@ -168,5 +168,47 @@ describe("a leader that is lost", () => {
       client.close();
     }
     expect([told.stale, told.doubled]).toEqual([[], []]);
+  });
+
+  it("by SIGKILL in the middle of a job is followed by another, and every row has its line once, in order", async () => {
+    const rows = 2_000;
+    await eventually("somebody leads", 10_000, async () => told.term > 0n);
+    const { member, term } = leaderNow();
+    const client = createInfaasClient(follower());
+    try {
+      await client.register({ path: write("killed-0", 1) });
+      const input = (x: number) =>
+        ({
+          name: "x",
+          datatype: "FP32",
+          shape: [1, 1],
+          bytes: Buffer.from(Float32Array.of(x).buffer),
+        }) as const;
+      const given = Array.from({ length: rows }, (_, x) => ({ id: `row-${x}`, inputs: [input(x)] }));
+      const { name } = await client.jobs.submit({ target: "killed-0", rows: given });
+      const lines: [string, number | undefined][] = [];
+      let ended: JobStatus | undefined;
+      let isKilled = false;
+      for await (const { status, parts } of client.jobs.watch(name)) {
+        ended = status;
+        for (const part of parts)
+          for (const line of await client.jobs.lines(part)) {
+            if (line.kind === "failure") throw new Error(line.message);
+            const { id, outputs } = line.answer;
+            lines.push([id, new Float32Array(Uint8Array.from(outputs[0]!.bytes).buffer)[0]]);
+          }
+        if (isKilled || lines.length === 0) continue;
+        expect(lines.length).toBeLessThan(rows);
+        process.kill(pidOf(member), "SIGKILL");
+        isKilled = true;
+      }
+      expect(leaderNow().term).toBeGreaterThan(term);
+      expect(ended).toMatchObject({ state: JobState.SUCCEEDED, doneRows: rows, failedRows: 0 });
+      expect(lines).toEqual(given.map(({ id }, x) => [id, x + 1]));
+    } finally {
+      client.close();
+      const lost = extras.findIndex((one) => one.name === member);
+      if (lost >= 0) extras[lost] = await ExtraFrontend.start(cluster, member, env);
+    }
   });
 });

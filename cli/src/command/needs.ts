@@ -2,14 +2,8 @@ import type { Requirements } from "@infaas/client";
 import { Code, ServiceError } from "@infaas/runtime";
 import type { Arguments, VerbOption } from "./verb";
 
-/** Options that state what a query needs; the same for `query` and `explain`. */
-export const needOptions: Readonly<Record<string, VerbOption>> = {
-  latency: {
-    type: "number",
-    unit: "ms",
-    positive: true,
-    doc: "Latency objective at the frontend, milliseconds or with a unit: 50ms, 2s.",
-  },
+/** Options that state what a row of a job needs: all but a latency objective. */
+export const rowNeedOptions: Readonly<Record<string, VerbOption>> = {
   accuracy: {
     type: "number",
     unit: "share",
@@ -26,8 +20,25 @@ export const needOptions: Readonly<Record<string, VerbOption>> = {
   deterministic: { type: "boolean", doc: "Answer equal input bit for bit alike, whoever else asks." },
 };
 
+/** Options that state what a query needs; the same for `query` and `explain`. */
+export const needOptions: Readonly<Record<string, VerbOption>> = {
+  latency: {
+    type: "number",
+    unit: "ms",
+    positive: true,
+    doc: "Latency objective at the frontend, milliseconds or with a unit: 50ms, 2s.",
+  },
+  ...rowNeedOptions,
+};
+
 /** Returns the requirements (accuracy, latency, cost) stated by the arguments. */
 export function needsOf(args: Arguments): Requirements {
+  const latencyMs = args.number("latency");
+  return { ...rowNeedsOf(args), ...(latencyMs === undefined ? {} : { latencyMs }) };
+}
+
+/** Returns the requirements of a job's rows. */
+export function rowNeedsOf(args: Arguments): Omit<Requirements, "latencyMs"> {
   const objective = args.text("objective");
   if (objective !== "min-cost" && objective !== "max-accuracy" && objective !== "min-latency") {
     throw new ServiceError(
@@ -35,14 +46,12 @@ export function needsOf(args: Arguments): Requirements {
       `--objective is '${objective}'; it may be min-cost, max-accuracy or min-latency`,
     );
   }
-  const latencyMs = args.number("latency");
   const minAccuracy = args.number("accuracy");
   const maxCostUsd = args.number("max-cost");
   return {
     objective,
     noDowngrade: args.flag("no-downgrade"),
     deterministic: args.flag("deterministic"),
-    ...(latencyMs === undefined ? {} : { latencyMs }),
     ...(minAccuracy === undefined ? {} : { minAccuracy }),
     ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
   };

@@ -2,7 +2,7 @@ import { Code, ServiceError } from "@infaas/runtime";
 
 /** Which numbers an option takes, and in which unit. */
 export interface NumberForm {
-  /** `share`: a fraction of one, `95%` too. `ms`: milliseconds, `50ms`, `2s` and `1min` too. Default: none. */
+  /** `share`: a fraction of one, `95%` too. `ms`: milliseconds, `50ms`, `2s`, `1min` and `3h` too. Default: none. */
   readonly unit?: "share" | "ms";
   readonly least?: number;
   readonly most?: number;
@@ -15,7 +15,7 @@ export interface NumberForm {
 /** What a number with this unit behind it is multiplied by. */
 const factors: Readonly<Record<NonNullable<NumberForm["unit"]>, Readonly<Record<string, number>>>> = {
   share: { "%": 0.01 },
-  ms: { us: 1e-3, µs: 1e-3, ms: 1, s: 1_000, min: 60_000 },
+  ms: { us: 1e-3, µs: 1e-3, ms: 1, s: 1_000, min: 60_000, h: 3_600_000 },
 };
 const forms = {
   share: "a share of one, as in 0.95 or 95%",

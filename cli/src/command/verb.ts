@@ -34,6 +34,8 @@ export interface Verb {
   readonly name: string;
   /** Positional arguments, as shown in the help: `TARGET`, `[TASK]`. */
   readonly usage: string;
+  /** Most positional arguments. Default: 1 where `usage` shows any. */
+  readonly argumentsMax?: number;
   readonly summary: string;
   readonly options: Readonly<Record<string, VerbOption>>;
   /** What it prints with `--json` when it succeeds; absent: it prints none. */
@@ -145,11 +147,14 @@ function optionFault(
 }
 
 /** Why there are more arguments than a verb takes; null: there are not. */
-function positionalsFault({ usage }: Verb, given: readonly string[]): string | null {
-  const most = usage === "" ? 0 : 1;
+function positionalsFault(verb: Verb, given: readonly string[]): string | null {
+  const { usage, argumentsMax: most = usage === "" ? 0 : 1 } = verb;
   if (given.length <= most) return null;
   const names = given.map((word) => `'${word}'`).join(", ");
-  const taken = most === 0 ? "takes no argument" : `takes one argument (${usage})`;
+  const taken =
+    most === 0
+      ? "takes no argument"
+      : `takes ${most === 1 ? "one argument" : `${most} arguments`} (${usage})`;
   return `${taken}, given: ${names}; a value with spaces needs quotes`;
 }
 

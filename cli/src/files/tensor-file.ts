@@ -5,29 +5,29 @@ const FORM = '{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "da
 
 /**
  * Reads tensors as the Open Inference Protocol writes them in JSON.
- * @param path Names the file in what is thrown.
+ * @param source Names the option and the file in what is thrown: `--tensor: FILE`.
  * @throws ServiceError INVALID_ARGUMENT with the input that is wrong and the form that is taken.
  */
-export function tensorsFromJson(path: string, text: string): readonly Tensor[] {
-  const { inputs } = Object(parsed(path, text)) as { inputs?: unknown };
-  if (!Array.isArray(inputs) || inputs.length === 0) throw refused(path, "it has no list 'inputs'");
+export function tensorsFromJson(source: string, text: string): readonly Tensor[] {
+  const { inputs } = Object(parsed(source, text)) as { inputs?: unknown };
+  if (!Array.isArray(inputs) || inputs.length === 0) throw refused(source, "it has no list 'inputs'");
   return inputs.map((input: unknown, index) => {
     const at = `input ${index + 1}`;
     try {
-      return tensorOf(input, (fault) => refused(path, `${at} ${fault}`));
+      return tensorOf(input, (fault) => refused(source, `${at} ${fault}`));
     } catch (cause) {
       // Of counts that do not fit their shape, and numbers that do not fit their datatype.
-      if (cause instanceof RangeError) throw refused(path, `${at}: ${cause.message}`, cause);
+      if (cause instanceof RangeError) throw refused(source, `${at}: ${cause.message}`, cause);
       throw cause;
     }
   });
 }
 
-function parsed(path: string, text: string): unknown {
+function parsed(source: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw refused(path, `it is no JSON: ${(cause as Error).message}`, cause);
+    throw refused(source, `it is no JSON: ${(cause as Error).message}`, cause);
   }
 }
 
@@ -55,7 +55,7 @@ function isNumber(value: unknown, datatype: string): boolean {
   return /^U?INT/.test(datatype) ? Number.isInteger(number) : !Number.isNaN(number) || value === "NaN";
 }
 
-function refused(path: string, why: string, cause?: unknown): ServiceError {
-  const sentence = `--tensor: ${path} cannot be read: ${why}; it takes ${FORM}`;
+function refused(source: string, why: string, cause?: unknown): ServiceError {
+  const sentence = `${source} cannot be read: ${why}; it takes ${FORM}`;
   return new ServiceError(Code.INVALID_ARGUMENT, sentence, { cause });
 }

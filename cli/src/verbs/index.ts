@@ -7,6 +7,7 @@ import { down } from "./down";
 import { drain } from "./drain";
 import { explain } from "./explain";
 import { health } from "./health";
+import { job } from "./job";
 import { logs } from "./logs";
 import { models } from "./models";
 import { plan } from "./plan";
@@ -29,6 +30,7 @@ export const verbs: readonly Verb[] = [
   register,
   task,
   query,
+  job,
   models,
   explain,
   status,

@@ -28,7 +28,7 @@ export {
   variantFromWire,
   variantToWire,
 } from "./convert/convert";
-export { JOB_PARTS_MAX, JOB_ROWS_MAX } from "./convert/job-limits";
+export { JOB_INPUT_BYTES_MAX, JOB_PARTS_MAX, JOB_ROW_BYTES_MAX, JOB_ROWS_MAX } from "./convert/job-limits";
 export {
   CORE_WEIGHT_MAX,
   CORE_WEIGHT_MIN,
@@ -61,6 +61,7 @@ export {
 } from "./convert/task-signature";
 export type { ExecutorFigures, InstanceFigures } from "./executor-figures";
 export { executorMetrics } from "./executor-metrics";
+export { type DelimitedMessage, DelimitedReader, delimited } from "./frames/delimited";
 export { encodeFrame, type LinkMessage, linkMessage } from "./frames/encode-frame";
 export { FrameReader, type FramesRead } from "./frames/frame-reader";
 export {

@@ -5,7 +5,6 @@ import {
   CatalogService,
   type DeleteResponse,
   type ExplainResponse,
-  type Explanation,
   type FreezePlanResponse,
   type GetPlanResponse,
   type GetStatusResponse,
@@ -13,7 +12,6 @@ import {
   type ListChangesResponse,
   type ListModelsResponse,
   type PaddingSchema,
-  type Receipt,
   type Refusal,
   RefusalSchema,
   type RegistrationProgress,
@@ -24,20 +22,13 @@ import {
 } from "@infaas/api";
 import { ArtifactClient } from "@infaas/cluster";
 import { Code, createRpcClient, type DialOptions, dialWith, ServiceError } from "@infaas/runtime";
+import { type Answer, answerOf } from "./answer";
 import { type Example, exampleFilesOf } from "./examples";
+import { type JobClient, openJobClient } from "./jobs";
 import { externalFilesOf } from "./model-files";
 import { modelNameOf } from "./model-name";
 import { type Requirements, sloOf } from "./requirements";
 import type { Tensor } from "./tensor";
-
-/** One answered query: tensors by position, and where time and money went. */
-export interface Answer {
-  readonly id: string;
-  readonly outputs: readonly Tensor[];
-  readonly receipt: Receipt;
-  /** Present when `explain` was asked for. */
-  readonly explanation: Explanation | undefined;
-}
 
 /** One model file to offer; the file is enough. */
 export interface Registration {
@@ -134,6 +125,8 @@ export interface InfaasClient {
    * with every model registered under it. Resolves with the names of what is gone.
    */
   delete(name: string, o?: { readonly withModels?: boolean }): Promise<DeleteResponse>;
+  /** Offline queries: rows of a file, answered while online queries leave room. */
+  readonly jobs: Omit<JobClient, "close">;
   close(): void;
 }
 
@@ -153,6 +146,7 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
   const catalog = createRpcClient(CatalogService, address, { defaultTimeoutMs: CATALOG_TIMEOUT_MS, dial });
   const artifacts = createRpcClient(ArtifactService, address, { dial });
   const files = new ArtifactClient(artifacts);
+  const jobs = openJobClient(address, dial, files);
 
   async function query(
     target: string,
@@ -171,19 +165,7 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
       },
       { timeoutMs: o.timeoutMs ?? QUERY_TIMEOUT_MS, ...(o.signal === undefined ? {} : { signal: o.signal }) },
     );
-    if (response.receipt === undefined)
-      throw new ServiceError(Code.INTERNAL, "the answer came without a receipt: this is a bug");
-    return {
-      id: response.id,
-      outputs: response.outputs.map((output, i) => ({
-        name: output.name,
-        datatype: output.datatype,
-        shape: output.shape.map(Number),
-        bytes: response.rawOutputContents[i] ?? new Uint8Array(0),
-      })),
-      receipt: response.receipt,
-      explanation: response.explanation,
-    };
+    return answerOf(response);
   }
 
   async function register(r: Registration, onProgress: (p: RegistrationProgress) => void = () => {}) {
@@ -248,8 +230,9 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
       await catalog.undrainExecutor({ executor });
     },
     delete: (name, { withModels = false } = {}) => catalog.delete({ name, withModels }),
+    jobs,
     close: () => {
-      for (const client of [inference, catalog, artifacts]) client.close();
+      for (const client of [inference, catalog, artifacts, jobs]) client.close();
     },
   };
 }

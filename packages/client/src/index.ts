@@ -1,6 +1,6 @@
 export { adapterBeside, adapterFromJson } from "./adapter-files";
+export type { Answer } from "./answer";
 export {
-  type Answer,
   type ConnectOptions,
   createInfaasClient,
   type InfaasClient,
@@ -9,6 +9,7 @@ export {
   refusalOf,
 } from "./client";
 export type { Example, ExampleOfInput } from "./examples";
+export type { JobClient, JobInputRow, JobLine, JobSubmission } from "./jobs";
 export { mappingFromText } from "./mapping";
 export { type ExternalFile, externalFilesOf } from "./model-files";
 export { modelNameOf } from "./model-name";

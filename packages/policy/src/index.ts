@@ -52,7 +52,7 @@ export {
   type StateTrack,
   type StateWindow,
 } from "./instance-state";
-export { DEFAULT_PRIORITY, LANE_COUNT, laneOf } from "./lane";
+export { DEFAULT_PRIORITY, LANE_COUNT, laneOf, OFFLINE_PRIORITY } from "./lane";
 export {
   type BatchSamples,
   bestBatch,

@@ -35,6 +35,11 @@ export function codeName(code: Code): keyof typeof Code {
   return names.get(code) ?? "UNKNOWN";
 }
 
+/** The code of that number; UNKNOWN for a number that is none. */
+export function codeFrom(value: number): Code {
+  return Code[codeName(value as Code)];
+}
+
 /** A typed detail of an error: protobuf bytes and the full name of their type. */
 export interface ErrorDetail {
   /** For example `infaas.v1.Refusal`. */

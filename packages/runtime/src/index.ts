@@ -2,7 +2,7 @@
  * What every process of this system shares: time, errors, options, lifecycle, security, telemetry and RPC.
  */
 
-export { Code, codeName, type ErrorDetail, ServiceError } from "./errors";
+export { Code, codeFrom, codeName, type ErrorDetail, ServiceError } from "./errors";
 export { type Address, addressOf, formatAddress, parseAddress, withPort } from "./process/address";
 export {
   type ConfigOf,

@@ -1,4 +1,10 @@
-import { ArtifactService, ClusterService, type RegistrationResult, RegistryService } from "@infaas/api";
+import {
+  ArtifactService,
+  ClusterService,
+  JobRecordService,
+  type RegistrationResult,
+  RegistryService,
+} from "@infaas/api";
 import { USER_CALL_TIMEOUT_MS } from "@infaas/cluster";
 import { policyNamed } from "@infaas/policy";
 import {
@@ -22,6 +28,7 @@ import { RecordedHostProvider } from "./control/host-provider/recorded";
 import { placeInitially } from "./control/initial-placement";
 import { OtlpPeers } from "./control/otlp-peers";
 import { FrontendCore } from "./core/frontend-core";
+import { openJobs } from "./intake/jobs/open-jobs";
 import { socketLinks } from "./links/socket-links";
 import { registerFiles } from "./management/load-registration";
 import { ModelRepository } from "./management/model-repository";
@@ -115,12 +122,18 @@ export async function startFrontend(
     metricPeriodMs,
   });
   const figures = otlpReceiver(view, (frontend, readings) => core.told(frontend, readings));
-  const services = [catalog, artifactRelay(metadata.artifacts), figures];
+  const { artifacts, records } = metadata;
+  const jobs = openJobs(
+    { ...world, artifacts, records, intake: core.intake, demandTable, term: () => core.term },
+    lifecycle,
+  );
+  const services = [catalog, artifactRelay(artifacts), jobs.service, figures];
   const infer = { ...core.intake, regions };
   const parts = { logger, security, wire, infer, selector: routing.selector, protocol, services };
   const { port, httpAddress, faces } = await openServers(config, parts, lifecycle);
   const { router, coldStarts } = routing;
-  const sources = { view, statistics, router, coldStarts, demand, tasks, demandTable, scaling, faces };
+  const led = { scaling, jobs: jobs.runner };
+  const sources = { view, statistics, router, coldStarts, demand, tasks, demandTable, ...led, faces };
   registerMetrics(telemetry, { ...sources, frontend: name });
   const address = config.advertise ?? withPort(config.listen, port);
   core.join(address);
@@ -132,9 +145,10 @@ function connectMetadata(config: FrontendConfig, dial: DialSecurity, lifecycle: 
   const o = { defaultTimeoutMs: USER_CALL_TIMEOUT_MS, dial };
   const cluster = createRpcClient(ClusterService, config.metadata, o);
   const registry = createRpcClient(RegistryService, config.metadata, o);
+  const records = createRpcClient(JobRecordService, config.metadata, o);
   const artifacts = createRpcClient(ArtifactService, config.metadata, { dial });
   lifecycle.onStop("metadata connections", () => {
-    for (const client of [cluster, registry, artifacts]) client.close();
+    for (const client of [cluster, registry, records, artifacts]) client.close();
   });
-  return { cluster, registry, artifacts };
+  return { cluster, registry, records, artifacts };
 }

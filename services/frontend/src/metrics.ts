@@ -1,6 +1,7 @@
 import type { InstrumentTable, ServerLoad, Telemetry } from "@infaas/runtime";
 import type { ScalingLoop } from "./control/scaling-loop";
 import { stateName } from "./control/scaling-status";
+import type { JobRunner } from "./intake/jobs/job-runner";
 import { failureReasons } from "./query/failure-reason";
 import type { ColdStarts } from "./routing/cold-starts";
 import type { Router } from "./routing/router";
@@ -44,6 +45,12 @@ export const instruments = {
     name: "infaas.frontend.in_flight",
     unit: "{query}",
     description: "Queries on their way now.",
+  },
+  jobRows: {
+    name: "infaas.frontend.job.rows",
+    unit: "{row}",
+    description:
+      "Rows of jobs under way, and how many may be, by kind: in_flight or allowed; told by the frontend that leads.",
   },
   coldWaiters: {
     name: "infaas.frontend.cold_waiters",
@@ -112,6 +119,7 @@ export interface MetricSources {
   readonly tasks: TaskCounters;
   readonly demandTable: DemandTable;
   readonly scaling: ScalingLoop;
+  readonly jobs: JobRunner;
   /** Name of this frontend. */
   readonly frontend: string;
   /** By name: grpc, http. */
@@ -130,7 +138,8 @@ export function registerMetrics(
   sources: MetricSources,
 ): void {
   const { meter } = telemetry;
-  const { view, statistics, router, coldStarts, faces, demand, demandTable, scaling, frontend } = sources;
+  const { view, statistics, router, coldStarts, faces, demand, demandTable, scaling, jobs, frontend } =
+    sources;
   const counter = ({ name, unit, description }: Instrument, read: (observe: Observe) => void) =>
     meter
       .createObservableCounter(name, { unit, description })
@@ -172,6 +181,11 @@ export function registerMetrics(
       observe(attainment, demandAttributes(demandClass));
   });
   gauge(instruments.inFlight, (observe) => observe(router.inFlight));
+  gauge(instruments.jobRows, (observe) => {
+    if (!jobs.isLeading) return;
+    observe(jobs.rowsInFlight, { kind: "in_flight" });
+    observe(jobs.rowsMax, { kind: "allowed" });
+  });
   gauge(instruments.coldWaiters, (observe) => observe(coldStarts.count));
   gauge(instruments.instances, (observe) => observe(view.instances.length));
   gauge(instruments.hosts, (observe) => {

@@ -1,6 +1,6 @@
 import { FIRST_OFFLINE_SHARE, type OfflineFacts, offlineShare } from "./offline-share";
 
-const idle: OfflineFacts = { windowRows: 100, onlineRows: 0, missed: 0, neededShare: 0 };
+const idle: OfflineFacts = { windowRows: 100, onlineRows: 0, ended: 0, missed: 0, neededShare: 0 };
 
 /** Shares decided each quarter of a second, from the first on. */
 function decided(facts: readonly OfflineFacts[]): number[] {
@@ -38,6 +38,11 @@ describe("offlineShare", () => {
     ["one row is all there is", { ...idle, windowRows: 2, missed: 1 }, 1],
   ])("never goes below the minimum share: %s", (_, facts, rows) => {
     expect(decided(times(20, facts)).at(-1)).toBe(rows);
+  });
+
+  it("bears a miss among a hundred", () => {
+    expect(decided([idle, { ...idle, ended: 100, missed: 1 }])).toEqual([100, 100]);
+    expect(decided([idle, { ...idle, ended: 100, missed: 2 }])).toEqual([100, 5]);
   });
 
   it("follows a window that grows no faster than it would have grown", () => {

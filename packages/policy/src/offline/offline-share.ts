@@ -4,7 +4,9 @@ export interface OfflineFacts {
   readonly windowRows: number;
   /** Rows of online queries that they hold. */
   readonly onlineRows: number;
-  /** Online queries that came late, or were refused for want of room, since the decision before. */
+  /** Online queries with a latency objective that ended since the decision before. */
+  readonly ended: number;
+  /** Those of them that were late, or refused for want of time or room. */
   readonly missed: number;
   /** Share of the window that deadlines of jobs need, 0 to 1. */
   readonly neededShare: number;
@@ -22,6 +24,8 @@ export interface OfflineShare {
 
 /** Share of the window that jobs have whatever online queries need, so that none starves. */
 export const OFFLINE_MIN_SHARE = 0.05;
+/** Share of online queries that may miss their objective before jobs make room: the attainment that hosts are planned for. */
+const MISSED_SHARE = 0.01;
 /** How long online queries must have had what they ask for before jobs get more than their minimum again. */
 const HOLD_MS = 2_000;
 /** Time in which jobs grow from nothing to the whole window. */
@@ -35,13 +39,13 @@ export const FIRST_OFFLINE_SHARE: OfflineShare = {
 };
 
 /**
- * Returns how many rows of jobs may be under way from now on. The minimum at once when an online query missed its objective,
- * and for two seconds after; else as many more as time has passed, up to what online queries leave of the window. The
+ * Returns how many rows of jobs may be under way from now on. The minimum at once when more than one in a hundred online
+ * queries missed their objective, and for two seconds after; else as many more as time has passed, up to what online queries leave of the window. The
  * minimum is a twentieth of the window, or what deadlines need, and at least one row.
  */
 export function offlineShare(before: OfflineShare, facts: OfflineFacts, nowMs: number): OfflineShare {
-  const { windowRows, onlineRows, missed, neededShare } = facts;
-  const calmSinceMs = missed > 0 ? nowMs : before.calmSinceMs;
+  const { windowRows, onlineRows, ended, missed, neededShare } = facts;
+  const calmSinceMs = missed > ended * MISSED_SHARE ? nowMs : before.calmSinceMs;
   const least = leastRows(windowRows, neededShare);
   if (nowMs - calmSinceMs < HOLD_MS) return { rows: least, atMs: nowMs, calmSinceMs };
   const passedMs = Math.min(GROWTH_MS, Math.max(0, nowMs - before.atMs));

@@ -21,6 +21,11 @@ export class Tenant {
     return this.ledger.inFlight === 0;
   }
 
+  /** Bounds of the token that was used last. */
+  get bounds(): CallerQuota {
+    return this.quota;
+  }
+
   /** A tokens file that was read again may have brought other bounds. */
   follow(quota: CallerQuota): void {
     if (quota === this.quota) return;
@@ -62,6 +67,11 @@ export class Tenants {
     const tenant = new Tenant(caller, this.o);
     this.byName.set(caller.tenant, tenant);
     return tenant;
+  }
+
+  /** Bounds of a tenant by the token that it used here last; undefined: it is not known here. */
+  quotaOf(tenant: string): CallerQuota | undefined {
+    return this.byName.get(tenant)?.bounds;
   }
 
   private forgetIdle(): void {

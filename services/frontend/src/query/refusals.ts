@@ -9,7 +9,7 @@ import {
   TENANT_WAITING_MAX,
   type Unknown,
 } from "@infaas/policy";
-import { Code, codeName, type ErrorDetail, retryInfo, ServiceError } from "@infaas/runtime";
+import { Code, codeFrom, type ErrorDetail, retryInfo, ServiceError } from "@infaas/runtime";
 import type { CatalogModel } from "../view/catalog";
 
 /** What was asked, as far as a refusal repeats it. */
@@ -207,10 +207,6 @@ function bounded(explanation: Explanation): Explanation {
   const { candidates, omitted } = explanation;
   const kept = candidates.slice(0, CANDIDATES_MAX);
   return { ...explanation, candidates: kept, omitted: omitted + candidates.length - kept.length };
-}
-
-function codeFrom(value: number): Code {
-  return Code[codeName(value as Code)];
 }
 
 function round(value: number): string {

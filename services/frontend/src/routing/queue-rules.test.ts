@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { LoadOverrideSchema } from "@infaas/api";
+import { OFFLINE_PRIORITY } from "@infaas/policy";
 import { queueRules } from "./queue-rules";
 
 const override = (fields: MessageInitShape<typeof LoadOverrideSchema>) => create(LoadOverrideSchema, fields);
@@ -15,6 +16,12 @@ describe("queueRules", () => {
     const two = override({ priorityLevels: 2, defaultPriority: 1 });
     const lanes = [0, 1, 2, 3].map((priority) => queueRules(two, { priority, queueTimeoutMs: null }).lane);
     expect(lanes).toEqual([0, 0, 1, 0]);
+  });
+
+  it("puts rows of jobs into the lowest lane, whatever levels the variant has", () => {
+    const one = override({ priorityLevels: 1, defaultPriority: 1 });
+    const wish = { priority: OFFLINE_PRIORITY, queueTimeoutMs: null };
+    expect([undefined, one].map((loaded) => queueRules(loaded, wish).lane)).toEqual([2, 2]);
   });
 
   it.each<[string, boolean, number | null, number]>([

@@ -1,5 +1,5 @@
 import type { LoadOverride } from "@infaas/api";
-import { DEFAULT_PRIORITY, LANE_COUNT, laneOf } from "@infaas/policy";
+import { DEFAULT_PRIORITY, LANE_COUNT, laneOf, OFFLINE_PRIORITY } from "@infaas/policy";
 import { shorter } from "../query/requirements";
 
 /** How a query waits in an executor's queue. */
@@ -24,7 +24,7 @@ export function queueRules(override: LoadOverride | undefined, wish: QueueWish):
 }
 
 function laneUnder({ priorityLevels, defaultPriority }: LoadOverride, priority: number): number {
-  if (priorityLevels === undefined) return laneOf(priority);
+  if (priorityLevels === undefined || priority === OFFLINE_PRIORITY) return laneOf(priority);
   const isLevel = priority >= 1 && priority <= priorityLevels;
   return Math.min(LANE_COUNT, isLevel ? priority : (defaultPriority ?? DEFAULT_PRIORITY)) - 1;
 }

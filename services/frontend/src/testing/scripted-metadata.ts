@@ -5,6 +5,9 @@ import {
   ClusterService,
   type Host,
   HostState,
+  type Job,
+  JobRecordService,
+  JobState,
   type PlacedVariant,
   PlacedVariantSchema,
   type Placement,
@@ -55,6 +58,10 @@ export class MemoryMetadata {
   readonly placements: PlacedInstance[] = [];
   /** Files that were uploaded, by digest. */
   readonly uploads = new Map<string, number>();
+  /** Their content. */
+  private readonly files = new Map<string, Buffer>();
+  /** Called before each step of a job; what it throws is answered. */
+  onJobStep: (job: Job) => void = () => undefined;
 
   /** The record of a host that comes and goes. */
   host(name: string): Host | undefined {
@@ -71,6 +78,7 @@ export class MemoryMetadata {
     server.add(this.cluster());
     server.add(this.registry());
     server.add(this.artifacts());
+    server.add(this.jobRecords());
     this.port = await server.listen(`127.0.0.1:${this.port}`);
     this.server = server;
   }
@@ -236,10 +244,48 @@ export class MemoryMetadata {
         let totalBytes = 0n;
         for await (const { digest, data, totalBytes: total } of requests) {
           this.uploads.set(digest, (this.uploads.get(digest) ?? 0) + data.length);
+          this.files.set(digest, Buffer.concat([this.files.get(digest) ?? Buffer.alloc(0), data]));
           totalBytes = total;
         }
         return { totalBytes };
       },
+      downloadArtifact: (request) => this.download(request.digest, Number(request.offset)),
+    });
+  }
+
+  private async *download(digest: string, offset: number) {
+    const content = this.files.get(digest);
+    if (content === undefined) throw new ServiceError(Code.NOT_FOUND, `${digest} is not here whole`);
+    yield { data: content.subarray(offset), totalBytes: BigInt(content.length) };
+  }
+
+  /** The job of this name as it is recorded. */
+  job(name: string): Job | undefined {
+    const value = this.records.get(`job/${name}`)?.value;
+    return value?.case === "job" ? value.value : undefined;
+  }
+
+  private jobRecords() {
+    const put = (job: Job) => {
+      this.put(`job/${job.name}`, { case: "job", value: job });
+      return { job };
+    };
+    const running = (name: string) => {
+      const job = this.job(name);
+      if (job?.state === JobState.RUNNING) return job;
+      throw new ServiceError(Code.FAILED_PRECONDITION, `job ${name} has ended`);
+    };
+    return implementService(JobRecordService, {
+      putJobRecord: async ({ job }) => (job === undefined ? {} : put(job)),
+      advanceJobRecord: async ({ name, fromPart, part, state, reason, endedEpochMs }) => {
+        const job = running(name);
+        this.onJobStep(job);
+        if (job.parts.length !== fromPart) throw new ServiceError(Code.ABORTED, `job has other parts`);
+        const parts = part === undefined ? job.parts : [...job.parts, part];
+        return put({ ...job, parts, state, reason, endedEpochMs });
+      },
+      cancelJobRecord: async ({ name, endedEpochMs }) =>
+        put({ ...running(name), state: JobState.CANCELLED, endedEpochMs }),
     });
   }
 

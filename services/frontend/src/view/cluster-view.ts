@@ -7,6 +7,7 @@ import {
   type HostPool,
   type InstanceFigures,
   type InstanceStatus,
+  type Job,
   type LoadRequests,
   type Member,
   MemberKind,
@@ -109,6 +110,12 @@ export class ClusterView implements FiguresSink, WatchListener {
     return "";
   }
 
+  /** Term of the leading frontend; null: none leads. */
+  get leadTerm(): bigint | null {
+    for (const leadership of this.table.all("leadership")) return leadership.term;
+    return null;
+  }
+
   /** Frontends that are members, this one among them. */
   get frontends(): readonly Member[] {
     return [...this.table.all("member")].filter(({ kind }) => kind === MemberKind.FRONTEND);
@@ -125,6 +132,11 @@ export class ClusterView implements FiguresSink, WatchListener {
   /** Hosts that come and go, by their records. */
   get hosts(): readonly Host[] {
     return [...this.table.all("host")];
+  }
+
+  /** Offline queries, also those that have ended. */
+  get jobs(): readonly Job[] {
+    return [...this.table.all("job")];
   }
 
   /** Says that what is planned is not carried out; null: it is. */

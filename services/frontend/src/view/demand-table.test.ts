@@ -64,6 +64,15 @@ describe("DemandTable", () => {
     expect(table.figures()).toMatchObject([{ arrivals: 40, rate: { perSecond: 40 } }]);
   });
 
+  it("adds up how queries with a latency objective ended over all frontends, and no others", () => {
+    const table = new DemandTable();
+    const counts = { inTime: 7, late: 1, "refused.full": 2, "refused.infeasible": 4 };
+    table.take("f1", reading(counts, { latencyMs: 20 }), 0);
+    table.take("f2", reading({ inTime: 5, "refused.late": 1 }, { latencyMs: 50 }), 0);
+    table.take("f3", reading(counts), 0);
+    expect(table.outcomes()).toEqual({ ended: 16, missed: 4 });
+  });
+
   it("takes counts that fell as those of a new life", () => {
     const table = new DemandTable();
     heard(table, "f1", 10, 100);

@@ -94,6 +94,21 @@ export class DemandTable {
     return [...byClass.values()].map(figuresOf);
   }
 
+  /** Queries with a latency objective that have ended, and those of them that missed it: late, or refused for want of time or room. */
+  outcomes(): { readonly ended: number; readonly missed: number } {
+    let [ended, missed] = [0, 0];
+    for (const { series } of this.sources.values()) {
+      for (const { latencyMs, samples } of series.values()) {
+        const counts = samples.at(-1)?.counts;
+        if (latencyMs === null || counts === undefined) continue;
+        const without = counts.late + counts["refused.full"] + counts["refused.late"];
+        ended += counts.inTime + without;
+        missed += without;
+      }
+    }
+    return { ended, missed };
+  }
+
   /** SLO attainment of one frontend by class, over the last ten seconds; classes without an end are left out. */
   attainmentOf(
     frontend: string,

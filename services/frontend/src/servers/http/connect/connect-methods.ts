@@ -1,5 +1,5 @@
 import type { DescMessage, DescMethod } from "@bufbuild/protobuf";
-import { CatalogService, InferenceService } from "@infaas/api";
+import { CatalogService, InferenceService, JobService } from "@infaas/api";
 import {
   type CallContext,
   Code,
@@ -26,10 +26,10 @@ export interface ConnectParts {
   readonly services: readonly Implementation[];
 }
 
-/** Methods of infaas.v1.InferenceService and infaas.v1.CatalogService by path. */
+/** Methods of infaas.v1.InferenceService, CatalogService and JobService by path. */
 export function connectMethods({ query, services }: ConnectParts): ReadonlyMap<string, ConnectMethod> {
   const endpoints = new Map(services.flatMap((s) => s.endpoints).map((e) => [e.path, e]));
-  const methods = [InferenceService, CatalogService].flatMap(
+  const methods = [InferenceService, CatalogService, JobService].flatMap(
     (service) => [...service.methods] as DescMethod[],
   );
   return new Map(
