@@ -39,7 +39,8 @@ void setDims(EngineBuffer& buffer, const Tensor& tensor, const int64_t* given, b
 
 // How an engine says that an allocation failed.
 bool wantsMemory(const std::string& error) {
-  for (const char* words : {"bad_alloc", "bad allocation", "Failed to allocate memory"}) {
+  for (const char* words : {"bad_alloc", "bad allocation", "Failed to allocate memory", "allocating device memory failed",
+                            "allocating pinned memory failed"}) {
     if (error.find(words) != std::string::npos) return true;
   }
   return false;
