@@ -30,8 +30,9 @@ describe("planDeadline", () => {
 });
 
 describe("neededShare", () => {
-  it("is everything once the deadline has passed", () => {
-    expect(neededShare(facts, 999)).toBe(1);
+  it("is all where nothing is ready, and none once the deadline has passed", () => {
+    expect(neededShare({ ...facts, rowsPerSecond: 0 }, 2_000)).toBe(1);
+    expect(neededShare(facts, 999)).toBe(0);
     expect(neededShare({ ...facts, rows: 0 }, 2_000)).toBe(0);
   });
 });

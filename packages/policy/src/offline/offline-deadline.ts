@@ -32,13 +32,14 @@ export function planDeadline(facts: DeadlineFacts, deadlineMs: number): Deadline
   return { kind: "fits", neededShare: neededShare(facts, deadlineMs) };
 }
 
-/** Share of all instances that so many rows need to be answered by a deadline, 0 to 1; 1 for one that has passed. */
+/** Share of all instances that so many rows need to be answered by a deadline, 0 to 1; none for one that has passed. */
 export function neededShare(
   { rows, rowsPerSecond, nowMs }: Pick<DeadlineFacts, "rows" | "rowsPerSecond" | "nowMs">,
   deadlineMs: number,
 ): number {
   const seconds = (deadlineMs - nowMs) / 1000;
-  if (seconds <= 0 || rowsPerSecond <= 0) return 1;
+  if (seconds <= 0) return 0;
+  if (rowsPerSecond <= 0) return 1;
   return Math.min(1, rows / seconds / rowsPerSecond / PROMISED_MAX);
 }
 
