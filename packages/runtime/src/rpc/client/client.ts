@@ -15,7 +15,7 @@ import {
   type CallOptions as GrpcCallOptions,
   Metadata,
 } from "@grpc/grpc-js";
-import { ServiceError } from "../../errors";
+import { Code, ServiceError } from "../../errors";
 import { type DialSecurity, dialPlain } from "../../security/dial-security";
 import { asBuffer, fromGrpcError, identity } from "../grpc-js/messages";
 import { SERVER_LIMITS } from "../server-limits";
@@ -72,7 +72,7 @@ export function createRpcClient<S extends DescService>(
   });
   const calls: Record<string, unknown> = { close: () => client.close() };
   for (const method of service.methods)
-    calls[method.localName] = callOf({ client, dial }, method, o.defaultTimeoutMs);
+    calls[method.localName] = callOf({ client, dial, maxMessageBytes }, method, o.defaultTimeoutMs);
   return calls as ClientOf<S> & { close(): void };
 }
 
@@ -93,15 +93,21 @@ type Requests = MessageShape<DescMessage> | AsyncIterable<MessageShape<DescMessa
 interface Connection {
   readonly client: Client;
   readonly dial: DialSecurity;
+  readonly maxMessageBytes: number;
 }
 
-function callOf({ client, dial }: Connection, method: DescMethod, defaultTimeoutMs: number | undefined) {
+function callOf(
+  { client, dial, maxMessageBytes }: Connection,
+  method: DescMethod,
+  defaultTimeoutMs: number | undefined,
+) {
   const many = streamsResponse(method);
   return (requests: Requests, options: CallOptions = {}) => {
     const timeoutMs = options.timeoutMs ?? (many ? undefined : defaultTimeoutMs);
     const wired: GrpcCallOptions = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
     const call = {
       client,
+      maxMessageBytes,
       method,
       requests,
       metadata: metadataFrom(options.metadata, dial),
@@ -114,6 +120,7 @@ function callOf({ client, dial }: Connection, method: DescMethod, defaultTimeout
 
 interface Call {
   readonly client: Client;
+  readonly maxMessageBytes: number;
   readonly method: DescMethod;
   readonly requests: Requests;
   readonly metadata: Metadata;
@@ -121,8 +128,23 @@ interface Call {
   readonly signal: AbortSignal | undefined;
 }
 
-function encode(method: DescMethod, request: unknown): Buffer {
-  return asBuffer(toBinary(method.input, create(method.input, request as MessageShape<DescMessage>)));
+/** @throws ServiceError RESOURCE_EXHAUSTED for a message that the other side would not take. */
+function encode({ method, maxMessageBytes }: Call, request: unknown): Buffer {
+  const bytes = toBinary(method.input, create(method.input, request as MessageShape<DescMessage>));
+  if (bytes.length <= maxMessageBytes) return asBuffer(bytes);
+  const both = `${bytes.length} bytes, a message may have ${maxMessageBytes}`;
+  throw new ServiceError(Code.RESOURCE_EXHAUSTED, `the request of ${method.name} has ${both}`);
+}
+
+/** How grpc-js says that an answer is too large, on either side. */
+const ANSWER_TOO_LARGE = /^(?:Received|Sent) message larger than max \((\d+) vs\.? (\d+)\)/;
+
+function failureOf({ method }: Call, thrown: unknown): ServiceError {
+  const failure = fromGrpcError(thrown);
+  const [, bytes, max] = ANSWER_TOO_LARGE.exec(failure.message) ?? [];
+  if (bytes === undefined) return failure;
+  const sentence = `the answer of ${method.name} has ${bytes} bytes, a message may have ${max}`;
+  return new ServiceError(Code.RESOURCE_EXHAUSTED, sentence, { cause: failure });
 }
 
 function callOne(c: Call): Promise<unknown> {
@@ -133,10 +155,10 @@ function callOne(c: Call): Promise<unknown> {
     const settle = (e: unknown, bytes?: Buffer): void => {
       unlink();
       if (e === null && bytes !== undefined) resolve(bytes);
-      else reject(sendFault ?? fromGrpcError(e));
+      else reject(sendFault ?? failureOf(c, e));
     };
     if (!streamsRequest(c.method)) {
-      const bytes = encode(c.method, c.requests);
+      const bytes = encode(c, c.requests);
       const call = c.client.makeUnaryRequest(path, identity, identity, bytes, c.metadata, c.wired, settle);
       unlink = linkSignal(c.signal, () => call.cancel());
       return;
@@ -163,7 +185,7 @@ async function* callMany(c: Call): AsyncGenerator<unknown> {
     });
     call = duplex;
   } else {
-    const bytes = encode(c.method, c.requests);
+    const bytes = encode(c, c.requests);
     call = c.client.makeServerStreamRequest(path, identity, identity, bytes, c.metadata, c.wired);
   }
   // The reader has left: a later status is dropped.
@@ -172,7 +194,7 @@ async function* callMany(c: Call): AsyncGenerator<unknown> {
   try {
     for await (const bytes of call) yield fromBinary(c.method.output, bytes as Buffer);
   } catch (e) {
-    throw sendFault ?? fromGrpcError(e);
+    throw sendFault ?? failureOf(c, e);
   } finally {
     unlink();
     call.cancel();
@@ -195,7 +217,7 @@ async function sendAll(c: Call, call: ClientWritableStream<Buffer>): Promise<voi
     const drained = new Promise<void>((resolve) => {
       wake = resolve;
     });
-    if (!call.write(encode(c.method, request)) && !ended) await drained;
+    if (!call.write(encode(c, request)) && !ended) await drained;
   }
   call.end();
 }

@@ -151,6 +151,29 @@ onEveryTransport((tested) => {
       expect(code).toBe(Code.RESOURCE_EXHAUSTED);
     });
 
+    it("say of a message that is too large how large it is, and how large it may be", async () => {
+      const answer = "x".repeat(2_000);
+      await serving({ say: async () => ({ value: answer }) }, async (port) => {
+        const client = createRpcClient(EchoService, `127.0.0.1:${port}`, {
+          dial: tested.dial,
+          maxMessageBytes: 1_000,
+        });
+        const asked = await failureOf(client.say({ value: answer }));
+        const answered = await failureOf(client.say({ value: "" }));
+        client.close();
+        expect([asked, answered]).toMatchObject([
+          {
+            code: Code.RESOURCE_EXHAUSTED,
+            message: "the request of Say has 2003 bytes, a message may have 1000",
+          },
+          {
+            code: Code.RESOURCE_EXHAUSTED,
+            message: "the answer of Say has 2003 bytes, a message may have 1000",
+          },
+        ]);
+      });
+    });
+
     it("tell an unreadable message apart from a bug", async () => {
       await serving(handlers, async (port) => {
         const stream = openRawBidi(`127.0.0.1:${port}`, EchoService, "Chat", { dial: tested.dial });
