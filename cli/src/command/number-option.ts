@@ -1,9 +1,10 @@
+import { type QuantityUnit, quantityOf } from "@infaas/api";
 import { Code, ServiceError } from "@infaas/runtime";
 
 /** Which numbers an option takes, and in which unit. */
 export interface NumberForm {
   /** `share`: a fraction of one, `95%` too. `ms`: milliseconds, `50ms`, `2s`, `1min` and `3h` too. Default: none. */
-  readonly unit?: "share" | "ms";
+  readonly unit?: QuantityUnit;
   readonly least?: number;
   readonly most?: number;
   /** Only integers. Default false. */
@@ -12,11 +13,6 @@ export interface NumberForm {
   readonly positive?: boolean;
 }
 
-/** What a number with this unit behind it is multiplied by. */
-const factors: Readonly<Record<NonNullable<NumberForm["unit"]>, Readonly<Record<string, number>>>> = {
-  share: { "%": 0.01 },
-  ms: { us: 1e-3, µs: 1e-3, ms: 1, s: 1_000, min: 60_000, h: 3_600_000 },
-};
 const forms = {
   share: "a share of one, as in 0.95 or 95%",
   ms: "milliseconds or a time with its unit, as in 50, 50ms or 2s",
@@ -24,7 +20,7 @@ const forms = {
 
 /** Reads the value of `--name`. @throws ServiceError INVALID_ARGUMENT with what was given and what is taken. */
 export function numberOf(name: string, given: string | number, form: NumberForm): number {
-  const value = parsed(String(given).trim(), form);
+  const value = quantityOf(String(given), form.unit);
   if (value === null) {
     const taken = form.unit === undefined ? "a number" : forms[form.unit];
     const comma = /^-?\d+,\d+$/.test(String(given)) ? "; decimals follow a point" : "";
@@ -37,19 +33,6 @@ export function numberOf(name: string, given: string | number, form: NumberForm)
     Code.INVALID_ARGUMENT,
     `--${name} is ${given}; it may be ${rangeText(form)}${percent}`,
   );
-}
-
-/** Null: it is no finite number, or has a unit that is not taken. */
-function parsed(text: string, { unit }: NumberForm): number | null {
-  const [, digits = "", suffix = ""] = /^(.*?\d\.?)\s*([a-zµ%]*)$/i.exec(text) ?? [];
-  const factor = unit === undefined || suffix === "" ? undefined : factors[unit][suffix];
-  const value = factor === undefined ? Number(text) : scaled(Number(digits), factor);
-  return text === "" || !Number.isFinite(value) ? null : value;
-}
-
-/** Divides where that is exact: 95 * 0.01 is not 0.95. */
-function scaled(value: number, factor: number): number {
-  return factor < 1 ? value / Math.round(1 / factor) : value * factor;
 }
 
 function isWithin(value: number, { least, most, whole, positive }: NumberForm): boolean {

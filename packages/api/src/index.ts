@@ -51,6 +51,7 @@ export {
 export { ownershipFault, type Writer } from "./convert/ownership";
 export { LOAD_REQUESTS_MAX, PLANNED_AT_ONCE_MAX } from "./convert/placement-limits";
 export { type AdapterRead, adapterFromPreprocessor } from "./convert/preprocessor-config";
+export { type QuantityUnit, quantityOf } from "./convert/quantity";
 export {
   type OfferedTensors,
   sameMapping,

@@ -65,6 +65,15 @@ describe("readRequirements", () => {
   });
 
   describe("when requirements ride in request metadata", () => {
+    it("reads percentages and times with their unit", () => {
+      expect(read({}, { "slo-latency-ms": "0.05s", "slo-min-accuracy": "95%" })).toMatchObject({
+        ok: true,
+        requirements: { slo: { latencyMs: 50, minAccuracy: 0.95 } },
+      });
+      const fault = "slo_latency_ms is '95%'; allowed: a number above 0 and up to 86400000";
+      expect(read({}, { "slo-latency-ms": "95%" })).toEqual({ ok: false, fault });
+    });
+
     it("reads the names with dashes, and lets parameters win", () => {
       const result = read(
         { slo_min_accuracy: 0.8 },

@@ -1,3 +1,4 @@
+import { type QuantityUnit, quantityOf } from "@infaas/api";
 import type { Objective, Slo } from "@infaas/policy";
 
 /** What a query demands, however it was said (parameters, request metadata, a typed Slo). */
@@ -71,8 +72,8 @@ const NO_REQUIREMENTS: RequirementsRead = {
  */
 export function readRequirements(sources: RequirementSources): RequirementsRead {
   const reader = new Reader(sources);
-  const latencyMs = reader.number("slo_latency_ms", { above: 0, max: DURATION_MAX_MS });
-  const minAccuracy = reader.number("slo_min_accuracy", { min: 0, max: 1 });
+  const latencyMs = reader.number("slo_latency_ms", { above: 0, max: DURATION_MAX_MS, unit: "ms" });
+  const minAccuracy = reader.number("slo_min_accuracy", { min: 0, max: 1, unit: "share" });
   const maxCostUsd = reader.number("slo_max_cost", { above: 0, max: COST_MAX_USD });
   const objective = reader.choice("objective", OBJECTIVES) ?? "min-cost";
   const noDowngrade = reader.boolean("no_downgrade") ?? false;
@@ -119,6 +120,8 @@ interface Range {
   readonly above?: number;
   readonly max: number;
   readonly whole?: boolean;
+  /** Text may have it behind its number. Default: none. */
+  readonly unit?: QuantityUnit;
 }
 
 class Reader {
@@ -130,7 +133,7 @@ class Reader {
   number(name: string, range: Range): number | null {
     const raw = this.raw(name);
     if (raw === undefined) return null;
-    const value = toNumber(raw);
+    const value = toNumber(raw, range.unit);
     const fault =
       value === null
         ? `${name} is ${quoted(raw)}; allowed: ${describe(range)}`
@@ -200,9 +203,9 @@ function dashed(name: string): string {
   return dashedName;
 }
 
-function toNumber(raw: RawValue): number | null {
+function toNumber(raw: RawValue, unit: QuantityUnit | undefined): number | null {
   if (typeof raw === "boolean") return null;
-  if (typeof raw === "string" && raw.trim() === "") return null;
+  if (typeof raw === "string") return quantityOf(raw, unit);
   const value = Number(raw);
   return Number.isFinite(value) ? value : null;
 }
