@@ -1,7 +1,7 @@
 import { deliveryLayout, memberLayout, ofLinkTicket, outputLayout } from "./delivery-layout";
 import { atEndOfTurn } from "./end-of-turn";
 import { type BatcherHandle, native } from "./native";
-import { NativeError } from "./native-error";
+import { NativeError, type NativeErrorCode } from "./native-error";
 import { type Pending, PendingTable } from "./pending";
 import { BatchResult, type BatchTimes, type Lease } from "./result";
 
@@ -82,10 +82,15 @@ export class Deliveries {
       const ticket = this.numbers[deliveryLayout.head + i * memberLayout.stride + memberLayout.ticket]!;
       if (ticket !== ofLinkTicket) failed.push(this.pending.take(ticket));
     }
-    const { overdue, exhausted } = deliveryLayout;
-    const code = this.numbers[overdue] === 1 ? "DEADLINE" : this.numbers[exhausted] === 1 ? "FULL" : "ENGINE";
-    for (const request of failed) answer(request, new NativeError(code, error), null);
+    for (const request of failed) answer(request, new NativeError(this.failureCode(), error), null);
     return false;
+  }
+
+  private failureCode(): NativeErrorCode {
+    const is = (place: keyof typeof deliveryLayout) => this.numbers[deliveryLayout[place]] === 1;
+    if (is("overdue")) return "DEADLINE";
+    if (is("exhausted")) return "FULL";
+    return is("refused") ? "INVALID" : "ENGINE";
   }
 
   private answer(buffers: readonly (ArrayBuffer | undefined)[], outputsAt: number): boolean {

@@ -24,7 +24,9 @@ export const deliveryLayout = {
   exhausted: 11,
   /** CPU time of the engine thread in the run; -1: it was not measured. */
   runCpuMs: 12,
-  head: 13,
+  /** 1: the batch failed because the model does not take what was asked. */
+  refused: 13,
+  head: 14,
 } as const;
 
 /** Places of a member's numbers. */

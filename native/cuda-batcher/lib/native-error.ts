@@ -1,7 +1,7 @@
 /**
  * Why the batcher refused or failed a request. FULL: the queue has no room. DEADLINE: it cannot be in time. CANCELLED: its
- * signal was aborted. CLOSED: the batcher is closing. INVALID: the request or the model does not fit. ENGINE: the engine
- * failed while loading or running.
+ * signal was aborted. CLOSED: the batcher is closing. INVALID: the request or the model does not fit, or an operator of the
+ * model refuses its values or shapes. ENGINE: the engine failed while loading or running.
  */
 export type NativeErrorCode = "FULL" | "DEADLINE" | "CANCELLED" | "CLOSED" | "INVALID" | "ENGINE";
 

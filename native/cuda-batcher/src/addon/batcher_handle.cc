@@ -201,6 +201,7 @@ void BatcherHandle::receive(napi_env rawEnv, napi_value onBatch, std::unique_ptr
   to[delivery_layout::kOutputs] = static_cast<double>(delivery->outputs.size());
   to[delivery_layout::kOverdue] = delivery->overdue ? 1 : 0;
   to[delivery_layout::kExhausted] = delivery->exhausted ? 1 : 0;
+  to[delivery_layout::kRefused] = delivery->refused ? 1 : 0;
   to[delivery_layout::kPaddedRows] = delivery->paddedRows;
   to[delivery_layout::kRunCpuMs] = delivery->times.runCpuMs;
   to += delivery_layout::kHead;

@@ -70,6 +70,7 @@ enum class TensorList : int32_t { kInputs, kOutputs, kOptionalInputs };
 constexpr int kRan = 0;
 constexpr int kRunFailed = 1;
 constexpr int kOutputMisfit = 2;  // an output did not have the shape of the memory given for it
+constexpr int kInputRefused = 3;  // an operator, or the engine before any, does not take the inputs: their values or shapes
 
 // A tensor's memory for one run. An output with data == null is allocated by the engine, which then fills in
 // data, bytes, rank, dims and owner; the caller gives owner back through `release`. Strings lie one after another, each

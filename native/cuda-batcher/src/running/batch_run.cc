@@ -80,7 +80,9 @@ void BatchRun::run(Delivery& delivery) {
     layOutputs(delivery);
     if (tools_.journal != nullptr) tools_.journal->begin(tools_.journalSlot, delivery.members);
     const double cpuMs = tools_.cpuTimes ? threadCpuMs() : 0;
-    delivery.error = model_.run(tools_.run, in_, delivery.outputs, stages);
+    int outcome = kRan;
+    delivery.error = model_.run(tools_.run, in_, delivery.outputs, stages, outcome);
+    delivery.refused = outcome == kInputRefused;
     if (tools_.cpuTimes) times.runCpuMs = threadCpuMs() - cpuMs;
   } catch (const std::bad_alloc&) {
     delivery.exhausted = true;

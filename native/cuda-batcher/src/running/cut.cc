@@ -94,6 +94,7 @@ void Cut::fail(const std::string& error, const Delivery& of) {
   error_ = error;
   overdue_ = of.overdue;
   exhausted_ = of.exhausted;
+  refused_ = of.refused;
 }
 
 void Cut::drop(bool stopped) {
@@ -109,6 +110,7 @@ void Cut::finish(Delivery& delivery) {
   delivery.error = error_;
   delivery.overdue = overdue_;
   delivery.exhausted = exhausted_;
+  delivery.refused = refused_;
   (dropped_ ? delivery.dropped : delivery.members).push_back(whole_);
   if (dropped_) return;
   delivery.rows = whole_->rows;

@@ -53,6 +53,7 @@ class Cut {
   std::string error_;
   bool overdue_ = false;
   bool exhausted_ = false;
+  bool refused_ = false;
   bool dropped_ = false;
   bool stopped_ = false;
   BatchTimes times_;

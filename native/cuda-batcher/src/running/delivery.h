@@ -27,6 +27,7 @@ struct Delivery {
   bool stopped = false;           // why `dropped` were
   std::string error;              // empty: the batch ran
   bool exhausted = false;         // it failed because memory could not be had
+  bool refused = false;           // it failed because the model does not take what was asked: values or shapes
   bool overdue = false;           // it failed because it was ended for taking too long
   bool misfit = false;            // it ran, but an output's first axis is not the batch, so no row can be cut out
   int32_t rows = 0;
@@ -44,6 +45,7 @@ struct Delivery {
     stopped = false;
     error.clear();
     exhausted = false;
+    refused = false;
     overdue = false;
     misfit = false;
     rows = 0;

@@ -139,9 +139,9 @@ bool Model::foreseeable(size_t index) const {
 }
 
 std::string Model::run(ModelRun& with, const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out,
-                       EngineStages& stages) const {
+                       EngineStages& stages, int& outcome) const {
+  outcome = kRunFailed;
   if (with.run_ == nullptr) return with.error_;
-  int outcome = kRan;
   std::string error = tryRun(with.run_, in, out, stages, outcome);
   if (outcome != kOutputMisfit) return error;
   const std::vector<EngineBuffer> foreseen = out;
@@ -154,6 +154,12 @@ std::string Model::run(ModelRun& with, const std::vector<EngineBuffer>& in, std:
     if (foreseen[i].data != nullptr && !same) surprising_[i] = true;
   }
   return {};
+}
+
+std::string Model::run(ModelRun& with, const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out,
+                       EngineStages& stages) const {
+  int outcome = kRan;
+  return run(with, in, out, stages, outcome);
 }
 
 std::string Model::tryRun(EngineRun* with, const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out,

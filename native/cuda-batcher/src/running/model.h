@@ -64,7 +64,9 @@ class Model {
 
   // Runs once; outputs with data == null are allocated by the engine. Where an output does not come in the shape its
   // memory was set aside for, the engine allocates all of them, and this output's memory from then on: what a model
-  // declares may be wrong. Answers a sentence, empty on success.
+  // declares may be wrong. Answers a sentence, empty on success; `outcome` is the engine's own.
+  std::string run(ModelRun& with, const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out,
+                  EngineStages& stages, int& outcome) const;
   std::string run(ModelRun& with, const std::vector<EngineBuffer>& in, std::vector<EngineBuffer>& out,
                   EngineStages& stages) const;
   void release(void* owner) const { engine_->release(handle_, owner); }

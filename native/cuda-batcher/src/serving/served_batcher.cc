@@ -11,10 +11,17 @@ namespace cb::link {
 namespace {
 
 // Canonical gRPC codes.
+constexpr uint8_t kInvalidArgument = 3;
 constexpr uint8_t kDeadlineExceeded = 4;
 constexpr uint8_t kResourceExhausted = 8;
 constexpr uint8_t kInternal = 13;
 constexpr uint8_t kUnavailable = 14;
+
+uint8_t codeOf(const Delivery& failed) {
+  if (failed.overdue) return kDeadlineExceeded;
+  if (failed.exhausted) return kResourceExhausted;
+  return failed.refused ? kInvalidArgument : kInternal;
+}
 
 // Outputs up to so many bytes are copied into the answer, so that their slab is free for the next batch at
 // once.
@@ -229,8 +236,7 @@ void Served::settle(Batch& batch, Request* member, size_t firstRow) {
     answer(batch, *query, *member, firstRow);
   } else {
     const Delivery& failed = batch.delivery;
-    const uint8_t code = failed.overdue ? kDeadlineExceeded : failed.exhausted ? kResourceExhausted : kInternal;
-    refuse(*query->connection, query->id, code, batch.delivery.error);
+    refuse(*query->connection, query->id, codeOf(failed), failed.error);
   }
   const auto& touched = batch.touched;
   if (std::find(touched.begin(), touched.end(), query->connection) == touched.end()) {

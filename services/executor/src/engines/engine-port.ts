@@ -5,7 +5,7 @@ import type { AxisLimit, NamedAxisLimit } from "./axis-limits";
 /**
  * The port to inference engines. `native-engine.ts` implements it with the add-on; tests have one in memory.
  * Failures are `ServiceError`: RESOURCE_EXHAUSTED (queue full), DEADLINE_EXCEEDED (cannot be done in time,
- * nothing was computed), CANCELLED, UNAVAILABLE (closing), INVALID_ARGUMENT, INTERNAL (engine fault).
+ * nothing was computed), CANCELLED, UNAVAILABLE (closing), INVALID_ARGUMENT (also what an operator refuses), INTERNAL (engine fault).
  */
 
 /** One tensor of a loaded model. */

@@ -23,6 +23,11 @@ struct Allocator;
 constexpr uint32_t kApiVersion = 17;   // the oldest that has every slot but hasShape; newer libraries still answer it
 constexpr int kHasShapeSinceMinor = 24;  // ONNX Runtime 1.24 and later fill the slot of hasShape
 
+// Codes of a status, as the library numbers them.
+constexpr int kFail = 1;
+constexpr int kInvalidArgument = 2;
+constexpr int kRuntimeException = 6;
+
 // What a value is, as the library numbers it.
 enum class Kind : int { kUnknown = 0, kTensor = 1, kSequence = 2, kMap = 3, kOpaque = 4, kSparse = 5, kOptional = 6 };
 
@@ -47,6 +52,7 @@ struct Function<Slot, Result(Arguments...)> {
   }
 };
 
+inline constexpr Function<1, int(const Status*)> getErrorCode;
 inline constexpr Function<2, const char*(const Status*)> getErrorMessage;
 inline constexpr Function<3, Status*(int level, const char* id, Env**)> createEnv;
 inline constexpr Function<7, Status*(const Env*, const char* path, const SessionOptions*, Session**)> createSession;

@@ -33,6 +33,16 @@ bool isMisfit(const char* text) {
                      [&](const char* misfit) { return std::strstr(text, misfit) != nullptr; });
 }
 
+// How the library begins what an operator said.
+constexpr const char* kOfOperator = "Non-zero status code returned while running ";
+
+// Whether a run failed for what it was fed with: an instance has answered its golden input, so that an operator which
+// refuses to run refuses these values or shapes. Anything else is the engine's failure.
+bool isRefusal(int code, const char* text) {
+  if (code == ort::kInvalidArgument) return true;
+  return (code == ort::kFail || code == ort::kRuntimeException) && std::strstr(text, kOfOperator) != nullptr;
+}
+
 int probe(const char* path, char* version, size_t versionBytes, char* error, size_t errorBytes) {
   const ort::Library& library = ort::theLibrary(path);
   ort::ErrorText{version, versionBytes}.write(library.version);
@@ -127,8 +137,10 @@ int run(EngineModel* loaded, EngineRun* with, const EngineBuffer* in, size_t inC
   ort::Status* status =
       ort::run(model.api, model.session, with->options, fed.names, fed.values.data(), fed.count,
                model.outNames.data(), model.outNames.size(), outputs.data());
+  const int code = status == nullptr ? 0 : ort::getErrorCode(model.api, status);
   if (ort::failed(model.api, status, error)) {
-    return isMisfit(errorText) ? kOutputMisfit : kRunFailed;
+    if (isMisfit(errorText)) return kOutputMisfit;
+    return isRefusal(code, errorText) ? kInputRefused : kRunFailed;
   }
   return ort::collect(model, outputs, out, error) ? kRan : kRunFailed;
 }
