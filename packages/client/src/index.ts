@@ -1,3 +1,5 @@
+export type { Explanation, Receipt, Refusal } from "@infaas/api";
+export { Code, ServiceError } from "@infaas/runtime";
 export { adapterBeside, adapterFromJson } from "./adapter-files";
 export type { Answer } from "./answer";
 export {
