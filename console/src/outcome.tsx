@@ -101,6 +101,12 @@ function Answer({ response, labels }: AnswerProps) {
               {receipt.cold ? ", after loading it" : ""}
               {receipt.downgraded ? ", less than the best for lack of room" : ""}
             </dd>
+            {receipt.traceId !== "" && (
+              <>
+                <dt>Trace</dt>
+                <dd>{receipt.traceId}</dd>
+              </>
+            )}
           </dl>
           <h3>Where {milliseconds(receipt.totalMs)} went</h3>
           <ol class="stages">

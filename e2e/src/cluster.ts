@@ -91,13 +91,13 @@ export class Cluster {
   }
 }
 
-/** Runs one `infaas` command against a cluster; resolves with what it printed. */
+/** Runs one `infaas` command against a cluster, with `env` beside this process's; resolves with what it printed. */
 export function infaas(
-  cluster: Pick<Cluster, "address">,
+  cluster: Pick<Cluster, "address"> & { readonly env?: Readonly<Record<string, string>> },
   ...words: string[]
 ): Promise<{ status: number; stdout: string; stderr: string }> {
   return new Promise((done) => {
-    const env = { ...process.env, INFAAS_ADDRESS: cluster.address };
+    const env = { ...process.env, ...cluster.env, INFAAS_ADDRESS: cluster.address };
     const child = spawn(process.execPath, [cli, ...words], {
       env,
       cwd: root,

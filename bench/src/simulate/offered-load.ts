@@ -1,4 +1,4 @@
-import { acceptQuery, type IncomingQuery } from "@infaas/frontend";
+import { acceptQuery, type IncomingQuery, rpcFace } from "@infaas/frontend";
 import type { Slo } from "@infaas/policy";
 import { Code, unnamedCaller } from "@infaas/runtime";
 import type { SimulatedCluster } from "./cluster/simulated-cluster";
@@ -119,6 +119,7 @@ export class OfferedLoad {
       body: new RowsBody(rows),
       arrivedMs: clock.nowMs(),
       caller: CALLER,
+      face: SIMULATED_FACE,
       traceparent: undefined,
       isRetry: false,
       demand: () => demand,
@@ -146,4 +147,6 @@ export class OfferedLoad {
   }
 }
 
+/** Nothing listens in a simulation. */
+const SIMULATED_FACE = rpcFace("/infaas.v1.InferenceService/Query");
 const NOTHING_SENT: readonly never[] = [];

@@ -74,6 +74,7 @@ function receiptLines(r: Receipt, needs: Requirements, screen: Screen): readonly
     ],
     ["cost", `${usd(r.costUsd * 1000)} per 1,000 queries`],
     ...(notes.length === 0 ? [] : [["note", notes.join("; ")]]),
+    ...(r.traceId === "" ? [] : [["trace", r.traceId]]),
   ];
   return tableLines([{ head: "" }, { head: "", prose: true }], rows, screen);
 }

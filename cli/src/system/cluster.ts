@@ -22,6 +22,8 @@ export interface ClusterPlan {
    */
   readonly port: number;
   readonly otlpEndpoint: string | undefined;
+  /** Share of queries that are traced; undefined: the frontend's default. */
+  readonly traceSample: number | undefined;
   /** Host that both faces of the frontend listen on; all other processes listen on the loopback interface. */
   readonly host: string;
   readonly security: SecurityConfig;
@@ -120,6 +122,7 @@ export function processesOf(plan: ClusterPlan): readonly ProcessSpec[] {
       metadata,
       ...consoleArguments(plan),
       ...otlpArguments(plan),
+      ...(plan.traceSample === undefined ? [] : ["--trace-sample-ratio", String(plan.traceSample)]),
       ...(plan.security.tokens == null ? [] : ["--tokens", plan.security.tokens]),
       ...(plan.security.insecure ? ["--insecure"] : []),
     ]),

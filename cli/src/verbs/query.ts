@@ -1,7 +1,7 @@
 import { ExplanationSchema, ReceiptSchema } from "@infaas/api";
 import { needOptions, needsOf, onlyPositional } from "../command/needs";
 import type { Verb } from "../command/verb";
-import { withClient } from "../connect";
+import { addressNamed, withClient } from "../connect";
 import { givenInput, targetOf, tensorsFor } from "../query-input";
 import { answerLines, valuesOf } from "../report/answer-report";
 import { listSchema, messageSchema, numberSchema, objectSchema, textSchema } from "../terminal/json-schema";
@@ -12,6 +12,8 @@ const outputSchema = objectSchema({
   shape: listSchema(numberSchema),
   values: listSchema({ type: ["number", "string", "null"] }),
 });
+
+import { traced } from "../traced";
 
 /** `infaas query`: sends one query by requirement and prints answer and receipt. */
 export const query: Verb = {
@@ -48,7 +50,10 @@ export const query: Verb = {
       const found = targetOf(await client.listModels(), target);
       const inputs = tensorsFor(given, found);
       const options = { explain: args.flag("explain"), timeoutMs: args.number("timeout") ?? 60_000 };
-      return { answer: await client.query(target, inputs, needs, options), labels: found.task.labels };
+      const answer = await traced({ target, address: addressNamed(args) }, (traceparent) =>
+        client.query(target, inputs, needs, { ...options, ...(traceparent === null ? {} : { traceparent }) }),
+      );
+      return { answer, labels: found.task.labels };
     });
     const outputs = answer.outputs.map((o) => ({ name: o.name, shape: o.shape, values: valuesOf(o) }));
     terminal.result({ outputs, receipt: answer.receipt, explanation: answer.explanation }, (screen) =>

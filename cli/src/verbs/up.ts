@@ -76,7 +76,14 @@ export const up: Verb = {
     },
     "otlp-endpoint": {
       type: "string",
-      doc: "OpenTelemetry collector for traces, for example http://127.0.0.1:4317.",
+      doc: "OpenTelemetry collector for traces and metrics, for example http://127.0.0.1:4317; else env OTEL_EXPORTER_OTLP_ENDPOINT.",
+    },
+    "trace-sample": {
+      type: "number",
+      unit: "share",
+      least: 0,
+      most: 1,
+      doc: "Share of queries that are traced, 0.01 or 1%; else env OTEL_TRACES_SAMPLER, else 0.01.",
     },
     ...clusterSecurityOptions,
     models: {
@@ -188,6 +195,7 @@ function planOf(args: Arguments): ClusterPlan {
     etcdAddress: args.text("etcd") ?? ownEtcdAddress(port),
     port,
     otlpEndpoint: args.text("otlp-endpoint"),
+    traceSample: args.number("trace-sample"),
     host: args.text("host") ?? "127.0.0.1",
     security: clusterSecurity(args, { dataFolder, port }),
   };

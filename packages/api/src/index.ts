@@ -747,7 +747,7 @@ export {
   type Resource,
   ResourceSchema,
 } from "./gen/opentelemetry/proto/resource/v1/resource_pb";
-export { type Span, SpanSchema } from "./gen/opentelemetry/proto/trace/v1/trace_pb";
+export { type Span, Span_SpanKind, SpanSchema } from "./gen/opentelemetry/proto/trace/v1/trace_pb";
 export {
   file_xds_data_orca_v3_orca_load_report,
   type OrcaLoadReport,

@@ -89,6 +89,8 @@ export interface QueryOptions {
   /** gRPC deadline; shorter than the latency objective it wins. Default 60 s. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** W3C Trace Context of the caller's span, which the trace of the query goes on from; default: none. */
+  readonly traceparent?: string;
 }
 
 /**
@@ -163,7 +165,11 @@ export function createInfaasClient(address: string, connect: ConnectOptions = {}
         id: o.id ?? "",
         explain: o.explain ?? false,
       },
-      { timeoutMs: o.timeoutMs ?? QUERY_TIMEOUT_MS, ...(o.signal === undefined ? {} : { signal: o.signal }) },
+      {
+        timeoutMs: o.timeoutMs ?? QUERY_TIMEOUT_MS,
+        ...(o.signal === undefined ? {} : { signal: o.signal }),
+        ...(o.traceparent === undefined ? {} : { metadata: { traceparent: o.traceparent } }),
+      },
     );
     return answerOf(response);
   }

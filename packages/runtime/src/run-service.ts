@@ -7,6 +7,7 @@ import { loadSecurity, type Security } from "./security/security";
 import { type SecurityConfig, securityFaults } from "./security/security-options";
 import { createTelemetry } from "./telemetry/create-telemetry";
 import { describeInstruments, type InstrumentTable } from "./telemetry/instruments";
+import { type OtlpProtocol, otelVariables } from "./telemetry/otel-variables";
 import type { Telemetry } from "./telemetry/telemetry";
 import { type Clock, systemClock } from "./time/clock";
 
@@ -26,6 +27,7 @@ export interface ServiceWorld {
 type CommonConfig = SecurityConfig & {
   readonly logLevel: LogLevel;
   readonly otlpEndpoint: string | null;
+  readonly otlpProtocol: OtlpProtocol;
   readonly metricPeriodMs: number;
 };
 
@@ -68,8 +70,10 @@ export function runService<
     process.stdout.write(`${describeOptions(options)}\n\nMetrics\n${describeInstruments(instruments)}\n`);
     return;
   }
-  const read = readConfig(options, process.argv.slice(2), process.env);
-  const faults = read.ok ? faultsOf(service, read.config as ConfigOf<T> & CommonConfig) : read.faults;
+  const otel = otelVariables(process.env);
+  const read = readConfig(options, process.argv.slice(2), { ...otel.values, ...process.env });
+  const wrong = read.ok ? faultsOf(service, read.config as ConfigOf<T> & CommonConfig) : read.faults;
+  const faults = [...otel.faults, ...wrong];
   if (!read.ok || faults.length > 0) {
     process.stderr.write(`${faults.join("\n")}\n`);
     process.exitCode = 2;
@@ -96,7 +100,7 @@ async function openWorld<T extends OptionTable>(
 ): Promise<ServiceWorld> {
   const { instance, logFields, traceSampleRatio: sampleRatio } = about(config);
   const { service, ...fields } = logFields;
-  const { logLevel, otlpEndpoint, metricPeriodMs } = config;
+  const { logLevel, otlpEndpoint, otlpProtocol, metricPeriodMs } = config;
   const logger = createLogger({ service, level: logLevel }).child(fields);
   const clock = systemClock;
   const security = await loadSecurity(config, { clock, logger, requirementOf });
@@ -106,6 +110,7 @@ async function openWorld<T extends OptionTable>(
     service: name,
     instance,
     otlpEndpoint,
+    otlpProtocol,
     sampleRatio,
     metricPeriodMs,
     dial,

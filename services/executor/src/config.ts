@@ -1,4 +1,4 @@
-import { type ConfigOf, type OptionTable, securityOptions } from "@infaas/runtime";
+import { type ConfigOf, type OptionTable, securityOptions, telemetryOptions } from "@infaas/runtime";
 
 /** Every option of an executor. */
 export const executorOptions = {
@@ -147,6 +147,7 @@ export const executorOptions = {
     default: null,
     doc: "host:port of an OpenTelemetry collector for traces and metrics; none by default.",
   },
+  ...telemetryOptions,
   traceSampleRatio: {
     type: "number",
     default: 0,

@@ -1,5 +1,11 @@
 import { policyNames } from "@infaas/policy";
-import { type ConfigOf, type OptionTable, securityOptions, tokenOptions } from "@infaas/runtime";
+import {
+  type ConfigOf,
+  type OptionTable,
+  securityOptions,
+  telemetryOptions,
+  tokenOptions,
+} from "@infaas/runtime";
 
 /** Every option of the frontend: meaning, trade-off, default. Wrong values stop the process at start. */
 export const frontendOptions = {
@@ -140,8 +146,9 @@ export const frontendOptions = {
   otlpEndpoint: {
     type: "string",
     default: null,
-    doc: "OTLP/gRPC address (host:port) for traces and metrics; none are exported unless given.",
+    doc: "Address (host:port or URL) of an OpenTelemetry collector for traces and metrics; none are exported unless given.",
   },
+  ...telemetryOptions,
   traceFile: {
     type: "string",
     default: null,

@@ -6,5 +6,6 @@ export { acceptQuery, type IncomingQuery } from "./intake/accept-query";
 export type { ExecutorLink, LinkListener, LinkQuery } from "./links/executor-link";
 export type { LinkFactory, LinkOptions } from "./links/links";
 export type { Body } from "./query/body";
+export { rpcFace } from "./telemetry/query-face";
 export { TraceSettings } from "./telemetry/trace-settings";
 export { QueryTraces } from "./telemetry/traces";

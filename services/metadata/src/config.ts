@@ -1,4 +1,4 @@
-import { type OptionTable, securityOptions } from "@infaas/runtime";
+import { type OptionTable, securityOptions, telemetryOptions } from "@infaas/runtime";
 
 /** Every option of the metadata service. */
 export const options = {
@@ -53,6 +53,7 @@ export const options = {
     default: null,
     doc: "host:port of an OpenTelemetry collector for this process's own metrics; none by default.",
   },
+  ...telemetryOptions,
   metricPeriodMs: {
     type: "number",
     default: 5_000,

@@ -46,7 +46,7 @@ export class SimulatedFrontend {
     this.lifecycle = new Lifecycle({ clock, logger });
     const recorder = createSampler({ sampleRatio: 0, random });
     const settings = new TraceSettings(recorder, null);
-    const traces = new QueryTraces({ recorder, clock, settings, file: null });
+    const traces = new QueryTraces({ recorder, clock, logger, settings, file: null });
     const config = configOf(frontendOptions, ["--name", name, "--policy", policy, ...world.args]);
     const { cluster, registry } = metadata;
     const { openLink, hostsOf, peers } = world;

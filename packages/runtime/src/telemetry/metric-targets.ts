@@ -21,7 +21,7 @@ const EXPORTS_AT_ONCE_MAX = 2;
  * delay the others.
  */
 export class MetricTargets implements PushMetricExporter {
-  private readonly exporters = new Map<string, OTLPMetricExporter>();
+  private readonly exporters = new Map<string, PushMetricExporter>();
   private readonly members = new Set<string>();
   private readonly dial: DialSecurity;
   private token: string | null;
@@ -36,12 +36,12 @@ export class MetricTargets implements PushMetricExporter {
   add(address: string): void {
     if (this.exporters.has(address)) return;
     this.members.add(address);
-    this.exporters.set(address, createExporter(address, this.dial));
+    this.exporters.set(address, createMetricExporter(address, this.dial));
   }
 
-  /** Adds a collector outside the system: it is sent no credentials. */
-  addCollector(address: string): void {
-    this.exporters.set(address, createExporter(address, dialCollector(address)));
+  /** Adds a collector outside the system. */
+  addCollector(address: string, exporter: PushMetricExporter): void {
+    this.exporters.set(address, exporter);
   }
 
   remove(address: string): void {
@@ -89,14 +89,20 @@ export class MetricTargets implements PushMetricExporter {
   }
 }
 
-function createExporter(address: string, dial: DialSecurity): OTLPMetricExporter {
+/** How long exports may take, how many there may be, and of what they are. */
+export const METRIC_EXPORT_LIMITS = {
+  timeoutMillis: EXPORT_TIMEOUT_MS,
+  concurrencyLimit: EXPORTS_AT_ONCE_MAX,
+  temporalityPreference: AggregationTemporality.CUMULATIVE,
+} as const;
+
+/** Returns what sends metrics over gRPC. */
+export function createMetricExporter(address: string, dial: DialSecurity): OTLPMetricExporter {
   return new OTLPMetricExporter({
     url: otlpUrl(address),
     credentials: dial.credentials,
     metadata: metadataFrom({}, dial),
-    timeoutMillis: EXPORT_TIMEOUT_MS,
-    concurrencyLimit: EXPORTS_AT_ONCE_MAX,
-    temporalityPreference: AggregationTemporality.CUMULATIVE,
+    ...METRIC_EXPORT_LIMITS,
   });
 }
 

@@ -1,10 +1,17 @@
-import { type Resource, resourceFromAttributes } from "@opentelemetry/resources";
+import {
+  defaultResource,
+  detectResources,
+  envDetector,
+  type Resource,
+  resourceFromAttributes,
+} from "@opentelemetry/resources";
 import { MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
 import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import { systemRandom } from "../process/random";
 import { dialPlain } from "../security/dial-security";
 import { sleep, systemClock } from "../time/clock";
-import { dialCollector, MetricTargets, otlpUrl } from "./metric-targets";
+import { type Collector, metricExporterFor, spanExporterFor } from "./collector-exporters";
+import { MetricTargets } from "./metric-targets";
 import { createSpanRecorder } from "./otel-spans";
 import { ReadHistograms } from "./read-histograms";
 import { noSpans } from "./span-recorder";
@@ -19,9 +26,11 @@ const SHUTDOWN_MAX_MS = 1_500;
 
 /** Opens OpenTelemetry's providers as `createTelemetry` describes. */
 export function openTelemetry(o: TelemetryOptions): Telemetry {
-  const resource = resourceFromAttributes({ "service.name": o.service, "service.instance.id": o.instance });
+  const resource = resourceOf(o);
+  const { otlpEndpoint: endpoint, otlpProtocol: protocol = "grpc" } = o;
+  const collector = endpoint === null ? null : { endpoint, protocol };
   const targets = new MetricTargets(o.dial ?? dialPlain);
-  if (o.otlpEndpoint !== null) targets.addCollector(o.otlpEndpoint);
+  if (collector !== null) targets.addCollector(collector.endpoint, metricExporterFor(collector));
   const histograms = new ReadHistograms(systemClock, resource, { name: o.service });
   const reader = new PeriodicExportingMetricReader({
     exporter: targets,
@@ -30,7 +39,7 @@ export function openTelemetry(o: TelemetryOptions): Telemetry {
     exportTimeoutMillis: o.metricPeriodMs,
   });
   const metrics = new MeterProvider({ resource, readers: [reader] });
-  const spans = o.otlpEndpoint === null ? null : spansTo(o.otlpEndpoint, resource, o);
+  const spans = collector === null ? null : spansTo(collector, resource, o);
   return {
     meter: metrics.getMeter(o.service),
     addHistogram: (instrument, read) => histograms.add(instrument, read),
@@ -46,14 +55,16 @@ export function openTelemetry(o: TelemetryOptions): Telemetry {
   };
 }
 
-function spansTo(endpoint: string, resource: Resource, o: { service: string; sampleRatio: number }) {
-  // Few processes are given a collector.
-  const { OTLPTraceExporter } =
-    require("@opentelemetry/exporter-trace-otlp-grpc") as typeof import("@opentelemetry/exporter-trace-otlp-grpc");
-  const exporter = new OTLPTraceExporter({
-    url: otlpUrl(endpoint),
-    credentials: dialCollector(endpoint).credentials,
-  });
+/** Of the SDK, of this process, then as OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say; who it is nobody else says. */
+function resourceOf({ service, instance }: TelemetryOptions): Resource {
+  return defaultResource()
+    .merge(resourceFromAttributes({ "service.name": service }))
+    .merge(detectResources({ detectors: [envDetector] }))
+    .merge(resourceFromAttributes({ "service.instance.id": instance }));
+}
+
+function spansTo(collector: Collector, resource: Resource, o: { service: string; sampleRatio: number }) {
+  const exporter = spanExporterFor(collector);
   const processor = new BatchSpanProcessor(exporter, {
     maxQueueSize: SPAN_QUEUE_MAX,
     maxExportBatchSize: SPAN_BATCH_MAX,

@@ -23,6 +23,8 @@ export function createSpanRecorder(o: {
   };
 }
 
+const kinds = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: SpanKind.INTERNAL };
+
 function readable(span: FinishedSpan, resource: Resource, scope: { name: string }): ReadableSpan {
   const { context, startEpochMs, endEpochMs } = span;
   const own = otelContext(context.traceId, context.spanId);
@@ -30,7 +32,7 @@ function readable(span: FinishedSpan, resource: Resource, scope: { name: string 
   const attributes: Attributes = span.attributes ?? {};
   return {
     name: span.name,
-    kind: span.parentSpanId === undefined ? SpanKind.SERVER : SpanKind.INTERNAL,
+    kind: kinds[span.kind ?? (span.parentSpanId === undefined ? "server" : "internal")],
     spanContext: () => own,
     ...(parentSpanId === undefined ? {} : { parentSpanContext: otelContext(context.traceId, parentSpanId) }),
     startTime: highResolution(startEpochMs),

@@ -3,6 +3,8 @@ import { parseTraceparent, type SpanContext } from "./trace-context";
 
 export interface FinishedSpan {
   readonly name: string;
+  /** Default: `server` without a parent in this process, else `internal`. */
+  readonly kind?: "server" | "client" | "internal";
   readonly context: SpanContext;
   readonly parentSpanId?: string;
   readonly startEpochMs: number;

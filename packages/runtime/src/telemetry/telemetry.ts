@@ -2,6 +2,7 @@ import type { Meter } from "@opentelemetry/api";
 import type { DialSecurity } from "../security/dial-security";
 import type { HistogramPoint } from "./histogram";
 import type { Instrument } from "./instruments";
+import type { OtlpProtocol } from "./otel-variables";
 import type { SpanRecorder } from "./span-recorder";
 
 /**
@@ -23,8 +24,10 @@ export interface Telemetry {
 export interface TelemetryOptions {
   readonly service: string;
   readonly instance: string;
-  /** `host:port` of an OTLP/gRPC collector. */
+  /** `host:port` or URL of a collector. */
   readonly otlpEndpoint: string | null;
+  /** How it is spoken to; default: gRPC. */
+  readonly otlpProtocol?: OtlpProtocol;
   /** 0..1; applies where the caller did not decide. */
   readonly sampleRatio: number;
   readonly metricPeriodMs: number;

@@ -20,6 +20,7 @@ interface Stage {
   readonly endEpochMs: number;
   readonly attributes: Readonly<Record<string, string | number>>;
   readonly links?: readonly SpanContext[];
+  readonly kind?: "server";
 }
 
 /** The batch whose span was recorded last. */
@@ -68,7 +69,7 @@ export class QuerySpans {
     const endEpochMs = this.clock.epochMs() - query.agoMs;
     const attributes = { "infaas.variant": query.variant, "infaas.rows": query.rows };
     const startEpochMs = endEpochMs - query.executorMs;
-    const execute = { name: "execute", startEpochMs, endEpochMs, attributes };
+    const execute: Stage = { name: "execute", kind: "server", startEpochMs, endEpochMs, attributes };
     const context = this.stage({ traceId, spanId, sampled: true }, execute);
     const scatterAt = endEpochMs - answer.scatterMs;
     const runAt = scatterAt - answer.runMs;

@@ -13,9 +13,10 @@ import type { Flight } from "../routing/flight";
 import type { QueryListener } from "../routing/routed-query";
 import type { Router } from "../routing/router";
 import type { DemandCounters } from "../telemetry/demand-counters";
+import type { QueryFace } from "../telemetry/query-face";
 import type { Statistics } from "../telemetry/statistics";
 import type { TaskCounters } from "../telemetry/task-counters";
-import type { QueryTraces } from "../telemetry/traces";
+import type { AskedQuery, KeptFor, QueryTraces } from "../telemetry/traces";
 import type { CatalogModel } from "../view/catalog";
 import type { ClusterView } from "../view/cluster-view";
 import type { DemandCounts, DemandField } from "../view/demand-class";
@@ -48,6 +49,7 @@ export interface IncomingQuery {
   readonly arrivedMs: number;
   /** Who asks: queries are bounded and shared out by its tenant. */
   readonly caller: Caller;
+  readonly face: QueryFace;
   /** W3C Trace Context of the caller's span; undefined: none came. */
   readonly traceparent: string | undefined;
   /** Its caller, or a proxy, says that it was sent before. */
@@ -122,7 +124,7 @@ class AcceptedQuery implements QueryListener, StartedQuery {
     private readonly incoming: IncomingQuery,
     /** Null for a name nobody registered. */
     private readonly model: CatalogModel | null,
-    private readonly trace: SpanContext | null,
+    private trace: SpanContext | null,
   ) {}
 
   start(found: NamedModel | ServiceError): void {
@@ -148,7 +150,7 @@ class AcceptedQuery implements QueryListener, StartedQuery {
   }
 
   answered(body: Body, receipt: QueryReceipt, explanation: Explanation | null): void {
-    const { o, incoming, trace } = this;
+    const { o, incoming } = this;
     const model = this.model as CatalogModel;
     const tensors = incoming.tensors(body, model, receipt);
     if (tensors instanceof ServiceError) {
@@ -161,22 +163,35 @@ class AcceptedQuery implements QueryListener, StartedQuery {
     o.tasks.answered(receipt, slo);
     o.statistics.recordAnswer(receipt.variant.name, receipt, o.clock.epochMs());
     o.statistics.recordReceipt(receipt.executor, receipt.costUsd);
-    if (trace !== null) {
-      const { target, id } = incoming;
-      o.traces.answered(trace, receipt, { model: target, version: model.version, requestId: id });
-    }
+    const trace = this.keep(keptFor(receipt, slo.latencyMs));
+    if (trace !== null) o.traces.answered(trace, receipt, this.asked());
     incoming.answer(tensors, { model, receipt, explanation, trace });
   }
 
   refused(error: ServiceError): void {
-    const { o, incoming, trace } = this;
+    const { o, incoming } = this;
     this.release();
     const totalMs = o.clock.nowMs() - incoming.arrivedMs;
     if (this.counted !== null) this.counted[refusalField(error)]++;
     o.statistics.recordFailure(this.model?.name ?? OTHER_NAME, totalMs, failureReason(error));
     o.tasks.unanswered(this.model === null ? null : taskOf(this.model), unansweredBy(error), this.slo);
-    o.traces.refused(trace, error, totalMs);
+    const trace = this.keep(error.code === Code.CANCELLED ? null : "refused");
+    if (trace !== null) o.traces.refused(trace, { error, totalMs }, this.asked());
     incoming.refuse(error, trace);
+  }
+
+  /** Its trace; one that was not sampled gets one where there is a reason to keep it. */
+  private keep(reason: KeptFor | null): SpanContext | null {
+    if (this.trace === null && reason !== null)
+      this.trace = this.o.traces.keep(reason, this.incoming.traceparent, this.model?.name ?? "");
+    return this.trace;
+  }
+
+  private asked(): AskedQuery {
+    const { model, slo } = this;
+    const { target, id: requestId, face } = this.incoming;
+    const task = model === null ? null : taskOf(model);
+    return { model: target, version: model?.version ?? "", requestId, face, task, slo };
   }
 
   /** Counts the query on its tenant's account until it has ended; returns why that may not be, or null. */
@@ -193,6 +208,12 @@ class AcceptedQuery implements QueryListener, StartedQuery {
     this.holder?.release(this.incoming.body.byteLength);
     this.holder = null;
   }
+}
+
+/** Why an answered query is traced that was not sampled; null: nothing is remarkable about it. */
+function keptFor({ totalMs, downgraded }: QueryReceipt, latencyMs: number | null): KeptFor | null {
+  if (latencyMs !== null && totalMs > latencyMs) return "late";
+  return downgraded ? "downgraded" : null;
 }
 
 /** The task that a model answers; null for an architecture without variants. */

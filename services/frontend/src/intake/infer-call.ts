@@ -17,6 +17,7 @@ import { type QueryReceipt, receiptParameters } from "../query/receipts";
 import { type RawValue, readRequirements } from "../query/requirements";
 import type { SharedMemoryRegions } from "../query/shared-memory-regions";
 import { callLoad } from "../telemetry/load-report";
+import type { QueryFace } from "../telemetry/query-face";
 import type { CatalogModel } from "../view/catalog";
 import {
   type AnsweredQuery,
@@ -43,6 +44,7 @@ export interface InferCall {
   readonly deadlineMs: number | null;
   /** Who asks: queries are bounded and shared out by its tenant. */
   readonly caller: Caller;
+  readonly face: QueryFace;
   /** W3C Trace Context of the caller's span; undefined: none came. */
   readonly traceparent: string | undefined;
   /** Value of a request header or metadata name in lower case, or undefined. */
@@ -131,6 +133,10 @@ class InferQuery implements IncomingQuery {
     return this.call.caller;
   }
 
+  get face(): QueryFace {
+    return this.call.face;
+  }
+
   get traceparent(): string | undefined {
     return this.call.traceparent;
   }
@@ -169,7 +175,7 @@ class InferQuery implements IncomingQuery {
   answer(tensors: Body, { model, receipt, explanation, trace }: AnsweredQuery): void {
     const { o, call } = this;
     const { modelName, id } = this.request.head;
-    const parameters = receiptParameters(receipt);
+    const parameters = receiptParameters(receipt, trace);
     if (explanation !== null) parameters.explanation = toJsonString(ExplanationSchema, explanation);
     const head = encodeAnswerHead({ modelName, modelVersion: model.version, id, parameters });
     const load = encodeCallLoad(callLoad(o.view, receipt));

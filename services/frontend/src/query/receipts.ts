@@ -1,6 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { AccuracyOrigin, batchingToWire, type ReceiptSchema } from "@infaas/api";
 import type { ColdPhase, DeviceKind, Variant } from "@infaas/policy";
+import type { SpanContext } from "@infaas/runtime";
 
 /** Path, stage times (ms) and cost of an answered query. */
 export interface QueryReceipt {
@@ -31,8 +32,11 @@ export interface QueryReceipt {
 /** What a variant is computed on beside the CPU; empty: the CPU. */
 const DEVICES: Readonly<Record<DeviceKind, string>> = { cpu: "", host: "host device", cuda: "CUDA device" };
 
-/** The receipt in short, as parameters of a ModelInferResponse. */
-export function receiptParameters(r: QueryReceipt): Record<string, string | number | boolean> {
+/** The receipt in short, as parameters of a ModelInferResponse. `trace` null: the query was not sampled. */
+export function receiptParameters(
+  r: QueryReceipt,
+  trace: SpanContext | null,
+): Record<string, string | number | boolean> {
   const { accuracy } = r.variant;
   const parameters: Record<string, string | number | boolean> = {
     variant: r.variant.name,
@@ -49,6 +53,7 @@ export function receiptParameters(r: QueryReceipt): Record<string, string | numb
     downgraded: r.downgraded,
     cold: r.cold,
   };
+  if (trace !== null) parameters.trace_id = trace.traceId;
   if (accuracy !== null) {
     parameters.accuracy = accuracy.value;
     parameters.accuracy_dataset = accuracy.dataset;
@@ -56,8 +61,11 @@ export function receiptParameters(r: QueryReceipt): Record<string, string | numb
   return parameters;
 }
 
-/** The receipt in full, as infaas.v1 has it. */
-export function receiptMessage(r: QueryReceipt): MessageInitShape<typeof ReceiptSchema> {
+/** The receipt in full, as infaas.v1 has it. `trace` null: the query was not sampled. */
+export function receiptMessage(
+  r: QueryReceipt,
+  trace: SpanContext | null,
+): MessageInitShape<typeof ReceiptSchema> {
   const { accuracy } = r.variant;
   return {
     variant: r.variant.name,
@@ -82,6 +90,7 @@ export function receiptMessage(r: QueryReceipt): MessageInitShape<typeof Receipt
       expectedMs === null ? { phase, ms } : { phase, ms, expectedMs },
     ),
     ...(r.minAccuracy === null ? {} : { minAccuracy: r.minAccuracy }),
+    traceId: trace?.traceId ?? "",
   };
 }
 

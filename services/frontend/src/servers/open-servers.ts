@@ -18,7 +18,7 @@ import { inferStreams } from "./grpc/infer-stream";
 import { inferenceService } from "./grpc/inference-service";
 import { loadReports } from "./grpc/load-report-service";
 import { nativeInfer } from "./grpc/native-infer";
-import { queryIngress } from "./grpc/query-ingress";
+import { connectQueryFace, queryFace, queryIngress } from "./grpc/query-ingress";
 import { createFrontendServer } from "./grpc/server";
 import { connectMethods } from "./http/connect/connect-methods";
 import { listenHttp } from "./http/listen-http";
@@ -52,7 +52,7 @@ export async function openServers(
   { logger, security, wire, infer, selector, protocol, services }: ServedParts,
   lifecycle: Lifecycle,
 ): Promise<Servers> {
-  const query = queryIngress(infer);
+  const query = queryIngress(infer, queryFace);
   const ours = [inferenceService({ ...infer, selector }), ...services];
   const server = createFrontendServer({
     logger,
@@ -68,7 +68,8 @@ export async function openServers(
   const port = await server.listen(config.listen);
   lifecycle.onStop("server", () => server.stop(STOP_GRACE_MS));
   const faces = new Map<string, Face>([["grpc", server]]);
-  const connect = connectMethods({ query, services: ours });
+  const connectQuery = queryIngress(infer, connectQueryFace);
+  const connect = connectMethods({ query: connectQuery, services: ours });
   const http = await listenHttp(config, { logger, security, infer, protocol, connect, faces }, lifecycle);
   if (http !== null) faces.set("http", http.face);
   return { port, httpAddress: http?.address ?? null, faces };

@@ -36,6 +36,6 @@ export function openTelemetry(
   if (file !== null) lifecycle.onStop("trace file", async () => file.close());
   const recorder = file !== null && otlpEndpoint === null ? createSampler({ sampleRatio, random }) : tracer;
   const traceSettings = new TraceSettings(recorder, file);
-  const traces = new QueryTraces({ recorder, clock, settings: traceSettings, file });
+  const traces = new QueryTraces({ recorder, clock, logger, settings: traceSettings, file });
   return { traces, traceSettings };
 }

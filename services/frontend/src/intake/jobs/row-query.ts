@@ -8,6 +8,7 @@ import type { NamedModel } from "../../query/named-model";
 import type { ReadQuery } from "../../query/query-request";
 import { receiptMessage } from "../../query/receipts";
 import { readSlo } from "../../query/typed-slo";
+import { rpcFace } from "../../telemetry/query-face";
 import {
   type AnsweredQuery,
   acceptQuery,
@@ -63,6 +64,9 @@ interface RowCall {
   readonly end: (outcome: RowAnswer | ServiceError) => void;
 }
 
+/** Rows of jobs come in by no call of their own: they are queries of infaas.v1 in all but that. */
+const jobFace = rpcFace("/infaas.v1.InferenceService/Query");
+
 /** A row as a query: in the lowest lane, without a latency objective. */
 class RowQuery implements IncomingQuery {
   readonly target: string;
@@ -72,6 +76,7 @@ class RowQuery implements IncomingQuery {
   readonly arrivedMs: number;
   readonly caller: Caller;
   readonly isRetry: boolean;
+  readonly face = jobFace;
   readonly traceparent = undefined;
 
   constructor(
@@ -101,9 +106,9 @@ class RowQuery implements IncomingQuery {
     return body;
   }
 
-  answer(tensors: Body, { receipt }: AnsweredQuery): void {
+  answer(tensors: Body, { receipt, trace }: AnsweredQuery): void {
     const { outputs, rawOutputContents } = fromBinary(ModelInferResponseSchema, tensors.bytes());
-    const value = { id: this.id, outputs, rawOutputContents, receipt: receiptMessage(receipt) };
+    const value = { id: this.id, outputs, rawOutputContents, receipt: receiptMessage(receipt, trace) };
     const row = create(JobRowSchema, { outcome: { case: "answer", value } });
     this.call.end({ bytes: toBinary(JobRowSchema, row), costUsd: receipt.costUsd });
   }

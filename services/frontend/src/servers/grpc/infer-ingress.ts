@@ -1,5 +1,10 @@
-import type { RawUnaryCall } from "@infaas/runtime";
+import { GRPCInferenceService } from "@infaas/api";
+import { methodPath, type RawUnaryCall } from "@infaas/runtime";
 import { type InferCall, type InferOptions, startInfer } from "../../intake/infer-call";
+import { rpcFace } from "../../telemetry/query-face";
+
+/** ModelInfer, whatever reads its sockets. */
+export const modelInferFace = rpcFace(methodPath(GRPCInferenceService.method.modelInfer));
 
 /** ModelInfer of gRPC, on raw bytes. */
 export function inferIngress(o: InferOptions): (bytes: Buffer, call: RawUnaryCall) => void {
@@ -7,6 +12,7 @@ export function inferIngress(o: InferOptions): (bytes: Buffer, call: RawUnaryCal
     const call: InferCall = {
       deadlineMs: raw.deadlineMs,
       caller: raw.caller,
+      face: modelInferFace,
       traceparent: raw.metadata("traceparent"),
       metadata: (name) => raw.metadata(name),
       metadataNames: () => raw.metadataNames(),

@@ -1,9 +1,15 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { encodeAnswerHead, encodeStreamPrefix, ModelStreamInferResponseSchema } from "@infaas/api";
-import type { Caller, ServedStream, ServiceError } from "@infaas/runtime";
+import {
+  encodeAnswerHead,
+  encodeStreamPrefix,
+  GRPCInferenceService,
+  ModelStreamInferResponseSchema,
+} from "@infaas/api";
+import { type Caller, methodPath, type ServedStream, type ServiceError } from "@infaas/runtime";
 import type { StartedQuery } from "../../intake/accept-query";
 import { type InferCall, type InferOptions, type InferOutcome, startInfer } from "../../intake/infer-call";
 import { AnswerMessage } from "../../query/answer-message";
+import { rpcFace } from "../../telemetry/query-face";
 
 /** Requests one stream may have unanswered; at the bound it is not read until some are, so its sender has to wait. */
 export const STREAM_IN_FLIGHT_MAX = 256;
@@ -14,6 +20,8 @@ export function inferStreams(o: InferOptions): (stream: ServedStream) => void {
     new InferStream(o, stream);
   };
 }
+
+const streamFace = rpcFace(methodPath(GRPCInferenceService.method.modelStreamInfer));
 
 /** How one request of a stream ended. */
 type Outcome =
@@ -80,6 +88,7 @@ class InferStream {
     return {
       deadlineMs: null,
       caller: this.caller,
+      face: streamFace,
       traceparent: this.stream.metadata("traceparent"),
       metadata: (name) => this.stream.metadata(name),
       metadataNames: () => this.metadataNames,

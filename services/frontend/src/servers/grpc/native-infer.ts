@@ -12,6 +12,7 @@ import { type InferCall, type InferOptions, type InferOutcome, startRead } from 
 import type { AnswerMessage } from "../../query/answer-message";
 import type { Body } from "../../query/body";
 import { plainRequest } from "../../query/infer-head";
+import { modelInferFace } from "./infer-ingress";
 
 /**
  * ModelInfer on the native server: heads are read once however often they come, tensors stay outside of JavaScript. What
@@ -35,6 +36,7 @@ export function nativeInfer(o: InferOptions, wire: Wire<Caller>): InferHandler<I
 /** One call: its own body, and what answers it. The request's id is known to native code alone. */
 class NativeCall extends WireInferCall implements InferCall, Body {
   readonly sendsAtOnce = true;
+  readonly face = modelInferFace;
   started: StartedQuery | null = null;
 
   readonly deadlineMs: number | null;

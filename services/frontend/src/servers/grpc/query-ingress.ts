@@ -1,6 +1,14 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { ModelInferResponseSchema, QueryResponseSchema } from "@infaas/api";
-import { type Caller, type RawUnaryCall, ServiceError } from "@infaas/runtime";
+import { InferenceService, ModelInferResponseSchema, QueryResponseSchema } from "@infaas/api";
+import {
+  type Caller,
+  formatTraceparent,
+  methodPath,
+  type RawUnaryCall,
+  ServiceError,
+  type SpanContext,
+  type TrailerValues,
+} from "@infaas/runtime";
 import {
   type AnsweredQuery,
   acceptQuery,
@@ -16,9 +24,16 @@ import type { NamedModel } from "../../query/named-model";
 import { type ReadQuery, readQuery } from "../../query/query-request";
 import { receiptMessage } from "../../query/receipts";
 import { readSlo } from "../../query/typed-slo";
+import { type QueryFace, rpcFace } from "../../telemetry/query-face";
+
+const queryPath = methodPath(InferenceService.method.query);
+/** Query of gRPC. */
+export const queryFace = rpcFace(queryPath);
+/** Query of the Connect protocol. */
+export const connectQueryFace = rpcFace(queryPath, "connectrpc");
 
 /** Query of infaas.v1, on raw bytes. */
-export function queryIngress(o: IntakeOptions): (bytes: Buffer, call: RawUnaryCall) => void {
+export function queryIngress(o: IntakeOptions, face: QueryFace): (bytes: Buffer, call: RawUnaryCall) => void {
   return (bytes, call) => {
     const arrivedMs = o.clock.nowMs();
     const query = readQuery(bytes);
@@ -27,7 +42,7 @@ export function queryIngress(o: IntakeOptions): (bytes: Buffer, call: RawUnaryCa
       call.refuse(query);
       return;
     }
-    const started = acceptQuery(o, new TypedQuery(query, arrivedMs, call));
+    const started = acceptQuery(o, new TypedQuery({ read: query, face }, arrivedMs, call));
     call.onCancel(() => started.cancel());
   };
 }
@@ -39,11 +54,16 @@ class TypedQuery implements IncomingQuery {
   readonly id: string;
   readonly body: Body;
 
+  readonly face: QueryFace;
+  private readonly read: ReadQuery;
+
   constructor(
-    private readonly read: ReadQuery,
+    { read, face }: { readonly read: ReadQuery; readonly face: QueryFace },
     readonly arrivedMs: number,
     private readonly call: RawUnaryCall,
   ) {
+    this.read = read;
+    this.face = face;
     const { asked, request } = read;
     this.target = asked.target;
     this.id = asked.id;
@@ -77,14 +97,19 @@ class TypedQuery implements IncomingQuery {
     return body;
   }
 
-  answer(tensors: Body, { receipt, explanation }: AnsweredQuery): void {
+  answer(tensors: Body, { receipt, explanation, trace }: AnsweredQuery): void {
     const { outputs, rawOutputContents } = fromBinary(ModelInferResponseSchema, tensors.bytes());
     const told = explanation === null ? {} : { explanation };
-    const response = { id: this.id, outputs, rawOutputContents, receipt: receiptMessage(receipt), ...told };
-    this.call.answer(toBinary(QueryResponseSchema, create(QueryResponseSchema, response)));
+    const receiptTold = receiptMessage(receipt, trace);
+    const response = { id: this.id, outputs, rawOutputContents, receipt: receiptTold, ...told };
+    this.call.answer(toBinary(QueryResponseSchema, create(QueryResponseSchema, response)), trailersOf(trace));
   }
 
-  refuse(error: ServiceError): void {
-    this.call.refuse(error);
+  refuse(error: ServiceError, trace: SpanContext | null): void {
+    this.call.refuse(error, trailersOf(trace));
   }
+}
+
+function trailersOf(trace: SpanContext | null): TrailerValues {
+  return trace === null ? {} : { traceparent: formatTraceparent(trace) };
 }

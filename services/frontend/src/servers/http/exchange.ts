@@ -12,12 +12,13 @@ import {
 import { type InferOptions, startInfer } from "../../intake/infer-call";
 import { findNamed } from "../../query/named-model";
 import type { Face } from "../../telemetry/face";
+import type { QueryFace } from "../../telemetry/query-face";
 import type { ByteBudget } from "./byte-budget";
 import { answerConnect } from "./connect/connect-exchange";
 import { failureReply } from "./connect/connect-message";
 import type { ConnectMethod } from "./connect/connect-methods";
 import { decoded, findRoute, wrongVerb } from "./find-route";
-import { HttpError } from "./http-status";
+import { HttpError, httpStatusOf } from "./http-status";
 import { type HttpInferRequest, type InferTarget, type OutputForm, readInferRequest } from "./infer-request";
 import { HEAD_LENGTH_HEADER, writeInferResponse } from "./infer-response";
 import { invalid, parseObject } from "./json/json-body";
@@ -49,6 +50,13 @@ export interface ExchangeOptions {
 
 const inferMethod = methodPath(GRPCInferenceService.method.modelInfer);
 const statisticsMethod = methodPath(GRPCInferenceService.method.modelStatistics);
+/** A query over HTTP, in the words of OpenTelemetry's conventions. */
+const inferFace: QueryFace = {
+  span: "POST /v2/models/{model}/infer",
+  attributes: { "http.request.method": "POST", "http.route": "/v2/models/{model}/infer" },
+  statusName: "http.response.status_code",
+  status: httpStatusOf,
+};
 const METRICS_PATH = "/metrics";
 const inferPattern = /^\/v2\/models\/(?<name>.+?)(?:\/versions\/(?<version>[^/]+))?\/infer$/;
 
@@ -140,6 +148,7 @@ export class Exchange {
       const started = startInfer(this.o.infer, message, {
         deadlineMs: null,
         caller,
+        face: inferFace,
         traceparent: this.header("traceparent"),
         metadata: (name) => this.header(name),
         metadataNames: () => Object.keys(this.request.headers),

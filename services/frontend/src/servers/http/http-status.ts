@@ -32,5 +32,10 @@ const STATUSES: Readonly<Partial<Record<Code, number>>> = {
 
 /** The HTTP status of a failure. */
 export function httpStatus(error: ServiceError): number {
-  return error instanceof HttpError ? error.status : (STATUSES[error.code] ?? 400);
+  return error instanceof HttpError ? error.status : httpStatusOf(error.code);
+}
+
+/** The HTTP status of a code; that of OK is 200. */
+export function httpStatusOf(code: Code): number {
+  return code === Code.OK ? 200 : (STATUSES[code] ?? 400);
 }
