@@ -26,7 +26,8 @@ interface Told {
 
 const simulations: Readonly<Record<string, (told: Told) => Promise<string>>> = {
   poisson: simulatePoisson,
-  failures: simulateFailures,
+  failures: ({ seed, seeds }) =>
+    simulateFailures({ seed, seeds, say: (line) => void process.stdout.write(`${line}\n`) }),
   queues: simulateQueues,
   workloads: async ({ seed }) => describeWorkloads(seed),
   managed: ({ seed, policy, objective }) =>

@@ -56,24 +56,26 @@ export interface FailuresOutcome {
   readonly summary: string;
 }
 
-/** Runs one seed, or the seeds from 1 on, and returns one line for each; a seed with faults tells all that happened. */
+/** Runs one seed, or the seeds from 1 on; a seed with faults tells all that happened. Returns how many held. */
 export async function simulateFailures(o: {
   readonly seed: number;
   readonly seeds: number;
+  /** Is told each seed as soon as it is known. */
+  readonly say: (line: string) => void;
 }): Promise<string> {
+  const { say } = o;
   const seeds = o.seeds === 0 ? [o.seed] : Array.from({ length: o.seeds }, (_, i) => i + 1);
-  const lines: string[] = [];
   let broken = 0;
   for (const seed of seeds) {
     const { faults, failures, summary } = await failuresOf(seed);
-    lines.push(`seed ${seed}: ${summary}`);
+    say(`seed ${seed}: ${summary}`);
     if (faults.length === 0) continue;
     broken++;
-    lines.push(...failures.map((line) => `    ${line}`), ...faults.map((line) => `  FAULT ${line}`));
-    lines.push(`  again: npm run bench -- simulate failures --seed ${seed}`);
+    for (const line of failures) say(`    ${line}`);
+    for (const line of faults) say(`  FAULT ${line}`);
+    say(`  again: npm run bench -- simulate failures --seed ${seed}`);
   }
-  lines.push(`${seeds.length - broken} of ${seeds.length} seeds held every invariant`);
-  return lines.join("\n");
+  return `${seeds.length - broken} of ${seeds.length} seeds held every invariant`;
 }
 
 /** Random failures under a load that changes, with invariants checked after every event; then whether all settles. */
