@@ -11,11 +11,14 @@ export interface DelimitedMessage {
 
 /** Most bytes of a varint that is a length. */
 const LENGTH_BYTES = 5;
-const NOTHING = new Uint8Array(0);
 
 /** Cuts a file of messages, each behind its length as a varint (`writeDelimitedTo` of protobuf), into those messages. */
 export class DelimitedReader {
-  private kept: Uint8Array = NOTHING;
+  /** What was pushed and is no whole message yet. */
+  private pieces: Uint8Array[] = [];
+  private heldBytes = 0;
+  /** With fewer there is nothing new to find. */
+  private wantedBytes = 1;
   private at: number;
 
   /** `start` is where the first byte that is pushed lies in the file. */
@@ -28,24 +31,32 @@ export class DelimitedReader {
 
   /** Whether what was pushed ends within a message. */
   get isWithin(): boolean {
-    return this.kept.length > 0;
+    return this.heldBytes > 0;
   }
 
   /** Takes the next bytes of the file; returns the messages that are whole by now, or why there can be none. */
   push(chunk: Uint8Array): Encoded<readonly DelimitedMessage[]> {
-    let rest = this.kept.length === 0 ? chunk : Buffer.concat([this.kept, chunk]);
+    this.pieces.push(chunk);
+    this.heldBytes += chunk.length;
     const messages: DelimitedMessage[] = [];
+    if (this.heldBytes < this.wantedBytes) return { ok: true, value: messages };
+    let rest = this.pieces.length === 1 ? chunk : Buffer.concat(this.pieces);
+    this.wantedBytes = 1;
     while (rest.length > 0) {
       const head = this.headOf(rest);
       if (!head.ok) return head;
-      if (head.value === null || rest.length < head.value.offset + head.value.size) break;
-      const end = head.value.offset + head.value.size;
+      const end = head.value === null ? rest.length + 1 : head.value.offset + head.value.size;
+      if (head.value === null || rest.length < end) {
+        this.wantedBytes = end;
+        break;
+      }
       this.at += end;
       messages.push({ bytes: rest.subarray(head.value.offset, end), end: this.at });
       rest = rest.subarray(end);
     }
     // Copied: a view would hold all that was pushed.
-    this.kept = rest.length === 0 ? NOTHING : Uint8Array.from(rest);
+    this.pieces = rest.length === 0 ? [] : [Uint8Array.from(rest)];
+    this.heldBytes = rest.length;
     return { ok: true, value: messages };
   }
 
