@@ -32,6 +32,9 @@ describe("memberMethodRole", () => {
     expect(open).toEqual([
       "/inference.GRPCInferenceService/ServerLive",
       "/inference.GRPCInferenceService/ServerReady",
+      "/grpc.health.v1.Health/Check",
+      "/grpc.health.v1.Health/Watch",
+      "/grpc.health.v1.Health/List",
     ]);
     expect(memberMethodRole("/infaas.v1.CatalogService/Nothing")).toBeUndefined();
   });
