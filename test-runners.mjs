@@ -131,6 +131,7 @@ const onNode24 = () =>
   jestRun(
     node24,
     "jest-node24",
+    "--maxWorkers=2",
     "native/",
     "packages/runtime/",
     "services/frontend/src/servers/",
