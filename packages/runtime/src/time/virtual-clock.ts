@@ -33,7 +33,9 @@ export class VirtualClock implements Clock {
   }
 
   setTimer(delayMs: number, fire: () => void): Timer {
-    return this.timers.add(this.elapsedUs + Math.max(0, Math.round(delayMs * US_PER_MS)), fire);
+    // What is left of a sum of times may be less than a microsecond: fired at once it would be armed again, for ever.
+    const leastUs = delayMs > 0 ? 1 : 0;
+    return this.timers.add(this.elapsedUs + Math.max(leastUs, Math.round(delayMs * US_PER_MS)), fire);
   }
 
   soon(task: () => void): void {
