@@ -43,13 +43,18 @@ const manifestOf = (folder) => JSON.parse(readFileSync(join(root, folder, "packa
 
 /** Versions of other packages as they are installed here, so that what was tested is what is installed. */
 function dependencies() {
-  const names = [...placed, ...imported].flatMap((folder) =>
-    Object.keys(manifestOf(folder).dependencies ?? {}),
+  const versions = [...placed, ...imported].flatMap((folder) =>
+    Object.keys(manifestOf(folder).dependencies ?? {})
+      .filter((name) => !name.startsWith("@infaas/") && !leftOut.has(name))
+      .map((name) => [name, manifestOf(installed(folder, name)).version]),
   );
-  const others = [...new Set(names)]
-    .filter((name) => !name.startsWith("@infaas/") && !leftOut.has(name))
-    .sort();
-  return Object.fromEntries(others.map((name) => [name, manifestOf(join("node_modules", name)).version]));
+  return Object.fromEntries(versions.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Where a workspace finds a package: in its own folder where it needs another version than the others. */
+function installed(folder, name) {
+  const own = join(folder, "node_modules", name);
+  return existsSync(join(root, own)) ? own : join("node_modules", name);
 }
 
 /** Copies the compiled code of a workspace: what has a source, without tests and what only they import. */
