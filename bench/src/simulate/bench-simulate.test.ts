@@ -55,6 +55,8 @@ describe("expectedWait", () => {
 describe("simulateQueue", () => {
   it.each([
     ["M", 1],
+    ["D", 1],
+    ["M", 4],
     ["D", 4],
   ] as const)(
     "of M/%s/%i waits as the theory says, through frontend, links, executor and the native batcher",
