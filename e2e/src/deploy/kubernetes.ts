@@ -5,15 +5,50 @@ import { parse, parseAllDocuments } from "yaml";
 import { root } from "../cluster";
 import type { CommandLine } from "./command-lines";
 
+interface Named {
+  readonly name: string;
+}
+
+type Words = Readonly<Record<string, string>>;
+
+interface Container extends Named {
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  readonly envFrom: readonly { readonly configMapRef: Named }[];
+  readonly volumeMounts: readonly Named[];
+}
+
+/** What makes the pods of a workload. */
+export interface PodTemplate {
+  readonly metadata: { readonly labels: Words };
+  readonly spec: {
+    readonly securityContext: object;
+    readonly volumes?: readonly Named[];
+    readonly containers: readonly Container[];
+  };
+}
+
+/** What is read of any kind's; `npm run manifests` checks each kind by its own schema. */
+interface Spec {
+  /** Of a Service the labels themselves. */
+  readonly selector?: Words | { readonly matchLabels: Words };
+  readonly template?: PodTemplate;
+  readonly volumeClaimTemplates?: readonly { readonly metadata: Named }[];
+  readonly scaleTargetRef?: Named & { readonly kind: string };
+}
+
 /** An object of a manifest, as far as it is read here. */
 export interface KubernetesObject {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string };
-  readonly data?: Readonly<Record<string, string>>;
-  // biome-ignore lint/suspicious/noExplicitAny: the schema of each kind is checked by `npm run manifests`
-  readonly spec?: any;
+  readonly metadata: Named;
+  readonly data?: Words;
+  readonly spec?: Spec;
 }
+
+/** An object that makes pods. */
+export type Workload = KubernetesObject & { readonly spec: Spec & { readonly template: PodTemplate } };
 
 export const folder = join(root, "deploy", "kubernetes");
 export const overlays = readdirSync(join(folder, "overlays")).sort();
@@ -47,8 +82,14 @@ function documents(text: string): readonly KubernetesObject[] {
 }
 
 /** Objects that have a template of pods. */
-export function workloadsOf(objects: readonly KubernetesObject[]): readonly KubernetesObject[] {
-  return objects.filter(({ spec }) => spec?.template !== undefined);
+export function workloadsOf(objects: readonly KubernetesObject[]): readonly Workload[] {
+  return objects.filter((object): object is Workload => object.spec?.template !== undefined);
+}
+
+/** Words of the pods that an object selects; none where it selects nothing. */
+export function selectedBy({ spec }: KubernetesObject): Words {
+  const selector = spec?.selector ?? {};
+  return typeof selector.matchLabels === "object" ? selector.matchLabels : (selector as Words);
 }
 
 /** Command lines of the containers that run the image of INFaaS. */
@@ -56,8 +97,8 @@ export function commandLinesOf(overlay: string): readonly CommandLine[] {
   const objects = objectsOf(overlay);
   return workloadsOf(objects).flatMap(({ metadata, spec }) =>
     spec.template.spec.containers
-      .filter(({ image }: { image: string }) => /^infaas(:|$)/.test(image))
-      .map((container: { command: string[]; args: string[]; envFrom: EnvFrom[] }) => ({
+      .filter(({ image }) => /^infaas(:|$)/.test(image))
+      .map((container) => ({
         where: `kubernetes/${overlay}, ${metadata.name}`,
         words: [...container.command, ...container.args],
         env: Object.assign({}, ...container.envFrom.map((from) => dataOf(objects, from))),
@@ -65,11 +106,10 @@ export function commandLinesOf(overlay: string): readonly CommandLine[] {
   );
 }
 
-interface EnvFrom {
-  readonly configMapRef: { readonly name: string };
-}
-
-function dataOf(objects: readonly KubernetesObject[], { configMapRef: { name } }: EnvFrom) {
+function dataOf(
+  objects: readonly KubernetesObject[],
+  { configMapRef: { name } }: Container["envFrom"][number],
+): Words {
   const map = objects.find(({ kind, metadata }) => kind === "ConfigMap" && metadata.name === name);
   if (map?.data === undefined) throw new Error(`there is no ConfigMap ${name}`);
   return map.data;

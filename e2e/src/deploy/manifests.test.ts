@@ -11,6 +11,7 @@ import {
   folder as kubernetes,
   objectsOf,
   overlays,
+  selectedBy,
   workloadsOf,
 } from "./kubernetes";
 
@@ -132,14 +133,14 @@ describe.each(overlays)("deploy/kubernetes/overlays/%s", (overlay) => {
 
   it.each(workloads.map((object) => [object.metadata.name, object] as const))(
     "%s: runs without rights, is probed, sized, and selects its own pods",
-    (_, { spec }) => {
+    (_, object) => {
+      const { spec } = object;
       const { spec: pod, metadata } = spec.template;
       expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 1000 });
-      expect(metadata.labels).toMatchObject(spec.selector.matchLabels);
-      const claimed = (spec.volumeClaimTemplates ?? []).map(
-        (claim: { metadata: { name: string } }) => claim.metadata.name,
-      );
-      const volumes = [...(pod.volumes ?? []).map((volume: { name: string }) => volume.name), ...claimed];
+      expect(metadata.labels).toMatchObject(selectedBy(object));
+      expect(selectedBy(object)).not.toEqual({});
+      const claimed = (spec.volumeClaimTemplates ?? []).map(({ metadata: { name } }) => name);
+      const volumes = [...(pod.volumes ?? []).map(({ name }) => name), ...claimed];
       for (const container of pod.containers) {
         expect(container).toMatchObject({
           securityContext: { readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } },
@@ -147,8 +148,7 @@ describe.each(overlays)("deploy/kubernetes/overlays/%s", (overlay) => {
           livenessProbe: expect.anything(),
           resources: { requests: { cpu: expect.anything(), memory: expect.anything() } },
         });
-        const mounts: readonly { name: string }[] = container.volumeMounts;
-        expect(mounts.filter(({ name }) => !volumes.includes(name))).toEqual([]);
+        expect(container.volumeMounts.filter(({ name }) => !volumes.includes(name))).toEqual([]);
       }
     },
   );
@@ -156,13 +156,11 @@ describe.each(overlays)("deploy/kubernetes/overlays/%s", (overlay) => {
   it("has services and budgets for pods that there are", () => {
     const labels = workloads.map(({ spec }) => spec.template.metadata.labels["app.kubernetes.io/name"]);
     const selecting = objects.filter(({ kind }) => kind === "Service" || kind === "PodDisruptionBudget");
-    const selected = selecting.map(
-      ({ spec }) => (spec.selector.matchLabels ?? spec.selector)["app.kubernetes.io/name"],
-    );
+    const selected = selecting.map((object) => selectedBy(object)["app.kubernetes.io/name"]);
     expect(selected.length).toBeGreaterThanOrEqual(5);
     expect(selected.filter((name) => !labels.includes(name))).toEqual([]);
     for (const { spec } of objects.filter(({ kind }) => kind === "HorizontalPodAutoscaler"))
-      expect(made).toContain(`${spec.scaleTargetRef.kind}/${spec.scaleTargetRef.name}`);
+      expect(made).toContain(`${spec?.scaleTargetRef?.kind}/${spec?.scaleTargetRef?.name}`);
   });
 });
 
