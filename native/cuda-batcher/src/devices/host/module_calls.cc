@@ -42,11 +42,8 @@ DeviceResult unloadModule(DeviceModule* handle) {
 DeviceResult function(DeviceFunction** to, DeviceModule* handle, const char* wanted) {
   State& d = state();
   const Lock lock(d.mutex);
-  std::shared_ptr<Context> context;
   std::shared_ptr<Module> module;
-  DeviceResult result = d.enter(context);
-  if (result == kDeviceOk) result = d.find(d.modules, handle, *context, "a module", module);
-  if (result != kDeviceOk) return result;
+  if (const DeviceResult result = d.enterWith(d.modules, handle, "a module", module); result != kDeviceOk) return result;
   const HostImage& image = *module->image;
   for (const HostKernel* kernel = image.kernels; kernel != image.kernels + image.count; kernel++) {
     if (std::strcmp(kernel->name, wanted) != 0) continue;

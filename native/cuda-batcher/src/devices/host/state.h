@@ -77,6 +77,13 @@ struct State {
     return fault(kDeviceInvalidHandle, std::string(what) + " is of device " + std::to_string(kept->device) + ", current is device " +
                                            std::to_string(context.device));
   }
+  // What a call with a handle begins with where nothing is closed: enters, and finds what the handle is of.
+  template <typename Kept>
+  DeviceResult enterWith(const Handles<Kept>& among, const void* handle, const char* what, std::shared_ptr<Kept>& kept) {
+    std::shared_ptr<Context> context;
+    const DeviceResult result = enter(context);
+    return result == kDeviceOk ? find(among, handle, *context, what, kept) : result;
+  }
   // Whether all of this memory is a device's, and its own; `block` is that which holds it.
   DeviceResult onDevice(uintptr_t address, size_t bytes, int device, const std::string& doing, Memory::Block*& block);
   DeviceResult pinned(uintptr_t address, size_t bytes, const std::string& doing, Memory::Block*& block);

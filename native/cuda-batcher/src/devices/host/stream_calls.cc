@@ -31,10 +31,8 @@ DeviceResult closeStream(DeviceStream* handle) {
 DeviceResult syncStream(DeviceStream* handle) {
   State& d = state();
   Lock lock(d.mutex);
-  std::shared_ptr<Context> context;
   std::shared_ptr<Stream> stream;
-  DeviceResult result = d.enter(context);
-  if (result == kDeviceOk) result = d.find(d.streams, handle, *context, "a stream", stream);
+  const DeviceResult result = d.enterWith(d.streams, handle, "a stream", stream);
   if (result != kDeviceOk || stream->queue.empty()) return result;
   return d.runTo(lock, {stream, stream->queued() - 1});
 }
@@ -107,11 +105,8 @@ DeviceResult recordEvent(DeviceEvent* eventHandle, DeviceStream* streamHandle) {
 DeviceResult syncEvent(DeviceEvent* handle) {
   State& d = state();
   Lock lock(d.mutex);
-  std::shared_ptr<Context> context;
   std::shared_ptr<Event> event;
-  DeviceResult result = d.enter(context);
-  if (result == kDeviceOk) result = d.find(d.events, handle, *context, "an event", event);
-  if (result != kDeviceOk) return result;
+  if (const DeviceResult result = d.enterWith(d.events, handle, "an event", event); result != kDeviceOk) return result;
   if (!event->recorded) return d.fault(kDeviceInvalidHandle, "an event was waited for that was never recorded");
   return d.runTo(lock, event->place);
 }
